@@ -1,0 +1,1 @@
+"""Ten mistakes, one module each, runnable together."""

@@ -1,0 +1,1 @@
+"""The template that teams copy: Socket.IO with rooms, not socket ids."""

@@ -1,0 +1,1 @@
+"""Heavy or outside work and business data, behind small interfaces."""

@@ -1,0 +1,1 @@
+"""The measuring bench: runs the same clients against both servers and compares."""
