@@ -1,0 +1,32 @@
+"""The command line: `python -m bad_server` serves all ten mistakes, never for anything but learning."""
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns the exit code: 0, or 2 at a user's mistake with one line that names it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bad_server",
+        description="Serves the ten mistakes in the namespaces /mistake-01 to /mistake-10. Tokens: python -m good_server token.",
+        epilog="example: SERVER_PORT=9001 python -m bad_server",
+    )
+    parser.parse_args(arguments)
+
+    from bad_server.app import create_app
+    from good_server.__main__ import run
+    from good_server.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(f"bad_server: {error}", file=sys.stderr)
+        return 2
+    # beside the good server, not in its place
+    ports = {"port": 8001, "internal_port": 8011}
+    free = {name: port for name, port in ports.items() if name not in settings.model_fields_set}
+    return run("bad_server", settings.model_copy(update=free), create_app)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The command line: `python -m good_server` serves, `python -m good_server token` prints a token."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+# Only what is light is imported up here: worker processes import this module too.
+if TYPE_CHECKING:
+    from good_server.app import Application
+    from good_server.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns the exit code: 0, or 2 at a user's mistake with one line that names it."""
+    from good_server.settings import SettingsError, load_settings
+
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load_settings()
+        return _print_token(settings, options) if options.command == "token" else _serve(settings)
+    except SettingsError as error:
+        print(f"good_server: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m good_server",
+        description="Serves the dispatch platform over Socket.IO. Without a command: serve.",
+        epilog="example: SERVER_PORT=9000 python -m good_server",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="token")
+    token = commands.add_parser(
+        "token",
+        help="print a token that a server with the same settings accepts",
+        epilog="example: python -m good_server token --user ana --role driver --company acme --room job:17",
+    )
+    token.add_argument("--user", required=True, help="the user id, 1 to 64 of A-Z a-z 0-9 . _ @ -")
+    token.add_argument("--role", required=True, choices=["admin", "driver", "company", "provider", "vendor"])
+    token.add_argument("--company", help="required for the role company")
+    token.add_argument("--room", action="append", default=[], help="a topic room, job:<id>; may be repeated")
+    token.add_argument("--ttl", type=int, default=3600, help="life in seconds (3600)")
+    return parser
+
+
+def _print_token(settings: "Settings", options: argparse.Namespace) -> int:
+    from pydantic import ValidationError
+
+    from good_server.auth import make_token
+    from good_server.errors import Unauthorized
+    from good_server.roles import Role
+
+    if settings.has_public_key:
+        print(
+            "good_server: tokens are signed elsewhere, as SERVER_JWT_PUBLIC_KEY or _JWKS_URL is set",
+            file=sys.stderr,
+        )
+        return 2
+    if not 0 < options.ttl <= settings.token_life_seconds:
+        print(f"good_server: --ttl must be 1 to {settings.token_life_seconds:.0f} seconds", file=sys.stderr)
+        return 2
+    try:
+        token = make_token(
+            settings,
+            options.user,
+            Role(options.role),
+            company=options.company,
+            rooms=options.room,
+            life_seconds=options.ttl,
+        )
+    except ValidationError as error:
+        wrong = {"sub": "--user", "company": "--company", "rooms": "--room"}[str(error.errors()[0]["loc"][0])]
+        print(f"good_server: {wrong} is not well-formed; see --help", file=sys.stderr)
+        return 2
+    except Unauthorized as error:
+        print(f"good_server: {error}: give --company", file=sys.stderr)
+        return 2
+    print(token)
+    return 0
+
+
+def _serve(settings: "Settings") -> int:
+    from good_server.app import create_app
+
+    if settings.env == "development" and not settings.has_public_key:
+        _print_tokens(settings)
+    return run("good_server", settings, create_app)
+
+
+def _print_tokens(settings: "Settings") -> None:
+    from good_server.auth import make_token
+    from good_server.roles import Role
+
+    print("development mode; one token per role, for an hour:")
+    for role in Role:
+        company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
+        print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=['job:17'])}")
+
+
+def run(name: str, settings: "Settings", create: "Callable[[Settings], Application]") -> int:
+    """Serves until SIGTERM or Ctrl-C; 0 after an orderly end, 2 when a port cannot be had."""
+    from good_server.observe import configure_logging
+
+    configure_logging(json_lines=settings.env == "production")
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(settings, create))
+    except OSError as error:
+        print(f"{name}: cannot listen on {settings.host}: {os.strerror(error.errno or 0)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
+    """uvloop where it runs; the standard loop on Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:
+    from good_server.lifecycle import Addresses, serve
+
+    def announce(addresses: Addresses) -> None:
+        print(f"listening on {addresses.public} (internal {addresses.internal})", flush=True)
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    await serve(create(settings), announce, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

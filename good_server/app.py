@@ -1,0 +1,130 @@
+"""Answers for the socket bootstrap: builds the whole server from its settings, and from nothing else.
+
+There is no module-level server object; two applications in one process share nothing.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import socketio
+from aiohttp import web
+
+from good_server.auth import TokenAuth
+from good_server.gateway import Gateway, Guards, NoSuchNamespace, Route
+from good_server.handlers import chat, driver, reports, rooms, session, system, tracking
+from good_server.limits import Doors, Rates
+from good_server.observe import Metrics
+from good_server.protocol import SafePacket
+from good_server.rooms import Entitlements
+from good_server.services.entitlements import TokenEntitlements
+from good_server.services.recent import RecentAcks
+from good_server.services.reports import Reports
+from good_server.settings import Settings
+from good_server.transport import SOCKETIO_PATH, Admission
+
+
+@dataclass(frozen=True)
+class Application:
+    """A server that is built and not yet started; `lifecycle.serve` runs it."""
+
+    settings: Settings
+    sio: socketio.AsyncServer
+    public: web.Application
+    admission: Admission
+    doors: Doors
+    guards: Guards
+    gateways: Sequence[Gateway]
+    reports: Reports
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What handlers are given, made once a server."""
+
+    settings: Settings
+    guards: Guards
+    reports: Reports
+    recent: RecentAcks = field(default_factory=RecentAcks)
+    entitlements: Entitlements = field(default_factory=TokenEntitlements)
+
+
+def create_parts(
+    settings: Settings, *, entitlements: Entitlements | None = None, clock: Callable[[], float] = time.time
+) -> Parts:
+    """The parts for these settings; `entitlements` is where your own database comes in.
+
+    `clock` gives seconds since the epoch.
+    """
+    guards = Guards(settings, TokenAuth(settings, clock=clock), Rates(settings), Metrics(), clock)
+    return Parts(settings, guards, Reports(settings), entitlements=entitlements or TokenEntitlements())
+
+
+def create_routes(parts: Parts) -> tuple[Route, ...]:
+    """Every event of the product, each with its guards; a new handler is one more line."""
+    return (
+        *chat.routes(parts.recent),
+        *tracking.routes(),
+        *driver.routes(),
+        *system.routes(),
+        *rooms.routes(parts.entitlements, rooms_per_socket=parts.settings.rooms_per_socket),
+        *reports.routes(parts.reports),
+        *session.routes(parts.guards.auth, parts.entitlements),
+    )
+
+
+def create_app(
+    settings: Settings, *, entitlements: Entitlements | None = None, clock: Callable[[], float] = time.time
+) -> Application:
+    """The good server, complete; the parameters are those of `create_parts`."""
+    parts = create_parts(settings, entitlements=entitlements, clock=clock)
+    return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
+
+
+def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
+    """Puts namespaces behind one Socket.IO server and one HTTP port."""
+    sio = create_sio(parts.settings)
+    for namespace in (*gateways, NoSuchNamespace(parts.guards)):
+        sio.register_namespace(namespace)
+    doors = Doors(parts.settings)
+    admission = Admission(parts.settings, doors, parts.guards.metrics)
+    public = web.Application(middlewares=[admission.middleware()])
+    public.router.add_get("/healthz", healthz)
+    sio.attach(public, SOCKETIO_PATH)
+    return Application(
+        parts.settings,
+        sio,
+        public,
+        admission,
+        doors,
+        parts.guards,
+        gateways,
+        parts.reports,
+        parts.guards.clock,
+    )
+
+
+def create_sio(settings: Settings) -> Any:
+    """The library's server, with every setting that is not safe by default set."""
+    return socketio.AsyncServer(
+        async_mode="aiohttp",
+        transports=list(settings.transports),
+        serializer=SafePacket,
+        # one client's events are handled one at a time, in order; a slow one holds back that client alone
+        async_handlers=False,
+        ping_interval=settings.ping_interval_seconds,
+        ping_timeout=settings.ping_timeout_seconds,
+        max_http_buffer_size=settings.max_frame_bytes,
+        # origins are judged before the upgrade, by admission
+        cors_allowed_origins=[],
+        allow_upgrades="polling" in settings.transports,
+        logger=False,
+        engineio_logger=False,
+    )
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Says that the process lives, and nothing more."""
+    return web.Response(text="ok\n")

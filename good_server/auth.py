@@ -1,0 +1,152 @@
+"""Answers for how a handshake becomes an `Identity`, or is refused.
+
+The library verifies the signature; a model of our own verifies the claims, because PyJWT lets an empty `sub`, an
+`exp` in ten years and any `typ` pass.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Protocol
+
+import jwt
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from good_server.errors import TokenExpired, Unauthorized
+from good_server.roles import TOPIC_ROOM_FORM, CompanyId, Identity, Role, UserId
+from good_server.settings import Settings
+
+REQUIRED_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp")
+TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
+
+
+class Claims(BaseModel):
+    """What a token must say, beyond a good signature."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    sub: UserId
+    role: Annotated[Role, Field(strict=False)]
+    iat: float
+    exp: float
+    company: CompanyId | None = None
+    rooms: Annotated[list[TopicRoom], Field(max_length=16)] = Field(default_factory=list)
+
+    def identity(self) -> Identity:
+        """Raises `Unauthorized` for a company user without a company."""
+        if self.role is Role.COMPANY and self.company is None:
+            raise Unauthorized("a company user's token names its company")
+        return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
+
+
+class KeySource(Protocol):
+    """Where the key of a token comes from."""
+
+    def key_for(self, token: str) -> Any:
+        """The verification key; may block on the network."""
+        ...
+
+
+class FixedKey:
+    """One key from the settings; whatever a token's header says of keys is ignored (RFC 8725, 3.10)."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def key_for(self, token: str) -> Any:
+        return self._key
+
+
+class PublishedKeys:
+    """Keys from the issuer's JWKS address, fetched from there alone and kept by PyJWT."""
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, timeout=5)
+
+    def key_for(self, token: str) -> Any:
+        return self._client.get_signing_key_from_jwt(token).key
+
+
+class TokenAuth:
+    """Verifies tokens by the settings; keeps nothing of them."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._fetches = settings.jwt_jwks_url is not None
+        self._keys: KeySource = (
+            PublishedKeys(settings.jwt_jwks_url)
+            if settings.jwt_jwks_url is not None
+            else FixedKey(settings.jwt_public_key or settings.secret)
+        )
+        self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
+
+    async def identify(self, auth: Any) -> Identity:
+        """The identity behind a handshake's `{"token": "<JWT>"}`; raises `Unauthorized` or `TokenExpired`."""
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str) or not token:
+            raise Unauthorized
+        if len(token) > self._settings.max_token_bytes:
+            raise Unauthorized("the token is too long")
+        if self._fetches:
+            # the key may have to be fetched, and PyJWT's client blocks
+            return await asyncio.to_thread(self._verify, token)
+        return self._verify(token)
+
+    def _verify(self, token: str) -> Identity:
+        claims = self._claims(token)
+        now = self._clock()
+        leeway = self._settings.jwt_leeway_seconds
+        if claims.exp <= now - leeway:
+            raise TokenExpired
+        if claims.iat > now + leeway or claims.exp - now > self._settings.token_life_seconds + leeway:
+            raise Unauthorized("the token's times are not plausible")
+        return claims.identity()
+
+    def _claims(self, token: str) -> Claims:
+        settings = self._settings
+        try:
+            decoded = self._jwt.decode_complete(
+                token,
+                self._keys.key_for(token),
+                algorithms=list(settings.jwt_algorithms),
+                audience=settings.jwt_audience,
+                issuer=settings.jwt_issuer,
+                # exp and iat are judged below, by the clock that was passed in
+                options={
+                    "require": list(REQUIRED_CLAIMS),
+                    "strict_aud": True,
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
+                leeway=settings.jwt_leeway_seconds,
+            )
+            if str(decoded["header"].get("typ", "")).lower() != settings.jwt_type.lower():
+                raise Unauthorized("this is another kind of token")
+            return Claims.model_validate(decoded["payload"])
+        except (jwt.PyJWTError, ValidationError, ValueError, TypeError, OverflowError):
+            # no detail: which check failed helps only who is guessing
+            raise Unauthorized from None
+
+
+def make_token(
+    settings: Settings,
+    user: str,
+    role: Role,
+    *,
+    company: str | None = None,
+    rooms: Sequence[str] = (),
+    life_seconds: float = 3600,
+    clock: Callable[[], float] = time.time,
+) -> str:
+    """A token that a server with the same settings accepts: for development and tests.
+
+    Raises `pydantic.ValidationError` or `Unauthorized` when no server would accept it.
+    """
+    now = int(clock())
+    claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}
+    claims |= {"company": company} if company is not None else {}
+    claims |= {"rooms": list(rooms)} if rooms else {}
+    Claims.model_validate(claims).identity()
+    claims |= {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
+    return jwt.encode(claims, settings.secret, algorithm=settings.jwt_algorithms[0], headers={"typ": settings.jwt_type})

@@ -1,0 +1,100 @@
+"""Answers for every refusal and its stable code; clients match on codes, people read messages.
+
+    Refusal
+    ├── Invalid            invalid            the payload is not what the event takes
+    ├── Forbidden          forbidden          well-formed, but not for this identity
+    ├── RateLimited        rate_limited       too fast; `retry_after` says when
+    ├── UnknownEvent       unknown_event      no such event
+    ├── TooManyRooms       too_many_rooms     the socket is in as many topic rooms as it may
+    ├── Busy               busy               a queue is full; try later
+    ├── TimedOut           timeout            the handler passed its deadline
+    ├── Unauthorized       unauthorized       the token is not accepted
+    │   └── TokenExpired   token_expired      it was, once
+    ├── UnknownNamespace   unknown_namespace  nothing is served there
+    └── Internal           internal           our fault; `id` finds it in the log
+
+A message never repeats what the client sent: an echo is how an attacker's text reaches a log, a page or another user.
+"""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """A request or a connection that is not served, with a reason a client can act on."""
+
+    code: ClassVar[str] = "internal"
+    message: ClassVar[str] = "the request was refused"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        retry_after: float | None = None,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(message or self.message)
+        self.field = field
+        self.retry_after = retry_after
+        self.id = id
+
+    def as_error(self) -> dict[str, Any]:
+        """`{"code", "message", "field"?, "retry_after"? (seconds), "id"?}`; absent fields are left out."""
+        error: dict[str, Any] = {"code": self.code, "message": str(self)}
+        extras = {"field": self.field, "retry_after": self.retry_after, "id": self.id}
+        return error | {name: value for name, value in extras.items() if value is not None}
+
+
+class Invalid(Refusal):
+    code = "invalid"
+    message = "the payload is not what this event takes"
+
+
+class Forbidden(Refusal):
+    code = "forbidden"
+    message = "not allowed for this user"
+
+
+class RateLimited(Refusal):
+    code = "rate_limited"
+    message = "too many requests; wait for retry_after seconds"
+
+
+class UnknownEvent(Refusal):
+    code = "unknown_event"
+    message = "there is no such event"
+
+
+class TooManyRooms(Refusal):
+    code = "too_many_rooms"
+    message = "this socket is in as many topic rooms as it may be; leave one first"
+
+
+class Busy(Refusal):
+    code = "busy"
+    message = "too much is waiting already; try again later"
+
+
+class TimedOut(Refusal):
+    code = "timeout"
+    message = "the request took too long and was given up"
+
+
+class Unauthorized(Refusal):
+    code = "unauthorized"
+    message = "a valid token is required"
+
+
+class TokenExpired(Unauthorized):
+    code = "token_expired"
+    message = "the token has expired; get a new one"
+
+
+class UnknownNamespace(Refusal):
+    code = "unknown_namespace"
+    message = "nothing is served in this namespace"
+
+
+class Internal(Refusal):
+    code = "internal"
+    message = "something went wrong here; quote the id when you ask about it"

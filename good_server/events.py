@@ -1,0 +1,165 @@
+"""Answers for the wire contract: every event's name and payload, in both directions.
+
+Payloads are strict: no extra keys, no coercion, finite numbers only. What the server knows (who sent it, when, its
+id) is not part of any request, so it cannot be forged.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from good_server.roles import Role, UserId
+
+CHAT_SEND = "chat:send"
+TRACKING_UPDATE = "tracking:update"
+DRIVER_STATUS = "driver:status"
+SYSTEM_ANNOUNCE = "system:announce"
+ROOM_JOIN = "room:join"
+ROOM_LEAVE = "room:leave"
+REPORT_REQUEST = "report:request"
+AUTH_REFRESH = "auth:refresh"
+
+CHAT_MESSAGE = "chat:message"
+TRACKING_POSITION = "tracking:position"
+DRIVER_STATUS_CHANGED = "driver:status_changed"
+SYSTEM_ANNOUNCEMENT = "system:announcement"
+REPORT_READY = "report:ready"
+AUTH_EXPIRING = "auth:expiring"
+SERVER_CLOSING = "server:closing"
+
+# Names that Socket.IO keeps for itself; a client that sends one is not a client of ours.
+RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
+
+# NUL ends strings early in too many of the systems that a text travels on to.
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
+MessageId = Annotated[Text, StringConstraints(max_length=64)]
+# A room's form is judged by rooms.py, which tells a malformed name from one that is merely not yours.
+RoomName = Annotated[Text, StringConstraints(max_length=128)]
+Level = Literal["info", "warning", "critical"]
+Status = Literal["available", "busy", "offline"]
+ReportKind = Literal["cpu", "outside"]
+
+
+class Payload(BaseModel):
+    """What a client sends with an event."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ChatSend(Payload):
+    to: UserId | None = None
+    room: RoomName | None = None
+    text: Annotated[Text, StringConstraints(max_length=4000)]
+    id: MessageId | None = None
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> "ChatSend":
+        if (self.to is None) == (self.room is None):
+            raise ValueError("exactly one of to and room is required")
+        return self
+
+
+class TrackingUpdate(Payload):
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lng: Annotated[float, Field(ge=-180, le=180)]
+    heading: Annotated[float, Field(ge=0, le=360)] | None = None
+    speed: Annotated[float, Field(ge=0)] | None = None
+
+
+class DriverStatus(Payload):
+    status: Status
+
+
+class SystemAnnounce(Payload):
+    text: Annotated[Text, StringConstraints(max_length=2000)]
+    level: Level
+    # JSON has no enums: strictness is relaxed for these strings alone
+    roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1, max_length=len(Role))] | None = (
+        None
+    )
+
+
+class RoomChange(Payload):
+    room: RoomName
+
+
+class ReportRequest(Payload):
+    kind: ReportKind
+    size: Annotated[int, Field(ge=1, le=2000, description="milliseconds")]
+
+
+class AuthRefresh(Payload):
+    token: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Message(BaseModel):
+    """What the server sends. An absent optional field is left out, not null."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    def on_the_wire(self) -> dict[str, Any]:
+        """The message as JSON-able data."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Sender(BaseModel):
+    """Who it is from, as the sender's verified token says."""
+
+    id: str
+    role: Role
+
+
+class ChatMessage(Message):
+    id: str
+    sender: Annotated[Sender, Field(alias="from")]
+    to: str | None = None
+    room: str | None = None
+    text: str
+    at: int
+
+
+class TrackingPosition(Message):
+    driver: str
+    lat: float
+    lng: float
+    heading: float | None = None
+    speed: float | None = None
+    at: int
+
+
+class DriverStatusChanged(Message):
+    driver: str
+    status: Status
+    at: int
+
+
+class SystemAnnouncement(Message):
+    id: str
+    sender: Annotated[Sender, Field(alias="from")]
+    text: str
+    level: Level
+    at: int
+
+
+class CpuSeconds(BaseModel):
+    cpu_seconds: float
+
+
+class ReportError(BaseModel):
+    code: str
+    message: str
+
+
+class ReportReady(Message):
+    job: str
+    kind: ReportKind
+    result: CpuSeconds | None = None
+    error: ReportError | None = None
+
+
+class AuthExpiring(Message):
+    expires_in: float
+
+
+class ServerClosing(Message):
+    retry_in: float

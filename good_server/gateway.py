@@ -1,0 +1,317 @@
+"""Answers for the one door: every connect, every event's guards, its one ack, and every disconnect pass here.
+
+`trigger_event` is the library's documented place for guards around all events. Connecting fails closed: the library
+takes anything but an explicit no for a yes, so everything that goes wrong here becomes an explicit no.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import socketio
+from pydantic import BaseModel, ValidationError
+from socketio.exceptions import ConnectionRefusedError
+
+from good_server import events, rooms, transport
+from good_server.auth import TokenAuth
+from good_server.errors import (
+    Forbidden,
+    Internal,
+    Invalid,
+    RateLimited,
+    Refusal,
+    TimedOut,
+    TokenExpired,
+    Unauthorized,
+    UnknownEvent,
+    UnknownNamespace,
+)
+from good_server.limits import Rates
+from good_server.observe import Metrics, log
+from good_server.protocol import MALFORMED, RESERVED_NAME
+from good_server.roles import Identity, Role
+from good_server.settings import Settings
+
+ANYONE = frozenset(Role)
+STATE = "state"
+# long enough for a refusal to be written, short enough that nobody can do anything meanwhile
+REFUSAL_SENT_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class SocketState:
+    """What is known of one socket. It lives in the socket's Socket.IO session and dies with it."""
+
+    identity: Identity
+    last_heard: float
+    was_warned: bool = False
+    refused_in_a_row: int = 0
+    malformed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a handler is given: who asks, when, and what it may do about it."""
+
+    gateway: "Gateway"
+    sid: str
+    identity: Identity
+
+    @property
+    def at(self) -> int:
+        """Now, in milliseconds since the epoch."""
+        return int(self.gateway.guards.clock() * 1000)
+
+    async def emit(self, event: str, message: events.Message, *, to: Sequence[str], also_to_me: bool = True) -> None:
+        """Sends to every socket in the rooms `to`, once each; `also_to_me=False` leaves the asking socket out."""
+        await self.gateway.send(event, message, to=to, skip=None if also_to_me else self.sid)
+
+    def rooms(self) -> set[str]:
+        """The rooms that the asking socket is in."""
+        return set(self.gateway.server.rooms(self.sid, namespace=self.gateway.namespace))
+
+    async def join(self, room: str) -> None:
+        """Puts the asking socket into a room."""
+        await self.gateway.enter_room(self.sid, room)
+
+    async def leave(self, room: str) -> None:
+        """Takes the asking socket out of a room."""
+        await self.gateway.leave_room(self.sid, room)
+
+    async def become(self, identity: Identity) -> None:
+        """Replaces the socket's identity, and with it what it may do from now on."""
+        state = await self.gateway.state_of(self.sid)
+        state.identity = identity
+        state.was_warned = False
+
+
+Handler = Callable[[Request, Any], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One event and all its guards, readable in one line."""
+
+    event: str
+    payload: type[BaseModel]
+    handler: Handler
+    roles: frozenset[Role] = ANYONE
+    rate: str | None = None
+    after_expiry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What a gateway checks with; shared by all gateways of a server."""
+
+    settings: Settings
+    auth: TokenAuth
+    rates: Rates
+    metrics: Metrics
+    clock: Callable[[], float] = time.time
+
+
+class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
+    """A namespace with guards. `joined`, `left`, `routes`, `check_rate` and `read` are its seams."""
+
+    def __init__(self, namespace: str, guards: Guards, routes: Sequence[Route] = ()) -> None:
+        super().__init__(namespace)
+        self.guards = guards
+        self._given_routes = tuple(routes)
+        self._by_event: dict[str, Route] | None = None
+
+    def routes(self) -> Sequence[Route]:
+        """The events served here."""
+        return self._given_routes
+
+    async def joined(self, request: Request) -> None:
+        """A socket has been let in; it is put into its rooms before it learns so."""
+        for room in rooms.rooms_at_connect(request.identity):
+            await request.join(room)
+
+    async def left(self, request: Request) -> None:
+        """A socket is gone. Nothing to do: Socket.IO empties its rooms, and its state dies with its session."""
+
+    def check_rate(self, identity: Identity, route: Route | None) -> None:
+        """Counts one event; raises `RateLimited` when it is one too many."""
+        for kind in ("events",) if route is None or route.rate is None else ("events", route.rate):
+            wait_seconds = self.guards.rates.wait_seconds(identity.user, kind)
+            if wait_seconds:
+                raise RateLimited(retry_after=round(wait_seconds, 3))
+
+    def read(self, route: Route, arguments: Sequence[Any]) -> Any:
+        """The payload as the route's model; raises `Invalid` with the field, and never repeats the input."""
+        if len(arguments) != 1 or not isinstance(arguments[0], dict):
+            raise Invalid("this event takes one object")
+        try:
+            return route.payload.model_validate(arguments[0])
+        except ValidationError as error:
+            raise _invalid(error, route.payload) from None
+
+    async def send(self, event: str, message: events.Message, *, to: Sequence[str], skip: str | None = None) -> None:
+        """The one way out: an empty target would mean everyone, those not yet authenticated included."""
+        if isinstance(to, str) or not to or not all(to):
+            raise ValueError("an emit needs rooms to go to")
+        await self.emit(event, message.on_the_wire(), room=list(to), skip_sid=skip)
+
+    def sids_in(self, room: str) -> list[str]:
+        """The sockets that are in a room now, asked of Socket.IO."""
+        return [sid for sid, _ in self.server.manager.get_participants(self.namespace, room)]
+
+    async def state_of(self, sid: str) -> SocketState:
+        """A socket's state; raises `KeyError` when the socket is gone."""
+        state: SocketState = (await self.get_session(sid))[STATE]
+        return state
+
+    def close(self, sid: str) -> None:
+        """Closes a socket's transport; its rooms are left as after any lost connection."""
+        environ = self.server.get_environ(sid, self.namespace)
+        if environ is not None:
+            transport.hang_up(environ)
+
+    async def trigger_event(self, event: Any, *args: Any) -> Any:
+        """Every connect, disconnect and event of this namespace; what is returned is the ack."""
+        if event == "connect":
+            return await self._connect(*args)
+        if event == "disconnect":
+            return await self._disconnect(*args)
+        return await self._event(event, *args)
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        outcome = await self._outcome("connect", self._let_in(sid, environ, auth))
+        if isinstance(outcome, Refusal):
+            refuse(environ, outcome, self.guards.metrics)
+        self.guards.metrics.connects.labels("accepted").inc()
+        log.info("connected", namespace=self.namespace, user=outcome.user, role=outcome.role)
+
+    async def _let_in(self, sid: str, environ: dict[str, Any], auth: Any) -> Identity:
+        try:
+            async with asyncio.timeout(self.guards.settings.handshake_seconds):
+                identity = await self.guards.auth.identify(auth)
+        except (TimeoutError, asyncio.CancelledError):
+            # the library would take a cancelled check for a yes
+            raise Unauthorized("the token could not be checked in time") from None
+        if transport.is_gone(environ):
+            raise Unauthorized("the client left during the check")
+        await self._make_way(identity)
+        # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
+        await self.save_session(sid, {STATE: SocketState(identity, time.monotonic())})
+        await self.joined(Request(self, sid, identity))
+        return identity
+
+    async def _disconnect(self, sid: str, reason: str = "") -> None:
+        environ = self.server.get_environ(sid, self.namespace)
+        state: SocketState | None = (await self.get_session(sid)).pop(STATE, None)
+        if environ is not None:
+            # a client may leave the namespace and keep the transport; nothing is served on it any more
+            transport.hang_up(environ)
+        if state is None:
+            return
+        self.guards.metrics.closes.labels(reason).inc()
+        log.info("disconnected", namespace=self.namespace, user=state.identity.user, reason=reason)
+        await self._outcome("disconnect", self.left(Request(self, sid, state.identity)))
+
+    async def _event(self, event: Any, sid: str, *arguments: Any) -> dict[str, Any]:
+        state = await self.state_of(sid)
+        state.last_heard = time.monotonic()
+        route = self._route(event)
+        name = route.event if route is not None else "unknown"
+        with self.guards.metrics.handler_seconds.labels(name).time():
+            outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        self.guards.metrics.events.labels(name, refusal.code if refusal else "ok").inc()
+        self._judge(sid, state, event, refusal)
+        return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
+
+    async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
+        """What the action gives, or the `Refusal` it ended in; our own faults go to the log under an id."""
+        try:
+            return await action
+        except Refusal as refusal:
+            return refusal
+        except Exception as error:  # noqa: BLE001 - the one place where nothing may pass: no ack would be sent
+            internal = Internal(id=uuid.uuid4().hex)
+            log.error("failed", where=where, id=internal.id, exc_info=error)
+            return internal
+
+    async def _serve(
+        self, route: Route | None, event: Any, sid: str, state: SocketState, arguments: Sequence[Any]
+    ) -> dict[str, Any]:
+        if event in (MALFORMED, RESERVED_NAME):
+            raise Invalid("the packet is malformed")
+        self.check_rate(state.identity, route)
+        if route is None:
+            raise UnknownEvent
+        if self.guards.clock() >= state.identity.expires_at and not route.after_expiry:
+            raise TokenExpired
+        if state.identity.role not in route.roles:
+            raise Forbidden("this event is not for this role")
+        payload = self.read(route, arguments)
+        try:
+            async with asyncio.timeout(self.guards.settings.handler_seconds):
+                return await route.handler(Request(self, sid, state.identity), payload)
+        except TimeoutError:
+            raise TimedOut from None
+
+    def _route(self, event: Any) -> Route | None:
+        if self._by_event is None:
+            self._by_event = {route.event: route for route in self.routes()}
+        return self._by_event.get(event)
+
+    def _judge(self, sid: str, state: SocketState, event: Any, refusal: Refusal | None) -> None:
+        """Closes a client that will not slow down, speaks another protocol, or tries to run our own handlers."""
+        settings = self.guards.settings
+        state.refused_in_a_row = state.refused_in_a_row + 1 if isinstance(refusal, RateLimited) else 0
+        state.malformed += event == MALFORMED
+        is_hopeless = (
+            event == RESERVED_NAME
+            or state.malformed >= settings.malformed_frames
+            or state.refused_in_a_row >= settings.refusals_in_a_row
+        )
+        if is_hopeless:
+            log.warning("closed", user=state.identity.user, reason=refusal.code if refusal else "ok")
+            asyncio.get_running_loop().call_soon(self.close, sid)
+
+    async def _make_way(self, identity: Identity) -> None:
+        """One socket too many closes the one silent longest: a phone that flaps is never locked out."""
+        sids = self.sids_in(rooms.user_room(identity.user))
+        if len(sids) < self.guards.settings.sockets_per_user:
+            return
+        heard = [((await self.state_of(sid)).last_heard, sid) for sid in sids]
+        self.close(min(heard)[1])
+
+
+class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
+    """Refuses every namespace that is not served, with the code that says so."""
+
+    def __init__(self, guards: Guards) -> None:
+        super().__init__("*")
+        self._guards = guards
+
+    async def trigger_event(self, event: Any, *args: Any) -> None:
+        """Only connects get here, as nobody is ever let in."""
+        if event != "connect":
+            return
+        environ = next(argument for argument in args if isinstance(argument, dict))
+        refuse(environ, UnknownNamespace(), self._guards.metrics)
+
+
+def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoReturn:
+    """Ends a connect with CONNECT_ERROR, then closes the transport, which would stay open for another try."""
+    metrics.connects.labels(refusal.code).inc()
+    log.info("refused", code=refusal.code)
+    # the library sends the refusal after this has returned
+    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, transport.hang_up, environ)
+    raise ConnectionRefusedError(str(refusal), refusal.as_error())
+
+
+def _invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
+    """Names the field and what is wrong with it. A key that the model does not know is input, and is not repeated."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else None
+    if name is not None and name not in model.model_fields:
+        return Invalid("there is a key that this event does not take")
+    return Invalid(str(first["msg"]).removeprefix("Value error, "), field=name)

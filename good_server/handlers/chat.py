@@ -1,0 +1,38 @@
+"""Chat: any role to any other, and to the topic rooms one is in."""
+
+import uuid
+from typing import Any
+
+from good_server import events
+from good_server.errors import Forbidden
+from good_server.events import ChatMessage, ChatSend, Sender
+from good_server.gateway import Request, Route
+from good_server.rooms import topic_room, user_room
+from good_server.services.recent import RecentAcks
+
+
+def routes(recent: RecentAcks) -> tuple[Route, ...]:
+    """`recent` answers a message that is sent again with the ack of the first time."""
+
+    async def send(request: Request, chat: ChatSend) -> dict[str, Any]:
+        return await recent.once(request.identity.user, chat.id, lambda: deliver(request, chat))
+
+    return (Route(events.CHAT_SEND, ChatSend, send, rate="chat"),)
+
+
+async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
+    """To the user or the room, and to the sender's other tabs; each socket gets it once, the sending one never."""
+    target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
+    if chat.to is None and target not in request.rooms():
+        raise Forbidden("only members write to a room")
+    message = ChatMessage(
+        id=uuid.uuid4().hex,
+        sender=Sender(id=request.identity.user, role=request.identity.role),
+        to=chat.to,
+        room=chat.room,
+        text=chat.text,
+        at=request.at,
+    )
+    own_tabs = user_room(request.identity.user)
+    await request.emit(events.CHAT_MESSAGE, message, to=(target, own_tabs), also_to_me=False)
+    return {"id": message.id, "at": message.at}

@@ -1,0 +1,21 @@
+"""The role-specific handler: what only drivers say, their availability."""
+
+from typing import Any
+
+from good_server import events
+from good_server.events import DriverStatus, DriverStatusChanged
+from good_server.gateway import Request, Route
+from good_server.roles import Role
+from good_server.rooms import followers_of
+
+
+def routes() -> tuple[Route, ...]:
+    """Drivers alone have a status."""
+    return (Route(events.DRIVER_STATUS, DriverStatus, change, roles=frozenset({Role.DRIVER})),)
+
+
+async def change(request: Request, change: DriverStatus) -> dict[str, Any]:
+    """Told to those who follow the driver."""
+    message = DriverStatusChanged(driver=request.identity.user, status=change.status, at=request.at)
+    await request.emit(events.DRIVER_STATUS_CHANGED, message, to=followers_of(request.identity))
+    return {"at": message.at}

@@ -1,0 +1,30 @@
+"""Topic rooms: joined again after leaving them, or when they were granted since the connect."""
+
+from typing import Any
+
+from good_server import events
+from good_server.errors import Forbidden, TooManyRooms
+from good_server.events import RoomChange
+from good_server.gateway import Request, Route
+from good_server.rooms import Entitlements, is_topic_room, topic_room
+
+
+def routes(entitlements: Entitlements, *, rooms_per_socket: int) -> tuple[Route, ...]:
+    """`entitlements` says who may be in a room; a socket is in at most `rooms_per_socket` topic rooms."""
+
+    async def join(request: Request, change: RoomChange) -> dict[str, Any]:
+        room = topic_room(change.room)
+        if not (room in request.identity.topic_rooms or await entitlements.may_join(request.identity, room)):
+            raise Forbidden("not entitled to this room")
+        others = [name for name in request.rooms() if is_topic_room(name) and name != room]
+        if len(others) >= rooms_per_socket:
+            raise TooManyRooms
+        await request.join(room)
+        return {"room": room}
+
+    async def leave(request: Request, change: RoomChange) -> dict[str, Any]:
+        room = topic_room(change.room)
+        await request.leave(room)
+        return {"room": room}
+
+    return (Route(events.ROOM_JOIN, RoomChange, join), Route(events.ROOM_LEAVE, RoomChange, leave))

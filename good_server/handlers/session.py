@@ -1,0 +1,37 @@
+"""The session: a new token before the old one ends, on the same connection."""
+
+from typing import Any
+
+from good_server import events
+from good_server.auth import TokenAuth
+from good_server.errors import Unauthorized
+from good_server.events import AuthRefresh
+from good_server.gateway import Request, Route
+from good_server.roles import Identity
+from good_server.rooms import Entitlements, base_rooms, is_topic_room
+
+
+def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
+    """`auth` verifies the new token; it may carry another role or company, never another user."""
+
+    async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
+        identity = await auth.identify({"token": fresh.token})
+        if identity.user != request.identity.user:
+            raise Unauthorized("the new token is somebody else's")
+        await move(request, identity, entitlements)
+        return {"expires_at": round(identity.expires_at * 1000)}
+
+    return (Route(events.AUTH_REFRESH, AuthRefresh, refresh, after_expiry=True),)
+
+
+async def move(request: Request, identity: Identity, entitlements: Entitlements) -> None:
+    """Leaves the rooms that the new identity is not entitled to, then joins those that it now belongs in."""
+    lost = set(base_rooms(request.identity)) - set(base_rooms(identity))
+    for room in filter(is_topic_room, request.rooms()):
+        if not (room in identity.topic_rooms or await entitlements.may_join(identity, room)):
+            lost.add(room)
+    for room in lost:
+        await request.leave(room)
+    for room in base_rooms(identity):
+        await request.join(room)
+    await request.become(identity)

@@ -1,0 +1,29 @@
+"""System events: an admin's announcement, to everyone or to named roles."""
+
+import uuid
+from typing import Any
+
+from good_server import events
+from good_server.events import Sender, SystemAnnounce, SystemAnnouncement
+from good_server.gateway import Request, Route
+from good_server.roles import Role
+from good_server.rooms import everyone, role_room
+
+
+def routes() -> tuple[Route, ...]:
+    """Admins alone announce."""
+    return (Route(events.SYSTEM_ANNOUNCE, SystemAnnounce, announce, roles=frozenset({Role.ADMIN})),)
+
+
+async def announce(request: Request, notice: SystemAnnounce) -> dict[str, Any]:
+    """A true broadcast still names its rooms; the sender's own role hears it like any other."""
+    to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
+    message = SystemAnnouncement(
+        id=uuid.uuid4().hex,
+        sender=Sender(id=request.identity.user, role=request.identity.role),
+        text=notice.text,
+        level=notice.level,
+        at=request.at,
+    )
+    await request.emit(events.SYSTEM_ANNOUNCEMENT, message, to=to)
+    return {"id": message.id, "at": message.at}

@@ -1,0 +1,161 @@
+"""Answers for starting, watching over, draining and stopping a server."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from good_server import events, rooms, transport
+from good_server.app import Application, healthz
+from good_server.gateway import STATE, Gateway
+from good_server.observe import log
+
+SWEEP_SECONDS = 0.5
+# sockets looked at before the loop may do something else
+SWEEP_BATCH = 500
+# clients are asked to come back spread over this, so that they do not return as one wave
+RETURN_WITHIN_SECONDS = 5.0
+# for the goodbyes to be written before the transports close
+GOODBYE_SECONDS = 0.2
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a server listens: base URLs."""
+
+    public: str
+    internal: str
+
+
+async def serve(application: Application, ready: Callable[[Addresses], None], stop: asyncio.Event) -> None:
+    """Runs until `stop` is set, then drains; `ready` is called once, when both ports listen.
+
+    Raises `OSError` when a port is taken.
+    """
+    settings = application.settings
+    public = await _listen(application.public, settings.host, settings.port)
+    try:
+        internal = await _listen(_internal_app(application), settings.internal_host, settings.internal_port)
+        try:
+            await application.reports.start()
+            async with _watched(application):
+                ready(Addresses(_url(public), _url(internal)))
+                await stop.wait()
+                await _drain(application)
+        finally:
+            await application.reports.stop()
+            await internal.cleanup()
+    finally:
+        # after the transports: what is still open would be waited for
+        await public.cleanup()
+
+
+async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+def _url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _internal_app(application: Application) -> web.Application:
+    """Health, readiness and metrics: for operators, never on the public port."""
+
+    async def readyz(request: web.Request) -> web.Response:
+        if application.admission.is_closing:
+            return web.Response(status=503, text="closing\n")
+        return web.Response(text="ready\n")
+
+    async def metrics(request: web.Request) -> web.Response:
+        application.guards.metrics.connections.set(application.doors.connections)
+        return web.Response(body=application.guards.metrics.exposition(), headers={"Content-Type": METRICS_TYPE})
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+@asynccontextmanager
+async def _watched(application: Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(_watch(application))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(application: Application) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        application.guards.rates.sweep()
+        await sweep(application)
+
+
+async def sweep(application: Application) -> None:
+    """One look at every connection the library holds: gone ones are dropped, late ones closed, ending ones warned."""
+    environs: dict[str, dict[str, Any]] = application.sio.environ
+    for number, (connection, environ) in enumerate(list(environs.items())):
+        if number % SWEEP_BATCH == SWEEP_BATCH - 1:
+            await asyncio.sleep(0)
+        if transport.is_gone(environ):
+            # a malformed frame can end the library's reader without its telling anybody
+            await application.sio.eio.disconnect(connection)
+            continue
+        try:
+            session = await application.sio.eio.get_session(connection)
+        except KeyError:
+            continue
+        await _look_at(application, connection, environ, session)
+
+
+async def _look_at(application: Application, connection: str, environ: dict[str, Any], session: dict[str, Any]) -> None:
+    settings = application.settings
+    gateway = next((gateway for gateway in application.gateways if STATE in session.get(gateway.namespace, {})), None)
+    if gateway is None:
+        if transport.age_seconds(environ) > settings.handshake_seconds:
+            transport.hang_up(environ)
+        return
+    state = session[gateway.namespace][STATE]
+    left = state.identity.expires_at - application.clock()
+    if left < -settings.expiry_grace_seconds:
+        log.info("expired", user=state.identity.user)
+        transport.hang_up(environ)
+    elif left < settings.expiry_notice_seconds and not state.was_warned:
+        state.was_warned = True
+        sid = application.sio.manager.sid_from_eio_sid(connection, gateway.namespace)
+        await gateway.send(events.AUTH_EXPIRING, events.AuthExpiring(expires_in=max(0.0, round(left, 3))), to=(sid,))
+
+
+async def _drain(application: Application) -> None:
+    """Readiness off, nobody new, a goodbye to all with a return time of their own, then the transports."""
+    application.admission.is_closing = True
+    log.info("closing", connections=application.doors.connections)
+    await asyncio.gather(*(_say_goodbye(gateway) for gateway in application.gateways))
+    await asyncio.sleep(GOODBYE_SECONDS)
+    for environ in list(application.sio.environ.values()):
+        transport.hang_up(environ)
+    async with asyncio.timeout(application.settings.shutdown_seconds):
+        await application.sio.shutdown()
+
+
+async def _say_goodbye(gateway: Gateway) -> None:
+    sids: Sequence[str] = [sid for room in rooms.everyone() for sid in gateway.sids_in(room)]
+    for sid in sids:
+        closing = events.ServerClosing(retry_in=round(random.uniform(0.1, RETURN_WITHIN_SECONDS), 3))  # noqa: S311
+        await gateway.send(events.SERVER_CLOSING, closing, to=(sid,))

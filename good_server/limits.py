@@ -1,0 +1,106 @@
+"""Answers for rates and caps: how often one may do a thing, and how many of a thing there may be.
+
+Rates belong to users and caps to addresses, never to sockets: a second tab buys no second allowance.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from good_server.settings import Settings
+
+
+class TokenBucket:
+    """Lets `rate` things a second pass, and `burst` at once after a rest."""
+
+    __slots__ = ("_burst", "_filled", "_last", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._filled = burst
+        self._last = now
+
+    def take(self, now: float) -> float:
+        """0.0 when one may pass, and it is counted; otherwise the seconds until the next one may."""
+        self._refill(now)
+        if self._filled >= 1:
+            self._filled -= 1
+            return 0.0
+        return (1 - self._filled) / self._rate
+
+    def is_full(self, now: float) -> bool:
+        """Whether it is as good as new, so that it can be forgotten."""
+        self._refill(now)
+        return self._filled >= self._burst
+
+    def _refill(self, now: float) -> None:
+        self._filled = min(self._burst, self._filled + (now - self._last) * self._rate)
+        self._last = now
+
+
+class Rates:
+    """One bucket a user and kind (`events`, `chat`, `tracking`); a full bucket is forgotten by `sweep`."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._burst_seconds = settings.burst_seconds
+        self._per_second = {
+            "events": settings.events_per_second,
+            "chat": settings.chat_per_second,
+            "tracking": settings.tracking_per_second,
+        }
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+
+    def wait_seconds(self, user: str, kind: str) -> float:
+        """0.0 when the user may do one more, which is counted; otherwise how long to wait."""
+        now = self._clock()
+        bucket = self._buckets.get((user, kind))
+        if bucket is None:
+            rate = self._per_second[kind]
+            bucket = self._buckets[user, kind] = TokenBucket(rate, max(1.0, rate * self._burst_seconds), now)
+        return bucket.take(now)
+
+    def sweep(self) -> None:
+        """Forgets who has been quiet long enough; memory follows the users that are active."""
+        now = self._clock()
+        full = [key for key, bucket in self._buckets.items() if bucket.is_full(now)]
+        for key in full:
+            del self._buckets[key]
+
+
+class Doors:
+    """How many connections there are, in all and by address, and how fast new ones come."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._by_address: Counter[str] = Counter()
+        self._new = TokenBucket(settings.connects_per_second, max(1.0, settings.connects_per_second), clock())
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return self._by_address.total()
+
+    def is_crowded(self, address: str) -> bool:
+        """Whether this address has as many connections as it may."""
+        return self._by_address[address] >= self._settings.sockets_per_address
+
+    def wait_seconds(self) -> float:
+        """0.0 when the server takes one more connection now; otherwise when to ask again."""
+        if self.connections >= self._settings.connections:
+            return 5.0
+        return self._new.take(self._clock())
+
+    @contextmanager
+    def passage(self, address: str) -> Iterator[None]:
+        """Counts one connection of an address for as long as it is open."""
+        self._by_address[address] += 1
+        try:
+            yield
+        finally:
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]

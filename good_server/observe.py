@@ -1,0 +1,64 @@
+"""Answers for what operators see: one JSON line a happening, and metrics under conventional names.
+
+Neither ever holds a token or a message's text, and no metric has a user as a label.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("good_server")
+
+
+def configure_logging(*, json_lines: bool) -> None:
+    """Logs to stderr: JSON lines in production, readable ones in development."""
+    renderer: Any = structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer()
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info if json_lines else structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    # the libraries' own records take the same way out, so that every line has one form
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+
+
+class Metrics:
+    """The server's metrics, in a registry of their own so that two servers in one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.connections = Gauge("server_connections", "Connections open now.", registry=self.registry)
+        self.connects = Counter("server_connects", "Connects by outcome.", ["outcome"], registry=self.registry)
+        self.closes = Counter("server_closes", "Closed connections by reason.", ["reason"], registry=self.registry)
+        self.events = Counter(
+            "server_events", "Events by name and outcome.", ["event", "outcome"], registry=self.registry
+        )
+        self.handler_seconds = Histogram(
+            "server_handler_seconds", "Time in a handler, in seconds.", ["event"], registry=self.registry
+        )
+
+    def exposition(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

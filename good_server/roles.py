@@ -1,0 +1,38 @@
+"""Answers for who someone is: the five roles, the forms of ids, and the verified identity of a connection."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+# Narrow on purpose: an id becomes part of a room's name as it is. Without anchors: to be matched in full.
+USER_ID_FORM = r"[A-Za-z0-9._@-]{1,64}"
+TOPIC_ROOM_FORM = r"job:[A-Za-z0-9_-]{1,32}"
+
+UserId = Annotated[str, StringConstraints(pattern=f"^{USER_ID_FORM}$")]
+CompanyId = UserId
+
+
+class Role(StrEnum):
+    """What a user is on the platform; a token names exactly one."""
+
+    ADMIN = "admin"
+    DRIVER = "driver"
+    COMPANY = "company"
+    PROVIDER = "provider"
+    VENDOR = "vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a verified token says is connected.
+
+    `topic_rooms` are those the token grants; `expires_at` is in seconds since the epoch.
+    """
+
+    user: str
+    role: Role
+    expires_at: float
+    company: str | None = None
+    topic_rooms: tuple[str, ...] = ()

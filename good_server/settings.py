@@ -1,0 +1,181 @@
+"""Answers for every setting and limit; each has its reason on the line above it.
+
+Read from the environment with the prefix `SERVER_`, and from `.env` in the working folder; the environment wins.
+"""
+
+import ipaddress
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# Published on purpose: it lets a newcomer start with no setting at all, and is refused in production.
+DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
+# RFC 7518, 3.2: an HMAC key is at least as long as the hash.
+MIN_SECRET_BYTES = 32
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class SettingsError(Exception):
+    """A setting that stops the start; the message is one line that names it."""
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """The settings of one server; frozen, and `repr` shows no secret."""
+
+    model_config = SettingsConfigDict(env_prefix="SERVER_", env_file=".env", extra="ignore", frozen=True)
+
+    env: Literal["development", "production"] = "development"
+    # loopback: what is not yet configured is not yet reachable
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    # health, readiness, metrics: never on the public port
+    internal_host: str = "127.0.0.1"
+    internal_port: Annotated[int, Field(ge=0, le=65535)] = 8010
+    # long polling loses events under aiohttp and needs sticky sessions
+    transports: Words = ("websocket",)
+
+    jwt_secret: SecretStr | None = None
+    jwt_public_key: str | None = None
+    jwt_jwks_url: str | None = None
+    # never taken from the token: RFC 8725, 3.1
+    jwt_algorithms: Words = ("HS256",)
+    # RFC 9068: an access token says so, and an id token is not one
+    jwt_type: str = "at+jwt"
+    jwt_issuer: str = "rooms-not-ids"
+    jwt_audience: str = "dispatch"
+    # clocks of two machines differ by seconds, not minutes
+    jwt_leeway_seconds: Annotated[float, Field(ge=0, le=300)] = 5
+    # empty: same origin only; a browser always sends one, other programs need not
+    allowed_origins: Words = ()
+    # whose X-Forwarded-For is believed; addresses or networks
+    trusted_proxies: Words = ()
+
+    # a phone on a bad network answers late; below 20 s it would be dropped in a tunnel
+    ping_interval_seconds: Annotated[float, Field(ge=1)] = 25
+    ping_timeout_seconds: Positive = 20
+    # a transport that never says CONNECT holds memory for nothing
+    handshake_seconds: Positive = 10
+    # the largest request is 4,000 characters of text; escaped, that is under 24 KiB
+    max_frame_bytes: Count = 64 * 1024
+    # a JWT with 16 rooms is about 1 KiB
+    max_token_bytes: Count = 8 * 1024
+    # over all events: a person with a map and a chat stays well below
+    events_per_second: Positive = 20
+    # nobody types faster
+    chat_per_second: Positive = 5
+    # positions are useful about once a second
+    tracking_per_second: Positive = 2
+    # a page that comes back sends what it kept; that is not an attack
+    burst_seconds: Positive = 10
+    # a client that does not slow down when told to is not a client; some four bursts of refusals in a row
+    refusals_in_a_row: Count = 800
+    # frames no client library would send: a bug gets a few, an attack no more
+    malformed_frames: Count = 5
+    # the token may grant 16; more is a list of everything
+    rooms_per_socket: Count = 16
+    # tabs and devices of one person; one more closes the one silent longest
+    sockets_per_user: Count = 10
+    # an office behind one address
+    sockets_per_address: Count = 200
+    # about 50 KiB each: a gigabyte
+    connections: Count = 20_000
+    # a restart brings everyone back at once; verifying tokens must not starve those already in
+    connects_per_second: Positive = 500
+    # a handler is thin; what takes longer belongs in a service
+    handler_seconds: Positive = 5
+    # time to fetch a new token before the old one ends
+    expiry_notice_seconds: Positive = 60
+    # after it ended: only auth:refresh is served, then the transport closes
+    expiry_grace_seconds: Positive = 25
+    # a stolen token ends by itself
+    token_life_seconds: Positive = 24 * 3600
+    # CPU-bound work at once; another core is left to the loop
+    report_workers: Count = 2
+    # waiting reports cost memory only; beyond this the answer is `busy`
+    reports_waiting: Annotated[int, Field(ge=64)] = 256
+    # the longest report burns 2 s; a worker that takes this long hangs
+    report_seconds: Positive = 30
+    # how long a deploy waits for goodbyes
+    shutdown_seconds: Positive = 25
+
+    @model_validator(mode="after")
+    def _is_fit_for_its_env(self) -> "Settings":
+        if "websocket" not in self.transports or set(self.transports) - {"websocket", "polling"}:
+            raise ValueError("SERVER_TRANSPORTS must hold websocket, and may add polling")
+        self._check_algorithms()
+        if self.env == "development":
+            self._check_development()
+        else:
+            self._check_production()
+        for proxy in self.trusted_proxies:
+            ipaddress.ip_network(proxy, strict=False)
+        return self
+
+    def _check_algorithms(self) -> None:
+        symmetric = [name for name in self.jwt_algorithms if name.startswith("HS")]
+        if not self.jwt_algorithms or "none" in (name.lower() for name in self.jwt_algorithms):
+            raise ValueError("SERVER_JWT_ALGORITHMS must name at least one algorithm, and never none")
+        # a public key must never be usable as an HMAC secret: RFC 8725, 3.1
+        if len(symmetric) not in (0, len(self.jwt_algorithms)) or bool(symmetric) == self.has_public_key:
+            raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
+
+    def _check_development(self) -> None:
+        own_secret = self.jwt_secret is not None or self.has_public_key
+        if self.host not in LOOPBACK and not own_secret:
+            raise ValueError("SERVER_HOST must be a loopback address while the published development secret is used")
+
+    def _check_production(self) -> None:
+        if "*" in self.allowed_origins:
+            raise ValueError("SERVER_ALLOWED_ORIGINS must list origins in production, not *")
+        if not self.has_public_key and self.jwt_secret is None:
+            raise ValueError("SERVER_JWT_SECRET is missing: production needs a secret of 32 bytes or more")
+        if self.has_public_key:
+            return
+        secret = self.secret
+        if secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS):
+            raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
+        if len(secret.encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"SERVER_JWT_SECRET is shorter than {MIN_SECRET_BYTES} bytes")
+
+    @property
+    def has_public_key(self) -> bool:
+        """Whether tokens are verified with somebody else's key, so that no secret is needed here."""
+        return self.jwt_public_key is not None or self.jwt_jwks_url is not None
+
+    @property
+    def secret(self) -> str:
+        """The HMAC secret: the set one, or in development the published one."""
+        return self.jwt_secret.get_secret_value() if self.jwt_secret is not None else DEVELOPMENT_SECRET
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process; raises `SettingsError` with one line that names the setting."""
+    try:
+        return Settings(**overrides)
+    except (ValidationError, ValueError) as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def _one_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors(include_input=False, include_url=False)[0]
+    message = str(first["msg"]).removeprefix("Value error, ")
+    name = "_".join(str(part) for part in first["loc"][:1])
+    return f"SERVER_{name.upper()}: {message}" if name else message
