@@ -1,22 +1,18 @@
-"""Answers for the one door: every connect, every event's guards, its one ack, and every disconnect pass here.
+"""Answers for the door itself: `trigger_event` is the library's documented place for guards around all events.
 
-`trigger_event` is the library's documented place for guards around all events. Connecting fails closed: the library
-takes anything but an explicit no for a yes, so everything that goes wrong here becomes an explicit no.
+Connecting fails closed: the library takes anything but an explicit no for a yes, so everything that goes wrong here
+becomes an explicit no.
 """
 
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import socketio
-from pydantic import BaseModel, ValidationError
-from socketio.exceptions import ConnectionRefusedError
 
 from good_server import events, rooms, transport
-from good_server.auth import TokenAuth
 from good_server.errors import (
     Forbidden,
     Internal,
@@ -27,91 +23,15 @@ from good_server.errors import (
     TokenExpired,
     Unauthorized,
     UnknownEvent,
-    UnknownNamespace,
 )
-from good_server.limits import Rates
-from good_server.observe import Metrics, log
+from good_server.gateway.refusal import read_payload, refuse
+from good_server.gateway.route import Guards, Request, Route, SocketState
+from good_server.observe import log
 from good_server.protocol import MALFORMED, RESERVED_NAME
-from good_server.roles import Identity, Role
-from good_server.settings import Settings
+from good_server.roles import Identity
 
-ANYONE = frozenset(Role)
+# the key of a socket's state in its Socket.IO session
 STATE = "state"
-# long enough for a refusal to be written, short enough that nobody can do anything meanwhile
-REFUSAL_SENT_SECONDS = 0.2
-
-
-@dataclass(slots=True)
-class SocketState:
-    """What is known of one socket. It lives in the socket's Socket.IO session and dies with it."""
-
-    identity: Identity
-    last_heard: float
-    was_warned: bool = False
-    refused_in_a_row: int = 0
-    malformed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a handler is given: who asks, when, and what it may do about it."""
-
-    gateway: "Gateway"
-    sid: str
-    identity: Identity
-
-    @property
-    def at(self) -> int:
-        """Now, in milliseconds since the epoch."""
-        return int(self.gateway.guards.clock() * 1000)
-
-    async def emit(self, event: str, message: events.Message, *, to: Sequence[str], also_to_me: bool = True) -> None:
-        """Sends to every socket in the rooms `to`, once each; `also_to_me=False` leaves the asking socket out."""
-        await self.gateway.send(event, message, to=to, skip=None if also_to_me else self.sid)
-
-    def rooms(self) -> set[str]:
-        """The rooms that the asking socket is in."""
-        return set(self.gateway.server.rooms(self.sid, namespace=self.gateway.namespace))
-
-    async def join(self, room: str) -> None:
-        """Puts the asking socket into a room."""
-        await self.gateway.enter_room(self.sid, room)
-
-    async def leave(self, room: str) -> None:
-        """Takes the asking socket out of a room."""
-        await self.gateway.leave_room(self.sid, room)
-
-    async def become(self, identity: Identity) -> None:
-        """Replaces the socket's identity, and with it what it may do from now on."""
-        state = await self.gateway.state_of(self.sid)
-        state.identity = identity
-        state.was_warned = False
-
-
-Handler = Callable[[Request, Any], Awaitable[dict[str, Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One event and all its guards, readable in one line."""
-
-    event: str
-    payload: type[BaseModel]
-    handler: Handler
-    roles: frozenset[Role] = ANYONE
-    rate: str | None = None
-    after_expiry: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """What a gateway checks with; shared by all gateways of a server."""
-
-    settings: Settings
-    auth: TokenAuth
-    rates: Rates
-    metrics: Metrics
-    clock: Callable[[], float] = time.time
 
 
 class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
@@ -143,13 +63,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
                 raise RateLimited(retry_after=round(wait_seconds, 3))
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """The payload as the route's model; raises `Invalid` with the field, and never repeats the input."""
-        if len(arguments) != 1 or not isinstance(arguments[0], dict):
-            raise Invalid("this event takes one object")
-        try:
-            return route.payload.model_validate(arguments[0])
-        except ValidationError as error:
-            raise _invalid(error, route.payload) from None
+        """The payload as the route's model; raises `Invalid`."""
+        return read_payload(route.payload, arguments)
 
     async def send(self, event: str, message: events.Message, *, to: Sequence[str], skip: str | None = None) -> None:
         """The one way out: an empty target would mean everyone, those not yet authenticated included."""
@@ -282,36 +197,3 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             return
         heard = [((await self.state_of(sid)).last_heard, sid) for sid in sids]
         self.close(min(heard)[1])
-
-
-class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
-    """Refuses every namespace that is not served, with the code that says so."""
-
-    def __init__(self, guards: Guards) -> None:
-        super().__init__("*")
-        self._guards = guards
-
-    async def trigger_event(self, event: Any, *args: Any) -> None:
-        """Only connects get here, as nobody is ever let in."""
-        if event != "connect":
-            return
-        environ = next(argument for argument in args if isinstance(argument, dict))
-        refuse(environ, UnknownNamespace(), self._guards.metrics)
-
-
-def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoReturn:
-    """Ends a connect with CONNECT_ERROR, then closes the transport, which would stay open for another try."""
-    metrics.connects.labels(refusal.code).inc()
-    log.info("refused", code=refusal.code)
-    # the library sends the refusal after this has returned
-    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, transport.hang_up, environ)
-    raise ConnectionRefusedError(str(refusal), refusal.as_error())
-
-
-def _invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
-    """Names the field and what is wrong with it. A key that the model does not know is input, and is not repeated."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else None
-    if name is not None and name not in model.model_fields:
-        return Invalid("there is a key that this event does not take")
-    return Invalid(str(first["msg"]).removeprefix("Value error, "), field=name)
