@@ -1,9 +1,47 @@
-"""Mistake: (being written)."""
+"""Mistake: the client says which rooms it belongs in and who its messages are from, and is believed.
+Symptom: none in the demo, where the page asks only for its own; anyone with a console reads and writes as anyone.
+Measured by: lab compare --only 08
+Put right in: good_server/handlers/rooms.py, `join`: `may_join(request.identity, room)`; events.py, `extra="forbid"`
+"""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from good_server import events
 from good_server.app import Parts
-from good_server.gateway import Gateway
+from good_server.events import ChatSend, RoomChange, Sender
+from good_server.gateway import Gateway, Request, Route
+from good_server.handlers import chat, system, tracking
+
+
+class ChatFrom(ChatSend):
+    sender: Annotated[Sender | None, Field(alias="from")] = None
 
 
 class Handlers(Gateway):
     def __init__(self, namespace: str, parts: Parts) -> None:
         super().__init__(namespace, parts.guards)
+        self.recent = parts.recent
+
+    def routes(self) -> Sequence[Route]:
+        return (
+            Route(events.ROOM_JOIN, RoomChange, self.join),
+            Route(events.CHAT_SEND, ChatFrom, self.send_chat, rate="chat"),
+            *tracking.routes(),
+            *system.routes(),
+        )
+
+    async def join(self, request: Request, change: RoomChange) -> dict[str, Any]:
+        # the page knows which rooms its user has open
+        await request.join(change.room)
+        return {"room": change.room}
+
+    async def send_chat(self, request: Request, message: ChatFrom) -> dict[str, Any]:
+        # the page knows who is logged in
+        if message.sender is not None:
+            author = replace(request.identity, user=message.sender.id, role=message.sender.role)
+            request = replace(request, identity=author)
+        return await self.recent.once(request.identity.user, message.id, lambda: chat.deliver(request, message))
