@@ -1,6 +1,7 @@
 """Chat: any role to any other, and to the topic rooms one is in."""
 
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from good_server import events
@@ -10,22 +11,12 @@ from good_server.gateway import Request, Route
 from good_server.rooms import topic_room, user_room
 from good_server.services.recent import RecentAcks
 
-
-def routes(recent: RecentAcks) -> tuple[Route, ...]:
-    """`recent` answers a message that is sent again with the ack of the first time."""
-
-    async def send(request: Request, chat: ChatSend) -> dict[str, Any]:
-        return await recent.once(request.identity.user, chat.id, lambda: deliver(request, chat))
-
-    return (Route(events.CHAT_SEND, ChatSend, send, rate="chat"),)
+Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 
 
-async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
-    """To the user or the room, and to the sender's other tabs; each socket gets it once, the sending one never."""
-    target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
-    if chat.to is None and target not in request.rooms():
-        raise Forbidden("only members write to a room")
-    message = ChatMessage(
+def compose(request: Request, chat: ChatSend) -> ChatMessage:
+    """The message as its readers get it: who it is from and when is the server's to say."""
+    return ChatMessage(
         id=uuid.uuid4().hex,
         sender=Sender(id=request.identity.user, role=request.identity.role),
         to=chat.to,
@@ -33,6 +24,23 @@ async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
         text=chat.text,
         at=request.at,
     )
+
+
+async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
+    """To the user or the room, and to the sender's other tabs; each socket gets it once, the sending one never."""
+    target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
+    if chat.to is None and target not in request.rooms():
+        raise Forbidden("only members write to a room")
+    message = compose(request, chat)
     own_tabs = user_room(request.identity.user)
     await request.emit(events.CHAT_MESSAGE, message, to=(target, own_tabs), also_to_me=False)
     return {"id": message.id, "at": message.at}
+
+
+def routes(recent: RecentAcks, delivery: Delivery = deliver) -> tuple[Route, ...]:
+    """`recent` answers a message that is sent again with the ack of the first time; `delivery` carries it out."""
+
+    async def send(request: Request, chat: ChatSend) -> dict[str, Any]:
+        return await recent.once(request.identity.user, chat.id, lambda: delivery(request, chat))
+
+    return (Route(events.CHAT_SEND, ChatSend, send, rate="chat"),)
