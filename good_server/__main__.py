@@ -103,25 +103,17 @@ def _print_tokens(settings: "Settings") -> None:
 
 def run(name: str, settings: "Settings", create: "Callable[[Settings], Application]") -> int:
     """Serves until SIGTERM or Ctrl-C; 0 after an orderly end, 2 when a port cannot be had."""
+    from good_server.lifecycle import loop_factory
     from good_server.observe import configure_logging
 
     configure_logging(json_lines=settings.env == "production")
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(settings, create))
     except OSError as error:
         print(f"{name}: cannot listen on {settings.host}: {os.strerror(error.errno or 0)}", file=sys.stderr)
         return 2
     return 0
-
-
-def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
-    """uvloop where it runs; the standard loop on Windows."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:

@@ -32,6 +32,15 @@ class Addresses:
     internal: str
 
 
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop: uvloop where it runs, on Windows the standard library."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 async def serve(application: Application, ready: Callable[[Addresses], None], stop: asyncio.Event) -> None:
     """Runs until `stop` is set, then drains; `ready` is called once, when both ports listen.
 

@@ -1,0 +1,196 @@
+"""Answers for looking at a server process from outside the server's code: it runs beside any server's app.
+
+Nothing in a server cooperates in being measured, so the bad and the good one are treated alike. The probe listens on a
+loopback port of its own; what it counts, it counts at the public calls of libraries.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+import socketio
+from aiohttp import web
+
+from good_server.lifecycle import Addresses, loop_factory, serve
+from good_server.observe import configure_logging
+from good_server.settings import load_settings
+from lab.heap import ids_held
+
+LAG_TICK_SECONDS = 0.005
+SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
+
+
+@dataclass
+class Counts:
+    """What a server did since the last reset: emits, the rooms they addressed, those with no live socket behind."""
+
+    emits: int = 0
+    addresses: int = 0
+    ghost_addresses: int = 0
+    sql_statements: int = 0
+    errors_logged: int = 0
+
+
+class _ErrorCounter(logging.Handler):
+    def __init__(self, probe: "ProcessProbe") -> None:
+        super().__init__(logging.ERROR)
+        self._probe = probe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._probe.counts.errors_logged += 1
+
+
+class ProcessProbe:
+    """The measuring end inside a server process."""
+
+    def __init__(self, sio: socketio.AsyncServer) -> None:
+        self.counts = Counts()
+        self._sio = sio
+        self._worst_lag_seconds = 0.0
+        self._process = psutil.Process()
+
+    def install(self) -> None:
+        """Hooks what is counted: emits, SQL, and what is logged as an error."""
+        original_emit = socketio.AsyncServer.emit
+        original_connect = sqlite3.connect
+
+        async def emit(sio: Any, event: str, data: Any = None, to: Any = None, room: Any = None, **rest: Any) -> None:
+            self._count_emit(to or room, rest.get("namespace") or "/")
+            await original_emit(sio, event, data, to=to, room=room, **rest)
+
+        def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = original_connect(*args, **kwargs)
+            connection.set_trace_callback(self._count_sql)
+            return connection
+
+        socketio.AsyncServer.emit = emit
+        sqlite3.connect = connect  # type: ignore[assignment]
+        logging.getLogger().addHandler(_ErrorCounter(self))
+
+    def _count_emit(self, target: Any, namespace: str) -> None:
+        rooms = target if isinstance(target, list | tuple) else [target]
+        live = [any(True for _ in self._sio.manager.get_participants(namespace, room)) for room in rooms]
+        self.counts.emits += 1
+        self.counts.addresses += len(rooms)
+        self.counts.ghost_addresses += live.count(False)
+
+    def _count_sql(self, statement: str) -> None:
+        self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
+
+    async def watch_lag(self) -> None:
+        """Samples how late the server's loop wakes; runs until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_TICK_SECONDS
+            await asyncio.sleep(LAG_TICK_SECONDS)
+            self._worst_lag_seconds = max(self._worst_lag_seconds, loop.time() - due)
+
+    def app(self) -> web.Application:
+        """The probe's HTTP face."""
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_get("/reading", self._reading)
+        app.router.add_get("/counts", self._counts)
+        app.router.add_post("/reset", self._reset)
+        app.router.add_post("/trace", self._trace)
+        app.router.add_post("/ids", self._ids)
+        return app
+
+    async def _reading(self, request: web.Request) -> web.Response:
+        times = self._process.cpu_times()
+        return web.json_response(
+            {
+                "rss_bytes": self._process.memory_info().rss,
+                "heap_bytes": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
+                "cpu_seconds": times.user + times.system,
+                "loop_lag_worst_seconds": self._worst_lag_seconds,
+                "connections": len(self._sio.environ),
+            }
+        )
+
+    async def _counts(self, request: web.Request) -> web.Response:
+        return web.json_response(asdict(self.counts))
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        self.counts = Counts()
+        self._worst_lag_seconds = 0.0
+        return web.json_response({})
+
+    async def _trace(self, request: web.Request) -> web.Response:
+        tracemalloc.start()
+        return web.json_response({})
+
+    async def _ids(self, request: web.Request) -> web.Response:
+        ids = (await request.json())["ids"]
+        found = ids_held(ids, ignored=[ids])
+        return web.json_response({"held": len(found), "references": sum(found.values())})
+
+
+def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
+    """The whole life of a server process; `app` is `module:function`, a `create_app(settings)`.
+
+    Sends `("ready", public URL, probe URL)` or `("failed", why)` through the pipe, once.
+    """
+    begin_child()
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for name in [name for name in os.environ if name.startswith("SERVER_")]:
+        del os.environ[name]
+    os.environ.update(settings)
+    configure_logging(json_lines=True)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(app, lambda public, probe: pipe.send(("ready", public, probe))))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the lab must hear of it
+        with contextlib.suppress(OSError):
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
+        sys.exit(1)
+
+
+async def _serve(app: str, ready: Callable[[str, str], None]) -> None:
+    module, _, function = app.partition(":")
+    application = getattr(importlib.import_module(module), function)(load_settings(_env_file=None))
+    probe = ProcessProbe(application.sio)
+    probe.install()
+    runner = web.AppRunner(probe.app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    lag = asyncio.create_task(probe.watch_lag())
+
+    def announce(addresses: Addresses) -> None:
+        ready(addresses.public, address)
+
+    try:
+        await serve(application, announce, stop)
+    finally:
+        lag.cancel()
+        await runner.cleanup()
+
+
+def begin_child() -> None:
+    """Leaves Ctrl-C to the lab, which ends its processes in order; ends this one when the lab's is gone anyhow."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
