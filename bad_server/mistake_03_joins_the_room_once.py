@@ -1,9 +1,33 @@
-"""Mistake: (being written)."""
+"""Mistake: rooms are joined in `session:login`, which the page sends once, when it has loaded.
+Symptom: after a reconnect the socket is open and healthy, can send, and receives nothing until the page is reloaded.
+Measured by: lab compare --only 03
+Put right in: good_server/gateway/door.py, Gateway.joined: `await request.join(room)`, at every connect
+"""
+
+from typing import Any
 
 from good_server.app import Parts
-from good_server.gateway import Gateway
+from good_server.events import Payload
+from good_server.gateway import Gateway, Request, Route
+from good_server.handlers import chat
+from good_server.rooms import rooms_at_connect
+
+SESSION_LOGIN = "session:login"
+
+
+class SessionLogin(Payload):
+    """Has nothing to say: who it is stands in the token."""
 
 
 class Handlers(Gateway):
     def __init__(self, namespace: str, parts: Parts) -> None:
-        super().__init__(namespace, parts.guards)
+        login = Route(SESSION_LOGIN, SessionLogin, self.log_in)
+        super().__init__(namespace, parts.guards, [login, *chat.routes(parts.recent)])
+
+    async def joined(self, request: Request) -> None:
+        """Nothing yet: the page logs in when it is ready to show messages."""
+
+    async def log_in(self, request: Request, _: SessionLogin) -> dict[str, Any]:
+        for room in rooms_at_connect(request.identity):
+            await request.join(room)
+        return {"user": request.identity.user}

@@ -1,9 +1,45 @@
-"""Mistake: (being written)."""
+"""Mistake: who is in a room is a database table, written at connect and disconnect and read at each message.
+Symptom: after a crash it lists members who are gone, and every message asks SQL first and is then sent to all of them.
+Measured by: lab compare --only 04
+Put right in: good_server/handlers/chat.py, deliver: `target not in request.rooms()` and `to=(target, own_tabs)`
+"""
 
+import os
+import sqlite3
+from typing import Any
+
+from good_server import events
 from good_server.app import Parts
-from good_server.gateway import Gateway
+from good_server.errors import Forbidden
+from good_server.events import ChatSend
+from good_server.gateway import Gateway, Request
+from good_server.handlers import chat
+from good_server.rooms import base_rooms, user_room
 
 
 class Handlers(Gateway):
     def __init__(self, namespace: str, parts: Parts) -> None:
-        super().__init__(namespace, parts.guards)
+        super().__init__(namespace, parts.guards, chat.routes(parts.recent, self.deliver))
+        # an empty name is a temporary file, which SQLite removes by itself
+        self.database = sqlite3.connect(os.environ.get("BAD_DATABASE", ""), isolation_level=None)
+        self.database.execute("CREATE TABLE IF NOT EXISTS members (room TEXT, user TEXT, PRIMARY KEY (room, user))")
+
+    async def joined(self, request: Request) -> None:
+        for room in base_rooms(request.identity):
+            await request.join(room)
+        rows = [(room, request.identity.user) for room in request.identity.topic_rooms]
+        self.database.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", rows)
+
+    async def left(self, request: Request) -> None:
+        self.database.execute("DELETE FROM members WHERE user = ?", (request.identity.user,))
+
+    async def deliver(self, request: Request, sent: ChatSend) -> dict[str, Any]:
+        if sent.room is None:
+            return await chat.deliver(request, sent)
+        rows = self.database.execute("SELECT user FROM members WHERE room = ?", (sent.room,))
+        members = [user for (user,) in rows]
+        if request.identity.user not in members:
+            raise Forbidden("only members write to a room")
+        message = chat.compose(request, sent)
+        await request.emit(events.CHAT_MESSAGE, message, to=[user_room(user) for user in members], also_to_me=False)
+        return {"id": message.id, "at": message.at}
