@@ -261,7 +261,7 @@ async def in_own_process(function: Callable[..., Awaitable[Any]], *args: Any, ti
     The process is ended when this is cancelled; raises `TimeoutError` after `timeout` seconds.
     """
     receiving, sending = Pipe(duplex=False)
-    process = process_context().Process(target=_run_apart, args=(function, args, sending))  # type: ignore[attr-defined]
+    process = process_context().Process(target=_run_apart, args=(function, args, sending), daemon=True)  # type: ignore[attr-defined]
     await asyncio.to_thread(process.start)
     sending.close()
     try:

@@ -119,7 +119,7 @@ class Server:
         """Raises `ServerError` when it is not ready in time."""
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
-        process = process_context().Process(target=process_probe.run, args=arguments)  # type: ignore[attr-defined]
+        process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
         await asyncio.to_thread(process.start)
         self._process = process
         sending.close()
