@@ -1,7 +1,7 @@
 """Mistake: a user may be connected once; a second tab or device throws the first one out.
 Symptom: two tabs reconnect and throw each other out for ever; the phone at the bottom of a bag logs the desk out.
 Measured by: lab compare --only 07
-Put right in: good_server/gateway/door.py, `joined`: every socket joins `user:<sub>`, and the room reaches them all
+Put right in: good_server/gateway/door.py, Gateway.joined: every socket joins `user:<sub>`, which reaches them all
 """
 
 from good_server.app import Parts

@@ -1,10 +1,9 @@
 """Mistake: the client says which rooms it belongs in and who its messages are from, and is believed.
 Symptom: none in the demo, where the page asks only for its own; anyone with a console reads and writes as anyone.
 Measured by: lab compare --only 08
-Put right in: good_server/handlers/rooms.py, `join`: `may_join(request.identity, room)`; events.py, `extra="forbid"`
+Put right in: good_server/handlers/rooms.py, join: `may_join(request.identity, room)`; events.py: `extra="forbid"`
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -23,25 +22,19 @@ class ChatFrom(ChatSend):
 
 class Handlers(Gateway):
     def __init__(self, namespace: str, parts: Parts) -> None:
-        super().__init__(namespace, parts.guards)
+        join = Route(events.ROOM_JOIN, RoomChange, self.join)
+        send = Route(events.CHAT_SEND, ChatFrom, self.send_chat, rate="chat")
+        super().__init__(namespace, parts.guards, (join, send, *tracking.routes(), *system.routes()))
         self.recent = parts.recent
-
-    def routes(self) -> Sequence[Route]:
-        return (
-            Route(events.ROOM_JOIN, RoomChange, self.join),
-            Route(events.CHAT_SEND, ChatFrom, self.send_chat, rate="chat"),
-            *tracking.routes(),
-            *system.routes(),
-        )
 
     async def join(self, request: Request, change: RoomChange) -> dict[str, Any]:
         # the page knows which rooms its user has open
         await request.join(change.room)
         return {"room": change.room}
 
-    async def send_chat(self, request: Request, message: ChatFrom) -> dict[str, Any]:
+    async def send_chat(self, request: Request, sent: ChatFrom) -> dict[str, Any]:
         # the page knows who is logged in
-        if message.sender is not None:
-            author = replace(request.identity, user=message.sender.id, role=message.sender.role)
+        if sent.sender is not None:
+            author = replace(request.identity, user=sent.sender.id, role=sent.sender.role)
             request = replace(request, identity=author)
-        return await self.recent.once(request.identity.user, message.id, lambda: chat.deliver(request, message))
+        return await self.recent.once(request.identity.user, sent.id, lambda: chat.deliver(request, sent))

@@ -1,7 +1,7 @@
 """Mistake: nothing is limited: payloads are not validated, rooms and events are not counted, frames may be 1 MB.
 Symptom: one script with a valid token fills the memory, keeps the event loop busy and slows everyone else down.
 Measured by: lab compare --only 10
-Put right in: good_server/gateway/door.py, `check_rate` and `read`; handlers/rooms.py, `raise TooManyRooms`
+Put right in: good_server/gateway/door.py, Gateway.check_rate, Gateway.read; handlers/rooms.py, join: `TooManyRooms`
 """
 
 import sys
