@@ -76,7 +76,15 @@ class Person:
 class Tab:
     """One browser tab: a real client, WebSocket only, through a link of its own."""
 
-    def __init__(self, target: Target, person: Person, link: Link, *, reconnection: bool = False) -> None:
+    def __init__(
+        self,
+        target: Target,
+        person: Person,
+        link: Link,
+        session: aiohttp.ClientSession,
+        *,
+        reconnection: bool = False,
+    ) -> None:
         self.user = person.user
         self.person = person
         self.link = link
@@ -89,6 +97,8 @@ class Tab:
             reconnection_delay_max=0.2,
             # seconds that the client adds at random, so none
             randomization_factor=0,
+            # ours, as the library leaves its own open when a connection is lost at the wrong moment
+            http_session=session,
         )
         self._client.on("connect", self._connected, namespace=target.namespace)
         self._client.on("*", self.inbox.add, namespace=target.namespace)
@@ -143,6 +153,7 @@ class Tab:
 
     async def close(self) -> None:
         """Leaves politely, whatever state it is in."""
+        self._client.reconnection = False
         # the link first: over a dead one a goodbye would wait for its timeout
         await self.link.cut()
         with contextlib.suppress(Exception):
@@ -155,10 +166,13 @@ async def tabs(
 ) -> AsyncIterator[list[Tab]]:
     """Opens `each` connected tabs for every person, in order; closes all of them on every path."""
     async with contextlib.AsyncExitStack() as stack:
-        opened = []
+        opened: list[Tab] = []
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
+        )
         for person in itertools.chain.from_iterable([person] * each for person in people):
             link = await stack.enter_async_context(Link(target.port))
-            opened.append(Tab(target, person, link, reconnection=reconnection))
+            opened.append(Tab(target, person, link, session, reconnection=reconnection))
         try:
             await in_turns([tab.connect for tab in opened])
             yield opened

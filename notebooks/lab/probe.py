@@ -6,6 +6,7 @@ loopback port of its own; what it counts, it counts at the public calls of libra
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -56,9 +57,9 @@ class _ErrorCounter(logging.Handler):
 class ProcessProbe:
     """The measuring end inside a server process."""
 
-    def __init__(self, sio: socketio.AsyncServer) -> None:
+    def __init__(self) -> None:
         self.counts = Counts()
-        self._sio = sio
+        self._sio: Any = None
         self._worst_lag_seconds = 0.0
         self._process = psutil.Process()
 
@@ -79,6 +80,10 @@ class ProcessProbe:
         socketio.AsyncServer.emit = emit
         sqlite3.connect = connect  # type: ignore[assignment]
         logging.getLogger().addHandler(_ErrorCounter(self))
+
+    def attach(self, sio: socketio.AsyncServer) -> None:
+        """Names the server whose rooms and connections are looked at."""
+        self._sio = sio
 
     def _count_emit(self, target: Any, namespace: str) -> None:
         rooms = target if isinstance(target, list | tuple) else [target]
@@ -109,9 +114,13 @@ class ProcessProbe:
         return app
 
     async def _reading(self, request: web.Request) -> web.Response:
+        if tracemalloc.is_tracing():
+            # a closed connection is a cycle: until it is collected, the heap says little
+            gc.collect()
         times = self._process.cpu_times()
         return web.json_response(
             {
+                "pid": self._process.pid,
                 "rss_bytes": self._process.memory_info().rss,
                 "heap_bytes": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
                 "cpu_seconds": times.user + times.system,
@@ -161,10 +170,12 @@ def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) 
 
 
 async def _serve(app: str, ready: Callable[[str, str], None]) -> None:
+    probe = ProcessProbe()
+    # before the app is built, as it may open its database there
+    probe.install()
     module, _, function = app.partition(":")
     application = getattr(importlib.import_module(module), function)(load_settings(_env_file=None))
-    probe = ProcessProbe(application.sio)
-    probe.install()
+    probe.attach(application.sio)
     runner = web.AppRunner(probe.app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

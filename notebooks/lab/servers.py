@@ -49,6 +49,7 @@ def process_context() -> BaseContext:
 class Reading:
     """A look at a server process. `heap_bytes` is None until `trace_heap` was asked for."""
 
+    pid: int
     rss_bytes: int
     heap_bytes: int | None
     cpu_seconds: float
@@ -101,7 +102,10 @@ class Server:
         self._process: BaseProcess | None = None
         self._session: aiohttp.ClientSession | None = None
         self._probe: Probe | None = None
-        self._log = Path(tempfile.mkstemp(prefix="lab-", suffix=".log")[1])
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-")
+        self._log = Path(self._folder.name) / "server.log"
+        # what mistake 04 wrote has to be there again after a kill
+        self._settings.setdefault("BAD_DATABASE", str(Path(self._folder.name) / "members.db"))
 
     @property
     def port(self) -> int:
@@ -158,7 +162,7 @@ class Server:
         if self._session is not None:
             await self._session.close()
         await self._end()
-        self._log.unlink(missing_ok=True)
+        self._folder.cleanup()
 
     async def _end(self) -> None:
         if self._process is None:
