@@ -1,0 +1,46 @@
+"""The main job, two-sided: the good server holds every claim, and the bad one is convicted of every mistake."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+from lab.claims import SIDES, load_claims
+
+CLAIMS = load_claims()
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One run of `lab compare`, the real one, as its JSON."""
+    out = tmp_path_factory.mktemp("compare") / "out.json"
+    command = [sys.executable, "-m", "lab", "compare", "--json", str(out)]
+    subprocess.run(command, capture_output=True, timeout=150, check=False)
+    read: dict[str, Any] = json.loads(out.read_text())
+    return read
+
+
+@cache
+def names() -> list[str]:
+    return [f"{claim.id} {claim.title}" for claim in CLAIMS]
+
+
+# the fixture's one run of all ten stands behind the first of these tests
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("number", range(len(CLAIMS)), ids=names())
+@pytest.mark.parametrize("side", SIDES)
+def test_the_server_measures_what_is_claimed_of_it(document: dict[str, Any], number: int, side: Any) -> None:
+    measured = document["claims"][number]
+    assert CLAIMS[number].holds(side, measured[side]), f"{side} measured {measured[side]}: {measured['reason']}"
+
+
+@pytest.mark.parametrize("number", range(len(CLAIMS)), ids=names())
+def test_the_claim_is_shown(document: dict[str, Any], number: int) -> None:
+    measured = document["claims"][number]
+    assert measured["verdict"] == "shown", measured["reason"]
+
+
+def test_no_run_was_disturbed_by_a_limit_that_the_environment_does_not_name(document: dict[str, Any]) -> None:
+    assert all(name.startswith("SERVER_") for name in document["environment"]["raised_limits"])
