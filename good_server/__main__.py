@@ -120,7 +120,9 @@ async def _run(settings: "Settings", create: "Callable[[Settings], Application]"
     from good_server.lifecycle import Addresses, serve
 
     def announce(addresses: Addresses) -> None:
-        print(f"listening on {addresses.public} (internal {addresses.internal})", flush=True)
+        # one write, newline included: whoever waits for the line may stop reading right after it
+        sys.stdout.write(f"listening on {addresses.public} (internal {addresses.internal})\n")
+        sys.stdout.flush()
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -112,6 +112,8 @@ def create_sio(settings: Settings) -> Any:
         async_mode="aiohttp",
         transports=list(settings.transports),
         serializer=SafePacket,
+        # all are taken, so that those not served are refused by us, with a code and a closed transport
+        namespaces="*",
         # one client's events are handled one at a time, in order; a slow one holds back that client alone
         async_handlers=False,
         ping_interval=settings.ping_interval_seconds,
