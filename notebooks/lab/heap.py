@@ -1,10 +1,11 @@
-"""Answers for what is still on a process's heap: which of some ids are referenced from any container.
+"""Answers for what is on a process's heap: its size, and which of some ids are still referenced from any container.
 
 `gc.get_objects()` alone would miss what matters: the collector does not track dicts and tuples that hold only strings,
 and `gc.get_referents` of a dict leaves its string keys out. So containers are walked by what they are.
 """
 
 import gc
+import sys
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -28,6 +29,28 @@ def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, in
         for name in _names_in(text, wanted, length):
             found[name] = found.get(name, 0) + 1
     return found
+
+
+def heap_bytes() -> int:
+    """What all objects on the heap take, in bytes, by `sys.getsizeof`; free lists and C buffers are not in it.
+
+    Exact where allocations traced from a moment on are not: what was there before that moment and is replaced by its
+    like would look like growth. One pass, under a second for some 100,000 objects.
+    """
+    gc.collect()
+    tracked = gc.get_objects()
+    seen = {id(thing) for thing in tracked}
+    total = 0
+    for thing in tracked:
+        pending = [thing]
+        while pending:
+            found = pending.pop()
+            total += sys.getsizeof(found, 0)
+            for child in _children(found):
+                if id(child) not in seen and not gc.is_tracked(child):
+                    seen.add(id(child))
+                    pending.append(child)
+    return total
 
 
 def _names_in(text: str, wanted: frozenset[str], length: int) -> Iterator[str]:

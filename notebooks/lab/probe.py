@@ -6,7 +6,6 @@ loopback port of its own; what it counts, it counts at the public calls of libra
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import logging
 import multiprocessing
@@ -15,7 +14,6 @@ import signal
 import sqlite3
 import sys
 import threading
-import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -28,7 +26,7 @@ from aiohttp import web
 from good_server.lifecycle import Addresses, loop_factory, serve
 from good_server.observe import configure_logging
 from good_server.settings import load_settings
-from lab.heap import ids_held
+from lab.heap import heap_bytes, ids_held
 
 LAG_TICK_SECONDS = 0.005
 SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
@@ -109,20 +107,16 @@ class ProcessProbe:
         app.router.add_get("/reading", self._reading)
         app.router.add_get("/counts", self._counts)
         app.router.add_post("/reset", self._reset)
-        app.router.add_post("/trace", self._trace)
+        app.router.add_get("/heap", self._heap)
         app.router.add_post("/ids", self._ids)
         return app
 
     async def _reading(self, request: web.Request) -> web.Response:
-        if tracemalloc.is_tracing():
-            # a closed connection is a cycle: until it is collected, the heap says little
-            gc.collect()
         times = self._process.cpu_times()
         return web.json_response(
             {
                 "pid": self._process.pid,
                 "rss_bytes": self._process.memory_info().rss,
-                "heap_bytes": tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else None,
                 "cpu_seconds": times.user + times.system,
                 "loop_lag_worst_seconds": self._worst_lag_seconds,
                 "connections": len(self._sio.environ),
@@ -137,9 +131,8 @@ class ProcessProbe:
         self._worst_lag_seconds = 0.0
         return web.json_response({})
 
-    async def _trace(self, request: web.Request) -> web.Response:
-        tracemalloc.start()
-        return web.json_response({})
+    async def _heap(self, request: web.Request) -> web.Response:
+        return web.json_response({"bytes": heap_bytes()})
 
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]

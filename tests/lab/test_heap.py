@@ -3,11 +3,12 @@
 import base64
 import collections
 import secrets
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab.heap import ids_held
+from lab.heap import heap_bytes, ids_held
 
 
 class Slotted:
@@ -55,3 +56,13 @@ def test_an_id_is_found_in(holder: Callable[[str], Any]) -> None:
 def test_what_nobody_holds_is_not_found() -> None:
     question = [fresh_id() for _ in range(100)]
     assert ids_held(question, ignored=[question]) == {}
+
+
+def test_the_heap_grows_by_what_is_held_and_shrinks_when_it_is_let_go() -> None:
+    before = heap_bytes()
+    # in a list, as above
+    held = [{fresh_id(): "ana" for _ in range(1000)}]
+    size = sum(sys.getsizeof(id) for id in held[0]) + sys.getsizeof(held[0])
+    assert heap_bytes() - before == pytest.approx(size, rel=0.05)
+    del held
+    assert heap_bytes() == pytest.approx(before, rel=0.001)

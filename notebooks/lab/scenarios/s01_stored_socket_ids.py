@@ -1,0 +1,100 @@
+"""Loses connections, some cut and some half-open, lets everyone come back, and counts the dead ids the server keeps."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from lab.clients import Person, Tab, tabs
+from lab.measure import Run, slope
+from lab.ring import cut_and_return, messages, people, settle, until, write_to_next
+from lab.servers import Target
+
+SETTINGS = {
+    # every client comes from one address, and a half-open connection is counted until it is given up
+    "SERVER_SOCKETS_PER_ADDRESS": "2000",
+}
+ALONE = False
+
+# rounds of cuts alone with a look at memory after each; before them, some that fill the server's caches
+HEAP_ROUNDS = 3
+WARM_UP_ROUNDS = 2
+# a heartbeat, after which nothing is left of a closed connection but what the server's own code keeps
+AFTERGLOW_SECONDS = 1.2
+# heartbeats of 1 s and 1 s end a half-open connection within three
+EXPIRY_SECONDS = 8.0
+
+
+async def run(target: Target, *, seed: int = 7, users: int = 100, rounds: int = 5) -> Run:
+    """`value` is how many of the `users` × `rounds` ids that died are still referenced on the server's heap."""
+    everyone = people(users)
+    random.Random(seed).shuffle(everyone)  # noqa: S311 - a repeatable choice, not a secret
+    async with AsyncExitStack() as stack:
+        steady = await stack.enter_async_context(tabs(target, everyone[::2], reconnection=True))
+        moving = await stack.enter_async_context(tabs(target, everyone[1::2]))
+        heap = await _heap_while_cut(target, steady)
+        lost: list[str] = []
+        for _ in range(rounds):
+            lost += [tab.ids[-1] for tab in (*steady, *moving)]
+            moving = await _lose_all(stack, target, steady, moving, everyone[1::2])
+        waited = await _wait_for_expiry(target, users)
+        live = [*steady, *moving]
+        broken = await _what_is_broken(target, live)
+        held, references = await target.probe.dead_ids_held(lost)
+    also = {"ids_per_live_socket": (held + users) / users, "heap_bytes_per_reconnect": _growth(heap)}
+    details = {"ids_lost": len(lost), "references": references, "heap": heap, "connections": waited}
+    return Run(held, also, broken, details)
+
+
+async def _lose_all(
+    stack: AsyncExitStack, target: Target, steady: Sequence[Tab], moving: Sequence[Tab], movers: Sequence[Person]
+) -> list[Tab]:
+    """Half are cut; half change networks: the old connection stays half-open, and they come back on a new one."""
+    await asyncio.gather(*(tab.link.go_silent() for tab in moving))
+    await cut_and_return(steady)
+    return await stack.enter_async_context(tabs(target, movers))
+
+
+async def _heap_while_cut(target: Target, steady: Sequence[Tab]) -> list[dict[str, int]]:
+    """Heap after each round, by reconnects so far. Half-open connections would blur it: they hold buffers for long."""
+    series = []
+    for number in range(WARM_UP_ROUNDS + HEAP_ROUNDS):
+        await cut_and_return(steady)
+        if number >= WARM_UP_ROUNDS:
+            # nothing tells from outside when the library's timers have run out
+            await asyncio.sleep(AFTERGLOW_SECONDS)
+            heap = await target.probe.heap_bytes()
+            series.append({"reconnects": (number + 1) * len(steady), "heap_bytes": heap})
+    return series
+
+
+def _growth(heap: Sequence[dict[str, int]]) -> float:
+    return slope([point["reconnects"] for point in heap], [point["heap_bytes"] for point in heap])
+
+
+async def _has_connections(target: Target, count: int) -> bool:
+    return (await target.probe.read()).connections == count
+
+
+async def _wait_for_expiry(target: Target, users: int) -> list[dict[str, Any]]:
+    """Waits until the server has given up every half-open connection; returns how many it held meanwhile."""
+    clock, series = asyncio.get_running_loop().time, []
+    started = clock()
+
+    async def are_gone() -> bool:
+        connections = (await target.probe.read()).connections
+        series.append({"seconds": round(clock() - started, 2), "connections": connections})
+        return connections == users
+
+    await until(are_gone, timeout=EXPIRY_SECONDS)
+    return series
+
+
+async def _what_is_broken(target: Target, live: Sequence[Tab]) -> str | None:
+    if not await _has_connections(target, len(live)):
+        return "the server did not come down to one connection a user when heartbeats had expired"
+    await write_to_next(live, "after it all")
+    await settle(live)
+    reached = sum(len(messages(tab, "after it all")) == 1 for tab in live)
+    return None if reached == len(live) else f"only {reached} of {len(live)} users got the message written to them"

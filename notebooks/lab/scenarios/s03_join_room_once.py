@@ -1,0 +1,56 @@
+"""Logs in once as a page does, is cut, lets the client library reconnect, and counts who is still reached."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from lab.clients import Tab, in_turns, tabs
+from lab.measure import Run
+from lab.ring import cut_and_return, messages, people, settle, write_to_next
+from lab.servers import Target
+
+SETTINGS: dict[str, str] = {}
+ALONE = False
+
+# an event of this mistake alone: a server that joins rooms at connect answers `unknown_event`, which is no harm
+SESSION_LOGIN = "session:login"
+
+
+async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
+    """`value` is the percentage of users who got the message written to them after the cut. Nothing here is random."""
+    clock = asyncio.get_running_loop().time
+    async with tabs(target, people(users), reconnection=True) as ring:
+        started = clock()
+        await in_turns([lambda tab=tab: tab.ask(SESSION_LOGIN, {}) for tab in ring])  # type: ignore[misc]
+        taken_before = await _write(ring, "before")
+        cut_at = clock()
+        await cut_and_return(ring)
+        taken_after = await _write(ring, "after")
+    also = {"received_before": _percentage_reached(ring, "before")}
+    broken = None
+    if also["received_before"] < 100:
+        broken = f"before the cut only {also['received_before']:.0f} % got the message written to them"
+    elif min(taken_before, taken_after) < users:
+        broken = "the server did not take every message"
+    details = {"cut": round(cut_at - started, 3), "timeline": [_timeline(tab, started) for tab in ring]}
+    return Run(_percentage_reached(ring, "after"), also, broken, details)
+
+
+async def _write(ring: Sequence[Tab], text: str) -> int:
+    taken = await write_to_next(ring, text)
+    await settle(ring)
+    return taken
+
+
+def _percentage_reached(ring: Sequence[Tab], text: str) -> float:
+    return 100 * sum(len(messages(tab, text)) == 1 for tab in ring) / len(ring)
+
+
+def _timeline(tab: Tab, started: float) -> dict[str, Any]:
+    """Seconds since the first login; a message that never came is absent."""
+    came = {text: messages(tab, text) for text in ("before", "after")}
+    return {
+        "user": tab.user,
+        "back": round(tab.inbox.of("connect")[-1].at_seconds - started, 3),
+        **{text: round(received[0].at_seconds - started, 3) for text, received in came.items() if received},
+    }

@@ -1,0 +1,67 @@
+"""Kills the server under a full job room, lets half of the members come back, and counts what the others are sent."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from good_server import events
+from lab.clients import Tab, tabs
+from lab.measure import Run, percentile
+from lab.ring import people, settle
+from lab.servers import Target
+
+SETTINGS: dict[str, str] = {}
+ALONE = False
+
+ROOM = "job:17"
+
+
+async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int = 10) -> Run:
+    """`value` is how many addresses with no live socket behind them one message to the room is emitted to."""
+    members = people(users, rooms=(ROOM,))
+    random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
+    half = users // 2
+    async with (
+        tabs(target, members[:half], reconnection=True) as returning,
+        tabs(target, members[half:]) as staying_away,
+    ):
+        reached_before = await _reach_of_one(returning[0], [*returning[1:], *staying_away])
+        await target.server.kill()
+        await target.server.start_again()
+        await asyncio.gather(*(tab.connected(2) for tab in returning))
+        await target.probe.reset()
+        latencies = await _write_in_turn(returning, messages)
+        counts = await target.probe.counts()
+    expected = messages * (half - 1)
+    broken = None
+    if reached_before < users - 1:
+        broken = f"before the kill a message reached {reached_before} of {users - 1} other members"
+    elif len(latencies) < expected:
+        broken = f"{len(latencies)} of {expected} deliveries reached the members who came back"
+    also = {
+        "sql_statements_per_message": counts.sql_statements / messages,
+        "sends_to_nobody": counts.ghost_addresses,
+        "delivery_milliseconds_p50": percentile(latencies, 50) * 1000 if latencies else float("nan"),
+    }
+    details = {"members": users, "back": half, "addresses": counts.addresses / messages, "messages": messages}
+    return Run(counts.ghost_addresses / messages, also, broken, details)
+
+
+async def _reach_of_one(writer: Tab, others: Sequence[Tab]) -> int:
+    await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": "before"})
+    await settle(others)
+    return sum(len(tab.inbox.of(events.CHAT_MESSAGE)) == 1 for tab in others)
+
+
+async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
+    """Members write one after the other; returns the seconds each delivery took, those that came."""
+    latencies = []
+    for number in range(messages):
+        writer, text = ring[number % len(ring)], f"after {number}"
+        sent_at = asyncio.get_running_loop().time()
+        await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": text})
+        await settle(ring)
+        for tab in ring:
+            came = tab.inbox.of(events.CHAT_MESSAGE, lambda data, text=text: data["text"] == text)  # type: ignore[misc]
+            latencies += [received.at_seconds - sent_at for received in came]
+    return latencies
