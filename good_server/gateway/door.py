@@ -192,8 +192,13 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
 
     async def _make_way(self, identity: Identity) -> None:
         """One socket too many closes the one silent longest: a phone that flaps is never locked out."""
-        sids = self.sids_in(rooms.user_room(identity.user))
+        # one that is closing already makes way for an earlier socket, not for this one
+        sids = [sid for sid in self.sids_in(rooms.user_room(identity.user)) if not self._is_closing(sid)]
         if len(sids) < self.guards.settings.sockets_per_user:
             return
         heard = [((await self.state_of(sid)).last_heard, sid) for sid in sids]
         self.close(min(heard)[1])
+
+    def _is_closing(self, sid: str) -> bool:
+        environ = self.server.get_environ(sid, self.namespace)
+        return environ is None or transport.is_gone(environ)
