@@ -1,0 +1,77 @@
+"""`tracking:update` and `driver:status`: what drivers say, and who hears it."""
+
+import pytest
+
+POSITION = {"lat": 52.5, "lng": 13.4}
+UPDATES = {"tracking:update": POSITION, "driver:status": {"status": "busy"}}
+HEARD_AS = {"tracking:update": "tracking:position", "driver:status": "driver:status_changed"}
+
+
+async def everybody(connect):
+    """A driver, and one tab of each kind that could hear it."""
+    return {
+        "driver": await connect("dora", "driver", company="acme"),
+        "own company": await connect("carl", "company", company="acme"),
+        "admin": await connect("adam", "admin"),
+        "other company": await connect("cora", "company", company="bolt"),
+        "other driver": await connect("drew", "driver", company="acme"),
+        "provider": await connect("paul", "provider"),
+        "vendor": await connect("vera", "vendor", company="acme"),
+    }
+
+
+async def test_a_position_carries_who_and_when_from_the_server(serve, connect, clock):
+    server = await serve(clock=clock)
+    dora, adam = await connect("dora", "driver", to=server), await connect("adam", "admin", to=server)
+    at = int(clock.now * 1000)
+    assert await dora.ask("tracking:update", POSITION) == {"ok": True, "data": {"at": at}}
+    assert await adam.hears("tracking:position") == POSITION | {"driver": "dora", "at": at}
+
+
+async def test_heading_and_speed_travel_with_a_position(connect):
+    dora, adam = await connect("dora", "driver"), await connect("adam", "admin")
+    await dora.ask("tracking:update", POSITION | {"heading": 270.5, "speed": 0})
+    position = await adam.hears("tracking:position")
+    assert position.keys() == {"driver", "lat", "lng", "heading", "speed", "at"}
+    assert (position["heading"], position["speed"]) == (270.5, 0)
+
+
+async def test_a_status_carries_who_and_when_from_the_server(serve, connect, clock):
+    server = await serve(clock=clock)
+    dora, adam = await connect("dora", "driver", to=server), await connect("adam", "admin", to=server)
+    at = int(clock.now * 1000)
+    assert await dora.ask("driver:status", {"status": "available"}) == {"ok": True, "data": {"at": at}}
+    assert await adam.hears("driver:status_changed") == {"driver": "dora", "status": "available", "at": at}
+
+
+@pytest.mark.parametrize("event", UPDATES)
+async def test_only_the_own_company_and_admins_follow_a_driver(server, connect, event):
+    tabs = await everybody(connect)
+    await tabs["driver"].ask(event, UPDATES[event])
+    heard = dict(zip(tabs, await server.fence(*tabs.values()), strict=True))
+    assert {name for name, messages in heard.items() if messages} == {"own company", "admin"}
+    assert [name for name, _ in heard["admin"]] == [HEARD_AS[event]]
+
+
+@pytest.mark.parametrize("event", UPDATES)
+async def test_a_driver_without_a_company_is_followed_by_admins_alone(server, connect, event):
+    dora, carl = await connect("dora", "driver"), await connect("carl", "company", company="acme")
+    adam = await connect("adam", "admin")
+    await dora.ask(event, UPDATES[event])
+    heard_carl, heard_adam = await server.fence(carl, adam)
+    assert (len(heard_carl), len(heard_adam)) == (0, 1)
+
+
+@pytest.mark.parametrize("role", ["admin", "company", "provider", "vendor"])
+@pytest.mark.parametrize("event", UPDATES)
+async def test_only_drivers_report(server, connect, event, role):
+    tab, adam = await connect("eve", role, company="acme"), await connect("adam", "admin")
+    assert await tab.code(event, UPDATES[event]) == "forbidden"
+    assert await server.fence(adam) == [[]]
+
+
+@pytest.mark.parametrize("status", ["available", "busy", "offline"])
+async def test_a_driver_has_three_statuses(connect, status):
+    dora, adam = await connect("dora", "driver"), await connect("adam", "admin")
+    await dora.ask("driver:status", {"status": status})
+    assert (await adam.hears("driver:status_changed"))["status"] == status

@@ -1,0 +1,43 @@
+"""What operators see never shows what users sent."""
+
+import logging
+
+import pytest
+import structlog
+
+from good_server.observe import configure_logging
+
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture
+def configured(capsys):
+    """`configured(json_lines=…)`: the server's logging, and the test run's own again at the end."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield configure_logging
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def fail(token):
+    raise RuntimeError("the database is away")
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_failure_is_logged_without_what_it_was_working_on(configured, capsys, json_lines):
+    configured(json_lines=json_lines)
+    try:
+        fail(CANARY)
+    except RuntimeError as error:
+        structlog.get_logger("test").error("failed", exc_info=error)
+    written = capsys.readouterr().err
+    assert "the database is away" in written
+    assert CANARY not in written
+
+
+def test_a_log_entry_is_one_line_whatever_it_holds(configured, capsys):
+    configured(json_lines=True)
+    structlog.get_logger("test").info("closing", reason="one\ntwo\r\x1b[31m")
+    logging.getLogger("aiohttp.server").warning("three\nfour")
+    assert len(capsys.readouterr().err.splitlines()) == 2
