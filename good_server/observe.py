@@ -15,7 +15,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("good_server")
 
 def configure_logging(*, json_lines: bool) -> None:
     """Logs to stderr: JSON lines in production, readable ones in development."""
-    renderer: Any = structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer()
+    # the default would print every frame's locals, tokens and texts among them
+    readable = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer() if json_lines else readable
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
