@@ -14,7 +14,7 @@ from lab.measure import Run
 Side = Literal["bad", "good"]
 SIDES: tuple[Side, ...] = ("bad", "good")
 # A run is near its bound, and looked at again, within the lesser of: this part of the bound itself, and this part of
-# the way to the other side's bound. (The second alone would doubt a good 1 % under 5 %, the first a bad 100 % over 95 %.)
+# the way to the other side's bound. (The second alone would doubt a good 1 % under 5 %, the first a bad 100 over 95.)
 NEAR_OF_BOUND = 0.1
 NEAR_OF_GAP = 0.05
 RUNS_WHEN_IN_DOUBT = 3
