@@ -1,6 +1,7 @@
 """Answers for starting, watching over, draining and stopping a server."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from good_server.observe import log
 SWEEP_SECONDS = 0.5
 # sockets looked at before the loop may do something else
 SWEEP_BATCH = 500
+# the library first takes a lost connection out of its rooms, then waits for an outbox that nobody may empty any more
+DROP_SECONDS = 0.5
 # clients are asked to come back spread over this, so that they do not return as one wave
 RETURN_WITHIN_SECONDS = 5.0
 # for the goodbyes to be written before the transports close
@@ -119,18 +122,26 @@ async def _watch(application: Application) -> None:
 async def sweep(application: Application) -> None:
     """One look at every connection the library holds: gone ones are dropped, late ones closed, ending ones warned."""
     environs: dict[str, dict[str, Any]] = application.sio.environ
+    gone = []
     for number, (connection, environ) in enumerate(list(environs.items())):
         if number % SWEEP_BATCH == SWEEP_BATCH - 1:
             await asyncio.sleep(0)
         if transport.is_gone(environ):
-            # a malformed frame can end the library's reader without its telling anybody
-            await application.sio.eio.disconnect(connection)
+            gone.append(connection)
             continue
         try:
             session = await application.sio.eio.get_session(connection)
         except KeyError:
             continue
         await _look_at(application, connection, environ, session)
+    await _drop(application, gone)
+
+
+async def _drop(application: Application, connections: Sequence[str]) -> None:
+    """Tells the library of lost connections: a malformed frame can end its reader without its telling anybody."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DROP_SECONDS):
+            await asyncio.gather(*(application.sio.eio.disconnect(connection) for connection in connections))
 
 
 async def _look_at(application: Application, connection: str, environ: dict[str, Any], session: dict[str, Any]) -> None:
