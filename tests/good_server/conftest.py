@@ -240,7 +240,7 @@ async def dial(server, http):
         assert (await wire.frame()).startswith("0{")
         if token is not None:
             await wire.send("40" + json.dumps({"token": token}))
-            assert (await wire.frame()).startswith('40{"sid"')
+            wire.sid = json.loads((await wire.frame()).removeprefix("40"))["sid"]
         return wire
 
     return open_wire

@@ -1,0 +1,100 @@
+"""A good server in a process of its own that, when asked, says which socket ids its heap still holds.
+
+Run by test_no_socket_id_outlives_its_socket.py. With the argument `forgetless` it keeps the ids of users that are
+named after a way to keep them. Ids are asked for on stdin, written backwards so that the question is not found itself.
+"""
+
+import asyncio
+import gc
+import sys
+from collections import OrderedDict, deque
+
+from good_server.app import assemble, create_parts, create_routes
+from good_server.gateway import Gateway
+from good_server.lifecycle import serve
+from good_server.observe import configure_logging
+from good_server.rooms import everyone
+from good_server.settings import Settings
+
+
+async def hold(sid):
+    await asyncio.Event().wait()
+
+
+WAYS = {
+    "dict-of-ids": (dict, lambda kept, user, sid: kept.update({sid: user})),
+    "dict-of-users": (dict, lambda kept, user, sid: kept.update({user: sid})),
+    "dict-of-lists": (dict, lambda kept, user, sid: kept.setdefault(user, []).append(sid)),
+    "list-of-tuples": (list, lambda kept, user, sid: kept.append((user, sid))),
+    "set-of-rooms": (set, lambda kept, user, sid: kept.add(f"socket:{sid}:{user}")),
+    "deque": (deque, lambda kept, user, sid: kept.append(sid)),
+    "ordered-dict": (OrderedDict, lambda kept, user, sid: kept.update({(user, sid): None})),
+    "closure": (list, lambda kept, user, sid: kept.append(lambda: sid)),
+    "task": (list, lambda kept, user, sid: kept.append(asyncio.create_task(hold(sid)))),
+    "bytes": (list, lambda kept, user, sid: kept.append(sid.encode())),
+}
+
+
+class Forgetless(Gateway):
+    """Keeps each socket's id in the way that its user is named after."""
+
+    kept = {way: make() for way, (make, _) in WAYS.items()}  # noqa: RUF012 - the mistake itself
+
+    async def joined(self, request):
+        await super().joined(request)
+        way = request.identity.user
+        WAYS[way][1](self.kept[way], way, request.sid)
+
+
+def texts_on_the_heap():
+    """Every string and bytes that any object of this process holds.
+
+    `gc.get_objects()` has neither dicts nor tuples of plain strings, and `gc.get_referents` skips keys that are.
+    """
+    seen, waiting, texts = set(), gc.get_objects(), {}
+    while waiting:
+        thing = waiting.pop()
+        if isinstance(thing, str | bytes | bytearray):
+            texts[id(thing)] = thing
+        elif id(thing) not in seen and thing is not texts and thing is not seen:
+            seen.add(id(thing))
+            waiting += gc.get_referents(thing)
+            waiting += list(thing) if isinstance(thing, dict) else ()
+    return [text.encode(errors="replace") if isinstance(text, str) else bytes(text) for text in texts.values()]
+
+
+def held(backwards):
+    """The numbers of those ids that are part of any text on the heap."""
+    if not backwards:
+        return []
+    gc.collect()
+    heap = b"\n".join(texts_on_the_heap())
+    return [number for number, id in enumerate(backwards) if id[::-1].encode() in heap]
+
+
+def say(*words):
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
+    sys.stdout.flush()
+
+
+async def main(gateway_class):
+    configure_logging(json_lines=True)
+    parts = create_parts(Settings(port=0, internal_port=0, report_workers=1))
+    gateway = gateway_class("/", parts.guards, create_routes(parts))
+    stop = asyncio.Event()
+
+    def answer():
+        question = sys.stdin.readline()
+        if not question:
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+            stop.set()
+            return
+        connected = sum(len(gateway.sids_in(room)) for room in everyone())
+        say(connected, *held(question.split()))
+
+    asyncio.get_running_loop().add_reader(sys.stdin, answer)
+    await serve(assemble(parts, [gateway]), lambda addresses: say(addresses.public), stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Forgetless if "forgetless" in sys.argv else Gateway))
