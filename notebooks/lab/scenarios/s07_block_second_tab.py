@@ -1,0 +1,98 @@
+"""Opens three tabs a user, which reconnect by themselves, and counts the tabs that a message to the user reaches."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from good_server import events
+from lab.clients import Person, Tab, tabs
+from lab.measure import Run
+from lab.ring import people, until
+from lab.servers import Target
+
+SETTINGS = {
+    # every client comes from one address, and a tab that is thrown out is back while its old connection is closing
+    "SERVER_SOCKETS_PER_ADDRESS": "2000",
+}
+ALONE = False
+
+# one tab each, in nobody's way; so many that none outruns the rate of chats
+WRITERS = 4
+# after the last message, for it to arrive
+ARRIVAL_SECONDS = 0.5
+# users whose every connect is kept for the figure
+SHOWN_USERS = 2
+
+
+async def run(
+    target: Target, *, seed: int = 7, users: int = 20, each: int = 3, messages: int = 4, window_seconds: float = 1.6
+) -> Run:
+    """`value` is the percentage of messages to a user that reached a tab, over all tabs. Nothing here is random."""
+    clock = asyncio.get_running_loop().time
+    readers = people(users)
+    async with (
+        tabs(target, [Person(f"writer-{number}") for number in range(WRITERS)]) as writers,
+        tabs(target, readers, each=each, reconnection=True) as opened,
+    ):
+        started, connects_before = clock(), _connects(opened)
+        sent = await _write_meanwhile(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
+        await until(lambda: _have_all(opened, messages), timeout=started + window_seconds - clock())
+        seconds, connects = clock() - started, _connects(opened) - connects_before
+    got = [len(texts) for texts in map(_texts, opened)]
+    distinct = [len(set(texts)) for texts in map(_texts, opened)]
+    also = {"reconnects_per_second": connects / seconds, "duplicates": sum(got) - sum(distinct)}
+    taken = sum(len(times) for times in sent.values())
+    broken = None if taken == users * messages else f"the server took {taken} of {users * messages} messages"
+    details = {"seconds": round(seconds, 3), "users": _timelines(opened[: SHOWN_USERS * each], sent, started)}
+    return Run(100 * sum(distinct) / (users * each * messages), also, broken, details)
+
+
+async def _write_meanwhile(
+    writers: Sequence[Tab], readers: Sequence[Person], messages: int, seconds: float
+) -> dict[str, list[float]]:
+    """Spreads `messages` to every reader over the time; returns by reader when those that were taken were sent."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    sent: dict[str, list[float]] = {reader.user: [] for reader in readers}
+
+    async def write(writer: Tab, to: str, text: str) -> None:
+        now = clock()
+        ack = await writer.ask(events.CHAT_SEND, {"to": to, "text": text})
+        if ack.get("ok"):
+            sent[to].append(now)
+
+    for number in range(messages):
+        await asyncio.sleep(started + number * seconds / max(1, messages - 1) - clock())
+        pairs = zip(itertools.cycle(writers), readers)
+        await asyncio.gather(*(write(writer, reader.user, f"message {number}") for writer, reader in pairs))
+    return sent
+
+
+async def _have_all(opened: Sequence[Tab], messages: int) -> bool:
+    return all(len(_texts(tab)) >= messages for tab in opened)
+
+
+def _texts(tab: Tab) -> list[str]:
+    return [received.data["text"] for received in tab.inbox.of(events.CHAT_MESSAGE)]
+
+
+def _connects(opened: Sequence[Tab]) -> int:
+    return sum(tab.connects for tab in opened)
+
+
+def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: float) -> list[dict[str, Any]]:
+    """For each of these tabs, in seconds: when it was connected, when it was written to, when a message came."""
+
+    def since(times: Sequence[float]) -> list[float]:
+        return [round(at - started, 3) for at in times]
+
+    return [
+        {
+            "user": tab.user,
+            "connects": since([received.at_seconds for received in tab.inbox.of("connect")]),
+            "sent": since(sent[tab.user]),
+            "received": since([received.at_seconds for received in tab.inbox.of(events.CHAT_MESSAGE)]),
+        }
+        for tab in opened
+    ]

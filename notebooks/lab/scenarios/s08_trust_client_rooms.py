@@ -1,0 +1,119 @@
+"""Lets an attacker with a valid token ask for other people's rooms and write in other people's names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from good_server import events
+from lab.clients import Person, Tab, tabs
+from lab.measure import Run
+from lab.ring import settle
+from lab.servers import Target
+
+SETTINGS: dict[str, str] = {}
+ALONE = False
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Something said in a room that the attacker does not belong in: who says it how, and who has to get it."""
+
+    room: str
+    author: Person
+    event: str
+    payload: Mapping[str, Any]
+    reader: Person
+    arrives_as: str
+    # what tells it from everything else that arrives
+    marks: Mapping[str, Any]
+
+    def copies(self, tab: Tab) -> int:
+        """How many times it reached a tab."""
+        return len(tab.inbox.of(self.arrives_as, lambda data: self.marks.items() <= data.items()))
+
+
+JOB = "job:99"
+ATTACKER = Person("mallory")
+ADMIN = Person("root", "admin")
+VICTIM = Person("victim", "provider", rooms=(JOB,))
+FRIEND = Person("friend", rooms=(JOB,))
+DRIVER = Person("dora", "driver", "acme")
+OFFICE = Person("olga", "company", "acme")
+SECRETS = (
+    Secret(
+        "role:admin",
+        ADMIN,
+        events.SYSTEM_ANNOUNCE,
+        {"text": "for admins", "level": "info", "roles": ["admin"]},
+        ADMIN,
+        events.SYSTEM_ANNOUNCEMENT,
+        {"text": "for admins"},
+    ),
+    Secret(
+        f"user:{VICTIM.user}",
+        FRIEND,
+        events.CHAT_SEND,
+        {"to": VICTIM.user, "text": "for you"},
+        VICTIM,
+        events.CHAT_MESSAGE,
+        {"to": VICTIM.user, "text": "for you"},
+    ),
+    Secret(
+        "company:acme",
+        DRIVER,
+        events.TRACKING_UPDATE,
+        {"lat": 1.5, "lng": 2.5},
+        OFFICE,
+        events.TRACKING_POSITION,
+        {"driver": DRIVER.user},
+    ),
+    Secret(
+        JOB,
+        VICTIM,
+        events.CHAT_SEND,
+        {"room": JOB, "text": "for the crew"},
+        FRIEND,
+        events.CHAT_MESSAGE,
+        {"room": JOB, "text": "for the crew"},
+    ),
+)
+# whose names the attacker writes in
+FORGED = (ADMIN, FRIEND, DRIVER, OFFICE)
+
+
+async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
+    """`value` is the percentage of private messages that the attacker got too. Nothing here is random."""
+    async with tabs(target, (ATTACKER, ADMIN, VICTIM, FRIEND, DRIVER, OFFICE)) as opened:
+        by_user = {tab.user: tab for tab in opened}
+        attacker, victim = by_user[ATTACKER.user], by_user[VICTIM.user]
+        joined = [await _is_taken(attacker, events.ROOM_JOIN, {"room": secret.room}) for secret in SECRETS]
+        for secret in SECRETS * rounds:
+            await _is_taken(by_user[secret.author.user], secret.event, secret.payload)
+        for person in FORGED:
+            sender = {"id": person.user, "role": person.role}
+            await _is_taken(attacker, events.CHAT_SEND, {"to": VICTIM.user, "text": "forged", "from": sender})
+        await settle(opened)
+    arrived = sum(secret.copies(by_user[secret.reader.user]) for secret in SECRETS)
+    read = [min(rounds, secret.copies(attacker)) for secret in SECRETS]
+    believed = _forged_names(victim)
+    expected = rounds * len(SECRETS)
+    broken = None if arrived == expected else f"{arrived} of {expected} private messages reached those they were for"
+    details = {
+        "rooms": [secret.room for secret in SECRETS],
+        "joined": joined,
+        "read": read,
+        "of": rounds,
+        "forged": believed,
+    }
+    also = {"forged_senders_accepted": 100 * len(believed) / len(FORGED)}
+    return Run(100 * sum(read) / expected, also, broken, details)
+
+
+async def _is_taken(tab: Tab, event: str, payload: Mapping[str, Any]) -> bool:
+    return (await tab.ask(event, payload)).get("ok") is True
+
+
+def _forged_names(victim: Tab) -> Sequence[str]:
+    """In whose names the victim was written to by somebody else."""
+    seen = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
+    return sorted({received.data["from"]["id"] for received in seen} & {person.user for person in FORGED})
