@@ -12,8 +12,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # Published on purpose: it lets a newcomer start with no setting at all, and is refused in production.
 DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
-# RFC 7518, 3.2: an HMAC key is at least as long as the hash.
-MIN_SECRET_BYTES = 32
+# RFC 7518, 3.2: an HMAC key is at least as long as the hash; PyJWT is told to refuse a shorter one.
+HMAC_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+PUBLIC_KEY_ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"}
+)
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -75,6 +78,15 @@ class Settings(BaseSettings):
     max_frame_bytes: Count = 64 * 1024
     # a JWT with 16 rooms is about 1 KiB
     max_token_bytes: Count = 8 * 1024
+    # `stock` is the library's own path: slower, and without a bound on what a slow reader is owed
+    delivery: Literal["engine", "stock"] = "engine"
+    # busy connections are written to once in this time; 0 writes each message by itself
+    gather_milliseconds: Annotated[float, Field(ge=0, le=100)] = 5
+    # what a connection may be owed before its reader is too slow: a megabyte is minutes of an honest load
+    outbox_bytes: Count = 1024 * 1024
+    outbox_messages: Count = 256
+    # a reader that takes nothing at all for as long as a heartbeat is given up
+    write_seconds: Positive = 20
     # over all events: a person with a map and a chat stays well below
     events_per_second: Positive = 20
     # nobody types faster
@@ -123,17 +135,29 @@ class Settings(BaseSettings):
             self._check_development()
         else:
             self._check_production()
-        for proxy in self.trusted_proxies:
-            ipaddress.ip_network(proxy, strict=False)
+        self._check_secret_length()
+        self._check_proxies()
         return self
 
     def _check_algorithms(self) -> None:
-        symmetric = [name for name in self.jwt_algorithms if name.startswith("HS")]
-        if not self.jwt_algorithms or "none" in (name.lower() for name in self.jwt_algorithms):
-            raise ValueError("SERVER_JWT_ALGORITHMS must name at least one algorithm, and never none")
         # a public key must never be usable as an HMAC secret: RFC 8725, 3.1
-        if len(symmetric) not in (0, len(self.jwt_algorithms)) or bool(symmetric) == self.has_public_key:
+        fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
+        if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
+
+    def _check_secret_length(self) -> None:
+        if self.has_public_key:
+            return
+        least = max(HMAC_KEY_BYTES[name] for name in self.jwt_algorithms)
+        if len(self.secret.encode()) < least:
+            raise ValueError(f"SERVER_JWT_SECRET is shorter than the {least} bytes that its algorithm needs")
+
+    def _check_proxies(self) -> None:
+        try:
+            for proxy in self.trusted_proxies:
+                ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise ValueError("SERVER_TRUSTED_PROXIES must be addresses or networks") from None
 
     def _check_development(self) -> None:
         own_secret = self.jwt_secret is not None or self.has_public_key
@@ -150,8 +174,6 @@ class Settings(BaseSettings):
         secret = self.secret
         if secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS):
             raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
-        if len(secret.encode()) < MIN_SECRET_BYTES:
-            raise ValueError(f"SERVER_JWT_SECRET is shorter than {MIN_SECRET_BYTES} bytes")
 
     @property
     def has_public_key(self) -> bool:
