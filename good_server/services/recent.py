@@ -35,7 +35,8 @@ class RecentAcks:
             future.set_result(await answer())
         except BaseException as error:
             del self._answers[key]
-            future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+            # given up at its deadline; a waiting one is not cancelled, it too has waited too long
+            future.set_exception(error if isinstance(error, Exception) else TimeoutError())
             future.exception()  # whoever waits sees it; if nobody does, that is no news
             raise
         return future.result()
