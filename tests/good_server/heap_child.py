@@ -63,10 +63,10 @@ def texts_on_the_heap():
     return [text.encode(errors="replace") if isinstance(text, str) else bytes(text) for text in texts.values()]
 
 
-def held(backwards):
-    """The numbers of those ids that are part of any text on the heap."""
-    if not backwards:
-        return []
+async def held(gateway, left, *backwards):
+    """The numbers of those ids that are part of any text on the heap, once only `left` sockets are connected."""
+    while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
     gc.collect()
     heap = b"\n".join(texts_on_the_heap())
     return [number for number, id in enumerate(backwards) if id[::-1].encode() in heap]
@@ -77,23 +77,20 @@ def say(*words):
     sys.stdout.flush()
 
 
+async def answer(gateway, stop):
+    while question := await asyncio.to_thread(sys.stdin.readline):
+        say(*await held(gateway, *question.split()))
+    stop.set()
+
+
 async def main(gateway_class):
     configure_logging(json_lines=True)
     parts = create_parts(Settings(port=0, internal_port=0, report_workers=1))
     gateway = gateway_class("/", parts.guards, create_routes(parts))
     stop = asyncio.Event()
-
-    def answer():
-        question = sys.stdin.readline()
-        if not question:
-            asyncio.get_running_loop().remove_reader(sys.stdin)
-            stop.set()
-            return
-        connected = sum(len(gateway.sids_in(room)) for room in everyone())
-        say(connected, *held(question.split()))
-
-    asyncio.get_running_loop().add_reader(sys.stdin, answer)
+    answering = asyncio.create_task(answer(gateway, stop))
     await serve(assemble(parts, [gateway]), lambda addresses: say(addresses.public), stop)
+    await answering
 
 
 if __name__ == "__main__":
