@@ -2,9 +2,8 @@
 
 import argparse
 import asyncio
-import os
+import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from lab.compare import Comparison
 
 EXIT_SHOWN, EXIT_NOT_SHOWN, EXIT_WRONG_USE, EXIT_INTERRUPTED = 0, 1, 2, 130
+# wide enough for the table where nobody's window says how wide
+COLUMNS_WITHOUT_TERMINAL = 120
 
 
 class UsageError(Exception):
@@ -55,39 +56,46 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--only", metavar="IDS", help="a comma-separated list of claims, 01 to 10")
     compare.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
     compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained page with figures")
-    compare.add_argument("--readme", action="store_true", help="renew the table in the repository's README.md")
+    compare.add_argument("--readme", action="store_true", help="renew the rows in the repository's README.md")
     compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
     compare.set_defaults(run=_compare)
     return parser
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from lab import report
-
     claims = _chosen(options.only)
-    for path in filter(None, (options.json, options.html)):
-        _check_writable(path)
-    try:
-        readme = report.find_readme() if options.readme else None
-    except report.ReadmeError as error:
-        raise UsageError(str(error)) from None
+    _check_files(options)
+    readme = _readme(options) if options.readme else None
 
     comparison = _run(claims, options.seed)
-    if options.json is not None:
-        report.write(options.json, report.as_json(comparison))
-    if options.html is not None:
-        from lab import page
-
-        report.write(options.html, page.as_html(comparison).encode())
-    if readme is not None:
-        report.write_readme(readme, comparison)
+    try:
+        _write(comparison, options, readme)
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
     return EXIT_SHOWN if comparison.is_shown else EXIT_NOT_SHOWN
 
 
-def _chosen(only: str | None) -> "list[Claim]":
-    from lab.claims import load_claims
+def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> None:
+    from lab import files, report
+    from lab.readme import write_rows
 
-    claims = {claim.id: claim for claim in load_claims()}
+    if options.json is not None:
+        files.write(options.json, report.as_json(comparison))
+    if options.html is not None:
+        from lab.page import as_html
+
+        files.write(options.html, as_html(comparison).encode())
+    if readme is not None:
+        write_rows(readme, comparison)
+
+
+def _chosen(only: str | None) -> "list[Claim]":
+    from lab.claims import ClaimsError, load_claims
+
+    try:
+        claims = {claim.id: claim for claim in load_claims()}
+    except ClaimsError as error:
+        raise UsageError(str(error)) from None
     if only is None:
         return list(claims.values())
     wanted = [word.strip() for word in only.split(",")]
@@ -97,47 +105,46 @@ def _chosen(only: str | None) -> "list[Claim]":
     return [claim for claim in claims.values() if claim.id in wanted]
 
 
-def _check_writable(path: Path) -> None:
+def _check_files(options: argparse.Namespace) -> None:
     """Before the run, not after it."""
-    if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder; name a file")
+    from lab.files import why_not_writable
+
+    for path in (options.json, options.html):
+        if path is not None and (why := why_not_writable(path)) is not None:
+            raise UsageError(why)
+
+
+def _readme(options: argparse.Namespace) -> Path:
+    from lab.readme import ReadmeError, find_readme
+
+    if options.only is not None:
+        raise UsageError("--readme writes all ten rows: leave --only out")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {os.strerror(error.errno or 0)}; name a file that can be") from None
+        return find_readme()
+    except ReadmeError as error:
+        raise UsageError(str(error)) from None
 
 
 def _run(claims: "list[Claim]", seed: int) -> "Comparison":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from lab import report
     from lab.compare import compare
     from lab.limits import raise_open_files
+    from lab.progress import Display
 
-    console = Console()
-    news = Console(stderr=True)
+    # what ends a Ctrl-C in order ends a termination in order
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     warning = raise_open_files()
     if warning is not None:
-        news.print(warning)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=news, transient=True, disable=not news.is_terminal) as bar:
-        task = bar.add_task("starting", total=len(claims))
-        states: dict[str, str] = {}
-
-        def progress(claim: "Claim", state: str) -> None:
-            is_done = state in report.WORDS
-            states[claim.id] = state
-            running = [id for id, state in states.items() if state not in report.WORDS]
-            bar.update(task, advance=is_done, description=f"running {', '.join(sorted(running)) or '…'}")
-            if is_done and not news.is_terminal:
-                news.print(f"{claim.id} {claim.slug}: {report.WORDS[state]}", highlight=False)
-
-        comparison = asyncio.run(compare(claims, seed=seed, progress=progress))
+        print(warning, file=sys.stderr)
+    with Display(len(claims)) as display:
+        measuring = compare(claims, seed=seed, progress=display.progress, finished=display.finished)
+        comparison = asyncio.run(measuring)
+    console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
     console.print(report.table(comparison))
     for line in report.remarks(comparison):
-        console.print(line, highlight=False)
+        console.print(line, markup=False)
     return comparison
 
 

@@ -1,5 +1,6 @@
 """Answers for what is claimed and when it counts as shown; the numbers themselves are in claims.toml."""
 
+import math
 import statistics
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -7,54 +8,71 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lab.measure import Run
 
 Side = Literal["bad", "good"]
 SIDES: tuple[Side, ...] = ("bad", "good")
-# A run is near its bound, and looked at again, within the lesser of: this part of the bound itself, and this part of
-# the way to the other side's bound. (The second alone would doubt a good 1 % under 5 %, the first a bad 100 over 95.)
-NEAR_OF_BOUND = 0.1
-NEAR_OF_GAP = 0.05
-RUNS_WHEN_IN_DOUBT = 3
+Runs = Mapping[Side, Sequence[Run]]
+BOUNDS: dict[str, dict[Side, str]] = {
+    "lower": {"bad": "bad_at_least", "good": "good_at_most"},
+    "higher": {"bad": "bad_at_most", "good": "good_at_least"},
+}
+# A value is near its bound within this part of the way from the bound to the end of the scale. At the end it is not
+# near, wherever the bound is: there is nothing better to hope for.
+NEAR = 0.1
+RUNS_IN_DOUBT = 3
+# clients that were later than this have measured themselves, too
+LATE_SECONDS = 0.25
 
 
-class Also(BaseModel):
+class ClaimsError(ValueError):
+    """The claims are wrong; the message is one line that says where."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Also(_Frozen):
     """A metric that is reported beside the primary one; scenarios give it under `key`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str
     metric: str
     unit: str
+    relative: bool = False
 
 
-class Claim(BaseModel):
-    """One claim: what is measured, which way is better, and what each server must measure for it to be shown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Claim(_Frozen):
+    """What is measured, which way is better, and what each server must measure for the claim to be shown."""
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
     slug: str
     title: str
+    finding: str
     metric: str
     unit: str
     better: Literal["lower", "higher"]
+    best: float
+    worst: float
     bad_at_least: float | None = None
     good_at_most: float | None = None
     bad_at_most: float | None = None
     good_at_least: float | None = None
+    timed: bool = False
     reason: str
     also: tuple[Also, ...] = ()
 
     @model_validator(mode="after")
     def _has_the_bounds_of_its_direction(self) -> Self:
-        lower = (self.bad_at_least, self.good_at_most)
-        higher = (self.bad_at_most, self.good_at_least)
-        wanted, unwanted = (lower, higher) if self.better == "lower" else (higher, lower)
-        if None in wanted or unwanted != (None, None):
-            raise ValueError(f"claim {self.id}: bounds do not fit better = {self.better!r}")
+        wanted = set(BOUNDS[self.better].values())
+        given = {name for names in BOUNDS.values() for name in names.values() if getattr(self, name) is not None}
+        if given != wanted:
+            raise ValueError(f"where {self.better} is better the bounds are {' and '.join(sorted(wanted))}")
+        scale = [self.best, self.bound("good"), self.bound("bad"), self.worst]
+        if scale != sorted(scale, reverse=self.better == "higher") or scale[1] == scale[2]:
+            raise ValueError(f"best, good bound, bad bound and worst must go one way, apart: {scale}")
         return self
 
     @property
@@ -64,21 +82,23 @@ class Claim(BaseModel):
 
     def bound(self, side: Side) -> float:
         """What that side must reach."""
-        names = {"lower": {"bad": "bad_at_least", "good": "good_at_most"}}
-        names["higher"] = {"bad": "bad_at_most", "good": "good_at_least"}
-        return float(getattr(self, names[self.better][side]))
+        return float(getattr(self, BOUNDS[self.better][side]))
+
+    def wanted(self, side: Side) -> str:
+        """The bound of that side in words: `at least 450`."""
+        words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
+        return f"{words} {self.bound(side):g}"
 
     def holds(self, side: Side, value: float) -> bool:
-        """Whether a value is on that side's own side of its bound."""
-        wants_more = (self.better == "lower") == (side == "bad")
-        return value >= self.bound(side) if wants_more else value <= self.bound(side)
+        """Whether a value is on that side's own side of its bound; no number never is."""
+        wants_less = (self.better == "lower") == (side == "good")
+        return value <= self.bound(side) if wants_less else value >= self.bound(side)
 
-    def is_doubtful(self, side: Side, value: float) -> bool:
-        """Whether a value misses its bound or lies so near it that it should be measured again."""
-        if not self.holds(side, value):
-            return True
-        bound, gap = self.bound(side), abs(self.bound("bad") - self.bound("good"))
-        return value != bound and abs(value - bound) < min(NEAR_OF_BOUND * abs(bound), NEAR_OF_GAP * gap)
+    def is_doubtful(self, side: Side, run: Run) -> bool:
+        """Whether a run should be repeated: it misses its bound, is near it, or is one of time with late clients."""
+        bound, end = self.bound(side), self.best if side == "good" else self.worst
+        is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
+        return is_near or not self.holds(side, run.value) or (self.timed and is_late(run))
 
 
 @dataclass(frozen=True)
@@ -89,17 +109,28 @@ class Verdict:
     reason: str | None = None
 
 
-def verdict(claim: Claim, runs: Mapping[Side, Sequence[Run]]) -> Verdict:
-    """Shown when every run of both sides holds; a broken run is no evidence at all."""
+def is_late(run: Run) -> bool:
+    """Whether the process of the clients was so late that the run's times are not the server's doing."""
+    return run.lateness_seconds > LATE_SECONDS
+
+
+def evidence(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
+    """The runs that a verdict rests on: where time is measured those with punctual clients, if there are any."""
+    punctual = [run for run in runs if not is_late(run)]
+    return punctual if claim.timed and punctual else runs
+
+
+def verdict(claim: Claim, runs: Runs) -> Verdict:
+    """Shown when every run of both sides holds; one whose precondition failed is no evidence, however good."""
+    missed, mixed = [], []
     for side in SIDES:
         broken = next((run.broken for run in runs[side] if run.broken is not None), None)
         if broken is not None:
             return Verdict("not_shown", f"{side}: {broken}")
-    mixed, missed = [], []
-    for side in SIDES:
-        held = [claim.holds(side, run.value) for run in runs[side]]
+        held = [claim.holds(side, run.value) for run in evidence(claim, runs[side])]
         if not any(held):
-            missed.append(f"{side} measured {shown_value(runs[side]):g}, its bound is {claim.bound(side):g}")
+            values = ", ".join(f"{run.value:.4g}" for run in runs[side])
+            missed.append(f"{side} measured {values}, wanted {claim.wanted(side)}")
         elif not all(held):
             mixed.append(f"{side}: {held.count(True)} of {len(held)} runs hold")
     if missed:
@@ -107,12 +138,29 @@ def verdict(claim: Claim, runs: Mapping[Side, Sequence[Run]]) -> Verdict:
     return Verdict("inconclusive", "; ".join(mixed)) if mixed else Verdict("shown")
 
 
-def shown_value(runs: Sequence[Run]) -> float:
-    """The value to report for several runs: their median."""
-    return statistics.median(run.value for run in runs)
+def reported(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
+    """The median over the runs that count, of the primary metric or of the secondary one `key`; None without any."""
+    counting = [run for run in evidence(claim, runs) if run.broken is None]
+    values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]
+    values = [value for value in values if not math.isnan(value)]
+    return statistics.median(values) if values else None
+
+
+class _File(_Frozen):
+    claim: tuple[Claim, ...]
 
 
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
-    """The claims of claims.toml in their order; raises `pydantic.ValidationError` where the file is wrong."""
+    """The claims of claims.toml in their order; raises `ClaimsError` where the file is wrong."""
     text = text if text is not None else (resources.files("lab") / "claims.toml").read_text(encoding="utf-8")
-    return tuple(Claim.model_validate(table) for table in tomllib.loads(text)["claim"])
+    try:
+        claims = _File.model_validate(tomllib.loads(text)).claim
+    except tomllib.TOMLDecodeError as error:
+        raise ClaimsError(f"claims.toml: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ClaimsError(f"claims.toml: {where}: {first['msg']}") from None
+    if len({claim.id for claim in claims}) < len(claims):
+        raise ClaimsError("claims.toml: an id is used twice")
+    return claims

@@ -1,7 +1,7 @@
 """Answers for the main job: every chosen experiment on both servers, again where a run leaves a doubt, and a verdict.
 
-Each run has a server process of its own, fresh. Scenarios that mostly wait overlap, bad and good side by side; those
-that measure time or load run with nothing else beside them.
+Each run has a server process of its own, fresh. Scenarios that mostly wait overlap; those that measure time or load
+run with nothing else beside them.
 """
 
 import asyncio
@@ -9,28 +9,29 @@ import dataclasses
 import importlib
 import pkgutil
 import platform
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import psutil
 
 from lab import scenarios
-from lab.claims import RUNS_WHEN_IN_DOUBT, SIDES, Claim, Side, Verdict, verdict
+from lab.claims import RUNS_IN_DOUBT, SIDES, Claim, Runs, Side, Verdict, verdict
 from lab.measure import Lateness, Run
-from lab.servers import running
+from lab.servers import PLUMBING, running
 
-# scenarios at once, each on both servers: more would measure each other's clients
-AT_ONCE = 2
+# runs at once, each with a server of its own: more would measure each other's clients
+AT_ONCE = 3
+# several times what the longest scenario takes
 RUN_SECONDS = 60.0
-# clients that were later than this have measured themselves, too
-LATE_SECONDS = 0.25
-VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "pydantic", "uvloop", "rooms-not-ids")
+VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 
-Progress = Callable[[Claim, str], None]
+Phase = Literal["started", "again", "ended"]
+Progress = Callable[[Claim, Side, Phase], None]
 
 
 class Scenario(Protocol):
@@ -46,8 +47,11 @@ class Result:
     """One claim, all its runs, and what they say."""
 
     claim: Claim
-    runs: dict[Side, list[Run]]
+    runs: Runs
     verdict: Verdict
+
+
+Finished = Callable[[Result], None]
 
 
 @dataclass(frozen=True)
@@ -66,102 +70,108 @@ class Comparison:
 
 def load_scenarios() -> dict[str, Any]:
     """Every scenario module by its claim's id, found by its name `sNN_…`."""
-    names = [module.name for module in pkgutil.iter_modules(scenarios.__path__) if module.name[:1] == "s"]
-    modules: dict[str, ModuleType] = {name[1:3]: importlib.import_module(f"lab.scenarios.{name}") for name in names}
-    return modules
+    found: dict[str, ModuleType] = {}
+    for module in pkgutil.iter_modules(scenarios.__path__):
+        if named := re.match(r"s(\d\d)_", module.name):
+            found[named[1]] = importlib.import_module(f"lab.scenarios.{module.name}")
+    return found
+
+
+class Bench:
+    """Runs scenarios on fresh servers: most of them beside each other, some with nothing beside them."""
+
+    def __init__(self, known: Mapping[str, Scenario], *, seed: int, progress: Progress, finished: Finished) -> None:
+        self._known = known
+        self._seed = seed
+        self._progress = progress
+        self._finished = finished
+        self._seats = asyncio.Semaphore(AT_ONCE)
+
+    async def results(self, claims: Sequence[Claim]) -> list[Result]:
+        """By id; a scenario that fails is a claim not shown."""
+        alone = [claim for claim in claims if self._known[claim.id].ALONE]
+        # when it is interrupted the group waits until every server has ended
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(self._result(claim)) for claim in claims if claim not in alone]
+        results = [task.result() for task in beside] + [await self._result(claim) for claim in alone]
+        return sorted(results, key=lambda result: result.claim.id)
+
+    async def _result(self, claim: Claim) -> Result:
+        if self._known[claim.id].ALONE:
+            both = [await self._runs(claim, side) for side in SIDES]
+        else:
+            both = await asyncio.gather(*(self._runs(claim, side) for side in SIDES))
+        runs = dict(zip(SIDES, both, strict=True))
+        result = Result(claim, runs, verdict(claim, runs))
+        self._finished(result)
+        return result
+
+    async def _runs(self, claim: Claim, side: Side) -> list[Run]:
+        runs: list[Run] = []
+        while not runs or (len(runs) < RUNS_IN_DOUBT and _is_in_doubt(claim, side, runs[0])):
+            async with self._seats:
+                self._progress(claim, side, "again" if runs else "started")
+                runs.append(await run_once(claim, self._known[claim.id], side, seed=self._seed + len(runs)))
+                self._progress(claim, side, "ended")
+        return runs
 
 
 async def compare(
     claims: Sequence[Claim],
     *,
     seed: int = 7,
-    progress: Progress = lambda claim, state: None,
+    progress: Progress = lambda claim, side, phase: None,
+    finished: Finished = lambda result: None,
     known: Mapping[str, Scenario] | None = None,
 ) -> Comparison:
-    """Runs the experiments of `claims`; a scenario that fails is a claim not shown, never an exception."""
+    """Runs the experiments of `claims` by the scenarios in `known`, those of `lab.scenarios` by default."""
     known = known if known is not None else load_scenarios()
     started = time.monotonic()
-    together = [claim for claim in claims if not known[claim.id].ALONE]
-    alone = [claim for claim in claims if known[claim.id].ALONE]
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def measured(claim: Claim) -> Result:
-        async with gate:
-            return await _measure(claim, known[claim.id], seed, progress)
-
-    results = await _all_or_none([measured(claim) for claim in together])
-    for claim in alone:
-        results.append(await _measure(claim, known[claim.id], seed, progress))
-    results.sort(key=lambda result: result.claim.id)
-    raised = {name: value for claim in claims for name, value in known[claim.id].SETTINGS.items()}
-    return Comparison(results, _environment(seed, raised), round(time.monotonic() - started, 1))
+    results = await Bench(known, seed=seed, progress=progress, finished=finished).results(claims)
+    settings = [known[claim.id].SETTINGS for claim in claims]
+    return Comparison(results, environment(seed, settings), round(time.monotonic() - started, 1))
 
 
-async def _all_or_none(work: Sequence[Awaitable[Result]]) -> list[Result]:
-    """Like gather, and when one is cancelled waits until the others have ended their servers, too."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_awaited(one)) for one in work]
-    return [task.result() for task in tasks]
-
-
-async def _awaited(one: Awaitable[Result]) -> Result:
-    return await one
-
-
-async def _measure(claim: Claim, scenario: Scenario, seed: int, progress: Progress) -> Result:
-    runs: dict[Side, list[Run]] = {side: [] for side in SIDES}
-    progress(claim, "running")
-    if scenario.ALONE:
-        for side in SIDES:
-            runs[side].append(await run_once(claim, scenario, side, seed=seed))
-    else:
-        first = await asyncio.gather(*(run_once(claim, scenario, side, seed=seed) for side in SIDES))
-        for side, run in zip(SIDES, first, strict=True):
-            runs[side].append(run)
-    for side in SIDES:
-        while _wants_another(claim, side, runs[side]):
-            progress(claim, f"again: {side}")
-            runs[side].append(await run_once(claim, scenario, side, seed=seed + len(runs[side])))
-    result = Result(claim, runs, verdict(claim, runs))
-    progress(claim, result.verdict.outcome)
-    return result
-
-
-def _wants_another(claim: Claim, side: Side, runs: Sequence[Run]) -> bool:
-    if len(runs) >= RUNS_WHEN_IN_DOUBT or any(run.broken is not None for run in runs):
-        return False
-    return len(runs) > 1 or claim.is_doubtful(side, runs[0].value)
+def _is_in_doubt(claim: Claim, side: Side, run: Run) -> bool:
+    return run.broken is None and claim.is_doubtful(side, run)
 
 
 async def run_once(claim: Claim, scenario: Scenario, side: str, *, seed: int = 7, **parameters: Any) -> Run:
     """One run of a scenario on a fresh server; whatever goes wrong becomes the run's `broken`."""
     try:
         async with (
-            asyncio.timeout(RUN_SECONDS),
+            asyncio.timeout(RUN_SECONDS) as limit,
             running(side, settings=scenario.SETTINGS) as server,
             Lateness() as lateness,
         ):
             run = await scenario.run(server.target(claim.number), seed=seed, **parameters)
     except Exception as error:  # noqa: BLE001 - a run that failed is a result: a claim not shown, with its reason
-        text = str(error) or "no message"
-        return Run(float("nan"), broken=f"{type(error).__name__}: {text.splitlines()[0]}")
-    return dataclasses.replace(run, lateness_seconds=round(lateness.worst_seconds, 3))
+        why = f"no end within {RUN_SECONDS:.0f} s" if limit.expired() else _in_one_line(error)
+        return Run(float("nan"), broken=why)
+    return dataclasses.replace(run, lateness_seconds=round(max(run.lateness_seconds, lateness.worst_seconds), 3))
 
 
-def _environment(seed: int, raised: Mapping[str, str]) -> dict[str, Any]:
+def _in_one_line(error: Exception) -> str:
+    """The class and the first line; of a group, those of its first."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+
+
+def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Where and with what it is measured; `raised_limits` are the settings that differ from the server's defaults."""
+    raised: dict[str, set[str]] = {name: {value} for name, value in PLUMBING.items() if not name.endswith("_PORT")}
+    for name, value in (item for one in settings for item in one.items()):
+        raised.setdefault(name, set()).add(value)
     return {
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "cpus": psutil.cpu_count(),
         "versions": {name: metadata.version(name) for name in VERSIONS_OF if _is_installed(name)},
         "seed": seed,
-        "raised_limits": dict(sorted(raised.items())),
+        "raised_limits": {name: ", ".join(sorted(values)) for name, values in sorted(raised.items())},
     }
 
 
 def _is_installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    return any(metadata.distributions(name=name))

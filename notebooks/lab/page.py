@@ -1,84 +1,109 @@
 """Answers for the comparison as one self-contained page, with its figures inside."""
 
-import html
+import datetime
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
 
-from lab.claims import SIDES, shown_value
+from lab.claims import SIDES, reported
 from lab.compare import Comparison, Result
 from lab.figures import as_svg, side_by_side
-from lab.report import WORDS, also_value, environment_line, number, remarks
+from lab.report import also_values, doubts, summary
+from lab.words import OUTCOMES, finding, number
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c1c1c; --soft: #666; --line: #ddd; --paper: #fff; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eee; --soft: #aaa; --line: #444; --paper: #161616; } }
-body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-       max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2.8rem 0 .2rem; }
-p, small { color: var(--soft); margin: .2rem 0 .8rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .93rem; }
-th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } .n { text-align: right; white-space: nowrap; }
-.shown { color: #009E73; } .not_shown, .inconclusive { color: #D55E00; font-weight: 600; }
-figure { margin: .6rem 0; background: #fff; border-radius: 6px; padding: .4rem; }
-figure svg { width: 100%; height: auto; }
-a { color: inherit; }
-"""
+SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side}</th>' for side in SIDES)
 
 
 def as_html(comparison: Comparison) -> str:
     """The whole page; it loads nothing from anywhere."""
+    style = (resources.files("lab") / "page.css").read_text(encoding="utf-8")
     rows = "".join(_row(result) for result in comparison.results)
     sections = "".join(_section(result) for result in comparison.results)
-    told = "<br>".join(html.escape(line) for line in remarks(comparison))
-    raised = ", ".join(f"{name}={value}" for name, value in comparison.environment["raised_limits"].items())
+    doubted = _aside(doubts(comparison))
     return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Rooms, not IDs: the comparison</title><style>{STYLE}</style>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Rooms, not IDs: {escape(summary(comparison))}</title>
+<style>
+{style}</style>
+<header>
 <h1>Rooms, not IDs</h1>
-<p>Ten mistakes with Socket.IO and their room-based fixes, measured on two servers by the same clients.</p>
-<table><tr><th></th><th>claim</th>
-<th>measured</th><th class="n">bad</th><th class="n">good</th><th></th></tr>{rows}</table>
-<p>{told}</p>
-{sections}
+<p class="lead">Mistakes that Socket.IO servers are shipped with, and what rooms put right: each measured by the same
+clients on a server with the mistake and on one without.</p>
+<p class="soft">{escape(summary(comparison))}, {_today()}</p>
+</header>
+<main>
+<table>
+<tr><th></th><th>claim</th>{SWATCHES}<th></th></tr>
+{rows}</table>
+{doubted}
+{sections}</main>
+<footer>
 <h2>How it was measured</h2>
-<p>{html.escape(environment_line(comparison.environment))}.<br>
-Limits raised for the lab: {html.escape(raised) or "none"}.</p>
+{_environment(comparison)}</footer>
 </html>
 """
 
 
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
 def _row(result: Result) -> str:
-    claim, outcome = result.claim, result.verdict.outcome
-    values = "".join(f'<td class="n">{number(shown_value(result.runs[side]))}</td>' for side in SIDES)
-    return (
-        f'<tr><td>{claim.id}</td><td><a href="#c{claim.id}">{html.escape(claim.title)}</a></td>'
-        f"<td>{html.escape(claim.metric)} ({html.escape(claim.unit)})</td>{values}"
-        f'<td class="{outcome}">{WORDS[outcome]}</td></tr>'
-    )
+    claim = result.claim
+    values = _cells({side: reported(claim, result.runs[side]) for side in SIDES})
+    measured = escape(f"{claim.metric} ({claim.unit})")
+    title = f'<a href="#claim-{claim.id}">{escape(claim.title)}</a><span class="soft">{measured}</span>'
+    return f"<tr><td>{claim.id}</td><td>{title}</td>{values}<td>{_verdict(result)}</td></tr>\n"
+
+
+def _aside(lines: Sequence[str]) -> str:
+    return '<p class="doubt">' + "<br>".join(map(escape, lines)) + "</p>" if lines else ""
+
+
+def _cells(values: dict[str, float | None]) -> str:
+    return "".join(f'<td class="number">{number(value)}</td>' for value in values.values())
+
+
+def _verdict(result: Result) -> str:
+    outcome = result.verdict.outcome
+    return f'<span class="verdict {outcome}">{OUTCOMES[outcome]}</span>'
 
 
 def _section(result: Result) -> str:
-    claim = result.claim
-    drawn = (
-        ""
-        if any(shown_value(result.runs[side]) != shown_value(result.runs[side]) for side in SIDES)
-        else as_svg(side_by_side(result))
-    )
-    rows = "".join(
-        f"<tr><td>{html.escape(also.metric)} ({html.escape(also.unit)})</td>"
-        + "".join(f'<td class="n">{_also(result, side, also.key)}</td>' for side in SIDES)
-        + "</tr>"
+    claim, told = result.claim, escape(finding(result.claim, result.runs))
+    reason = _aside([result.verdict.reason] if result.verdict.reason else [])
+    also = "".join(
+        f"<tr><td>{escape(f'{also.metric} ({also.unit})')}</td>{_cells(also_values(result, also))}</tr>\n"
         for also in claim.also
     )
-    reason = f"<p>{html.escape(result.verdict.reason)}</p>" if result.verdict.reason else ""
-    return (
-        f'<h2 id="c{claim.id}">{claim.id} {html.escape(claim.title)}</h2>'
-        f'<p><span class="{result.verdict.outcome}">{WORDS[result.verdict.outcome]}</span>. '
-        f"{html.escape(claim.reason)}</p>{reason}"
-        f"<figure>{drawn}</figure>"
-        f'<table><tr><th>also measured</th><th class="n">bad</th><th class="n">good</th></tr>{rows}</table>'
-    )
+    return f"""<section id="claim-{claim.id}">
+<div class="heading"><h2><span>{claim.id}</span>{escape(claim.title)}</h2>{_verdict(result)}</div>
+<p class="finding">{told}</p>
+{reason}<figure role="img" aria-label="{told}">
+{as_svg(side_by_side(claim, result.runs, is_titled=False))}
+<figcaption>Dashed: the bounds. {escape(claim.reason)}</figcaption>
+</figure>
+<table class="also">
+<tr><th>also measured</th>{SWATCHES}</tr>
+{also}</table>
+</section>
+"""
 
 
-def _also(result: Result, side: str, key: str) -> str:
-    value = also_value(result, side, key)
-    return number(value) if value is not None else "–"
+def _environment(comparison: Comparison) -> str:
+    known = comparison.environment
+    raised = "<br>".join(f"<code>{escape(f'{name}={value}')}</code>" for name, value in known["raised_limits"].items())
+    told = {
+        "machine": escape(f"{known['platform']}, {known['cpus']} CPUs"),
+        "versions": escape(", ".join(f"{name} {version}" for name, version in _versions(comparison).items())),
+        "seed": known["seed"],
+        "runs": "one a side; two more where a run misses its bound or is near it, and then the median is shown",
+        "settings": f"{raised}<br>raised for the lab, as all its clients come from one address and must not wait long",
+    }
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in told.items()) + "</dl>\n"
+
+
+def _versions(comparison: Comparison) -> dict[str, str]:
+    return {"Python": comparison.environment["python"], **comparison.environment["versions"]}

@@ -1,18 +1,19 @@
 """`lab` as people use it, and misuse it: one line that says what is wrong, and nothing left behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from lab import report
 from lab.__main__ import main
 
-WORDS_IN_A_TRACEBACK = "Traceback"
+SECONDS_TO_START = 30.0
 
 
 def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -21,95 +22,84 @@ def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize(
-    ("arguments", "names"),
+    ("arguments", "told"),
     [
-        (["compare", "--only", "11"], "there is no claim '11'"),
+        (["compare", "--only", "11"], "there is no claim '11'; there are 01, 02"),
         (["compare", "--only", ""], "there is no claim ''"),
-        (["compare", "--seed", "x"], "invalid int value"),
+        (["compare", "--seed", "x"], "invalid int value: 'x'"),
         (["compare", "--json", "/nowhere/at/all.json"], "cannot write /nowhere/at/all.json: No such file"),
-        (["compare", "--html", "."], "it is a folder"),
-        (["compar"], "invalid choice"),
-        ([], "command"),
+        (["compare", "--html", "."], "cannot write .: it is a folder"),
+        (["compare", "--readme", "--only", "03"], "--readme writes all ten rows"),
+        (["compare", "more"], "unrecognized arguments: more"),
+        (["compar"], "invalid choice: 'compar'"),
+        ([], "required: command"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(arguments: list[str], names: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_one_line_and_exit_2(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
-    told = capsys.readouterr().err
-    assert names in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("lab: ")
+    assert told in error
+    assert error.count("\n") == 1
 
 
-def test_every_command_has_help_with_an_example() -> None:
-    for arguments in (["--help"], ["compare", "--help"]):
-        done = lab(*arguments)
-        assert done.returncode == 0
-        assert "example: lab compare" in done.stdout
+@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]])
+def test_every_command_has_help_with_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "example: lab compare" in capsys.readouterr().out
 
 
-def test_one_claim_is_compared_from_any_folder_and_written_as_json(tmp_path: Path) -> None:
+def test_help_and_mistakes_do_not_wait_for_heavy_imports() -> None:
+    program = "import sys, lab.__main__ as m; m.main(['compare', '--seed', 'x']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert not {"socketio", "aiohttp", "matplotlib", "rich", "pydantic"} & set(done.stdout.split())
+
+
+def test_one_claim_is_compared_from_any_folder_and_written(tmp_path: Path) -> None:
     done = lab("compare", "--only", "03", "--json", "out.json", "--html", "out.html", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 1 claims shown" in done.stdout
+    assert done.stderr == "03 join-room-once: shown (bad 0, good 100)\n"
     claims = json.loads((tmp_path / "out.json").read_text())["claims"]
     assert [(claim["id"], claim["verdict"]) for claim in claims] == [("03", "shown")]
     assert {path.name for path in tmp_path.iterdir()} == {"out.json", "out.html"}
 
 
-def test_ctrl_c_ends_everything_with_130() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab", "compare", "--only", "01,02,05"], stderr=subprocess.PIPE, text=True
-    )
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "termination"])
+def test_an_interruption_leaves_no_process_and_no_file(sent: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lab", "compare", "--only", "01,02,05"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        watched = psutil.Process(process.pid)
-        _wait_for_listeners(watched, 2)
-        family = watched.children(recursive=True)
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        family = _with_servers(psutil.Process(process.pid), 2)
+        process.send_signal(sent)
+        told, _ = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert WORDS_IN_A_TRACEBACK not in told
+    assert told == "lab: interrupted; every server is stopped\n"
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
+    assert list(tmp_path.iterdir()) == []
 
 
-def _wait_for_listeners(process: psutil.Process, count: int) -> None:
-    """Until that many server processes of a comparison are serving."""
-    import time
-
-    until = time.monotonic() + 20
+def _with_servers(process: psutil.Process, count: int) -> list[psutil.Process]:
+    """The processes of a comparison, once that many of them listen: nothing tells of it but the system's tables."""
+    until = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < until:
-        listening = [
-            child
-            for child in process.children(recursive=True)
-            if any(c.status == psutil.CONN_LISTEN for c in _connections(child))
-        ]
-        if len(listening) >= count:
-            return
+        family = process.children(recursive=True)
+        if sum(map(_listens, family)) >= count:
+            return family
         time.sleep(0.02)
     raise TimeoutError("the servers of the comparison did not come up")
 
 
-def _connections(process: psutil.Process) -> list[Any]:
+def _listens(process: psutil.Process) -> bool:
+    connections: list[Any] = []
     try:
-        return process.net_connections("tcp")
+        connections = process.net_connections("tcp")
     except psutil.Error:
-        return []
-
-
-def test_the_readme_gets_its_rows_between_the_marks_and_keeps_the_rest(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# before\n{report.BEGIN}\nold rows\n{report.END}\nafter\n")
-    comparison = report.Comparison([], {"versions": {}, "python": "3", "platform": "x", "cpus": 2, "seed": 7}, 1.0)
-    report.write_readme(readme, comparison)
-    text = readme.read_text()
-    assert text.startswith(f"# before\n{report.BEGIN}\n| | claim |")
-    assert text.endswith(f"{report.END}\nafter\n")
-    assert "old rows" not in text
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with pytest.raises(OSError, match="out"):
-        report.write(tmp_path / "out", b"content")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+        return False
+    return any(connection.status == psutil.CONN_LISTEN for connection in connections)

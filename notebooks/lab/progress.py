@@ -1,0 +1,46 @@
+"""Answers for what is seen while experiments run: a bar in a terminal, a line for each finished claim elsewhere."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lab.claims import SIDES, Claim, Side, reported
+from lab.compare import Phase, Result
+from lab.words import OUTCOMES, number
+
+
+class Display:
+    """Shows on stderr what `compare` tells: its `progress` and `finished`."""
+
+    def __init__(self, claims: int) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("", total=claims)
+        self._running: dict[tuple[str, Side], str] = {}
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def progress(self, claim: Claim, side: Side, phase: Phase) -> None:
+        """A run of a claim on a side has started or ended."""
+        if phase == "ended":
+            del self._running[claim.id, side]
+        else:
+            self._running[claim.id, side] = f"{claim.id} {side}" + (" again" if phase == "again" else "")
+        self._bar.update(self._task, description=", ".join(self._running.values()))
+
+    def finished(self, result: Result) -> None:
+        """A claim has its verdict."""
+        self._bar.advance(self._task)
+        if self._console.is_terminal:
+            return
+        values = ", ".join(f"{side} {number(reported(result.claim, result.runs[side]))}" for side in SIDES)
+        outcome = OUTCOMES[result.verdict.outcome]
+        self._console.print(f"{result.claim.id} {result.claim.slug}: {outcome} ({values})", soft_wrap=True)
