@@ -99,6 +99,8 @@ class Tab:
             randomization_factor=0,
             # ours, as the library leaves its own open when a connection is lost at the wrong moment
             http_session=session,
+            # its handler of Ctrl-C cancels every task of the process, those that end the servers too
+            handle_sigint=False,
         )
         self._client.on("connect", self._connected, namespace=target.namespace)
         self._client.on("*", self.inbox.add, namespace=target.namespace)

@@ -123,9 +123,14 @@ class Server:
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
         process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        await asyncio.to_thread(process.start)
-        self._process = process
-        sending.close()
+        starting = asyncio.ensure_future(asyncio.to_thread(process.start))
+        try:
+            await asyncio.shield(starting)
+        finally:
+            # a thread cannot be cancelled: what it starts meanwhile has to be known, to be ended
+            await starting
+            self._process = process
+            sending.close()
         with receiving:
             answer = await self._answer(receiving)
         if answer[0] != "ready":
