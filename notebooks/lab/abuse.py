@@ -83,6 +83,8 @@ async def _flood(session: aiohttp.ClientSession, target: Target, token: str, req
     """As fast as it can; when it is thrown out it comes back a few times and goes on where it was."""
     outcomes: list[str] = []
     for _ in range(1 + RETURNS):
+        if len(outcomes) == len(requests):
+            break
         try:
             async with _connected(session, target, token) as tab:
                 while len(outcomes) < len(requests) and not tab.socket.closed:

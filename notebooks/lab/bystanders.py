@@ -5,7 +5,6 @@ waits for the last answer before it asks again would ask least when the server i
 """
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -52,9 +51,12 @@ async def asking(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator
     schedule = asyncio.create_task(_ask_on_schedule(ring, per_second, samples, questions))
     try:
         yield samples
-    finally:
         schedule.cancel()
         # each is bounded by its timeout
+        await asyncio.gather(*questions)
+    finally:
+        for task in (schedule, *questions):
+            task.cancel()
         await asyncio.gather(schedule, *questions, return_exceptions=True)
 
 
@@ -116,13 +118,12 @@ async def _watch(session: aiohttp.ClientSession, target: Target, pulse: Pulse, u
     await asyncio.sleep(after_seconds)
     url = f"ws://127.0.0.1:{target.port}/socket.io/?EIO=4&transport=websocket"
     namespace = "" if target.namespace == "/" else f"{target.namespace},"
-    with contextlib.suppress(ConnectionError):
-        async with session.ws_connect(url) as socket:
-            opened: dict[str, Any] = orjson.loads((await socket.receive_str())[1:])
-            pulse.interval_seconds = opened["pingInterval"] / 1000
-            pulse.beats.append(clock())
-            await socket.send_str(f"40{namespace}" + orjson.dumps({"token": target.token(user)}).decode())
-            async for message in socket:
-                if message.data == "2":
-                    pulse.beats.append(clock())
-                    await socket.send_str("3")
+    async with session.ws_connect(url) as socket:
+        opened: dict[str, Any] = orjson.loads((await socket.receive_str())[1:])
+        pulse.interval_seconds = opened["pingInterval"] / 1000
+        pulse.beats.append(clock())
+        await socket.send_str(f"40{namespace}" + orjson.dumps({"token": target.token(user)}).decode())
+        async for message in socket:
+            if message.data == "2":
+                pulse.beats.append(clock())
+                await socket.send_str("3")
