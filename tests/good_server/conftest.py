@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import anyio.to_process
+import hypothesis
 import pytest
 import pytest_asyncio
 import socketio
@@ -20,6 +21,9 @@ from good_server.auth import make_token
 from good_server.roles import Role
 from good_server.settings import Settings
 
+# no deadline, as the machine is shared; no dice, as a red test must stay red
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=300)
+hypothesis.settings.load_profile("tests")
 # generous, as the machine is shared; no test waits this long unless it fails
 WAIT_SECONDS = 10.0
 FENCE = "test:fence"

@@ -62,7 +62,7 @@ async def test_a_refused_socket_is_in_no_room(server, dial, until):
     wire = await dial()
     await wire.send('40{"token":"x"}')
     await wire.is_closed()
-    await until(lambda: not server.sio.manager.rooms.get("/"))
+    await until(lambda: server.members(None) == 0)
 
 
 async def test_a_transport_that_never_says_connect_is_closed(serve, dial):

@@ -1,0 +1,153 @@
+"""Arrows between the parts of good_server point only downwards, none sideways; names are spelled in one place."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import good_server
+from good_server import events
+
+ROOT = Path(good_server.__file__).parent
+# lowest first; a part may import those of lower rows alone
+LAYERS = (
+    ("errors", "settings", "roles"),
+    ("auth", "rooms", "events", "limits", "observe"),
+    ("protocol", "transport", "delivery"),
+    ("gateway", "services"),
+    ("handlers",),
+    ("app", "contract"),
+    # runs what `app` has built
+    ("lifecycle",),
+    ("__main__",),
+)
+LAYER = {part: number for number, row in enumerate(LAYERS) for part in row}
+# folders whose files may know each other; handlers may not
+ONE_PART = {"gateway", "services", "delivery"}
+ROOM = re.compile(r"(user|role|company|job):")
+EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinstance(name, str)}
+SPELLS_ROOMS = {
+    "rooms.py": "it is the one place",
+    "roles.py": "the form of a topic room, as a token may grant some",
+    "__main__.py": "the room of the examples and of the tokens that a newcomer is given",
+}
+
+
+def modules(root):
+    """Every file's path from the root, its part (`gateway` of `gateway/door.py`), and its syntax tree."""
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root)
+        if inside.as_posix() != "__init__.py":
+            yield inside, inside.parts[0].removesuffix(".py"), ast.parse(path.read_text("utf-8"))
+
+
+def imported(tree):
+    """The dotted names that a module imports, wherever it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "relative imports hide arrows"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def wrong_arrows(root):
+    """Imports that go up, sideways, or to what is not listed."""
+    for inside, part, tree in modules(root):
+        for name in imported(tree):
+            package, _, rest = name.partition(".")
+            target = rest.partition(".")[0]
+            if package != "good_server" or (part == target and part in ONE_PART):
+                continue
+            if LAYER.get(target, len(LAYERS)) >= LAYER.get(part, -1):
+                yield f"{inside} imports {name}"
+
+
+def docstrings(tree):
+    """The strings that are prose."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value
+
+
+def literals(tree):
+    prose = set(docstrings(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in prose:
+            yield node.value
+
+
+def misspelled(root):
+    """Names of rooms and events as literals where they do not belong."""
+    for inside, _, tree in modules(root):
+        for text in literals(tree):
+            if ROOM.match(text) and inside.as_posix() not in SPELLS_ROOMS:
+                yield f"{inside} spells the room {text!r}"
+            if text in EVENTS and inside.as_posix() != "events.py":
+                yield f"{inside} spells the event {text!r}"
+
+
+def strangers(root):
+    """Imports of the rest of the repository, which a copied template would not have."""
+    for inside, _, tree in modules(root):
+        yield from (
+            f"{inside} imports {name}" for name in imported(tree) if name.split(".")[0] in ("bad_server", "lab")
+        )
+
+
+def test_every_part_of_the_server_has_a_layer():
+    assert {part for _, part, _ in modules(ROOT)} - LAYER.keys() - {"tests"} == set()
+
+
+def test_no_import_goes_up_or_sideways():
+    assert list(wrong_arrows(ROOT)) == []
+
+
+def test_nothing_of_the_rest_of_the_repository_is_imported():
+    assert list(strangers(ROOT)) == []
+
+
+def test_rooms_and_events_are_named_in_one_place():
+    assert list(misspelled(ROOT)) == []
+
+
+def test_every_event_of_the_contract_is_looked_for():
+    assert {"chat:send", "auth:refresh", "server:closing"} < EVENTS
+
+
+BAD = [
+    (wrong_arrows, "roles.py", "from good_server.rooms import user_room"),
+    (wrong_arrows, "roles.py", "from good_server import gateway"),
+    (wrong_arrows, "roles.py", "import good_server.app"),
+    (wrong_arrows, "rooms.py", "from good_server.events import CHAT_SEND"),
+    (wrong_arrows, "services/reports.py", "from good_server.gateway.door import Gateway"),
+    (wrong_arrows, "handlers/chat.py", "def later():\n    from good_server.handlers import rooms"),
+    (wrong_arrows, "transport.py", "if TYPE_CHECKING:\n    from good_server.app import Application"),
+    (wrong_arrows, "helpers.py", "from good_server.errors import Refusal"),
+    (wrong_arrows, "errors.py", "from good_server.helpers import help"),
+    (strangers, "app.py", "from bad_server.app import MISTAKES"),
+    (strangers, "app.py", "import lab.measure"),
+    (misspelled, "handlers/chat.py", "room = f'user:{name}'"),
+    (misspelled, "gateway/door.py", "room = 'role:' + role"),
+    (misspelled, "handlers/chat.py", "Route('chat:send')"),
+]
+GOOD = [
+    (wrong_arrows, "rooms.py", "from good_server.roles import Identity"),
+    (wrong_arrows, "gateway/door.py", "from good_server.gateway.route import Route"),
+    (misspelled, "handlers/chat.py", '"""Joins `user:ana`."""\nname = "ana"'),
+]
+
+
+@pytest.mark.parametrize(("check", "path", "text"), BAD)
+def test_a_planted_offence_is_found(tmp_path, check, path, text):
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(text)
+    assert len(list(check(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(("check", "path", "text"), GOOD)
+def test_what_is_no_offence_is_not_found(tmp_path, check, path, text):
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(text)
+    assert list(check(tmp_path)) == []
