@@ -12,6 +12,9 @@ import socketio
 from aiohttp import web
 
 from good_server.auth import TokenAuth
+from good_server.delivery import websocket
+from good_server.delivery.manager import RoomManager
+from good_server.delivery.outbox import Gathering
 from good_server.gateway import Gateway, Guards, NoSuchNamespace, Route
 from good_server.handlers import chat, driver, reports, rooms, session, system, tracking
 from good_server.limits import Doors, Rates
@@ -85,7 +88,7 @@ def create_app(
 
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     """Puts namespaces behind one Socket.IO server and one HTTP port."""
-    sio = create_sio(parts.settings)
+    sio = create_sio(parts.settings, parts.guards.metrics)
     for namespace in (*gateways, NoSuchNamespace(parts.guards)):
         sio.register_namespace(namespace)
     doors = Doors(parts.settings)
@@ -106,9 +109,11 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     )
 
 
-def create_sio(settings: Settings) -> Any:
-    """The library's server, with every setting that is not safe by default set."""
-    return socketio.AsyncServer(
+def create_sio(settings: Settings, metrics: Metrics) -> Any:
+    """The library's server, with every setting that is not safe by default set, on the chosen delivery path."""
+    is_engine = settings.delivery == "engine"
+    sio = socketio.AsyncServer(
+        client_manager=RoomManager() if is_engine else None,
         async_mode="aiohttp",
         transports=list(settings.transports),
         serializer=SafePacket,
@@ -125,6 +130,9 @@ def create_sio(settings: Settings) -> Any:
         logger=False,
         engineio_logger=False,
     )
+    if is_engine:
+        websocket.install(sio, Gathering(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc()))
+    return sio
 
 
 async def healthz(request: web.Request) -> web.Response:

@@ -54,6 +54,12 @@ class Metrics:
         self.connections = Gauge("server_connections", "Connections open now.", registry=self.registry)
         self.connects = Counter("server_connects", "Connects by outcome.", ["outcome"], registry=self.registry)
         self.closes = Counter("server_closes", "Closed connections by reason.", ["reason"], registry=self.registry)
+        self.slow_readers = Counter(
+            "server_slow_readers",
+            "Connections closed as owed too much or too long.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.events = Counter(
             "server_events", "Events by name and outcome.", ["event", "outcome"], registry=self.registry
         )

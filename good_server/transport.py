@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from good_server.delivery.websocket import OUTBOX
 from good_server.limits import Doors
 from good_server.observe import Metrics
 from good_server.settings import Settings
@@ -21,9 +22,11 @@ def hang_up(environ: dict[str, Any]) -> None:
 
     A Socket.IO disconnect would leave the transport open, and a stock JavaScript client would never come back.
     """
-    transport = environ["aiohttp.request"].transport
-    if transport is not None:
-        transport.close()
+    request: web.Request = environ["aiohttp.request"]
+    if OUTBOX in request:
+        request[OUTBOX].flush()
+    if request.transport is not None:
+        request.transport.close()
 
 
 def is_gone(environ: dict[str, Any]) -> bool:

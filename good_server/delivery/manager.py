@@ -1,0 +1,92 @@
+"""Answers for who is in which room and for reaching them: a room's message is framed once and put into each outbox.
+
+The library's own manager walks every room of the namespace at each disconnect and makes a task a recipient. This one
+keeps, beside the library's map from rooms to sockets, the one from sockets to rooms; both are emptied by the library's
+own calls at a disconnect.
+"""
+
+from typing import Any
+
+import socketio
+from engineio import packet as engine_packet
+from socketio import packet
+
+from good_server.delivery.frames import message_frame
+from good_server.delivery.outbox import Outbox
+
+
+class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
+    """The library's manager with both directions of membership, and one frame a message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rooms_of: dict[tuple[str, str], set[str | None]] = {}
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        self._rooms_of.setdefault((namespace, sid), set()).add(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        super().basic_leave_room(sid, namespace, room)
+        rooms = self._rooms_of.get((namespace, sid))
+        if rooms is not None:
+            rooms.discard(room)
+            if not rooms:
+                del self._rooms_of[namespace, sid]
+
+    def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
+        """Costs what this socket's rooms cost, not what the server's do."""
+        # the namespace-wide room last, as the library finds the connection through it
+        for room in sorted(self._rooms_of.get((namespace, sid), ()), key=lambda room: room is None):
+            self.basic_leave_room(sid, namespace, room)
+        self.callbacks.pop(sid, None)
+        for pending in (self.pending_connect, self.pending_disconnect):
+            if sid in pending.get(namespace, ()):
+                pending[namespace].remove(sid)
+                if not pending[namespace]:
+                    del pending[namespace]
+
+    def get_rooms(self, sid: str, namespace: str) -> list[str]:
+        return [room for room in self._rooms_of.get((namespace, sid), ()) if room is not None]
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: Any = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Like the library's; with a callback each packet is another, and the library sends them."""
+        if callback is not None:
+            await super().emit(event, data, namespace, room=to or room, skip_sid=skip_sid, callback=callback, **kwargs)
+            return
+        recipients = self._recipients(namespace, to or room, skip_sid)
+        if not recipients:
+            return
+        arguments = list(data) if isinstance(data, tuple) else [data] if data is not None else []
+        encoded = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments]).encode()
+        parts = encoded if isinstance(encoded, list) else [encoded]
+        frames = [message_frame(part) for part in parts]
+        for outbox in recipients:
+            if outbox.is_open:
+                for data_frame in frames:
+                    outbox.write(data_frame)
+            else:
+                for part in parts:
+                    outbox.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
+
+    def _recipients(self, namespace: str, room: Any, skip_sid: Any) -> list[Outbox]:
+        """The outboxes of a room or of several, each connection once."""
+        members = self.rooms.get(namespace, {})
+        skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
+        connections: dict[str, None] = {}
+        for name in room if isinstance(room, list | tuple) else [room]:
+            for sid, connection in members.get(name, {}).items():
+                if sid not in skipped:
+                    connections[connection] = None
+        sockets = self.server.eio.sockets
+        return [sockets[connection].queue for connection in connections if connection in sockets]

@@ -1,0 +1,89 @@
+"""Answers for the life of a WebSocket connection: a frame loop of our own in place of a task and a timer a frame.
+
+The one place that relies on private names of the library: `_async` (its table of transports) and what a driver is
+handed. A test fails when a new version moves them; `SERVER_DELIVERY=stock` goes back to the library's own path.
+"""
+
+import contextlib
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from engineio import exceptions, packet
+
+from good_server.delivery.outbox import Gathering, Outbox
+
+# a peer that is gone does not answer a close
+CLOSE_SECONDS = 1.0
+# where a request's outbox is found by who closes its connection
+OUTBOX = web.RequestKey("outbox", Outbox)
+
+
+class WebSocketDriver:
+    """What the library calls for each WebSocket: `handler` is a method of the connection's Engine.IO socket."""
+
+    def __init__(self, handler: Any, server: Any) -> None:
+        self._handler = handler
+        self._socket = handler.__self__
+        self._server = server
+        self._response: web.WebSocketResponse | None = None
+
+    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+        request: web.Request = environ["aiohttp.request"]
+        response = web.WebSocketResponse(max_msg_size=self._server.max_http_buffer_size, timeout=CLOSE_SECONDS)
+        await response.prepare(request)
+        self._response = response
+        if self._socket.connected:
+            # an upgrade from long polling: the library knows how
+            await self._handler(self)
+            return response
+        self._socket.connected = self._socket.upgraded = True
+        request[OUTBOX] = outbox = self._socket.queue
+        if request.transport is not None:
+            outbox.open(request.transport)
+        try:
+            await self._read(response)
+        finally:
+            await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
+            await response.close()
+        return response
+
+    async def _read(self, response: web.WebSocketResponse) -> None:
+        """Every frame in turn, until the connection is closed or speaks another protocol."""
+        async for message in response:
+            if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                return
+            try:
+                decoded = packet.Packet(encoded_packet=message.data)
+                await self._socket.receive(decoded)
+            except (exceptions.SocketIsClosedError, exceptions.UnknownPacketError, ValueError, IndexError):
+                return
+
+    # what the library's own loop asks of a driver, for an upgrade
+
+    async def wait(self) -> Any:
+        """The next frame's data; raises `OSError` when there is none."""
+        message = await self._opened().receive()
+        if not isinstance(message.data, str | bytes):
+            raise OSError("closed")
+        return message.data
+
+    async def send(self, data: str | bytes) -> None:
+        """Sends one frame."""
+        await (self._opened().send_bytes(data) if isinstance(data, bytes) else self._opened().send_str(data))
+
+    async def close(self) -> None:
+        """Closes politely."""
+        with contextlib.suppress(ConnectionError):
+            await self._opened().close()
+
+    def _opened(self) -> web.WebSocketResponse:
+        if self._response is None:
+            raise OSError("not open")
+        return self._response
+
+
+def install(sio: Any, gathering: Gathering) -> None:
+    """Puts the engine under a Socket.IO server: its queues become outboxes, its WebSockets are driven by ours."""
+    sio.eio.create_queue = lambda *args, **kwargs: Outbox(gathering)
+    sio.eio._async = {**sio.eio._async, "websocket": WebSocketDriver}
