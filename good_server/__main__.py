@@ -2,11 +2,10 @@
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 # Only what is light is imported up here: worker processes import this module too.
 if TYPE_CHECKING:
@@ -27,8 +26,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says in one line what is wrong; the usage is a `--help` away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="python -m good_server",
         description="Serves the dispatch platform over Socket.IO. Without a command: serve.",
         epilog="example: SERVER_PORT=9000 python -m good_server",
@@ -111,7 +117,7 @@ def run(name: str, settings: "Settings", create: "Callable[[Settings], Applicati
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(settings, create))
     except OSError as error:
-        print(f"{name}: cannot listen on {settings.host}: {os.strerror(error.errno or 0)}", file=sys.stderr)
+        print(f"{name}: {error.strerror or error}", file=sys.stderr)
         return 2
     return 0
 

@@ -72,9 +72,10 @@ async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-    except OSError:
+    except OSError as error:
         await runner.cleanup()
-        raise
+        why = (error.strerror or str(error)).rpartition(": ")[2]
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {why}") from None
     return runner
 
 
