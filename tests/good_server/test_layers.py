@@ -14,7 +14,9 @@ ROOT = Path(good_server.__file__).parent
 LAYERS = (
     ("errors", "settings", "roles"),
     ("auth", "rooms", "events", "limits", "observe"),
-    ("protocol", "transport", "delivery"),
+    ("protocol", "delivery"),
+    # closing a connection means writing out what `delivery` still owes it
+    ("transport",),
     ("gateway", "services"),
     ("handlers",),
     ("app", "contract"),

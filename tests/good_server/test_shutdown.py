@@ -68,7 +68,7 @@ async def test_no_task_is_left_behind(serve, connect):
 
 async def test_a_taken_port_stops_the_start_and_leaves_the_other_free(server, serve):
     taken = int(server.internal_url.rsplit(":", 1)[1])
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(OSError, match=f"{taken}: address already in use"):
         await serve(internal_port=taken)
 
 
