@@ -167,6 +167,7 @@ async def tabs(
     target: Target, people: Sequence[Person], *, each: int = 1, reconnection: bool = False
 ) -> AsyncIterator[list[Tab]]:
     """Opens `each` connected tabs for every person, in order; closes all of them on every path."""
+    asyncio.get_running_loop().set_exception_handler(_ignore_lost_handshakes)
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
         session = await stack.enter_async_context(
@@ -180,6 +181,12 @@ async def tabs(
             yield opened
         finally:
             await asyncio.gather(*(tab.close() for tab in opened))
+
+
+def _ignore_lost_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The library forgets a connection that is lost while it opens; aiohttp would complain when that is collected."""
+    if "client_connection" not in context:
+        loop.default_exception_handler(context)
 
 
 async def in_turns(actions: Iterable[Callable[[], Awaitable[Any]]], *, at_once: int = OPENING_AT_ONCE) -> list[Any]:
