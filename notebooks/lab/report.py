@@ -16,7 +16,7 @@ COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yell
 
 def table(comparison: Comparison) -> Table:
     """The terminal's table; it says in words what it says in colour."""
-    grid = Table(header_style="bold", pad_edge=False)
+    grid = Table(header_style="bold")
     for name in ("", "claim", "measured"):
         grid.add_column(name, overflow="fold")
     for name in SIDES:
