@@ -119,7 +119,8 @@ class ProcessProbe:
                 "rss_bytes": self._process.memory_info().rss,
                 "cpu_seconds": times.user + times.system,
                 "loop_lag_worst_seconds": self._worst_lag_seconds,
-                "connections": len(self._sio.environ),
+                "connections": len(self._sio.eio.sockets),
+                "tasks": len(asyncio.all_tasks()),
             }
         )
 

@@ -54,6 +54,8 @@ class Reading:
     cpu_seconds: float
     loop_lag_worst_seconds: float
     connections: int
+    # of the event loop, the library's own included: a closed connection is remembered for as long as one serves it
+    tasks: int
 
 
 class Probe:
@@ -64,7 +66,7 @@ class Probe:
         self._url = url
 
     async def read(self) -> Reading:
-        """Memory, CPU time, worst loop lag since the last reset, connections."""
+        """Memory, CPU time, worst loop lag since the last reset, connections, tasks."""
         return Reading(**await self._ask("GET", "/reading"))
 
     async def counts(self) -> process_probe.Counts:

@@ -4,10 +4,12 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from lab.clients import Person, Tab, tabs
-from lab.measure import Run, slope
+from lab.measure import Run
 from lab.ring import cut_and_return, messages, people, settle, until, write_to_next
 from lab.servers import Target
 
@@ -17,11 +19,9 @@ SETTINGS = {
 }
 ALONE = False
 
-# rounds of cuts alone with a look at memory after each; before them, some that fill the server's caches
-HEAP_ROUNDS = 3
-WARM_UP_ROUNDS = 2
-# a heartbeat, after which nothing is left of a closed connection but what the server's own code keeps
-AFTERGLOW_SECONDS = 1.2
+# rounds of cuts alone, with a look at memory after each; before them some that fill the server's caches
+HEAP_ROUNDS = 4
+WARM_UP_ROUNDS = 5
 # heartbeats of 1 s and 1 s end a half-open connection within three
 EXPIRY_SECONDS = 8.0
 
@@ -58,19 +58,28 @@ async def _lose_all(
 
 async def _heap_while_cut(target: Target, steady: Sequence[Tab]) -> list[dict[str, int]]:
     """Heap after each round, by reconnects so far. Half-open connections would blur it: they hold buffers for long."""
-    series = []
-    for number in range(WARM_UP_ROUNDS + HEAP_ROUNDS):
+    before = await target.probe.read()
+
+    async def is_settled() -> bool:
+        # the library keeps a closed connection until its timers have run out, and each of them is a task
+        now = await target.probe.read()
+        return now.connections == before.connections and now.tasks <= before.tasks
+
+    for _ in range(WARM_UP_ROUNDS):
         await cut_and_return(steady)
-        if number >= WARM_UP_ROUNDS:
-            # nothing tells from outside when the library's timers have run out
-            await asyncio.sleep(AFTERGLOW_SECONDS)
-            heap = await target.probe.heap_bytes()
-            series.append({"reconnects": (number + 1) * len(steady), "heap_bytes": heap})
+    await target.probe.heap_bytes()
+    series = []
+    for number in range(HEAP_ROUNDS):
+        await cut_and_return(steady)
+        await until(is_settled, timeout=EXPIRY_SECONDS)
+        series.append({"reconnects": number * len(steady), "heap_bytes": await target.probe.heap_bytes()})
     return series
 
 
 def _growth(heap: Sequence[dict[str, int]]) -> float:
-    return slope([point["reconnects"] for point in heap], [point["heap_bytes"] for point in heap])
+    """Bytes for each reconnect: the median of the rounds, as a cache that fills once makes one round jump."""
+    reconnects = heap[1]["reconnects"]
+    return median((now["heap_bytes"] - last["heap_bytes"]) / reconnects for last, now in pairwise(heap))
 
 
 async def _has_connections(target: Target, count: int) -> bool:
