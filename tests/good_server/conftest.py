@@ -1,6 +1,7 @@
 """What the tests share: a served good server on a port of its own, and real clients that are closed at the end."""
 
 import asyncio
+import gc
 import json
 import os
 import time
@@ -110,7 +111,18 @@ async def worker_pool():
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def serve(worker_pool):
+async def nothing_lost():
+    """Fails the test when a task or callback ended in an error that nobody saw."""
+    lost, loop = [], asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: lost.append(context))
+    yield
+    gc.collect(0)
+    loop.set_exception_handler(None)
+    assert lost == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def serve(worker_pool, nothing_lost):
     """`await serve(clock=…, entitlements=…, any_setting=…)`: a server that ends with the test."""
     async with AsyncExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""`python -m good_server`: what it prints, how it ends, and what it says to a mistake."""
+"""`python -m good_server`, run in an empty folder: what it prints, how it ends, and what it says to a mistake."""
 
 import asyncio
 import os

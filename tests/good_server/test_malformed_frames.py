@@ -13,7 +13,7 @@ ANSWERED += ['["room:leave",{"room":"\\ud800"}]', '["room:leave",' + DEEP]
 WITHOUT_ACK = ["42", "42" + "1" * 101 + '["x"]', "4", "4x", "49", "44{}", "47[]", "430[]", "43[]", "4311{}"]
 WITHOUT_ACK += ['451-["x",{"_placeholder":true,"num":0}]', '451-["room:leave",{}]', "4599999999999-[]", b"\x00\x01"]
 # below Socket.IO: not even an Engine.IO message
-NO_PACKET = ["", "x", "b!", "\u00b2", "4" + DEEP]
+NO_PACKET = ["", "x", "0", "2", "6", "7", "9", "b!", "\u00b2", "4" + DEEP]
 
 
 @pytest.fixture

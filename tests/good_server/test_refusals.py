@@ -165,6 +165,19 @@ async def test_an_error_inside_says_nothing_of_itself_outside(serve, connect):
     assert "Traceback" not in ack
 
 
+async def test_every_event_that_asks_for_an_ack_gets_exactly_one(server, dial):
+    wire = await dial(token=server.token("ana", "driver"))
+    asked = [*({event for event, _, _ in INVALID}), "chat:sned"]
+    for id, event in enumerate(asked, start=10):
+        await wire.send(f'42{id}["{event}",{{}}]')
+        await wire.send(f'42["{event}",{{}}]')
+    await wire.send('4299["last",{}]')
+    answered = []
+    while "99" not in answered:
+        answered.append((await wire.frame()).removeprefix("43").partition("[")[0])
+    assert answered == [str(id) for id in range(10, 10 + len(asked))] + ["99"]
+
+
 @pytest.mark.parametrize("event", sorted({event for event, _, _ in INVALID}))
 async def test_no_ack_repeats_what_was_sent(connect, event):
     tab = await connect("ana", ROLE_FOR.get(event, "vendor"))
