@@ -90,7 +90,7 @@ class Bench:
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
         """By id; a scenario that fails is a claim not shown."""
         alone = [claim for claim in claims if self._known[claim.id].ALONE]
-        # when it is interrupted the group waits until every server has ended
+        # when it is interrupted a group waits until every server has ended
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._result(claim)) for claim in claims if claim not in alone]
         results = [task.result() for task in beside] + [await self._result(claim) for claim in alone]
@@ -100,7 +100,9 @@ class Bench:
         if self._known[claim.id].ALONE:
             both = [await self._runs(claim, side) for side in SIDES]
         else:
-            both = await asyncio.gather(*(self._runs(claim, side) for side in SIDES))
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._runs(claim, side)) for side in SIDES]
+            both = [task.result() for task in tasks]
         runs = dict(zip(SIDES, both, strict=True))
         result = Result(claim, runs, verdict(claim, runs))
         self._finished(result)
