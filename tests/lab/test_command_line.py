@@ -67,14 +67,25 @@ def test_one_claim_is_compared_from_any_folder_and_written(tmp_path: Path) -> No
     assert {path.name for path in tmp_path.iterdir()} == {"out.json", "out.html"}
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "termination"])
-def test_an_interruption_leaves_no_process_and_no_file(sent: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "servers"),
+    [(signal.SIGINT, 0), (signal.SIGINT, 2), (signal.SIGTERM, 2)],
+    ids=["ctrl-c while the first server starts", "ctrl-c", "termination"],
+)
+def test_an_interruption_leaves_no_process_and_no_file(sent: signal.Signals, servers: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lab", "compare", "--only", "01,02,05"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        family = _with_servers(psutil.Process(process.pid), 2)
-        process.send_signal(sent)
+        family = _with_servers(psutil.Process(process.pid), servers)
+        # to the whole group, as a terminal does
+        os.killpg(process.pid, sent) if sent is signal.SIGINT else process.send_signal(sent)
         told, _ = process.communicate(timeout=20)
     finally:
         process.kill()
@@ -86,11 +97,11 @@ def test_an_interruption_leaves_no_process_and_no_file(sent: signal.Signals, tmp
 
 
 def _with_servers(process: psutil.Process, count: int) -> list[psutil.Process]:
-    """The processes of a comparison, once that many of them listen: nothing tells of it but the system's tables."""
+    """A comparison's processes, once that many of them listen: nothing tells of it but the system's tables."""
     until = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < until:
         family = process.children(recursive=True)
-        if sum(map(_listens, family)) >= count:
+        if family and sum(map(_listens, family)) >= count:
             return family
         time.sleep(0.02)
     raise TimeoutError("the servers of the comparison did not come up")
