@@ -2,10 +2,12 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from good_server import lifecycle
 from good_server.app import create_app
+from good_server.settings import Settings
 
 
 async def test_clients_are_told_when_to_come_back(server, connect):
@@ -20,6 +22,17 @@ async def test_clients_are_told_different_times(server, connect):
     tabs = [await connect("ana") for _ in range(5)]
     server.stop.set()
     assert len({(await tab.hears("server:closing"))["retry_in"] for tab in tabs}) > 1
+
+
+async def test_while_a_server_closes_new_clients_are_told_to_come_back(server, connect, dial, monkeypatch):
+    monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.5)
+    ana = await connect("ana")
+    server.stop.set()
+    await ana.hears("server:closing")
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        await dial()
+    assert refusal.value.status == 503
+    assert int(refusal.value.headers["Retry-After"]) >= 1
 
 
 async def test_every_transport_is_closed_and_the_server_ends(server, connect, dial):
@@ -68,13 +81,11 @@ async def test_no_task_is_left_behind(serve, connect):
 
 async def test_a_taken_port_stops_the_start_and_leaves_the_other_free(server, serve):
     taken = int(server.internal_url.rsplit(":", 1)[1])
-    with pytest.raises(OSError, match=f"{taken}: address already in use"):
+    with pytest.raises(OSError, match=f"{taken}: Address already in use"):
         await serve(internal_port=taken)
 
 
 def test_two_applications_share_nothing():
-    from good_server.settings import Settings
-
     first, second = create_app(Settings()), create_app(Settings())
     shared = [name for name in vars(first) if getattr(first, name) is getattr(second, name) and name != "clock"]
     assert shared == []
