@@ -1,6 +1,7 @@
 """Answers for starting, watching over, draining and stopping a server."""
 
 import asyncio
+import os
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -74,7 +75,8 @@ async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        why = (error.strerror or str(error)).rpartition(": ")[2]
+        # asyncio words it differently in each version of Python; the system does not
+        why = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {why}") from None
     return runner
 
