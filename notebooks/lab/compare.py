@@ -167,7 +167,8 @@ def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, A
         raised.setdefault(name, set()).add(value)
     return {
         "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
+        # not the kernel build: it says nothing about the measurement
+        "platform": f"{platform.system()} {platform.machine()}",
         "cpus": psutil.cpu_count(),
         "versions": {name: metadata.version(name) for name in VERSIONS_OF if _is_installed(name)},
         "seed": seed,
