@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from lab.claims import SIDES, Claim, Runs, Side, reported
-from lab.words import finding, number
+from lab.words import finding, measured, number
 
 COLOURS = {"bad": "#D55E00", "good": "#009E73"}
 HATCHES = {"bad": "////", "good": ""}
 # a grey with enough contrast on white and on black; a page puts its own ink in its place
 INK = "#777777"
+PAPER_INK = "#333333"
 FONT = "system-ui, sans-serif"
 TITLE_LETTERS = 76
 # the room for values, beyond the end of the scale
@@ -34,23 +37,34 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True) -> Figure:
-    """Both sides as bars on one axis: every run a dot, the bounds dashed lines, the finding as title."""
-    figure, axes = new_figure()
-    values = {side: reported(claim, runs[side]) for side in SIDES}
-    end = max(claim.best, claim.worst, *(value for value in values.values() if value is not None))
-    for row, side in enumerate(SIDES):
+def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: float | None = None) -> Figure:
+    """Both sides as bars on one axis: every run a dot, the bounds dashed lines, the finding as title.
+
+    Where `runs` has one side only, the same axis with that side alone. `guess` is what somebody thought of the bad one.
+    """
+    sides = [side for side in SIDES if side in runs]
+    figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
+    values = {side: reported(claim, runs[side]) for side in sides}
+    shown = [value for value in (*values.values(), guess) if value is not None]
+    end = max(claim.best, claim.worst, *shown)
+    for row, side in enumerate(sides):
         _bar(axes, row, side, values[side], [run.value for run in runs[side]])
         _bound(axes, row, claim.wanted(side), claim.bound(side), end)
-    axes.set_yticks(range(len(SIDES)), [f"{side} (n={len(runs[side])})" for side in SIDES])
+    if guess is not None and "bad" in runs:
+        _guess(axes, guess, end)
+    axes.set_yticks(range(len(sides)), [f"{side} (n={len(runs[side])})" for side in sides])
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, end * VALUES_BEGIN)
-    axes.set_ylim(len(SIDES) - 0.6, -0.55)
+    axes.set_ylim(len(sides) - (0.6 if len(sides) > 1 else 0.45), -0.55)
     axes.set_xlabel(f"{claim.metric} ({claim.unit})", color=INK, fontsize=9)
     if is_titled:
-        title = textwrap.fill(finding(claim, runs), TITLE_LETTERS)
-        axes.set_title(title, loc="left", fontsize=10, color=INK)
+        set_title(axes, finding(claim, runs) if len(sides) > 1 else measured(claim, sides[0], values[sides[0]]))
     return figure
+
+
+def set_title(axes: Axes, title: str) -> None:
+    """What was found, in as many lines as it takes."""
+    axes.set_title(textwrap.fill(title, TITLE_LETTERS), loc="left", fontsize=10, color=INK)
 
 
 def _bar(axes: Axes, row: int, side: Side, value: float | None, runs: Sequence[float]) -> None:
@@ -69,6 +83,24 @@ def _bound(axes: Axes, row: int, words: str, bound: float, end: float) -> None:
     aside, leaning = (-4, "right") if bound > end / 2 else (4, "left")
     above = axes.annotate(words, (bound, row - 0.38), (aside, 0), textcoords="offset points", va="center", color=INK)
     above.set(ha=leaning, fontsize=8)
+
+
+def _guess(axes: Axes, guess: float, end: float) -> None:
+    axes.plot([guess], [0.36], marker="^", color=INK, markersize=7, clip_on=False)
+    aside, leaning = (-7, "right") if guess > end / 2 else (7, "left")
+    told = axes.annotate(f"your guess: {number(guess)}", (guess, 0.36), (aside, 0), textcoords="offset points")
+    told.set(ha=leaning, va="center", color=INK, fontsize=8)
+
+
+def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
+    """The figure on white paper, its words dark: an image cannot take on a page's colours."""
+    for text in figure.findobj(Text):
+        if same_color(text.get_color(), INK):
+            text.set_color(PAPER_INK)
+    buffer = io.BytesIO()
+    # without the library's version: the same figure is the same file
+    figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def as_svg(figure: Figure) -> str:

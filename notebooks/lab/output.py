@@ -1,14 +1,11 @@
 """Answers for what a cell puts out: things that show themselves, folded text, and a line that is renewed in place."""
 
 import base64
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-DOTS_PER_INCH = 100
 
 
 def put(thing: object) -> None:
@@ -44,10 +41,9 @@ class Picture:
         return self.alt
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        buffer = io.BytesIO()
-        # without the library's version: the same figure is the same file
-        self.figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-        image = base64.b64encode(buffer.getvalue()).decode()
+        from lab.figures import as_png
+
+        image = base64.b64encode(as_png(self.figure)).decode()
         return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
 
