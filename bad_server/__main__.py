@@ -8,7 +8,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns the exit code: 0, or 2 at a user's mistake with one line that names it."""
     parser = argparse.ArgumentParser(
         prog="python -m bad_server",
-        description="Serves the ten mistakes in the namespaces /mistake-01 to /mistake-10. Tokens: python -m good_server token.",
+        description="Serves the ten mistakes in /mistake-01 to /mistake-10. Tokens: python -m good_server token.",
         epilog="example: SERVER_PORT=9001 python -m bad_server",
     )
     parser.parse_args(arguments)

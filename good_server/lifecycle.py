@@ -1,8 +1,8 @@
 """Answers for starting, watching over, draining and stopping a server."""
 
 import asyncio
-import os
 import contextlib
+import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager

@@ -133,7 +133,16 @@ def test_a_finding_is_a_sentence_with_the_values_measured_in_it() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(500, "500"), (12345.6, "12,346"), (0.1234, "0.12"), (33.333, "33.3"), (float("nan"), "–"), (None, "–"), (0, "0"), (99.96, "100")],
+    [
+        (500, "500"),
+        (12345.6, "12,346"),
+        (0.1234, "0.12"),
+        (33.333, "33.3"),
+        (float("nan"), "–"),
+        (None, "–"),
+        (0, "0"),
+        (99.96, "100"),
+    ],
 )
 def test_a_value_is_told_with_the_digits_that_count(value: float | None, text: str) -> None:
     assert number(value) == text
