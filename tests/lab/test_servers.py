@@ -40,8 +40,9 @@ async def test_a_raw_socket_speaks_the_protocol_and_is_told_when_it_is_closed(se
         assert "sid" in await tab.connect(target.token("ana"))
         ack = await tab.ask("chat:send", {"to": "ben"})
         assert ack["error"]["field"] == "text"
+        assert (await tab.ask("disconnect"))["error"]["code"] == "invalid"
         with pytest.raises(ConnectionError):
-            await tab.ask("disconnect")
+            await tab.ask("chat:send", {"to": "ben", "text": "still there?"})
 
 
 async def test_the_probe_counts_what_goes_to_nobody(server: Server) -> None:
