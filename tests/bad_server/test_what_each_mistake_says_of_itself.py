@@ -1,13 +1,14 @@
-"""A learner opens any bad module: what is wrong, how it shows, how it is measured and where it is right stand on top."""
+"""A learner opens any bad module: what is wrong, how it shows, how it is measured and where it is right come first."""
 
 import ast
 import re
 from pathlib import Path
 
-import good_server
 import pytest
-from bad_server.app import MISTAKES
 from lab.claims import load_claims
+
+import good_server
+from bad_server.app import MISTAKES
 
 ROOT = Path(good_server.__file__).parent
 NUMBERED = list(enumerate(MISTAKES, start=1))
