@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.excerpt import show as show
+    from lab.lessons import lesson as lesson
+    from lab.output import draw as draw
     from lab.output import fold as fold
+    from lab.output import table as table
 
-_HOME = {"fold": "lab.output", "show": "lab.excerpt"}
+_HOME = {
+    "draw": "lab.output",
+    "fold": "lab.output",
+    "lesson": "lab.lessons",
+    "show": "lab.excerpt",
+    "table": "lab.output",
+}
 
 
 def __getattr__(name: str) -> Any:

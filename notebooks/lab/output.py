@@ -1,11 +1,18 @@
 """Answers for what a cell puts out: things that show themselves, folded text, and a line that is renewed in place."""
 
+import asyncio
 import base64
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+TICK_SECONDS = 0.5
+BAR_LETTERS = 24
 
 
 def put(thing: object) -> None:
@@ -52,8 +59,20 @@ def fold(summary: str, answer: str) -> None:
     put(Text(f"<details><summary>{summary}</summary>\n\n{answer}\n\n</details>"))
 
 
+def draw(figure: "Figure") -> None:
+    """Shows a figure; its title is its text for who cannot see it."""
+    title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
+    put(Picture(figure, " ".join(title.split())))
+
+
+def table(head: Sequence[str], *rows: Sequence[str]) -> None:
+    """Shows a table: its first column to the left, the others to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    put(Text("\n".join(f"| {' | '.join(line)} |" for line in lines)))
+
+
 class Line:
-    """One line of output that says what is going on, and is replaced by what came of it."""
+    """One line of output that says what is going on, and at the end what came of it."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -67,3 +86,26 @@ class Line:
             self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(data, raw=True)
+
+    def bar(self, done: int, of: int, what: str) -> None:
+        """How far a work of so many steps is."""
+        filled = round(BAR_LETTERS * done / of)
+        self.tell(f"{'█' * filled}{'░' * (BAR_LETTERS - filled)} {done} of {of} {what}")
+
+    @asynccontextmanager
+    async def ticking(self, what: str) -> AsyncIterator[None]:
+        """While inside, says how long it has taken so far; how many steps a single run has nobody knows."""
+        began = time.monotonic()
+
+        async def tick() -> None:
+            while True:
+                self.tell(f"{what}: measuring, {time.monotonic() - began:.0f} s")
+                await asyncio.sleep(TICK_SECONDS)
+
+        ticks = asyncio.create_task(tick())
+        try:
+            yield
+            self.tell(f"{what}: measured in {time.monotonic() - began:.1f} s")
+        finally:
+            ticks.cancel()
+            await asyncio.gather(ticks, return_exceptions=True)
