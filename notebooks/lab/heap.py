@@ -7,6 +7,7 @@ and `gc.get_referents` of a dict leaves its string keys out. So containers are w
 import gc
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,11 +24,14 @@ def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, in
     wanted = frozenset(ids)
     if not wanted:
         return {}
-    length = len(next(iter(wanted)))
+    lengths = sorted({len(name) for name in wanted})
+    references: Counter[str] = Counter()
+    # counted before they are searched: most strings are held many times
+    references.update(_strings({id(thing) for thing in (wanted, references, *ignored)}))
     found: dict[str, int] = {}
-    for text in _strings({id(thing) for thing in (wanted, found, *ignored)}):
-        for name in _names_in(text, wanted, length):
-            found[name] = found.get(name, 0) + 1
+    for text, count in references.items():
+        for name in _names_in(text, wanted, lengths):
+            found[name] = found.get(name, 0) + count
     return found
 
 
@@ -53,12 +57,13 @@ def heap_bytes() -> int:
     return total
 
 
-def _names_in(text: str, wanted: frozenset[str], length: int) -> Iterator[str]:
-    if len(text) == length:
-        if text in wanted:
-            yield text
-    elif length < len(text) <= LONGEST_STRING:
-        for start in range(len(text) - length + 1):
+def _names_in(text: str, wanted: frozenset[str], lengths: Iterable[int]) -> Iterator[str]:
+    if text in wanted:
+        yield text
+    if len(text) > LONGEST_STRING:
+        return
+    for length in lengths:
+        for start in range(len(text) - length + 1 if length < len(text) else 0):
             if (part := text[start : start + length]) in wanted:
                 yield part
 

@@ -80,7 +80,7 @@ class Link:
 
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
-        """While inside, nothing is forwarded and nothing is closed."""
+        """While inside, nothing is forwarded and nothing is closed, not even what an end closes meanwhile."""
         self._open.clear()
         try:
             yield
@@ -89,7 +89,7 @@ class Link:
 
     @contextlib.contextmanager
     def delayed(self, seconds: float) -> Iterator[None]:
-        """While inside, every piece is forwarded that much later."""
+        """While inside, every piece is forwarded at least that much later, one after another."""
         self._delay_seconds = seconds
         try:
             yield
@@ -133,6 +133,7 @@ class Link:
                 self.bytes_to_client += 0 if to_server else len(data)
                 writer.write(data)
                 await writer.drain()
+        await self._open.wait()
         if not pair.is_silent and writer.can_write_eof():
             with contextlib.suppress(OSError):
                 writer.write_eof()

@@ -53,6 +53,13 @@ def test_an_id_is_found_in(holder: Callable[[str], Any]) -> None:
     assert ids_held(question, ignored=[question]) == {}
 
 
+def test_ids_of_different_lengths_are_found_together() -> None:
+    ids = [fresh_id(), fresh_id()[:12]]
+    held = [[copied(ids[0])], [f"user:{ids[1]}"]]
+    assert ids_held(ids, ignored=[ids]) == {ids[0]: 1, ids[1]: 1}
+    del held
+
+
 def test_what_nobody_holds_is_not_found() -> None:
     question = [fresh_id() for _ in range(100)]
     assert ids_held(question, ignored=[question]) == {}

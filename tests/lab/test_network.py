@@ -80,6 +80,20 @@ async def test_what_was_stalled_arrives_afterwards(call: Caller, link: Link) -> 
     assert await asyncio.wait_for(call.reader.read(100), PATIENCE_SECONDS) == b"wait"
 
 
+async def test_not_even_an_end_passes_a_stall(call: Caller, link: Link) -> None:
+    await call.says(b"hello")
+    with link.stalled():
+        call.writer.close()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(link_is_empty(link), SILENCE_SECONDS)
+    await asyncio.wait_for(link_is_empty(link), PATIENCE_SECONDS)
+
+
+async def link_is_empty(link: Link) -> None:
+    while link.connections:  # noqa: ASYNC110 - a link tells nobody
+        await asyncio.sleep(0.01)
+
+
 async def test_a_delay_holds_each_way(call: Caller, link: Link) -> None:
     loop = asyncio.get_running_loop()
     with link.delayed(0.05):
