@@ -1,0 +1,49 @@
+"""Answers for a learner's handlers in a server of their own: what runs inside the process that an exercise is graded on."""
+
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bad_server.app import MISTAKES
+from good_server.app import Application, assemble, create_parts
+from good_server.gateway import Gateway
+from good_server.settings import Settings
+
+NUMBER, FILE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
+
+
+class AnswerError(Exception):
+    """An answer cannot be run; the message is one line that says why."""
+
+
+def mistake(number: int) -> ModuleType:
+    """The bad module that the exercise mends."""
+    return MISTAKES[number - 1]
+
+
+def handlers_in(source: str, number: int) -> type[Any]:
+    """The class `Handlers` that an answer defines; raises `AnswerError`.
+
+    Every name of the bad module is there, so that an answer has to say only what it changes.
+    """
+    module = mistake(number)
+    names: dict[str, Any] = {**vars(module), "__name__": "answer"}
+    try:
+        exec(compile(source, "<answer>", "exec"), names)  # noqa: S102 - running it is what was asked for, by its author
+    except SyntaxError as error:
+        raise AnswerError(f"line {error.lineno} is not Python: {error.msg}") from None
+    except Exception as error:  # noqa: BLE001 - a learner's code may raise anything
+        raise AnswerError(f"it does not run: {type(error).__name__}: {error}") from None
+    handlers = names["Handlers"]
+    if handlers is module.Handlers or not (isinstance(handlers, type) and issubclass(handlers, Gateway)):
+        raise AnswerError(f"it has to define class Handlers, derived from {module.__name__}.Handlers")
+    return handlers
+
+
+def create_app(settings: Settings) -> Application:
+    """The bad server's bootstrap with the answer's class alone, at `/`."""
+    number = int(os.environ[NUMBER])
+    handlers = handlers_in(Path(os.environ[FILE]).read_text(encoding="utf-8"), number)
+    parts = create_parts(settings)
+    return assemble(parts, [handlers("/", parts)])

@@ -1,0 +1,156 @@
+"""Answers for exercises: an answer on the lesson's own scenario, judged by the good server's bound, told in numbers."""
+
+import ast
+import inspect
+import linecache
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from types import FunctionType, SimpleNamespace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from lab import exercise_server, record
+from lab.claims import Claim, load_claims
+from lab.compare import load_scenarios, run_once
+from lab.exercise_server import AnswerError
+from lab.measure import Run
+from lab.words import number as in_digits
+
+APP = "lab.exercise_server:create_app"
+
+
+class Decoy(BaseModel):
+    """A plausible wrong answer, and a word that its grade has to say of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    idea: str
+    code: str
+    told: str
+
+
+class Remark(BaseModel):
+    """What to ask a learner whose run measured so; the first whose bounds fit is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_least: float = float("-inf")
+    at_most: float = float("inf")
+    text: str
+
+
+class Exercise(BaseModel):
+    """What is given, what is asked, what helps, what is right, and what only looks so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # of the scenario, smaller than the lesson's where that still convicts
+    parameters: dict[str, int] = {}
+    remarks: tuple[Remark, ...]
+    hints: tuple[str, ...]
+    given: str
+    solution: str
+    decoys: tuple[Decoy, ...]
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Whether an answer passed, what it measured, and what is told of it."""
+
+    passed: bool
+    run: Run
+    told: str
+
+    def __str__(self) -> str:
+        return self.told
+
+    __repr__ = __str__
+
+
+def load_exercise(number: int) -> Exercise:
+    """Raises `AnswerError` when there is no such exercise."""
+    file = resources.files("lab") / "exercises" / f"{number:02}.toml"
+    if not file.is_file():
+        raise AnswerError(f"there is no exercise {number}; there are 1 to {len(load_claims())}")
+    return Exercise.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+async def grade(number: int, answer: type[Any] | str) -> Grade:
+    """Runs an answer, a class `Handlers` or its source, and says how it did; a pass is recorded.
+
+    Raises `AnswerError` when it cannot be run at all.
+    """
+    exercise = load_exercise(number)
+    source = answer if isinstance(answer, str) else source_of(answer)
+    exercise_server.handlers_in(source, number)
+    claim = load_claims()[number - 1]
+    run = await _measure(claim, number, source, exercise.parameters)
+    passed = run.broken is None and claim.holds("good", run.value)
+    if passed:
+        record.note_passed(claim.id)
+    return Grade(passed, run, _tell(claim, exercise, run, passed=passed))
+
+
+async def _measure(claim: Claim, number: int, source: str, parameters: dict[str, int]) -> Run:
+    scenario = load_scenarios()[claim.id]
+    with tempfile.TemporaryDirectory(prefix="lab-exercise-") as folder:
+        file = Path(folder) / "answer.py"
+        file.write_text(source, encoding="utf-8")
+        settings = {**scenario.SETTINGS, exercise_server.NUMBER: str(number), exercise_server.FILE: str(file)}
+        own: Any = SimpleNamespace(SETTINGS=settings, ALONE=scenario.ALONE, run=scenario.run)
+        return await run_once(claim, own, APP, **parameters)
+
+
+def _tell(claim: Claim, exercise: Exercise, run: Run, *, passed: bool) -> str:
+    measured = f"{claim.metric}: {in_digits(run.value)} {claim.unit}, wanted {claim.wanted('good')}"
+    if passed:
+        return f"Passed. {measured}. One more way to write it: lab solution {claim.id}"
+    if run.broken is not None:
+        return f"Not yet: it broke what worked before. {run.broken}."
+    asked = next((remark.text for remark in exercise.remarks if remark.at_least <= run.value <= remark.at_most), "")
+    return f"Not yet. {measured}. {asked}".strip()
+
+
+def source_of(handlers: type[Any]) -> str:
+    """The source of a class written in a notebook cell or a file, with the cell's imports and helpers."""
+    functions = [value for value in vars(handlers).values() if isinstance(value, FunctionType)]
+    if not functions:
+        raise AnswerError("the class has no method of its own yet")
+    file = functions[0].__code__.co_filename
+    lines = linecache.getlines(file) or inspect.getsourcelines(functions[0])[0]
+    # what only uses the class, the call of the grade above all, stays behind
+    kept = [node for node in _statements("".join(lines)) if not isinstance(node, ast.Expr)]
+    return "\n\n".join(ast.unparse(node) for node in kept if not _awaits(node))
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree = compile(source, "<cell>", "exec", flags)
+    assert isinstance(tree, ast.Module)
+    return tree.body
+
+
+def _awaits(node: ast.stmt) -> bool:
+    """Whether a statement awaits at the top level, as a cell may and a module may not."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    return not isinstance(node, inner) and any(isinstance(part, ast.Await) for part in ast.walk(node))
+
+
+def next_hint(number: int) -> str:
+    """One hint more than last time, from vague to exact; the last one is repeated."""
+    exercise = load_exercise(number)
+    taken = record.note_hint(f"{number:02}")
+    index = min(taken, len(exercise.hints) - 1)
+    return f"hint {index + 1} of {len(exercise.hints)}: {exercise.hints[index]}"
+
+
+def solution(number: int, *, anyway: bool = False) -> str:
+    """One right answer, once the exercise was passed or when it is wanted anyway; raises `AnswerError` before."""
+    exercise = load_exercise(number)
+    if not anyway and f"{number:02}" not in record.load().passed:
+        raise AnswerError(f"exercise {number:02} is not passed yet; lab solution {number:02} --anyway shows it anyway")
+    return exercise.solution.strip()
