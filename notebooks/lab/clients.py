@@ -247,6 +247,8 @@ class RawTab:
         for future in self.acks.values():
             if not future.done():
                 future.set_exception(ConnectionResetError("the connection was closed"))
+                # seen, as nobody may be waiting for it any more
+                future.exception()
 
     async def _take(self, text: str) -> None:
         if text == "2":
