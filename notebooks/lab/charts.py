@@ -1,6 +1,7 @@
 """Answers for the figures of single lessons: when things happened, how they grow, and who got what."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -23,6 +24,9 @@ SIGNS = {
 LINES = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
 # side, xs, ys
 Growth = tuple[Side, Sequence[float], Sequence[float]]
+# xs, ys
+Level = tuple[Sequence[float], Sequence[float]]
+DASHES: tuple[tuple[str, Any], ...] = (("#333333", "-"), ("#D55E00", (0, (4, 2))), ("#0072B2", (0, (1, 1.5))))
 Events = Mapping[str, Sequence[float]]
 
 
@@ -46,11 +50,33 @@ def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds 
     return figure
 
 
+def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str) -> Figure:
+    """How some counts went over time, each with its name at its end; told apart by dashes as well as colour."""
+    figure, axes = new_figure(height=2.4)
+    _show_left(axes)
+    for (name, (xs, ys)), (colour, dashes) in zip(lines.items(), DASHES, strict=False):
+        axes.plot(xs, ys, color=colour, linestyle=dashes, linewidth=1.8, drawstyle="steps-post")
+        _tell_at_end(axes, name, xs[-1], ys[-1])
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    axes.set_ylabel(y_label, color=INK, fontsize=9)
+    axes.set_ylim(bottom=0)
+    set_title(axes, title)
+    return figure
+
+
+def _show_left(axes: Axes) -> None:
+    axes.spines["left"].set_visible(True)
+    axes.spines["left"].set_color(INK)
+
+
+def _tell_at_end(axes: Axes, text: str, x: float, y: float) -> None:
+    axes.annotate(text, (x, y), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=8.5)
+
+
 def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
     """Measured points of both sides with the line through them; at its end what each step of x (`each`) adds."""
     figure, axes = new_figure(height=2.4)
-    axes.spines["left"].set_visible(True)
-    axes.spines["left"].set_color(INK)
+    _show_left(axes)
     for side, xs, ys in lines:
         marker, style = LINES[side]
         rise, middle = slope(xs, ys), (sum(xs) / len(xs), sum(ys) / len(ys))
@@ -58,9 +84,7 @@ def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, e
         axes.plot(xs, fitted, linestyle=style, color=COLOURS[side], linewidth=1.5)
         axes.plot(xs, ys, linestyle="", marker=marker, color=COLOURS[side], markersize=6)
         told = f"{side} (n={len(xs)}): {'+' if rise > 0 else ''}{number(rise)} {each}"
-        axes.annotate(
-            told, (xs[-1], fitted[-1]), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=8.5
-        )
+        _tell_at_end(axes, told, xs[-1], fitted[-1])
     axes.set_xlabel(x_label, color=INK, fontsize=9)
     axes.set_ylabel(y_label, color=INK, fontsize=9)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
