@@ -120,7 +120,6 @@ class ProcessProbe:
                 "cpu_seconds": times.user + times.system,
                 "loop_lag_worst_seconds": self._worst_lag_seconds,
                 "connections": len(self._sio.eio.sockets),
-                "tasks": len(asyncio.all_tasks()),
             }
         )
 
@@ -133,7 +132,8 @@ class ProcessProbe:
         return web.json_response({})
 
     async def _heap(self, request: web.Request) -> web.Response:
-        return web.json_response({"bytes": heap_bytes()})
+        tasks = len(asyncio.all_tasks())
+        return web.json_response({"size_bytes": heap_bytes(), "tasks": tasks})
 
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]

@@ -73,7 +73,13 @@ class Reading:
     cpu_seconds: float
     loop_lag_worst_seconds: float
     connections: int
-    # of the event loop, the library's own included: a closed connection is remembered for as long as one serves it
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """All objects on the heap of a server process; the tasks of its event loop tell what was going on meanwhile."""
+
+    size_bytes: int
     tasks: int
 
 
@@ -85,7 +91,7 @@ class Probe:
         self._url = url
 
     async def read(self) -> Reading:
-        """Memory, CPU time, worst loop lag since the last reset, connections, tasks."""
+        """Memory, CPU time, worst loop lag since the last reset, connections."""
         return Reading(**await self._ask("GET", "/reading"))
 
     async def counts(self) -> process_probe.Counts:
@@ -96,9 +102,9 @@ class Probe:
         """Starts counting anew."""
         await self._ask("POST", "/reset")
 
-    async def heap_bytes(self) -> int:
-        """What all objects on the heap take. The heap is walked, so the server stands still for tenths of a second."""
-        return int((await self._ask("GET", "/heap"))["bytes"])
+    async def heap(self) -> Heap:
+        """The heap is walked for this, so the server stands still for some tenths of a second."""
+        return Heap(**await self._ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
         """How many of these ids the heap still holds, and by how many references."""
