@@ -1,4 +1,4 @@
-"""Answers for a learner's handlers in a server of their own: what runs inside the process that an exercise is graded on."""
+"""Answers for a learner's handlers in a server of their own: what runs in the process that an exercise is graded on."""
 
 import os
 from pathlib import Path
