@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ import orjson
 import socketio
 
 from lab.network import Link
-from lab.servers import Target, process_context
+from lab.processes import process_context, start_process
+from lab.servers import Target
 
 OPENING_AT_ONCE = 20
 CONNECT_SECONDS = 10.0
@@ -37,9 +39,9 @@ class Inbox:
         self.all: list[Received] = []
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def add(self, event: str, data: Any) -> None:
-        """Takes one event in and wakes who waits."""
-        self.all.append(Received(event, data, asyncio.get_running_loop().time()))
+    def add(self, event: str, *data: Any) -> None:
+        """Takes one event in and wakes who waits; of several arguments, the first is kept."""
+        self.all.append(Received(event, data[0] if data else None, asyncio.get_running_loop().time()))
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
@@ -154,7 +156,7 @@ class Tab:
         return await self.inbox.wait(event, count, where=where, timeout=timeout)
 
     async def close(self) -> None:
-        """Leaves politely, whatever state it is in."""
+        """Ends it, whatever state it is in: by a reset, not by a goodbye."""
         self._client.reconnection = False
         # the link first: over a dead one a goodbye would wait for its timeout
         await self.link.cut()
@@ -283,20 +285,24 @@ async def raw_tab(session: aiohttp.ClientSession, target: Target) -> AsyncIterat
 async def in_own_process(function: Callable[..., Awaitable[Any]], *args: Any, timeout: float = 60.0) -> Any:
     """Runs a picklable coroutine function in a process of its own and returns what it gives, or raises what it raised.
 
-    The process is ended when this is cancelled; raises `TimeoutError` after `timeout` seconds.
+    The process is ended when this is cancelled. Raises `TimeoutError` after `timeout` seconds, and `RuntimeError` when
+    the process ended without a word or raised what cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_apart, args=(function, args, sending), daemon=True)  # type: ignore[attr-defined]
-    await asyncio.to_thread(process.start)
-    sending.close()
     try:
         with receiving:
+            with sending:
+                await start_process(process)
             if not await asyncio.to_thread(receiving.poll, timeout):
                 raise TimeoutError(f"{function.__name__} took longer than {timeout:.0f} s")
             succeeded, result = receiving.recv()
+    except EOFError:
+        raise RuntimeError(f"{function.__name__} ended its process without a result") from None
     finally:
-        process.kill()
-        process.join()
+        if process.pid is not None:
+            process.kill()
+            process.join()
     if not succeeded:
         raise result
     return result
@@ -309,4 +315,13 @@ def _run_apart(function: Callable[..., Awaitable[Any]], args: Sequence[Any], pip
     try:
         pipe.send((True, asyncio.run(function(*args))))  # type: ignore[arg-type]
     except Exception as error:  # noqa: BLE001 - it is raised again where it was asked for
-        pipe.send((False, error))
+        pipe.send((False, _portable(error)))
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself, or its words where it does not survive the way: pickling may fail at either end."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - an error's own code runs here, and may raise anything
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

@@ -1,17 +1,13 @@
 """Answers for server processes: started fresh, killed, started again on the same port, and ended on every path."""
 
 import asyncio
-import contextlib
 import multiprocessing
-import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ import jwt
 
 from good_server.settings import DEVELOPMENT_SECRET, Settings
 from lab import probe as process_probe
+from lab.processes import process_context, start_process, to_the_end
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
@@ -36,32 +33,6 @@ PLUMBING = {
 
 class ServerError(Exception):
     """A server process did not start; the message is one line that says why."""
-
-
-def process_context() -> BaseContext:
-    """Where processes come from: a fork server with everything imported, or spawn where there is none."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lab.probe", "good_server.app", "bad_server.app", "lab.clients"])
-    return context
-
-
-def _start_apart(process: BaseProcess) -> None:
-    """Starts a process, and the fork server with the first one, that a terminal's Ctrl-C does not reach.
-
-    It is for this process alone, which ends the others in order; the fork server would tell of an interrupted import.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        process.start()
-        return
-    # first, as its own start would unblock the signal again
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +121,10 @@ class Server:
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
         process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        starting = asyncio.ensure_future(asyncio.to_thread(_start_apart, process))
-        try:
-            await asyncio.shield(starting)
-        finally:
-            # a thread cannot be cancelled: what it starts meanwhile has to be known, to be ended
-            await starting
-            self._process = process
-            sending.close()
+        self._process = process
         with receiving:
+            with sending:
+                await start_process(process)
             answer = await self._answer(receiving)
         if answer[0] != "ready":
             await self._end()
@@ -196,7 +162,7 @@ class Server:
         self._folder.cleanup()
 
     async def _end(self) -> None:
-        if self._process is None:
+        if self._process is None or self._process.pid is None:
             return
         self._process.terminate()
         await asyncio.to_thread(self._process.join, END_SECONDS)
@@ -242,8 +208,4 @@ async def running(side: str, *, settings: Mapping[str, str] | None = None) -> As
         await server.start()
         yield server
     finally:
-        # also when the task is cancelled a second time meanwhile
-        stopping = asyncio.ensure_future(server.stop())
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(stopping)
-        await stopping
+        await to_the_end(server.stop())

@@ -1,6 +1,7 @@
 """Server processes and the people that use them: started, looked at, killed, started again, always gone at the end."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -63,6 +64,14 @@ async def test_the_probe_finds_a_live_id_and_no_dead_one(server: Server) -> None
         while (await server.probe.read()).connections:  # noqa: ASYNC110 - no event crosses the process border
             await asyncio.sleep(0.01)
     assert await server.probe.dead_ids_held(ids) == (0, 0)
+
+
+async def test_the_probe_does_not_take_its_own_look_for_the_servers_lag(server: Server) -> None:
+    await server.probe.reset()
+    started = time.perf_counter()
+    await server.probe.dead_ids_held(["x" * 20])
+    look_seconds = time.perf_counter() - started
+    assert (await server.probe.read()).loop_lag_worst_seconds < look_seconds / 2
 
 
 async def test_a_killed_server_starts_again_on_its_port(server: Server) -> None:
