@@ -1,6 +1,7 @@
 """Answers for how measurements look: one way to draw bad beside good, readable in grey and by the colour-blind."""
 
 import io
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -63,8 +64,10 @@ def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: flo
 
 
 def set_title(axes: Axes, title: str) -> None:
-    """What was found, in as many lines as it takes."""
-    axes.set_title(textwrap.fill(title, TITLE_LETTERS), loc="left", fontsize=10, color=INK)
+    """What was found, in as many lines as it takes, about equally long."""
+    lines = math.ceil(len(title) / TITLE_LETTERS)
+    width = min(TITLE_LETTERS, len(title) // lines + TITLE_LETTERS // 8)
+    axes.set_title(textwrap.fill(title, width), loc="left", fontsize=10, color=INK)
 
 
 def _bar(axes: Axes, row: int, side: Side, value: float | None, runs: Sequence[float]) -> None:

@@ -104,7 +104,8 @@ lines = {
     "connections held": (seconds, [point["connections"] for point in seen]),
     "ids in the list": (seconds, listed),
 }
-title = f"Socket.IO lets go of the dead by itself, down to {users} connections; the list keeps {listed[-1]:.0f} ids"
+kept = f"down to {users} connections; the list keeps {listed[-1]:.0f} ids"
+title = f"Socket.IO lets go of the dead by itself, {kept}"
 lab.draw(charts.levels(lines, title=title, x_label="seconds after the last round", y_label="count"))
 
 # %% [markdown]
@@ -221,15 +222,21 @@ await lab.grade(1, Handlers)
 # *"How do you send a message to a user who has several tabs open?"* Answer aloud first, then open.
 
 # %%
-answer = f"""Every socket joins the room `user:<id>` at connect, and I emit to that room. I keep no table of socket
-ids. A socket id names a connection, so it is worthless after the next reconnect: with a table, {users} users who
-reconnected {rounds} times left {bad.value:.0f} dead ids in memory, and with rooms {good.value:.0f}."""
-lab.fold("The answer in thirty seconds", answer)
 lab.fold(
-    "The follow-up: why not simply remove the id when the socket disconnects?",
-    """One can, and then has to be right on every path: a cut, a silent phone, two tabs, an exception half-way, a
-server that crashes. Socket.IO is right on all of them already, since a room is nothing but its sockets.""",
+    "The answer in thirty seconds",
+    f"""Every socket joins the room `user:<id>` at connect, and I emit to that room.
+I keep no table of socket ids: a socket id names a connection, and is worthless after the
+next reconnect. With a table, {users} users who reconnected {rounds} times left
+{bad.value:.0f} dead ids in memory; with rooms, {good.value:.0f}.""",
 )
+
+# %% [markdown]
+# <details><summary>The follow-up: why not simply remove the id when the socket disconnects?</summary>
+#
+# One can, and then has to be right on every path: a cut, a silent phone, two tabs, an exception half-way, a server
+# that crashes. Socket.IO is right on all of them already, since a room is nothing but its sockets.
+#
+# </details>
 
 # %% [markdown]
 # ## Remember
