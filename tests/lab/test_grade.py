@@ -1,0 +1,96 @@
+"""Every exercise: what is given fails, the solution passes, and what only looks right fails and is told why."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from lab import record
+from lab.exercise_server import AnswerError, handlers_in
+from lab.grade import Decoy, grade, load_exercise, next_hint, solution, source_of
+
+# the stock client leaves a connection that was cut to the garbage collector, which says so
+pytestmark = pytest.mark.filterwarnings("ignore:.*Connection.__del__:pytest.PytestUnraisableExceptionWarning")
+
+NUMBERS = range(1, 11)
+EXERCISES = {number: load_exercise(number) for number in NUMBERS}
+DECOYS = [(number, decoy) for number in NUMBERS for decoy in EXERCISES[number].decoys]
+EACH = pytest.mark.parametrize("number", NUMBERS)
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "where", lambda: tmp_path / "progress.json")
+
+
+@EACH
+async def test_what_is_given_fails_on_the_intended_measure_alone(number: int) -> None:
+    result = await grade(number, EXERCISES[number].given)
+    assert not result.passed
+    assert result.run.broken is None
+    assert record.load().passed == {}
+
+
+@EACH
+async def test_the_solution_passes_and_is_recorded(number: int) -> None:
+    assert (await grade(number, EXERCISES[number].solution)).passed
+    assert list(record.load().passed) == [f"{number:02}"]
+
+
+@pytest.mark.parametrize(("number", "decoy"), DECOYS, ids=[f"{n:02} {decoy.idea}" for n, decoy in DECOYS])
+async def test_what_only_looks_right_fails_and_is_told_why(number: int, decoy: Decoy) -> None:
+    result = await grade(number, decoy.code)
+    assert not result.passed
+    assert decoy.told in result.told
+
+
+@EACH
+def test_there_are_at_least_two_wrong_answers_and_three_hints_from_vague_to_exact(number: int) -> None:
+    exercise = EXERCISES[number]
+    assert len(exercise.decoys) >= 2
+    assert len(exercise.hints) == 3
+    assert "`" in exercise.hints[-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("class Handlers(Handlers):\n    def", "line 2 is not Python"),
+        ("1 / 0", "it does not run: ZeroDivisionError"),
+        ("x = 1", "it has to define class Handlers"),
+        ("class Handlers:\n    pass", "it has to define class Handlers"),
+    ],
+)
+def test_an_answer_that_cannot_run_is_refused_in_one_line(answer: str, why: str) -> None:
+    with pytest.raises(AnswerError, match=why) as refused:
+        handlers_in(answer, 3)
+    assert "\n" not in str(refused.value)
+
+
+def test_hints_come_one_by_one_and_the_last_one_stays() -> None:
+    told = [next_hint(3) for _ in range(4)]
+    assert [hint.partition(":")[0] for hint in told] == ["hint 1 of 3", "hint 2 of 3", "hint 3 of 3", "hint 3 of 3"]
+
+
+def test_a_solution_is_shown_after_passing_or_when_it_is_wanted_anyway() -> None:
+    with pytest.raises(AnswerError, match="--anyway"):
+        solution(3)
+    assert "rooms_at_connect" in solution(3, anyway=True)
+    record.note_passed("03")
+    assert solution(3) == solution(3, anyway=True)
+
+
+def test_the_source_of_a_class_comes_with_its_imports_and_without_the_call_of_its_grade() -> None:
+    source = source_of(_Example)
+    assert "import inspect" in source
+    assert "class _Example" in source
+    assert inspect.cleandoc(source) == source
+
+
+class _Example:
+    def method(self) -> None:
+        """Only here to have a source."""
+
+
+def test_an_exercise_that_is_not_there_is_named() -> None:
+    with pytest.raises(AnswerError, match="there is no exercise 11; there are 1 to 10"):
+        load_exercise(11)
