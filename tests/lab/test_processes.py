@@ -39,8 +39,12 @@ if __name__ == "__main__":
 def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     path, pipe = tmp_path / "program.py", subprocess.PIPE
     path.write_text(PROGRAM)
+    # who is killed cannot tidy up, so its temporary files are ours to remove
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
     # a group of its own, so that whatever a failed test leaves can be ended
-    with subprocess.Popen([sys.executable, str(path)], stdout=pipe, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(path)], stdout=pipe, text=True, env=environment, start_new_session=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         yield process
