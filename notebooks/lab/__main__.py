@@ -1,29 +1,21 @@
-"""The command line: `lab compare` measures both servers, side by side."""
+"""The command line: `lab compare` measures both servers side by side; those who learn have commands of their own."""
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from lab import learning
+from lab.usage import EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOT_DONE, EXIT_WRONG_USE, Parser, UsageError, end_in_order
 
 # What is heavy is imported when a command needs it: a wrong word should not cost two seconds.
 if TYPE_CHECKING:
     from lab.claims import Claim
     from lab.compare import Comparison
 
-EXIT_SHOWN, EXIT_NOT_SHOWN, EXIT_WRONG_USE, EXIT_INTERRUPTED = 0, 1, 2, 130
 # wide enough for the table where nobody's window says how wide
 COLUMNS_WITHOUT_TERMINAL = 120
-
-
-class UsageError(Exception):
-    """A user's mistake; the message is one line that says what is wrong and what would be right."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,12 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="lab",
         description="Measures ten Socket.IO mistakes and their room-based fixes.",
         epilog="example: lab compare --only 01,06",
     )
-    commands = parser.add_subparsers(required=True, metavar="command", parser_class=_Parser)
+    commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
     compare = commands.add_parser(
         "compare",
         help="run the experiments against the bad and the good server and compare",
@@ -59,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--readme", action="store_true", help="renew the rows in the repository's README.md")
     compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
     compare.set_defaults(run=_compare)
+    learning.add_commands(commands)
     return parser
 
 
@@ -72,7 +65,7 @@ def _compare(options: argparse.Namespace) -> int:
         _write(comparison, options, readme)
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
-    return EXIT_SHOWN if comparison.is_shown else EXIT_NOT_SHOWN
+    return EXIT_DONE if comparison.is_shown else EXIT_NOT_DONE
 
 
 def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> None:
@@ -133,8 +126,7 @@ def _run(claims: "list[Claim]", seed: int) -> "Comparison":
     from lab.limits import raise_open_files
     from lab.progress import Display
 
-    # what ends a Ctrl-C in order ends a termination in order
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_in_order()
     warning = raise_open_files()
     if warning is not None:
         print(warning, file=sys.stderr)
