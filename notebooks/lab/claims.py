@@ -95,10 +95,15 @@ class Claim(_Frozen):
         return value <= self.bound(side) if wants_less else value >= self.bound(side)
 
     def is_doubtful(self, side: Side, run: Run) -> bool:
-        """Whether a run should be repeated: it misses its bound, is near it, or is one of time with late clients."""
+        """Whether a run should be repeated: it proves nothing, or it counts and misses its bound or is near it."""
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
-        return is_near or not self.holds(side, run.value) or (self.timed and is_late(run))
+        misses = run.broken is None and (is_near or not self.holds(side, run.value))
+        return misses or self.is_spoilt(run)
+
+    def is_spoilt(self, run: Run) -> bool:
+        """Whether late clients may have made the run what it is: a time they took, connections they lost."""
+        return is_late(run) and (self.timed or run.broken is not None)
 
 
 @dataclass(frozen=True)
@@ -110,26 +115,26 @@ class Verdict:
 
 
 def is_late(run: Run) -> bool:
-    """Whether the process of the clients was so late that the run's times are not the server's doing."""
+    """Whether the process of the clients was late; what was counted holds nevertheless."""
     return run.lateness_seconds > LATE_SECONDS
 
 
 def evidence(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
-    """The runs that a verdict rests on: where time is measured those with punctual clients, if there are any."""
-    punctual = [run for run in runs if not is_late(run)]
-    return punctual if claim.timed and punctual else runs
+    """The runs that a verdict rests on: those that late clients did not spoil, if there are any."""
+    return [run for run in runs if not claim.is_spoilt(run)] or runs
 
 
 def verdict(claim: Claim, runs: Runs) -> Verdict:
     """Shown when every run of both sides holds; one whose precondition failed is no evidence, however good."""
     missed, mixed = [], []
     for side in SIDES:
-        broken = next((run.broken for run in runs[side] if run.broken is not None), None)
+        counting = evidence(claim, runs[side])
+        broken = next((run.broken for run in counting if run.broken is not None), None)
         if broken is not None:
             return Verdict("not_shown", f"{side}: {broken}")
-        held = [claim.holds(side, run.value) for run in evidence(claim, runs[side])]
+        held = [claim.holds(side, run.value) for run in counting]
         if not any(held):
-            values = ", ".join(f"{run.value:.4g}" for run in runs[side])
+            values = ", ".join(f"{run.value:.4g}" for run in counting)
             missed.append(f"{side} measured {values}, wanted {claim.wanted(side)}")
         elif not all(held):
             mixed.append(f"{side}: {held.count(True)} of {len(held)} runs hold")

@@ -110,7 +110,7 @@ class Bench:
 
     async def _runs(self, claim: Claim, side: Side) -> list[Run]:
         runs: list[Run] = []
-        while not runs or (len(runs) < RUNS_IN_DOUBT and _is_in_doubt(claim, side, runs[0])):
+        while not runs or (len(runs) < RUNS_IN_DOUBT and claim.is_doubtful(side, runs[0])):
             async with self._seats:
                 self._progress(claim, side, "again" if runs else "started")
                 runs.append(await run_once(claim, self._known[claim.id], side, seed=self._seed + len(runs)))
@@ -134,22 +134,19 @@ async def compare(
     return Comparison(results, environment(seed, settings), round(time.monotonic() - started, 1))
 
 
-def _is_in_doubt(claim: Claim, side: Side, run: Run) -> bool:
-    return run.broken is None and claim.is_doubtful(side, run)
-
-
 async def run_once(claim: Claim, scenario: Scenario, side: str, *, seed: int = 7, **parameters: Any) -> Run:
     """One run of a scenario on a fresh server; whatever goes wrong becomes the run's `broken`."""
+    lateness = Lateness()
     try:
         async with (
             asyncio.timeout(RUN_SECONDS) as limit,
             running(side, settings=scenario.SETTINGS) as server,
-            Lateness() as lateness,
+            lateness,
         ):
             run = await scenario.run(server.target(claim.number), seed=seed, **parameters)
     except Exception as error:  # noqa: BLE001 - a run that failed is a result: a claim not shown, with its reason
         why = f"no end within {RUN_SECONDS:.0f} s" if limit.expired() else _in_one_line(error)
-        return Run(float("nan"), broken=why)
+        run = Run(float("nan"), broken=why)
     return dataclasses.replace(run, lateness_seconds=round(max(run.lateness_seconds, lateness.worst_seconds), 3))
 
 

@@ -83,9 +83,17 @@ def test_a_run_that_misses_or_nearly_misses_is_doubted(side: Any, value: float, 
     assert CLAIM.is_doubtful(side, Run(value)) is is_doubtful
 
 
-def test_late_clients_make_a_run_doubtful_only_where_time_is_measured() -> None:
+def test_late_clients_make_a_run_doubtful_where_time_is_measured_or_the_run_broke() -> None:
     assert TIMED.is_doubtful("good", Run(0.1, lateness_seconds=LATE))
+    assert CLAIM.is_doubtful("good", Run(0, broken="nobody came", lateness_seconds=LATE))
     assert not CLAIM.is_doubtful("good", Run(0, lateness_seconds=LATE))
+    assert not CLAIM.is_doubtful("good", Run(0, broken="nobody came"))
+
+
+def test_a_run_that_broke_under_late_clients_counts_for_nothing_beside_others() -> None:
+    good = [Run(0, broken="nobody came", lateness_seconds=LATE), Run(0), Run(0)]
+    assert verdict(CLAIM, {"bad": [Run(500)], "good": good}).outcome == "shown"
+    assert verdict(CLAIM, {"bad": [Run(500)], "good": good[:1]}).reason == "good: nobody came"
 
 
 def test_a_time_taken_by_late_clients_counts_for_nothing_beside_punctual_ones() -> None:
