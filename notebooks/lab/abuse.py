@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 
 from good_server import events
-from lab.clients import RawTab, in_turns, raw_tab
+from lab.clients import in_turns
+from lab.raw import RawTab, raw_tab
 from lab.servers import Target
 
 # one request: what kind of abuse it is (malformed, oversize, room, event), the event, and its arguments

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Received, Tab, in_turns
+from lab.clients import Person, Tab, in_turns
+from lab.inbox import Received
 
 POLL_SECONDS = 0.05
 

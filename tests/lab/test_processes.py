@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lab.clients import in_own_process
+from lab.apart import in_own_process
 from lab.processes import process_context, start_process
 from lab.servers import running
 

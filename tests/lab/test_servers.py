@@ -8,7 +8,9 @@ from typing import Any
 import aiohttp
 import psutil
 import pytest
-from lab.clients import Person, in_own_process, raw_tab, tabs
+from lab.apart import in_own_process
+from lab.clients import Person, tabs
+from lab.raw import raw_tab
 from lab.servers import Server, ServerError, running
 
 

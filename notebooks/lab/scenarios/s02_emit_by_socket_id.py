@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Received, Tab, tabs
+from lab.clients import Person, Tab, tabs
+from lab.inbox import Received
 from lab.measure import Run
 from lab.ring import cut_and_return, people, settle
 from lab.servers import Target

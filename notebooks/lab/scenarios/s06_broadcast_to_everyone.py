@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Received, Tab, in_turns, tabs
+from lab.clients import Person, Tab, in_turns, tabs
+from lab.inbox import Received
 from lab.measure import Run
 from lab.ring import settle
 from lab.servers import Target

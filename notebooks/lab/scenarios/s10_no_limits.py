@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 from good_server import events
 from lab.abuse import Tally, abuse
+from lab.apart import in_own_process
 from lab.bystanders import asking, p99_milliseconds, series
-from lab.clients import Person, Tab, in_own_process, tabs
+from lab.clients import Person, Tab, tabs
 from lab.measure import Run
 from lab.ring import people
 from lab.servers import Target
