@@ -169,7 +169,7 @@ def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, A
         "cpus": psutil.cpu_count(),
         "versions": {name: metadata.version(name) for name in VERSIONS_OF if _is_installed(name)},
         "seed": seed,
-        "raised_limits": {name: ", ".join(sorted(values)) for name, values in sorted(raised.items())},
+        "raised_limits": {name: " or ".join(sorted(values)) for name, values in sorted(raised.items())},
     }
 
 
