@@ -1,5 +1,6 @@
 """Answers for the figures of single lessons: when things happened, how they grow, and who got what."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ Growth = tuple[Side, Sequence[float], Sequence[float]]
 Level = tuple[Sequence[float], Sequence[float]]
 DASHES: tuple[tuple[str, Any], ...] = (("#333333", "-"), ("#D55E00", (0, (4, 2))), ("#0072B2", (0, (1, 1.5))))
 Events = Mapping[str, Sequence[float]]
+# as many as a low figure is high
+AXIS_LETTERS = 28
 
 
 def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
@@ -87,7 +90,7 @@ def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, e
         told = f"{side} (n={len(xs)}): {'+' if rise > 0 else ''}{number(rise)} {each}"
         _tell_at_end(axes, told, xs[-1], fitted[-1])
     axes.set_xlabel(x_label, color=INK, fontsize=9)
-    axes.set_ylabel(y_label, color=INK, fontsize=9)
+    axes.set_ylabel(textwrap.fill(y_label, AXIS_LETTERS), color=INK, fontsize=9)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], min_n_ticks=3))
     set_title(axes, title)
