@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from lab.output import draw as draw
     from lab.output import fold as fold
     from lab.output import table as table
+    from lab.overview import measure_all as measure_all
+    from lab.overview import scoreboard as scoreboard
 
 _OFFERED = {
     "lab.excerpt": ("show",),
     "lab.help_desk": ("grade", "hint", "solution"),
     "lab.lessons": ("lesson",),
     "lab.output": ("draw", "fold", "table"),
+    "lab.overview": ("measure_all", "scoreboard"),
 }
 
 
