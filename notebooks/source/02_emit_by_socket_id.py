@@ -104,7 +104,7 @@ rows = {
     user["user"]: {
         "connected": [user["back"]],
         "ready": [ready],
-        "received": [user["received"]] if user["received"] else [],
+        **({"received": [user["received"]]} if user["received"] else {}),
     }
     for user in bad.details["timeline"][:6]
 }
@@ -203,7 +203,8 @@ lesson.growth(swept, each="user", title=title, of="sent_into_the_void")
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that the report reaches a user who has reconnected.
+# Here is a handler with the mistake in it. Mend it, so that the report reaches a user who has reconnected. Whatever you
+# need of `good_server` you may import in the same cell.
 
 # %% tags=["exercise"]
 from bad_server import mistake_02_emits_to_a_socket_id as mistake
