@@ -40,7 +40,7 @@ async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int
     asked = sum(sum(outcomes.values()) for outcomes in tally.values())
     also = {
         "rooms_created": _count(tally, "room", "accepted"),
-        "heap_growth_bytes": max(memory_bytes) - memory_bytes[0],
+        "memory_growth_bytes": max(memory_bytes) - memory_bytes[0],
         "malformed_unanswered": _count(tally, "malformed", "unanswered"),
         "bystander_p99_milliseconds": p99_milliseconds(busy),
     }
