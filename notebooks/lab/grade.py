@@ -5,6 +5,7 @@ import inspect
 import linecache
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -43,14 +44,36 @@ class Remark(BaseModel):
     text: str
 
 
+class Demand(BaseModel):
+    """A secondary metric that has to be right as well, and what to ask where it is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    at_most: float
+    text: str
+
+
+class Further(BaseModel):
+    """Another lesson's scenario that the answer has to pass too, so that one mistake is not mended by another."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    claim: int
+    parameters: dict[str, int | float]
+    text: str
+
+
 class Exercise(BaseModel):
     """What is given, what is asked, what helps, what is right, and what only looks so."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # of the scenario, smaller than the lesson's where that still convicts
-    parameters: dict[str, int] = {}
+    parameters: dict[str, int | float] = {}
     remarks: tuple[Remark, ...]
+    demands: tuple[Demand, ...] = ()
+    further: Further | None = None
     hints: tuple[str, ...]
     given: str
     solution: str
@@ -87,15 +110,20 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
     exercise = load_exercise(number)
     source = answer if isinstance(answer, str) else source_of(answer)
     exercise_server.handlers_in(source, number)
-    claim = load_claims()[number - 1]
+    claims = load_claims()
+    claim = claims[number - 1]
     run = await _measure(claim, number, source, exercise.parameters)
-    passed = run.broken is None and claim.holds("good", run.value)
-    if passed:
-        record.note_passed(claim.id)
-    return Grade(passed, run, _tell(claim, exercise, run, passed=passed))
+    fault = _fault(claim, exercise, run)
+    if fault is None and (further := exercise.further) is not None:
+        other = claims[further.claim - 1]
+        fault = _further_fault(other, further, await _measure(other, number, source, further.parameters))
+    if fault is not None:
+        return Grade(False, run, f"Not yet. {fault}")
+    told = f"Passed. {_measured(claim, run)}. One more way to write it: lab solution {claim.id}"
+    return Grade(True, run, told + _recorded(claim.id))
 
 
-async def _measure(claim: Claim, number: int, source: str, parameters: dict[str, int]) -> Run:
+async def _measure(claim: Claim, number: int, source: str, parameters: Mapping[str, Any]) -> Run:
     scenario = load_scenarios()[claim.id]
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as folder:
         file = Path(folder) / "answer.py"
@@ -105,14 +133,37 @@ async def _measure(claim: Claim, number: int, source: str, parameters: dict[str,
         return await run_once(claim, own, APP, **parameters)
 
 
-def _tell(claim: Claim, exercise: Exercise, run: Run, *, passed: bool) -> str:
-    measured = f"{claim.metric}: {in_digits(run.value)} {claim.unit}, wanted {claim.wanted('good')}"
-    if passed:
-        return f"Passed. {measured}. One more way to write it: lab solution {claim.id}"
+def _measured(claim: Claim, run: Run) -> str:
+    return f"{claim.metric}: {in_digits(run.value)} {claim.unit}, wanted {claim.wanted('good')}"
+
+
+def _fault(claim: Claim, exercise: Exercise, run: Run) -> str | None:
+    """What is wrong, in numbers, with a question that points at the cause; None when nothing is."""
     if run.broken is not None:
-        return f"Not yet: it broke what worked before. {run.broken}."
-    asked = next((remark.text for remark in exercise.remarks if remark.at_least <= run.value <= remark.at_most), "")
-    return f"Not yet. {measured}. {asked}".strip()
+        return f"It broke what worked before: {run.broken}."
+    if not claim.holds("good", run.value):
+        asked = next((remark.text for remark in exercise.remarks if remark.at_least <= run.value <= remark.at_most), "")
+        return f"{_measured(claim, run)}. {asked}".strip()
+    for demand in exercise.demands:
+        if (value := run.also[demand.key]) > demand.at_most:
+            also = next(also for also in claim.also if also.key == demand.key)
+            return f"{_measured(claim, run)}; but {also.metric}: {in_digits(value)} {also.unit}. {demand.text}"
+    return None
+
+
+def _further_fault(claim: Claim, further: Further, run: Run) -> str | None:
+    if run.broken is None and claim.holds("good", run.value):
+        return None
+    return f"{run.broken or _measured(claim, run)}. {further.text}"
+
+
+def _recorded(exercise: str) -> str:
+    """Records the pass; what to say when that is not possible."""
+    try:
+        record.note_passed(exercise)
+    except record.RecordError as error:
+        return f" (not recorded: {error})"
+    return ""
 
 
 def source_of(handlers: type[Any]) -> str:

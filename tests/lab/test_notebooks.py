@@ -1,5 +1,6 @@
 """Every notebook, found by glob: as its source, whole, small, and run from top to bottom in a fresh kernel."""
 
+import ast
 import asyncio
 import os
 import re
@@ -14,6 +15,7 @@ import psutil
 import pytest
 from lab.__main__ import main
 from lab.claims import load_claims
+from lab.grade import load_exercise
 from lab.notebooks import CellError, Notebook, NotebooksError, find_notebooks, orphans
 
 NOTEBOOKS = {notebook.name: notebook for notebook in find_notebooks()}
@@ -134,6 +136,17 @@ def test_cells_of_code_are_short_but_for_the_exercise(name: str) -> None:
     long = [cell.source for cell in code if "exercise" not in cell.metadata.get("tags", [])]
     assert [source for source in long if len(source.splitlines()) > MOST_LINES] == []
     assert sum("exercise" in cell.metadata.get("tags", []) for cell in code) == 1
+
+
+@EACH_LESSON
+def test_the_exercise_of_a_lesson_is_the_one_that_is_graded(name: str) -> None:
+    (cell,) = [cell for cell in kept(name).cells if "exercise" in cell.metadata.get("tags", [])]
+    assert _class(cell.source) == _class(load_exercise(int(name[:2])).given)
+
+
+def _class(source: str) -> str:
+    (found,) = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    return ast.unparse(found)
 
 
 @pytest.mark.timeout(150)
