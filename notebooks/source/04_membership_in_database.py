@@ -243,8 +243,8 @@ lab.fold(
     f"""Two questions are mixed up there. Who may be in it: in the database, asked when somebody joins.
 Who is in it now: nowhere, since Socket.IO's room is exactly its open connections. I killed a
 server under a room of {members}, and {bad.details["back"]} came back: with a table each message was still sent
-to {bad.value:.0f} who were gone; with rooms, to {good.value:.0f}. And each message first asked the database:
-{bad.also["sql_statements_per_message"]:.0f} SQL statement; with rooms, {good.also["sql_statements_per_message"]:.0f}.""",
+to {bad.value:.0f} who were gone; with rooms, to {good.value:.0f}. And the database was asked at each message:
+SQL statements {bad.also["sql_statements_per_message"]:.0f}, with rooms {good.also["sql_statements_per_message"]:.0f}.""",
 )
 
 # %% [markdown]

@@ -143,7 +143,8 @@ lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tab
 
 # %% [markdown]
 # It does not ask whether somebody is there before it sends. A room with nobody in it is no error, and costs next to
-# nothing: the question was never needed. And a room counts connections, not users: with one of two tabs gone, one is in it.
+# nothing: the question was never needed. And a room counts connections, not users: with one of two tabs gone, one is
+# in it.
 
 # %% [markdown]
 # ## Measure the good server
