@@ -1,6 +1,8 @@
 """Answers for a learner's handlers in a server of their own: what runs in the process that an exercise is graded on."""
 
+import logging
 import os
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +13,8 @@ from good_server.gateway import Gateway
 from good_server.settings import Settings
 
 NUMBER, FILE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
+# what the answer is called in a traceback, and what the exceptions that it raised are written to
+ANSWER, FAULTS = "<answer>", ".faults"
 
 
 class AnswerError(Exception):
@@ -30,7 +34,7 @@ def handlers_in(source: str, number: int) -> type[Any]:
     module = mistake(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
     try:
-        exec(compile(source, "<answer>", "exec"), names)  # noqa: S102 - running it is what was asked for, by its author
+        exec(compile(source, ANSWER, "exec"), names)  # noqa: S102 - running it is what was asked for, by its author
     except SyntaxError as error:
         raise AnswerError(f"line {error.lineno} is not Python: {error.msg}") from None
     except Exception as error:  # noqa: BLE001 - a learner's code may raise anything
@@ -41,9 +45,26 @@ def handlers_in(source: str, number: int) -> type[Any]:
     return handlers
 
 
+class _Faults(logging.Handler):
+    """Writes down, for the grade, each exception that the answer's own code raised."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(logging.ERROR)
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = record.msg.get("exception", "") if isinstance(record.msg, dict) else ""
+        places = re.findall(rf'File "{ANSWER}", line \d+, in (\w+)', trace)
+        if places:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{trace.splitlines()[-1]} in {places[-1]}\n")
+
+
 def create_app(settings: Settings) -> Application:
     """The bad server's bootstrap with the answer's class alone, at `/`."""
     number = int(os.environ[NUMBER])
-    handlers = handlers_in(Path(os.environ[FILE]).read_text(encoding="utf-8"), number)
+    file = Path(os.environ[FILE])
+    handlers = handlers_in(file.read_text(encoding="utf-8"), number)
+    logging.getLogger().addHandler(_Faults(file.with_suffix(FAULTS)))
     parts = create_parts(settings)
     return assemble(parts, [handlers("/", parts)])

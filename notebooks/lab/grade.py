@@ -6,7 +6,7 @@ import linecache
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
@@ -22,6 +22,9 @@ from lab.measure import Run
 from lab.words import number as in_digits
 
 APP = "lab.exercise_server:create_app"
+DID_NOT_START = "did not start: "
+# the key of the exceptions among a run's details
+RAISED = "raised"
 
 
 class Decoy(BaseModel):
@@ -118,7 +121,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
         other = claims[further.claim - 1]
         fault = _further_fault(other, further, await _measure(other, number, source, further.parameters))
     if fault is not None:
-        return Grade(False, run, f"Not yet. {fault}")
+        return Grade(False, run, f"Not yet. {fault}{_raised(run)}")
     told = f"Passed. {_measured(claim, run)}. One more way to write it: lab solution {claim.id}"
     return Grade(True, run, told + _recorded(claim.id))
 
@@ -130,7 +133,10 @@ async def _measure(claim: Claim, number: int, source: str, parameters: Mapping[s
         file.write_text(source, encoding="utf-8")
         settings = {**scenario.SETTINGS, exercise_server.NUMBER: str(number), exercise_server.FILE: str(file)}
         own: Any = SimpleNamespace(SETTINGS=settings, ALONE=scenario.ALONE, run=scenario.run)
-        return await run_once(claim, own, APP, **parameters)
+        run = await run_once(claim, own, APP, **parameters)
+        faults = file.with_suffix(exercise_server.FAULTS)
+        raised = faults.read_text(encoding="utf-8").splitlines() if faults.exists() else []
+    return replace(run, details={**run.details, RAISED: raised})
 
 
 def _measured(claim: Claim, run: Run) -> str:
@@ -139,6 +145,8 @@ def _measured(claim: Claim, run: Run) -> str:
 
 def _fault(claim: Claim, exercise: Exercise, run: Run) -> str | None:
     """What is wrong, in numbers, with a question that points at the cause; None when nothing is."""
+    if run.broken is not None and DID_NOT_START in run.broken:
+        return f"The server did not start with it: {run.broken.partition(DID_NOT_START)[2]}."
     if run.broken is not None:
         return f"It broke what worked before: {run.broken}."
     if not claim.holds("good", run.value):
@@ -155,6 +163,12 @@ def _further_fault(claim: Claim, further: Further, run: Run) -> str | None:
     if run.broken is None and claim.holds("good", run.value):
         return None
     return f"{run.broken or _measured(claim, run)}. {further.text}"
+
+
+def _raised(run: Run) -> str:
+    """What the answer's own code raised, which the gateway keeps from its clients."""
+    raised: list[str] = run.details[RAISED]
+    return f" Your code raised {len(raised)} exceptions, first {raised[0]}." if raised else ""
 
 
 def _recorded(exercise: str) -> str:

@@ -66,6 +66,20 @@ def test_an_answer_that_cannot_run_is_refused_in_one_line(answer: str, why: str)
     assert "\n" not in str(refused.value)
 
 
+async def test_what_an_answer_raises_is_told_with_its_place() -> None:
+    answer = "class Handlers(Handlers):\n    async def joined(self, request):\n        await request.joyn()"
+    result = await grade(3, answer)
+    assert not result.passed
+    assert "exceptions, first AttributeError: 'Request' object has no attribute 'joyn' in joined." in result.told
+
+
+async def test_a_pass_that_cannot_be_recorded_is_a_pass_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "where", lambda: Path("/proc/nowhere/progress.json"))
+    result = await grade(3, EXERCISES[3].solution)
+    assert result.passed
+    assert "not recorded: cannot" in result.told
+
+
 def test_hints_come_one_by_one_and_the_last_one_stays() -> None:
     told = [next_hint(3) for _ in range(4)]
     assert [hint.partition(":")[0] for hint in told] == ["hint 1 of 3", "hint 2 of 3", "hint 3 of 3", "hint 3 of 3"]
