@@ -99,21 +99,17 @@ lesson.one_side("bad", bad, guess=my_guess)
 # the first report is ready (a square), everyone has long been there, and nobody receives one.*
 
 # %%
-ready = bad.details["asked_for_seconds"]
-rows = {
-    user["user"]: {
-        "connected": [user["back"]],
-        "ready": [ready],
-        **({"received": [user["received"]]} if user["received"] else {}),
-    }
-    for user in bad.details["timeline"][:6]
-}
+ready, seen = bad.details["asked_for_seconds"], bad.details["timeline"]
+rows = {user["user"]: {"connected": [user["back"]], "ready": [ready]} for user in seen[:6]}
+for user in seen[:6]:
+    if user["received"] is not None:
+        rows[user["user"]]["received"] = [user["received"]]
 title = "Back long before the report was ready, and it went to nobody: six users of the bad server"
 lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first question"))
 
 # %%
-last_back = max(user["back"] for user in bad.details["timeline"])
-received = sum(user["received"] is not None for user in bad.details["timeline"])
+last_back = max(user["back"] for user in seen)
+received = sum(user["received"] is not None for user in seen)
 print(f"The last user was back {ready - last_back:.1f} s before the first report was ready.")
 lab.table(
     ["", "what the server believed", "what was true"],
@@ -243,8 +239,8 @@ lab.fold(
     f"""I keep the user with the job, not the socket id, and emit to the room `user:<id>` when it
 is done. The socket id may be gone by then. I measured it: {users} users asked, reconnected, and
 were all back before their report was ready; sent to the socket id {bad.value:.0f} % arrived, sent to
-the room {good.value:.0f} %, and the errors anyone saw were {bad.also["errors_seen"]:.0f}. And since a room does not
-store, the result lies under its job number for whoever was away.""",
+the room {good.value:.0f} %, and the errors anyone saw were {bad.also["errors_seen"]:.0f}. A room does not store, so
+what must not be lost I also keep under its job number, to be fetched after the next connect.""",
 )
 
 # %% [markdown]

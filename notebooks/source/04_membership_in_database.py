@@ -265,7 +265,7 @@ to {bad.value:.0f} who were gone; with rooms, to {good.value:.0f}. And the table
 #
 # **Node ↔ Python:** `socket.rooms` is `sio.rooms(sid)`; to take all sockets of a user out of a room,
 # `io.in("user:7").socketsLeave("job:17")` in Node, and `await sio.leave_room(sid, "job:17")` for each of them in
-# Python. Redis, where Node or Python use it for several processes, carries messages there and no members.
+# Python. Where several processes work together through Redis, messages travel there, and no members are kept.
 #
 # - Who may is data. Who is there is a fact of the moment.
 # - What a crash makes wrong, and nothing makes right again, does not belong in a table.
