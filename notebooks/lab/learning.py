@@ -123,10 +123,10 @@ def _number(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
+    number = _number(options)
     from lab.exercise_server import AnswerError
     from lab.grade import grade, load_exercise
 
-    number = _number(options)
     file = options.file if options.file is not None else Path(f"exercise_{number:02}.py")
     try:
         if options.file is None and not file.exists():
@@ -149,18 +149,18 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _hint(options: argparse.Namespace) -> int:
+    number = _number(options)
     from lab.grade import next_hint
 
-    number = _number(options)
     print(_recorded(lambda: next_hint(number)))
     return EXIT_DONE
 
 
 def _solution(options: argparse.Namespace) -> int:
+    number = _number(options)
     from lab.exercise_server import AnswerError
     from lab.grade import solution
 
-    number = _number(options)
     try:
         print(_recorded(lambda: solution(number, anyway=options.anyway)))
     except AnswerError as error:

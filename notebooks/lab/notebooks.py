@@ -1,9 +1,11 @@
 """Answers for the notebooks: made from their sources, executed in a fresh kernel each, and held against them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import jupytext
@@ -87,6 +89,10 @@ class Notebook:
                 except CellExecutionError as error:
                     raise self._failed(number, f"{error.ename}: {error.evalue}") from None
                 except (DeadKernelError, TimeoutError) as error:
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
+                        # nbclient takes every cancellation for the kernel's end
+                        raise asyncio.CancelledError from None
                     raise self._failed(number, str(error)) from None
         return notebook
 
@@ -105,7 +111,8 @@ async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, Async
     # without it a kernel that could encrypt warns that nobody asked it to
     manager = AsyncKernelManager(kernel_name=KERNEL, transport_encryption="auto")
     try:
-        await manager.start_kernel(cwd=str(folder))
+        # what cells print comes as messages; what the kernel itself has to say at its end is nobody's concern
+        await manager.start_kernel(cwd=str(folder), stdout=DEVNULL, stderr=DEVNULL)
         client = manager.client()
         client.start_channels()
         try:

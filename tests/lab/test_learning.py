@@ -73,7 +73,7 @@ def test_an_answer_that_passes_is_told_and_recorded(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("Passed. messages received after a reconnect: 100 %")
     assert main(["progress"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if "passed 20" in line][0].startswith("03  Join rooms on every connect")
+    assert next(line for line in lines if "passed 20" in line).startswith("03  Join rooms on every connect")
     assert lines[-1] == "1 of 10 passed"
 
 
