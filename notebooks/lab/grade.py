@@ -1,15 +1,12 @@
 """Answers for exercises: an answer on the lesson's own scenario, judged by the good server's bound, told in numbers."""
 
-import ast
-import inspect
-import linecache
 import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from types import FunctionType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +15,7 @@ from lab import exercise_server, record
 from lab.claims import Claim, load_claims
 from lab.compare import load_scenarios, run_once
 from lab.exercise_server import AnswerError
+from lab.handed_in import source_of
 from lab.measure import Run
 from lab.words import number as in_digits
 
@@ -178,31 +176,6 @@ def _recorded(exercise: str) -> str:
     except record.RecordError as error:
         return f" (not recorded: {error})"
     return ""
-
-
-def source_of(handlers: type[Any]) -> str:
-    """The source of a class written in a notebook cell or a file, with the cell's imports and helpers."""
-    functions = [value for value in vars(handlers).values() if isinstance(value, FunctionType)]
-    if not functions:
-        raise AnswerError("the class has no method of its own yet")
-    file = functions[0].__code__.co_filename
-    lines = linecache.getlines(file) or inspect.getsourcelines(functions[0])[0]
-    # what only uses the class, the call of the grade above all, stays behind
-    kept = [node for node in _statements("".join(lines)) if not isinstance(node, ast.Expr)]
-    return "\n\n".join(ast.unparse(node) for node in kept if not _awaits(node))
-
-
-def _statements(source: str) -> list[ast.stmt]:
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(source, "<cell>", "exec", flags)
-    assert isinstance(tree, ast.Module)
-    return tree.body
-
-
-def _awaits(node: ast.stmt) -> bool:
-    """Whether a statement awaits at the top level, as a cell may and a module may not."""
-    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    return not isinstance(node, inner) and any(isinstance(part, ast.Await) for part in ast.walk(node))
 
 
 def next_hint(number: int) -> str:

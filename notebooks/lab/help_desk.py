@@ -1,24 +1,38 @@
 """Answers for help at an exercise, as a notebook shows it: the grade, the next hint, the solution."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lab import grade as exercises
+from lab.exercise_server import AnswerError
 from lab.output import Line, Text, put
+from lab.record import RecordError
 
 
 async def grade(number: int, handlers: type[Any]) -> None:
     """Runs the lesson's own scenario on the class, and says in numbers how it did: `await lab.grade(3, Handlers)`."""
-    async with Line().ticking(f"exercise {number:02}"):
-        graded = await exercises.grade(number, handlers)
+    try:
+        async with Line().ticking(f"exercise {number:02}"):
+            graded = await exercises.grade(number, handlers)
+    except AnswerError as error:
+        put(Text(f"**Not yet.** It cannot be run: {error}"))
+        return
     first, _, rest = graded.told.partition(". ")
-    put(Text(f"**{first.rstrip('.')}.** {rest}"))
+    put(Text(f"**{first}.** {rest}"))
 
 
 def hint(number: int) -> None:
     """Shows the next hint: vague at first, exact at last."""
-    put(Text(exercises.next_hint(number)))
+    _show(lambda: exercises.next_hint(number))
 
 
 def solution(number: int, *, anyway: bool = False) -> None:
     """Shows one right answer, once the exercise is passed, or `anyway`."""
-    put(Text(f"```python\n{exercises.solution(number, anyway=anyway)}\n```"))
+    _show(lambda: f"```python\n{exercises.solution(number, anyway=anyway)}\n```")
+
+
+def _show(text: Callable[[], str]) -> None:
+    try:
+        put(Text(text()))
+    except (AnswerError, RecordError) as error:
+        put(Text(f"{error}"))

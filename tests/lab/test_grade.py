@@ -1,12 +1,17 @@
 """Every exercise: what is given fails, the solution passes, and what only looks right fails and is told why."""
 
 import inspect
+import linecache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import record
 from lab.exercise_server import AnswerError, handlers_in
-from lab.grade import Decoy, grade, load_exercise, next_hint, solution, source_of
+from lab.grade import Decoy, grade, load_exercise, next_hint, solution
+from lab.handed_in import source_of
+
+from bad_server import mistake_03_joins_the_room_once
 
 # the stock client leaves a connection that was cut to the garbage collector, which says so
 pytestmark = pytest.mark.filterwarnings("ignore:.*Connection.__del__:pytest.PytestUnraisableExceptionWarning")
@@ -93,16 +98,45 @@ def test_a_solution_is_shown_after_passing_or_when_it_is_wanted_anyway() -> None
     assert solution(3) == solution(3, anyway=True)
 
 
-def test_the_source_of_a_class_comes_with_its_imports_and_without_the_call_of_its_grade() -> None:
-    source = source_of(_Example)
-    assert "import inspect" in source
-    assert "class _Example" in source
-    assert inspect.cleandoc(source) == source
+CELL = """from good_server.rooms import rooms_at_connect
+MOST = 3
+
+class Handlers(mistake.Handlers):
+    async def joined(self, request):
+        for room in rooms_at_connect(request.identity)[:MOST]:
+            await request.join(room)
+            log(room, EARLIER)
+
+await lab.grade(3, Handlers)
+"""
 
 
-class _Example:
-    def method(self) -> None:
-        """Only here to have a source."""
+def from_a_cell(known: dict[str, Any]) -> type[Any]:
+    """The class of `CELL`, as a kernel has it, where earlier cells made `known`."""
+    linecache.cache["<cell>"] = (len(CELL), None, CELL.splitlines(keepends=True), "<cell>")
+    names = {"mistake": mistake_03_joins_the_room_once, **known}
+    exec(compile(CELL.replace("await lab", "# await lab"), "<cell>", "exec"), names)  # noqa: S102 - our own text
+    handlers: type[Any] = names["Handlers"]
+    return handlers
+
+
+def test_a_class_leaves_its_cell_with_what_it_uses_of_this_and_of_other_cells() -> None:
+    source = source_of(from_a_cell({"EARLIER": 7, "log": inspect.cleandoc, "unused": object()}))
+    for line in ("MOST = 3", "EARLIER = 7", "from inspect import cleandoc as log"):
+        assert line in source.splitlines()
+    assert "import bad_server.mistake_03_joins_the_room_once as mistake" in source
+    assert "lab.grade" not in source
+    assert handlers_in(source, 3).__name__ == "Handlers"
+
+
+def test_what_cannot_leave_another_cell_is_named() -> None:
+    with pytest.raises(AnswerError, match="EARLIER comes from another cell"):
+        source_of(from_a_cell({"EARLIER": object(), "log": inspect.cleandoc}))
+
+
+def test_a_class_without_a_method_is_told_so() -> None:
+    with pytest.raises(AnswerError, match="no method of its own yet"):
+        source_of(type("Handlers", (), {}))
 
 
 def test_an_exercise_that_is_not_there_is_named() -> None:
