@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.claims import SIDES, Also, Claim, Runs, Side, is_late, load_claims, verdict
-from lab.compare import AT_ONCE, Scenario, load_scenarios, run_once
+from lab.compare import Scenario, load_scenarios, run_once
 from lab.measure import Run, slope
 from lab.output import Line, Text, draw, put, table
 from lab.words import OUTCOMES, finding, number
 
 TRIES = 2
+# runs of a sweep at once: they are small, count and mostly wait
+AT_ONCE = 6
 
 
 class LessonError(Exception):
