@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lab.output import table as table
     from lab.overview import measure_all as measure_all
     from lab.overview import scoreboard as scoreboard
+    from lab.questions import questions as questions
 
 _OFFERED = {
     "lab.excerpt": ("show",),
@@ -21,6 +22,7 @@ _OFFERED = {
     "lab.lessons": ("lesson",),
     "lab.output": ("draw", "fold", "table"),
     "lab.overview": ("measure_all", "scoreboard"),
+    "lab.questions": ("questions",),
 }
 
 
