@@ -74,3 +74,22 @@ def _boxed(axes: Axes, x: float, y: float, width: float, text: str) -> None:
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.2, "shrinkA": 0})
+
+
+def track(
+    driven: Sequence[tuple[float, float]], seen: Mapping[str, Sequence[tuple[float, float]]], *, title: str
+) -> Figure:
+    """A drive as a line on a map, and by viewer the positions that reached them; each a pair of longitude, latitude."""
+    figure, axes = new_figure(height=3.4)
+    axes.plot(*zip(*driven, strict=True), color=INK, linewidth=6, alpha=0.15, solid_capstyle="round")
+    axes.annotate("start", driven[0], (0, -14), textcoords="offset points", ha="center", color=INK, fontsize=9)
+    for (viewer, positions), mark in zip(seen.items(), ("o", "x", "s", "+"), strict=False):
+        places = list(zip(*positions, strict=True)) or [(), ()]
+        label = f"{viewer}: {len(positions)} received"
+        axes.plot(*places, mark, label=label, markersize=9, fillstyle="none", markeredgewidth=1.6)
+    axes.set_xlabel("longitude (degrees)", color=INK)
+    axes.set_ylabel("latitude (degrees)", color=INK)
+    axes.margins(0.08)
+    figure.legend(loc="outside lower center", ncols=len(seen), frameon=False, fontsize=9, labelcolor=INK)
+    set_title(axes, title)
+    return figure
