@@ -63,6 +63,9 @@ class Notebook:
         notebook.nbformat, notebook.nbformat_minor = 4, 5
         for number, cell in enumerate(notebook.cells):
             cell.id = f"cell-{number:02}"
+            if cell.cell_type == "code" and cell.source.startswith("lab.fold("):
+                # else the answer would be read in the code before it is unfolded below
+                cell.metadata["jupyter"] = {"source_hidden": True}
         return notebook
 
     def drift(self) -> str | None:

@@ -240,6 +240,9 @@ from bad_server import mistake_10_forgets_limits as mistake
 
 
 class Handlers(mistake.Handlers):
+    def __init__(self, namespace, parts):
+        super().__init__(namespace, parts)
+
     def check_rate(self, identity, route):
         """Our own page never asks too often."""
 
