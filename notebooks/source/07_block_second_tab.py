@@ -144,6 +144,7 @@ lab.show("good_server.gateway.door", "Gateway._make_way", highlight=["sockets_pe
 # %%
 good = await lesson.measure("good", users=users, each=each)
 lesson.numbers(bad=bad, good=good)
+fights, calm = (run.also["reconnects_per_second"] for run in (bad, good))
 
 # %% [markdown]
 # ## Side by side
@@ -231,7 +232,6 @@ await lab.grade(7, Handlers)
 # *"A user opens your page in a second tab. What happens?"* Answer aloud first, then open.
 
 # %%
-fights, calm = (run.also["reconnects_per_second"] for run in (bad, good))
 lab.fold(
     "The answer in thirty seconds",
     f"""Nothing special: both tabs join the room `user:<id>`, and what is sent to the user arrives in

@@ -141,6 +141,7 @@ lab.show("good_server.services.reports", "Reports.request", "Reports._burn", hig
 # %%
 good = await lesson.measure("good", reports=reports)
 lesson.numbers(bad=bad, good=good)
+slow, quick = (f"{run.also['busy_p99_milliseconds']:,.0f} ms" for run in (bad, good))
 
 # %% [markdown]
 # ## Side by side
@@ -237,7 +238,6 @@ await lab.grade(9, Handlers)
 # *"A handler has to make a PDF. How do you build it?"* Answer aloud first, then open.
 
 # %%
-slow, quick = (f"{run.also['busy_p99_milliseconds']:,.0f} ms" for run in (bad, good))
 lab.fold(
     "The answer in thirty seconds",
     f"""The handler checks the request, puts the job into a bounded queue and answers with its number.

@@ -145,6 +145,8 @@ lab.show("good_server.handlers.rooms", "join", highlight=["rooms_per_socket"])
 # %%
 good = await lesson.measure("good", rooms=rooms, chats=chats)
 lesson.numbers(bad=bad, good=good)
+made, allowed = (f"{run.also['rooms_created']:,.0f}" for run in (bad, good))
+accepted = f"{bad.value:.1f} % of the abusive requests were accepted, with limits {good.value:.2f} %"
 outcomes(good)
 
 # %% [markdown]
@@ -268,8 +270,6 @@ await lab.grade(10, Handlers)
 # *"What do you set before a Socket.IO server goes to production?"* Answer aloud first, then open.
 
 # %%
-made, allowed = (f"{run.also['rooms_created']:,.0f}" for run in (bad, good))
-accepted = f"{bad.value:.1f} % of the abusive requests were accepted, with limits {good.value:.2f} %"
 lab.fold(
     "The answer in thirty seconds",
     f"""A model for each payload, a largest frame, a rate and a burst for each user, a number of rooms
