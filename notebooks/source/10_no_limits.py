@@ -28,7 +28,6 @@ from importlib.metadata import version
 import lab
 from lab import charts
 from lab.clients import Person, tabs
-from lab.figures import COLOURS
 from lab.servers import running
 
 lesson = lab.lesson(10)
@@ -173,7 +172,7 @@ title = f"The longest wait of a bystander: {longest['bad']} on the bad server, {
 lines = {f"{side} server (n={len(of)})": (shares[side], of) for side, of in waits.items()}
 figure = charts.levels(lines, title=title, x_label="part of the answers (%)", y_label="took no longer than (ms)")
 for line, side in zip(figure.axes[0].lines, sides, strict=True):
-    line.set_color(COLOURS[side])
+    line.set_color(charts.COLOURS[side])
 lab.draw(figure)
 
 # %% [markdown]
