@@ -13,6 +13,7 @@ from lab.words import number
 
 # `{07.good}` is the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
 QUOTED = re.compile(r"\{(\d\d)\.(?:(\w+)\.)?(bad|good)\}")
+CODE = re.compile(r"`([^`]+)`")
 
 
 class Question(BaseModel):
@@ -36,14 +37,21 @@ class Interview:
     """Shows the questions of a theme, each answer folded: `ask("Rooms")`."""
 
     def __init__(self, comparison: Comparison) -> None:
-        self.asked = 0
+        self._asked: set[tuple[str, str]] = set()
         self._results = {result.claim.id: result for result in comparison.results}
+
+    @property
+    def asked(self) -> int:
+        """How many questions were asked; one whose cell is run again counts once."""
+        return len(self._asked)
 
     def __call__(self, theme: str) -> None:
         for question in (question for question in load_questions() if question.theme == theme):
-            self.asked += 1
+            self._asked.add((theme, question.ask))
+            # no Markdown inside a summary
+            asked = CODE.sub(r"<code>\1</code>", question.ask)
             answer = f"{self.quoted(question.answer)}\n\n*Then:* {self.quoted(question.then)}"
-            put(Text(f"<details><summary><b>{question.ask}</b></summary>\n\n{answer}\n\n</details>"))
+            put(Text(f"<details><summary><b>{asked}</b></summary>\n\n{answer}\n\n</details>"))
 
     def quoted(self, text: str) -> str:
         """The text with every quotation replaced by its value; raises `KeyError` for one that is not measured."""

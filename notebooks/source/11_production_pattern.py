@@ -33,7 +33,7 @@ print("a good server listens on the loopback")
 # people in. The server verifies all of it, and only then is there somebody to talk about.
 
 # %%
-lab.show("good_server.auth", "TokenAuth._verify")
+lab.show("good_server.auth", "TokenAuth._claims", "TokenAuth._verify")
 lab.show("good_server.gateway.door", "Gateway._let_in", highlight=["identify", "self.joined"])
 
 # %% [markdown]
@@ -47,7 +47,7 @@ async with AsyncExitStack() as closing:
     stranger = await closing.enter_async_context(raw_tab(http, server))
     accepted = await welcome.connect(server.token("ana", "vendor"))
     refused = await stranger.connect("not a token")
-answers = ["ana", f"in, with {list(accepted)}"], ["a stranger", refused["data"]["code"]]
+answers = ["ana", f"connected, and told its {', '.join(accepted)}"], ["a stranger", refused["data"]["code"]]
 lab.table(["who", "the server's answer"], *answers)
 
 # %% [markdown]

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 13 · The interview
 #
-# **Forty questions about Socket.IO in production**, by theme. Say your answer aloud, then open it. Most answers lean on
-# a number, and every number here was measured a moment ago, by the cell below, on the two servers of this kit.
+# **Forty questions about Socket.IO in production**, by theme. Say your answer aloud, then open it. Where the kit
+# measures what is asked, the answer quotes it, as the cell below found it a moment ago on the two servers of this kit.
 #
 # *Forty minutes, or ten if you only read the answers. The lessons [01](01_stored_socket_ids.ipynb) to
 # [10](10_no_limits.ipynb) are where the numbers come from; [00 · Start here](00_start_here.ipynb) has the words.*
@@ -22,7 +22,7 @@ ask = lab.questions(comparison)
 lab.scoreboard(comparison)
 
 # %% [markdown]
-# Below, *claim 01* and so on are the rows of this table.
+# Below, *claim 01* is the first row of this table, and so on.
 #
 # ## Rooms
 
@@ -72,11 +72,14 @@ ask("Python")
 #    sender and time, stores the message, emits to the reader's room *and* the sender's own room without the sending
 #    socket, and acknowledges.
 # 3. **Bad connections.** No acknowledgement: send again with the same id; the server answers the same and delivers
-#    nothing twice. After a reconnect the client asks for everything since the last message it has.
+#    nothing twice. After a reconnect the client asks for everything since the last message it has, and drops what it
+#    has already by the server's id: live messages and this answer may overlap.
 # 4. **What is kept where.** Messages and who may be in a conversation: the database. Who is connected: nowhere, the
 #    rooms know.
 # 5. **Limits.** Text length, messages a second with a burst, sockets a user, bytes owed to a slow reader.
-# 6. **More than one process.** A publishing client manager behind the rooms. No handler changes.
+# 6. **More than one process.** A publishing client manager behind the rooms. No handler changes. What does change is
+#    where message ids are remembered: a retry may reach another process, so the store refuses a second row with the
+#    same user and id. (`good_server` remembers them in its one process.)
 
 # %%
 ask("A chat for many tabs")
