@@ -53,7 +53,7 @@ def test_its_name_and_number_are_those_of_its_claim(number, mistake) -> None:
 
 
 @EACH
-def test_it_is_documented_or_typed_like_work_that_would_pass_a_review(number, mistake) -> None:
+def test_every_function_says_what_it_returns(number, mistake) -> None:
     functions = [
         node
         for node in ast.walk(ast.parse(source_of(mistake)))
