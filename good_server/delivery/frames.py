@@ -2,6 +2,7 @@
 
 from engineio import packet as engine_packet
 
+FIN = 0x80
 FIN_TEXT = 0x81
 FIN_BINARY = 0x82
 SHORT = 126
@@ -22,3 +23,8 @@ def frame(payload: str | bytes) -> bytes:
 def message_frame(encoded: str | bytes) -> bytes:
     """The frame of an encoded Socket.IO packet, or of one of its attachments, inside an Engine.IO message."""
     return frame(engine_packet.Packet(engine_packet.MESSAGE, encoded).encode())
+
+
+def control_frame(kind: int, payload: bytes) -> bytes:
+    """A close, ping or pong: always short and whole (RFC 6455, 5.5)."""
+    return bytes((FIN | kind, len(payload))) + payload

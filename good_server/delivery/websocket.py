@@ -4,19 +4,32 @@ The one place that relies on private names of the library: `_async` (its table o
 handed. A test fails when a new version moves them; `SERVER_DELIVERY=stock` goes back to the library's own path.
 """
 
+import asyncio
 import contextlib
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 from engineio import exceptions, packet
 
+from good_server.delivery.connection import CLOSE_SECONDS, TURN_MESSAGES, Connection
 from good_server.delivery.outbox import Gathering, Outbox
 
-# a peer that is gone does not answer a close
-CLOSE_SECONDS = 1.0
 # where a request's outbox is found by who closes its connection
 OUTBOX = web.RequestKey("outbox", Outbox)
+
+
+class Upgraded(web.StreamResponse):
+    """What aiohttp is told at the end: everything was said on the WebSocket."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Nothing is left to write."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to write."""
+
+    @property
+    def keep_alive(self) -> bool:
+        return False
 
 
 class WebSocketDriver:
@@ -28,36 +41,40 @@ class WebSocketDriver:
         self._server = server
         self._response: web.WebSocketResponse | None = None
 
-    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+    async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
-        response = web.WebSocketResponse(max_msg_size=self._server.max_http_buffer_size, timeout=CLOSE_SECONDS)
-        await response.prepare(request)
-        self._response = response
         if self._socket.connected:
-            # an upgrade from long polling: the library knows how
-            await self._handler(self)
-            return response
-        self._socket.connected = self._socket.upgraded = True
+            return await self._upgrade(request)
         request[OUTBOX] = outbox = self._socket.queue
-        if request.transport is not None:
-            outbox.open(request.transport)
+        connection = Connection(request, outbox, most_bytes=self._server.max_http_buffer_size)
+        self._socket.connected = self._socket.upgraded = True
         try:
-            await self._read(response)
+            await self._read(connection)
         finally:
             await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
-            await response.close()
-        return response
+            await connection.close()
+        return Upgraded()
 
-    async def _read(self, response: web.WebSocketResponse) -> None:
-        """Every frame in turn, until the connection is closed or speaks another protocol."""
-        async for message in response:
-            if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-                return
+    async def _read(self, connection: Connection) -> None:
+        """Every message in turn, until the connection is closed or speaks another protocol."""
+        taken = 0
+        while (message := await connection.message()) is not None:
             try:
-                decoded = packet.Packet(encoded_packet=message.data)
-                await self._socket.receive(decoded)
+                await self._socket.receive(packet.Packet(encoded_packet=message.data))
             except (exceptions.SocketIsClosedError, exceptions.UnknownPacketError, ValueError, IndexError):
                 return
+            taken += 1
+            if not taken % TURN_MESSAGES:
+                await asyncio.sleep(0)
+
+    async def _upgrade(self, request: web.Request) -> web.WebSocketResponse:
+        """From long polling: the library knows how."""
+        self._response = web.WebSocketResponse(
+            max_msg_size=self._server.max_http_buffer_size, timeout=CLOSE_SECONDS, compress=False
+        )
+        await self._response.prepare(request)
+        await self._handler(self)
+        return self._response
 
     # what the library's own loop asks of a driver, for an upgrade
 

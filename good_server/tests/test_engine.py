@@ -1,0 +1,163 @@
+"""The engine reads what RFC 6455 allows, however it is cut up, and closes with the RFC's codes on anything else."""
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from good_server.delivery import reading
+from good_server.delivery.reading import FrameError, FrameReader
+
+MOST_BYTES = 1000
+
+
+def client_frame(head, payload, *, key=b"\x12\x34\x56\x78", size=None):
+    """A frame as a client writes it: masked."""
+    size = len(payload) if size is None else size
+    if size < 126:
+        length = bytes([0x80 | size])
+    else:
+        length = b"\xfe" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xff" + size.to_bytes(8, "big")
+    return bytes([head]) + length + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+
+def read_all(reader):
+    messages = []
+    while (message := reader.next()) is not None:
+        messages.append((message.kind, message.data))
+    return messages
+
+
+def fragments(kind, payload, cuts):
+    """A message in as many frames as there are cuts, and one."""
+    edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
+    pieces = [payload[start:end] for start, end in itertools.pairwise(edges)]
+    for number, piece in enumerate(pieces):
+        head = (kind if number == 0 else 0) | (0x80 if number == len(pieces) - 1 else 0)
+        yield client_frame(head, piece)
+
+
+MESSAGES = st.lists(
+    st.tuples(st.just(reading.TEXT), st.text(max_size=200).map(str.encode), st.lists(st.integers(0, 999), max_size=3))
+    | st.tuples(st.just(reading.BINARY), st.binary(max_size=300), st.lists(st.integers(0, 999), max_size=3))
+    | st.tuples(st.sampled_from([reading.PING, reading.PONG]), st.binary(max_size=125), st.just([])),
+    max_size=8,
+)
+
+
+@given(MESSAGES, st.lists(st.integers(1, 50), min_size=1, max_size=20))
+def test_messages_are_read_whole_and_in_order_however_they_are_cut_up(messages, steps):
+    data = b"".join(frame for kind, payload, cuts in messages for frame in fragments(kind, payload, cuts))
+    reader, read, at, step = FrameReader(MOST_BYTES), [], 0, 0
+    while at < len(data):
+        reader.feed(data[at : at + steps[step % len(steps)]])
+        at, step = at + steps[step % len(steps)], step + 1
+        read += read_all(reader)
+    assert read == [(kind, data.decode() if kind == reading.TEXT else data) for kind, data, _ in messages]
+    assert reader.waiting_bytes == 0
+
+
+def test_a_ping_between_fragments_comes_first():
+    reader = FrameReader(MOST_BYTES)
+    for frame in (client_frame(0x01, b"a"), client_frame(0x89, b"p"), client_frame(0x80, b"b")):
+        reader.feed(frame)
+    assert read_all(reader) == [(reading.PING, b"p"), (reading.TEXT, "ab")]
+
+
+BROKEN = {
+    "not masked": (b"\x81\x01x", 1002),
+    "a reserved bit": (client_frame(0xC1, b"x"), 1002),
+    "a reserved kind": (client_frame(0x83, b"x"), 1002),
+    "a reserved control kind": (client_frame(0x8B, b"x"), 1002),
+    "a ping in fragments": (client_frame(0x09, b"x"), 1002),
+    "a long ping": (client_frame(0x89, b"x" * 126), 1002),
+    "a continuation of nothing": (client_frame(0x80, b"x"), 1002),
+    "a message inside another": (client_frame(0x01, b"x") + client_frame(0x81, b"y"), 1002),
+    "no UTF-8": (client_frame(0x81, b"\xff"), 1007),
+    "a lone surrogate": (client_frame(0x81, b"\xed\xa0\x80"), 1007),
+    "too big, announced only": (client_frame(0x81, b"", size=MOST_BYTES + 1), 1009),
+    "2^63 bytes announced": (client_frame(0x82, b"", size=(1 << 64) - 1), 1009),
+    "fragments that are too big together": (client_frame(0x01, b"x" * 600) + client_frame(0x80, b"x" * 600), 1009),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_breaks_the_protocol_is_closed_with_its_code_and_what_came_before_is_read(broken):
+    data, code = BROKEN[broken]
+    reader = FrameReader(MOST_BYTES)
+    reader.feed(client_frame(0x81, b"before") + data)
+    assert reader.next() == (reading.TEXT, "before")
+    with pytest.raises(FrameError) as error:
+        reader.next()
+    assert error.value.code == code
+
+
+async def raw_socket(server):
+    """A WebSocket of which every byte is ours."""
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Version: 13\r\n\r\n"
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    # the RFC's own example, 1.3
+    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+    return reader, writer
+
+
+async def next_frame(reader):
+    head, size = await reader.readexactly(2)
+    size = int.from_bytes(await reader.readexactly(2), "big") if size == 126 else size
+    return head, await reader.readexactly(size)
+
+
+async def frame_of(reader, kind):
+    async with asyncio.timeout(5):
+        while (frame := await next_frame(reader))[0] != kind:
+            pass
+    return frame[1]
+
+
+@pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (client_frame(0x81, b"\xff"), 1007)])
+async def test_a_broken_frame_is_answered_by_a_close_with_its_code_and_the_end(server, sent, code):
+    reader, writer = await raw_socket(server)
+    writer.write(sent)
+    assert await frame_of(reader, 0x88) == code.to_bytes(2, "big")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_ping_is_answered_with_what_it_carried(server):
+    reader, writer = await raw_socket(server)
+    writer.write(client_frame(0x89, b"are you there"))
+    assert await frame_of(reader, 0x8A) == b"are you there"
+    writer.close()
+
+
+async def test_a_close_is_answered_and_the_connection_ended_at_once(server):
+    reader, writer = await raw_socket(server)
+    writer.write(client_frame(0x88, (1000).to_bytes(2, "big")))
+    assert await frame_of(reader, 0x88) == (1000).to_bytes(2, "big")
+    async with asyncio.timeout(0.9):
+        assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "change", [("13", "12"), ("dGhlIHNhbXBsZSBub25jZQ==", "short"), ("Upgrade: websocket", "Upgrade: h2c")]
+)
+async def test_what_is_no_handshake_is_a_bad_request(server, change):
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    request = (
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    writer.write(request.replace(*change).encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
