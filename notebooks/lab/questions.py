@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 
 from pydantic import BaseModel, ConfigDict
 
+from lab.asked import answers_of_the_good_server
 from lab.claims import reported
 from lab.compare import Comparison
 from lab.output import Text, put
@@ -13,6 +15,8 @@ from lab.words import number
 
 # `{07.good}` is the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
 QUOTED = re.compile(r"\{(\d\d)\.(?:(\w+)\.)?(bad|good)\}")
+# `{asked.crowd}` is what the good server answered to one of the small questions of lab.asked
+ANSWERED = re.compile(r"\{asked\.(\w+)\}")
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -36,7 +40,8 @@ def load_questions() -> tuple[Question, ...]:
 class Interview:
     """Shows the questions of a theme, each answer folded: `ask("Rooms")`."""
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, answered: Mapping[str, str]) -> None:
+        self._answered = answered
         self._asked: set[tuple[str, str]] = set()
         self._results = {result.claim.id: result for result in comparison.results}
 
@@ -55,7 +60,8 @@ class Interview:
 
     def quoted(self, text: str) -> str:
         """The text with every quotation replaced by its value; raises `KeyError` for one that is not measured."""
-        return QUOTED.sub(self._value, " ".join(text.split()))
+        text = ANSWERED.sub(lambda match: self._answered[match[1]], " ".join(text.split()))
+        return QUOTED.sub(self._value, text)
 
     def _value(self, match: re.Match[str]) -> str:
         result = self._results[match[1]]
@@ -65,6 +71,6 @@ class Interview:
         return number(reported(result.claim, runs, match[2]))
 
 
-def questions(comparison: Comparison) -> Interview:
-    """What asks the questions, with the numbers of one comparison."""
-    return Interview(comparison)
+async def questions(comparison: Comparison) -> Interview:
+    """What asks the questions, with the numbers of one comparison, and what a good server answers now."""
+    return Interview(comparison, await answers_of_the_good_server())

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 13 · The interview
 #
-# **Forty questions about Socket.IO in production**, by theme. Say your answer aloud, then open it. Where the kit
-# measures what is asked, the answer quotes it, as the cell below found it a moment ago on the two servers of this kit.
+# **Forty questions about Socket.IO in production**, by theme. Say your answer aloud, then open it. Each answer
+# quotes what the cell below found a moment ago on the two servers of this kit: a claim's number, or what the good
+# server said to a small question of its own.
 #
 # *Forty minutes, or ten if you only read the answers. The lessons [01](01_stored_socket_ids.ipynb) to
 # [10](10_no_limits.ipynb) are where the numbers come from; [00 · Start here](00_start_here.ipynb) has the words.*
@@ -16,7 +17,7 @@
 import lab
 
 comparison = await lab.measure_all()
-ask = lab.questions(comparison)
+ask = await lab.questions(comparison)
 
 # %%
 lab.scoreboard(comparison)

@@ -3,12 +3,18 @@
 import re
 
 import pytest
+from lab.asked import answers_of_the_good_server
 from lab.claims import load_claims
-from lab.questions import QUOTED, Question, load_questions
+from lab.questions import ANSWERED, QUOTED, Question, load_questions
 
 QUESTIONS = load_questions()
 CLAIMS = {claim.id: claim for claim in load_claims()}
 EACH = pytest.mark.parametrize("question", QUESTIONS, ids=[question.ask for question in QUESTIONS])
+# what may be written with digits, and why
+NAMES_WITH_DIGITS = {
+    r"[Cc]laim\s\d\d": "what a claim is called by",
+    r"\bp99\b": "a percentile's name",
+}
 DESIGNS = {"A chat for many tabs", "Live tracking for a fleet"}
 
 
@@ -27,11 +33,22 @@ def test_every_quotation_is_of_a_metric_that_is_measured(question: Question) -> 
 
 @EACH
 def test_no_number_is_typed(question: Question) -> None:
-    words = QUOTED.sub("", question.answer + question.then)
-    # what a claim is called by, a status of HTTP, and a percentile are names
-    assert re.findall(r"\d+", re.sub(r"[Cc]laim \d\d|\b503\b|\bp99\b|\(claim \d\d\)", "", words)) == []
+    words = ANSWERED.sub("", QUOTED.sub("", question.answer + question.then))
+    for name in NAMES_WITH_DIGITS:
+        words = re.sub(name, "", words)
+    assert re.findall(r"\d+", words) == []
 
 
 @EACH
 def test_nothing_that_looks_like_a_quotation_is_left(question: Question) -> None:
     assert re.findall(r"\{\d[^}]*\}", QUOTED.sub("", question.answer + question.then)) == []
+
+
+@EACH
+def test_every_answer_leans_on_what_was_measured(question: Question) -> None:
+    assert QUOTED.search(question.answer) or ANSWERED.search(question.answer)
+
+
+async def test_the_good_server_answers_every_small_question_that_is_quoted_and_no_other() -> None:
+    quoted = {key for question in QUESTIONS for key in ANSWERED.findall(question.answer + question.then)}
+    assert set(await answers_of_the_good_server()) == quoted
