@@ -3,10 +3,13 @@
 Rates belong to users and caps to addresses, never to sockets: a second tab buys no second allowance.
 """
 
+import asyncio
 import time
+import types
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from good_server.settings import Settings
 
@@ -104,3 +107,36 @@ class Doors:
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]
+
+
+T = TypeVar("T")
+
+
+async def within(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
+    """What `coroutine` gives; raises `TimeoutError` when it waits for longer.
+
+    Most handlers never wait for anything. They are run without a timer, which would cost as much as they do.
+    """
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # that is what a coroutine's end carries
+    async with asyncio.timeout(seconds):
+        return await _rest_of(coroutine, waits_for)
+
+
+@types.coroutine
+def _rest_of(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Goes on with a coroutine that has begun, as `await` does with one that has not."""
+    while True:
+        try:
+            value = yield waits_for
+        except BaseException as error:  # noqa: BLE001 - nothing is caught: it is handed in, and comes out again
+            step: Callable[[Any], Any] = coroutine.throw
+            value = error
+        else:
+            step = coroutine.send
+        try:
+            waits_for = step(value)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # that is what a coroutine's end carries

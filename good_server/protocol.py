@@ -17,6 +17,9 @@ MALFORMED = ("malformed",)
 # Known by its own name, as a client that sends one tries to run the server's own handlers.
 RESERVED_NAME = ("reserved name",)
 
+EVENT = str(packet.EVENT)
+# an id of up to a hundred digits is allowed; this many fit a machine word
+PLAIN_ID_DIGITS = 18
 _CLIENT_TYPES = frozenset({packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK})
 
 
@@ -37,17 +40,30 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
     json = Json
 
-    def __init__(self, *args: Any, encoded_packet: Any = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if encoded_packet is not None:
-            self.attachment_count = self.decode(encoded_packet)
+    def __init__(
+        self,
+        packet_type: int = packet.EVENT,
+        data: Any = None,
+        namespace: str | None = None,
+        id: int | None = None,
+        binary: bool | None = None,
+        encoded_packet: Any = None,
+    ) -> None:
+        if encoded_packet is None:
+            super().__init__(packet_type, data, namespace, id, binary)
+            return
+        self.namespace: str | None = None
+        self.id: int | None = None
+        self.attachments: list[bytes] = []
+        self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
         """Reads a packet that came in; never raises. Returns the attachments to wait for: always none."""
         try:
             if not isinstance(encoded_packet, str):
                 raise ValueError("binary")
-            super().decode(encoded_packet)
+            if not self._is_plain_event(encoded_packet):
+                super().decode(encoded_packet)
             problem = self._problem()
         except (ValueError, TypeError, IndexError, RecursionError):
             problem = MALFORMED
@@ -55,6 +71,19 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
             self.packet_type = packet.EVENT
             self.data = [problem]
         return 0
+
+    def _is_plain_event(self, text: str) -> bool:
+        """Reads `2[...]` and `217[...]`, nearly all that ever comes; anything else is left to the library."""
+        start = text.find("[")
+        number = text[1:start]
+        if start < 1 or text[0] != EVENT or not (not number or (number.isascii() and number.isdigit())):
+            return False
+        if len(number) > PLAIN_ID_DIGITS:
+            return False
+        self.packet_type = packet.EVENT
+        self.id = int(number) if number else None
+        self.data = orjson.loads(text[start:])
+        return True
 
     def _problem(self) -> tuple[str] | None:
         if self.packet_type not in _CLIENT_TYPES:

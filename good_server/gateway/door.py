@@ -26,6 +26,7 @@ from good_server.errors import (
 )
 from good_server.gateway.refusal import read_payload, refuse
 from good_server.gateway.route import Guards, Request, Route, SocketState
+from good_server.limits import within
 from good_server.observe import log
 from good_server.protocol import MALFORMED, RESERVED_NAME
 from good_server.roles import Identity
@@ -70,7 +71,9 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         """The one way out: an empty target would mean everyone, those not yet authenticated included."""
         if isinstance(to, str) or not to or not all(to):
             raise ValueError("an emit needs rooms to go to")
-        await self.emit(event, message.on_the_wire(), room=list(to), skip_sid=skip)
+        await self.server.manager.emit(
+            event, message.on_the_wire(), namespace=self.namespace, room=list(to), skip_sid=skip
+        )
 
     def sids_in(self, room: str) -> list[str]:
         """The sockets that are in a room now, asked of Socket.IO."""
@@ -134,10 +137,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         state.last_heard = time.monotonic()
         route = self._route(event)
         name = route.event if route is not None else "unknown"
-        with self.guards.metrics.handler_seconds.labels(name).time():
-            outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
+        began = time.perf_counter()
+        outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
         refusal = outcome if isinstance(outcome, Refusal) else None
-        self.guards.metrics.events.labels(name, refusal.code if refusal else "ok").inc()
+        self.guards.metrics.count_event(name, refusal.code if refusal else "ok", time.perf_counter() - began)
         self._judge(sid, state, event, refusal)
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
 
@@ -166,8 +169,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             raise Forbidden("this event is not for this role")
         payload = self.read(route, arguments)
         try:
-            async with asyncio.timeout(self.guards.settings.handler_seconds):
-                return await route.handler(Request(self, sid, state.identity), payload)
+            handling = route.handler(Request(self, sid, state.identity), payload)
+            return await within(self.guards.settings.handler_seconds, handling)
         except TimeoutError:
             raise TimedOut from None
 

@@ -1,7 +1,7 @@
 """Answers for what a handler is given and how an event is declared: data, so that one line shows all its guards."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ class Request:
         state.was_warned = False
 
 
-Handler = Callable[[Request, Any], Awaitable[dict[str, Any]]]
+Handler = Callable[[Request, Any], Coroutine[Any, Any, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)

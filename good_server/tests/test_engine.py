@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from good_server.delivery import reading
 from good_server.delivery.reading import FrameError, FrameReader
+from good_server.limits import within
 
 MOST_BYTES = 1000
 
@@ -161,3 +162,61 @@ async def test_what_is_no_handshake_is_a_bad_request(server, change):
     writer.write(request.replace(*change).encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
+
+
+async def adds(one, wait):
+    try:
+        return one + (await wait if wait is not None else 1)
+    except ValueError:
+        return "caught"
+
+
+async def test_a_handler_that_waits_for_nothing_gives_its_answer_at_once():
+    assert await within(0, adds(1, None)) == 2
+
+
+async def test_a_handler_that_waits_goes_on_with_what_it_waited_for():
+    assert await within(5, adds(1, asyncio.sleep(0, 41))) == 42
+
+
+async def test_a_handler_is_told_of_the_error_it_waited_for():
+    broken = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(broken.set_exception, ValueError())
+    assert await within(5, adds(1, broken)) == "caught"
+
+
+async def test_a_handler_that_waits_too_long_is_cancelled():
+    never = asyncio.get_running_loop().create_future()
+    with pytest.raises(TimeoutError):
+        await within(0.01, adds(1, never))
+    assert never.cancelled()
+
+
+async def test_a_slow_handler_holds_back_its_own_client_whose_backlog_stays_bounded(serve, dial):
+    server = await serve(events_per_second=1e6, handler_seconds=60)
+    gate, seen, original = asyncio.Event(), [], server.gateway.trigger_event
+
+    async def slow(event, *arguments):
+        if event == "slow":
+            seen.append(arguments[1]["n"])
+            await gate.wait()
+        return await original(event, *arguments)
+
+    server.gateway.trigger_event = slow
+    wire = await dial(to=server, token=server.token("ana"))
+    sending = asyncio.create_task(send_many(wire, 200))
+    other = await dial(to=server, token=server.token("bob"))
+    await other.send('427["room:leave",{"room":"job:1"}]')
+    assert (await other.ack(7))["ok"]
+    # 200 times 60,000 bytes do not fit into what the server and the kernel hold: the client is held back
+    assert seen == [0]
+    assert not sending.done()
+    gate.set()
+    await wire.ack(199)
+    await sending
+    assert seen == list(range(200))
+
+
+async def send_many(wire, count):
+    for number in range(count):
+        await wire.send(f'42{number}["slow",{{"n":{number},"text":"{"x" * 60_000}"}}]')
