@@ -49,29 +49,32 @@ def accept_key(request: web.Request) -> str:
 class Connection(asyncio.Protocol):
     """The transport's protocol after the upgrade. `message` gives one message at a time; what waits is bounded."""
 
-    def __init__(self, request: web.Request, outbox: Outbox, *, most_bytes: int) -> None:
-        """Answers the handshake and takes over; raises `HTTPBadRequest` or `ConnectionResetError`."""
-        accept = accept_key(request)
+    def __init__(self, request: web.Request, most_bytes: int) -> None:
+        """Judges the handshake; raises `HTTPBadRequest` or `ConnectionResetError`."""
+        self._accept = accept_key(request)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._outbox = outbox
+        # aiohttp keeps count of its connections: it has to hear of this one's end
+        self._http = request.protocol
         self._reader = FrameReader(most_bytes)
+        self._outbox: Outbox | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._is_paused = False
         self._is_closing = False
         self.is_lost = False
-        # aiohttp keeps count of its connections: it has to hear of this one's end
-        self._http = request.protocol
+
+    def open(self, outbox: Outbox, greeting: bytes) -> None:
+        """Answers the handshake, says the first frame, and takes over; what is sent from now on goes by `outbox`."""
         # gives what came together with the request
         self._http.set_parser(self)  # type: ignore[arg-type]  # anything that can be fed
-        transport.set_protocol(self)
+        self._transport.set_protocol(self)
+        self._outbox = outbox
         # nothing but the handshake is agreed on: no subprotocol, no compression
         answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        transport.write(f"{answer}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
-        outbox.open(transport)
+        outbox.open(self._transport, f"{answer}Sec-WebSocket-Accept: {self._accept}\r\n\r\n".encode() + greeting)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """What aiohttp asks of a parser."""
@@ -112,7 +115,7 @@ class Connection(asyncio.Protocol):
             elif message.kind in (reading.TEXT, reading.BINARY):
                 return message
             elif message.kind == reading.PING:
-                self._outbox.write(control_frame(reading.PONG, message.data))
+                self._write(reading.PONG, message.data)
             elif message.kind == reading.CLOSE:
                 self._say_goodbye(reading.NORMAL)
                 self._transport.close()
@@ -130,6 +133,8 @@ class Connection(asyncio.Protocol):
 
     async def close(self) -> None:
         """Says goodbye if nobody has yet, and gives the peer a moment to read it; at the end it is lost."""
+        if self._outbox is None:
+            return
         if not self.is_lost and not self._transport.is_closing():
             self._say_goodbye(reading.NORMAL)
             timer = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
@@ -141,5 +146,10 @@ class Connection(asyncio.Protocol):
         if self._is_closing or self._transport.is_closing():
             return
         self._is_closing = True
-        self._outbox.write(control_frame(reading.CLOSE, code.to_bytes(2, "big")))
-        self._outbox.flush()
+        self._write(reading.CLOSE, code.to_bytes(2, "big"))
+
+    def _write(self, kind: int, payload: bytes) -> None:
+        """A control frame: not gathered, as the peer waits for it or is about to go."""
+        if self._outbox is not None:
+            self._outbox.write(control_frame(kind, payload))
+            self._outbox.flush()

@@ -47,47 +47,68 @@ class Gathering:
                 self.add(outbox)
 
 
-class Outbox(asyncio.Queue[Any]):
+class Outbox:
     """The queue that the library puts a connection's packets into; from `open` on it writes them itself.
 
-    Until then, and for long polling for ever, it is the library's own queue. `None` always stays one: it ends the
-    library's reader of it.
+    Until then, and for long polling for ever, it is the library's own queue, which is not made before it is needed: it
+    holds more memory than all the rest of an idle connection's outbox.
     """
 
+    __slots__ = ("_gathering", "_is_busy", "_pending", "_pending_bytes", "_queue", "_stuck_since", "_transport")
+
     def __init__(self, gathering: Gathering) -> None:
-        super().__init__()
         self._gathering = gathering
+        self._queue: asyncio.Queue[Any] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._is_busy = False
         self._stuck_since: float | None = None
 
-    __hash__ = object.__hash__
-
-    def open(self, transport: asyncio.WriteTransport) -> None:
-        """Writes to `transport` from now on, first what has waited."""
+    def open(self, transport: asyncio.WriteTransport, greeting: bytes) -> None:
+        """Writes to `transport` from now on, first the `greeting`."""
         self._transport = transport
-        while not self.empty():
-            waiting = self.get_nowait()
-            self.task_done()
-            if waiting is not None:
-                self.write(frame(waiting.encode()))
+        self.write(greeting)
 
     async def put(self, item: Any) -> None:
         """Takes an Engine.IO packet, or None."""
         self.put_nowait(item)
 
     def put_nowait(self, item: Any) -> None:
-        """Takes an Engine.IO packet, or None."""
-        if self._transport is None or item is None:
-            super().put_nowait(item)
+        """Takes an Engine.IO packet, or None, which ends the library's reader of its queue."""
+        if self._transport is None:
+            self._library_queue.put_nowait(item)
+            return
+        if item is None:
             return
         self.write(frame(item.encode()))
         if item.packet_type == packet.CLOSE:
             # the library has given this connection up; a peer that is gone will not close it
             self.flush()
             self._transport.close()
+
+    async def get(self) -> Any:
+        """The library's reader takes a packet."""
+        return await self._library_queue.get()
+
+    def get_nowait(self) -> Any:
+        """The library's reader takes a packet; raises `asyncio.QueueEmpty`."""
+        return self._library_queue.get_nowait()
+
+    def task_done(self) -> None:
+        """The library's reader has sent a packet."""
+        self._library_queue.task_done()
+
+    async def join(self) -> None:
+        """Waits until the library's reader has sent all it was given."""
+        if self._queue is not None:
+            await self._queue.join()
+
+    @property
+    def _library_queue(self) -> asyncio.Queue[Any]:
+        if self._queue is None:
+            self._queue = asyncio.Queue()
+        return self._queue
 
     @property
     def is_open(self) -> bool:

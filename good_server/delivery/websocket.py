@@ -1,24 +1,26 @@
-"""Answers for the life of a WebSocket connection: a frame loop of our own in place of a task and a timer a frame.
+"""Answers for the life of a WebSocket under Socket.IO: from the request to the library's records, and out of them.
 
-The one place that relies on private names of the library: `_async` (its table of transports) and what a driver is
-handed. A test fails when a new version moves them; `SERVER_DELIVERY=stock` goes back to the library's own path.
+The one place that relies on private names of the library: `_handle_eio_connect`, `AsyncSocket` and what it calls. A
+test fails when a new version moves them; `SERVER_DELIVERY=stock` goes back to the library's own path. Long polling, and
+an upgrade from it, is always the library's.
 """
 
 import asyncio
-import contextlib
-import functools
 from typing import Any
 
+import orjson
 from aiohttp import web
-from engineio import exceptions, packet
+from engineio import async_socket, exceptions, packet
 from socketio import packet as socketio_packet
 
-from good_server.delivery.connection import CLOSE_SECONDS, TURN_MESSAGES, Connection
-from good_server.delivery.frames import message_frame
+from good_server.delivery.connection import TURN_MESSAGES, Connection
+from good_server.delivery.frames import frame, message_frame
+from good_server.delivery.heartbeat import Heartbeats
 from good_server.delivery.outbox import Gathering, Outbox
 
 # an Engine.IO message that is a Socket.IO event
 EVENT_PREFIX = f"{packet.MESSAGE}{socketio_packet.EVENT}"
+ENGINE_IO = "4"
 # where a request's outbox is found by who closes its connection
 OUTBOX = web.RequestKey("outbox", Outbox)
 
@@ -37,31 +39,22 @@ class Upgraded(web.StreamResponse):
         return False
 
 
-class WebSocketDriver:
-    """What the library calls for each WebSocket: `handler` is a method of the connection's Engine.IO socket."""
+class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library ships no types
+    """The library's record of one connection, read by a loop of ours."""
 
-    def __init__(self, sio: Any, handler: Any, server: Any) -> None:
+    def __init__(self, sio: Any, heartbeats: Heartbeats) -> None:
+        super().__init__(sio.eio, sio.eio.generate_id())
         self._sio = sio
-        self._handler = handler
-        self._socket = handler.__self__
-        self._server = server
-        self._response: web.WebSocketResponse | None = None
+        self._heartbeats = heartbeats
+        # the heartbeats keep the time
+        self.last_ping = None
+        self.connected = self.upgraded = True
 
-    async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
-        request: web.Request = environ["aiohttp.request"]
-        if self._socket.connected:
-            return await self._upgrade(request)
-        request[OUTBOX] = outbox = self._socket.queue
-        connection = Connection(request, outbox, most_bytes=self._server.max_http_buffer_size)
-        self._socket.connected = self._socket.upgraded = True
-        try:
-            await self._read(connection)
-        finally:
-            await self._socket.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
-            await connection.close()
-        return Upgraded()
+    def schedule_ping(self) -> None:
+        """The library calls this at each PONG."""
+        self._heartbeats.answered(self)
 
-    async def _read(self, connection: Connection) -> None:
+    async def read(self, connection: Connection) -> None:
         """Every message in turn, until the connection is closed or speaks another protocol."""
         taken = 0
         while (message := await connection.message()) is not None:
@@ -76,58 +69,70 @@ class WebSocketDriver:
     async def _take(self, data: str | bytes) -> None:
         """One packet. An event goes to its namespace directly: the library's way there is seven coroutines long."""
         if not isinstance(data, str) or not data.startswith(EVENT_PREFIX):
-            await self._socket.receive(packet.Packet(encoded_packet=data))
+            await self.receive(packet.Packet(encoded_packet=data))
             return
-        sio, manager = self._sio, self._sio.manager
+        sio = self._sio
         event = sio.packet_class(encoded_packet=data[1:])
         name = event.namespace or "/"
         namespace = sio.namespace_handlers.get(name)
         if namespace is None or name in sio.handlers:
-            await self._socket.receive(packet.Packet(encoded_packet=data))
+            await self.receive(packet.Packet(encoded_packet=data))
             return
-        sid = manager.sid_from_eio_sid(self._socket.sid, name)
-        if not manager.is_connected(sid, name):
+        sid = sio.manager.sid_from_eio_sid(self.sid, name)
+        if not sio.manager.is_connected(sid, name):
             return
         answer = await namespace.trigger_event(event.data[0], sid, *event.data[1:])
         if event.id is not None and answer != sio.not_handled:
             values = [] if answer is None else list(answer) if isinstance(answer, tuple) else [answer]
             ack = sio.packet_class(socketio_packet.ACK, values, name, event.id, False)
-            self._socket.queue.write(message_frame(ack.encode()))
+            self.queue.write(message_frame(ack.encode()))
 
-    async def _upgrade(self, request: web.Request) -> web.WebSocketResponse:
-        """From long polling: the library knows how."""
-        self._response = web.WebSocketResponse(
-            max_msg_size=self._server.max_http_buffer_size, timeout=CLOSE_SECONDS, compress=False
-        )
-        await self._response.prepare(request)
-        await self._handler(self)
-        return self._response
 
-    # what the library's own loop asks of a driver, for an upgrade
+class Engine:
+    """Serves the WebSocket requests of a Socket.IO server; its library serves any other."""
 
-    async def wait(self) -> Any:
-        """The next frame's data; raises `OSError` when there is none."""
-        message = await self._opened().receive()
-        if not isinstance(message.data, str | bytes):
-            raise OSError("closed")
-        return message.data
+    def __init__(self, sio: Any) -> None:
+        self._sio = sio
+        self._eio = sio.eio
+        self._library = sio.eio.handle_request
+        self._heartbeats = Heartbeats(sio.eio.ping_interval, sio.eio.ping_timeout)
+        # one line of the library's own, but for the session's id
+        self._terms = {
+            "upgrades": [],
+            "pingTimeout": int(self._eio.ping_timeout * 1000),
+            "pingInterval": int(self._eio.ping_interval) * 1000,
+            "maxPayload": self._eio.max_http_buffer_size,
+        }
 
-    async def send(self, data: str | bytes) -> None:
-        """Sends one frame."""
-        await (self._opened().send_bytes(data) if isinstance(data, bytes) else self._opened().send_str(data))
-
-    async def close(self) -> None:
-        """Closes politely."""
-        with contextlib.suppress(ConnectionError):
-            await self._opened().close()
-
-    def _opened(self) -> web.WebSocketResponse:
-        if self._response is None:
-            raise OSError("not open")
-        return self._response
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """One request, until its connection has ended."""
+        query = request.query
+        is_ours = request.method == "GET" and query.get("transport") == "websocket" and query.get("EIO") == ENGINE_IO
+        if not is_ours or "sid" in query:
+            response: web.StreamResponse = await self._library(request)
+            return response
+        socket = Socket(self._sio, self._heartbeats)
+        opening = packet.Packet(packet.OPEN, orjson.dumps({"sid": socket.sid} | self._terms).decode())
+        connection = Connection(request, self._eio.max_http_buffer_size)
+        self._eio.sockets[socket.sid] = socket
+        request[OUTBOX] = socket.queue
+        try:
+            await self._sio._handle_eio_connect(socket.sid, {"aiohttp.request": request})
+            connection.open(socket.queue, frame(opening.encode()))
+            self._heartbeats.add(socket)
+            await socket.read(connection)
+        finally:
+            self._heartbeats.forget(socket)
+            await socket.close(wait=False, abort=True, reason=self._eio.reason.TRANSPORT_CLOSE)
+            self._eio.sockets.pop(socket.sid, None)
+            await connection.close()
+        return Upgraded()
 
 
 def install(sio: Any, gathering: Gathering) -> None:
-    """Puts the engine under a Socket.IO server: its queues become outboxes, its WebSockets are driven by ours."""
+    """Puts the engine under a Socket.IO server, before it is attached: queues become outboxes, WebSockets are ours."""
     sio.eio.create_queue = lambda *args, **kwargs: Outbox(gathering)
-    sio.eio._async = {**sio.eio._async, "websocket": functools.partial(WebSocketDriver, sio)}
+    sio.eio.handle_request = Engine(sio).handle_request
+    if "polling" not in sio.eio.transports:
+        # the library's walk over all sockets for late ones; ours are the heartbeats'
+        sio.eio.start_service_task = False

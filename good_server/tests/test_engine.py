@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from good_server.delivery import reading
+from good_server.delivery.heartbeat import Heartbeats
 from good_server.delivery.reading import FrameError, FrameReader
 from good_server.limits import within
 
@@ -162,6 +164,57 @@ async def test_what_is_no_handshake_is_a_bad_request(server, change):
     writer.write(request.replace(*change).encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
+
+
+class Peer:
+    """What the heartbeats know of a socket; it answers its first pings, then falls silent."""
+
+    def __init__(self, heartbeats, answers):
+        self.heartbeats, self.answers, self.pings = heartbeats, answers, 0
+        self.closed = asyncio.get_running_loop().create_future()
+        self.queue = self
+        self.server = SimpleNamespace(reason=SimpleNamespace(PING_TIMEOUT="ping timeout"))
+
+    def write(self, data):
+        assert data == b"\x81\x012"
+        self.pings += 1
+        if self.pings <= self.answers:
+            asyncio.get_running_loop().call_soon(self.heartbeats.answered, self)
+
+    async def close(self, *, wait, abort, reason):
+        assert (wait, abort) == (False, False)
+        self.closed.set_result(reason)
+
+
+@pytest.mark.parametrize(("interval", "timeout"), [(0.01, 0.3), (0.3, 0.01)])
+async def test_who_answers_is_asked_again_and_who_does_not_is_closed(interval, timeout):
+    heartbeats, loop = Heartbeats(interval, timeout), asyncio.get_running_loop()
+    began, peers = loop.time(), [Peer(heartbeats, answers) for answers in (0, 2)]
+    for peer in peers:
+        heartbeats.add(peer)
+    async with asyncio.timeout(5):
+        assert [await peer.closed for peer in peers] == ["ping timeout"] * 2
+    assert [peer.pings for peer in peers] == [1, 3]
+    assert loop.time() - began >= 3 * interval + timeout
+
+
+async def test_who_is_forgotten_is_neither_asked_nor_closed():
+    heartbeats = Heartbeats(0.01, 0.01)
+    gone, silent = Peer(heartbeats, 0), Peer(heartbeats, 0)
+    heartbeats.add(gone)
+    heartbeats.add(silent)
+    heartbeats.forget(gone)
+    async with asyncio.timeout(5):
+        await silent.closed
+    assert (gone.pings, gone.closed.done()) == (0, False)
+
+
+async def test_a_client_that_answers_no_ping_is_closed_and_one_that_does_is_not(serve, dial, connect, until):
+    server = await serve(ping_interval_seconds=1, ping_timeout_seconds=0.3)
+    await dial(to=server, token=server.token("silent"))
+    await connect("ana", to=server)
+    await until(lambda: not server.members("user:silent"), seconds=3)
+    assert server.members("user:ana") == 1
 
 
 async def adds(one, wait):
