@@ -15,7 +15,7 @@ from good_server.auth import TokenAuth
 from good_server.delivery import websocket
 from good_server.delivery.manager import RoomManager
 from good_server.delivery.outbox import Gathering
-from good_server.gateway import Gateway, Guards, NoSuchNamespace, Route
+from good_server.gateway import Gateway, Guards, NoSuchNamespace, Route, strays
 from good_server.handlers import chat, driver, reports, rooms, session, system, tracking
 from good_server.limits import Doors, Rates
 from good_server.observe import Metrics
@@ -130,6 +130,7 @@ def create_sio(settings: Settings, metrics: Metrics) -> Any:
         logger=False,
         engineio_logger=False,
     )
+    strays.watch(sio, settings, metrics)
     if is_engine:
         websocket.install(sio, Gathering(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc()))
     return sio

@@ -5,6 +5,7 @@ a packet becomes an event that no client can name, so that the gateway answers i
 Passed to the server as `serializer=`, the library's documented place for a packet class.
 """
 
+import json
 from typing import Any
 
 import orjson
@@ -59,6 +60,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
     def decode(self, encoded_packet: Any) -> int:
         """Reads a packet that came in; never raises. Returns the attachments to wait for: always none."""
+        named: tuple[str, ...] = ()
         try:
             if not isinstance(encoded_packet, str):
                 raise ValueError("binary")
@@ -66,10 +68,10 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
                 super().decode(encoded_packet)
             problem = self._problem()
         except (ValueError, TypeError, IndexError, RecursionError):
-            problem = MALFORMED
+            problem, named = MALFORMED, _unreadable(encoded_packet)
         if problem is not None:
             self.packet_type = packet.EVENT
-            self.data = [problem]
+            self.data = [problem, *named]
         return 0
 
     def _is_plain_event(self, text: str) -> bool:
@@ -100,3 +102,24 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         if not isinstance(name, str):
             return MALFORMED
         return RESERVED_NAME if name in RESERVED else None
+
+
+def _unreadable(text: Any) -> tuple[str, ...]:
+    """The event's name and the payload's key under which is what Python reads as JSON and orjson does not, or nothing.
+
+    That is a NaN, an infinity or a lone surrogate: somebody's bug more often than an attack, so they are told where.
+    """
+    try:
+        name, payload = json.loads(text[text.index("[") :])
+        refused = next(key for key, value in payload.items() if not _is_json(value))
+    except (ValueError, TypeError, AttributeError, RecursionError, StopIteration):
+        return ()
+    return (name, refused) if isinstance(name, str) else ()
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        orjson.loads(json.dumps(value))
+    except orjson.JSONDecodeError:
+        return False
+    return True

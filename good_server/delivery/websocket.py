@@ -80,6 +80,8 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
             return
         sid = sio.manager.sid_from_eio_sid(self.sid, name)
         if not sio.manager.is_connected(sid, name):
+            # nothing is served: it is left to who counts such packets
+            await self.receive(packet.Packet(encoded_packet=data))
             return
         answer = await namespace.trigger_event(event.data[0], sid, *event.data[1:])
         if event.id is not None and answer != sio.not_handled:

@@ -159,7 +159,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self, route: Route | None, event: Any, sid: str, state: SocketState, arguments: Sequence[Any]
     ) -> dict[str, Any]:
         if event in (MALFORMED, RESERVED_NAME):
-            raise Invalid("the packet is malformed")
+            raise Invalid("the packet is malformed", field=self._field(*arguments))
         self.check_rate(state.identity, route)
         if route is None:
             raise UnknownEvent
@@ -178,6 +178,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         if self._by_event is None:
             self._by_event = {route.event: route for route in self.routes()}
         return self._by_event.get(event)
+
+    def _field(self, event: str | None = None, key: str | None = None) -> str | None:
+        """The key, if it is one of the event's own: any other is input, and is not repeated."""
+        route = self._route(event)
+        return key if route is not None and key in route.payload.model_fields else None
 
     def _judge(self, sid: str, state: SocketState, event: Any, refusal: Refusal | None) -> None:
         """Closes a client that will not slow down, speaks another protocol, or tries to run our own handlers."""
