@@ -85,6 +85,9 @@ class FrameReader:
         """The first byte and the payload of the next frame, when all of it is here."""
         buffer, at = self._buffer, self._at
         here = len(buffer) - at
+        if not here:
+            # a quiet connection does not keep what it said last
+            self._buffer, self._at = b"", 0
         if here < 2:
             return None
         head, size = buffer[at], buffer[at + 1]

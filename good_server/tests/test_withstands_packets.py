@@ -1,0 +1,260 @@
+"""Rows 18 to 21 and 23 of what the server withstands: what one packet can be."""
+
+import json
+from contextlib import AsyncExitStack
+
+import pytest
+from socketio import packet
+
+from good_server import protocol
+from good_server.events import RESERVED
+from good_server.gateway import Gateway
+from good_server.protocol import SafePacket
+from good_server.tests.attacks import BINARY, CONTINUED, bare, server_apart
+
+AT_ONCE_SECONDS = 1.0
+CANARY = "canary-7f3a"
+# what a server may keep of an attack that is over, in MB: the allocator's slack
+SLACK_MB = 8
+HERALD = '{"_placeholder":true,"num":0}'
+
+
+async def notices_nothing(server, bob):
+    """The innocent is still connected, and still gets a message."""
+    ack = await bob.ask("chat:send", {"to": "bob", "text": "note"})
+    await server.sio.emit("news", 1, room=["user:bob"])
+    return ack["ok"] and await bob.hears("news") == 1
+
+
+async def check_closed(server, bob, until, frames):
+    """Ana sends these frames and is closed, out of her rooms, and bob notices nothing."""
+    async with bare(server.url, server.token("ana")) as ana:
+        for frame in frames:
+            ana.send(frame, kind=BINARY if isinstance(frame, bytes) else 1)
+        assert await ana.is_closed(AT_ONCE_SECONDS), "was not closed"
+    await until(lambda: server.members("user:ana") == 0, seconds=AT_ONCE_SECONDS)
+    assert await notices_nothing(server, bob)
+
+
+@pytest.mark.parametrize("form", ['42["%s",{}]', '427["%s",{}]', '42/,["%s"]'])
+@pytest.mark.parametrize("name", sorted(RESERVED))
+async def test_row_18_who_sends_a_reserved_name_is_counted_and_closed(server, connect, until, name, form):
+    await check_closed(server, await connect("bob"), until, [form % name])
+    assert server.members("role:admin") == 0
+    assert (
+        b'server_events_total{event="unknown",outcome="invalid"} 1.0' in server.application.guards.metrics.exposition()
+    )
+
+
+async def test_row_18_is_convicted_without_its_defence(server, connect, until, monkeypatch):
+    monkeypatch.setattr(protocol, "RESERVED", frozenset())
+    with pytest.raises(AssertionError, match="was not closed"):
+        await check_closed(server, await connect("bob"), until, ['42["newListener",{}]'])
+
+
+MALFORMED = {
+    "not a list": "42{}",
+    "empty": "42",
+    "no JSON": "42{bad",
+    "deep": '427["room:leave",' + "[" * 20_000,
+    "binary": b"\x00\x01",
+    "an ack of id 0": "430[]",
+    "an ack of nothing": "43[]",
+    "an unknown kind": "49",
+    "what only a server says": "44{}",
+    "an event of a namespace not joined": '42/other,["room:leave",{}]',
+    "an ack of a namespace not joined": "43/other,1[]",
+    "a second CONNECT": '40{"token":"x"}',
+    "a second empty CONNECT": "40",
+    "an empty frame": "",
+    "no packet": "x",
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+async def test_row_19_who_sends_malformed_frames_is_closed_and_out_of_its_rooms(server, connect, until, name):
+    frames = [MALFORMED[name]] * server.settings.malformed_frames
+    await check_closed(server, await connect("bob"), until, frames)
+
+
+async def test_row_19_who_sends_events_before_connect_is_closed(server, connect):
+    bob = await connect("bob")
+    async with bare(server.url) as stranger:
+        for _ in range(server.settings.malformed_frames):
+            stranger.send('427["room:leave",{"room":"job:17"}]')
+        assert await stranger.is_closed(AT_ONCE_SECONDS)
+    assert await notices_nothing(server, bob)
+
+
+async def test_row_19_who_connects_twice_stays_who_it_was(server, connect):
+    async with bare(server.url, server.token("ana")) as ana:
+        ana.send("40" + json.dumps({"token": server.token("eve", "admin")}))
+        ana.send('427["room:leave",{"room":"job:17"}]')
+        assert (await ana.ack(7))["ok"]
+        assert (server.members("user:ana"), server.members("user:eve")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", ",1", ',"x"', ",null", ",[]", ",{},{}", ',{"room":"job:17"},1'], ids=lambda text: text or "none"
+)
+async def test_row_19_a_wrong_number_of_arguments_is_invalid(server, connect, arguments):
+    bob = await connect("bob")
+    async with bare(server.url, server.token("ana")) as ana:
+        ana.send(f'427["room:leave"{arguments}]')
+        assert (await ana.ack(7))["error"]["code"] == "invalid"
+    assert await notices_nothing(server, bob)
+
+
+async def test_row_19_is_convicted_without_its_defence(serve, connect, until):
+    server = await serve(malformed_frames=10**9)
+    with pytest.raises(AssertionError, match="was not closed"):
+        await check_closed(server, await connect("bob", to=server), until, ["42{bad"] * 20)
+
+
+ANNOUNCED = [f'451-7["room:leave",{HERALD}]', f'459999999999-7["room:leave",{HERALD}]', f'461-7["x",{HERALD}]']
+
+
+async def check_refused(url, token, frame):
+    """An event that announces attachments is answered `invalid` at once, not when they have come."""
+    async with bare(url, token) as ana:
+        ana.send(frame)
+        ana.send('428["room:leave",{"room":"job:17"}]')
+        first = await ana.frame() or "closed"
+    assert first.startswith("437[") and '"invalid"' in first, "was not refused"  # noqa: PT018 - one thing
+
+
+@pytest.mark.parametrize("frame", ANNOUNCED)
+async def test_row_20_attachments_that_are_announced_are_refused(server, connect, frame):
+    bob = await connect("bob")
+    await check_refused(server.url, server.token("ana"), frame)
+    assert await notices_nothing(server, bob)
+
+
+async def test_row_20_is_convicted_without_its_defence(server, monkeypatch):
+    monkeypatch.setattr(SafePacket, "decode", packet.Packet.decode)
+    with pytest.raises(AssertionError, match="was not refused"):
+        await check_refused(server.url, server.token("ana"), ANNOUNCED[1])
+
+
+async def grown(server, child, attack, times):
+    """What the memory of `child` has grown by, in MB, while `times` sockets were each used for `attack`."""
+    before = await child.ask("user:none")
+    async with AsyncExitStack() as attackers:
+        for number in range(times):
+            ana = await attackers.enter_async_context(bare(child.url, server.token(f"ana-{number}")))
+            attack(ana)
+            await ana.writer.drain()
+        after = await child.ask("user:none")
+    return after["rss_mb"] - before["rss_mb"]
+
+
+def announce_and_send(ana):
+    for _ in range(3):
+        ana.send(f'4599999999999-["x",{HERALD}]')
+    ana.send(b"b" * 60_000, kind=BINARY)
+
+
+def begin_too_much(ana):
+    for number in range(8):
+        ana.send(b"4" * 60_000, kind=CONTINUED if number else 1, fin=False)
+
+
+def announce_a_huge_frame(ana):
+    ana.send(b"4" * 60_000, announced=1 << 40)
+    ana.writer.write(b"4" * 400_000)
+
+
+@pytest.mark.parametrize("attack", [announce_and_send, begin_too_much, announce_a_huge_frame])
+async def test_rows_20_and_21_memory_stays_flat(server, attack):
+    async with server_apart() as child, bare(child.url, server.token("bob")) as bob:
+        # what as many harmless sockets need is there already
+        await grown(server, child, lambda ana: ana.send("3"), 100)
+        assert await grown(server, child, attack, 100) < SLACK_MB
+        bob.send('427["room:leave",{"room":"job:17"}]')
+        assert (await bob.ack(7))["ok"]
+
+
+def whole(ana, size):
+    ana.send('42["x","' + "x" * size + '"]')
+
+
+def fragmented(ana, size):
+    ana.send("4" * (size // 2), fin=False)
+    ana.send("4" * (size // 2 + 1), kind=CONTINUED, fin=False)
+
+
+def announced(ana, size):
+    ana.send("4", announced=size + 1)
+
+
+def far_announced(ana, size):
+    ana.send("4", announced=(1 << 63) - 1)
+
+
+async def check_1009(server, attack, size):
+    async with bare(server.url, server.token("ana")) as ana:
+        attack(ana, size)
+        await ana.is_closed(AT_ONCE_SECONDS)
+    assert ana.close_code == 1009, "was not closed with 1009"
+
+
+@pytest.mark.parametrize("attack", [whole, fragmented, announced, far_announced])
+async def test_row_21_a_frame_over_the_limit_is_closed_with_1009(server, connect, until, attack):
+    bob = await connect("bob")
+    await check_1009(server, attack, server.settings.max_frame_bytes)
+    await until(lambda: server.members("user:ana") == 0, seconds=AT_ONCE_SECONDS)
+    assert await notices_nothing(server, bob)
+
+
+@pytest.mark.parametrize("attack", [whole, fragmented, announced])
+async def test_row_21_is_convicted_without_its_defence(serve, attack):
+    server = await serve(max_frame_bytes=1 << 30)
+    with pytest.raises(AssertionError, match="was not closed with 1009"):
+        await check_1009(server, attack, 64 * 1024)
+
+
+# the payload as it goes over the wire, and the field that the answer names; an unknown key is input, and is not named
+FIELDS = [
+    ("tracking:update", '{"lat":NaN,"lng":0}', "lat"),
+    ("tracking:update", '{"lat":0,"lng":-Infinity}', "lng"),
+    ("tracking:update", '{"lat":0,"lng":0,"speed":1e999}', "speed"),
+    ("tracking:update", '{"lat":90.01,"lng":0}', "lat"),
+    ("tracking:update", '{"lat":"52","lng":0}', "lat"),
+    ("tracking:update", '{"lat":0,"lng":0,"heading":361}', "heading"),
+    ("tracking:update", f'{{"lat":0,"lng":0,"{CANARY}":1}}', None),
+    ("tracking:update", f'{{"lat":0,"lng":0,"{CANARY}":NaN}}', None),
+    ("chat:send", '{"to":"bob","text":"\\ud800"}', "text"),
+    ("chat:send", '{"to":"\\udfff","text":"x"}', "to"),
+    ("chat:send", '{"to":"bob","text":"x","id":"\\ud83d"}', "id"),
+    ("chat:send", f'{{"to":"bob","text":"{CANARY}\\u0000"}}', "text"),
+    ("chat:send", f'{{"to":"bob","text":"{CANARY * 400}"}}', "text"),
+    ("chat:send", f'{{"to":"bob","text":["{CANARY}"]}}', "text"),
+    ("chat:send", f'{{"to":"bob","text":"x","from":"{CANARY}"}}', None),
+    ("driver:status", f'{{"status":"{CANARY}"}}', "status"),
+    ("room:leave", '{"room":NaN}', "room"),
+    ("report:request", '{"kind":"cpu","size":1e3}', "size"),
+    ("report:request", '{"kind":"cpu","size":99999999999999999999999}', "size"),
+]
+
+
+async def check_field(server, event, payload, field):
+    async with bare(server.url, server.token("ana", "driver")) as ana:
+        ana.send(f'427["{event}",{payload}]')
+        ack = await ana.ack(7)
+    assert not ack["ok"], "was accepted"
+    assert (ack["error"]["code"], ack["error"].get("field")) == ("invalid", field)
+    assert ack["error"].keys() <= {"code", "message", "field"}
+    assert CANARY not in json.dumps(ack)
+
+
+@pytest.mark.parametrize(("event", "payload", "field"), FIELDS)
+async def test_row_23_a_wrong_value_is_invalid_and_names_its_field(server, connect, event, payload, field):
+    bob = await connect("bob")
+    await check_field(server, event, payload, field)
+    assert await notices_nothing(server, bob)
+
+
+async def test_row_23_is_convicted_without_its_defence(server, monkeypatch):
+    monkeypatch.setattr(Gateway, "read", lambda _, route, arguments: route.payload.model_construct(**arguments[0]))
+    with pytest.raises(AssertionError, match="was accepted"):
+        await check_field(server, "tracking:update", '{"lat":90.01,"lng":0}', "lat")
