@@ -1,0 +1,1 @@
+"""The bench: the good server beside its peers, one load, one run; `lab bench` runs it."""

@@ -1,0 +1,67 @@
+"""Answers for Node beside Python: where its Socket.IO is, how it gets there, and how to get it."""
+
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import orjson
+from platformdirs import user_cache_path
+
+FILES = ("package.json", "server.mjs")
+INSTALL_SECONDS = 300.0
+MAJOR = "4"
+
+
+class NodeError(Exception):
+    """Socket.IO for Node cannot be had; the message is one line that says why."""
+
+
+def folder() -> Path:
+    """Where the server and its packages are: the user's cache, never the repository."""
+    return user_cache_path("rooms-not-ids") / "bench-node"
+
+
+def version() -> str | None:
+    """The version of Socket.IO that is installed, None without one or without Node."""
+    try:
+        package = orjson.loads((folder() / "node_modules" / "socket.io" / "package.json").read_bytes())
+        found = str(package["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if shutil.which("node") and found.split(".")[0] == MAJOR else None
+
+
+def why_absent() -> str:
+    """How to get it, in one line."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return "node is not measured: install Node.js (with npm), then run lab bench --with-node once"
+    return "node is not measured: run lab bench --with-node once, which installs the npm package socket.io 4"
+
+
+def install() -> None:
+    """Installs socket.io 4 from npm into the cache folder unless it is there; raises `NodeError`."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        raise NodeError("--with-node needs Node.js with npm, and there is none on the PATH")
+    if version() is not None:
+        return
+    try:
+        copy_files()
+        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        done = subprocess.run(  # noqa: S603 - npm itself, with fixed arguments
+            command, cwd=folder(), capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise NodeError(f"npm install took longer than {INSTALL_SECONDS:.0f} s") from None
+    except OSError as error:
+        raise NodeError(f"cannot write {folder()}: {error.strerror}") from None
+    if version() is None:
+        raise NodeError(f"npm install failed: {(done.stderr.strip() or 'it installed no socket.io 4').splitlines()[0]}")
+
+
+def copy_files() -> None:
+    """Puts our server beside its packages, where Node looks for them; raises `OSError`."""
+    folder().mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        (folder() / name).write_bytes((resources.files("lab.bench") / "node" / name).read_bytes())
