@@ -30,9 +30,21 @@ WAIT_SECONDS = 10.0
 FENCE = "test:fence"
 
 
+def pytest_addoption(parser):
+    which = "the delivery path of the servers that do not choose one: `engine` (the default) or `stock`"
+    parser.addoption("--delivery", choices=["engine", "stock"], default="engine", help=which)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "engine: promises that only the delivery engine keeps")
+
+
 def pytest_collection_modifyitems(items):
     """One event loop for all tests here: the worker processes of reports, slow to start, belong to a loop."""
+    skip = pytest.mark.skip(reason="the library's own path does not promise this")
     for item in items:
+        if item.get_closest_marker("engine") and item.config.getoption("--delivery", default="engine") == "stock":
+            item.add_marker(skip)
         if item.path.is_relative_to(Path(__file__).parent) and asyncio.iscoroutinefunction(item.obj):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
@@ -121,13 +133,19 @@ async def nothing_lost():
     assert lost == []
 
 
+@pytest.fixture
+def delivery(request):
+    """The path that servers take unless a test chooses: `pytest good_server/tests --delivery stock` tests the other."""
+    return request.config.getoption("--delivery", default="engine")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def serve(worker_pool, nothing_lost):
+async def serve(worker_pool, nothing_lost, delivery):
     """`await serve(clock=…, entitlements=…, any_setting=…)`: a server that ends with the test."""
     async with AsyncExitStack() as stack:
 
         async def start(*, clock=time.time, entitlements=None, **settings):
-            chosen = Settings(**({"port": 0, "internal_port": 0, "report_workers": 1} | settings))
+            chosen = Settings(**({"port": 0, "internal_port": 0, "report_workers": 1, "delivery": delivery} | settings))
             application = create_app(chosen, entitlements=entitlements, clock=clock)
             return await stack.enter_async_context(running(application))
 

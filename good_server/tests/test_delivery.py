@@ -141,6 +141,7 @@ async def test_a_frame_says_its_own_length(size):
     assert len(data) - size == 2 if size < 126 else 4 if size < 65536 else 10
 
 
+@pytest.mark.engine
 async def test_what_the_engine_relies_on_is_where_it_was(serve):
     server = await serve()
     moved = "moved by a new version: use SERVER_DELIVERY=stock until delivery/websocket.py is mended"
@@ -154,6 +155,7 @@ async def test_what_the_engine_relies_on_is_where_it_was(serve):
     assert isinstance(server.sio.manager, RoomManager)
 
 
+@pytest.mark.engine
 async def test_a_disconnect_costs_what_its_own_rooms_cost(serve, dial):
     server = await serve(**GENEROUS)
     for number in range(50):
@@ -191,6 +193,7 @@ async def stalled_reader(server):
     return raw
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("bound", [{"outbox_bytes": 100_000}, {"write_seconds": 0.2}], ids=["bytes", "time"])
 async def test_a_reader_that_has_stopped_is_closed_and_the_others_lose_nothing(serve, connect, until, bound):
     server = await serve(**GENEROUS, **bound)

@@ -125,6 +125,7 @@ async def frame_of(reader, kind):
     return frame[1]
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (client_frame(0x81, b"\xff"), 1007)])
 async def test_a_broken_frame_is_answered_by_a_close_with_its_code_and_the_end(server, sent, code):
     reader, writer = await raw_socket(server)
@@ -142,6 +143,7 @@ async def test_a_ping_is_answered_with_what_it_carried(server):
     writer.close()
 
 
+@pytest.mark.engine
 async def test_a_close_is_answered_and_the_connection_ended_at_once(server):
     reader, writer = await raw_socket(server)
     writer.write(client_frame(0x88, (1000).to_bytes(2, "big")))
@@ -151,6 +153,7 @@ async def test_a_close_is_answered_and_the_connection_ended_at_once(server):
     writer.close()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     "change", [("13", "12"), ("dGhlIHNhbXBsZSBub25jZQ==", "short"), ("Upgrade: websocket", "Upgrade: h2c")]
 )
@@ -245,6 +248,7 @@ async def test_a_handler_that_waits_too_long_is_cancelled():
     assert never.cancelled()
 
 
+@pytest.mark.engine
 async def test_a_slow_handler_holds_back_its_own_client_whose_backlog_stays_bounded(serve, dial):
     server = await serve(events_per_second=1e6, handler_seconds=60)
     gate, seen, original = asyncio.Event(), [], server.gateway.trigger_event

@@ -55,6 +55,7 @@ async def test_a_client_that_sends_malformed_frames_is_closed_after_a_few(server
     await until(lambda: server.members("user:ana") == 0, seconds=1)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("frame", NO_PACKET)
 async def test_a_frame_that_is_no_packet_leaves_nothing_in_its_rooms_after_a_second(server, ana, until, frame):
     wire = await ana()
