@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import learning
+from lab.bench import command
 from lab.usage import EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOT_DONE, EXIT_WRONG_USE, Parser, UsageError, end_in_order
 
 # What is heavy is imported when a command needs it: a wrong word should not cost two seconds.
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
     compare.set_defaults(run=_compare)
     learning.add_commands(commands)
+    command.add_command(commands)
     return parser
 
 

@@ -1,18 +1,30 @@
 """Answers for the limits of the machine that stand in a measurement's way."""
 
+import sys
+
 ENOUGH_FILES = 8192
 
 
-def raise_open_files() -> str | None:
+def raise_open_files(enough: int = ENOUGH_FILES) -> str | None:
     """Raises the soft limit of open files as far as it may go; returns one line of warning when that is too little."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
         return None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(ENOUGH_FILES, hard)
+    wanted = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if max(soft, wanted) >= ENOUGH_FILES:
+    if max(soft, wanted) >= enough:
         return None
-    return f"lab: at most {wanted} files may be open here; large runs want {ENOUGH_FILES} (ulimit -n)"
+    return f"lab: at most {wanted} files may be open here; large runs want {enough} (ulimit -n)"
+
+
+def open_files() -> int:
+    """How many files this process may have open."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

@@ -38,7 +38,7 @@ PRODUCTION = {
 SHARED = {"BENCH_SECRET": wire.SECRET, "BENCH_ISSUER": wire.ISSUER, "BENCH_AUDIENCE": wire.AUDIENCE}
 # below this share of a core a server has nothing left to do
 QUIET_SHARE = 0.25
-QUIET_SECONDS = 0.2
+QUIET_SECONDS = 0.12
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,12 @@ class Server:
         """Memory in use."""
         return self._seen.memory_info().rss
 
+    def open_files(self) -> int:
+        """How many it has open, its connections among them."""
+        if sys.platform == "win32":
+            return self._seen.num_handles()
+        return self._seen.num_fds()
+
     async def quiet(self, *, timeout: float = 10.0) -> bool:
         """Waits until it has nothing left to do; False when that took too long."""
         deadline, in_a_row = time.monotonic() + timeout, 0
@@ -118,30 +124,39 @@ class Server:
 @asynccontextmanager
 async def running(peer: Peer) -> AsyncIterator[Server]:
     """A fresh process of this peer; it and its folder are gone when the block ends. Raises `LoadError`."""
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
     with tempfile.TemporaryDirectory(prefix="lab-bench-", ignore_cleanup_errors=True) as name:
         log = Path(name) / "server.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own servers
-                peer.command(),
-                cwd=name,
-                env={**settings, **peer.settings},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # a terminal's Ctrl-C is for the lab alone, which ends this one
-                start_new_session=True,
-            )
+        process = _start(peer, log)
         try:
             yield Server(process, await _port(process, log))
         finally:
             _end(process)
 
 
+def _start(peer: Peer, log: Path) -> "subprocess.Popen[bytes]":
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own servers
+            peer.command(),
+            # no `.env` there
+            cwd=log.parent,
+            env={**settings, **peer.settings},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # a terminal's Ctrl-C is for the lab alone, which ends this one
+            start_new_session=True,
+        )
+
+
+def _told(log: Path) -> str:
+    return log.read_text(errors="replace")
+
+
 async def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        told = log.read_text(errors="replace")
+        told = _told(log)
         if found := re.search(r"^listening on http://127\.0\.0\.1:(\d+)\s", told, re.MULTILINE):
             return int(found[1])
         if process.poll() is not None:

@@ -1,0 +1,102 @@
+"""Answers for how a bench is told: a table and remarks in the terminal, and JSON for programs."""
+
+from typing import Any
+
+import orjson
+from rich.table import Table
+
+from lab.bench.peers import FLOOR
+from lab.bench.run import Bench, Result
+from lab.words import NOTHING, number
+
+SCHEMA = 1
+
+
+def table(bench: Bench) -> Table:
+    """A row a benchmark, with the good server's value over or under each peer's; under it, dim, its other figures."""
+    peers = [peer.id for peer in bench.peers]
+    grid = Table(header_style="bold")
+    for name in ("benchmark", "unit"):
+        grid.add_column(name)
+    for name in peers:
+        grid.add_column(name, justify="right", no_wrap=True)
+    for result in bench.results:
+        grid.add_row(result.benchmark.id, result.benchmark.unit, *(_cell(result, peer) for peer in peers))
+        for name in _names(result):
+            cells = (number(result.also(peer).get(name)) if peer in result.samples else NOTHING for peer in peers)
+            grid.add_row("", f"  {name}", *cells, style="dim")
+        if FLOOR.id in result.samples:
+            floor = f"{number(result.value(FLOOR.id))} {spread(result, FLOOR.id)}"
+            grid.add_row("", f"  {FLOOR.id}, no server", floor, style="dim")
+    return grid
+
+
+def _names(result: Result) -> list[str]:
+    return list(next((samples[0].also for samples in result.samples.values()), {}))
+
+
+def _cell(result: Result, peer: str) -> str:
+    if peer not in result.samples:
+        return NOTHING
+    times = relative(result, peer)
+    beside = "" if peer == "good" or times is None else f" = {number(times)} x good"
+    return " ".join(filter(None, [number(result.value(peer)), spread(result, peer)])) + beside
+
+
+def spread(result: Result, peer: str) -> str:
+    """The least and the most of the runs; nothing where there was one."""
+    values = [sample.value for sample in result.samples[peer]]
+    return f"({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
+
+
+def relative(result: Result, peer: str) -> float | None:
+    """A peer's value as a multiple of the good server's; None where either is missing or zero."""
+    if "good" not in result.samples or peer not in result.samples:
+        return None
+    good, value = result.value("good"), result.value(peer)
+    return value / good if good > 0 and value > 0 else None
+
+
+def remarks(bench: Bench) -> list[str]:
+    """What stands under the table, a line each."""
+    environment = bench.environment
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
+    raised = ", ".join(f"{name}={value}" for name, value in environment["raised_limits"].items())
+    return [
+        *(f"doubt: {line}" for line in doubts(bench)),
+        *bench.absent.values(),
+        *(f"{peer.id}: {peer.told}" for peer in bench.peers),
+        f"the good server's limits raised for this load: {raised}",
+        f"{where}; {versions}; {environment['seconds']:.0f} s",
+    ]
+
+
+def doubts(bench: Bench) -> list[str]:
+    """What speaks against a figure, a line each."""
+    return [*bench.doubts, *(line for result in bench.results for line in result.doubts)]
+
+
+def as_json(bench: Bench) -> bytes:
+    """The bench by the contract's schema."""
+    document = {
+        "schema": SCHEMA,
+        "environment": {**bench.environment, "doubts": bench.doubts, "absent": bench.absent},
+        "benchmarks": [_as_data(result) for result in bench.results],
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+
+def _as_data(result: Result) -> dict[str, Any]:
+    benchmark, samples = result.benchmark, result.samples
+    return {
+        "id": benchmark.id,
+        "title": benchmark.title,
+        "unit": benchmark.unit,
+        "better": benchmark.better,
+        "results": {peer: result.value(peer) for peer in samples},
+        "runs": {peer: [sample.value for sample in samples[peer]] for peer in samples},
+        "also": {peer: result.also(peer) for peer in samples},
+        "generator_share": {peer: [sample.generator_share for sample in samples[peer]] for peer in samples},
+        "doubts": result.doubts,
+    }
