@@ -53,7 +53,8 @@ class Bare:
     @classmethod
     async def open(cls, url, token=None, *, receive_bytes=None):
         """A socket that was upgraded; with a token it has said CONNECT. Raises `OSError` when it is not let in."""
-        raw = socket.socket()
+        # asyncio turns off the gathering of small writes where the protocol is named
+        raw = socket.socket(proto=socket.IPPROTO_TCP)
         if receive_bytes:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         raw.setblocking(False)
