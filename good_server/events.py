@@ -46,7 +46,14 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+def _one_of(*fields: str) -> ConfigDict:
+    """Says in the exported schema that exactly one of these optional fields is there."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in fields]})
+
+
 class ChatSend(Payload):
+    model_config = _one_of("to", "room")
+
     to: UserId | None = None
     room: RoomName | None = None
     text: Annotated[Text, StringConstraints(max_length=4000)]
@@ -92,6 +99,33 @@ class AuthRefresh(Payload):
     token: Annotated[str, StringConstraints(min_length=1)]
 
 
+class Answer(BaseModel):
+    """The `data` of an ack that says yes. `at` and `expires_at` are milliseconds since the epoch."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Sent(Answer):
+    id: str
+    at: int
+
+
+class Noted(Answer):
+    at: int
+
+
+class RoomChanged(Answer):
+    room: str
+
+
+class ReportTaken(Answer):
+    job: str
+
+
+class SessionExtended(Answer):
+    expires_at: int
+
+
 class Message(BaseModel):
     """What the server sends. An absent optional field is left out, not null."""
 
@@ -110,6 +144,8 @@ class Sender(BaseModel):
 
 
 class ChatMessage(Message):
+    model_config = _one_of("to", "room")
+
     id: str
     sender: Annotated[Sender, Field(alias="from")]
     to: str | None = None
@@ -151,6 +187,8 @@ class ReportError(BaseModel):
 
 
 class ReportReady(Message):
+    model_config = _one_of("result", "error")
+
     job: str
     kind: ReportKind
     result: CpuSeconds | None = None
