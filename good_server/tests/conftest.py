@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 import socketio
 
+import good_server
 from good_server import lifecycle, rooms
 from good_server.app import create_app
 from good_server.auth import make_token
@@ -55,6 +56,8 @@ def bare_environment(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    # so that `python -m good_server` is found from there, also where the template was copied and not installed
+    monkeypatch.setenv("PYTHONPATH", str(Path(good_server.__file__).parents[1]))
     monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0.02)
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.02)
 
