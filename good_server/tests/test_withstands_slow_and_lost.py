@@ -20,7 +20,8 @@ SLACK_MB = 16
 MESSAGES, TEXT_CHARACTERS = 6000, 4000
 UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 CROWD = {"connects_per_second": 1e6, "sockets_per_address": 1e6}
-GONE_SECONDS = 3.5
+# on the library's own path aiohttp waits another 10 s for a peer to answer its close
+GONE_SECONDS = {"engine": 3.5, "stock": 15}
 
 
 @pytest.fixture
@@ -37,12 +38,13 @@ def ana(server, new_tab):
     return open_tab
 
 
-async def keeps_its_pace(child, control):
-    """The loop was not behind since it was last asked; if an idle process was, nothing can be said."""
-    late_ms, idle_late_ms = (await child.ask("user:ana"))["late_ms"], control.asked()
+def check_pace(answers, control):
+    """The server's loop was never behind; if that of an idle process was at the same time, nothing can be said."""
+    late_ms, idle_late_ms = max(answer["late_ms"] for answer in answers), control.asked()
+    control.end()
     if late_ms > MOST_LATE_MS < idle_late_ms:
         pytest.skip(f"inconclusive: an idle process was {idle_late_ms:.0f} ms behind on this machine at the same time")
-    return late_ms <= MOST_LATE_MS
+    assert late_ms <= MOST_LATE_MS
 
 
 async def pongs(reader):
@@ -85,18 +87,16 @@ async def check_slow_reader(child, token):
     assert heard == MESSAGES
     assert after["members"] == 0, "was not closed"
     assert after["rss_mb"] - before["rss_mb"] < SLACK_MB
+    return after
 
 
 @pytest.mark.timeout(120)
 async def test_row_31_a_reader_that_stops_while_it_pongs_is_closed_and_nobody_else_notices(server, ana):
     async with server_apart(ping_interval_seconds=1, **UNLIMITED) as child:
         tab, control = await ana(child.url), Lateness()
-        await child.ask("user:ana"), control.asked()
-        await check_slow_reader(child, server.token)
-        control_held = await keeps_its_pace(child, control)
-        control.end()
+        after = await check_slow_reader(child, server.token)
+        check_pace([after], control)
         assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
-    assert control_held
 
 
 @pytest.mark.timeout(120)
@@ -112,7 +112,9 @@ async def check_half_open(server, until):
     async with bare(server.url, server.token("lost")), bare(server.url):
         began = time.monotonic()
         try:
-            await until(lambda: server.application.doors.connections == 1, seconds=GONE_SECONDS)
+            await until(
+                lambda: server.application.doors.connections == 1, seconds=GONE_SECONDS[server.settings.delivery]
+            )
         except TimeoutError:
             pytest.fail("were still there")
         # not before it, either
@@ -149,12 +151,8 @@ async def test_row_32_a_thousand_cut_at_once_do_not_stall_the_loop(ana):
         await child.ask(HERD_ROOM), control.asked()
         await herd.ask("cut")
         answers = await child.until(HERD_ROOM, lambda answer: answer["members"] == 0)
-        late_ms, idle_late_ms = max(answer["late_ms"] for answer in answers), control.asked()
-        control.end()
+        check_pace(answers, control)
         assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
-    if late_ms > MOST_LATE_MS < idle_late_ms:
-        pytest.skip(f"inconclusive: an idle process was {idle_late_ms:.0f} ms behind on this machine at the same time")
-    assert late_ms <= MOST_LATE_MS
 
 
 COMES_BACK = {
