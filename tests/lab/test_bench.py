@@ -94,6 +94,7 @@ async def test_a_peer_delivers_the_contracts_message_to_the_others_and_acks(peer
         await asyncio.wait_for(acked, 10)
         sender = crowd.members[0].user
         crowd.leave()
+    assert MESSAGE not in heard[sender]
     answer = orjson.loads(heard.pop(sender).partition(b"437")[2])[0]
     assert answer["ok"] is True
     for data in heard.values():
