@@ -2,6 +2,7 @@
 
 from engineio import packet as engine_packet
 
+MESSAGE = str(engine_packet.MESSAGE)
 FIN = 0x80
 FIN_TEXT = 0x81
 FIN_BINARY = 0x82
@@ -22,7 +23,8 @@ def frame(payload: str | bytes) -> bytes:
 
 def message_frame(encoded: str | bytes) -> bytes:
     """The frame of an encoded Socket.IO packet, or of one of its attachments, inside an Engine.IO message."""
-    return frame(engine_packet.Packet(engine_packet.MESSAGE, encoded).encode())
+    # spelled out, as the library's packet takes as long as all the rest
+    return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)
 
 
 def control_frame(kind: int, payload: bytes) -> bytes:

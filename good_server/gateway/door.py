@@ -107,8 +107,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
 
     async def _let_in(self, sid: str, environ: dict[str, Any], auth: Any) -> Identity:
         try:
-            async with asyncio.timeout(self.guards.settings.handshake_seconds):
-                identity = await self.guards.auth.identify(auth)
+            identity = await within(self.guards.settings.handshake_seconds, self.guards.auth.identify(auth))
         except (TimeoutError, asyncio.CancelledError):
             # the library would take a cancelled check for a yes
             raise Unauthorized("the token could not be checked in time") from None
