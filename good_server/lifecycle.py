@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -69,7 +70,8 @@ async def serve(application: Application, ready: Callable[[Addresses], None], st
 
 
 async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    http_log = transport.HttpLog(logging.getLogger("aiohttp.server"))
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=http_log)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
@@ -151,7 +153,11 @@ async def _look_at(application: Application, connection: str, environ: dict[str,
     settings = application.settings
     gateway = next((gateway for gateway in application.gateways if STATE in session.get(gateway.namespace, {})), None)
     if gateway is None:
-        if transport.age_seconds(environ) > settings.handshake_seconds:
+        # a check under way has a timeout of its own, and ends in a word that says why
+        is_checked = any(
+            application.sio.manager.sid_from_eio_sid(connection, gateway.namespace) for gateway in application.gateways
+        )
+        if transport.age_seconds(environ) > settings.handshake_seconds and not is_checked:
             transport.hang_up(environ)
         return
     state = session[gateway.namespace][STATE]

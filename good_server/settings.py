@@ -131,6 +131,7 @@ class Settings(BaseSettings):
         if "websocket" not in self.transports or set(self.transports) - {"websocket", "polling"}:
             raise ValueError("SERVER_TRANSPORTS must hold websocket, and may add polling")
         self._check_algorithms()
+        self._check_public_key()
         if self.env == "development":
             self._check_development()
         else:
@@ -144,6 +145,23 @@ class Settings(BaseSettings):
         fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
         if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
+
+    def _check_public_key(self) -> None:
+        if self.jwt_jwks_url is not None and not self.jwt_jwks_url.startswith(("https://", "http://")):
+            raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+        if self.jwt_public_key is None:
+            return
+        # here, as most servers have no such key and the import is heavy
+        import jwt
+
+        for name in self.jwt_algorithms:
+            algorithm = jwt.get_algorithm_by_name(name)
+            try:
+                is_short = algorithm.check_key_length(algorithm.prepare_key(self.jwt_public_key)) is not None
+            except (jwt.PyJWTError, ValueError, TypeError):
+                raise ValueError(f"SERVER_JWT_PUBLIC_KEY is not a public key for {name}") from None
+            if is_short:
+                raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
 
     def _check_secret_length(self) -> None:
         if self.has_public_key:

@@ -1,19 +1,25 @@
 """Answers for the connection below Socket.IO: who may open one, and how one is closed for good."""
 
+import asyncio
 import ipaddress
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs, http_exceptions, web
 
 from good_server.delivery.websocket import OUTBOX
 from good_server.limits import Doors
-from good_server.observe import Metrics
+from good_server.observe import Metrics, log
 from good_server.settings import Settings
 
 SOCKETIO_PATH = "/socket.io/"
 ARRIVED = web.RequestKey("arrived", float)
+# a peer that reads takes its last messages in this time; one that is gone never would, and its transport would stay
+LINGER_SECONDS = 1.0
+# nobody is left to read it: the peer went during its own handshake
+CLIENT_CLOSED_REQUEST = 499
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -25,8 +31,11 @@ def hang_up(environ: dict[str, Any]) -> None:
     request: web.Request = environ["aiohttp.request"]
     if OUTBOX in request:
         request[OUTBOX].flush()
-    if request.transport is not None:
-        request.transport.close()
+    if request.transport is None:
+        return
+    request.transport.close()
+    if request.transport.get_write_buffer_size():
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, request.transport.abort)
 
 
 def is_gone(environ: dict[str, Any]) -> bool:
@@ -67,7 +76,10 @@ class Admission:
                 return refusal
             with self._doors.passage(self.address_of(request)):
                 request[ARRIVED] = time.monotonic()
-                return await handler(_without_compression(request))
+                try:
+                    return await handler(_without_compression(request))
+                except ConnectionResetError:
+                    return web.Response(status=CLIENT_CLOSED_REQUEST)
 
         return admit
 
@@ -101,18 +113,42 @@ class Admission:
 
     def address_of(self, request: web.Request) -> str:
         """The peer's address, or what a trusted proxy says it is: the last hop that no such proxy added."""
-        address = request.remote or ""
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        address = _plain(request.remote or "") or ""
+        # a proxy may add a header of its own instead of a word to the one that came: all of them, in order
+        named = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        hops = [hop.strip() for hop in named if hop.strip()]
         while hops and self._is_proxy(address):
-            address = hops.pop()
+            before = _plain(hops.pop())
+            if before is None:
+                break
+            address = before
         return address
 
     def _is_proxy(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._proxies)
+        return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
+
+
+class HttpLog(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp's log without its accounts of requests that are no HTTP: they quote them, tokens included."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
+        """One line, without a traceback, when the fault is the client's."""
+        if isinstance(exc_info, http_exceptions.HttpProcessingError | ConnectionError):
+            log.info("bad request", error=type(exc_info).__name__)
+            return
+        super().exception(msg, *args, exc_info=exc_info, **kwargs)
+
+
+def _plain(written: str) -> str | None:
+    """An address in its one form, without port, brackets or zone, so that nobody has two; None when it is none."""
+    host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
+    if host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _come_back(status: int, seconds: float, why: str) -> web.Response:

@@ -271,8 +271,8 @@ class Wire:
 async def dial(server, http):
     """`await dial(token=…)`: a bare WebSocket; with a token it has said CONNECT and was let in."""
 
-    async def open_wire(*, to=None, token=None, **options):
-        address = (to or server).url + "/socket.io/?EIO=4&transport=websocket"
+    async def open_wire(*, to=None, token=None, path="", **options):
+        address = (to or server).url + "/socket.io/?EIO=4&transport=websocket" + path
         wire = Wire(await http.ws_connect(address, **options))
         assert (await wire.frame()).startswith("0{")
         if token is not None:

@@ -75,9 +75,20 @@ def test_production_refuses_every_origin():
     assert "SERVER_ALLOWED_ORIGINS" in refusal(**PRODUCTION, allowed_origins="https://a.example,*")
 
 
+# of a key that was thrown away
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfAfl/lw0RBmwzj21RC8LpRjDPMaC
+3EGXGvhA4XILMFo3I72A+bSQSGkJmJ3DwvivRNorbRDuQeusbW0F6Jt+NQ==
+-----END PUBLIC KEY-----"""
+
+
 def test_production_needs_no_secret_with_a_public_key():
-    settings = load_settings(env="production", jwt_public_key="key", jwt_algorithms="RS256")
+    settings = load_settings(env="production", jwt_public_key=PUBLIC_KEY, jwt_algorithms="ES256")
     assert settings.has_public_key
+
+
+def test_a_public_key_fits_every_algorithm_of_the_setting():
+    assert "SERVER_JWT_PUBLIC_KEY" in refusal(jwt_public_key=PUBLIC_KEY, jwt_algorithms="ES256,RS256")
 
 
 def test_the_published_secret_stays_on_loopback():
