@@ -71,9 +71,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         """The one way out: an empty target would mean everyone, those not yet authenticated included."""
         if isinstance(to, str) or not to or not all(to):
             raise ValueError("an emit needs rooms to go to")
-        await self.server.manager.emit(
-            event, message.on_the_wire(), namespace=self.namespace, room=list(to), skip_sid=skip
-        )
+        await self.emit(event, message.on_the_wire(), room=list(to), skip_sid=skip)
 
     def sids_in(self, room: str) -> list[str]:
         """The sockets that are in a room now, asked of Socket.IO."""
