@@ -5,6 +5,7 @@ becomes an explicit no.
 """
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
@@ -61,7 +62,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         for kind in ("events",) if route is None or route.rate is None else ("events", route.rate):
             wait_seconds = self.guards.rates.wait_seconds(identity.user, kind)
             if wait_seconds:
-                raise RateLimited(retry_after=round(wait_seconds, 3))
+                # never 0: whoever comes back at once would be refused again
+                raise RateLimited(retry_after=math.ceil(wait_seconds * 1000) / 1000)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
         """The payload as the route's model; raises `Invalid`."""
