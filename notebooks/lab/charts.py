@@ -45,6 +45,8 @@ def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds 
         axes.plot(xs, ys, linestyle="", marker=marker, color=colour, markersize=size, markeredgewidth=1.8, label=kind)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
+    # from the moment that the label names
+    axes.set_xlim(left=min(0, axes.get_xlim()[0]))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=INK, alpha=0.25, linewidth=0.6)
     axes.set_xlabel(x_label, color=INK, fontsize=9)

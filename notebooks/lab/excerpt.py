@@ -31,7 +31,9 @@ class Excerpt:
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        return f"{self._caption('`')}\n\n```python\n{self.code}\n```"
+        # some pages set a block of code inside an output in their text's own type
+        code = f'<div style="font-family: monospace">\n\n```python\n{self.code}\n```\n\n</div>'
+        return f"{self._caption('`')}\n\n{code}"
 
     def _caption(self, quote: str) -> str:
         places = [(f"{quote}{name}{quote} " if name else "") + _lines(*lines) for name, *lines in self.pieces]

@@ -18,29 +18,33 @@ ALONE = False
 PATIENCE_SECONDS = 5.0
 
 
-async def run(target: Target, *, seed: int = 7, users: int = 50, report_milliseconds: int = 1500) -> Run:
-    """`value` is the percentage of users who got the report they had asked for. Nothing here is random."""
+async def run(
+    target: Target, *, seed: int = 7, users: int = 50, tabs_each: int = 1, report_milliseconds: int = 1500
+) -> Run:
+    """`value` is the percentage of tabs that got the report their user had asked for. Nothing here is random."""
     clock = asyncio.get_running_loop().time
     async with (
-        tabs(target, people(users), reconnection=True) as asking,
+        tabs(target, [person for person in people(users) for _ in range(tabs_each)], reconnection=True) as opened,
         tabs(target, [Person("user-who-stays")]) as (staying,),
     ):
         await target.probe.reset()
         started = clock()
+        # the first tab of each user
+        asking = opened[::tabs_each]
         jobs = [await _ask_for_report(tab, report_milliseconds) for tab in asking]
         last_job = await _ask_for_report(staying, report_milliseconds)
-        await cut_and_return(asking)
+        await cut_and_return(opened)
         spare_seconds = report_milliseconds / 1000 - (clock() - started)
         stayed = await _wait_for_report(staying, last_job, report_milliseconds / 1000 + PATIENCE_SECONDS)
-        await settle(asking)
+        await settle(opened)
         counts = await target.probe.counts()
-    arrivals = [_reports(tab, job) for tab, job in zip(asking, jobs, strict=True)]
+    arrivals = [_reports(tab, jobs[place // tabs_each]) for place, tab in enumerate(opened)]
     also = {"sent_into_the_void": counts.ghost_addresses, "errors_seen": counts.errors_logged + jobs.count(None)}
     details = {
         "asked_for_seconds": report_milliseconds / 1000,
-        "timeline": [_timeline(tab, came, started) for tab, came in zip(asking, arrivals, strict=True)],
+        "timeline": [_timeline(tab, came, started) for tab, came in zip(opened, arrivals, strict=True)],
     }
-    value = 100 * sum(len(came) == 1 for came in arrivals) / users
+    value = 100 * sum(len(came) == 1 for came in arrivals) / len(opened)
     return Run(value, also, _what_is_broken(jobs, spare_seconds, stayed), details)
 
 
