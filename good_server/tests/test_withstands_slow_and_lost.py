@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from good_server.services import cpu
-from good_server.tests.attacks import HERD_ROOM, SLOW_RECEIVE_BYTES, Lateness, apart, bare, server_apart
+from good_server.tests.attacks import HERD_ROOM, SLOW_RECEIVE_BYTES, apart, bare, check_pace, server_apart
 
 HERD = 1000
-MOST_LATE_MS = 100
 SLACK_MB = 16
 # what the room is told while one of it does not read: more than the buffers of a connection hold
 MESSAGES, TEXT_CHARACTERS = 6000, 4000
@@ -36,15 +35,6 @@ def ana(server, new_tab):
         return tab
 
     return open_tab
-
-
-def check_pace(answers, control):
-    """The server's loop was never behind; if that of an idle process was at the same time, nothing can be said."""
-    late_ms, idle_late_ms = max(answer["late_ms"] for answer in answers), control.asked()
-    control.end()
-    if late_ms > MOST_LATE_MS < idle_late_ms:
-        pytest.skip(f"inconclusive: an idle process was {idle_late_ms:.0f} ms behind on this machine at the same time")
-    assert late_ms <= MOST_LATE_MS
 
 
 async def pongs(reader):
@@ -93,9 +83,9 @@ async def check_slow_reader(child, token):
 @pytest.mark.timeout(120)
 async def test_row_31_a_reader_that_stops_while_it_pongs_is_closed_and_nobody_else_notices(server, ana):
     async with server_apart(ping_interval_seconds=1, **UNLIMITED) as child:
-        tab, control = await ana(child.url), Lateness()
+        tab = await ana(child.url)
         after = await check_slow_reader(child, server.token)
-        check_pace([after], control)
+        check_pace([after])
         assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
 
 
@@ -147,11 +137,11 @@ async def herd_at(child):
 @pytest.mark.timeout(120)
 async def test_row_32_a_thousand_cut_at_once_do_not_stall_the_loop(ana):
     async with server_apart(**CROWD) as child, herd_at(child) as herd:
-        tab, control = await ana(child.url), Lateness()
-        await child.ask(HERD_ROOM), control.asked()
+        tab = await ana(child.url)
+        await child.ask(HERD_ROOM)
         await herd.ask("cut")
         answers = await child.until(HERD_ROOM, lambda answer: answer["members"] == 0)
-        check_pace(answers, control)
+        check_pace(answers)
         assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
 
 

@@ -23,7 +23,7 @@ async def answer(application, stop):
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     while room := (await stdin.readline()).decode().strip():
         members = len(application.gateways[0].sids_in(room))
-        say({"late_ms": lateness.asked(), "rss_mb": memory.memory_info().rss / 2**20, "members": members})
+        say(await lateness.asked() | {"rss_mb": memory.memory_info().rss / 2**20, "members": members})
     stop.set()
 
 
