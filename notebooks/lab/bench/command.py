@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from lab.bench.loads import Sizes
     from lab.bench.run import Bench, Benchmark
 
-COLUMNS_WITHOUT_TERMINAL = 120
+# wide enough for three peers with their spread where nobody's window says how wide
+COLUMNS_WITHOUT_TERMINAL = 150
 # beside the connections: libraries, logs, the loop
 OTHER_FILES = 300
 
