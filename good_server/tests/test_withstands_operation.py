@@ -1,0 +1,86 @@
+"""Rows 36 and 37 of what the server withstands: what is logged, and what is on which port."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+
+import pytest
+
+from good_server.tests.undefended import notices_nothing
+
+WAIT_SECONDS = 20.0
+ESCAPES = "one\ntwo\r\n\x1b[31mthree\x00\u2028\u202e{}"
+READY = re.compile(rb"listening on (http://\S+) \(internal (http://\S+)\)\n")
+SETTINGS = {"SERVER_ENV": "production", "SERVER_JWT_SECRET": "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"}
+
+
+class Apart:
+    """A server in a process of its own, as production has it; its token is made as anyone would."""
+
+    def __init__(self, url, settings):
+        self.url, self.settings = url, settings
+
+
+async def attack(url, dial):
+    """Says all that a log could quote, before and after the door."""
+    host, port = url.removeprefix("http://").split(":")
+    for line in (f"GET /{ESCAPES} HTTP/1.1", f"{ESCAPES} / HTTP/1.1", f"GET / {ESCAPES}"):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(line.encode() + b"\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
+        writer.close()
+    for connect in (f"40/{ESCAPES},{{}}", "40" + json.dumps({"token": ESCAPES}), f"40{ESCAPES}"):
+        wire = await dial(to=Apart(url, None))
+        await wire.send(connect)
+        wire.websocket._response.close()
+
+
+async def test_row_36_newlines_and_escapes_leave_every_entry_one_json_line(dial):
+    environment = os.environ | SETTINGS | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"}
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-m", "good_server"]
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+    try:
+        ready = READY.fullmatch(await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS))
+        await attack(ready[1].decode(), dial)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, written = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+    assert process.returncode == 0
+    entries = [json.loads(line) for line in written.decode().split("\n")[:-1]]
+    assert {"bad request", "closing"} <= {entry["event"] for entry in entries}
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u2028\u202e]", written.decode())
+
+
+PRIVATE = [
+    "/metrics",
+    "/readyz",
+    "/metrics/",
+    "//metrics",
+    "/%6detrics",
+    "/socket.io/../metrics",
+    "/METRICS",
+    "/metrics?x",
+]
+
+
+async def check_port(url, http):
+    for path in PRIVATE:
+        for method in ("GET", "HEAD", "POST", "OPTIONS"):
+            async with http.request(method, url + path) as answer:
+                assert answer.status == 404, f"{path} is answered {answer.status}"
+                assert "server_connections" not in await answer.text()
+
+
+async def test_row_37_metrics_and_readiness_are_not_on_the_public_port(server, connect, http):
+    bob = await connect("bob")
+    await check_port(server.url, http)
+    await notices_nothing(server, bob)
+
+
+async def test_row_37_is_convicted_on_the_internal_port(server, http):
+    with pytest.raises(AssertionError, match="/metrics is answered 200"):
+        await check_port(server.internal_url, http)
