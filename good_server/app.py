@@ -55,14 +55,18 @@ class Parts:
 
 
 def create_parts(
-    settings: Settings, *, entitlements: Entitlements | None = None, clock: Callable[[], float] = time.time
+    settings: Settings,
+    *,
+    entitlements: Entitlements | None = None,
+    reports: Reports | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Parts:
-    """The parts for these settings; `entitlements` is where your own database comes in.
+    """The parts for these settings; `entitlements` is where your own database comes in, `reports` your own queue.
 
     `clock` gives seconds since the epoch.
     """
     guards = Guards(settings, TokenAuth(settings, clock=clock), Rates(settings), Metrics(), clock)
-    return Parts(settings, guards, Reports(settings), entitlements=entitlements or TokenEntitlements())
+    return Parts(settings, guards, reports or Reports(settings), entitlements=entitlements or TokenEntitlements())
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
@@ -79,10 +83,14 @@ def create_routes(parts: Parts) -> tuple[Route, ...]:
 
 
 def create_app(
-    settings: Settings, *, entitlements: Entitlements | None = None, clock: Callable[[], float] = time.time
+    settings: Settings,
+    *,
+    entitlements: Entitlements | None = None,
+    reports: Reports | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Application:
     """The good server, complete; the parameters are those of `create_parts`."""
-    parts = create_parts(settings, entitlements=entitlements, clock=clock)
+    parts = create_parts(settings, entitlements=entitlements, reports=reports, clock=clock)
     return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
 
 
