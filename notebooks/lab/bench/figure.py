@@ -31,7 +31,7 @@ def draw(bench: Bench) -> Figure:
                 continue
             at = row + BAR * (place - (len(peers) - 1) / 2)
             look: dict[str, Any] = {"facecolor": COLOURS[peer], "hatch": HATCHES[peer], "edgecolor": "white"}
-            axes.barh(at, times - 1, left=1, height=BAR * 0.9, linewidth=0, label=peer if not row else None, **look)
+            axes.barh(at, times - 1, left=1, height=BAR * 0.9, linewidth=0, label=peer, **look)
             told = f" {number(result.value(peer))} "
             axes.text(times, at, told, ha="left" if times > 1 else "right", va="center", color=INK, fontsize=8.5)
             ends.append(times)
@@ -44,8 +44,8 @@ def draw(bench: Bench) -> Figure:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("times the good server (the line); further right is worse", color=INK, fontsize=9)
     words: dict[str, Any] = {"fontsize": 8.5, "labelcolor": INK, "handlelength": 1.6}
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower right", ncols=len(peers), frameon=False, **words)
+    named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    figure.legend(named.values(), named.keys(), loc="outside lower right", ncols=len(peers), frameon=False, **words)
     # over the whole width: the labels take a third of it
     title = textwrap.fill(finding(bench), TITLE_LETTERS)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK)
