@@ -1,4 +1,4 @@
-"""Rows 18 to 21 and 23 of what the server withstands: what one packet can be."""
+"""Rows 18 to 23 of what the server withstands: what one packet can be."""
 
 import asyncio
 import json
@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 from socketio import packet
+from structlog.testing import capture_logs
 
 from good_server import protocol
+from good_server.errors import Refusal
 from good_server.events import RESERVED
 from good_server.gateway import Gateway
 from good_server.protocol import SafePacket
@@ -170,7 +172,7 @@ def announce_a_huge_frame(ana):
 
 
 @pytest.mark.parametrize("attack", [announce_and_send, begin_too_much, announce_a_huge_frame])
-async def test_rows_20_and_21_memory_stays_flat(server, attack):
+async def test_row_20_and_21_memory_stays_flat(server, attack):
     async with server_apart() as child, bare(child.url, server.token("bob")) as bob:
         # what as many harmless sockets need is there already
         await grown(server, child, lambda ana: ana.send("3"), 100)
@@ -216,6 +218,46 @@ async def test_row_21_is_convicted_without_its_defence(serve, attack):
     server = await serve(max_frame_bytes=1 << 30)
     with pytest.raises(AssertionError, match="was not closed with 1009"):
         await check_1009(server, attack, 64 * 1024)
+
+
+class Broken:
+    """An entitlement service that fails, and whose error tells too much."""
+
+    async def may_join(self, identity, room):
+        raise RuntimeError(CANARY)
+
+
+async def check_failure(server):
+    """An event that fails is answered with an id that is in the log, and says nothing of why."""
+    with capture_logs() as logs:
+        async with bare(server.url, server.token("ana")) as ana:
+            ana.send('427["no:such",{}]')
+            assert (await ana.ack(7))["error"]["code"] == "unknown_event"
+            ana.send('428["room:join",{"room":"job:17"}]')
+            ack = await asyncio.wait_for(ana.ack(8), AT_ONCE_SECONDS)
+    assert ack is not None, "was not answered"
+    assert ack["error"]["code"] == "internal"
+    assert CANARY not in json.dumps(ack)
+    assert [CANARY in str(entry["exc_info"]) for entry in logs if entry.get("id") == ack["error"]["id"]] == [True]
+
+
+async def test_row_22_an_event_that_fails_is_answered_with_an_id_that_is_in_the_log(serve, connect):
+    server = await serve(entitlements=Broken())
+    bob = await connect("bob", to=server)
+    await check_failure(server)
+    assert await notices_nothing(server, bob)
+
+
+async def test_row_22_is_convicted_without_its_defence(serve, monkeypatch):
+    async def let_through(self, where, action):
+        try:
+            return await action
+        except Refusal as refusal:
+            return refusal
+
+    monkeypatch.setattr(Gateway, "_outcome", let_through)
+    with pytest.raises(AssertionError, match="was not answered"):
+        await check_failure(await serve(entitlements=Broken(), delivery="engine"))
 
 
 # the payload as it goes over the wire, and the field that the answer names; an unknown key is input, and is not named
