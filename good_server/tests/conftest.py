@@ -50,14 +50,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def found_from_anywhere():
+    """Child processes import the server from any folder, also where the template was copied and not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(good_server.__file__).parents[1]))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):
     """No setting of whoever runs the tests, no `.env`, and sweeps and goodbyes at the pace of tests."""
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    # so that `python -m good_server` is found from there, also where the template was copied and not installed
-    monkeypatch.setenv("PYTHONPATH", str(Path(good_server.__file__).parents[1]))
     monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0.02)
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.02)
 

@@ -19,8 +19,15 @@ REPOSITORY = TEMPLATE.parent
 INSTALL_SECONDS = 240
 WAIT_SECONDS = 30
 # the whole suite takes minutes and runs beside this one anyway; these need most: the settings, the layers, the command
-# line in an empty folder, real clients, worker processes
-TESTS = ("test_settings.py", "test_layers.py", "test_command_line.py", "test_chat.py", "test_reports.py")
+# line in an empty folder, real clients, worker processes, a child with the server in it
+TESTS = (
+    "test_settings.py",
+    "test_layers.py",
+    "test_command_line.py",
+    "test_chat.py",
+    "test_reports.py",
+    "test_no_socket_id_outlives_its_socket.py",
+)
 
 
 def pins(path):
