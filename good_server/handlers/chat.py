@@ -1,6 +1,6 @@
 """Chat: any role to any other, and to the topic rooms one is in."""
 
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,7 +17,7 @@ Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 def compose(request: Request, chat: ChatSend) -> ChatMessage:
     """The message as its readers get it: who it is from and when is the server's to say."""
     return ChatMessage(
-        id=uuid.uuid4().hex,
+        id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
         to=chat.to,
         room=chat.room,

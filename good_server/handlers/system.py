@@ -1,6 +1,6 @@
 """System events: an admin's announcement, to everyone or to named roles."""
 
-import uuid
+import secrets
 from typing import Any
 
 from good_server import events
@@ -19,7 +19,7 @@ async def announce(request: Request, notice: SystemAnnounce) -> dict[str, Any]:
     """A true broadcast still names its rooms; the sender's own role hears it like any other."""
     to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
     message = SystemAnnouncement(
-        id=uuid.uuid4().hex,
+        id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
         text=notice.text,
         level=notice.level,

@@ -5,7 +5,7 @@ processes: one that crashes or hangs is replaced, and all of them end with the s
 """
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -47,7 +47,7 @@ class Reports:
         """Takes a report of `size` milliseconds and returns its job id at once; raises `Busy` when too many wait."""
         if len(self._tasks) >= self._most_waiting:
             raise Busy
-        job = uuid.uuid4().hex
+        job = secrets.token_hex(16)
         task = asyncio.create_task(self._run(job, kind, size, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

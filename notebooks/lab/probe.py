@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 import socketio
+import structlog
 from aiohttp import web
 
 from good_server.lifecycle import Addresses, loop_factory, serve
@@ -82,6 +83,8 @@ class ProcessProbe:
         socketio.AsyncServer.emit = emit
         sqlite3.connect = connect  # type: ignore[assignment]
         logging.getLogger().addHandler(_ErrorCounter(self))
+        # the server's own lines do not pass through the standard library's logging
+        structlog.configure(processors=[self._count_error, *structlog.get_config()["processors"]])
 
     def attach(self, sio: socketio.AsyncServer) -> None:
         """Names the server whose rooms and connections are looked at."""
@@ -93,6 +96,10 @@ class ProcessProbe:
         self.counts.emits += 1
         self.counts.addresses += len(rooms)
         self.counts.ghost_addresses += live.count(False)
+
+    def _count_error(self, logger: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        self.counts.errors_logged += method in ("error", "critical", "exception")
+        return entry
 
     def _count_sql(self, statement: str) -> None:
         self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
