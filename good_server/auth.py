@@ -82,7 +82,11 @@ class TokenAuth:
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     async def identify(self, auth: Any) -> Identity:
-        """The identity behind a handshake's `{"token": "<JWT>"}`; raises `Unauthorized` or `TokenExpired`."""
+        """The identity behind a handshake's `{"token": "<JWT>"}`; raises `Unauthorized` or `TokenExpired`.
+
+        A token is let in until the leeway after its `exp`, as another clock may be slow. From `exp` on the door serves
+        `auth:refresh` alone, whether one came before it or after.
+        """
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
             raise Unauthorized

@@ -85,8 +85,14 @@ def forbidden(payload):
     return payload, lambda tab: None
 
 
+def fresh(server, tab):
+    """The same identity for longer."""
+    user, role, company, granted = TABS[tab]
+    return {"token": server.token(user, role, rooms=granted, **({"company": company} if company else {}))}
+
+
 OWN_ROOMS = ["user:ana", "role:admin", *(f"company:{company}" for company in sorted(COMPANIES))]
-# every event: each payload, and who hears it from a tab (None: refused, and nobody does)
+# every event: each payload, or what makes it for a tab, and who hears it from there (None: refused, and nobody does)
 AUDIENCE = {
     "chat:send": [
         *(chat_to(user) for user in ("ana", "carl", "adam", "dirk", "nobody")),
@@ -106,7 +112,7 @@ AUDIENCE = {
         *(forbidden({"room": room}) for room in OWN_ROOMS),
     ],
     "report:request": [({"kind": "outside", "size": 1}, lambda tab: tabs(user=TABS[tab][0]))],
-    "auth:refresh": [({"token": "nonsense"}, lambda tab: None)],
+    "auth:refresh": [({"token": "nonsense"}, lambda tab: None), (fresh, lambda tab: set())],
 }
 
 
@@ -140,7 +146,8 @@ async def check_audience(server, opened, event):
     """From every sender, each payload of the event reaches its audience, and nobody else hears anything."""
     assert event in AUDIENCE, f"who hears {event}? Add it to AUDIENCE"
     for tab in SENDERS:
-        for payload, audience in AUDIENCE[event]:
+        for made, audience in AUDIENCE[event]:
+            payload = made(server, tab) if callable(made) else made
             expected, sender = audience(tab), opened[tab]
             ack = await sender.ask(event, payload)
             heard = await heard_by(server, opened | {"asking": sender}, event, ack)
