@@ -46,3 +46,8 @@ def test_no_limit_that_claim_10_is_about_was_raised_for_any_claim(document: dict
     limits = {"EVENTS_PER_SECOND", "CHAT_PER_SECOND", "TRACKING_PER_SECOND", "BURST_SECONDS"}
     limits |= {"ROOMS_PER_SOCKET", "MAX_FRAME_BYTES", "SOCKETS_PER_USER"}
     assert {f"SERVER_{name}" for name in limits}.isdisjoint(document["environment"]["raised_limits"])
+
+
+def test_errors_in_a_servers_log_are_counted(document: dict[str, Any]) -> None:
+    errors = next(also for also in document["claims"][4]["also"] if also["metric"] == "errors in the server's log")
+    assert errors["bad"] > 0 == errors["good"], "mistake 05 raises at each second tab that closes"
