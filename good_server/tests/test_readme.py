@@ -1,0 +1,124 @@
+"""What the README tells a team to do is done here, on a copy of the folder; its ledger names tests that exist."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import good_server
+
+TEMPLATE = Path(good_server.__file__).parent
+README = (TEMPLATE / "README.md").read_text("utf-8")
+STEP = re.compile(r"(Append to|New file|In) `([^`]+)`[^\n]*:\n\n```(?:python|diff)\n(.*?)```", re.DOTALL)
+LEDGER_ROW = re.compile(r"^\| (\d+) \|.*\|$", re.MULTILINE)
+NAMED = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
+WAIT_SECONDS = 30.0
+
+
+def patched(text, diff):
+    """The text with each added line of the diff put below the line that it follows there."""
+    lines = diff.splitlines()
+    for before, added in pairwise(lines):
+        if added.startswith("+"):
+            assert text.count(f"{before[1:]}\n") == 1, f"the README's {before!r} is not one line of the file"
+            text = text.replace(f"{before[1:]}\n", f"{before[1:]}\n{added[1:]}\n")
+    return text
+
+
+@pytest.fixture
+def product(tmp_path):
+    """A copy of the template with every step of the README done."""
+    folder = tmp_path / "good_server"
+    shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    for how, name, text in STEP.findall(README):
+        path = folder / name
+        if how == "In":
+            path.write_text(patched(path.read_text("utf-8"), text), "utf-8")
+        else:
+            assert path.exists() == (how == "Append to")
+            path.write_text((path.read_text("utf-8") if path.exists() else "") + "\n\n" * path.exists() + text, "utf-8")
+    return tmp_path
+
+
+def environment():
+    """Ports of their own, and the copy before whatever is installed."""
+    return {**os.environ, "SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0", "PYTHONPATH": "."}
+
+
+@contextmanager
+def started(product, *arguments):
+    command = [sys.executable, *arguments]
+    process = subprocess.Popen(command, cwd=product, env=environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        line = next((line for line in process.stdout if line.startswith("listening on")), "")
+        yield re.search(r"http://[\d.:]+", line)[0]
+    finally:
+        process.terminate()
+        process.wait(WAIT_SECONDS)
+        process.stdout.close()
+
+
+def token(product, user, role, room):
+    command = [sys.executable, "-m", "good_server", "token", "--user", user, "--role", role, "--room", room]
+    done = subprocess.run(command, cwd=product, env=environment(), check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+async def test_the_readmes_event_is_served_after_its_three_steps(product, new_tab):
+    driver, vendor = new_tab(), new_tab()
+    with started(product, "-m", "good_server") as url:
+        await driver.connect(url, token(product, "ana", "driver", "job:17"))
+        await vendor.connect(url, token(product, "ben", "vendor", "job:17"))
+        ack = await driver.ask("job:reach", {"room": "job:17"})
+        assert await vendor.hears("job:reached") == {"driver": "ana", "room": "job:17", "at": ack["data"]["at"]}
+        assert await driver.code("job:reach", {"room": "job:18"}) == "forbidden"
+        assert await vendor.code("job:reach", {"room": "job:17"}) == "forbidden"
+
+
+async def test_the_readmes_entitlements_let_in_whom_they_name(product, new_tab):
+    ana, eve = new_tab(), new_tab()
+    with started(product, "dispatch.py") as url:
+        await ana.connect(url, token(product, "ana", "vendor", "job:1"))
+        await eve.connect(url, token(product, "eve", "vendor", "job:1"))
+        assert (await ana.ask("room:join", {"room": "job:18"}))["ok"]
+        assert await eve.code("room:join", {"room": "job:18"}) == "forbidden"
+
+
+def names_in(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in tree.body if isinstance(node, kinds) and node.name.startswith("test_")}
+
+
+def existing():
+    return {(path.name, name) for path in (TEMPLATE / "tests").glob("test_*.py") for name in names_in(path)}
+
+
+def test_every_test_that_the_ledger_names_exists():
+    named = set(NAMED.findall(README))
+    assert named, "there is no ledger"
+    assert named - existing() == set()
+
+
+def test_every_test_of_a_row_stands_in_the_ledger():
+    of_rows = {(file, name) for file, name in existing() if name.startswith("test_row_")}
+    assert of_rows - set(NAMED.findall(README)) == set()
+
+
+def test_the_ledger_has_every_row_once():
+    ledger = README[README.index("| row | promise |") :]
+    assert [int(row) for row in LEDGER_ROW.findall(ledger)] == list(range(1, 39))
+
+
+def test_at_least_twelve_rows_are_convicted_without_their_defence():
+    convicted = {
+        row.split("_")[2] for _, row in NAMED.findall(README) if row.endswith("_is_convicted_without_its_defence")
+    }
+    assert len(convicted) >= 12
