@@ -140,7 +140,9 @@ def create_sio(settings: Settings, metrics: Metrics) -> Any:
     )
     strays.watch(sio, settings, metrics)
     if is_engine:
-        websocket.install(sio, Gathering(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc()))
+        gathering = Gathering(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc())
+        metrics.outbox_bytes.set_function(lambda: gathering.owed_bytes)
+        websocket.install(sio, gathering)
     return sio
 
 

@@ -63,6 +63,7 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.outbox_bytes = Gauge("server_outbox_bytes", "Bytes owed to readers, all together.", registry=self.registry)
         self.events = Counter(
             "server_events", "Events by name and outcome.", ["event", "outcome"], registry=self.registry
         )

@@ -32,6 +32,11 @@ class Gathering:
         self._busy: dict[Outbox, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def owed_bytes(self) -> int:
+        """What all connections together are owed and have not been sent."""
+        return sum(outbox.owed_bytes for outbox in self._busy)
+
     def add(self, outbox: "Outbox") -> None:
         """Looks at `outbox` again at the next tick."""
         self._busy[outbox] = None
@@ -114,6 +119,11 @@ class Outbox:
     def is_open(self) -> bool:
         """Whether frames may be written to it."""
         return self._transport is not None
+
+    @property
+    def owed_bytes(self) -> int:
+        """What is gathered, and what the peer has not taken."""
+        return self._pending_bytes + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
     def write(self, data: bytes) -> None:
         """Owes the connection one frame more; closes it when that is too much."""

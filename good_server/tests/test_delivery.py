@@ -208,6 +208,17 @@ async def test_a_reader_that_has_stopped_is_closed_and_the_others_lose_nothing(s
     assert server.members("user:ana") == 1
 
 
+@pytest.mark.engine
+async def test_operators_see_what_a_stopped_reader_is_owed(serve, until):
+    server = await serve(**GENEROUS, outbox_bytes=10**9, outbox_messages=10**9)
+    registry = server.application.guards.metrics.registry
+    with await stalled_reader(server):
+        for _ in range(400):
+            await server.sio.emit("news", "x" * 20_000, room=["user:slow"])
+        assert registry.get_sample_value("server_outbox_bytes") > 0
+    await until(lambda: not registry.get_sample_value("server_outbox_bytes"))
+
+
 async def test_a_burst_in_one_turn_of_the_loop_is_no_slow_reader(serve, connect):
     server = await serve(**GENEROUS)
     tab = await connect("ana", to=server)

@@ -122,5 +122,5 @@ def _marked(code: str, highlight: Sequence[str], module: str) -> str:
         if not any(text in line for line in lines):
             raise ExcerptError(f"the code shown of {module} has no line with {text!r} to highlight")
     chosen = {number for number, line in enumerate(lines) if any(text in line for text in highlight)}
-    column = max((len(lines[number]) for number in chosen), default=0) + 2
-    return "\n".join(f"{line:<{column}}{MARK}" if number in chosen else line for number, line in enumerate(lines))
+    # not in a column of their own: far to the right they would wrap
+    return "\n".join(f"{line}  {MARK}" if number in chosen else line for number, line in enumerate(lines))

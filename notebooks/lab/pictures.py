@@ -13,6 +13,8 @@ from lab.words import number
 
 PALE = "#E8F3EF"
 MARKS = {"bad": "s", "good": "o"}
+# a sign, its colour and size for each viewer of a drive: one fits around the other, and none needs its colour
+VIEWERS = (("o", "#0072B2", 6.5), ("x", "#D55E00", 9.0), ("s", "#009E73", 12.0), ("+", "#333333", 9.0))
 
 
 def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
@@ -83,10 +85,10 @@ def track(
     figure, axes = new_figure(height=3.4)
     axes.plot(*zip(*driven, strict=True), color=INK, linewidth=6, alpha=0.15, solid_capstyle="round")
     axes.annotate("start", driven[0], (0, -14), textcoords="offset points", ha="center", color=INK, fontsize=9)
-    for (viewer, positions), mark in zip(seen.items(), ("o", "x", "s", "+"), strict=False):
+    for (viewer, positions), (mark, colour, size) in zip(seen.items(), VIEWERS, strict=False):
         places = list(zip(*positions, strict=True)) or [(), ()]
         label = f"{viewer}: {len(positions)} received"
-        axes.plot(*places, mark, label=label, markersize=9, fillstyle="none", markeredgewidth=1.6)
+        axes.plot(*places, mark, color=colour, label=label, markersize=size, fillstyle="none", markeredgewidth=1.6)
     axes.set_xlabel("longitude (degrees)", color=INK)
     axes.set_ylabel("latitude (degrees)", color=INK)
     axes.margins(0.08)

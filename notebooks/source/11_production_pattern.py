@@ -12,6 +12,7 @@
 # A good server in a process of its own, on a port of its own. It stays until the last cell.
 
 # %%
+import asyncio
 import math
 from contextlib import AsyncExitStack
 
@@ -47,8 +48,9 @@ async with AsyncExitStack() as closing:
     stranger = await closing.enter_async_context(raw_tab(http, server))
     accepted = await welcome.connect(server.token("ana", "vendor"))
     refused = await stranger.connect("not a token")
-answers = ["ana", f"connected, and told its {', '.join(accepted)}"], ["a stranger", refused["data"]["code"]]
-lab.table(["who", "the server's answer"], *answers)
+    (after,) = await asyncio.gather(stranger.ask("chat:send", {}), return_exceptions=True)
+told = f"connected, and told its {', '.join(accepted)}", f"{refused['data']['code']}, then {type(after).__name__}"
+lab.table(["who", "the server's answer"], ["ana", told[0]], ["a stranger", told[1]])
 
 # %% [markdown]
 # ## Roles
