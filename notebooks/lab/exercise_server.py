@@ -1,8 +1,8 @@
 """Answers for a learner's handlers in a server of their own: what runs in the process that an exercise is graded on."""
 
-import logging
 import os
-import re
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +11,7 @@ from bad_server.app import MISTAKES
 from good_server.app import Application, assemble, create_parts
 from good_server.gateway import Gateway
 from good_server.settings import Settings
+from lab.probe import watch_log
 
 NUMBER, FILE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
 # what the answer is called in a traceback, and what the exceptions that it raised are written to
@@ -45,19 +46,19 @@ def handlers_in(source: str, number: int) -> type[Any]:
     return handlers
 
 
-class _Faults(logging.Handler):
+def _note_in(file: Path) -> Callable[[str, Any], None]:
     """Writes down, for the grade, each exception that the answer's own code raised."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(logging.ERROR)
-        self._file = file
-
-    def emit(self, record: logging.LogRecord) -> None:
-        trace = record.msg.get("exception", "") if isinstance(record.msg, dict) else ""
-        places = re.findall(rf'File "{ANSWER}", line \d+, in (\w+)', trace)
+    def note(_: str, entry: Any) -> None:
+        error = entry.get("exc_info")
+        if not isinstance(error, BaseException):
+            return
+        places = [frame.name for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ANSWER]
         if places:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(f"{trace.splitlines()[-1]} in {places[-1]}\n")
+            with file.open("a", encoding="utf-8") as faults:
+                faults.write(f"{traceback.format_exception_only(error)[-1].strip()} in {places[-1]}\n")
+
+    return note
 
 
 def create_app(settings: Settings) -> Application:
@@ -65,6 +66,6 @@ def create_app(settings: Settings) -> Application:
     number = int(os.environ[NUMBER])
     file = Path(os.environ[FILE])
     handlers = handlers_in(file.read_text(encoding="utf-8"), number)
-    logging.getLogger().addHandler(_Faults(file.with_suffix(FAULTS)))
+    watch_log(_note_in(file.with_suffix(FAULTS)))
     parts = create_parts(settings)
     return assemble(parts, [handlers("/", parts)])

@@ -84,7 +84,7 @@ class ProcessProbe:
         sqlite3.connect = connect  # type: ignore[assignment]
         logging.getLogger().addHandler(_ErrorCounter(self))
         # the server's own lines do not pass through the standard library's logging
-        structlog.configure(processors=[self._count_error, *structlog.get_config()["processors"]])
+        watch_log(self._count_error)
 
     def attach(self, sio: socketio.AsyncServer) -> None:
         """Names the server whose rooms and connections are looked at."""
@@ -97,9 +97,8 @@ class ProcessProbe:
         self.counts.addresses += len(rooms)
         self.counts.ghost_addresses += live.count(False)
 
-    def _count_error(self, logger: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    def _count_error(self, method: str, _: Any) -> None:
         self.counts.errors_logged += method in ("error", "critical", "exception")
-        return entry
 
     def _count_sql(self, statement: str) -> None:
         self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
@@ -162,6 +161,16 @@ class ProcessProbe:
         with self._excused():
             found = ids_held(ids, ignored=[ids])
         return web.json_response({"held": len(found), "references": sum(found.values())})
+
+
+def watch_log(see: Callable[[str, structlog.typing.EventDict], None]) -> None:
+    """From now on `see` is told each line that the server logs: the method it was logged by, and what it says."""
+
+    def pass_on(_: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        see(method, entry)
+        return entry
+
+    structlog.configure(processors=[pass_on, *structlog.get_config()["processors"]])
 
 
 def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
