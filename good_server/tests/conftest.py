@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 import socketio
+import structlog
 
 import good_server
 from good_server import lifecycle, rooms
@@ -22,6 +23,7 @@ from good_server.app import create_app
 from good_server.auth import make_token
 from good_server.roles import Role
 from good_server.settings import Settings
+from good_server.tests.attacks import Lateness, check_pace
 
 # no deadline, as the machine is shared; no dice, as a red test must stay red
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=300)
@@ -146,6 +148,33 @@ async def nothing_lost():
 def delivery(request):
     """The path that servers take unless a test chooses: `pytest good_server/tests --delivery stock` tests the other."""
     return request.config.getoption("--delivery", default="engine")
+
+
+# tests that hold it up themselves
+HOLD_THE_LOOP = {
+    "test_row_02_what_a_header_says_of_keys_is_never_fetched": "makes key pairs",
+    "test_row_31_a_reader_that_stops_while_it_pongs_is_closed_and_nobody_else_notices": "its server is watched apart",
+}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_log():
+    """Without this, what is logged in tests that configure nothing is drawn in colours, at a tenth of a second each."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def in_pace(request):
+    """No attack of a row holds up the loop of a server here; the clients share that loop, so it is the harder test."""
+    name, is_awaited = request.function.__name__, asyncio.iscoroutinefunction(request.function)
+    if not (is_awaited and name.startswith("test_row_")) or "convicted" in name or name in HOLD_THE_LOOP:
+        yield
+        return
+    lateness = Lateness()
+    yield
+    worst = await lateness.asked()
+    lateness.end()
+    check_pace([worst])
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -14,10 +14,10 @@ CANARY = "canary-7f3a"
 def configured(capsys):
     """`configured(json_lines=…)`: the server's logging, and the test run's own again at the end."""
     root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    handlers, level, before = root.handlers, root.level, structlog.get_config()
     yield configure_logging
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def fail(token):
