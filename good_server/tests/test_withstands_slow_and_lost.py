@@ -174,7 +174,7 @@ async def test_row_34_after_a_sigkill_a_thousand_clients_are_back_in_their_rooms
         first.process.kill()
         await first.process.wait()
         async with server_apart(port=urlsplit(first.url).port, **CROWD) as second:
-            await second.until(HERD_ROOM, lambda answer: answer["members"] == HERD)
+            check_pace(await second.until(HERD_ROOM, lambda answer: answer["members"] == HERD))
             assert await tab.is_back()
             assert (await second.ask("job:17"))["members"] == 1
             assert (await herd.ask("count"))["inside"] == HERD

@@ -87,7 +87,7 @@ lesson.one_side("bad", bad, guess=my_guess)
 
 # %% [markdown]
 # The last row is the one to worry about. Waste costs money. What crosses the border of a company is a *leak*: somebody
-# received what they must not see. (The server's CPU time is read in coarse steps, so take it as a rough number.)
+# received what they must not see.
 
 # %% [markdown]
 # ## Look closer
