@@ -11,6 +11,7 @@ from typing import Any
 import socketio
 from aiohttp import web
 
+from good_server import events
 from good_server.auth import TokenAuth
 from good_server.delivery import websocket
 from good_server.delivery.manager import RoomManager
@@ -20,7 +21,7 @@ from good_server.handlers import chat, driver, reports, rooms, session, system, 
 from good_server.limits import Doors, Rates
 from good_server.observe import Metrics
 from good_server.protocol import SafePacket
-from good_server.rooms import Entitlements
+from good_server.rooms import Address, Entitlements
 from good_server.services.entitlements import TokenEntitlements
 from good_server.services.recent import RecentAcks
 from good_server.services.reports import Reports
@@ -41,6 +42,11 @@ class Application:
     gateways: Sequence[Gateway]
     reports: Reports
     clock: Callable[[], float]
+
+    async def deliver(self, address: Address, report: events.ReportReady) -> None:
+        """Sends what is told of a report that ended, by the namespace it was asked in."""
+        gateway = next(gateway for gateway in self.gateways if gateway.namespace == address.namespace)
+        await gateway.send(events.REPORT_READY, report, to=address.rooms)
 
 
 @dataclass(frozen=True)

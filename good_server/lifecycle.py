@@ -56,7 +56,7 @@ async def serve(application: Application, ready: Callable[[Addresses], None], st
     try:
         internal = await _listen(_internal_app(application), settings.internal_host, settings.internal_port)
         try:
-            await application.reports.start()
+            await application.reports.start(application.deliver)
             async with _watched(application):
                 ready(Addresses(_url(public), _url(internal)))
                 await stop.wait()

@@ -5,13 +5,20 @@ empties them on disconnect: there is nothing here to store and nothing to clean 
 """
 
 import re
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from good_server.errors import Forbidden, Invalid
 from good_server.roles import TOPIC_ROOM_FORM, USER_ID_FORM, Identity, Role
 
 _topic_room = re.compile(TOPIC_ROOM_FORM)
 _own_room = re.compile(rf"(user|role|company):{USER_ID_FORM}")
+
+
+class Address(NamedTuple):
+    """Where something goes that is sent later, perhaps by another process: names alone, no socket and no connection."""
+
+    namespace: str
+    rooms: tuple[str, ...]
 
 
 def user_room(user: str) -> str:

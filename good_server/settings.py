@@ -6,6 +6,7 @@ Read from the environment with the prefix `SERVER_`, and from `.env` in the work
 import ipaddress
 import json
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,6 +20,7 @@ PUBLIC_KEY_ALGORITHMS = frozenset(
 )
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 
 class SettingsError(Exception):
@@ -109,6 +111,18 @@ class Settings(BaseSettings):
     connections: Count = 20_000
     # a restart brings everyone back at once; verifying tokens must not starve those already in
     connects_per_second: Positive = 500
+
+    # absent: one process, which needs nobody; `rediss:` is with TLS, a password stands before the host and an `@`
+    redis_url: SecretStr | None = None
+    # before every key and channel: two products on one Redis would otherwise hear each other, whatever the database
+    redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = "dispatch"
+    # an answer that takes longer is none: what is waited for is then done without Redis
+    redis_seconds: Positive = 0.5
+    # a listener that has not heard its own heartbeat for so long is deaf, and its process not ready
+    redis_deaf_seconds: Positive = 5
+    # what may wait to be published, about 10 s of a busy process; beyond it the newest is lost, and counted
+    redis_waiting: Count = 10_000
+
     # a handler is thin; what takes longer belongs in a service
     handler_seconds: Positive = 5
     # time to fetch a new token before the old one ends
@@ -138,6 +152,7 @@ class Settings(BaseSettings):
             self._check_production()
         self._check_secret_length()
         self._check_proxies()
+        self._check_redis()
         return self
 
     def _check_algorithms(self) -> None:
@@ -176,6 +191,21 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(proxy, strict=False)
         except ValueError:
             raise ValueError("SERVER_TRUSTED_PROXIES must be addresses or networks") from None
+
+    def _check_redis(self) -> None:
+        if self.redis_url is None:
+            return
+        try:
+            url = urlsplit(self.redis_url.get_secret_value())
+            is_address = url.scheme in REDIS_SCHEMES and bool(url.path if url.scheme == "unix" else url.hostname)
+            _ = url.port
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise ValueError("SERVER_REDIS_URL must be redis://host:port/0, rediss:// for TLS, or unix:///path")
+        is_open = url.password is None and url.scheme != "unix" and url.hostname not in LOOPBACK
+        if self.env == "production" and is_open:
+            raise ValueError("SERVER_REDIS_URL has no password: whoever reaches that Redis could write to everyone")
 
     def _check_development(self) -> None:
         own_secret = self.jwt_secret is not None or self.has_public_key

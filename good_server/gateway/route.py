@@ -12,6 +12,7 @@ from good_server.auth import TokenAuth
 from good_server.limits import Rates
 from good_server.observe import Metrics
 from good_server.roles import Identity, Role
+from good_server.rooms import Address
 from good_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Request:
     async def emit(self, event: str, message: events.Message, *, to: Sequence[str], also_to_me: bool = True) -> None:
         """Sends to every socket in the rooms `to`, once each; `also_to_me=False` leaves the asking socket out."""
         await self.gateway.send(event, message, to=to, skip=None if also_to_me else self.sid)
+
+    def address(self, *rooms: str) -> Address:
+        """These rooms, for what is sent to them later: by then the asking socket may be long gone."""
+        return Address(self.gateway.namespace, rooms)
 
     def rooms(self) -> set[str]:
         """The rooms that the asking socket is in."""

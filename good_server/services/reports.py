@@ -1,4 +1,4 @@
-"""Answers for heavy and outside work: it happens away from the event loop, bounded, and its end is told to a callback.
+"""Answers for heavy and outside work: it happens away from the event loop, bounded, and its end is told to rooms.
 
 Threads would not do for CPU-bound work: they share the interpreter's lock with the loop. anyio keeps the worker
 processes: one that crashes or hangs is replaced, and all of them end with the server, however that ends.
@@ -7,23 +7,31 @@ processes: one that crashes or hangs is replaced, and all of them end with the s
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Literal
 
 import anyio
 from anyio import to_process
 
-from good_server.errors import Busy
+from good_server.errors import Busy, Internal
+from good_server.events import CpuSeconds, ReportError, ReportKind, ReportReady
 from good_server.observe import log
+from good_server.rooms import Address
 from good_server.services import cpu
 from good_server.settings import Settings
 
-Kind = Literal["cpu", "outside"]
-# told when a job ends: its id, then the CPU seconds it used, or None when it failed
-Done = Callable[[str, float | None], Awaitable[None]]
+# sends what is told of a report that ended to where it was asked for
+Deliver = Callable[[Address, ReportReady], Awaitable[None]]
+
+
+def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportReady:
+    """What is told of a report that ended; without `cpu_seconds` it failed."""
+    if cpu_seconds is None:
+        failed = ReportError(code=Internal.code, message="the report could not be made")
+        return ReportReady(job=job, kind=kind, error=failed)
+    return ReportReady(job=job, kind=kind, result=CpuSeconds(cpu_seconds=cpu_seconds))
 
 
 class Reports:
-    """A bounded queue of reports. Replace it with your own queue: all it needs is `request`."""
+    """A bounded queue of reports. Your own queue has the same three methods."""
 
     def __init__(self, settings: Settings) -> None:
         self._most_waiting = settings.reports_waiting
@@ -31,9 +39,11 @@ class Reports:
         self._workers = settings.report_workers
         self._limiter: anyio.CapacityLimiter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._deliver: Deliver | None = None
 
-    async def start(self) -> None:
+    async def start(self, deliver: Deliver) -> None:
         """Starts the worker processes, so that the first report does not wait for them."""
+        self._deliver = deliver
         self._limiter = anyio.CapacityLimiter(self._workers)
         await asyncio.gather(*(self._burn(1) for _ in range(self._workers)))
 
@@ -43,17 +53,17 @@ class Reports:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def request(self, kind: Kind, size: int, done: Done) -> str:
+    async def request(self, kind: ReportKind, size: int, to: Address) -> str:
         """Takes a report of `size` milliseconds and returns its job id at once; raises `Busy` when too many wait."""
         if len(self._tasks) >= self._most_waiting:
             raise Busy
         job = secrets.token_hex(16)
-        task = asyncio.create_task(self._run(job, kind, size, done))
+        task = asyncio.create_task(self._run(job, kind, size, to))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
 
-    async def _run(self, job: str, kind: Kind, size: int, done: Done) -> None:
+    async def _run(self, job: str, kind: ReportKind, size: int, to: Address) -> None:
         work = self._burn if kind == "cpu" else self._wait_outside
         try:
             async with asyncio.timeout(self._most_seconds):
@@ -61,7 +71,8 @@ class Reports:
         except (TimeoutError, anyio.BrokenWorkerProcess) as error:
             log.error("report failed", job=job, kind=kind, error=type(error).__name__)
             cpu_seconds = None
-        await done(job, cpu_seconds)
+        if self._deliver is not None:
+            await self._deliver(to, compose(job, kind, cpu_seconds))
 
     async def _burn(self, milliseconds: int) -> float:
         return await to_process.run_sync(cpu.burn, milliseconds, cancellable=True, limiter=self._limiter)

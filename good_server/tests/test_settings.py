@@ -128,11 +128,23 @@ def test_a_secret_is_as_long_as_its_hash_in_development_too(algorithm, length):
         ("sockets_per_user", "0"),
         ("jwt_leeway_seconds", "-1"),
         ("max_frame_bytes", "many"),
+        ("redis_url", "localhost:6379"),
+        ("redis_url", "http://localhost:6379"),
+        ("redis_url", "redis://"),
+        ("redis_url", "redis://localhost:port"),
+        ("redis_prefix", "two words"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
     monkeypatch.setenv(f"SERVER_{name.upper()}", value)
     assert f"SERVER_{name.upper()}" in refusal()
+
+
+def test_production_wants_a_password_for_a_redis_that_others_reach():
+    production = {"env": "production", "jwt_secret": SECRET}
+    assert "SERVER_REDIS_URL" in refusal(**production, redis_url="rediss://cache.example:6379/0")
+    for url in ("redis://:secret@cache.example:6379/0", "redis://127.0.0.1:6379/0", "unix:///run/redis.sock"):
+        assert load_settings(**production, redis_url=url)
 
 
 def test_settings_are_frozen():
@@ -141,4 +153,5 @@ def test_settings_are_frozen():
 
 
 def test_settings_do_not_show_their_secret():
-    assert SECRET not in repr(Settings(jwt_secret=SECRET)) + str(Settings(jwt_secret=SECRET).model_dump())
+    settings = Settings(jwt_secret=SECRET, redis_url=f"redis://:{SECRET}@127.0.0.1:6379/0")
+    assert SECRET not in repr(settings) + str(settings.model_dump())
