@@ -24,6 +24,7 @@ from good_server.auth import make_token
 from good_server.roles import Role
 from good_server.settings import Settings
 from good_server.tests.attacks import Lateness, check_pace
+from good_server.tests.real_redis import RealRedis
 
 # no deadline, as the machine is shared; no dice, as a red test must stay red
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=300)
@@ -331,3 +332,10 @@ def until():
                 await asyncio.sleep(0.005)
 
     return come_true
+
+
+@pytest.fixture(scope="module")
+def redis():
+    """A real Redis for the tests of one file; `await serve(redis_url=redis.url)` is one of several processes then."""
+    with RealRedis() as server:
+        yield server
