@@ -46,13 +46,19 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(application: Application, ready: Callable[[Addresses], None], stop: asyncio.Event) -> None:
+async def serve(
+    application: Application,
+    ready: Callable[[Addresses], None],
+    stop: asyncio.Event,
+    *,
+    shares_port: bool = False,
+) -> None:
     """Runs until `stop` is set, then drains; `ready` is called once, when both ports listen.
 
-    Raises `OSError` when a port is taken.
+    With `shares_port` other processes may listen on the public port too. Raises `OSError` when a port is taken.
     """
     settings = application.settings
-    public = await _listen(application.public, settings.host, settings.port)
+    public = await _listen(application.public, settings.host, settings.port, reuse_port=shares_port)
     try:
         internal = await _listen(_internal_app(application), settings.internal_host, settings.internal_port)
         try:
@@ -60,6 +66,8 @@ async def serve(application: Application, ready: Callable[[Addresses], None], st
             async with _watched(application):
                 ready(Addresses(_url(public), _url(internal)))
                 await stop.wait()
+                if shares_port:
+                    await _stop_listening(public)
                 await _drain(application)
         finally:
             await application.reports.stop()
@@ -69,18 +77,29 @@ async def serve(application: Application, ready: Callable[[Addresses], None], st
         await public.cleanup()
 
 
-async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:
+async def _listen(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> web.AppRunner:
     http_log = transport.HttpLog(logging.getLogger("aiohttp.server"))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=http_log)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, reuse_port=reuse_port or None).start()
     except OSError as error:
         await runner.cleanup()
-        # asyncio words it differently in each version of Python; the system does not
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {why}") from None
+        raise cannot_listen(error, host, port) from None
     return runner
+
+
+def cannot_listen(error: OSError, host: str, port: int) -> OSError:
+    """The same error in words for whoever chose the port."""
+    # asyncio words it differently in each version of Python; the system does not
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return OSError(error.errno, f"cannot listen on {host}:{port}: {why}")
+
+
+async def _stop_listening(runner: web.AppRunner) -> None:
+    """Who comes from now on is another process's; who is here stays."""
+    for site in list(runner.sites):
+        await site.stop()
 
 
 def _url(runner: web.AppRunner) -> str:
