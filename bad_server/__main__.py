@@ -11,10 +11,12 @@ def main(arguments: list[str] | None = None) -> int:
         description="Serves the ten mistakes in /mistake-01 to /mistake-10. Tokens: python -m good_server token.",
         epilog="example: SERVER_PORT=9001 python -m bad_server",
     )
-    parser.parse_args(arguments)
+    from good_server.__main__ import add_workers, run
+
+    add_workers(parser)
+    options = parser.parse_args(arguments)
 
     from bad_server.app import create_app
-    from good_server.__main__ import run
     from good_server.settings import SettingsError, load_settings
 
     try:
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     # beside the good server, not in its place
     ports = {"port": 8001, "internal_port": 8011}
     free = {name: port for name, port in ports.items() if name not in settings.model_fields_set}
-    return run("bad_server", settings.model_copy(update=free), create_app)
+    return run("bad_server", settings.model_copy(update=free), create_app, workers=options.workers)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 # Only what is light is imported up here: worker processes import this module too.
 if TYPE_CHECKING:
     from good_server.app import Application
+    from good_server.lifecycle import Addresses
     from good_server.settings import Settings
 
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings()
         if options.command == "contract":
             return _print_contract(settings, options)
-        return _print_token(settings, options) if options.command == "token" else _serve(settings)
+        return _print_token(settings, options) if options.command == "token" else _serve(settings, options.workers)
     except SettingsError as error:
         print(f"good_server: {error}", file=sys.stderr)
         return 2
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serves the dispatch platform over Socket.IO. Without a command: serve.",
         epilog="example: SERVER_PORT=9000 python -m good_server",
     )
+    add_workers(parser)
     commands = parser.add_subparsers(dest="command", metavar="token | contract")
     token = commands.add_parser(
         "token",
@@ -62,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--asyncapi", action="store_true", help="as an AsyncAPI 3.0 document in JSON")
     form.add_argument("--typescript", action="store_true", help="as the event maps of socket.io-client's Socket")
     return parser
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """The option of every server that `run` serves."""
+    said = "processes that share the public port (1); more than one needs SERVER_REDIS_URL, SIGHUP renews them in turn"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=said)
 
 
 def _print_contract(settings: "Settings", options: argparse.Namespace) -> int:
@@ -109,12 +117,15 @@ def _print_token(settings: "Settings", options: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(settings: "Settings") -> int:
+def _serve(settings: "Settings", workers: int) -> int:
     from good_server.app import create_app
+    from good_server.workers import check_workers
 
+    # here too, so that nothing is printed before
+    check_workers(settings, workers)
     if settings.env == "development" and not settings.has_public_key:
         _print_tokens(settings)
-    return run("good_server", settings, create_app)
+    return run("good_server", settings, create_app, workers=workers)
 
 
 def _print_tokens(settings: "Settings") -> None:
@@ -127,30 +138,40 @@ def _print_tokens(settings: "Settings") -> None:
         print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=['job:17'])}")
 
 
-def run(name: str, settings: "Settings", create: "Callable[[Settings], Application]") -> int:
-    """Serves until SIGTERM or Ctrl-C; 0 after an orderly end, 2 when a port cannot be had."""
+def run(name: str, settings: "Settings", create: "Callable[[Settings], Application]", *, workers: int = 1) -> int:
+    """Serves until SIGTERM or Ctrl-C; 0 after an orderly end, 2 when a port cannot be had or a setting does not fit.
+
+    With more than one of `workers`, as many processes are forked that share the port, and `create` is called in each.
+    """
     from good_server.lifecycle import loop_factory
     from good_server.observe import configure_logging
+    from good_server.settings import SettingsError
+    from good_server.workers import check_workers, run_workers
 
     configure_logging(json_lines=settings.env == "production")
     # the default looks for cycles every 700 objects, far fewer than one turn of a busy loop makes and drops by itself
     gc.set_threshold(10_000, 20, 20)
     try:
+        check_workers(settings, workers)
+        if workers > 1:
+            run_workers(settings, create, _announce, workers)
+            return 0
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(settings, create))
-    except OSError as error:
-        print(f"{name}: {error.strerror or error}", file=sys.stderr)
+    except (OSError, SettingsError) as error:
+        print(f"{name}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
     return 0
 
 
-async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:
-    from good_server.lifecycle import Addresses, serve
+def _announce(servers: "Sequence[Addresses]") -> None:
+    # one write, newline included: whoever waits for the line may stop reading right after it
+    sys.stdout.write(f"listening on {servers[0].public} (internal {', '.join(each.internal for each in servers)})\n")
+    sys.stdout.flush()
 
-    def announce(addresses: Addresses) -> None:
-        # one write, newline included: whoever waits for the line may stop reading right after it
-        sys.stdout.write(f"listening on {addresses.public} (internal {addresses.internal})\n")
-        sys.stdout.flush()
+
+async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:
+    from good_server.lifecycle import serve
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -159,7 +180,7 @@ async def _run(settings: "Settings", create: "Callable[[Settings], Application]"
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await serve(create(settings), announce, stop)
+    await serve(create(settings), lambda addresses: _announce([addresses]), stop)
 
 
 if __name__ == "__main__":

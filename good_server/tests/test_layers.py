@@ -22,11 +22,13 @@ LAYERS = (
     ("app", "contract"),
     # runs what `app` has built
     ("lifecycle",),
+    # as many processes of it as there are to be
+    ("workers",),
     ("__main__",),
 )
 LAYER = {part: number for number, row in enumerate(LAYERS) for part in row}
 # folders whose files may know each other; handlers may not
-ONE_PART = {"gateway", "services", "delivery"}
+ONE_PART = {"gateway", "services", "delivery", "workers"}
 ROOM = re.compile(r"(user|role|company|job):")
 EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinstance(name, str)}
 SPELLS_ROOMS = {

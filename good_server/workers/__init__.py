@@ -1,0 +1,53 @@
+"""Several server processes behind one port, for as long as one parent lives.
+
+The children listen on the public port with SO_REUSEPORT; Linux spreads new connections over them. Two pipes tie each to
+the parent: by one it says that it is ready or why not, the other ends with the parent, and the child with it.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+from good_server.lifecycle import Addresses
+from good_server.settings import Settings, SettingsError
+from good_server.workers.child import Create
+from good_server.workers.parent import Parent, Worker
+from good_server.workers.ports import reserved
+
+LAST_PORT = 65535
+
+
+def check_workers(settings: Settings, count: int) -> None:
+    """Raises `SettingsError` when there cannot be so many processes."""
+    if count < 1:
+        raise SettingsError("--workers must be 1 or more")
+    if count == 1:
+        return
+    if not (hasattr(os, "fork") and hasattr(socket, "SO_REUSEPORT")):
+        raise SettingsError("--workers: this system cannot share a port between processes, 1 is the most here")
+    if settings.redis_url is None:
+        raise SettingsError(
+            "--workers above 1 needs SERVER_REDIS_URL: without Redis each process knows its own sockets alone"
+        )
+    if settings.internal_port and settings.internal_port + count - 1 > LAST_PORT:
+        raise SettingsError(f"SERVER_INTERNAL_PORT: {count} workers take as many ports from it on")
+
+
+def run_workers(
+    settings: Settings, create: Create, announce: Callable[[Sequence[Addresses]], None], count: int
+) -> None:
+    """Serves with `count` processes until SIGTERM or Ctrl-C; SIGHUP renews them one after the other.
+
+    `announce` is called once, when all are ready. Raises `OSError` when a port is taken or a process fails before that.
+    """
+    first = settings.internal_port
+    with reserved(settings.host, settings.port) as port:
+        workers = [
+            Worker(
+                number + 1,
+                settings.model_copy(update={"port": port, "internal_port": first + number if first else 0}),
+            )
+            for number in range(count)
+        ]
+        with Parent(workers, create, announce) as parent:
+            parent.watch()

@@ -1,0 +1,39 @@
+"""Answers for a port that several processes listen on: nobody else has it, and nobody takes it between two of them."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from good_server.lifecycle import cannot_listen
+
+
+@contextmanager
+def reserved(host: str, port: int) -> Iterator[int]:
+    """Holds a port, for 0 any, that children can listen on; raises `OSError` when somebody listens on it already."""
+    with ExitStack() as held:
+        try:
+            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, _, _, _, (name, _, *rest) in found:
+                # with SO_REUSEPORT alone, a second server of the same user would share the port unnoticed
+                _bind(family, (name, port, *rest), is_shared=False).close()
+                port = held.enter_context(_bind(family, (name, port, *rest), is_shared=True)).getsockname()[1]
+        except OSError as error:
+            raise cannot_listen(error, host, port) from None
+        yield port
+
+
+def _bind(family: int, address: tuple[Any, ...], *, is_shared: bool) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # connections of an earlier server that are still in TIME_WAIT are no hindrance
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
