@@ -41,13 +41,15 @@ def run_workers(
     `announce` is called once, when all are ready. Raises `OSError` when a port is taken or a process fails before that.
     """
     first = settings.internal_port
+    own = [first + number if first else 0 for number in range(count)]
+    for internal_port in own:
+        # said here and once, not by each child; they take them alone, and again whenever one is renewed
+        with reserved(settings.internal_host, internal_port):
+            pass
     with reserved(settings.host, settings.port) as port:
         workers = [
-            Worker(
-                number + 1,
-                settings.model_copy(update={"port": port, "internal_port": first + number if first else 0}),
-            )
-            for number in range(count)
+            Worker(number, settings.model_copy(update={"port": port, "internal_port": internal_port}))
+            for number, internal_port in enumerate(own, 1)
         ]
         with Parent(workers, create, announce) as parent:
             parent.watch()

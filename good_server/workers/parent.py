@@ -142,7 +142,8 @@ class Parent:
         # started again it is found where it was
         port = urlsplit(worker.addresses.internal).port
         worker.settings = worker.settings.model_copy(update={"internal_port": port})
-        log.info("worker ready", worker=worker.number, process=worker.pid, internal=worker.addresses.internal)
+        if self._is_announced:
+            log.info("worker ready", worker=worker.number, process=worker.pid, internal=worker.addresses.internal)
 
     def _hang_up(self, worker: Worker) -> None:
         if worker.pipe is not None:
