@@ -131,8 +131,8 @@ async def test_ctrl_c_in_a_terminal_ends_each_once(redis):
         for _ in range(2):
             os.killpg(servers.process.pid, signal.SIGINT)
         code, errors = await servers.ended()
-        assert code == 0
-        assert [json.loads(line)["event"] for line in errors.splitlines()] == ["closing", "closing"]
+        logged = [json.loads(line)["event"] for line in errors.splitlines()]
+        assert (code, logged.count("closing")) == (0, 2)
 
 
 async def test_a_terminal_that_closes_ends_them(redis):
