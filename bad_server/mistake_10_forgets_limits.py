@@ -27,7 +27,7 @@ class Handlers(Gateway):
         routes = (*chat.routes(parts.recent), *rooms.routes(PublicJobs(), rooms_per_socket=no_limit))
         super().__init__(namespace, parts.guards, routes)
 
-    def check_rate(self, identity: Identity, route: Route | None) -> None:
+    async def check_rate(self, identity: Identity, route: Route | None) -> None:
         """Our own page never asks too often."""
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:

@@ -6,7 +6,7 @@ There is no module-level server object; two applications in one process share no
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import socketio
 from aiohttp import web
@@ -28,6 +28,9 @@ from good_server.services.reports import Reports
 from good_server.settings import Settings
 from good_server.transport import SOCKETIO_PATH, Admission
 
+if TYPE_CHECKING:
+    from good_server.backplane.link import Link
+
 
 @dataclass(frozen=True)
 class Application:
@@ -42,6 +45,8 @@ class Application:
     gateways: Sequence[Gateway]
     reports: Reports
     clock: Callable[[], float]
+    # to the other processes of this server, if there are any
+    link: "Link | None" = None
 
     async def deliver(self, address: Address, report: events.ReportReady) -> None:
         """Sends what is told of a report that ended, by the namespace it was asked in."""
@@ -58,6 +63,7 @@ class Parts:
     reports: Reports
     recent: RecentAcks = field(default_factory=RecentAcks)
     entitlements: Entitlements = field(default_factory=TokenEntitlements)
+    link: "Link | None" = None
 
 
 def create_parts(
@@ -71,8 +77,20 @@ def create_parts(
 
     `clock` gives seconds since the epoch.
     """
-    guards = Guards(settings, TokenAuth(settings, clock=clock), Rates(settings), Metrics(), clock)
-    return Parts(settings, guards, reports or Reports(settings), entitlements=entitlements or TokenEntitlements())
+    auth, metrics, known = TokenAuth(settings, clock=clock), Metrics(), entitlements or TokenEntitlements()
+    if settings.redis_url is None:
+        guards = Guards(settings, auth, Rates(settings), metrics, clock)
+        return Parts(settings, guards, reports or Reports(settings), entitlements=known)
+    # here, as one process needs none of it and the import is heavy
+    from good_server.backplane.elsewhere import SharedElsewhere
+    from good_server.backplane.link import Link
+    from good_server.backplane.rates import SharedRates
+    from good_server.services.recent_shared import SharedAcks
+
+    link = Link(settings, metrics)
+    guards = Guards(settings, auth, SharedRates(settings, link), metrics, clock, SharedElsewhere(link))
+    recent = SharedAcks(link, handler_seconds=settings.handler_seconds)
+    return Parts(settings, guards, reports or Reports(settings), recent, known, link)
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
@@ -102,10 +120,10 @@ def create_app(
 
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     """Puts namespaces behind one Socket.IO server and one HTTP port."""
-    sio = create_sio(parts.settings, parts.guards.metrics)
+    sio = create_sio(parts.settings, parts.guards.metrics, create_manager(parts, gateways))
     for namespace in (*gateways, NoSuchNamespace(parts.guards)):
         sio.register_namespace(namespace)
-    doors = Doors(parts.settings)
+    doors = Doors(parts.settings, parts.guards.elsewhere)
     admission = Admission(parts.settings, doors, parts.guards.metrics)
     public = web.Application(middlewares=[admission.middleware()])
     public.router.add_get("/healthz", healthz)
@@ -120,14 +138,26 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
         gateways,
         parts.reports,
         parts.guards.clock,
+        parts.link,
     )
 
 
-def create_sio(settings: Settings, metrics: Metrics) -> Any:
+def create_manager(parts: Parts, gateways: Sequence[Gateway]) -> Any:
+    """Who is in which room: the engine's or the library's, of one process or of several; None is the library's."""
+    is_engine = parts.settings.delivery == "engine"
+    if parts.link is None:
+        return RoomManager() if is_engine else None
+    from good_server.backplane.manager import SharedRooms, SharedStock
+
+    closing = {gateway.namespace: gateway.close_one_of for gateway in gateways}
+    return (SharedRooms if is_engine else SharedStock)(parts.link, closing)
+
+
+def create_sio(settings: Settings, metrics: Metrics, manager: Any) -> Any:
     """The library's server, with every setting that is not safe by default set, on the chosen delivery path."""
     is_engine = settings.delivery == "engine"
     sio = socketio.AsyncServer(
-        client_manager=RoomManager() if is_engine else None,
+        client_manager=manager,
         async_mode="aiohttp",
         transports=list(settings.transports),
         serializer=SafePacket,

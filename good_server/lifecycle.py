@@ -26,6 +26,11 @@ DROP_SECONDS = 0.5
 RETURN_WITHIN_SECONDS = 5.0
 # for the goodbyes to be written before the transports close
 GOODBYE_SECONDS = 0.2
+# how often it is looked whether the last handler has ended
+LAST_WORDS_SECONDS = 0.02
+# without Redis a process serves its own clients still, and so do all others: none is taken out. One that is deaf is
+# worse off than the others.
+READINESS = {"up": (200, "ready"), "away": (200, "degraded"), "deaf": (503, "deaf")}
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -63,7 +68,7 @@ async def serve(
         internal = await _listen(_internal_app(application), settings.internal_host, settings.internal_port)
         try:
             await application.reports.start(application.deliver)
-            async with _watched(application):
+            async with _linked(application), _watched(application):
                 ready(Addresses(_url(public), _url(internal)))
                 await stop.wait()
                 if shares_port:
@@ -113,7 +118,8 @@ def _internal_app(application: Application) -> web.Application:
     async def readyz(request: web.Request) -> web.Response:
         if application.admission.is_closing:
             return web.Response(status=503, text="closing\n")
-        return web.Response(text="ready\n")
+        status, word = READINESS[application.link.state if application.link is not None else "up"]
+        return web.Response(status=status, text=f"{word}\n")
 
     async def metrics(request: web.Request) -> web.Response:
         application.guards.metrics.connections.set(application.doors.connections)
@@ -124,6 +130,26 @@ def _internal_app(application: Application) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     return app
+
+
+@asynccontextmanager
+async def _linked(application: Application) -> AsyncIterator[None]:
+    """Talks and listens to the other processes, if there are any, until the last handler has had its say."""
+    link, manager = application.link, application.sio.manager
+    if link is None:
+        yield
+        return
+    await link.start()
+    try:
+        manager.initialize()
+        yield
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(application.settings.handler_seconds):
+                while application.doors.connections:  # noqa: ASYNC110 - they end one by one
+                    await asyncio.sleep(LAST_WORDS_SECONDS)
+    finally:
+        await manager.stop()
+        await link.stop()
 
 
 @asynccontextmanager
@@ -140,6 +166,7 @@ async def _watch(application: Application) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         application.guards.rates.sweep()
+        application.guards.elsewhere.renew()
         await sweep(application)
 
 
@@ -187,7 +214,7 @@ async def _look_at(application: Application, connection: str, environ: dict[str,
     elif left < settings.expiry_notice_seconds and not state.was_warned:
         state.was_warned = True
         sid = application.sio.manager.sid_from_eio_sid(connection, gateway.namespace)
-        await gateway.send(events.AUTH_EXPIRING, events.AuthExpiring(expires_in=max(0.0, round(left, 3))), to=(sid,))
+        await gateway.tell(events.AUTH_EXPIRING, events.AuthExpiring(expires_in=max(0.0, round(left, 3))), sid)
 
 
 async def _drain(application: Application) -> None:
@@ -206,4 +233,4 @@ async def _say_goodbye(gateway: Gateway) -> None:
     sids: Sequence[str] = [sid for room in rooms.everyone() for sid in gateway.sids_in(room)]
     for sid in sids:
         closing = events.ServerClosing(retry_in=round(random.uniform(0.1, RETURN_WITHIN_SECONDS), 3))  # noqa: S311
-        await gateway.send(events.SERVER_CLOSING, closing, to=(sid,))
+        await gateway.tell(events.SERVER_CLOSING, closing, sid)

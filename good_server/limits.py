@@ -56,7 +56,7 @@ class Rates:
         }
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
-    def wait_seconds(self, user: str, kind: str) -> float:
+    async def wait_seconds(self, user: str, kind: str) -> float:
         """0.0 when the user may do one more, which is counted; otherwise how long to wait."""
         now = self._clock()
         bucket = self._buckets.get((user, kind))
@@ -73,11 +73,32 @@ class Rates:
             del self._buckets[key]
 
 
-class Doors:
-    """How many connections there are, in all and by address, and how fast new ones come."""
+class Elsewhere:
+    """What other processes of this server count, as it is when there are none; `kind` is `address` or `user`."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    async def counts(self, kind: str, name: str) -> dict[str, int]:
+        """How many each of the others has."""
+        return {}
+
+    def tell(self, kind: str, name: str, count: int) -> None:
+        """Tells the others how many there are here now."""
+
+    def renew(self) -> None:
+        """Tells the others that this process lives."""
+
+
+class Doors:
+    """How many connections there are, in all and by address, and how fast new ones come.
+
+    The cap of an address holds over all processes, but for those that connect to several in the same instant; how many
+    there may be in all, and how fast, is what one process can bear.
+    """
+
+    def __init__(
+        self, settings: Settings, elsewhere: Elsewhere | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
+        self._elsewhere = elsewhere or Elsewhere()
         self._clock = clock
         self._by_address: Counter[str] = Counter()
         self._new = TokenBucket(settings.connects_per_second, max(1.0, settings.connects_per_second), clock())
@@ -87,9 +108,13 @@ class Doors:
         """Connections open now."""
         return self._by_address.total()
 
-    def is_crowded(self, address: str) -> bool:
+    async def is_crowded(self, address: str) -> bool:
         """Whether this address has as many connections as it may."""
-        return self._by_address[address] >= self._settings.sockets_per_address
+        most = self._settings.sockets_per_address
+        if self._by_address[address] >= most:
+            return True
+        others = await self._elsewhere.counts("address", address)
+        return self._by_address[address] + sum(others.values()) >= most
 
     def wait_seconds(self) -> float:
         """0.0 when the server takes one more connection now; otherwise when to ask again."""
@@ -101,10 +126,12 @@ class Doors:
     def passage(self, address: str) -> Iterator[None]:
         """Counts one connection of an address for as long as it is open."""
         self._by_address[address] += 1
+        self._elsewhere.tell("address", address, self._by_address[address])
         try:
             yield
         finally:
             self._by_address[address] -= 1
+            self._elsewhere.tell("address", address, self._by_address[address])
             if not self._by_address[address]:
                 del self._by_address[address]
 

@@ -70,7 +70,7 @@ class Admission:
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path != SOCKETIO_PATH:
                 return await handler(request)
-            refusal = self._refusal(request)
+            refusal = await self._refusal(request)
             if refusal is not None:
                 self._metrics.connects.labels(f"http_{refusal.status}").inc()
                 return refusal
@@ -83,7 +83,7 @@ class Admission:
 
         return admit
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
+    async def _refusal(self, request: web.Request) -> web.Response | None:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and not self._is_own(origin, request):
             return web.Response(status=403, text="this origin is not allowed")
@@ -94,12 +94,12 @@ class Admission:
             return web.Response(status=400, text=sentence, headers=cors | {hdrs.VARY: hdrs.ORIGIN})
         if "sid" in request.query:
             return None
-        return self._overload(request)
+        return await self._overload(request)
 
-    def _overload(self, request: web.Request) -> web.Response | None:
+    async def _overload(self, request: web.Request) -> web.Response | None:
         if self.is_closing:
             return _come_back(503, 2, "the server is shutting down")
-        if self._doors.is_crowded(self.address_of(request)):
+        if await self._doors.is_crowded(self.address_of(request)):
             return _come_back(429, 10, "too many connections from this address")
         wait = self._doors.wait_seconds()
         return _come_back(503, wait, "the server is busy") if wait else None

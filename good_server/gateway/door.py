@@ -57,10 +57,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     async def left(self, request: Request) -> None:
         """A socket is gone. Nothing to do: Socket.IO empties its rooms, and its state dies with its session."""
 
-    def check_rate(self, identity: Identity, route: Route | None) -> None:
+    async def check_rate(self, identity: Identity, route: Route | None) -> None:
         """Counts one event; raises `RateLimited` when it is one too many."""
         for kind in ("events",) if route is None or route.rate is None else ("events", route.rate):
-            wait_seconds = self.guards.rates.wait_seconds(identity.user, kind)
+            wait_seconds = await self.guards.rates.wait_seconds(identity.user, kind)
             if wait_seconds:
                 # never 0: whoever comes back at once would be refused again
                 raise RateLimited(retry_after=math.ceil(wait_seconds * 1000) / 1000)
@@ -74,6 +74,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         if isinstance(to, str) or not to or not all(to):
             raise ValueError("an emit needs rooms to go to")
         await self.emit(event, message.on_the_wire(), room=list(to), skip_sid=skip)
+
+    async def tell(self, event: str, message: events.Message, sid: str) -> None:
+        """What the server itself says to one of its own sockets: no other process need hear of it."""
+        await self.emit(event, message.on_the_wire(), room=[sid], ignore_queue=True)
 
     def sids_in(self, room: str) -> list[str]:
         """The sockets that are in a room now, asked of Socket.IO."""
@@ -117,6 +121,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
         await self.save_session(sid, {STATE: SocketState(identity, time.monotonic())})
         await self.joined(Request(self, sid, identity))
+        self._count(identity.user, len(self._here(identity.user)))
         return identity
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
@@ -127,6 +132,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             transport.hang_up(environ)
         if state is None:
             return
+        # this socket leaves its rooms when all this has been done
+        self._count(state.identity.user, len([other for other in self._here(state.identity.user) if other != sid]))
         self.guards.metrics.closes.labels(reason).inc()
         log.info("disconnected", namespace=self.namespace, user=state.identity.user, reason=reason)
         await self._outcome("disconnect", self.left(Request(self, sid, state.identity)))
@@ -159,7 +166,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     ) -> dict[str, Any]:
         if event in (MALFORMED, RESERVED_NAME):
             raise Invalid("the packet is malformed", field=self._field(*arguments))
-        self.check_rate(state.identity, route)
+        await self.check_rate(state.identity, route)
         if route is None:
             raise UnknownEvent
         if self.guards.clock() >= state.identity.expires_at and not route.after_expiry:
@@ -198,13 +205,36 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             asyncio.get_running_loop().call_soon(self.close, sid)
 
     async def _make_way(self, identity: Identity) -> None:
-        """One socket too many closes the one silent longest: a phone that flaps is never locked out."""
-        # one that is closing already makes way for an earlier socket, not for this one
-        sids = [sid for sid in self.sids_in(rooms.user_room(identity.user)) if not self._is_closing(sid)]
-        if len(sids) < self.guards.settings.sockets_per_user:
+        """One socket too many closes the one silent longest: a phone that flaps is never locked out.
+
+        Of several processes the one with most of the user's sockets chooses among its own.
+        """
+        user, most = identity.user, self.guards.settings.sockets_per_user
+        here = len(self._here(user))
+        others = {} if here >= most else await self.guards.elsewhere.counts("user", self._key_of(user))
+        if here + sum(others.values()) < most:
             return
-        heard = [((await self.state_of(sid)).last_heard, sid) for sid in sids]
-        self.close(min(heard)[1])
+        process, count = max(others.items(), key=lambda other: other[1], default=("", 0))
+        if count > here:
+            self.server.manager.ask_to_make_way(process, self.namespace, user)
+        else:
+            await self.close_one_of(user)
+
+    async def close_one_of(self, user: str) -> None:
+        """Closes the socket of this user here that has been silent longest, if there is one."""
+        heard = [((await self.state_of(sid)).last_heard, sid) for sid in self._here(user)]
+        if heard:
+            self.close(min(heard)[1])
+
+    def _here(self, user: str) -> list[str]:
+        """Sockets of this process. One that is closing already makes way for an earlier socket, not for this one."""
+        return [sid for sid in self.sids_in(rooms.user_room(user)) if not self._is_closing(sid)]
+
+    def _count(self, user: str, count: int) -> None:
+        self.guards.elsewhere.tell("user", self._key_of(user), count)
+
+    def _key_of(self, user: str) -> str:
+        return f"{self.namespace}{user}"
 
     def _is_closing(self, sid: str) -> bool:
         environ = self.server.get_environ(sid, self.namespace)

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from good_server import events
 from good_server.auth import TokenAuth
-from good_server.limits import Rates
+from good_server.limits import Elsewhere, Rates
 from good_server.observe import Metrics
 from good_server.roles import Identity, Role
 from good_server.rooms import Address
@@ -96,3 +96,4 @@ class Guards:
     rates: Rates
     metrics: Metrics
     clock: Callable[[], float] = time.time
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)

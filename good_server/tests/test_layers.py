@@ -15,6 +15,7 @@ LAYERS = (
     ("errors", "settings", "roles"),
     ("auth", "rooms", "events", "limits", "observe"),
     ("protocol", "delivery"),
+    ("backplane",),
     # closing a connection means writing out what `delivery` still owes it
     ("transport",),
     ("gateway", "services"),
@@ -28,7 +29,7 @@ LAYERS = (
 )
 LAYER = {part: number for number, row in enumerate(LAYERS) for part in row}
 # folders whose files may know each other; handlers may not
-ONE_PART = {"gateway", "services", "delivery", "workers"}
+ONE_PART = {"gateway", "services", "delivery", "workers", "backplane"}
 ROOM = re.compile(r"(user|role|company|job):")
 EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinstance(name, str)}
 SPELLS_ROOMS = {

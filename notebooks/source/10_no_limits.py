@@ -244,7 +244,7 @@ class Handlers(mistake.Handlers):
     def __init__(self, namespace, parts):
         super().__init__(namespace, parts)
 
-    def check_rate(self, identity, route):
+    async def check_rate(self, identity, route):
         """Our own page never asks too often."""
 
     def read(self, route, arguments):

@@ -1,0 +1,243 @@
+"""Answers for the line to Redis: what is said and heard on it, how long is waited for it, whether it can be believed.
+
+Redis carries, it does not decide: whatever fails here is done without it, and counted. A listener can go deaf in
+silence, so each process listens for its own heartbeat.
+"""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Literal, TypeVar
+
+import orjson
+from prometheus_client import Counter, Gauge
+from redis import asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from good_server.observe import Metrics, log
+from good_server.settings import Settings
+
+BEAT_SECONDS = 1.0
+# after a listener lost its connection
+RETRY_SECONDS = 0.2
+# several emits travel as one message when they come faster than Redis takes them
+BATCH = 256
+# messages heard in a row before the loop may do something else
+TURN = 32
+# commands at once; each waits for its answer, so more would only wait elsewhere
+CONNECTIONS = 32
+
+State = Literal["up", "away", "deaf"]
+T = TypeVar("T")
+
+
+class Away(Exception):
+    """Redis did not answer in time; what was asked is done without it."""
+
+
+class Link:
+    """One process's line to Redis. `ask` waits for an answer, briefly; `say` and `note` wait for nothing."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.name = uuid.uuid4().hex
+        self.is_up = False
+        self.on_return: list[Callable[[], None]] = []
+        self._prefix = settings.redis_prefix
+        self._seconds = settings.redis_seconds
+        self._deaf_seconds = settings.redis_deaf_seconds
+        self._most_waiting = settings.redis_waiting
+        self._url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
+        self.pool = redis.BlockingConnectionPool.from_url(
+            self._url,
+            max_connections=CONNECTIONS,
+            timeout=self._seconds,
+            socket_timeout=self._seconds,
+            socket_connect_timeout=self._seconds,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._redis = redis.Redis(connection_pool=self.pool)
+        self._spoken: deque[bytes] = deque()
+        self._notes: deque[tuple[Any, ...]] = deque()
+        self._said = 0
+        self._heard_from: dict[str, int] = {}
+        self._heard_at = time.monotonic()
+        # whether the own heartbeat has come back at all: from then on nothing that others say is missed
+        self.has_heard = False
+        self._something = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        registry = metrics.registry
+        self._up = Gauge("server_redis_up", "Whether Redis answers, 0 or 1.", registry=registry)
+        self._published = Counter("server_redis_published", "Emits told to other processes.", registry=registry)
+        self._heard = Counter("server_redis_heard", "Emits heard from other processes.", registry=registry)
+        self._lost = Counter("server_redis_lost", "Emits lost between processes.", ["reason"], registry=registry)
+
+    @property
+    def channel(self) -> str:
+        """Where processes tell each other what they emit; a write-only manager of the library may write to it."""
+        return self.key("rooms")
+
+    @property
+    def state(self) -> State:
+        """`away` while Redis does not answer; `deaf` when it does, and yet the own heartbeat does not come back."""
+        if not self.is_up:
+            return "away"
+        return "deaf" if time.monotonic() - self._heard_at > self._deaf_seconds else "up"
+
+    def key(self, *parts: str) -> str:
+        """A key of this product's own."""
+        return ":".join((self._prefix, *parts))
+
+    async def start(self) -> None:
+        """Begins to talk; without Redis it begins all the same."""
+        await self._deliver()
+        self._tasks = [asyncio.create_task(self._talk()), asyncio.create_task(self._beat())]
+
+    async def stop(self) -> None:
+        """Says what is still to be said, for as long as an answer may take, and hangs up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self.is_up and (self._spoken or self._notes):
+            await self._deliver()
+        await self.pool.disconnect()
+
+    async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """The answer; raises `Away` when there is none in time, and at once while there is no Redis."""
+        if not self.is_up:
+            raise Away
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await question(self._redis)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._fall(error)
+            raise Away from None
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Tells the other processes, soon; what cannot be told is lost, and counted."""
+        if not self.is_up or len(self._spoken) >= self._most_waiting:
+            # numbered all the same: whoever hears the next one knows that some are missing
+            self._said += 1
+            self._lost.labels("full" if self.is_up else "away").inc()
+            return
+        self._spoken.append(orjson.dumps(message))
+        self._something.set()
+
+    def note(self, *command: Any) -> None:
+        """Runs a command, soon, and waits for no answer; without Redis it is left out."""
+        if self.is_up:
+            self._notes.append(command)
+            self._something.set()
+
+    async def heard(self) -> AsyncIterator[dict[str, Any]]:
+        """What other processes say, for ever: a lost connection is made again, a silent one is given up."""
+        while True:
+            # no timeout for its socket: silence between messages is no fault
+            client = redis.Redis.from_url(self._url, socket_connect_timeout=self._seconds, socket_keepalive=True)
+            try:
+                async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
+                    await subscription.subscribe(self.channel)
+                    async for message in self._messages(subscription):
+                        yield message
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("redis is not heard", error=type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _messages(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
+        """Until nothing came for so long that the own heartbeats must have been missed."""
+        for turn in itertools.count(1):
+            packet = await subscription.get_message(timeout=self._deaf_seconds)
+            if time.monotonic() - self._heard_at > self._deaf_seconds and packet is None:
+                raise TimeoutError
+            for message in self._opened(packet):
+                yield message
+            if not turn % TURN:
+                await asyncio.sleep(0)
+
+    def _opened(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """The messages of one packet: of another process, or of a write-only manager, which sends them bare."""
+        if packet is None:
+            return []
+        try:
+            envelope = orjson.loads(packet["data"])
+        except orjson.JSONDecodeError:
+            return []
+        if not isinstance(envelope, dict):
+            return []
+        messages = envelope.get("messages")
+        if not isinstance(messages, list):
+            self._heard.inc()
+            return [envelope]
+        if envelope.get("from") == self.name:
+            self._heard_at = time.monotonic()
+            self.has_heard = True
+            return []
+        self._look_for_gaps(str(envelope.get("from")), int(envelope.get("first", 0)), len(messages))
+        self._heard.inc(len(messages))
+        return messages
+
+    def _look_for_gaps(self, name: str, first: int, count: int) -> None:
+        expected = self._heard_from.get(name, first)
+        if first > expected:
+            self._lost.labels("unheard").inc(first - expected)
+        self._heard_from[name] = first + count
+
+    async def _talk(self) -> None:
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._spoken or self._notes:
+                await self._deliver()
+
+    async def _beat(self) -> None:
+        """Nothing said is a heartbeat too: an empty envelope, which its sender listens for."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            await self._deliver()
+
+    async def _deliver(self) -> None:
+        """Sends what waits, in one go; an envelope of emits, then the commands."""
+        emits = [self._spoken.popleft() for _ in range(min(BATCH, len(self._spoken)))]
+        notes = [self._notes.popleft() for _ in range(min(BATCH, len(self._notes)))]
+        head = b'{"from":"%s","first":%d,"messages":[' % (self.name.encode(), self._said)
+        self._said += len(emits)
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.publish(self.channel, head + b",".join(emits) + b"]}")
+        for command in notes:
+            pipeline.execute_command(*command)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._lost.labels("away").inc(len(emits))
+            self._fall(error)
+            return
+        self._published.inc(len(emits))
+        self._rise()
+
+    def _fall(self, error: Exception) -> None:
+        if not self.is_up:
+            return
+        self.is_up = False
+        self._up.set(0)
+        # what waits would come too late, and twice
+        self._lost.labels("away").inc(len(self._spoken))
+        self._said += len(self._spoken)
+        self._spoken.clear()
+        self._notes.clear()
+        log.warning("redis is away", error=type(error).__name__)
+
+    def _rise(self) -> None:
+        if self.is_up:
+            return
+        self.is_up = True
+        self._up.set(1)
+        # the listener is given its time again
+        self._heard_at = time.monotonic()
+        log.info("redis answers")
+        for tell in self.on_return:
+            tell()

@@ -1,0 +1,119 @@
+"""Two servers with a Redis between them are one: rooms, rates, caps and message ids hold over both."""
+
+import asyncio
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import socketio
+
+from good_server.tests.conftest import WAIT_SECONDS
+
+PREFIX = "test"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def two(serve, redis, until, request):
+    """`await two(any_setting=…)`: two servers that hear each other."""
+
+    async def start(**settings):
+        shared = {"redis_url": redis.url, "redis_prefix": request.node.nodeid[-60:].translate(PLAIN)} | settings
+        servers = [await serve(**shared), await serve(**shared)]
+        for server in servers:
+            await until(lambda server=server: server.application.link.state == "up")
+            await until(lambda server=server: listens(server))
+        return servers
+
+    return start
+
+
+PLAIN = {code: "-" for code in range(128) if not chr(code).isalnum()}
+
+
+def listens(server):
+    """Whether its own heartbeat has come back since it began."""
+    return server.application.link.has_heard
+
+
+async def test_a_message_reaches_a_user_on_the_other_process_once(two, connect):
+    first, second = await two()
+    ana, bob = await connect("ana", to=first), await connect("bob", to=second)
+    assert (await ana.ask("chat:send", {"to": "bob", "text": "hello"}))["ok"]
+    assert (await bob.hears("chat:message"))["text"] == "hello"
+    assert [name for name, _ in (await first.fence(bob))[0]] == []
+
+
+async def test_tabs_on_both_processes_hear_each_message_once_and_the_sending_one_never(two, connect):
+    first, second = await two()
+    tabs = [await connect("ana", to=server) for server in (first, second)]
+    bobs = [await connect("bob", to=server) for server in (first, second)]
+    await bobs[0].ask("chat:send", {"to": "ana", "text": "hello"})
+    heard = await second.fence(*tabs, *bobs)
+    assert [len(events) for events in heard] == [1, 1, 0, 1]
+
+
+async def test_a_worker_that_knows_no_socket_writes_to_a_user(two, connect):
+    first, second = await two()
+    tabs = [await connect("ana", to=server) for server in (first, second)]
+    link = first.application.link
+    url = first.settings.redis_url.get_secret_value()
+    writer = socketio.AsyncRedisManager(url, channel=link.channel, write_only=True)
+    await writer.emit("chat:message", {"text": "from afar"}, namespace="/", room=["user:ana"])
+    assert [await tab.hears("chat:message") for tab in tabs] == [{"text": "from afar"}] * 2
+    await writer.redis.aclose()
+
+
+async def test_the_same_message_id_is_delivered_once_whichever_process_it_comes_to(two, connect):
+    first, second = await two()
+    asking = [await connect("ana", to=server) for server in (first, second)]
+    bob = await connect("bob", to=second)
+    said = {"to": "bob", "text": "hello", "id": "1"}
+    acks = await asyncio.gather(*(tab.ask("chat:send", said) for tab in asking for _ in range(3)))
+    assert len({ack["data"]["id"] for ack in acks}) == 1
+    assert [name for name, _ in (await first.fence(bob))[0]] == ["chat:message"]
+
+
+async def test_two_tabs_on_two_processes_have_one_allowance(two, connect):
+    servers = await two(chat_per_second=1, burst_seconds=20)
+    tabs = [await connect("ana", to=server) for server in servers]
+    acks = [await tab.ask("chat:send", {"to": "bob", "text": "x"}) for _ in range(15) for tab in tabs]
+    refused = [ack["error"] for ack in acks if not ack["ok"]]
+    assert {error["code"] for error in refused} == {"rate_limited"}
+    assert all(error["retry_after"] > 0 for error in refused)
+    # each process may have let one lot pass that was not settled; the two buckets alone would have let 30
+    assert 20 <= len(acks) - len(refused) <= 22
+
+
+async def test_an_address_is_capped_over_both(two, connect, dial):
+    first, second = await two(sockets_per_address=2)
+    await connect("ana", to=first)
+    await connect("bob", to=second)
+    for server in (first, second):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await dial(to=server)
+        assert refused.value.status == 429
+
+
+async def test_a_socket_too_many_closes_the_users_longest_silent_one_on_the_other_process(two, connect):
+    first, second = await two(sockets_per_user=2)
+    older = [await connect("ana", to=first) for _ in range(2)]
+    await older[0].ask("chat:send", {"to": "bob", "text": "still here"})
+    newest = await connect("ana", to=second)
+    assert await older[1].is_closed()
+    assert [tab.sio.connected for tab in (older[0], newest)] == [True, True]
+
+
+async def test_what_a_process_that_died_had_counted_is_forgotten(two, connect):
+    first, second = await two(sockets_per_address=1)
+    link = second.application.link
+    await link.ask(lambda redis: redis.hset(link.key("address", "127.0.0.1"), "a-process-without-a-lease", 5))
+    assert (await connect("ana", to=first)).sio.connected
+
+
+async def test_a_closing_server_tells_its_own_clients_alone(two, connect):
+    first, second = await two()
+    ana, bob = await connect("ana", to=first), await connect("bob", to=second)
+    ending = asyncio.create_task(first.ended())
+    assert (await ana.hears("server:closing"))["retry_in"] > 0
+    await asyncio.wait_for(ending, WAIT_SECONDS)
+    assert await second.fence(bob) == [[]]
