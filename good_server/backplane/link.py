@@ -149,9 +149,10 @@ class Link:
 
     async def _messages(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
         """Until nothing came for so long that the own heartbeats must have been missed."""
+        began_at = time.monotonic()
         for turn in itertools.count(1):
             packet = await subscription.get_message(timeout=self._deaf_seconds)
-            if time.monotonic() - self._heard_at > self._deaf_seconds and packet is None:
+            if packet is None and time.monotonic() - max(self._heard_at, began_at) > self._deaf_seconds:
                 raise TimeoutError
             for message in self._opened(packet):
                 yield message

@@ -1,5 +1,6 @@
 """A real redis-server on a port of its own, that tests stop, start, and hold still."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -89,3 +90,54 @@ class RealRedis:
     def __exit__(self, *_):
         self.stop()
         self._folder.cleanup()
+
+
+class Deafening:
+    """A way to a Redis on which, while `is_deaf`, whoever has subscribed hears nothing more; all else passes."""
+
+    def __init__(self, redis):
+        self.is_deaf = False
+        self._redis = redis
+        self._tasks = set()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader, writer):
+        self._tasks.add(asyncio.create_task(self._forward(reader, writer)))
+
+    async def _forward(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._redis.port)
+        has_subscribed = False
+
+        async def ask():
+            nonlocal has_subscribed
+            while data := await reader.read(65536):
+                has_subscribed |= b"SUBSCRIBE" in data
+                far_writer.write(data)
+
+        async def answer():
+            while data := await far_reader.read(65536):
+                if not (self.is_deaf and has_subscribed):
+                    writer.write(data)
+
+        both = [asyncio.create_task(ask()), asyncio.create_task(answer())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+            writer.close()
+            far_writer.close()
