@@ -24,7 +24,7 @@ from good_server.protocol import SafePacket
 from good_server.rooms import Address, Entitlements
 from good_server.services.entitlements import TokenEntitlements
 from good_server.services.recent import RecentAcks
-from good_server.services.reports import Reports
+from good_server.services.reports import EmbeddedReports, Reports
 from good_server.settings import Settings
 from good_server.transport import SOCKETIO_PATH, Admission
 
@@ -80,17 +80,18 @@ def create_parts(
     auth, metrics, known = TokenAuth(settings, clock=clock), Metrics(), entitlements or TokenEntitlements()
     if settings.redis_url is None:
         guards = Guards(settings, auth, Rates(settings), metrics, clock)
-        return Parts(settings, guards, reports or Reports(settings), entitlements=known)
+        return Parts(settings, guards, reports or EmbeddedReports(settings), entitlements=known)
     # here, as one process needs none of it and the import is heavy
     from good_server.backplane.elsewhere import SharedElsewhere
     from good_server.backplane.link import Link
     from good_server.backplane.rates import SharedRates
+    from good_server.services.queue import QueuedReports
     from good_server.services.recent_shared import SharedAcks
 
     link = Link(settings, metrics)
     guards = Guards(settings, auth, SharedRates(settings, link), metrics, clock, SharedElsewhere(link))
     recent = SharedAcks(link, handler_seconds=settings.handler_seconds)
-    return Parts(settings, guards, reports or Reports(settings), recent, known, link)
+    return Parts(settings, guards, reports or QueuedReports(settings), recent, known, link)
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:

@@ -20,7 +20,7 @@ LAYERS = (
     ("transport",),
     ("gateway", "services"),
     ("handlers",),
-    ("app", "contract"),
+    ("app", "contract", "worker"),
     # runs what `app` has built
     ("lifecycle",),
     # as many processes of it as there are to be
