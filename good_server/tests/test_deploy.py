@@ -25,8 +25,6 @@ ROOT = Path(good_server.__file__).parent
 UNIT = ROOT / "deploy" / "good-server@.service"
 NGINX = ROOT / "deploy" / "nginx.conf"
 DEFAULTS = Settings.model_construct()
-# named by the contract, and read once the server shares its rooms through Redis
-TO_COME = {"redis_url"}
 SETTING = re.compile(r"^#?SERVER_([A-Z_]+)=(.*)$", re.MULTILINE)
 WAIT_SECONDS = 20
 
@@ -83,7 +81,7 @@ def test_the_example_with_its_marks_taken_off_is_what_the_server_starts_with(tmp
 def test_every_setting_that_is_named_is_one(name):
     named = {setting.lower() for setting in re.findall(r"\bSERVER_([A-Z]+(?:_[A-Z]+)*)\b", text(name))}
     assert named
-    assert named - Settings.model_fields.keys() <= TO_COME
+    assert named <= Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize("name", [".env.example", "Dockerfile", "compose.yaml", "deploy/good-server@.service"])
