@@ -1,4 +1,4 @@
-"""The command line: `python -m good_server` serves, with `token` it prints a token, with `contract` the contract."""
+"""The command line: `python -m good_server` serves, `worker` makes reports, `token` and `contract` print one."""
 
 import argparse
 import asyncio
@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings()
         if options.command == "contract":
             return _print_contract(settings, options)
+        if options.command == "worker":
+            return _work(settings)
         return _print_token(settings, options) if options.command == "token" else _serve(settings, options.workers)
     except SettingsError as error:
         print(f"good_server: {error}", file=sys.stderr)
@@ -44,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: SERVER_PORT=9000 python -m good_server",
     )
     add_workers(parser)
-    commands = parser.add_subparsers(dest="command", metavar="token | contract")
+    commands = parser.add_subparsers(dest="command", metavar="token | contract | worker")
     token = commands.add_parser(
         "token",
         help="print a token that a server with the same settings accepts",
@@ -63,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     form = contract.add_mutually_exclusive_group(required=True)
     form.add_argument("--asyncapi", action="store_true", help="as an AsyncAPI 3.0 document in JSON")
     form.add_argument("--typescript", action="store_true", help="as the event maps of socket.io-client's Socket")
+    commands.add_parser(
+        "worker",
+        help="make the reports that servers with the same SERVER_REDIS_URL take, and tell of them",
+        epilog="example: SERVER_REDIS_URL=redis://127.0.0.1:6379/0 python -m good_server worker",
+    )
     return parser
 
 
@@ -170,9 +177,37 @@ def _announce(servers: "Sequence[Addresses]") -> None:
     sys.stdout.flush()
 
 
+def _work(settings: "Settings") -> int:
+    from good_server.lifecycle import loop_factory
+    from good_server.observe import configure_logging
+    from good_server.settings import SettingsError
+
+    if settings.redis_url is None:
+        raise SettingsError("SERVER_REDIS_URL is missing: a worker takes its reports from a queue in Redis")
+    # here, as the import is heavy and needs what a server without Redis does not
+    from good_server.worker import work
+
+    def say() -> None:
+        sys.stdout.write("worker ready\n")
+        sys.stdout.flush()
+
+    async def work_until_told() -> None:
+        await work(settings, say, _told_to_stop())
+
+    configure_logging(json_lines=settings.env == "production")
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(work_until_told())
+    return 0
+
+
 async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:
     from good_server.lifecycle import serve
 
+    await serve(create(settings), lambda addresses: _announce([addresses]), _told_to_stop())
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set at SIGTERM and Ctrl-C."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -180,7 +215,7 @@ async def _run(settings: "Settings", create: "Callable[[Settings], Application]"
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await serve(create(settings), lambda addresses: _announce([addresses]), stop)
+    return stop
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from good_server.rooms import Address
 from good_server.services import queue
 from good_server.services.queue import AWAY, KINDS, MAKE, Presence, WorkerQueue
 from good_server.services.reports import Workshop, compose
-from good_server.settings import Settings, SettingsError
+from good_server.settings import Settings
 
 # for what is cut off at the end to be given back
 GIVE_BACK_SECONDS = 2
@@ -146,12 +146,7 @@ class Taker(Worker[Any]):
 
 
 async def work(settings: Settings, ready: Callable[[], None], stop: asyncio.Event) -> None:
-    """Runs until `stop` is set; `ready` is called once, when Redis has answered and reports are taken.
-
-    Raises `SettingsError` without the setting of Redis.
-    """
-    if settings.redis_url is None:
-        raise SettingsError("SERVER_REDIS_URL is missing: a worker takes its reports from a queue in Redis")
+    """Runs until `stop` is set; `ready` is called once, when Redis has answered and reports are taken."""
     client, presence = queue.connect(settings), Presence()
     bench = Bench(settings, client)
     await bench.workshop.start()
