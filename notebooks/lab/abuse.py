@@ -67,27 +67,28 @@ async def abuse(target: Target, rooms: int, chats: int) -> Tally:
     ]
     async with aiohttp.ClientSession() as session:
         # few at once: a user may have ten sockets
-        outcomes = await in_turns([partial(_alone, session, target, token, request) for request in single], at_once=4)
+        asking = [partial(_alone, session, target, token, number, request) for number, request in enumerate(single)]
+        outcomes = await in_turns(asking, at_once=4)
         outcomes += await _flood(session, target, token, fast)
     return _tally((*single, *fast), outcomes)
 
 
-async def _alone(session: aiohttp.ClientSession, target: Target, token: str, request: Request) -> str:
+async def _alone(session: aiohttp.ClientSession, target: Target, token: str, number: int, request: Request) -> str:
     try:
-        async with _connected(session, target, token) as tab:
+        async with _connected(session, target, token, number) as tab:
             return await _send(tab, request)
     except (aiohttp.ClientError, ConnectionError, TimeoutError):
         return "unsent"
 
 
 async def _flood(session: aiohttp.ClientSession, target: Target, token: str, requests: Sequence[Request]) -> list[str]:
-    """As fast as it can; when it is thrown out it comes back a few times and goes on where it was."""
+    """As fast as it can; when it is thrown out it comes back a few times, on each process, and goes on where it was."""
     outcomes: list[str] = []
-    for _ in range(1 + RETURNS):
+    for number in range(1 + RETURNS):
         if len(outcomes) == len(requests):
             break
         try:
-            async with _connected(session, target, token) as tab:
+            async with _connected(session, target, token, number) as tab:
                 while len(outcomes) < len(requests) and not tab.socket.closed:
                     batch = requests[len(outcomes) : len(outcomes) + IN_FLIGHT]
                     outcomes += await asyncio.gather(*(_send(tab, request) for request in batch))
@@ -97,8 +98,8 @@ async def _flood(session: aiohttp.ClientSession, target: Target, token: str, req
 
 
 @asynccontextmanager
-async def _connected(session: aiohttp.ClientSession, target: Target, token: str) -> AsyncIterator[RawTab]:
-    async with raw_tab(session, target) as tab:
+async def _connected(session: aiohttp.ClientSession, target: Target, token: str, number: int) -> AsyncIterator[RawTab]:
+    async with raw_tab(session, target, number=number) as tab:
         if "sid" not in await tab.connect(token):
             raise ConnectionError("not let in")
         yield tab

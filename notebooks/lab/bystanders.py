@@ -102,7 +102,7 @@ async def pulses(target: Target, count: int, *, over_seconds: float) -> AsyncIte
     taken = [Pulse() for _ in range(count)]
     async with aiohttp.ClientSession() as session:
         watching = [
-            asyncio.create_task(_watch(session, target, pulse, f"pulse-{number}", number * over_seconds / count))
+            asyncio.create_task(_watch(session, target, pulse, number, number * over_seconds / count))
             for number, pulse in enumerate(taken)
         ]
         try:
@@ -113,16 +113,18 @@ async def pulses(target: Target, count: int, *, over_seconds: float) -> AsyncIte
             await asyncio.gather(*watching, return_exceptions=True)
 
 
-async def _watch(session: aiohttp.ClientSession, target: Target, pulse: Pulse, user: str, after_seconds: float) -> None:
+async def _watch(
+    session: aiohttp.ClientSession, target: Target, pulse: Pulse, number: int, after_seconds: float
+) -> None:
     clock = asyncio.get_running_loop().time
     await asyncio.sleep(after_seconds)
-    url = f"ws://127.0.0.1:{target.port}/socket.io/?EIO=4&transport=websocket"
+    url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     namespace = "" if target.namespace == "/" else f"{target.namespace},"
     async with session.ws_connect(url) as socket:
         opened: dict[str, Any] = orjson.loads((await socket.receive_str())[1:])
         pulse.interval_seconds = opened["pingInterval"] / 1000
         pulse.beats.append(clock())
-        await socket.send_str(f"40{namespace}" + orjson.dumps({"token": target.token(user)}).decode())
+        await socket.send_str(f"40{namespace}" + orjson.dumps({"token": target.token(f"pulse-{number}")}).decode())
         async for message in socket:
             if message.data == "2":
                 pulse.beats.append(clock())

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,7 +29,10 @@ class Person:
 
 
 class Tab:
-    """One browser tab: a real client, WebSocket only, through a link of its own."""
+    """One browser tab: a real client, WebSocket only, through a link of its own.
+
+    On a server of several processes a lost connection comes back on another process than it was on.
+    """
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class Tab:
         self.link = link
         self.inbox = Inbox()
         self.ids: list[str] = []
-        self._target = target
+        self.target = target
         self._client = socketio.AsyncClient(
             reconnection=reconnection,
             reconnection_delay=0.05,
@@ -74,17 +76,17 @@ class Tab:
     async def connect(self) -> None:
         """Raises `socketio.exceptions.ConnectionError` when it is refused."""
         person = self.person
-        token = self._target.token(person.user, person.role, company=person.company, rooms=person.rooms)
+        token = self.target.token(person.user, person.role, company=person.company, rooms=person.rooms)
         await self._client.connect(
             f"http://127.0.0.1:{self.link.port}",
             auth={"token": token},
             transports=["websocket"],
-            namespaces=[self._target.namespace],
+            namespaces=[self.target.namespace],
             wait_timeout=CONNECT_SECONDS,
         )
 
     def _connected(self) -> None:
-        self.ids.append(self._client.get_sid(self._target.namespace))
+        self.ids.append(self._client.get_sid(self.target.namespace))
         self.inbox.add("connect", None)
 
     async def connected(self, times: int = 1, *, timeout: float = CONNECT_SECONDS) -> None:
@@ -94,14 +96,14 @@ class Tab:
     async def ask(self, event: str, data: Any, *, timeout: float = 5.0) -> dict[str, Any]:
         """Sends and returns the ack; raises `TimeoutError` when none comes."""
         try:
-            ack = await self._client.call(event, data, namespace=self._target.namespace, timeout=timeout)
+            ack = await self._client.call(event, data, namespace=self.target.namespace, timeout=timeout)
         except socketio.exceptions.TimeoutError:
             raise TimeoutError(f"no ack to {event}") from None
         return ack if isinstance(ack, dict) else {}
 
     async def tell(self, event: str, data: Any) -> None:
         """Sends and wants no ack."""
-        await self._client.emit(event, data, namespace=self._target.namespace)
+        await self._client.emit(event, data, namespace=self.target.namespace)
 
     async def received(
         self, event: str, count: int = 1, *, where: Callable[[Any], bool] = lambda data: True, timeout: float = 5.0
@@ -118,6 +120,21 @@ class Tab:
             await self._client.shutdown()
 
 
+def places(people: Sequence[Person], processes: int) -> list[int]:
+    """On which process the tab of each begins; several tabs of one user are on different processes.
+
+    Users go there two by two: of neighbours in a ring as many are on the same process as are not.
+    """
+    found: list[int] = []
+    tabs_of: dict[str, int] = {}
+    order: dict[str, int] = {}
+    for person in people:
+        index, number = order.setdefault(person.user, len(order)), tabs_of.get(person.user, 0)
+        tabs_of[person.user] = number + 1
+        found.append((index // 2 + number) % processes)
+    return found
+
+
 @asynccontextmanager
 async def tabs(
     target: Target, people: Sequence[Person], *, each: int = 1, reconnection: bool = False
@@ -129,8 +146,9 @@ async def tabs(
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
         )
-        for person in itertools.chain.from_iterable([person] * each for person in people):
-            link = await stack.enter_async_context(Link(target.port))
+        wanted = [person for person in people for _ in range(each)]
+        for person, place in zip(wanted, places(wanted, len(target.ports)), strict=True):
+            link = await stack.enter_async_context(Link(*target.ports[place:], *target.ports[:place]))
             opened.append(Tab(target, person, link, session, reconnection=reconnection))
         try:
             await in_turns([tab.connect for tab in opened])

@@ -6,6 +6,7 @@ hold everything back, or delay it.
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 from collections.abc import Iterator
@@ -33,13 +34,18 @@ class _Pair:
 
 
 class Link:
-    """One listener on 127.0.0.1 that forwards to one target port: `async with Link(target_port) as link`."""
+    """One listener on 127.0.0.1 that forwards to a target port: `async with Link(target_port) as link`.
 
-    def __init__(self, target_port: int) -> None:
+    Of several target ports, as of a server with several processes, each new connection goes to the next in turn.
+    """
+
+    def __init__(self, *target_ports: int) -> None:
         self.port = 0
+        # where the last connection went to
+        self.target_port = target_ports[-1]
         self.bytes_to_client = 0
         self.bytes_to_server = 0
-        self._target_port = target_port
+        self._target_ports = itertools.cycle(target_ports)
         self._server: asyncio.Server | None = None
         self._pairs: set[_Pair] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,8 +108,9 @@ class Link:
         task.add_done_callback(self._tasks.discard)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.target_port = next(self._target_ports)
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
             writer.transport.abort()
             return

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -32,6 +33,8 @@ from good_server.settings import load_settings
 from lab.heap import heap_bytes, ids_held
 
 LAG_TICK_SECONDS = 0.005
+# what `fence` emits: whoever gets it has got all that the process had emitted before
+FENCE = "lab:fence"
 SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 
 
@@ -60,7 +63,10 @@ class ProcessProbe:
 
     def __init__(self) -> None:
         self.counts = Counts()
+        # by address, where no socket of this process was behind it: another process may have one
+        self._unreached: Counter[str] = Counter()
         self._sio: Any = None
+        self._emit: Any = None
         self._worst_lag_seconds = 0.0
         # for how long the probe itself held the loop, which is no fault of the server's
         self._own_seconds = 0.0
@@ -68,7 +74,7 @@ class ProcessProbe:
 
     def install(self) -> None:
         """Hooks what is counted: emits, SQL, and what is logged as an error."""
-        original_emit = socketio.AsyncServer.emit
+        original_emit = self._emit = socketio.AsyncServer.emit
         original_connect = sqlite3.connect
 
         async def emit(sio: Any, event: str, data: Any = None, to: Any = None, room: Any = None, **rest: Any) -> None:
@@ -92,10 +98,14 @@ class ProcessProbe:
 
     def _count_emit(self, target: Any, namespace: str) -> None:
         rooms = target if isinstance(target, list | tuple) else [target]
-        live = [any(True for _ in self._sio.manager.get_participants(namespace, room)) for room in rooms]
+        unreached = [room for room in rooms if not self._is_live(namespace, room)]
         self.counts.emits += 1
         self.counts.addresses += len(rooms)
-        self.counts.ghost_addresses += live.count(False)
+        self.counts.ghost_addresses += len(unreached)
+        self._unreached.update(f"{namespace} {room}" for room in unreached)
+
+    def _is_live(self, namespace: str, room: Any) -> bool:
+        return any(True for _ in self._sio.manager.get_participants(namespace, room))
 
     def _count_error(self, method: str, _: Any) -> None:
         self.counts.errors_logged += method in ("error", "critical", "exception")
@@ -128,6 +138,8 @@ class ProcessProbe:
         app.router.add_post("/reset", self._reset)
         app.router.add_get("/heap", self._heap)
         app.router.add_post("/ids", self._ids)
+        app.router.add_post("/fence", self._fence)
+        app.router.add_post("/live", self._live)
         return app
 
     async def _reading(self, request: web.Request) -> web.Response:
@@ -143,10 +155,11 @@ class ProcessProbe:
         )
 
     async def _counts(self, request: web.Request) -> web.Response:
-        return web.json_response(asdict(self.counts))
+        return web.json_response({"counts": asdict(self.counts), "unreached": self._unreached})
 
     async def _reset(self, request: web.Request) -> web.Response:
         self.counts = Counts()
+        self._unreached.clear()
         self._worst_lag_seconds = 0.0
         return web.json_response({})
 
@@ -159,8 +172,17 @@ class ProcessProbe:
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]
         with self._excused():
-            found = ids_held(ids, ignored=[ids])
-        return web.json_response({"held": len(found), "references": sum(found.values())})
+            found = ids_held(ids, ignored=[ids, self._unreached])
+        return web.json_response(found)
+
+    async def _fence(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        await self._emit(self._sio, FENCE, {"mark": asked["mark"]}, to=asked["ids"], namespace=asked["namespace"])
+        return web.json_response({})
+
+    async def _live(self, request: web.Request) -> web.Response:
+        addresses = (await request.json())["addresses"]
+        return web.json_response([address for address in addresses if self._is_live(*address.split(" ", 1))])
 
 
 def watch_log(see: Callable[[str, structlog.typing.EventDict], None]) -> None:

@@ -83,9 +83,12 @@ class RawTab:
 
 
 @asynccontextmanager
-async def raw_tab(session: aiohttp.ClientSession, target: Target) -> AsyncIterator[RawTab]:
-    """A raw socket that is open and has not said CONNECT; it is closed when the block ends."""
-    url = f"ws://127.0.0.1:{target.port}/socket.io/?EIO=4&transport=websocket"
+async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
+    """A raw socket that is open and has not said CONNECT; it is closed when the block ends.
+
+    Of a server's processes it goes to that with this number, counted round and round.
+    """
+    url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:
         tab = RawTab(socket, target.namespace)
         reader = asyncio.create_task(tab.read())

@@ -4,14 +4,17 @@ In a ring each writes to the next, so that no one sender outruns a limit.
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from good_server import events
 from lab.clients import Person, Tab, in_turns
 from lab.inbox import Received
+from lab.probe import FENCE
 
 POLL_SECONDS = 0.05
+FENCE_SECONDS = 10.0
 
 
 def people(count: int, *, rooms: tuple[str, ...] = ()) -> list[Person]:
@@ -41,6 +44,19 @@ async def settle(tabs: Sequence[Tab]) -> None:
     """
     # an event that no server knows: the contract answers it, whatever else a server does
     await in_turns([lambda tab=tab: tab.ask("lab:settle", {}) for tab in tabs])  # type: ignore[misc]
+    if tabs and len(tabs[0].target.ports) > 1:
+        await _settle_between_processes(tabs)
+
+
+async def _settle_between_processes(tabs: Sequence[Tab]) -> None:
+    """What one process says to another's sockets comes later than their acks: each process says a last word to each."""
+    target, mark = tabs[0].target, secrets.token_hex(4)
+    await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
+    last_words = (
+        tab.received(FENCE, len(target.ports), where=lambda data: data["mark"] == mark, timeout=FENCE_SECONDS)
+        for tab in tabs
+    )
+    await asyncio.gather(*last_words)
 
 
 async def cut_and_return(tabs: Sequence[Tab]) -> None:

@@ -5,19 +5,23 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import aiohttp
 import jwt
 
 from good_server.settings import DEVELOPMENT_SECRET, Settings
 from lab import probe as process_probe
+from lab.look import Probe, Probes
 from lab.processes import process_context, start_process, to_the_end
+
+if TYPE_CHECKING:
+    from lab.fleet import Fleet
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
@@ -35,61 +39,10 @@ class ServerError(Exception):
     """A server process did not start; the message is one line that says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A look at a server process."""
-
-    pid: int
-    rss_bytes: int
-    cpu_seconds: float
-    loop_lag_worst_seconds: float
-    connections: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heap:
-    """All objects on the heap of a server process; the tasks of its event loop tell what was going on meanwhile."""
-
-    size_bytes: int
-    tasks: int
-
-
-class Probe:
-    """Asks the probe inside a server process."""
-
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        self._session = session
-        self._url = url
-
-    async def read(self) -> Reading:
-        """Memory, CPU time, worst loop lag since the last reset, connections."""
-        return Reading(**await self._ask("GET", "/reading"))
-
-    async def counts(self) -> process_probe.Counts:
-        """Emits, SQL statements and errors since the last reset."""
-        return process_probe.Counts(**await self._ask("GET", "/counts"))
-
-    async def reset(self) -> None:
-        """Starts counting anew."""
-        await self._ask("POST", "/reset")
-
-    async def heap(self) -> Heap:
-        """The heap is walked for this, so the server stands still for some tenths of a second."""
-        return Heap(**await self._ask("GET", "/heap"))
-
-    async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """How many of these ids the heap still holds, and by how many references."""
-        answer = await self._ask("POST", "/ids", {"ids": list(ids)})
-        return answer["held"], answer["references"]
-
-    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        async with self._session.request(method, self._url + path, json=body) as response:
-            response.raise_for_status()
-            return await response.json()
-
-
 class Server:
     """One server process; made by `running`."""
+
+    redis = None
 
     def __init__(self, side: str, settings: Mapping[str, str]) -> None:
         self.side = side
@@ -108,6 +61,11 @@ class Server:
     def port(self) -> int:
         """The public port."""
         return int(self.url.rpartition(":")[2])
+
+    @property
+    def processes(self) -> "Sequence[Server]":
+        """This one."""
+        return (self,)
 
     @property
     def probe(self) -> Probe:
@@ -172,21 +130,35 @@ class Server:
 
     def target(self, lesson: int) -> "Target":
         """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""
-        namespace = f"/mistake-{lesson:02}" if self.side == "bad" else "/"
-        return Target(self.url, self.port, namespace, self)
+        return Target.of(self, lesson)
 
 
 @dataclass(frozen=True)
 class Target:
-    """All that a scenario knows of a server: where it is, and how to make tokens it accepts."""
+    """All that a scenario knows of a server: where its processes are, and how to make tokens it accepts."""
 
-    url: str
-    port: int
+    ports: tuple[int, ...]
     namespace: str
-    server: Server
+    server: "Server | Fleet"
+
+    @classmethod
+    def of(cls, server: "Server | Fleet", lesson: int) -> "Target":
+        """The server as a lesson sees it."""
+        namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
+        return cls(tuple(process.port for process in server.processes), namespace, server)
 
     @property
-    def probe(self) -> Probe:
+    def port(self) -> int:
+        """The public port; of several processes the first one's."""
+        return self.ports[0]
+
+    @property
+    def url(self) -> str:
+        """The public address of that port."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def probe(self) -> Probe | Probes:
         """The probe beside the server."""
         return self.server.probe
 
@@ -200,10 +172,33 @@ class Target:
         return jwt.encode(claims, DEVELOPMENT_SECRET, algorithm="HS256", headers={"typ": "at+jwt"})
 
 
+@overload
+def running(side: str, *, settings: Mapping[str, str] | None = None) -> AbstractAsyncContextManager[Server]: ...
+
+
+@overload
+def running(
+    side: str, *, workers: int, settings: Mapping[str, str] | None = None
+) -> AbstractAsyncContextManager["Server | Fleet"]: ...
+
+
+def running(
+    side: str, *, workers: int = 1, settings: Mapping[str, str] | None = None
+) -> AbstractAsyncContextManager["Server | Fleet"]:
+    """A fresh server: `good`, `bad`, or an app as `module:function`. It is gone when the block ends.
+
+    With several workers it is as many processes with a Redis between them; raises `UsageError` where there is none.
+    """
+    if workers == 1:
+        return _running(Server(side, settings or {}))
+    # here, as most measurements need one process alone
+    from lab.fleet import Fleet
+
+    return _running(Fleet(side, settings or {}, workers))
+
+
 @asynccontextmanager
-async def running(side: str, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[Server]:
-    """A fresh server process: `good`, `bad`, or an app as `module:function`. It is gone when the block ends."""
-    server = Server(side, settings or {})
+async def _running(server: "Server | Fleet") -> AsyncIterator["Server | Fleet"]:
     try:
         await server.start()
         yield server

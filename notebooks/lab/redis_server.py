@@ -1,0 +1,104 @@
+"""Answers for a real Redis on a free port of the loopback, for as long as the lab needs it."""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from lab.processes import to_the_end
+from lab.programs import Program
+from lab.usage import UsageError
+
+START_SECONDS = 10.0
+POLL_SECONDS = 0.01
+MISSING = "redis-server is not installed, and several processes need a Redis between them: apt install redis-server"
+
+
+class RedisError(Exception):
+    """It did not start; the message is one line that says why."""
+
+
+def redis_program() -> str:
+    """The path of redis-server; raises `UsageError` when it is not installed."""
+    found = shutil.which("redis-server")
+    if found is None:
+        raise UsageError(MISSING)
+    return found
+
+
+class RedisServer:
+    """One `redis-server` that saves nothing; it may be stopped and started on the same port as often as wanted."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-redis-")
+        folder = self._folder.name
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", folder]
+        keeps_nothing = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
+        self._program = Program([redis_program(), *where, *keeps_nothing], Path(folder) / "log")
+
+    @property
+    def url(self) -> str:
+        """What SERVER_REDIS_URL is set to."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def start(self) -> None:
+        """Returns when it takes connections; raises `RedisError`."""
+        await self._program.start()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                # nothing else tells that it listens
+                while not await self._listens():
+                    if not self._program.is_running:
+                        raise RedisError(f"redis-server did not start: {self._program.last_words}")
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise RedisError(f"redis-server does not listen after {START_SECONDS:.0f} s") from None
+
+    async def stop(self) -> None:
+        """Ends it as a power cut would; `start` brings it back, empty."""
+        await self._program.stop()
+
+    async def close(self) -> None:
+        """Ends it and leaves nothing behind."""
+        await self.stop()
+        self._folder.cleanup()
+
+    async def subscribers(self, prefix: str) -> int:
+        """How many connections listen on a channel whose name begins so; the largest number, if there are several."""
+        # here, as a lab of one process needs no Redis
+        import redis.asyncio
+
+        async with redis.asyncio.Redis(port=self.port) as client:
+            channels = await client.pubsub_channels(f"{prefix}*")
+            counts = await client.pubsub_numsub(*channels) if channels else []
+        return max((count for _, count in counts), default=0)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+
+@asynccontextmanager
+async def running_redis() -> AsyncIterator[RedisServer]:
+    """A fresh Redis; it is gone when the block ends. Raises `UsageError` when redis-server is not installed."""
+    server = RedisServer()
+    try:
+        await server.start()
+        yield server
+    finally:
+        await to_the_end(server.close())
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
