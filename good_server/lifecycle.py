@@ -225,8 +225,9 @@ async def _drain(application: Application) -> None:
     await asyncio.sleep(GOODBYE_SECONDS)
     for environ in list(application.sio.environ.values()):
         transport.hang_up(environ)
-    async with asyncio.timeout(application.settings.shutdown_seconds):
-        await application.sio.shutdown()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(application.settings.shutdown_seconds):
+            await application.sio.shutdown()
 
 
 async def _say_goodbye(gateway: Gateway) -> None:

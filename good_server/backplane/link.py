@@ -9,7 +9,7 @@ import itertools
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -29,11 +29,21 @@ RETRY_SECONDS = 0.2
 BATCH = 256
 # messages heard in a row before the loop may do something else
 TURN = 32
+# before a task that goes on all the same is cancelled again
+CANCEL_SECONDS = 0.2
 # commands at once; each waits for its answer, so more would only wait elsewhere
 CONNECTIONS = 32
 
 State = Literal["up", "away", "deaf"]
 T = TypeVar("T")
+
+
+async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels until they have ended: before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow one."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
 
 class Away(Exception):
@@ -99,9 +109,7 @@ class Link:
 
     async def stop(self) -> None:
         """Says what is still to be said, for as long as an answer may take, and hangs up."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         while self.is_up and (self._spoken or self._notes):
             await self._deliver()
         await self.pool.disconnect()

@@ -11,7 +11,7 @@ from typing import Any
 import socketio
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
-from good_server.backplane.link import Link
+from good_server.backplane.link import Link, end
 from good_server.delivery.manager import RoomManager
 
 # a word of our own among the library's: close one socket of a user, the one silent longest
@@ -37,8 +37,7 @@ class Shared(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no 
     async def stop(self) -> None:
         """Hears nothing more."""
         if self.thread is not None:
-            self.thread.cancel()
-            await asyncio.gather(self.thread, return_exceptions=True)
+            await end([self.thread])
 
     def ask_to_make_way(self, process: str, namespace: str, user: str) -> None:
         """Asks another process to close a socket of this user."""
