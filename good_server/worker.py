@@ -38,20 +38,20 @@ class Unheard(ConnectionError):
 class Rooms(socketio.AsyncRedisManager):  # type: ignore[misc]  # the library ships no types
     """The library's write-only manager, which would keep to itself that it could not be heard."""
 
+    def __init__(self, settings: Settings, client: Any) -> None:
+        # it would log each try
+        quiet = logging.getLogger("good_server.worker.rooms")
+        quiet.setLevel(logging.CRITICAL)
+        super().__init__(channel=f"{settings.redis_prefix}:rooms", write_only=True, logger=quiet)
+        self._client = client
+
+    def _redis_connect(self) -> None:
+        # it would leave a connection open at each try
+        self.redis, self.connected = self._client, True
+
     async def _publish(self, data: dict[str, Any]) -> None:
         if not await super()._publish(data):
             raise Unheard
-
-
-def rooms_of(settings: Settings) -> Rooms:
-    """The rooms of all servers with these settings, to write to."""
-    url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
-    options = {"socket_timeout": settings.redis_seconds, "socket_connect_timeout": settings.redis_seconds}
-    # it would log each try
-    quiet = logging.getLogger("good_server.worker.rooms")
-    quiet.setLevel(logging.CRITICAL)
-    channel = f"{settings.redis_prefix}:rooms"
-    return Rooms(url, channel=channel, write_only=True, logger=quiet, redis_options=options)
 
 
 class Bench:
@@ -61,7 +61,7 @@ class Bench:
         self.workshop = Workshop(settings)
         self._prefix = settings.redis_prefix
         self._redis = client
-        self._rooms = rooms_of(settings)
+        self._rooms = Rooms(settings, client)
 
     async def make_report(self, context: Any, *, kind: ReportKind, size: int, namespace: str, rooms: list[str]) -> None:
         """One job, from the queue to the rooms."""

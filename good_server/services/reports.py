@@ -71,7 +71,7 @@ class Workshop:
             return compose(job, kind, None)
 
     async def _burn(self, milliseconds: int) -> float:
-        return await to_process.run_sync(cpu.burn, milliseconds, cancellable=True, limiter=self._limiter)
+        return await to_process.run_sync(cpu.apart, cpu.burn, milliseconds, cancellable=True, limiter=self._limiter)
 
     async def _wait_outside(self, milliseconds: int) -> float:
         """Stands in for a call to somebody else's service: it holds no worker while it waits."""
