@@ -77,6 +77,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
 
     async def tell(self, event: str, message: events.Message, sid: str) -> None:
         """What the server itself says to one of its own sockets: no other process need hear of it."""
+        if not sid:
+            raise ValueError("an emit needs a socket to go to")
         await self.emit(event, message.on_the_wire(), room=[sid], ignore_queue=True)
 
     def sids_in(self, room: str) -> list[str]:

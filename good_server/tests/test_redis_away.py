@@ -1,8 +1,14 @@
 """Redis goes away, holds still, or is deafly connected: what is local goes on, loss is counted, and it mends itself."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
+from good_server.backplane.link import Link
+from good_server.observe import Metrics
+from good_server.settings import Settings
+from good_server.tests.conftest import WAIT_SECONDS
 from good_server.tests.real_redis import Deafening, RealRedis
 from good_server.tests.test_two_processes import two
 
@@ -100,3 +106,15 @@ async def test_a_server_starts_without_redis_and_finds_it_later(serve, redis, co
         redis.start()
     await until(lambda: server.application.link.state == "up" and server.application.link.has_heard)
     assert await ready(server) == (200, "ready")
+
+
+async def test_a_link_ends_at_once_however_busy_it_is(redis):
+    settings = Settings(redis_url=redis.url, redis_prefix="busy")
+    # redis-py swallowed about one cancellation in twenty
+    for number in range(100):
+        link = Link(settings, Metrics())
+        await link.start()
+        for _ in range(20):
+            link.say({"method": "emit"})
+        await asyncio.sleep(number % 5 / 2000)
+        await asyncio.wait_for(link.stop(), WAIT_SECONDS)
