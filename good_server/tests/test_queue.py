@@ -22,7 +22,7 @@ from good_server.services.queue import QueuedReports, connect, queue_name
 from good_server.services.reports import EmbeddedReports
 from good_server.settings import Settings
 from good_server.tests.conftest import WAIT_SECONDS
-from good_server.worker import work
+from good_server.worker import Rooms, Unheard, work
 
 # of a test's name, what a prefix may hold
 PLAIN = {code: "-" for code in range(128) if not chr(code).isalnum()}
@@ -261,6 +261,12 @@ async def test_a_report_that_was_made_twice_is_told_once(two, connect, worker, s
     last = await reports.request("outside", 1, ANA)
     assert (await ana.hears("report:ready"))["job"] == last
     await reports.stop()
+
+
+async def test_what_no_server_hears_is_not_taken_for_told(shared, looking):
+    rooms = Rooms(Settings(**shared), looking("cpu").redis)
+    with pytest.raises(Unheard):
+        await rooms.emit("report:ready", {}, room=["user:ana"])
 
 
 async def test_a_job_in_redis_holds_names_alone(two, connect, looking):

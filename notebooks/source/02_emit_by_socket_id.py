@@ -40,13 +40,13 @@ print("python-socketio", version("python-socketio"))
 # ## The mistake
 #
 # Here is the code, cut from the running bad server. A report takes a while, so the server answers at once with a job
-# number, and `deliver` is called when the report is ready.
+# number. What goes with the job is `to`, the address at which the report is delivered when it is ready.
 
 # %%
 lab.show(
     "bad_server.mistake_02_emits_to_a_socket_id",
     "Handlers.request_report",
-    highlight=["to=(request.sid,)"],
+    highlight=["request.sid"],
 )
 
 # %% [markdown]
@@ -134,15 +134,15 @@ lab.table(
 # The good server keeps the user, not the connection.
 
 # %%
-lab.show("good_server.handlers.reports", "request_report", highlight=["user_room", "to=to"])
+lab.show("good_server.handlers.reports", "request_report", highlight=["to = "])
 lab.show("good_server.rooms", "user_room")
 
 # %% [markdown]
 # The answer to "where to?" is worked out when the report is ready, not when it is asked for. Whichever connections are
 # in the room at that moment get it: the one that came back, and a second tab too.
 #
-# There is one more difference, easy to overlook. The bad handler keeps the whole `request` until the report is ready;
-# the good one keeps the name of a room.
+# An address is made of names alone, a namespace and rooms. So the job may wait in another process, or in Redis, where
+# nobody knows of connections: the name of a room is as good there as here.
 
 # %% [markdown]
 # ## Measure the good server
@@ -204,17 +204,12 @@ lesson.growth(swept, each="user", title=title, of="sent_into_the_void")
 
 # %% tags=["exercise"]
 from bad_server import mistake_02_emits_to_a_socket_id as mistake
-from good_server import events
-from good_server.handlers.reports import compose
 
 
 class Handlers(mistake.Handlers):
     async def request_report(self, request, wanted):
-        async def deliver(job, cpu_seconds):
-            report = compose(job, wanted.kind, cpu_seconds)
-            await self.send(events.REPORT_READY, report, to=(request.sid,))
-
-        return {"job": self.reports.request(wanted.kind, wanted.size, deliver)}
+        to = request.address(request.sid)
+        return {"job": await self.reports.request(wanted.kind, wanted.size, to)}
 
 
 # %% [markdown]

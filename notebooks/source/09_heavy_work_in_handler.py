@@ -127,7 +127,12 @@ lab.draw(charts.levels(lines, title=title, x_label="seconds since the reports we
 
 # %%
 lab.show("good_server.handlers.reports", "request_report", highlight=["reports.request(", "to = "])
-lab.show("good_server.services.reports", "Reports.request", "Reports._burn", highlight=["to_process", "raise Busy"])
+lab.show(
+    "good_server.services.reports",
+    "EmbeddedReports.request",
+    "Workshop._burn",
+    highlight=["to_process", "raise Busy"],
+)
 
 # %% [markdown]
 # Note what the job keeps: the user, not the connection ([lesson 02](02_emit_by_socket_id.ipynb)). And note the line
@@ -172,8 +177,8 @@ lesson.verdict(bad, good)
 # compute side by side; most servers do not run on one yet.)
 #
 # **What it does not do:** it makes no report faster, and no processor more. When reports are asked for faster than they
-# can be made, the queue fills. And these jobs live in memory: what must survive a restart goes into a queue that is
-# stored, with workers of its own.
+# can be made, the queue fills. And these jobs live in memory, and end with the server. With `SERVER_REDIS_URL` set they
+# wait in Redis, for workers of their own (`python -m good_server worker`); the handler is the same.
 
 # %% [markdown]
 # ## Turn the knob
@@ -205,9 +210,9 @@ import uuid
 
 from bad_server import mistake_09_works_in_the_handler as mistake
 from good_server import events
-from good_server.handlers.reports import compose
 from good_server.rooms import user_room
 from good_server.services.cpu import burn
+from good_server.services.reports import compose
 
 
 class Handlers(mistake.Handlers):
