@@ -114,6 +114,12 @@ def test_nothing_of_the_rest_of_the_repository_is_imported():
     assert list(strangers(ROOT)) == []
 
 
+def test_no_handler_knows_of_redis():
+    handlers = sorted((ROOT / "handlers").glob("*.py"))
+    assert len(handlers) > 5
+    assert [path.name for path in handlers if re.search(r"redis|backplane", path.read_text("utf-8"), re.I)] == []
+
+
 def test_rooms_and_events_are_named_in_one_place():
     assert list(misspelled(ROOT)) == []
 
