@@ -22,7 +22,9 @@ import good_server
 from good_server.settings import Settings
 
 ROOT = Path(good_server.__file__).parent
-UNIT = ROOT / "deploy" / "good-server@.service"
+UNITS = {ROOT / "deploy" / "good-server@.service": [], ROOT / "deploy" / "good-worker.service": ["worker"]}
+UNIT_NAMES = [unit.relative_to(ROOT).as_posix() for unit in UNITS]
+EACH_UNIT = pytest.mark.parametrize("unit", UNITS, ids=UNIT_NAMES)
 NGINX = ROOT / "deploy" / "nginx.conf"
 DEFAULTS = Settings.model_construct()
 SETTING = re.compile(r"^#?SERVER_([A-Z_]+)=(.*)$", re.MULTILINE)
@@ -77,14 +79,14 @@ def test_the_example_with_its_marks_taken_off_is_what_the_server_starts_with(tmp
     assert Settings() == Settings(_env_file=None)
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "deploy/nginx.conf", "deploy/good-server@.service"])
+@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "deploy/nginx.conf", *UNIT_NAMES])
 def test_every_setting_that_is_named_is_one(name):
     named = {setting.lower() for setting in re.findall(r"\bSERVER_([A-Z]+(?:_[A-Z]+)*)\b", text(name))}
     assert named
     assert named <= Settings.model_fields.keys()
 
 
-@pytest.mark.parametrize("name", [".env.example", "Dockerfile", "compose.yaml", "deploy/good-server@.service"])
+@pytest.mark.parametrize("name", [".env.example", "Dockerfile", "compose.yaml", *UNIT_NAMES])
 def test_nothing_that_is_deployed_holds_a_secret(name):
     # a reference to the environment is no secret
     words = re.sub(r"\$\{\w+:\?[^}]*\}", "", text(name))
@@ -146,9 +148,18 @@ def test_compose_builds_from_here_and_starts_after_what_it_needs():
     assert (ROOT / f"{server['env_file']}.example").exists()
 
 
+def test_the_worker_of_compose_has_the_servers_settings_and_rights_and_no_port_to_ask():
+    server, worker = services()["server"], services()["worker"]
+    assert worker["command"] == ["python", "-m", "good_server", "worker"]
+    assert worker["healthcheck"] == {"disable": True}
+    assert worker["environment"].items() <= server["environment"].items()
+    same = ("build", "env_file", "depends_on", "read_only", "cap_drop", "security_opt", "stop_grace_period")
+    assert [worker[name] for name in same] == [server[name] for name in same]
+
+
 def test_compose_publishes_the_servers_public_port_alone():
     published = {name: service.get("ports", []) for name, service in services().items()}
-    assert published == {"server": [f"127.0.0.1:{DEFAULTS.port}:{DEFAULTS.port}"], "redis": []}
+    assert published == {"server": [f"127.0.0.1:{DEFAULTS.port}:{DEFAULTS.port}"], "worker": [], "redis": []}
 
 
 def test_the_redis_of_compose_wants_a_password_and_has_none_by_default():
@@ -157,32 +168,39 @@ def test_the_redis_of_compose_wants_a_password_and_has_none_by_default():
     assert redis["environment"]["REDIS_PASSWORD"].startswith("${REDIS_PASSWORD:?")
 
 
-def unit():
+def service_of(unit):
     """The unit's [Service], a repeated key as a list in `EnvironmentFile` alone."""
     parser = ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str
-    parser.read_string(text(UNIT.relative_to(ROOT)))
+    parser.read_string(unit.read_text("utf-8"))
     return parser["Service"]
 
 
-def test_systemd_takes_the_unit(tmp_path):
+@EACH_UNIT
+def test_systemd_takes_the_unit(tmp_path, unit):
     # systemd looks for the program, too: one that is here stands in for the one of the deployed machine
-    stand_in = re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", UNIT.read_text(), flags=re.MULTILINE)
-    (tmp_path / UNIT.name).write_text(stand_in)
-    command = [program("systemd-analyze"), "verify", str(tmp_path / UNIT.name)]
+    stand_in = re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text(), flags=re.MULTILINE)
+    (tmp_path / unit.name).write_text(stand_in)
+    command = [program("systemd-analyze"), "verify", str(tmp_path / unit.name)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
-    assert (done.returncode, UNIT.name.split("@")[0] in done.stderr) == (0, False), done.stderr
+    assert (done.returncode, unit.stem.removesuffix("@") in done.stderr) == (0, False), done.stderr
 
 
-def test_the_unit_leaves_the_server_its_time_and_its_sockets():
-    service = unit()
+@EACH_UNIT
+def test_the_unit_leaves_its_process_time_to_end(unit):
+    service = service_of(unit)
     assert int(service["TimeoutStopSec"]) > DEFAULTS.shutdown_seconds
-    assert int(service["LimitNOFILE"]) > DEFAULTS.connections
-    assert shlex.split(service["ExecStart"])[1:] == ["-m", "good_server"]
+    assert shlex.split(service["ExecStart"])[1:] == ["-m", "good_server", *UNITS[unit]]
 
 
-def test_the_unit_gives_the_server_no_rights():
-    service = unit()
+def test_the_unit_leaves_the_server_its_sockets():
+    (server,) = [unit for unit, command in UNITS.items() if not command]
+    assert int(service_of(server)["LimitNOFILE"]) > DEFAULTS.connections
+
+
+@EACH_UNIT
+def test_the_unit_gives_its_process_no_rights(unit):
+    service = service_of(unit)
     assert (service["DynamicUser"], service["NoNewPrivileges"], service["ProtectSystem"]) == ("yes", "yes", "strict")
     assert service["CapabilityBoundingSet"] == ""
 
