@@ -1,26 +1,33 @@
 """Answers for a server that is several processes with a Redis between them: started, killed and ended as one."""
 
 import asyncio
+import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.look import Probes
+from lab.programs import Program
 from lab.redis_server import RedisServer
-from lab.servers import Server, ServerError, Target
+from lab.servers import PLUMBING, Server, ServerError, Target
 
 HEARING_SECONDS = 10.0
+WORKER_COMMAND = (sys.executable, "-m", "good_server", "worker")
+WORKER_IS_READY = "worker ready"
+WORKER_SECONDS = 30.0
 POLL_SECONDS = 0.01
 
 
 class Fleet:
     """Several processes of one side, each on a port of its own; made by `running(side, workers=…)`.
 
-    `processes` may be killed and started again one by one, `redis` stopped and started.
+    `processes` may be killed and started again one by one, `redis` stopped and started. With `makes_reports` there is
+    a process more, which makes the reports that are asked for.
     """
 
-    def __init__(self, side: str, settings: Mapping[str, str], count: int) -> None:
+    def __init__(self, side: str, settings: Mapping[str, str], count: int, *, makes_reports: bool = False) -> None:
         self.side = side
         self.redis = RedisServer()
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
@@ -32,6 +39,7 @@ class Fleet:
             "BAD_DATABASE": str(Path(self._folder.name) / "members.db"),
             **settings,
         }
+        self._worker = self._report_worker({**PLUMBING, **shared}) if makes_reports else None
         self.processes: Sequence[Server] = [Server(side, shared) for _ in range(count)]
 
     @property
@@ -56,6 +64,8 @@ class Fleet:
         for process in self.processes:
             await process.start()
         await self.hear_each_other()
+        if self._worker is not None:
+            await self._start_worker(self._worker)
 
     async def hear_each_other(self) -> None:
         """Waits until as many listen to Redis as there are processes; raises `ServerError`."""
@@ -78,6 +88,8 @@ class Fleet:
 
     async def stop(self) -> None:
         """Ends everything; leaves nothing behind."""
+        if self._worker is not None:
+            await self._worker.stop()
         await asyncio.gather(*(process.stop() for process in self.processes))
         await self.redis.close()
         self._folder.cleanup()
@@ -85,3 +97,18 @@ class Fleet:
     def target(self, lesson: int) -> Target:
         """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""
         return Target.of(self, lesson)
+
+    def _report_worker(self, settings: Mapping[str, str]) -> Program:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
+        return Program(WORKER_COMMAND, Path(self._folder.name), environment={**inherited, **settings})
+
+    async def _start_worker(self, worker: Program) -> None:
+        await worker.start()
+        try:
+            async with asyncio.timeout(WORKER_SECONDS):
+                while WORKER_IS_READY not in worker.lines:
+                    if not worker.is_running:
+                        raise ServerError(f"the worker for reports did not start: {worker.last_words}")
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise ServerError(f"the worker for reports is not ready after {WORKER_SECONDS:.0f} s") from None

@@ -178,6 +178,8 @@ class ProcessProbe:
     async def _fence(self, request: web.Request) -> web.Response:
         asked = await request.json()
         await self._emit(self._sio, FENCE, {"mark": asked["mark"]}, to=asked["ids"], namespace=asked["namespace"])
+        # what another process heard last it may still hold: not the ids of ours
+        await self._emit(self._sio, FENCE, None, to=[FENCE], namespace=asked["namespace"])
         return web.json_response({})
 
     async def _live(self, request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -19,12 +19,16 @@ END_SECONDS = 5.0
 
 
 class Program:
-    """A program that can be started and ended, again and again; what it says goes into the file `log`."""
+    """A program that can be started and ended, again and again, in `folder`; what it says goes into a file there.
 
-    def __init__(self, command: Sequence[str], log: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    `environment` is its whole environment, the lab's own by default.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self._command = tuple(command)
-        self._environment = dict(environment or {})
-        self._log = log
+        self._environment = dict(os.environ if environment is None else environment)
+        self._folder = folder
+        self._log = folder / f"{Path(command[0]).name}.log"
         self._keeper: BaseProcess | None = None
 
     @property
@@ -33,14 +37,18 @@ class Program:
         return self._keeper is not None and self._keeper.is_alive()
 
     @property
+    def lines(self) -> Sequence[str]:
+        """What it has said so far."""
+        return self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
+
+    @property
     def last_words(self) -> str:
-        """The last line of its log."""
-        told = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
-        return told[-1] if told else "it ended without a word"
+        """The last line that it said."""
+        return next((line for line in reversed(self.lines) if line.strip()), "it ended without a word")
 
     async def start(self) -> None:
         """Returns when it has been started, which is before it is ready."""
-        arguments = (self._command, self._environment, str(self._log))
+        arguments = (self._command, self._environment, str(self._folder), str(self._log))
         self._keeper = process_context().Process(target=_keep, args=arguments, daemon=True)  # type: ignore[attr-defined]
         await start_process(self._keeper)
 
@@ -53,15 +61,15 @@ class Program:
         self._keeper = None
 
 
-def _keep(command: Sequence[str], environment: Mapping[str, str], log_path: str) -> None:
+def _keep(command: Sequence[str], environment: Mapping[str, str], folder: str, log_path: str) -> None:
     """The keeper's whole life."""
     reading, writing = os.pipe()
 
     def leave(*_: object) -> None:
         os.write(writing, b".")
 
-    def after(wait: object) -> None:
-        wait()  # type: ignore[operator]
+    def after(wait: Callable[[], object]) -> None:
+        wait()
         leave()
 
     # before there is anything to end, and by a pipe, which a signal's handler may write to at any moment
@@ -70,7 +78,8 @@ def _keep(command: Sequence[str], environment: Mapping[str, str], log_path: str)
     with open(log_path, "ab") as log:
         kept = subprocess.Popen(  # noqa: S603 - the lab's own choice of program
             command,
-            env={**os.environ, **environment},
+            env=environment,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -35,10 +35,9 @@ class RedisServer:
     def __init__(self) -> None:
         self.port = _free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="lab-redis-")
-        folder = self._folder.name
-        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", folder]
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", self._folder.name]
         keeps_nothing = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
-        self._program = Program([redis_program(), *where, *keeps_nothing], Path(folder) / "log")
+        self._program = Program([redis_program(), *where, *keeps_nothing], Path(self._folder.name))
 
     @property
     def url(self) -> str:

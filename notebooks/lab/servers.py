@@ -178,23 +178,24 @@ def running(side: str, *, settings: Mapping[str, str] | None = None) -> Abstract
 
 @overload
 def running(
-    side: str, *, workers: int, settings: Mapping[str, str] | None = None
+    side: str, *, workers: int, settings: Mapping[str, str] | None = None, makes_reports: bool = False
 ) -> AbstractAsyncContextManager["Server | Fleet"]: ...
 
 
 def running(
-    side: str, *, workers: int = 1, settings: Mapping[str, str] | None = None
+    side: str, *, workers: int = 1, settings: Mapping[str, str] | None = None, makes_reports: bool = False
 ) -> AbstractAsyncContextManager["Server | Fleet"]:
     """A fresh server: `good`, `bad`, or an app as `module:function`. It is gone when the block ends.
 
-    With several workers it is as many processes with a Redis between them; raises `UsageError` where there is none.
+    With several workers it is as many processes with a Redis between them, and where it `makes_reports` a process more
+    for those, which one process makes by itself; raises `UsageError` where there is no redis-server.
     """
     if workers == 1:
         return _running(Server(side, settings or {}))
     # here, as most measurements need one process alone
     from lab.fleet import Fleet
 
-    return _running(Fleet(side, settings or {}, workers))
+    return _running(Fleet(side, settings or {}, workers, makes_reports=makes_reports))
 
 
 @asynccontextmanager

@@ -1,4 +1,7 @@
-"""Opens two tabs a user, closes one of them, and counts which users a message still reaches in the other."""
+"""Opens two tabs a user, closes one of them, and counts which users a message still reaches in the other.
+
+On a server of several processes it is two tabs a user on each, of which one closes.
+"""
 
 import random
 from collections.abc import Collection, Sequence
@@ -8,7 +11,10 @@ from lab.measure import Run
 from lab.ring import messages, people, settle, until, write_to_next
 from lab.servers import Target
 
-SETTINGS: dict[str, str] = {}
+SETTINGS = {
+    # every client comes from one address
+    "SERVER_SOCKETS_PER_ADDRESS": "2000",
+}
 ALONE = False
 
 # the client's own event with the name that the library gives to a lost connection
@@ -19,19 +25,26 @@ CLOSING_SECONDS = 5.0
 async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
     """`value` is the percentage of users whose open tab got the message written to them after the other was closed."""
     by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
-    async with tabs(target, people(users), each=2) as opened:
-        kept, closing = opened[::2], opened[1::2]
+    processes = len(target.ports)
+    async with tabs(target, people(users), each=2 * processes) as opened:
+        # the first so many of each user, one on each process
+        kept = [tab for place, tab in enumerate(opened) if place // processes % 2 == 0]
+        closing = [tab for place, tab in enumerate(opened) if place // processes % 2]
+        writers = kept[::processes]
         await target.probe.reset()
-        taken = await _write(kept, opened, "before")
-        await _close(closing, by_event)
-        closed = await _until_connections(target, users)
-        taken += await _write(kept, kept, "after")
+        taken = await _write(writers, opened, "before")
+        await _close(closing, {user * processes + number for user in by_event for number in range(processes)})
+        closed = await _until_connections(target, len(kept))
+        taken += await _write(writers, kept, "after")
         await _close(kept, ())
         closed &= await _until_connections(target, 0)
         held, _ = await target.probe.dead_ids_held([tab.ids[-1] for tab in opened])
         counts = await target.probe.counts()
     reached_before = [_is_reached(tab, "before") for tab in opened].count(True)
-    reached = [_is_reached(tab, "after") for tab in kept]
+    reached = [
+        all(_is_reached(tab, "after") for tab in kept[first : first + processes])
+        for first in range(0, len(kept), processes)
+    ]
     broken = None
     if reached_before < len(opened):
         broken = f"while both tabs were open the message reached {reached_before} of {len(opened)} tabs"
@@ -46,7 +59,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
             "other_tab_closed_by": "event" if place in by_event else "closing",
             "reached": reached[place],
         }
-        for place, tab in enumerate(kept)
+        for place, tab in enumerate(writers)
     ]
     return Run(100 * reached.count(True) / users, also, broken, {"users": details})
 

@@ -1,4 +1,7 @@
-"""Opens three tabs a user, which reconnect by themselves, and counts the tabs that a message to the user reaches."""
+"""Opens three tabs a user, which reconnect by themselves, and counts the tabs that a message to the user reaches.
+
+On a server of several processes it is three tabs a user on each.
+"""
 
 import asyncio
 import itertools
@@ -30,7 +33,7 @@ async def run(
 ) -> Run:
     """`value` is the percentage of messages to a user that reached a tab, over all tabs. Nothing here is random."""
     clock = asyncio.get_running_loop().time
-    readers = people(users)
+    readers, each = people(users), each * len(target.ports)
     async with (
         tabs(target, [Person(f"writer-{number}") for number in range(WRITERS)]) as writers,
         tabs(target, readers, each=each, reconnection=True) as opened,
