@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # wide enough for the table where nobody's window says how wide
 COLUMNS_WITHOUT_TERMINAL = 120
+# how many processes a side may be
+WORKERS = (1, 2)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,13 +46,15 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         help="run the experiments against the bad and the good server and compare",
         description="Runs the ten experiments against both servers. Exit 0 when every claim is shown, else 1.",
-        epilog="example: lab compare --only 03,06 --json out.json --html out.html",
+        epilog="example: lab compare --only 03,06 --json out.json --html out.html; with Redis: lab compare --workers 2",
     )
     compare.add_argument("--only", metavar="IDS", help="a comma-separated list of claims, 01 to 10")
     compare.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
     compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained page with figures")
     compare.add_argument("--readme", action="store_true", help="renew the rows in the repository's README.md")
     compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
+    said = "1, or 2: each side as two processes with a Redis between them, and what that shows before any cut (1)"
+    compare.add_argument("--workers", metavar="N", type=int, default=1, help=said)
     compare.set_defaults(run=_compare)
     learning.add_commands(commands)
     command.add_command(commands)
@@ -59,10 +63,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(options: argparse.Namespace) -> int:
     claims = _chosen(options.only)
+    _check_workers(options)
     _check_files(options)
     readme = _readme(options) if options.readme else None
 
-    comparison = _run(claims, options.seed)
+    comparison = _run(claims, options.seed, options.workers)
     try:
         _write(comparison, options, readme)
     except OSError as error:
@@ -100,6 +105,18 @@ def _chosen(only: str | None) -> "list[Claim]":
     return [claim for claim in claims.values() if claim.id in wanted]
 
 
+def _check_workers(options: argparse.Namespace) -> None:
+    if options.workers not in WORKERS:
+        raise UsageError(f"--workers: {options.workers} is not measured; there are {' and '.join(map(str, WORKERS))}")
+    if options.workers == 1:
+        return
+    if options.readme:
+        raise UsageError("--readme writes the rows of one process: leave --workers out")
+    from lab.redis_server import redis_program
+
+    redis_program()
+
+
 def _check_files(options: argparse.Namespace) -> None:
     """Before the run, not after it."""
     from lab.files import why_not_writable
@@ -120,7 +137,7 @@ def _readme(options: argparse.Namespace) -> Path:
         raise UsageError(str(error)) from None
 
 
-def _run(claims: "list[Claim]", seed: int) -> "Comparison":
+def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
     from rich.console import Console
 
     from lab import report
@@ -133,10 +150,12 @@ def _run(claims: "list[Claim]", seed: int) -> "Comparison":
     if warning is not None:
         print(warning, file=sys.stderr)
     with Display(len(claims)) as display:
-        measuring = compare(claims, seed=seed, progress=display.progress, finished=display.finished)
+        measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
         comparison = asyncio.run(measuring)
     console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
     console.print(report.table(comparison))
+    if comparison.before_any_cut:
+        console.print(report.before_any_cut(comparison))
     for line in report.remarks(comparison):
         console.print(line, markup=False)
     return comparison

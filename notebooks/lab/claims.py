@@ -151,21 +151,67 @@ def reported(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float
     return statistics.median(values) if values else None
 
 
+class BeforeAnyCut(_Frozen):
+    """What is asked of a mistake's neighbours on two processes before any connection is lost, in percent that arrive.
+
+    With one process, and on the good server, `others_at_least` must arrive; on the bad one with several as much as its
+    bound says.
+    """
+
+    id: Annotated[str, Field(pattern=r"^\d\d$")]
+    asks: Literal["chat", "report"]
+    metric: str
+    unit: str
+    finding: str
+    others_at_least: float
+    bad_at_most: float | None = None
+    bad_at_least: float | None = None
+    reason: str
+
+    @model_validator(mode="after")
+    def _has_one_bound(self) -> Self:
+        if (self.bad_at_most is None) == (self.bad_at_least is None):
+            raise ValueError("either bad_at_most or bad_at_least")
+        return self
+
+    def wanted(self, side: Side, workers: int) -> str:
+        """The bound in words: `at most 60`."""
+        if side == "good" or workers == 1:
+            return f"at least {self.others_at_least:g}"
+        return f"at most {self.bad_at_most:g}" if self.bad_at_most is not None else f"at least {self.bad_at_least:g}"
+
+    def holds(self, side: Side, workers: int, value: float) -> bool:
+        """Whether a value is within its bound; no number never is."""
+        if side == "good" or workers == 1:
+            return value >= self.others_at_least
+        return value <= self.bad_at_most if self.bad_at_most is not None else value >= (self.bad_at_least or math.inf)
+
+
 class _File(_Frozen):
     claim: tuple[Claim, ...]
+    before_any_cut: tuple[BeforeAnyCut, ...] = ()
 
 
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
     """The claims of claims.toml in their order; raises `ClaimsError` where the file is wrong."""
+    claims = _load(text).claim
+    if len({claim.id for claim in claims}) < len(claims):
+        raise ClaimsError("claims.toml: an id is used twice")
+    return claims
+
+
+def load_before_any_cut(text: str | None = None) -> tuple[BeforeAnyCut, ...]:
+    """What claims.toml says of several processes before any cut; raises `ClaimsError` where the file is wrong."""
+    return _load(text).before_any_cut
+
+
+def _load(text: str | None) -> _File:
     text = text if text is not None else (resources.files("lab") / "claims.toml").read_text(encoding="utf-8")
     try:
-        claims = _File.model_validate(tomllib.loads(text)).claim
+        return _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ClaimsError(f"claims.toml: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise ClaimsError(f"claims.toml: {where}: {first['msg']}") from None
-    if len({claim.id for claim in claims}) < len(claims):
-        raise ClaimsError("claims.toml: an id is used twice")
-    return claims

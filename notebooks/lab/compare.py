@@ -20,7 +20,8 @@ from typing import Any, Literal, Protocol
 import psutil
 
 from lab import scenarios
-from lab.claims import RUNS_IN_DOUBT, SIDES, Claim, Runs, Side, Verdict, verdict
+from lab.before import Neighbours, Row, cases
+from lab.claims import RUNS_IN_DOUBT, SIDES, Claim, Runs, Side, Verdict, load_before_any_cut, verdict
 from lab.measure import Lateness, Run
 from lab.servers import PLUMBING, running
 
@@ -38,8 +39,14 @@ class Scenario(Protocol):
     """What a module in `lab.scenarios` offers."""
 
     SETTINGS: Mapping[str, str]
+    # nothing else runs beside it
     ALONE: bool
-    run: Callable[..., Awaitable[Run]]
+    # several processes need one more for them
+    MAKES_REPORTS: bool
+
+    @property
+    def run(self) -> Callable[..., Awaitable[Run]]:
+        """`run(target, seed=…, …)` measures once."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,16 @@ class Comparison:
     results: Sequence[Result]
     environment: Mapping[str, Any]
     seconds: float
+    # processes of each side
+    workers: int = 1
+    # with several processes alone
+    before_any_cut: Sequence[Row] = ()
 
     @property
     def is_shown(self) -> bool:
-        """Whether every claim is shown."""
-        return all(result.verdict.outcome == "shown" for result in self.results)
+        """Whether every claim is shown, and whatever is claimed of several processes before any cut."""
+        verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
+        return all(verdict.outcome == "shown" for verdict in verdicts)
 
 
 def load_scenarios() -> dict[str, Any]:
@@ -80,8 +92,17 @@ def load_scenarios() -> dict[str, Any]:
 class Bench:
     """Runs scenarios on fresh servers: most of them beside each other, some with nothing beside them."""
 
-    def __init__(self, known: Mapping[str, Scenario], *, seed: int, progress: Progress, finished: Finished) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, Scenario],
+        *,
+        seed: int,
+        progress: Progress,
+        finished: Finished,
+        workers: int = 1,
+    ) -> None:
         self._known = known
+        self._workers = workers
         self._seed = seed
         self._progress = progress
         self._finished = finished
@@ -113,7 +134,11 @@ class Bench:
         while not runs or (len(runs) < RUNS_IN_DOUBT and claim.is_doubtful(side, runs[0])):
             async with self._seats:
                 self._progress(claim, side, "again" if runs else "started")
-                runs.append(await run_once(claim, self._known[claim.id], side, seed=self._seed + len(runs)))
+                runs.append(
+                    await run_once(
+                        claim, self._known[claim.id], side, seed=self._seed + len(runs), workers=self._workers
+                    )
+                )
                 self._progress(claim, side, "ended")
         return runs
 
@@ -125,22 +150,46 @@ async def compare(
     progress: Progress = lambda claim, side, phase: None,
     finished: Finished = lambda result: None,
     known: Mapping[str, Scenario] | None = None,
+    workers: int = 1,
 ) -> Comparison:
-    """Runs the experiments of `claims` by the scenarios in `known`, those of `lab.scenarios` by default."""
+    """Runs the experiments of `claims` by the scenarios in `known`, those of `lab.scenarios` by default.
+
+    Each side is as many processes as `workers` says; with several, what shows before any cut is measured as well.
+    """
     known = known if known is not None else load_scenarios()
     started = time.monotonic()
-    results = await Bench(known, seed=seed, progress=progress, finished=finished).results(claims)
+    bench = Bench(known, seed=seed, progress=progress, finished=finished, workers=workers)
+    results = await bench.results(claims)
+    rows = await before_any_cut(claims, seed=seed, workers=workers) if workers > 1 else []
     settings = [known[claim.id].SETTINGS for claim in claims]
-    return Comparison(results, environment(seed, settings), round(time.monotonic() - started, 1))
+    seconds = round(time.monotonic() - started, 1)
+    return Comparison(results, environment(seed, settings), seconds, workers, rows)
 
 
-async def run_once(claim: Claim, scenario: Scenario, side: str, *, seed: int = 7, **parameters: Any) -> Run:
-    """One run of a scenario on a fresh server; whatever goes wrong becomes the run's `broken`."""
+async def before_any_cut(claims: Sequence[Claim], *, workers: int, seed: int = 7) -> list[Row]:
+    """A row for each of `claims` that claims.toml says something of, measured with one process and with several."""
+    by_id = {claim.id: claim for claim in claims}
+    rows = []
+    for bounds in load_before_any_cut():
+        if bounds.id in by_id:
+            claim, scenario = by_id[bounds.id], Neighbours(bounds.asks)
+            runs = {
+                (side, count): await run_once(claim, scenario, side, seed=seed, workers=count)
+                for side, count in cases(workers)
+            }
+            rows.append(Row(claim, bounds, runs, workers))
+    return rows
+
+
+async def run_once(
+    claim: Claim, scenario: Scenario, side: str, *, seed: int = 7, workers: int = 1, **parameters: Any
+) -> Run:
+    """One run of a scenario on a fresh server of so many processes; whatever goes wrong becomes the run's `broken`."""
     lateness = Lateness()
     try:
         async with (
             asyncio.timeout(RUN_SECONDS) as limit,
-            running(side, settings=scenario.SETTINGS) as server,
+            running(side, workers=workers, settings=scenario.SETTINGS, makes_reports=scenario.MAKES_REPORTS) as server,
             lateness,
         ):
             run = await scenario.run(server.target(claim.number), seed=seed, **parameters)

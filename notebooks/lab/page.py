@@ -1,14 +1,16 @@
 """Answers for the comparison as one self-contained page, with its figures inside."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
+from typing import Any
 
+from lab.before import cases
 from lab.claims import SIDES, reported
 from lab.compare import Comparison, Result
 from lab.figures import as_svg, side_by_side
-from lab.report import also_values, doubts, summary
+from lab.report import also_values, before_heads, doubts, summary
 from lab.words import OUTCOMES, finding, number
 
 SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side}</th>' for side in SIDES)
@@ -38,7 +40,7 @@ clients on a server with the mistake and on one without.</p>
 <tr><th></th><th>claim</th>{SWATCHES}<th></th></tr>
 {rows}</table>
 {doubted}
-{sections}</main>
+{_before_any_cut(comparison)}{sections}</main>
 <footer>
 <h2>How it was measured</h2>
 {_environment(comparison)}</footer>
@@ -58,16 +60,37 @@ def _row(result: Result) -> str:
     return f"<tr><td>{claim.id}</td><td>{title}</td>{values}<td>{_verdict(result)}</td></tr>\n"
 
 
+def _before_any_cut(comparison: Comparison) -> str:
+    if not comparison.before_any_cut:
+        return ""
+    heads = "".join(f'<th class="number">{head}</th>' for head in before_heads(comparison.workers))
+    rows = "".join(
+        f"<tr><td>{row.claim.id}</td><td>{escape(row.claim.slug)}"
+        f'<span class="soft">{escape(row.finding)}</span></td>'
+        f"{_cells({case: row.value(*case) for case in cases(row.workers)})}"
+        f"<td>{_outcome(row.verdict.outcome)}</td></tr>\n"
+        for row in comparison.before_any_cut
+    )
+    return f"""<h2>Before any cut, with one process a side and with {comparison.workers}</h2>
+<table>
+<tr><th></th><th>what arrives, in percent</th>{heads}<th></th></tr>
+{rows}</table>
+"""
+
+
 def _aside(lines: Sequence[str]) -> str:
     return '<p class="doubt">' + "<br>".join(map(escape, lines)) + "</p>" if lines else ""
 
 
-def _cells(values: dict[str, float | None]) -> str:
+def _cells(values: Mapping[Any, float | None]) -> str:
     return "".join(f'<td class="number">{number(value)}</td>' for value in values.values())
 
 
 def _verdict(result: Result) -> str:
-    outcome = result.verdict.outcome
+    return _outcome(result.verdict.outcome)
+
+
+def _outcome(outcome: str) -> str:
     return f'<span class="verdict {outcome}">{OUTCOMES[outcome]}</span>'
 
 

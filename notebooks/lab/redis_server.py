@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from redis.asyncio import Redis
+
 from lab.processes import to_the_end
 from lab.programs import Program
 from lab.usage import UsageError
@@ -68,10 +70,7 @@ class RedisServer:
 
     async def subscribers(self, prefix: str) -> int:
         """How many connections listen on a channel whose name begins so; the largest number, if there are several."""
-        # here, as a lab of one process needs no Redis
-        import redis.asyncio
-
-        async with redis.asyncio.Redis(port=self.port) as client:
+        async with Redis(port=self.port) as client:
             channels = await client.pubsub_channels(f"{prefix}*")
             counts = await client.pubsub_numsub(*channels) if channels else []
         return max((count for _, count in counts), default=0)

@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 from rich.table import Table
 
+from lab.before import Row, cases
 from lab.claims import SIDES, Also, is_late, reported
 from lab.compare import Comparison, Result
 from lab.words import OUTCOMES, number
 
 SCHEMA = 1
+BOUNDS_BEFORE = ("bad_at_most", "bad_at_least", "others_at_least")
 COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yellow"}
 
 
@@ -30,12 +32,39 @@ def table(comparison: Comparison) -> Table:
     return grid
 
 
+def before_any_cut(comparison: Comparison) -> Table:
+    """The second table of a comparison with several processes."""
+    title = "before any cut, with one process a side and with several"
+    grid = Table(header_style="bold", title=title, title_justify="left")
+    for name in ("", "mistake", "measured"):
+        grid.add_column(name, no_wrap=True)
+    for head in before_heads(comparison.workers):
+        grid.add_column(head, justify="right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=True)
+    for row in comparison.before_any_cut:
+        outcome = row.verdict.outcome
+        values = (number(row.value(*case)) for case in cases(row.workers))
+        told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
+        grid.add_row(row.claim.id, row.claim.slug, f"{row.bounds.metric} ({row.bounds.unit})", *values, told)
+    return grid
+
+
+def before_heads(workers: int) -> list[str]:
+    """What stands over the values of that table: a side, and how many processes it is."""
+    return [f"{side}, {count}" for side, count in cases(workers)]
+
+
 def doubts(comparison: Comparison) -> list[str]:
     """What speaks against a result, a line each: why a claim is not shown, whose clients were late."""
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
         for result in comparison.results
         if result.verdict.reason is not None
+    ]
+    lines += [
+        f"{row.claim.id} before any cut {OUTCOMES[row.verdict.outcome]}: {row.verdict.reason}"
+        for row in comparison.before_any_cut
+        if row.verdict.reason is not None
     ]
     late = [f"{result.claim.id} by {worst:.2f} s" for result in comparison.results if (worst := lateness(result))]
     if late:
@@ -44,10 +73,11 @@ def doubts(comparison: Comparison) -> list[str]:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """What stands under the table, a line each."""
+    """What stands under the tables, a line each."""
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
-    return [*doubts(comparison), f"settings of the lab's servers: {settings}", summary(comparison)]
+    found = [f"{row.claim.id} before any cut: {row.finding}" for row in comparison.before_any_cut]
+    return [*found, *doubts(comparison), f"settings of the lab's servers: {settings}", summary(comparison)]
 
 
 def lateness(result: Result) -> float:
@@ -58,7 +88,8 @@ def lateness(result: Result) -> float:
 def summary(comparison: Comparison) -> str:
     """The outcome in one line."""
     shown = sum(result.verdict.outcome == "shown" for result in comparison.results)
-    return f"{shown} of {len(comparison.results)} claims shown in {comparison.seconds:.1f} s"
+    processes = f" with {comparison.workers} processes a side" if comparison.workers > 1 else ""
+    return f"{shown} of {len(comparison.results)} claims shown{processes} in {comparison.seconds:.1f} s"
 
 
 def environment_line(environment: Mapping[str, Any]) -> str:
@@ -76,6 +107,9 @@ def as_json(comparison: Comparison) -> bytes:
         "seconds": comparison.seconds,
         "claims": [_claim_as_data(result) for result in comparison.results],
     }
+    if comparison.workers > 1:
+        document["workers"] = comparison.workers
+        document["before_any_cut"] = [_row_as_data(row) for row in comparison.before_any_cut]
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
@@ -93,6 +127,19 @@ def _claim_as_data(result: Result) -> dict[str, Any]:
             {"key": also.key, "metric": also.metric, "unit": also.unit, **also_values(result, also)}
             for also in claim.also
         ],
+    }
+
+
+def _row_as_data(row: Row) -> dict[str, Any]:
+    told = row.verdict
+    return {
+        "id": row.claim.id,
+        "slug": row.claim.slug,
+        **row.bounds.model_dump(include={"metric", "unit", *BOUNDS_BEFORE}, exclude_none=True),
+        **{side: row.value(side, row.workers) for side in SIDES},
+        "one_process": {side: row.value(side, 1) for side in SIDES},
+        "verdict": told.outcome,
+        "reason": told.reason,
     }
 
 

@@ -18,6 +18,7 @@ SETTINGS = {
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 ALONE = False
+MAKES_REPORTS = False
 
 # rounds of cuts alone, with a look at memory after each; before them some that fill the server's caches
 HEAP_ROUNDS = 4

@@ -11,6 +11,7 @@ from lab.servers import Target
 
 SETTINGS: dict[str, str] = {}
 ALONE = False
+MAKES_REPORTS = False
 
 # an event of this mistake alone: a server that joins rooms at connect answers `unknown_event`, which is no harm
 SESSION_LOGIN = "session:login"

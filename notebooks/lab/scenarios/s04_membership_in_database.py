@@ -12,6 +12,7 @@ from lab.servers import Target
 
 SETTINGS: dict[str, str] = {}
 ALONE = False
+MAKES_REPORTS = False
 
 ROOM = "job:17"
 

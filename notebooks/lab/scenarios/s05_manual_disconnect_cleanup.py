@@ -16,6 +16,7 @@ SETTINGS = {
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 ALONE = False
+MAKES_REPORTS = False
 
 # the client's own event with the name that the library gives to a lost connection
 DISCONNECT = "disconnect"

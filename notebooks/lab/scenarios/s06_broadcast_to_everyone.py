@@ -18,6 +18,7 @@ SETTINGS = {
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 ALONE = False
+MAKES_REPORTS = False
 
 COMPANIES = 10
 # who each delivery is counted for, beside the companies' own users

@@ -19,6 +19,7 @@ SETTINGS = {
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 ALONE = False
+MAKES_REPORTS = False
 
 # one tab each, in nobody's way; so many that none outruns the rate of chats
 WRITERS = 4

@@ -16,6 +16,7 @@ SETTINGS = {
     "SERVER_PING_TIMEOUT_SECONDS": "10",
 }
 ALONE = True
+MAKES_REPORTS = True
 
 # heartbeats come once a second, so sockets opened over a second wait for theirs at all times
 IDLE_SECONDS = 1.0

@@ -17,6 +17,7 @@ from lab.servers import Target
 # none raised: the limits are what is measured
 SETTINGS: dict[str, str] = {}
 ALONE = True
+MAKES_REPORTS = False
 
 IDLE_SECONDS = 0.5
 # what a page that was offline for a while sends at once; within the contract's default limits
