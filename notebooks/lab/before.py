@@ -79,6 +79,12 @@ class Row:
         return run.value if run.broken is None else None
 
     @property
+    def fails(self) -> bool:
+        """Whether the bad server already loses something with several processes, where with one it does not."""
+        one, several = self.value("bad", 1), self.value("bad", self.workers)
+        return one is not None and several is not None and several < one
+
+    @property
     def finding(self) -> str:
         """What was found, as a sentence with the values measured in it."""
         values = {side: number(self.value(side, self.workers)) for side in SIDES}

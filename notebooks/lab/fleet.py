@@ -88,11 +88,13 @@ class Fleet:
 
     async def stop(self) -> None:
         """Ends everything; leaves nothing behind."""
-        if self._worker is not None:
-            await self._worker.stop()
-        await asyncio.gather(*(process.stop() for process in self.processes))
-        await self.redis.close()
-        self._folder.cleanup()
+        try:
+            if self._worker is not None:
+                await self._worker.stop()
+            await asyncio.gather(*(process.stop() for process in self.processes))
+        finally:
+            await self.redis.close()
+            self._folder.cleanup()
 
     def target(self, lesson: int) -> Target:
         """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""

@@ -16,6 +16,7 @@ from lab.usage import UsageError
 
 START_SECONDS = 10.0
 POLL_SECONDS = 0.01
+READY = "Ready to accept connections"
 MISSING = "redis-server is not installed, and several processes need a Redis between them: apt install redis-server"
 
 
@@ -32,14 +33,18 @@ def redis_program() -> str:
 
 
 class RedisServer:
-    """One `redis-server` that saves nothing; it may be stopped and started on the same port as often as wanted."""
+    """One `redis-server` that saves nothing; it may be stopped and started on the same port as often as wanted.
 
-    def __init__(self) -> None:
-        self.port = _free_port()
+    Without a `port` it has a free one. Raises `UsageError` when redis-server is not installed.
+    """
+
+    def __init__(self, *, port: int | None = None) -> None:
+        program = redis_program()
+        self.port = port if port is not None else _free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="lab-redis-")
         where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", self._folder.name]
-        keeps_nothing = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
-        self._program = Program([redis_program(), *where, *keeps_nothing], Path(self._folder.name))
+        keeps_nothing = ["--save", "", "--appendonly", "no"]
+        self._program = Program([program, *where, *keeps_nothing], Path(self._folder.name))
 
     @property
     def url(self) -> str:
@@ -48,11 +53,12 @@ class RedisServer:
 
     async def start(self) -> None:
         """Returns when it takes connections; raises `RedisError`."""
+        said_before = len(self._program.lines)
         await self._program.start()
         try:
             async with asyncio.timeout(START_SECONDS):
-                # nothing else tells that it listens
-                while not await self._listens():
+                # by its own word: another program may answer on that port
+                while not any(READY in line for line in self._program.lines[said_before:]):
                     if not self._program.is_running:
                         raise RedisError(f"redis-server did not start: {self._program.last_words}")
                     await asyncio.sleep(POLL_SECONDS)
@@ -74,14 +80,6 @@ class RedisServer:
             channels = await client.pubsub_channels(f"{prefix}*")
             counts = await client.pubsub_numsub(*channels) if channels else []
         return max((count for _, count in counts), default=0)
-
-    async def _listens(self) -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
 
 
 @asynccontextmanager

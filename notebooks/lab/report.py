@@ -12,6 +12,7 @@ from lab.compare import Comparison, Result
 from lab.words import OUTCOMES, number
 
 SCHEMA = 1
+FAILS = {True: "yes", False: "no"}
 BOUNDS_BEFORE = ("bad_at_most", "bad_at_least", "others_at_least")
 COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yellow"}
 
@@ -40,12 +41,15 @@ def before_any_cut(comparison: Comparison) -> Table:
         grid.add_column(name, no_wrap=True)
     for head in before_heads(comparison.workers):
         grid.add_column(head, justify="right", no_wrap=True)
+    grid.add_column("fails yet")
     grid.add_column("verdict", no_wrap=True)
     for row in comparison.before_any_cut:
         outcome = row.verdict.outcome
         values = (number(row.value(*case)) for case in cases(row.workers))
         told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
-        grid.add_row(row.claim.id, row.claim.slug, f"{row.bounds.metric} ({row.bounds.unit})", *values, told)
+        grid.add_row(
+            row.claim.id, row.claim.slug, f"{row.bounds.metric} ({row.bounds.unit})", *values, FAILS[row.fails], told
+        )
     return grid
 
 
@@ -138,6 +142,7 @@ def _row_as_data(row: Row) -> dict[str, Any]:
         **row.bounds.model_dump(include={"metric", "unit", *BOUNDS_BEFORE}, exclude_none=True),
         **{side: row.value(side, row.workers) for side in SIDES},
         "one_process": {side: row.value(side, 1) for side in SIDES},
+        "fails_before_any_cut": row.fails,
         "verdict": told.outcome,
         "reason": told.reason,
     }

@@ -3,7 +3,16 @@
 from typing import Any
 
 import pytest
-from lab.claims import LATE_SECONDS, Claim, ClaimsError, load_claims, reported, verdict
+from lab.claims import (
+    LATE_SECONDS,
+    BeforeAnyCut,
+    Claim,
+    ClaimsError,
+    load_before_any_cut,
+    load_claims,
+    reported,
+    verdict,
+)
 from lab.measure import Run
 from lab.words import finding, number
 
@@ -154,3 +163,34 @@ def test_a_finding_is_a_sentence_with_the_values_measured_in_it() -> None:
 )
 def test_a_value_is_told_with_the_digits_that_count(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+BEFORE = "[[before_any_cut]]\nid = '01'\nasks = 'chat'\nmetric = 'm'\nunit = '%'\nfinding = ''\nreason = ''\n"
+
+
+def before(bound: str) -> BeforeAnyCut:
+    (bounds,) = load_before_any_cut(f"claim = []\n{BEFORE}others_at_least = 100\n{bound}")
+    return bounds
+
+
+def test_before_any_cut_the_bound_of_its_own_is_for_the_bad_server_with_several_processes_alone() -> None:
+    bounds = before("bad_at_most = 60")
+    assert [bounds.holds("bad", 2, value) for value in (50, 60, 61)] == [True, True, False]
+    assert [bounds.holds(side, count, 60) for side, count in (("bad", 1), ("good", 1), ("good", 2))] == [False] * 3
+    assert (bounds.wanted("bad", 2), bounds.wanted("good", 2)) == ("at most 60", "at least 100")
+
+
+def test_before_any_cut_a_mistake_may_be_claimed_to_do_no_harm_yet() -> None:
+    bounds = before("bad_at_least = 100")
+    assert [bounds.holds("bad", 2, value) for value in (100, 99, float("nan"))] == [True, False, False]
+
+
+@pytest.mark.parametrize("bounds", ["", "bad_at_most = 60\nbad_at_least = 100"])
+def test_before_any_cut_wants_one_bound(bounds: str) -> None:
+    with pytest.raises(ClaimsError, match="either bad_at_most or bad_at_least"):
+        before(bounds)
+
+
+def test_what_is_claimed_before_any_cut_is_of_claims_there_are() -> None:
+    assert {bounds.id for bounds in load_before_any_cut()} == {"01", "02", "05"}
+    assert {bounds.id for bounds in load_before_any_cut()} <= {claim.id for claim in load_claims()}

@@ -30,6 +30,9 @@ def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProc
         (["compare", "--json", "/nowhere/at/all.json"], "cannot write /nowhere/at/all.json: No such file"),
         (["compare", "--html", "."], "cannot write .: it is a folder"),
         (["compare", "--readme", "--only", "03"], "--readme writes all ten rows"),
+        (["compare", "--workers", "3"], "--workers: 3 is not measured; there are 1 and 2"),
+        (["compare", "--workers", "two"], "invalid int value: 'two'"),
+        (["compare", "--workers", "2", "--readme"], "--readme writes the rows of one process"),
         (["compare", "more"], "unrecognized arguments: more"),
         (["compar"], "invalid choice: 'compar'"),
         ([], "required: command"),
@@ -41,6 +44,16 @@ def test_wrong_use_is_one_line_and_exit_2(arguments: list[str], told: str, capsy
     assert error.startswith("lab: ")
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_without_redis_server_two_workers_are_refused_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["compare", "--workers", "2"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("lab: redis-server is not installed")
+    assert (told.err.count("\n"), told.out) == (1, "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]])
@@ -68,12 +81,22 @@ def test_one_claim_is_compared_from_any_folder_and_written(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("sent", "servers"),
-    [(signal.SIGINT, 0), (signal.SIGINT, 2), (signal.SIGTERM, 2)],
-    ids=["ctrl-c while the first server starts", "ctrl-c", "termination"],
+    ("sent", "servers", "workers"),
+    [
+        (signal.SIGINT, 0, 1),
+        (signal.SIGINT, 2, 1),
+        (signal.SIGTERM, 2, 1),
+        (signal.SIGINT, 1, 2),
+        (signal.SIGINT, 7, 2),
+    ],
+    ids=["ctrl-c while the first server starts", "ctrl-c", "termination", "ctrl-c while Redis starts", "ctrl-c, two"],
 )
-def test_an_interruption_leaves_no_process_and_no_file(sent: signal.Signals, servers: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lab", "compare", "--only", "01,02,05"]
+def test_an_interruption_leaves_no_process_and_no_file(
+    sent: signal.Signals, servers: int, workers: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if workers > 1:
+        request.getfixturevalue("redis_program")
+    command = [sys.executable, "-m", "lab", "compare", "--only", "01,02,05", "--workers", str(workers)]
     process = subprocess.Popen(
         command,
         env={**os.environ, "TMPDIR": str(tmp_path)},

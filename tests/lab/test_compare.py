@@ -33,7 +33,7 @@ async def by_side(target: Target, *, seed: int) -> Run:
 
 
 def scenario(measure: Any, *, alone: bool = False) -> Any:
-    return SimpleNamespace(SETTINGS=RAISED, ALONE=alone, run=measure)
+    return SimpleNamespace(SETTINGS=RAISED, ALONE=alone, MAKES_REPORTS=False, run=measure)
 
 
 async def compared(measure: Any, *, claim: Claim = CLAIM, alone: bool = False) -> Comparison:
@@ -57,6 +57,18 @@ async def test_the_same_scenario_runs_on_a_fresh_server_of_each_side() -> None:
     assert set(seen) == {"/", "/mistake-03"}
     assert len(set(seen.values())) == 2
     assert RAISED.items() <= comparison.environment["raised_limits"].items()
+
+
+async def test_with_two_workers_a_side_is_two_processes(redis_program: str) -> None:
+    ports: dict[str, int] = {}
+
+    async def note(target: Target, *, seed: int) -> Run:
+        ports[target.namespace] = len(set(target.ports))
+        return await by_side(target, seed=seed)
+
+    comparison = await compare([CLAIM], known={CLAIM.id: scenario(note)}, workers=2)
+    assert ports == {"/": 2, "/mistake-03": 2}
+    assert (comparison.is_shown, comparison.workers, comparison.before_any_cut) == (True, 2, [])
 
 
 async def test_a_doubtful_side_is_measured_twice_more_with_other_seeds() -> None:

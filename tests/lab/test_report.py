@@ -1,5 +1,6 @@
 """How a comparison is told: table, remarks, JSON, page, figures, README, and the files they go into."""
 
+import dataclasses
 import io
 import json
 import re
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 from lab import files, report
-from lab.claims import LATE_SECONDS, Claim, verdict
+from lab.before import Row
+from lab.claims import LATE_SECONDS, BeforeAnyCut, Claim, verdict
 from lab.compare import Comparison, Result, environment
 from lab.figures import COLOURS, side_by_side
 from lab.measure import Run
@@ -37,11 +39,31 @@ CLAIM = Claim.model_validate(
     }
 )
 RAISED = {"SERVER_SOCKETS_PER_ADDRESS": "1000"}
+HALF = Run(50.0)
 
 
 def comparison(*, good: tuple[Run, ...] = (Run(0, {"sql": 0, "p50": 2.0}),)) -> Comparison:
     runs: Any = {"bad": [Run(50, {"sql": 101, "p50": 3.0})], "good": list(good)}
     return Comparison([Result(CLAIM, runs, verdict(CLAIM, runs))], environment(7, [RAISED]), 12.34)
+
+
+def row(*, bad: Run = HALF) -> Row:
+    bounds = BeforeAnyCut(
+        id="04",
+        asks="chat",
+        metric="messages that arrive",
+        unit="%",
+        finding="{bad} % & {one} %, {good} %.",
+        others_at_least=100,
+        bad_at_most=60,
+        reason="for the test",
+    )
+    whole = Run(100.0)
+    return Row(CLAIM, bounds, {("bad", 1): whole, ("bad", 2): bad, ("good", 1): whole, ("good", 2): whole}, 2)
+
+
+def with_two(*rows: Row) -> Comparison:
+    return dataclasses.replace(comparison(), workers=2, before_any_cut=rows)
 
 
 def as_data(told: Comparison) -> dict[str, Any]:
@@ -176,3 +198,49 @@ def test_a_link_and_a_device_stay_what_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "real.json").read_bytes() == b"content"
     files.write(Path("/dev/null"), b"content")
     assert Path("/dev/null").is_char_device()
+
+
+def test_of_one_process_the_json_has_no_key_more() -> None:
+    assert not {"workers", "before_any_cut"} & set(as_data(comparison()))
+
+
+def test_of_two_processes_the_json_says_so_and_has_what_shows_before_any_cut() -> None:
+    document = as_data(with_two(row()))
+    assert (document["schema"], document["workers"]) == (1, 2)
+    assert document["before_any_cut"] == [
+        {
+            "id": "04",
+            "slug": "fake",
+            "metric": "messages that arrive",
+            "unit": "%",
+            "bad_at_most": 60,
+            "others_at_least": 100,
+            "bad": 50,
+            "good": 100,
+            "one_process": {"bad": 100, "good": 100},
+            "fails_before_any_cut": True,
+            "verdict": "shown",
+            "reason": None,
+        }
+    ]
+
+
+def test_what_does_not_show_before_any_cut_is_a_doubt_and_the_comparison_is_not_shown() -> None:
+    told = with_two(row(bad=Run(100.0)), row(bad=Run(0.0, broken="nobody was let in")))
+    assert not told.is_shown
+    doubts = report.doubts(told)
+    assert doubts[0] == "04 before any cut NOT SHOWN: bad, processes 2: measured 100, wanted at most 60"
+    assert doubts[1] == "04 before any cut NOT SHOWN: bad, processes 2: nobody was let in"
+    assert [one["fails_before_any_cut"] for one in as_data(told)["before_any_cut"]] == [False, False]
+
+
+def test_the_second_table_and_its_findings_are_told_in_the_terminal_and_on_the_page() -> None:
+    told = with_two(row())
+    console = Console(width=120, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(report.before_any_cut(told))
+    cells = [cell.strip() for cell in captured.get().splitlines()[-2].split("│")[1:-1]]
+    assert cells == ["04", "fake", "messages that arrive (%)", "100", "50", "100", "100", "yes", "shown"]
+    assert report.remarks(told)[0] == "04 before any cut: 50 % & 100 %, 100 %."
+    assert "50 % &amp; 100 %, 100 %." in as_html(told)
+    assert "before any cut" not in as_html(comparison()).lower()
