@@ -153,7 +153,6 @@ def delivery(request):
 
 # tests that hold it up themselves
 HOLD_THE_LOOP = {
-    "test_row_02_what_a_header_says_of_keys_is_never_fetched": "makes key pairs",
     "test_row_31_a_reader_that_stops_while_it_pongs_is_closed_and_nobody_else_notices": "its server is watched apart",
 }
 

@@ -155,12 +155,15 @@ COMES_BACK = {
 
 @pytest.mark.timeout(120)
 async def test_row_33_at_sigterm_clients_are_told_the_server_ends_with_0_and_they_come_back(ana):
-    async with server_apart() as first:
+    async with server_apart(**CROWD) as first, herd_at(first):
         tab = await ana(first.url, **COMES_BACK)
+        await first.ask("job:17")
         first.process.send_signal(signal.SIGTERM)
         assert (await tab.hears("server:closing"))["retry_in"] > 0
         assert await tab.is_closed()
+        last_words = json.loads(await first.line())
         assert await asyncio.wait_for(first.process.wait(), 10) == 0
+    check_pace([last_words])
     async with server_apart(port=urlsplit(first.url).port) as second:
         assert await tab.is_back()
         assert (await second.ask("job:17"))["members"] == 1

@@ -1,7 +1,8 @@
 """A good server in a process of its own that is watched from outside its code.
 
 Says its two URLs in a JSON line. To each line, the name of a room, it answers how late its loop was at worst since the
-last one, its memory, and how many are in that room. Ends in order at SIGTERM or when its stdin ends.
+last one, its memory, and how many are in that room. Ends in order at SIGTERM or when its stdin ends; its last line is
+how late it was after the last question, its end included.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from good_server.settings import Settings
 from good_server.tests.attacks import Lateness, say
 
 
-async def answer(application, stop):
-    lateness, memory = Lateness(), psutil.Process()
+async def answer(application, stop, lateness):
+    memory = psutil.Process()
     stdin = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     while room := (await stdin.readline()).decode().strip():
@@ -30,9 +31,11 @@ async def answer(application, stop):
 async def main():
     application, stop = create_app(Settings()), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    answering = asyncio.create_task(answer(application, stop))
+    lateness = Lateness()
+    answering = asyncio.create_task(answer(application, stop, lateness))
     await serve(application, lambda addresses: say([addresses.public, addresses.internal]), stop)
     answering.cancel()
+    say(await lateness.asked())
 
 
 if __name__ == "__main__":
