@@ -160,24 +160,31 @@ async def compare(
     started = time.monotonic()
     bench = Bench(known, seed=seed, progress=progress, finished=finished, workers=workers)
     results = await bench.results(claims)
-    rows = await before_any_cut(claims, seed=seed, workers=workers) if workers > 1 else []
+    rows = await before_any_cut(claims, workers=workers, seed=seed, progress=progress) if workers > 1 else []
     settings = [known[claim.id].SETTINGS for claim in claims]
     seconds = round(time.monotonic() - started, 1)
     return Comparison(results, environment(seed, settings), seconds, workers, rows)
 
 
-async def before_any_cut(claims: Sequence[Claim], *, workers: int, seed: int = 7) -> list[Row]:
+async def before_any_cut(
+    claims: Sequence[Claim],
+    *,
+    workers: int,
+    seed: int = 7,
+    progress: Progress = lambda claim, side, phase: None,
+) -> list[Row]:
     """A row for each of `claims` that claims.toml says something of, measured with one process and with several."""
     by_id = {claim.id: claim for claim in claims}
     rows = []
     for bounds in load_before_any_cut():
-        if bounds.id in by_id:
-            claim, scenario = by_id[bounds.id], Neighbours(bounds.asks)
-            runs = {
-                (side, count): await run_once(claim, scenario, side, seed=seed, workers=count)
-                for side, count in cases(workers)
-            }
-            rows.append(Row(claim, bounds, runs, workers))
+        if bounds.id not in by_id:
+            continue
+        claim, scenario, runs = by_id[bounds.id], Neighbours(bounds.asks), {}
+        for side, count in cases(workers):
+            progress(claim, side, "started")
+            runs[side, count] = await run_once(claim, scenario, side, seed=seed, workers=count)
+            progress(claim, side, "ended")
+        rows.append(Row(claim, bounds, runs, workers))
     return rows
 
 

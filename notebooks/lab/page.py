@@ -71,10 +71,12 @@ def _before_any_cut(comparison: Comparison) -> str:
         f"<td>{_outcome(row.verdict.outcome)}</td></tr>\n"
         for row in comparison.before_any_cut
     )
-    return f"""<h2>Before any cut, with one process a side and with {comparison.workers}</h2>
+    return f"""<section>
+<h2>Before any cut, with one process a side and with {comparison.workers}</h2>
 <table>
 <tr><th></th><th>what arrives, in percent</th>{heads}<th></th></tr>
 {rows}</table>
+</section>
 """
 
 

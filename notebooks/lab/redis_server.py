@@ -1,6 +1,8 @@
 """Answers for a real Redis on a free port of the loopback, for as long as the lab needs it."""
 
 import asyncio
+import contextlib
+import random
 import shutil
 import socket
 import tempfile
@@ -16,6 +18,7 @@ from lab.usage import UsageError
 
 START_SECONDS = 10.0
 POLL_SECONDS = 0.01
+PORTS = range(20_000, 32_000)
 READY = "Ready to accept connections"
 MISSING = "redis-server is not installed, and several processes need a Redis between them: apt install redis-server"
 
@@ -94,7 +97,9 @@ async def running_redis() -> AsyncIterator[RedisServer]:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+    """One that no outgoing connection is given meanwhile: those that systems choose by themselves are above these."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RedisError("no port is free for Redis")
