@@ -26,8 +26,8 @@ DROP_SECONDS = 0.5
 RETURN_WITHIN_SECONDS = 5.0
 # for the goodbyes to be written before the transports close
 GOODBYE_SECONDS = 0.2
-# how often it is looked whether the last handler has ended
-LAST_WORDS_SECONDS = 0.02
+# how often it is looked whether the own voice is heard, and whether the last handler has ended
+LOOK_SECONDS = 0.02
 # without Redis a process serves its own clients still, and so do all others: none is taken out. One that is deaf is
 # worse off than the others.
 READINESS = {"up": (200, "ready"), "away": (200, "degraded"), "deaf": (503, "deaf")}
@@ -62,18 +62,27 @@ async def serve(
 
     With `shares_port` other processes may listen on the public port too. Raises `OSError` when a port is taken.
     """
+    async with _linked(application):
+        await _serve_linked(application, ready, stop, shares_port)
+
+
+async def _serve_linked(
+    application: Application, ready: Callable[[Addresses], None], stop: asyncio.Event, shares_port: bool
+) -> None:
     settings = application.settings
     public = await _listen(application.public, settings.host, settings.port, reuse_port=shares_port)
     try:
         internal = await _listen(_internal_app(application), settings.internal_host, settings.internal_port)
         try:
             await application.reports.start(application.deliver)
-            async with _linked(application), _watched(application):
+            async with _watched(application):
                 ready(Addresses(_url(public), _url(internal)))
                 await stop.wait()
                 if shares_port:
                     await _stop_listening(public)
                 await _drain(application)
+                # their connections are gone; what handlers still do and say is for others, and for who asks again
+                await _come_true(lambda: not application.doors.connections, settings.handler_seconds)
         finally:
             await application.reports.stop()
             await internal.cleanup()
@@ -134,7 +143,7 @@ def _internal_app(application: Application) -> web.Application:
 
 @asynccontextmanager
 async def _linked(application: Application) -> AsyncIterator[None]:
-    """Talks and listens to the other processes, if there are any, until the last handler has had its say."""
+    """Talks and listens to the other processes, if there are any, before anybody is served and until nobody is."""
     link, manager = application.link, application.sio.manager
     if link is None:
         yield
@@ -142,14 +151,20 @@ async def _linked(application: Application) -> AsyncIterator[None]:
     await link.start()
     try:
         manager.initialize()
+        # whoever came before would not be heard elsewhere, or would miss what is said there
+        await _come_true(lambda: link.has_heard or not link.is_up, application.settings.redis_deaf_seconds)
         yield
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(application.settings.handler_seconds):
-                while application.doors.connections:  # noqa: ASYNC110 - they end one by one
-                    await asyncio.sleep(LAST_WORDS_SECONDS)
     finally:
         await manager.stop()
         await link.stop()
+
+
+async def _come_true(is_so: Callable[[], bool], seconds: float) -> None:
+    """Waits, but no longer than this, for what no event tells."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not is_so():  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 @asynccontextmanager

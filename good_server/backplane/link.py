@@ -31,7 +31,7 @@ BATCH = 256
 TURN = 32
 # before a task that goes on all the same is cancelled again
 CANCEL_SECONDS = 0.2
-# commands at once; each waits for its answer, so more would only wait elsewhere
+# questions at once; each waits for its answer, so more would only wait elsewhere
 CONNECTIONS = 32
 
 State = Literal["up", "away", "deaf"]
@@ -64,13 +64,18 @@ class Link:
         self._url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
         self.pool = redis.BlockingConnectionPool.from_url(
             self._url,
-            max_connections=CONNECTIONS,
+            # one more for what is said: no question holds it up
+            max_connections=CONNECTIONS + 1,
             timeout=self._seconds,
             socket_timeout=self._seconds,
             socket_connect_timeout=self._seconds,
             retry=Retry(NoBackoff(), 0),
         )
         self._redis = redis.Redis(connection_pool=self.pool)
+        # in the order they came; the pool's own queue would let newcomers pass, and some wait for ever
+        self._turns = asyncio.Semaphore(CONNECTIONS)
+        # one delivery after the other: two connections would keep no order
+        self._delivering = asyncio.Lock()
         self._spoken: deque[bytes] = deque()
         self._notes: deque[tuple[Any, ...]] = deque()
         self._said = 0
@@ -109,7 +114,9 @@ class Link:
 
     async def stop(self) -> None:
         """Says what is still to be said, for as long as an answer may take, and hangs up."""
-        await end(self._tasks)
+        # not while something is being said: it would be neither said nor kept
+        async with self._delivering:
+            await end(self._tasks)
         while self.is_up and (self._spoken or self._notes):
             await self._deliver()
         await self.pool.disconnect()
@@ -118,12 +125,16 @@ class Link:
         """The answer; raises `Away` when there is none in time, and at once while there is no Redis."""
         if not self.is_up:
             raise Away
-        try:
-            async with asyncio.timeout(self._seconds):
-                return await question(self._redis)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._fall(error)
-            raise Away from None
+        async with self._turns:
+            # the wait for one's turn is not Redis's silence, and no part of the deadline; it may have gone meanwhile
+            if not self.is_up:
+                raise Away
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await question(self._redis)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._fall(error)
+                raise Away from None
 
     def say(self, message: dict[str, Any]) -> None:
         """Tells the other processes, soon; what cannot be told is lost, and counted."""
@@ -149,6 +160,8 @@ class Link:
             try:
                 async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(self.channel)
+                    # a heartbeat right away: who waits to be heard need not wait for the next one
+                    self._something.set()
                     async for message in self._messages(subscription):
                         yield message
             except (RedisError, OSError, TimeoutError) as error:
@@ -199,6 +212,7 @@ class Link:
         while True:
             await self._something.wait()
             self._something.clear()
+            await self._deliver()
             while self._spoken or self._notes:
                 await self._deliver()
 
@@ -210,6 +224,10 @@ class Link:
 
     async def _deliver(self) -> None:
         """Sends what waits, in one go; an envelope of emits, then the commands."""
+        async with self._delivering:
+            await self._deliver_next()
+
+    async def _deliver_next(self) -> None:
         emits = [self._spoken.popleft() for _ in range(min(BATCH, len(self._spoken)))]
         notes = [self._notes.popleft() for _ in range(min(BATCH, len(self._notes)))]
         head = b'{"from":"%s","first":%d,"messages":[' % (self.name.encode(), self._said)

@@ -1,0 +1,71 @@
+"""The line to Redis: who waits for an answer has it, what was said is heard, and nobody is served without it."""
+
+import asyncio
+import socket
+
+import pytest
+
+from good_server import lifecycle
+from good_server.app import create_app
+from good_server.backplane.link import CONNECTIONS, Link
+from good_server.observe import Metrics
+from good_server.settings import Settings
+from good_server.tests.children import lasting_port
+from good_server.tests.conftest import WAIT_SECONDS
+
+
+@pytest.fixture
+def new_link(redis, request):
+    """`new_link(any_setting=…)`: a link of this test's own."""
+
+    def make(**settings):
+        return Link(Settings(redis_url=redis.url, redis_prefix=f"link-{id(request)}", **settings), Metrics())
+
+    return make
+
+
+async def test_many_questions_at_once_are_all_answered_as_waiting_for_a_turn_is_not_redis_being_away(new_link):
+    link = new_link(redis_seconds=0.5)
+    await link.start()
+    questions = [link.ask(lambda redis: redis.blpop("nothing", timeout=0.1)) for _ in range(10 * CONNECTIONS)]
+    # one after the other on each connection: a second in all
+    assert await asyncio.gather(*questions) == [None] * len(questions)
+    assert link.is_up
+    await link.stop()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_whenever_a_link_is_stopped_what_was_said_is_heard(new_link, turns):
+    listening, talking = new_link(), new_link()
+    heard = aiter(listening.heard())
+    await listening.start()
+    first = asyncio.create_task(anext(heard))
+    await asyncio.wait_for(come_true(lambda: listening.has_heard), WAIT_SECONDS)
+    await talking.start()
+    talking.say({"method": "last words"})
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await talking.stop()
+    assert await asyncio.wait_for(first, WAIT_SECONDS) == {"method": "last words"}
+    await heard.aclose()
+    await listening.stop()
+
+
+async def come_true(condition):
+    while not condition():  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0.005)
+
+
+async def test_a_server_listens_when_it_is_heard_by_the_others_and_hears_them(redis, worker_pool):
+    port, stop = lasting_port(), asyncio.Event()
+    application = create_app(Settings(port=port, internal_port=0, redis_url=redis.url, redis_prefix="early"))
+    serving = asyncio.create_task(lifecycle.serve(application, lambda addresses: None, stop))
+    await asyncio.wait_for(come_true(lambda: serving.done() or is_open(port)), WAIT_SECONDS)
+    assert application.link.has_heard
+    stop.set()
+    await asyncio.wait_for(serving, WAIT_SECONDS)
+
+
+def is_open(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
