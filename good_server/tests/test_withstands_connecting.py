@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import socket
+from unittest.mock import AsyncMock
 
 import pytest
 from structlog.testing import capture_logs
@@ -178,7 +179,7 @@ async def test_row_15_a_socket_too_many_closes_the_users_longest_silent_one(serv
 
 
 async def test_row_15_is_convicted_without_its_defence(serve, connect, http, monkeypatch):
-    monkeypatch.setattr(transport.Admission, "_overload", lambda self, request: None)
+    monkeypatch.setattr(transport.Admission, "_overload", AsyncMock(return_value=None))
     with pytest.raises(AssertionError, match="nobody was refused"):
         await check_flood(await serve(connects_per_second=2), connect, http, 503)
 
