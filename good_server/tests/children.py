@@ -15,8 +15,9 @@ from good_server.roles import Role
 from good_server.settings import Settings
 
 WAIT_SECONDS = 20.0
+SERVER = ("-m", "good_server")
 SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
-LISTENING = re.compile(r"listening on (\S+) \(internal (\S+)\)\n")
+LISTENING = re.compile(r"listening on \S+ \(internal (.+)\)\n")
 # above those that need rights, below those that systems give to clients
 PORTS = range(10_000, 30_000)
 
@@ -31,62 +32,62 @@ def lasting_port():
 
 def token(user, role="vendor", **claims):
     """One that every such process accepts."""
-    return make_token(Settings(jwt_secret=SECRET), user, Role(role), **claims)
+    return make_token(Settings(jwt_secret=SECRET, _env_file=None), user, Role(role), **claims)
 
 
 class Child:
-    """`python -m good_server`, or another program that says the same line, with these settings."""
+    """`python -m good_server`, or another program that says the same line, with these settings and no others."""
 
-    def __init__(self, log, program=("-m", "good_server"), **settings):
-        """`log` is the file that takes what it writes to stderr."""
-        self.port = lasting_port()
-        self.url, self.internal_url = f"http://127.0.0.1:{self.port}", None
-        self._log, self._program, self._process = log, program, None
+    def __init__(self, folder, program=SERVER, **settings):
+        """It runs in `folder`, and writes its log there."""
+        self.port, self.process, self.internal_urls = lasting_port(), None, []
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder, self._program = folder, program
         own = {"env": "production", "jwt_secret": SECRET, "port": self.port, "internal_port": 0} | settings
-        self._environment = os.environ | {f"SERVER_{name.upper()}": str(value) for name, value in own.items()}
+        others = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
+        self._environment = others | {f"SERVER_{name.upper()}": str(value) for name, value in own.items()}
 
     async def start(self):
         """Returns when it serves."""
-        with self._log.open("a") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._program, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=log
+        log = self._folder / f"{self.port}.log"
+        with log.open("a") as errors:
+            pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": errors}
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, *self._program, env=self._environment, cwd=self._folder, **pipes
             )
-        line = await asyncio.wait_for(self._process.stdout.readline(), WAIT_SECONDS)
+        line = await asyncio.wait_for(self.process.stdout.readline(), WAIT_SECONDS)
         found = LISTENING.fullmatch(line.decode())
-        assert found, self._log.read_text()[-2000:]
-        self.internal_url = found[2]
-
-    def tell_to_end(self):
-        self._process.send_signal(signal.SIGTERM)
+        assert found, log.read_text()[-2000:]
+        self.internal_urls = found[1].split(", ")
 
     async def end(self):
         """In order; returns the exit code."""
-        self.tell_to_end()
-        return await self.ended()
-
-    async def ended(self):
-        """The exit code, when there is one."""
-        return await asyncio.wait_for(self._process.wait(), WAIT_SECONDS)
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), WAIT_SECONDS)
 
     async def kill(self):
         """As a crash would; it may have ended before."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self.ended()
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await asyncio.wait_for(self.process.wait(), WAIT_SECONDS)
 
-    async def metric(self, http, name):
-        """The value of a metric that has no labels."""
-        async with http.get(self.internal_url + "/metrics") as response:
-            return float(re.search(rf"^{name} (\S+)$", await response.text(), re.MULTILINE)[1])
+    async def connections(self, http):
+        """How many it has, of each of its processes."""
+        return [await _connections(http, url) for url in self.internal_urls]
+
+
+async def _connections(http, internal_url):
+    async with http.get(internal_url + "/metrics") as response:
+        return int(float(re.search(r"^server_connections (\S+)$", await response.text(), re.MULTILINE)[1]))
 
 
 @asynccontextmanager
-async def two_children(folder, *, program=("-m", "good_server"), **settings):
-    """Two processes with the same settings, both serving; logs go into `folder`."""
-    children = [Child(folder / f"server-{number}.log", program, **settings) for number in (1, 2)]
+async def serving(folder, count, *, program=SERVER, **settings):
+    """So many processes with the same settings, once all serve."""
+    started = [Child(folder, program, **settings) for _ in range(count)]
     try:
-        await asyncio.gather(*(child.start() for child in children))
-        yield children
+        await asyncio.gather(*(child.start() for child in started))
+        yield started
     finally:
-        for child in children:
+        for child in started:
             await child.kill()

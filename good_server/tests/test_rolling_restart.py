@@ -1,0 +1,139 @@
+"""Processes are restarted or die under load: no message is lost, none is heard twice, and all come back."""
+
+import asyncio
+import time
+from collections import namedtuple
+
+import aiohttp
+import psutil
+import pytest_asyncio
+
+from good_server.tests import children, fleet, unshared_child
+
+CLIENTS = 500
+# enough to be caught by a restart, and each of them five times as busy
+FEW_CLIENTS = 100
+# of the whole, so that a message that is never acked ends the test
+ROLL_SECONDS = 60.0
+# stock clients wait 0.5 to 1.5 s before they try again
+BACK_SECONDS = 5.0
+# spread by chance: all on one of two processes once in 2 ** 29
+TABS = 30
+WORKERS = (*children.SERVER, "--workers", "2")
+
+Outcome = namedtuple("Outcome", "letters tabs")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def many():
+    """A client session that opens as many connections as it is asked for."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session
+
+
+async def rolled(http, servers, count, *, urls=None, pause_seconds):
+    """Restarts all in turn while `count` clients talk to bob, by `urls` or straight; what became of it."""
+    own_urls = [server.url for server in servers]
+    tokens = {f"user-{number}": children.token(f"user-{number}") for number in range(count)}
+    talk = fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
+    listen = fleet.listening(http, own_urls, children.token("bob"))
+    async with asyncio.timeout(ROLL_SECONDS), listen as tabs:
+        async with talk as letters:
+            for server, tab in zip(servers, tabs, strict=True):
+                assert await server.end() == 0
+                await server.start()
+                # who is away hears nothing, by design: one of bob's two tabs is always there
+                await tab.arrivals.get()
+        await fence(http, own_urls, tabs)
+    return Outcome(letters, tabs)
+
+
+async def fence(http, urls, tabs):
+    """Returns when each tab has heard all that was said before."""
+    for url in urls:
+        async with fleet.connected(http, url, children.token("ana")) as line:
+            assert (await line.ask("chat:send", {"to": "bob", "text": url}))["ok"]
+        for tab in tabs:
+            while url not in tab.heard:  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.005)
+
+
+def shared_by(redis, prefix):
+    """The settings of processes that are one server to all these clients of one address."""
+    return {"redis_url": redis.url, "redis_prefix": prefix, "sockets_per_address": 2 * CLIENTS}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def outcome(redis, many, tmp_path_factory):
+    """Of two processes that were restarted one after the other under the load of all clients."""
+    folder = tmp_path_factory.mktemp("restart")
+    async with children.serving(folder, 2, **shared_by(redis, "restart")) as servers:
+        return await rolled(many, servers, CLIENTS, pause_seconds=1.0)
+
+
+def heard_twice(outcome):
+    return [text for tab in outcome.tabs for text, times in tab.times().items() if times > 1]
+
+
+async def test_every_message_of_every_client_is_acked(outcome):
+    assert len({letter.text.partition("/")[0] for letter in outcome.letters}) == CLIENTS
+    assert [letter for letter in outcome.letters if not letter.is_acked or letter.refusals] == []
+
+
+async def test_no_message_is_lost(outcome):
+    heard = {text for tab in outcome.tabs for text in tab.heard}
+    assert {letter.text for letter in outcome.letters} - heard == set()
+
+
+async def test_no_tab_hears_a_message_twice(outcome):
+    assert heard_twice(outcome) == []
+
+
+async def test_what_was_told_again_to_the_other_process_has_the_ack_of_the_first_time(outcome):
+    # their first ack came to nobody
+    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
+    assert len(acked_twice) > CLIENTS // 50
+    assert all(len({url for url, _ in letter.acks}) == 2 for letter in acked_twice)
+    assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
+
+
+async def test_with_message_ids_that_are_not_shared_messages_are_heard_twice(redis, many, tmp_path):
+    program = ("-m", unshared_child.__name__)
+    async with children.serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
+        outcome = await rolled(many, servers, FEW_CLIENTS, pause_seconds=0.2)
+    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
+    assert {letter.text for letter in acked_twice} & set(heard_twice(outcome))
+    assert all(len({id for _, id in letter.acks}) == 2 for letter in acked_twice)
+
+
+async def test_the_clients_of_a_worker_that_is_killed_are_back_in_their_rooms(redis, many, new_tab, until, tmp_path):
+    async with children.serving(tmp_path, 1, program=WORKERS, **shared_by(redis, "killed")) as [server]:
+        tabs = [new_tab(reconnection=True) for _ in range(TABS)]
+        for number, tab in enumerate(tabs):
+            await tab.connect(server.url, children.token(f"user-{number}", rooms=["job:17"]))
+        counts = dict(zip(server.internal_urls, await server.connections(many), strict=True))
+        victim = psutil.Process(server.process.pid).children()[0]
+        expected = counts[internal_url(victim)]
+        victim.kill()
+        await until(lambda: sum(tab.closed.is_set() for tab in tabs) == expected)
+        lost_at = time.monotonic()
+        for tab in tabs:
+            await tab.is_back()
+        assert time.monotonic() - lost_at < BACK_SECONDS
+        assert 0 < expected < TABS
+        for text in ("first", "last"):
+            assert (await tabs[0].ask("chat:send", {"room": "job:17", "text": text}))["ok"]
+        for tab in tabs[1:]:
+            assert [(await tab.hears("chat:message"))["text"] for _ in range(2)] == ["first", "last"]
+        assert await server.end() == 0
+
+
+def internal_url(process):
+    """Where this one of several processes tells of itself: on the port that it does not share."""
+    ports = {line.laddr.port for line in process.net_connections("tcp") if line.status == psutil.CONN_LISTEN}
+    (url,) = (f"http://127.0.0.1:{port}" for port in ports - {public_port(process)})
+    return url
+
+
+def public_port(process):
+    return int(process.environ()["SERVER_PORT"])
