@@ -1,4 +1,7 @@
-"""Has reports made that need a processor, and times what everybody else on the server waits for an ack meanwhile."""
+"""Has reports made that need a processor, and times what everybody else on the server waits for an ack meanwhile.
+
+On a server of several processes the reports are asked of all of them, each of which makes its part.
+"""
 
 import asyncio
 import statistics
