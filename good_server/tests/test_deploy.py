@@ -228,7 +228,7 @@ async def proxy(serve, tmp_path, until):
     ports = {"127.0.0.1:8000": servers[0].url, "127.0.0.1:8001": servers[1].url}
     port, words = free_port(), NGINX.read_text()
     for old, url in ports.items():
-        words = words.replace(f"server {old};", f"server {url.removeprefix('http://')};")
+        words = words.replace(f"server {old}", f"server {url.removeprefix('http://')}")
     (tmp_path / "nginx.conf").write_text(words.replace("listen 8080;", f"listen 127.0.0.1:{port};"))
     command = [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]
     with (tmp_path / "said").open("w") as said:

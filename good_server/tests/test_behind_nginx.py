@@ -1,0 +1,199 @@
+"""Two processes behind the real nginx, by the file that is deployed: its ports are set apart, and nothing else.
+
+Where many clients come from this one address, its limit on new connections is raised, too.
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import namedtuple
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from good_server.tests import children, fleet
+from good_server.tests.test_deploy import NGINX, is_open, program
+from good_server.tests.test_rolling_restart import BACK_SECONDS, FEW_CLIENTS, heard_twice, many, rolled, shared_by
+
+__all__ = ["many"]
+
+WAIT_SECONDS = 20
+UPSTREAMS = ("127.0.0.1:8000", "127.0.0.1:8001")
+LISTEN = "listen 8080;"
+LIMIT = "rate=20r/s"
+# below what a user may have, and what the file lets in at once
+TABS = 6
+LET_IN = 101
+
+Site = namedtuple("Site", "url servers")
+
+
+def configuration(port, servers, limit):
+    """The deployed file for these; fails where a part of it that is replaced is not found."""
+    words = NGINX.read_text()
+    own = {LISTEN: f"listen 127.0.0.1:{port};", LIMIT: limit}
+    for old, server in zip(UPSTREAMS, servers, strict=True):
+        own[f"server {old}"] = f"server 127.0.0.1:{server.port}"
+    for old, new in own.items():
+        assert words.count(old) == 1, old
+        words = words.replace(old, new)
+    return words
+
+
+@contextlib.asynccontextmanager
+async def proxied(folder, servers, limit):
+    """The URL of an nginx before these servers."""
+    port, file, said = children.lasting_port(), folder / "nginx.conf", folder / "nginx.log"
+    file.write_text(configuration(port, servers, limit))
+    command = [program("nginx"), "-p", str(folder), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
+    with said.open("w") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not is_open(port):
+                assert process.returncode is None, said.read_text()
+                await asyncio.sleep(0.005)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), WAIT_SECONDS)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(redis, tmp_path):
+    """`async with site(any_setting=…) as (url, servers)`: nginx, and the two processes behind it."""
+
+    @contextlib.asynccontextmanager
+    async def start(*, limit=LIMIT, **settings):
+        # before the processes, as they would be for nothing
+        program("nginx")
+        pings = {"ping_interval_seconds": 2, "ping_timeout_seconds": 2}
+        own = shared_by(redis, tmp_path.name[-40:]) | {"trusted_proxies": "127.0.0.1"} | pings | settings
+        async with children.serving(tmp_path, 2, **own) as servers, proxied(tmp_path, servers, limit) as url:
+            yield Site(url, servers)
+
+    return start
+
+
+async def connections(http, servers):
+    return [count for server in servers for count in await server.connections(http)]
+
+
+async def heard_until(tab, text):
+    """The texts up to this one."""
+    texts = []
+    while text not in texts:
+        texts.append((await tab.hears("chat:message"))["text"])
+    return texts
+
+
+async def test_tabs_of_one_user_are_on_both_processes_and_each_hears_each_message_once(site, http, new_tab):
+    async with site() as (url, servers):
+        tabs = [new_tab() for _ in range(4)]
+        for tab in tabs:
+            await tab.connect(url, children.token("ana"))
+        assert await connections(http, servers) == [2, 2]
+        bob = new_tab()
+        await bob.connect(url, children.token("bob"))
+        for text in ("hello", "last"):
+            assert (await bob.ask("chat:send", {"to": "ana", "text": text}))["ok"]
+        assert [await heard_until(tab, "last") for tab in tabs] == [["hello", "last"]] * 4
+
+
+async def test_clients_of_a_killed_process_are_back_on_the_other_in_their_rooms_within_seconds(
+    site, http, new_tab, until
+):
+    async with site() as (url, servers):
+        tabs = [new_tab(reconnection=True) for _ in range(TABS)]
+        for tab in tabs:
+            await tab.connect(url, children.token("ana", rooms=["job:17"]))
+        killed, left = servers
+        await killed.kill()
+        await until(lambda: sum(tab.closed.is_set() for tab in tabs) == TABS // 2)
+        lost_at = time.monotonic()
+        for tab in tabs:
+            await tab.is_back()
+        assert time.monotonic() - lost_at < BACK_SECONDS
+        assert await connections(http, [left]) == [TABS]
+        assert (await tabs[0].ask("chat:send", {"room": "job:17", "text": "hello"}))["ok"]
+        assert [await heard_until(tab, "hello") for tab in tabs[1:]] == [["hello"]] * (TABS - 1)
+
+
+async def comes(http, url, statuses, stop):
+    """Connects again and again; keeps what each try ended in."""
+    while not stop.is_set():
+        try:
+            async with http.ws_connect(url + fleet.SOCKETIO):
+                statuses.append(LET_IN)
+        except aiohttp.WSServerHandshakeError as refused:
+            statuses.append(refused.status)
+
+
+async def test_while_processes_close_end_and_start_again_whoever_comes_is_let_in_by_the_other(site, http):
+    statuses, stop = [], asyncio.Event()
+    async with site(limit="rate=1000r/s") as (url, servers):
+        coming = asyncio.create_task(comes(http, url, statuses, stop))
+        for server in servers:
+            assert await server.end() == 0
+            await server.start()
+        stop.set()
+        await asyncio.wait_for(coming, WAIT_SECONDS)
+    assert len(statuses) > 50
+    assert set(statuses) == {LET_IN}
+
+
+async def test_when_all_processes_are_busy_the_client_is_told_when_to_come_back(site, http):
+    statuses = {}
+    async with site(connects_per_second=0.1) as (url, _), asyncio.timeout(WAIT_SECONDS):
+        while 503 not in statuses:
+            async with http.get(url + fleet.SOCKETIO) as response:
+                statuses[response.status] = response.headers.get("Retry-After")
+    assert int(statuses[503]) > 0
+
+
+async def come_too_often(http, url, opened):
+    """More than are allowed, each with a claim of its own; some may pass before the processes have told each other."""
+    for number in range(TABS):
+        claim = {"X-Forwarded-For": f"203.0.113.{number}"}
+        await opened.enter_async_context(http.ws_connect(url + fleet.SOCKETIO, headers=claim))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this machine has one loopback address")
+async def test_a_client_counts_by_its_own_address_and_not_by_nginx_nor_by_what_it_claims(site, http):
+    elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with (
+        site(sockets_per_address=2) as (url, _),
+        contextlib.AsyncExitStack() as opened,
+        aiohttp.ClientSession(connector=elsewhere) as other,
+    ):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await come_too_often(http, url, opened)
+        assert refused.value.status == 429
+        async with fleet.connected(other, url, children.token("ana")) as line:
+            assert (await line.ask("chat:send", {"to": "bob", "text": "hello"}))["ok"]
+
+
+async def test_what_is_inside_is_asked_of_the_processes_alone(site, http):
+    async with site() as (url, servers):
+        for path in ("/metrics", "/readyz"):
+            asked = [url, *(server.url for server in servers), *(server.internal_urls[0] for server in servers)]
+            assert [await status(http, each + path) for each in asked] == [404, 404, 404, 200, 200]
+
+
+async def status(http, url):
+    async with http.get(url) as response:
+        return response.status
+
+
+async def test_a_rolling_restart_behind_nginx_loses_no_message_and_doubles_none(site, many):
+    async with site(limit="rate=1000r/s") as (url, servers):
+        outcome = await rolled(many, servers, FEW_CLIENTS, urls=[url], pause_seconds=0.2)
+    heard = {text for tab in outcome.tabs for text in tab.heard}
+    assert {letter.text for letter in outcome.letters} - heard == set()
+    assert heard_twice(outcome) == []
+    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
+    assert acked_twice
+    assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
