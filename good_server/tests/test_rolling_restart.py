@@ -92,8 +92,8 @@ async def test_no_tab_hears_a_message_twice(outcome):
 async def test_what_was_told_again_to_the_other_process_has_the_ack_of_the_first_time(outcome):
     # their first ack came to nobody
     acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
-    assert len(acked_twice) > CLIENTS // 50
-    assert all(len({url for url, _ in letter.acks}) == 2 for letter in acked_twice)
+    by_both = [letter for letter in acked_twice if len({url for url, _ in letter.acks}) == 2]
+    assert len(by_both) > CLIENTS // 50
     assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
 
 
