@@ -81,8 +81,9 @@ async def _serve_linked(
                 if shares_port:
                     await _stop_listening(public)
                 await _drain(application)
-                # their connections are gone; what handlers still do and say is for others, and for who asks again
-                await _come_true(lambda: not application.doors.connections, settings.handler_seconds)
+                if application.link is not None:
+                    # what the last handlers still do and say is for other processes, and for who asks those again
+                    await _come_true(lambda: not application.doors.connections, settings.handler_seconds)
         finally:
             await application.reports.stop()
             await internal.cleanup()
