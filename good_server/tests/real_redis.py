@@ -34,6 +34,8 @@ class RealRedis:
 
     def __init__(self, *, password=None, tls=None):
         """`tls` is a folder with ca.pem, server.pem and server.key."""
+        # before there is anything to clean up
+        self._program = program()
         self.port = free_port()
         self._password, self._tls = password, tls
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
@@ -58,7 +60,7 @@ class RealRedis:
     def start(self):
         """Returns when it takes connections."""
         log = Path(self._folder.name) / "log"
-        command = [program(), *self._arguments(), "--logfile", str(log)]
+        command = [self._program, *self._arguments(), "--logfile", str(log)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + WAIT_SECONDS
         # nothing else tells that it listens
