@@ -7,17 +7,20 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
+from good_server.lifecycle import loop_factory
 from lab.processes import process_context, start_process
 
 
-async def in_own_process(function: Callable[..., Awaitable[Any]], *args: Any, timeout: float = 60.0) -> Any:
+async def in_own_process(
+    function: Callable[..., Awaitable[Any]], *args: Any, timeout: float = 60.0, is_fast: bool = False
+) -> Any:
     """Runs a picklable coroutine function in a process of its own and returns what it gives, or raises what it raised.
 
-    The process is ended when this is cancelled. Raises `TimeoutError` after `timeout` seconds, and `RuntimeError` when
+    `is_fast` gives it the event loop of the servers. The process is ended when this is cancelled. Raises `TimeoutError` after `timeout` seconds, and `RuntimeError` when
     the process ended without a word or raised what cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
-    process = process_context().Process(target=_run_apart, args=(function, args, sending), daemon=True)  # type: ignore[attr-defined]
+    process = process_context().Process(target=_run_apart, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]
     try:
         with receiving:
             with sending:
@@ -36,12 +39,13 @@ async def in_own_process(function: Callable[..., Awaitable[Any]], *args: Any, ti
     return result
 
 
-def _run_apart(function: Callable[..., Awaitable[Any]], args: Sequence[Any], pipe: Connection) -> None:
+def _run_apart(function: Callable[..., Awaitable[Any]], args: Sequence[Any], pipe: Connection, is_fast: bool) -> None:
     from lab.probe import begin_child
 
     begin_child()
     try:
-        pipe.send((True, asyncio.run(function(*args))))  # type: ignore[arg-type]
+        with asyncio.Runner(loop_factory=loop_factory() if is_fast else None) as runner:
+            pipe.send((True, runner.run(function(*args))))  # type: ignore[arg-type]
     except Exception as error:  # noqa: BLE001 - it is raised again where it was asked for
         pipe.send((False, _portable(error)))
 

@@ -34,8 +34,8 @@ class Probe:
     """Asks the probe inside a server process."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.url = url
         self._session = session
-        self._url = url
 
     async def read(self) -> Reading:
         """Memory, CPU time, worst loop lag since the last reset, connections."""
@@ -78,7 +78,7 @@ class Probe:
         return found
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        async with self._session.request(method, self._url + path, json=body) as response:
+        async with self._session.request(method, self.url + path, json=body) as response:
             response.raise_for_status()
             return await response.json()
 

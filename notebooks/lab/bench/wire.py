@@ -52,7 +52,12 @@ def connect(user: str) -> bytes:
 def chat(text: str, *, ack: int, room: str | None = None, to: str | None = None) -> bytes:
     """A `chat:send` to a room or a user, which asks for an ack."""
     target = {"room": room} if to is None else {"to": to}
-    return frame(b"42%d" % ack + orjson.dumps(["chat:send", {**target, "text": text}]))
+    return event("chat:send", {**target, "text": text}, ack=ack)
+
+
+def event(name: str, data: Any, *, ack: int) -> bytes:
+    """Any event that asks for an ack."""
+    return frame(b"42%d" % ack + orjson.dumps([name, data]))
 
 
 def delivered(texts: Sequence[str]) -> bytes:

@@ -1,0 +1,1 @@
+"""What several processes bring and cost: measured for lesson 12."""

@@ -1,0 +1,118 @@
+"""Answers for what lesson 12 measures: one process beside two, what Redis costs, and what a connection holds."""
+
+import secrets
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.apart import in_own_process
+from lab.fleet import Fleet
+from lab.scaling import load
+from lab.scaling.load import Spent, Where
+from lab.servers import Server, running
+
+# the load comes from few users of one address, and nobody's ping may be among the bytes that are counted
+SETTINGS = {
+    "SERVER_PING_INTERVAL_SECONDS": "300",
+    "SERVER_SOCKETS_PER_ADDRESS": "20000",
+    "SERVER_CONNECTS_PER_SECOND": "100000",
+    "SERVER_EVENTS_PER_SECOND": "1000000",
+    "SERVER_CHAT_PER_SECOND": "1000000",
+}
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Fan-out to one room by one and by two processes, in rounds that take turns."""
+
+    members: int
+    runs: Mapping[int, Sequence[Spent]]
+
+    def median(self, processes: int, of: str) -> float:
+        """The median over the rounds of `each_second` or `each_busiest_second`."""
+        return statistics.median(getattr(run, of) for run in self.runs[processes])
+
+    def times(self, of: str) -> float:
+        """Two processes, as a multiple of one: the median of the rounds' own ratios."""
+        pairs = zip(self.runs[1], self.runs[2], strict=True)
+        return statistics.median(getattr(two, of) / getattr(one, of) for one, two in pairs)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """CPU seconds for each: what a request takes alone, with a Redis to tell, with an id, and elsewhere."""
+
+    event: float
+    told: float
+    heard: float
+    with_id: float
+    redis_per_emit: float
+    redis_per_id: float
+    delivery: float
+    memory_bytes_per_connection: float
+    latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
+    """Both servers stand beside each other, and one of them at a time is asked."""
+    runs: dict[int, list[Spent]] = {1: [], 2: []}
+    async with _both() as places:
+        for _ in range(rounds):
+            for processes, where in places.items():
+                runs[processes].append(await _apart(load.fan_out, where, members, seconds))
+    return Throughput(members, runs)
+
+
+async def costs(*, requests: int = 4000, members: int = 400, connections: int = 800) -> Costs:
+    """To nobody: what is left is the price of the asking and the telling."""
+    async with _both() as places:
+        alone, shared = places[1], places[2]
+        nobody = {"to": "nobody"}
+        event = await _apart(load.requests, alone, requests, 50, nobody)
+        told = await _apart(load.requests, shared, requests, 50, nobody)
+        with_id = await _apart(load.requests, shared, requests, 50, {**nobody, "id": True})
+        spread = await _apart(load.fan_out, alone, members, 0.5)
+        memory = await _apart(load.memory, alone, connections)
+        waited = await _apart(load.latencies, shared, 60)
+    first, second = ([spent.server_seconds[place] / spent.count for spent in (told, with_id)] for place in (0, 1))
+    return Costs(
+        event=event.server_seconds[0] / event.count,
+        told=first[0] - event.server_seconds[0] / event.count,
+        heard=second[0],
+        with_id=first[1] - first[0],
+        redis_per_emit=told.redis_seconds / told.count,
+        redis_per_id=(with_id.redis_seconds - told.redis_seconds) / told.count,
+        delivery=spread.server_seconds[0] / spread.count,
+        memory_bytes_per_connection=memory,
+        latencies=waited,
+    )
+
+
+class _both:
+    """A server of one process and one of two, by their number of processes."""
+
+    async def __aenter__(self) -> dict[int, Where]:
+        self._stack = AsyncExitStack()
+        places = {}
+        for processes in (1, 2):
+            secret = secrets.token_hex(32)
+            settings = {**SETTINGS, "SERVER_JWT_SECRET": secret}
+            server = await self._stack.enter_async_context(running("good", workers=processes, settings=settings))
+            places[processes] = _where(server, secret)
+        return places
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+
+def _where(server: Server | Fleet, secret: str) -> Where:
+    ports = tuple(process.port for process in server.processes)
+    probes = tuple(process.probe.url for process in server.processes)
+    return Where(ports, probes, server.redis.port if server.redis is not None else None, secret)
+
+
+async def _apart(function: Any, *arguments: Any) -> Any:
+    return await in_own_process(function, *arguments, is_fast=True)
