@@ -16,8 +16,8 @@ async def in_own_process(
 ) -> Any:
     """Runs a picklable coroutine function in a process of its own and returns what it gives, or raises what it raised.
 
-    `is_fast` gives it the event loop of the servers. The process is ended when this is cancelled. Raises `TimeoutError` after `timeout` seconds, and `RuntimeError` when
-    the process ended without a word or raised what cannot be pickled.
+    `is_fast` gives it the event loop of the servers. The process is ended when this is cancelled. Raises `TimeoutError`
+    after `timeout` seconds, and `RuntimeError` when the process ended without a word or raised what cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_apart, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]

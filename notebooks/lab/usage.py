@@ -10,6 +10,10 @@ EXIT_DONE, EXIT_NOT_DONE, EXIT_WRONG_USE, EXIT_INTERRUPTED = 0, 1, 2, 130
 class UsageError(Exception):
     """A user's mistake; the message is one line that says what is wrong and what would be right."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook: the same one line."""
+        return [f"lab: {self}"]
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line."""

@@ -42,8 +42,9 @@ class Spent:
     count: int
     wall_seconds: float
     server_seconds: tuple[float, ...]
-    generator_seconds: float
     redis_seconds: float
+    redis_bytes_out: float
+    generator_seconds: float
 
     @property
     def each_second(self) -> float:
@@ -74,21 +75,21 @@ class Spending:
         await self._session.close()
 
     async def _read(self) -> list[float]:
-        """CPU seconds of each server process, then those of Redis, of this process, and the clock."""
+        """CPU seconds of each server process, those of Redis, its bytes out, those of this process, and the clock."""
         servers = [(await Probe(self._session, url).read()).cpu_seconds for url in self._where.probes]
-        return [*servers, await self._redis(), time.process_time(), time.perf_counter()]
+        return [*servers, *await self._redis(), time.process_time(), time.perf_counter()]
 
-    async def _redis(self) -> float:
+    async def _redis(self) -> tuple[float, float]:
         if self._where.redis_port is None:
-            return 0.0
+            return 0.0, 0.0
         async with Redis(port=self._where.redis_port) as client:
-            told = await client.info("cpu")
-        return float(told["used_cpu_user"] + told["used_cpu_sys"])
+            told = await client.info("cpu") | await client.info("stats")
+        return told["used_cpu_user"] + told["used_cpu_sys"], told["total_net_output_bytes"]
 
     def on(self, count: int) -> Spent:
         """What `count` things took while it was open."""
-        *servers, redis, own, wall = (after - before for before, after in zip(self._before, self._after, strict=True))
-        return Spent(count, wall, tuple(servers), own, redis)
+        *servers, redis, out, own, wall = (now - then for then, now in zip(self._before, self._after, strict=True))
+        return Spent(count, wall, tuple(servers), redis, out, own)
 
 
 class Total:

@@ -2,7 +2,7 @@
 
 import secrets
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,20 @@ SETTINGS = {
 ROUNDS = 3
 
 
+# of a run: `by_the_clock` or `by_the_busiest`
+Rate = Callable[[Spent], float]
+
+
+def by_the_clock(run: Spent) -> float:
+    """Deliveries a second."""
+    return run.each_second
+
+
+def by_the_busiest(run: Spent) -> float:
+    """Deliveries while the busiest server process used a second of CPU."""
+    return run.each_busiest_second
+
+
 @dataclass(frozen=True)
 class Throughput:
     """Fan-out to one room by one and by two processes, in rounds that take turns."""
@@ -31,19 +45,19 @@ class Throughput:
     members: int
     runs: Mapping[int, Sequence[Spent]]
 
-    def median(self, processes: int, of: str) -> float:
-        """The median over the rounds of `each_second` or `each_busiest_second`."""
-        return statistics.median(getattr(run, of) for run in self.runs[processes])
+    def median(self, processes: int, of: Rate) -> float:
+        """The median of a rate over the rounds."""
+        return statistics.median(of(run) for run in self.runs[processes])
 
-    def times(self, of: str) -> float:
+    def times(self, of: Rate) -> float:
         """Two processes, as a multiple of one: the median of the rounds' own ratios."""
         pairs = zip(self.runs[1], self.runs[2], strict=True)
-        return statistics.median(getattr(two, of) / getattr(one, of) for one, two in pairs)
+        return statistics.median(of(two) / of(one) for one, two in pairs)
 
 
 @dataclass(frozen=True)
 class Costs:
-    """CPU seconds for each: what a request takes alone, with a Redis to tell, with an id, and elsewhere."""
+    """CPU seconds for each: a request alone, with a Redis to tell, with an id, and elsewhere; bytes where named so."""
 
     event: float
     told: float
@@ -51,6 +65,7 @@ class Costs:
     with_id: float
     redis_per_emit: float
     redis_per_id: float
+    redis_bytes_per_emit: float
     delivery: float
     memory_bytes_per_connection: float
     latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -59,7 +74,7 @@ class Costs:
 async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
     """Both servers stand beside each other, and one of them at a time is asked."""
     runs: dict[int, list[Spent]] = {1: [], 2: []}
-    async with _both() as places:
+    async with Both() as places:
         for _ in range(rounds):
             for processes, where in places.items():
                 runs[processes].append(await _apart(load.fan_out, where, members, seconds))
@@ -68,7 +83,7 @@ async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = 
 
 async def costs(*, requests: int = 4000, members: int = 400, connections: int = 800) -> Costs:
     """To nobody: what is left is the price of the asking and the telling."""
-    async with _both() as places:
+    async with Both() as places:
         alone, shared = places[1], places[2]
         nobody = {"to": "nobody"}
         event = await _apart(load.requests, alone, requests, 50, nobody)
@@ -85,13 +100,14 @@ async def costs(*, requests: int = 4000, members: int = 400, connections: int = 
         with_id=first[1] - first[0],
         redis_per_emit=told.redis_seconds / told.count,
         redis_per_id=(with_id.redis_seconds - told.redis_seconds) / told.count,
+        redis_bytes_per_emit=told.redis_bytes_out / told.count,
         delivery=spread.server_seconds[0] / spread.count,
         memory_bytes_per_connection=memory,
         latencies=waited,
     )
 
 
-class _both:
+class Both:
     """A server of one process and one of two, by their number of processes."""
 
     async def __aenter__(self) -> dict[int, Where]:

@@ -1,0 +1,43 @@
+"""Answers for bars that are not bad beside good: one process beside two, each run a dot."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from lab.figures import COLOURS, HATCHES, INK, VALUES_BEGIN, new_figure, set_title
+from lab.words import number
+
+# told apart by hatch as well as colour
+LOOKS = {"bad": (COLOURS["bad"], HATCHES["bad"]), "good": (COLOURS["good"], HATCHES["good"]), "plain": (INK, "....")}
+
+
+def bars(
+    rows: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    x_label: str,
+    looks: Mapping[str, str] | None = None,
+    guess: float | None = None,
+) -> Figure:
+    """A bar a row, as long as the median of its runs; `looks` gives a row that of `bad` or `good`, by its name."""
+    figure, axes = new_figure(height=0.9 + 0.36 * len(rows))
+    end = max([*(value for runs in rows.values() for value in runs), guess or 0.0])
+    for place, (name, runs) in enumerate(rows.items()):
+        colour, hatch = LOOKS[(looks or {}).get(name, "plain")]
+        middle = statistics.median(runs)
+        axes.barh(place, middle, height=0.55, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        if len(runs) > 1:
+            axes.plot(runs, [place] * len(runs), "o", color="#333333", markeredgecolor="white", markersize=5)
+        right = axes.get_yaxis_transform()
+        axes.text(1, place, number(middle), transform=right, ha="right", va="center", color=INK, weight="bold")
+    if guess is not None:
+        axes.axvline(guess, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.2)
+        axes.annotate("your guess", (guess, -0.45), (4, 0), textcoords="offset points", color=INK, fontsize=8)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, end * VALUES_BEGIN)
+    axes.set_ylim(len(rows) - 0.5, -0.6)
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    set_title(axes, title)
+    return figure

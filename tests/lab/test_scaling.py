@@ -1,0 +1,45 @@
+"""Two processes beside one: what lesson 12 measures, small, and by counts and CPU alone."""
+
+import pytest
+from lab.bench.crowd import LoadError
+from lab.scaling import load, measure
+from lab.scaling.load import Spent, Total
+
+
+@pytest.mark.timeout(120)
+async def test_two_processes_deliver_nearly_twice_as_much_by_their_own_cpu(redis_program):
+    spread = await measure.throughput(members=400, seconds=0.5)
+    # by the clock the load generator's share of two cores is missing, and this machine's other work
+    assert spread.times(measure.by_the_busiest) >= 1.7
+    for run in spread.runs[2]:
+        first, second = run.server_seconds
+        assert 0.75 < first / second < 1.33
+        assert run.redis_seconds < 0.1 * max(first, second)
+
+
+@pytest.mark.timeout(120)
+async def test_what_redis_costs_is_more_than_nothing_and_hearing_is_cheaper_than_serving(redis_program):
+    costs = await measure.costs(requests=1500, members=200, connections=300)
+    assert 0 < costs.heard < costs.event
+    assert 0 < costs.redis_per_emit < costs.with_id
+    assert 0 < costs.delivery < costs.heard
+    assert 2000 < costs.memory_bytes_per_connection < 100_000
+    assert {place: len(waited) for place, waited in costs.latencies.items()} == {
+        "same process": 60,
+        "other process": 60,
+    }
+
+
+async def test_a_total_waits_for_as_many_bytes_as_are_wanted():
+    total = Total()
+    total.add(3)
+    await total.reach(3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "STEP_SECONDS", 0.01)
+        with pytest.raises(LoadError, match="2 bytes had not come"):
+            await total.reach(5)
+
+
+def test_what_the_busiest_process_bears_leaves_the_others_out():
+    run = Spent(100, 2.0, (0.5, 1.0), 0.1, 0, 0.3)
+    assert (run.each_second, run.each_busiest_second) == (50, 100)
