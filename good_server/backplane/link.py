@@ -1,12 +1,9 @@
 """Answers for the line to Redis: what is said and heard on it, how long is waited for it, whether it can be believed.
 
-Redis carries, it does not decide: whatever fails here is done without it, and counted. A listener can go deaf in
-silence, so each process listens for its own heartbeat.
+Redis carries, it does not decide: whatever fails here is done without it, and counted.
 """
 
 import asyncio
-import itertools
-import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,16 +16,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from good_server.backplane.hearing import Hearing
 from good_server.observe import Metrics, log
 from good_server.settings import Settings
 
 BEAT_SECONDS = 1.0
-# after a listener lost its connection
-RETRY_SECONDS = 0.2
 # several emits travel as one message when they come faster than Redis takes them
 BATCH = 256
-# messages heard in a row before the loop may do something else
-TURN = 32
 # before a task that goes on all the same is cancelled again
 CANCEL_SECONDS = 0.2
 # questions at once; each waits for its answer, so more would only wait elsewhere
@@ -79,17 +73,13 @@ class Link:
         self._spoken: deque[bytes] = deque()
         self._notes: deque[tuple[Any, ...]] = deque()
         self._said = 0
-        self._heard_from: dict[str, int] = {}
-        self._heard_at = time.monotonic()
-        # whether the own heartbeat has come back at all: from then on nothing that others say is missed
-        self.has_heard = False
         self._something = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         registry = metrics.registry
         self._up = Gauge("server_redis_up", "Whether Redis answers, 0 or 1.", registry=registry)
         self._published = Counter("server_redis_published", "Emits told to other processes.", registry=registry)
-        self._heard = Counter("server_redis_heard", "Emits heard from other processes.", registry=registry)
         self._lost = Counter("server_redis_lost", "Emits lost between processes.", ["reason"], registry=registry)
+        self._hearing = Hearing(self.name, self.channel, settings, registry, self._lost.labels("unheard"))
 
     @property
     def channel(self) -> str:
@@ -101,7 +91,12 @@ class Link:
         """`away` while Redis does not answer; `deaf` when it does, and yet the own heartbeat does not come back."""
         if not self.is_up:
             return "away"
-        return "deaf" if time.monotonic() - self._heard_at > self._deaf_seconds else "up"
+        return "deaf" if self._hearing.silent_seconds > self._deaf_seconds else "up"
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether the own heartbeat has come back since Redis last answered anew: nothing is missed from then on."""
+        return self._hearing.has_heard
 
     def key(self, *parts: str) -> str:
         """A key of this product's own."""
@@ -152,61 +147,10 @@ class Link:
             self._notes.append(command)
             self._something.set()
 
-    async def heard(self) -> AsyncIterator[dict[str, Any]]:
-        """What other processes say, for ever: a lost connection is made again, a silent one is given up."""
-        while True:
-            # no timeout for its socket: silence between messages is no fault
-            client = redis.Redis.from_url(self._url, socket_connect_timeout=self._seconds, socket_keepalive=True)
-            try:
-                async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.subscribe(self.channel)
-                    # a heartbeat right away: who waits to be heard need not wait for the next one
-                    self._something.set()
-                    async for message in self._messages(subscription):
-                        yield message
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("redis is not heard", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _messages(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
-        """Until nothing came for so long that the own heartbeats must have been missed."""
-        began_at = time.monotonic()
-        for turn in itertools.count(1):
-            packet = await subscription.get_message(timeout=self._deaf_seconds)
-            if packet is None and time.monotonic() - max(self._heard_at, began_at) > self._deaf_seconds:
-                raise TimeoutError
-            for message in self._opened(packet):
-                yield message
-            if not turn % TURN:
-                await asyncio.sleep(0)
-
-    def _opened(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """The messages of one packet: of another process, or of a write-only manager, which sends them bare."""
-        if packet is None:
-            return []
-        try:
-            envelope = orjson.loads(packet["data"])
-        except orjson.JSONDecodeError:
-            return []
-        if not isinstance(envelope, dict):
-            return []
-        messages = envelope.get("messages")
-        if not isinstance(messages, list):
-            self._heard.inc()
-            return [envelope]
-        if envelope.get("from") == self.name:
-            self._heard_at = time.monotonic()
-            self.has_heard = True
-            return []
-        self._look_for_gaps(str(envelope.get("from")), int(envelope.get("first", 0)), len(messages))
-        self._heard.inc(len(messages))
-        return messages
-
-    def _look_for_gaps(self, name: str, first: int, count: int) -> None:
-        expected = self._heard_from.get(name, first)
-        if first > expected:
-            self._lost.labels("unheard").inc(first - expected)
-        self._heard_from[name] = first + count
+    def heard(self) -> AsyncIterator[dict[str, Any]]:
+        """What other processes say, for ever."""
+        # a heartbeat right away: who waits to be heard need not wait for the next one
+        return self._hearing.messages(self._something.set)
 
     async def _talk(self) -> None:
         while True:
@@ -264,7 +208,7 @@ class Link:
         self.is_up = True
         self._up.set(1)
         # the listener is given its time again
-        self._heard_at = time.monotonic()
+        self._hearing.begin_anew()
         log.info("redis answers")
         for tell in self.on_return:
             tell()

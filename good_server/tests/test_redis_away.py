@@ -61,9 +61,7 @@ async def test_without_redis_all_that_is_local_goes_on_and_loss_is_counted(two, 
 async def recovered(first, second, until):
     """Both hear again: a listener comes back by itself, a moment after Redis."""
     for server in (first, second):
-        link = server.application.link
-        link.has_heard = False
-        await until(lambda link=link: link.has_heard)
+        await until(lambda server=server: server.application.link.has_heard)
 
 
 async def test_limits_of_one_process_hold_while_redis_is_away(two, redis, connect, until):
