@@ -41,6 +41,12 @@ class Probe:
         """Memory, CPU time, worst loop lag since the last reset, connections."""
         return Reading(**await self._ask("GET", "/reading"))
 
+    async def internal(self, path: str) -> str:
+        """What the server tells operators at `/readyz` or `/metrics`."""
+        url = (await self._ask("GET", "/internal"))["url"]
+        async with self._session.get(url + path) as response:
+            return await response.text()
+
     async def counts(self) -> process_probe.Counts:
         """Emits, SQL statements and errors since the last reset."""
         return process_probe.Counts(**(await self._ask("GET", "/counts"))["counts"])

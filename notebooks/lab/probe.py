@@ -65,6 +65,8 @@ class ProcessProbe:
         self.counts = Counts()
         # by address, where no socket of this process was behind it: another process may have one
         self._unreached: Counter[str] = Counter()
+        # where the server tells operators how it is
+        self.internal_url = ""
         self._sio: Any = None
         self._emit: Any = None
         self._worst_lag_seconds = 0.0
@@ -135,6 +137,7 @@ class ProcessProbe:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_get("/reading", self._reading)
         app.router.add_get("/counts", self._counts)
+        app.router.add_get("/internal", self._internal)
         app.router.add_post("/reset", self._reset)
         app.router.add_get("/heap", self._heap)
         app.router.add_post("/ids", self._ids)
@@ -153,6 +156,9 @@ class ProcessProbe:
                 "connections": len(self._sio.eio.sockets),
             }
         )
+
+    async def _internal(self, request: web.Request) -> web.Response:
+        return web.json_response({"url": self.internal_url})
 
     async def _counts(self, request: web.Request) -> web.Response:
         return web.json_response({"counts": asdict(self.counts), "unreached": self._unreached})
@@ -238,6 +244,7 @@ async def _serve(app: str, ready: Callable[[str, str], None]) -> None:
     lag = asyncio.create_task(probe.watch_lag())
 
     def announce(addresses: Addresses) -> None:
+        probe.internal_url = addresses.internal
         ready(addresses.public, address)
 
     try:
