@@ -96,7 +96,8 @@ lab.scoreboard(comparison)
 # - **You have an interview on Thursday:** read *In short* and *For the interview* in each lesson, then
 #   [13 · The interview](13_interview.ipynb).
 # - **You are building one:** read [11 · The production pattern](11_production_pattern.ipynb), then the folder
-#   `good_server`, then the lesson of whatever surprised you.
+#   `good_server`, then the lesson of whatever surprised you. When one process is not enough:
+#   [12 · Scale out](12_scaling_out.ipynb).
 #
 # Each lesson has the same order: the rule, the symptom, the bad code, your guess, the measurement, the good code, the
 # verdict, the price, a knob to turn, an exercise. `lab progress` in a terminal shows which exercises you have passed.

@@ -207,9 +207,9 @@ lab.show("good_server.app", "create_routes")
 #
 # **Before you take it to production:** a secret of your own (`SERVER_ENV=production` insists), your own users and
 # entitlements in place of the token's, your own queue in place of the process pool. It delivers at most once: what
-# must not be lost, store first. And it is one process; several of them need a publishing client manager.
+# must not be lost, store first. And it is one process here; several of them are the next lesson.
 #
-# Next: [13 · The interview](13_interview.ipynb)
+# Next: [12 · Scale out without touching a handler](12_scaling_out.ipynb)
 
 # %%
 await open_things.aclose()

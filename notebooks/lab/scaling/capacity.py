@@ -122,7 +122,16 @@ def most_in_one_shard(measured: Measured, assumed: Assumed) -> int:
     return low
 
 
-HEAD = ("drivers", "shards", "connections", "their memory", "positions/s", "processes", "set by", "Redis, of a core each")
+HEAD = (
+    "drivers",
+    "shards",
+    "connections",
+    "their memory",
+    "positions/s",
+    "processes",
+    "set by",
+    "Redis' core",
+)
 
 
 def rows(measured: Measured, assumed: Assumed) -> list[list[str]]:
@@ -155,29 +164,28 @@ def figure(measured: Measured, assumed: Assumed) -> Figure:
     axes.spines["left"].set_color(INK)
     wall = most_in_one_shard(measured, assumed)
     drivers = [round(10 ** (3 + step / 12)) for step in range(5 * 12 + 1)]
-    one = [count for count in drivers if count < wall] + [wall]
-    _line(axes, one, [plan(count, measured, assumed) for count in one], "bad", "one channel that all hear")
     sharded = [plan(count, measured, assumed, shards=shards_needed(count, measured, assumed)) for count in drivers]
     _line(axes, drivers, sharded, "good", "sharded by company")
+    one = [count for count in drivers if count < wall] + [wall]
+    _line(axes, one, [plan(count, measured, assumed) for count in one], "bad", "one channel that all hear")
     top = max(each.processes or 0 for each in sharded)
     limit = plan(2 * wall, measured, assumed).limit
     axes.plot([wall, wall], [1, top], color=INK, linestyle=":", linewidth=1.2)
-    axes.annotate(
-        f"the wall: {limit}", (wall, top), (-6, -4), textcoords="offset points", ha="right", va="top", color=INK
-    )
+    words = f"the wall of one channel:\n{limit}"
+    axes.annotate(words, (wall, top), (-6, -2), textcoords="offset points", ha="right", va="top", color=INK, fontsize=8)
     axes.set_xscale("log")
     axes.set_yscale("log")
     for size in SIZES:
         axes.axvline(size, color=INK, alpha=0.3, linewidth=0.8)
     axes.set_xlabel("drivers", color=INK, fontsize=9)
     axes.set_ylabel("server processes", color=INK, fontsize=9)
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper left")
-    set_title(axes, f"One channel bears {wall:,} drivers; beyond that, shards by company")
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
+    set_title(axes, f"One channel bears about {float(f'{wall:.2g}'):,.0f} drivers; beyond that, shards by company")
     return drawn
 
 
 def _line(axes: object, xs: Sequence[float], plans: Sequence[Plan], side: str, name: str) -> None:
-    marker, style = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}[side]
+    marker, style, width = {"bad": ("s", (0, (2, 2)), 3.0), "good": ("o", "-", 1.5)}[side]
     ys = [each.processes or 0 for each in plans]
     colour = COLOURS[side]
-    axes.plot(xs, ys, color=colour, linestyle=style, marker=marker, markevery=12, linewidth=1.7, label=name)  # type: ignore[attr-defined]
+    axes.plot(xs, ys, color=colour, linestyle=style, marker=marker, markevery=12, linewidth=width, label=name)  # type: ignore[attr-defined]

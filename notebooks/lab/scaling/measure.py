@@ -22,9 +22,10 @@ SETTINGS = {
     "SERVER_CHAT_PER_SECOND": "1000000",
 }
 ROUNDS = 3
+IN_FLIGHT = 50
 
 
-# of a run: `by_the_clock` or `by_the_busiest`
+# of a run, such as `by_the_clock`
 Rate = Callable[[Spent], float]
 
 
@@ -81,30 +82,44 @@ async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = 
     return Throughput(members, runs)
 
 
-async def costs(*, requests: int = 4000, members: int = 400, connections: int = 800) -> Costs:
+async def costs(*, requests: int = 2000, members: int = 400, connections: int = 800) -> Costs:
     """To nobody: what is left is the price of the asking and the telling."""
     async with Both() as places:
         alone, shared = places[1], places[2]
         nobody = {"to": "nobody"}
-        event = await _apart(load.requests, alone, requests, 50, nobody)
-        told = await _apart(load.requests, shared, requests, 50, nobody)
-        with_id = await _apart(load.requests, shared, requests, 50, {**nobody, "id": True})
+        rounds = [
+            (
+                await _apart(load.requests, alone, requests, IN_FLIGHT, nobody),
+                await _apart(load.requests, shared, requests, IN_FLIGHT, nobody),
+                await _apart(load.requests, shared, requests, IN_FLIGHT, {**nobody, "id": True}),
+            )
+            for _ in range(ROUNDS)
+        ]
         spread = await _apart(load.fan_out, alone, members, 0.5)
         memory = await _apart(load.memory, alone, connections)
         waited = await _apart(load.latencies, shared, 60)
-    first, second = ([spent.server_seconds[place] / spent.count for spent in (told, with_id)] for place in (0, 1))
+    event, told, with_id = zip(*rounds, strict=True)
+    served, told_served, with_id_served = (
+        _each(runs, lambda run: run.server_seconds[0]) for runs in (event, told, with_id)
+    )
+    redis, redis_with_id = (_each(runs, lambda run: run.redis_seconds) for runs in (told, with_id))
     return Costs(
-        event=event.server_seconds[0] / event.count,
-        told=first[0] - event.server_seconds[0] / event.count,
-        heard=second[0],
-        with_id=first[1] - first[0],
-        redis_per_emit=told.redis_seconds / told.count,
-        redis_per_id=(with_id.redis_seconds - told.redis_seconds) / told.count,
-        redis_bytes_per_emit=told.redis_bytes_out / told.count,
+        event=served,
+        told=told_served - served,
+        heard=_each(told, lambda run: run.server_seconds[1]),
+        with_id=with_id_served - told_served,
+        redis_per_emit=redis,
+        redis_per_id=redis_with_id - redis,
+        redis_bytes_per_emit=_each(told, lambda run: run.redis_bytes_out),
         delivery=spread.server_seconds[0] / spread.count,
         memory_bytes_per_connection=memory,
         latencies=waited,
     )
+
+
+def _each(runs: Sequence[Spent], of: Rate) -> float:
+    """What one thing took, the median over the rounds."""
+    return statistics.median(of(run) / run.count for run in runs)
 
 
 class Both:

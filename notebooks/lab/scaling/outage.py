@@ -63,7 +63,7 @@ class Outage:
 
 
 async def outage(
-    *, users: int = 40, before_seconds: float = 2.0, away_seconds: float = 2.0, after_seconds: float = 3.0
+    *, users: int = 40, before_seconds: float = 1.5, away_seconds: float = 1.5, after_seconds: float = 2.0
 ) -> Outage:
     """Half of the neighbours are on the same process, half are not. Nobody helps: Redis goes, and comes back."""
     async with running("good", workers=2) as fleet:
