@@ -30,8 +30,6 @@ import lab
 from lab.redis_server import redis_program
 from lab.scaling import capacity, figures, measure, outage
 
-import good_server
-
 print("python-socketio", version("python-socketio"), "· redis", version("redis"))
 print("a real Redis:", Path(redis_program()).name)
 
@@ -118,6 +116,8 @@ lab.show("good_server.app", "create_parts", "create_manager", highlight=["Shared
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %%
+import good_server
+
 handlers = Path(good_server.__file__).parent / "handlers"
 mentions = [path.name for path in handlers.glob("*.py") if "redis" in path.read_text("utf-8").lower()]
 assert mentions == [], mentions
@@ -160,6 +160,7 @@ def share(count, of):
     return f"{statistics.median(100 * of(run) / run.wall_seconds for run in spread.runs[count]):.0f} %"
 
 
+# %%
 lab.table(
     ["", "one process", "two processes"],
     ["first server process", *(share(count, lambda run: run.server_seconds[0]) for count in (1, 2))],
@@ -184,6 +185,10 @@ lab.table(
 # %%
 costs = await measure.costs()
 us = {name: f"{1e6 * value:.1f}" for name, value in vars(costs).items() if isinstance(value, float)}
+waits = {place: 1000 * statistics.median(times) for place, times in costs.latencies.items()}
+print(" · ".join(f"{place}: {wait:.2f} ms from sender to reader" for place, wait in waits.items()))
+
+# %%
 lab.table(
     ["for each", "µs of CPU"],
     ["delivery in a fan-out", us["delivery"]],
@@ -194,8 +199,6 @@ lab.table(
     ["Redis' own CPU, an emit to two listeners", us["redis_per_emit"]],
     ["Redis' own CPU, a message id", us["redis_per_id"]],
 )
-waits = {place: 1000 * statistics.median(times) for place, times in costs.latencies.items()}
-print(" · ".join(f"{place}: {wait:.2f} ms from sender to reader" for place, wait in waits.items()))
 
 # %% [markdown]
 # The dear one is the message id: two questions to Redis whose answers are waited for. A position has none, as the next
