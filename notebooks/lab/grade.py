@@ -130,7 +130,8 @@ async def _measure(claim: Claim, number: int, source: str, parameters: Mapping[s
         file = Path(folder) / "answer.py"
         file.write_text(source, encoding="utf-8")
         settings = {**scenario.SETTINGS, exercise_server.NUMBER: str(number), exercise_server.FILE: str(file)}
-        own: Any = SimpleNamespace(SETTINGS=settings, ALONE=scenario.ALONE, run=scenario.run)
+        # by one process, which makes its reports itself
+        own: Any = SimpleNamespace(SETTINGS=settings, ALONE=scenario.ALONE, MAKES_REPORTS=False, run=scenario.run)
         run = await run_once(claim, own, APP, **parameters)
         faults = file.with_suffix(exercise_server.FAULTS)
         raised = faults.read_text(encoding="utf-8").splitlines() if faults.exists() else []
