@@ -163,11 +163,12 @@ async def test_row_33_at_sigterm_clients_are_told_the_server_ends_with_0_and_the
         assert await tab.is_closed()
         last_words = json.loads(await first.line())
         assert await asyncio.wait_for(first.process.wait(), 10) == 0
-    check_pace([last_words])
     async with server_apart(port=urlsplit(first.url).port) as second:
         assert await tab.is_back()
         assert (await second.ask("job:17"))["members"] == 1
         assert (await tab.ask("chat:send", {"room": "job:17", "text": "back"}))["ok"]
+    # last, as it may find that nothing can be said
+    check_pace([last_words])
 
 
 @pytest.mark.timeout(120)

@@ -201,6 +201,8 @@ lab.table(
 )
 
 # %% [markdown]
+# Those that are "more by" are differences of two measurements and scatter; run the cell again and see how far.
+#
 # The dear one is the message id: two questions to Redis whose answers are waited for. A position has none, as the next
 # one is on its way; a chat message has one, as it may be sent again to another process.
 

@@ -79,8 +79,9 @@ ask("Python")
 #    rooms know.
 # 5. **Limits.** Text length, messages a second with a burst, sockets a user, bytes owed to a slow reader.
 # 6. **More than one process.** A publishing client manager behind the rooms. No handler changes. What does change is
-#    where message ids are remembered: a retry may reach another process, so the store refuses a second row with the
-#    same user and id. (`good_server` remembers them in its one process.)
+#    where message ids are remembered: a retry may reach another process, so an id is claimed where all look, or the
+#    store refuses a second row with the same user and id. (`good_server` claims them in Redis where there are several
+#    processes; see [12 · Scale out](12_scaling_out.ipynb).)
 
 # %%
 ask("A chat for many tabs")

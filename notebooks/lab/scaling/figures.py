@@ -1,11 +1,12 @@
 """Answers for bars that are not bad beside good: one process beside two, each run a dot."""
 
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from lab.figures import COLOURS, HATCHES, INK, VALUES_BEGIN, new_figure, set_title
+from lab.figures import COLOURS, HATCHES, INK, TITLE_LETTERS, VALUES_BEGIN, new_figure
 from lab.words import number
 
 # told apart by hatch as well as colour
@@ -21,7 +22,7 @@ def bars(
     guess: float | None = None,
 ) -> Figure:
     """A bar a row, as long as the median of its runs; `looks` gives a row that of `bad` or `good`, by its name."""
-    figure, axes = new_figure(height=0.9 + 0.36 * len(rows))
+    figure, axes = new_figure(height=1.1 + 0.36 * len(rows))
     end = max([*(value for runs in rows.values() for value in runs), guess or 0.0])
     for place, (name, runs) in enumerate(rows.items()):
         colour, hatch = LOOKS[(looks or {}).get(name, "plain")]
@@ -39,5 +40,6 @@ def bars(
     axes.set_xlim(0, end * VALUES_BEGIN)
     axes.set_ylim(len(rows) - 0.5, -0.6)
     axes.set_xlabel(x_label, color=INK, fontsize=9)
-    set_title(axes, title)
+    # from the left edge, as names of rows may be long
+    figure.suptitle(textwrap.fill(title, TITLE_LETTERS), x=0.01, ha="left", fontsize=10, color=INK)
     return figure

@@ -82,7 +82,7 @@ async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = 
     return Throughput(members, runs)
 
 
-async def costs(*, requests: int = 2000, members: int = 400, connections: int = 800) -> Costs:
+async def costs(*, requests: int = 3000, members: int = 400, connections: int = 800) -> Costs:
     """To nobody: what is left is the price of the asking and the telling."""
     async with Both() as places:
         alone, shared = places[1], places[2]
