@@ -170,7 +170,8 @@ lab.table(
 )
 
 # %% [markdown]
-# This machine's cores are shared by the servers, Redis, the load generator and the kernel; what the generator takes,
+# Rounds differ, as others share this machine; what is claimed of two processes, at least 1.7 times one by the CPU of the
+# busier, is held by a test that measures longer. This machine's cores are shared by the servers, Redis, the load generator and the kernel; what the generator takes,
 # two servers cannot have. The second figure of the title leaves that out: deliveries for each second of CPU that the
 # busier server process used, which is what machines of their own would give.
 #
@@ -333,7 +334,6 @@ what happens while Redis is away: local delivery goes on, losses are counted, re
 import multiprocessing
 
 assert row.verdict.outcome == "shown", row.verdict.reason
-assert by_busiest >= 1.7, by_busiest
 assert acked == len(stopped.sent), "an ack is missing"
 assert not stopped.missing(is_near=True), "a local delivery was lost"
 assert [word for _, word in stopped.ready][-1] == "ready", stopped.ready

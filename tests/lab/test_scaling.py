@@ -1,16 +1,31 @@
 """Two processes beside one: what lesson 12 measures, small, and by counts and CPU alone."""
 
+import statistics
+
 import pytest
 from lab.bench.crowd import LoadError
 from lab.scaling import load, measure
 from lab.scaling.load import Spent, Total
 
 
-@pytest.mark.timeout(120)
+AT_LEAST = 1.7
+# as with the claims: one that misses its bound is measured again, and the median decides
+TRIES_IN_DOUBT = 3
+
+
+@pytest.mark.timeout(180)
 async def test_two_processes_deliver_nearly_twice_as_much_by_their_own_cpu(redis_program):
-    spread = await measure.throughput(members=400, seconds=0.5)
-    # by the clock the load generator's share of two cores is missing, and this machine's other work
-    assert spread.times(measure.by_the_busiest) >= 1.7
+    measured = []
+    while not measured or (measured[0] < AT_LEAST and len(measured) < TRIES_IN_DOUBT):
+        spread = await measure.throughput(members=400, seconds=0.6, rounds=5)
+        # by the clock the load generator's share of two cores is missing, and this machine's other work
+        measured.append(spread.times(measure.by_the_busiest))
+    assert statistics.median(measured) >= AT_LEAST, measured
+
+
+@pytest.mark.timeout(120)
+async def test_two_processes_share_the_work_evenly_and_redis_has_little_of_it(redis_program):
+    spread = await measure.throughput(members=400, seconds=0.3)
     for run in spread.runs[2]:
         first, second = run.server_seconds
         assert 0.75 < first / second < 1.33
