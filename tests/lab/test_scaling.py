@@ -7,7 +7,6 @@ from lab.bench.crowd import LoadError
 from lab.scaling import load, measure
 from lab.scaling.load import Spent, Total
 
-
 AT_LEAST = 1.7
 # as with the claims: one that misses its bound is measured again, and the median decides
 TRIES_IN_DOUBT = 3
