@@ -171,9 +171,9 @@ lab.table(
 
 # %% [markdown]
 # Rounds differ, as others share this machine; what is claimed of two processes is held by `tests/lab/test_scaling.py`,
-# which measures longer. The cores are shared by the servers, Redis, the load generator and the kernel; what the generator
-# takes, two servers cannot have. The second figure of the title leaves that out: deliveries for each second of CPU that
-# the busier server process used, which is what machines of their own would give.
+# which measures longer. The cores are shared by the servers, Redis, the load generator and the kernel; what the
+# generator takes, two servers cannot have. The second figure of the title leaves that out: deliveries for each second
+# of CPU that the busier server process used, which is what machines of their own would give.
 #
 # A message to *one* user is the other end. It is delivered by one process, and still every process hears of it.
 
