@@ -12,8 +12,14 @@ from good_server.backplane.link import Away, Link
 from good_server.limits import Rates
 from good_server.settings import Settings
 
-# a question costs more than most events do: one for so many parts of a burst, by which two processes may be wrong
-LOTS = 20
+# A question costs more than most events do, and at the default rates a position would ask one each if this were 20. A
+# fifth of a burst is what each process but one may let pass too much.
+LOTS = 5
+
+
+def lot(burst: int) -> int:
+    """After how many events of a user Redis is asked."""
+    return max(1, burst // LOTS)
 
 
 class SharedRates(Rates):
@@ -46,23 +52,23 @@ class SharedRates(Rates):
         if (until := self._closed_until.get(key, now)) > now:
             return until - now
         self._unsettled[key] += 1
-        if self._unsettled[key] < max(1, self._windows[kind].amount // LOTS):
+        if self._unsettled[key] < lot(self._windows[kind].amount):
             return 0.0
         return await self._settle(key)
 
     async def _settle(self, key: tuple[str, str]) -> float:
         user, kind = key
         # taken before the answer: another tab's event may come meanwhile
-        lot = self._unsettled.pop(key)
+        count = self._unsettled.pop(key)
         try:
-            is_within = await self._link.ask(lambda _: self._limiter.hit(self._windows[kind], user, cost=lot))
+            is_within = await self._link.ask(lambda _: self._limiter.hit(self._windows[kind], user, cost=count))
         except Away:
             return 0.0
         if is_within:
             return 0.0
         # this one is refused and does not count; the others of its lot did pass
-        self._unsettled[key] += lot - 1
-        wait_seconds = lot / self._per_second[kind]
+        self._unsettled[key] += count - 1
+        wait_seconds = count / self._per_second[kind]
         self._closed_until[key] = self._clock() + wait_seconds
         return wait_seconds
 

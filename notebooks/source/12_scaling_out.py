@@ -127,7 +127,7 @@ print("files in handlers/ that mention Redis:", len(mentions))
 # | shared over all processes | how | while Redis is away |
 # |---|---|---|
 # | rooms | delivered here at once, told to the others | local delivery goes on, the rest is counted as lost |
-# | rates of a user | settled in lots of a twentieth of a burst | each process's own buckets |
+# | rates of a user | settled in lots of a fifth of a burst | each process's own buckets |
 # | sockets of a user, of an address | each process tells its counts | each process's own caps |
 # | message ids | claimed in Redis for two minutes | each process's own memory |
 # | reports | a queue, and a worker that knows no socket | `busy` |
@@ -258,8 +258,9 @@ measured = capacity.Measured(
     seconds_per_event=costs.event,
     seconds_per_emit_told=max(0.0, costs.told),
     seconds_per_emit_heard=costs.heard,
+    seconds_per_question=costs.with_id / 2,
     redis_seconds_per_emit_heard=costs.redis_per_emit / 2,
-    redis_bytes_per_emit=costs.redis_bytes_per_emit,
+    redis_seconds_per_question=costs.redis_per_id / 2,
 )
 
 # %%

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 from lab.scaling import capacity
 from lab.scaling.capacity import Assumed, Measured, figure, most_in_one_shard, plan, rows, shards_needed
 
-MEASURED = Measured(14_000, 1e-6, 50e-6, 20e-6, 10e-6, 2e-6, 600)
+MEASURED = Measured(14_000, 1e-6, 50e-6, 20e-6, 10e-6, 100e-6, 2e-6, 10e-6)
 ASSUMED = Assumed()
 seconds = st.floats(1e-7, 1e-4)
-measurements = st.builds(
-    Measured, st.floats(1e3, 1e5), seconds, seconds, seconds, seconds, st.floats(1e-7, 1e-5), st.floats(10, 1e4)
-)
+measurements = st.builds(Measured, st.floats(1e3, 1e5), *[seconds] * 5, st.floats(1e-7, 1e-5), st.floats(1e-7, 1e-4))
 
 
 @given(measurements, st.integers(1, 200_000))
@@ -46,7 +44,7 @@ def test_shards_bear_what_one_channel_does_not(measured, drivers):
 def test_what_breaks_first_is_named():
     drivers = 4 * most_in_one_shard(MEASURED, ASSUMED)
     assert plan(drivers, MEASURED, ASSUMED).limit == "Redis' one core"
-    cheap = replace(MEASURED, redis_seconds_per_emit_heard=1e-12)
+    cheap = replace(MEASURED, redis_seconds_per_emit_heard=1e-12, redis_seconds_per_question=1e-12)
     assert plan(50 * drivers, cheap, ASSUMED).limit == "hearing every emit"
 
 
@@ -60,6 +58,14 @@ def test_the_table_has_a_row_for_each_size_and_the_figure_says_where_the_wall_is
     assert {row[0] for row in told} == {f"{size:,}" for size in capacity.SIZES}
     assert {len(row) for row in told} == {len(capacity.HEAD)}
     assert "one core" in figure(MEASURED, ASSUMED).axes[0].texts[0].get_text()
+
+
+def test_questions_cost_redis_and_who_asks():
+    drivers, unasked = 40_000, replace(ASSUMED, questions_per_position=0)
+    with_questions, without = plan(drivers, MEASURED, ASSUMED), plan(drivers, MEASURED, unasked)
+    assert ASSUMED.questions_per_position == 1 / 4 + 1 / 40
+    assert with_questions.processes > without.processes
+    assert with_questions.redis_share > without.redis_share
 
 
 def test_an_impossible_fleet_is_said_to_be_one(monkeypatch):

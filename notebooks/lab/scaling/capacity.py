@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from good_server.backplane.rates import lot
 from good_server.settings import Settings
 from lab.figures import COLOURS, INK, new_figure, set_title
 from lab.words import number
 
 GIB = 1024**3
+DEFAULTS = Settings.model_fields
+BURST_SECONDS = float(DEFAULTS["burst_seconds"].default)
+RATES = [float(DEFAULTS[name].default) for name in ("tracking_per_second", "events_per_second")]
 PROCESSES_AT_MOST = 10_000
 SHARDS_AT_MOST = 1 << 20
 SIZES = (10_000, 1_000_000, 10_000_000)
@@ -28,8 +32,9 @@ class Measured:
     seconds_per_event: float
     seconds_per_emit_told: float
     seconds_per_emit_heard: float
+    seconds_per_question: float
     redis_seconds_per_emit_heard: float
-    redis_bytes_per_emit: float
+    redis_seconds_per_question: float
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,11 @@ class Assumed:
     positions_per_second: float = 0.5
     watchers_per_driver: float = 3.0
     watchers_per_connection: float = 0.05
+    # a position is settled with Redis in lots, as one of its kind and as one of all events
+    questions_per_position: float = sum(1 / lot(round(rate * BURST_SECONDS)) for rate in RATES)
     # of a core, so that there is room for a wave of reconnects
     core_share: float = 0.5
-    connections_per_process: int = int(Settings.model_fields["connections"].default)
+    connections_per_process: int = int(DEFAULTS["connections"].default)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,6 @@ class Plan:
     processes: int | None
     limit: str
     redis_share: float | None
-    redis_bytes_per_second: float | None
 
 
 def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1) -> Plan:
@@ -72,8 +78,7 @@ def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1)
         connections * measured.memory_bytes_per_connection,
         None if found is None else found * shards,
         limit,
-        None if found is None else _redis_share(emits / shards, found, measured),
-        None if found is None else emits * found * measured.redis_bytes_per_emit / 2,
+        None if found is None else _redis_share(emits / shards, found, measured, assumed),
     )
 
 
@@ -81,24 +86,30 @@ def _processes(connections: float, emits: float, measured: Measured, assumed: As
     """Of one shard, and what sets their number or makes every number too small."""
     least = max(1, -int(-connections // assumed.connections_per_process))
     for processes in range(least, PROCESSES_AT_MOST):
-        if processes > 1 and _redis_share(emits, processes, measured) > assumed.core_share:
+        if processes > 1 and _redis_share(emits, processes, measured, assumed) > assumed.core_share:
             # each further process makes it worse
             return None, "Redis' one core"
         if _process_share(emits, processes, measured, assumed) <= assumed.core_share:
             return processes, "connections" if processes == least else "CPU of a process"
-    return None, "hearing every emit"
+    is_deafening = emits * measured.seconds_per_emit_heard > assumed.core_share
+    return None, "hearing every emit" if is_deafening else f"more than {PROCESSES_AT_MOST:,} processes"
 
 
 def _process_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
     """Of a core: its own part of the events and deliveries, and what it hears of all the others."""
     several = processes > 1
-    event = measured.seconds_per_event + several * measured.seconds_per_emit_told
+    asking = assumed.questions_per_position * measured.seconds_per_question
+    event = measured.seconds_per_event + several * (measured.seconds_per_emit_told + asking)
     own = emits / processes * (event + assumed.watchers_per_driver * measured.seconds_per_delivery)
     return own + several * emits * (1 - 1 / processes) * measured.seconds_per_emit_heard
 
 
-def _redis_share(emits: float, processes: int, measured: Measured) -> float:
-    return 0.0 if processes == 1 else emits * processes * measured.redis_seconds_per_emit_heard
+def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
+    """Of its core: every emit handed to every process, and the questions of those that settle their rates."""
+    if processes == 1:
+        return 0.0
+    asked = assumed.questions_per_position * measured.redis_seconds_per_question
+    return emits * (processes * measured.redis_seconds_per_emit_heard + asked)
 
 
 def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:

@@ -58,7 +58,7 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Costs:
-    """CPU seconds for each: a request alone, with a Redis to tell, with an id, and elsewhere; bytes where named so."""
+    """CPU seconds for each: a request alone, with a Redis to tell, with an id, and elsewhere; bytes of a connection."""
 
     event: float
     told: float
@@ -66,7 +66,6 @@ class Costs:
     with_id: float
     redis_per_emit: float
     redis_per_id: float
-    redis_bytes_per_emit: float
     delivery: float
     memory_bytes_per_connection: float
     latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -110,7 +109,6 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
         with_id=with_id_served - told_served,
         redis_per_emit=redis,
         redis_per_id=redis_with_id - redis,
-        redis_bytes_per_emit=_each(told, lambda run: run.redis_bytes_out),
         delivery=spread.server_seconds[0] / spread.count,
         memory_bytes_per_connection=memory,
         latencies=waited,
