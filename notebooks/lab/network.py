@@ -106,13 +106,14 @@ class Link:
         task = asyncio.create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # whatever becomes of it: one that is cancelled before it has reached the target has no pair yet
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.target_port = next(self._target_ports)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
-            writer.transport.abort()
             return
         pair = _Pair((writer, far_writer))
         self._pairs.add(pair)

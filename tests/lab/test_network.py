@@ -1,6 +1,7 @@
 """The faulty link: what passes, what is cut, and what only seems to be there."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -100,3 +101,19 @@ async def test_a_delay_holds_each_way(call: Caller, link: Link) -> None:
         started = loop.time()
         await call.says(b"slow")
     assert loop.time() - started >= 0.1
+
+
+async def test_a_connection_that_has_not_reached_the_target_when_the_link_ends_is_closed(monkeypatch):
+    reached, connect = asyncio.Event(), asyncio.open_connection
+
+    async def never(*_, **__):
+        reached.set()
+        await asyncio.Future()
+
+    monkeypatch.setattr(asyncio, "open_connection", never)
+    async with Link(1) as link:
+        reader, writer = await connect("127.0.0.1", link.port)
+        await asyncio.wait_for(reached.wait(), PATIENCE_SECONDS)
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+    writer.close()
