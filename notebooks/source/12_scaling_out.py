@@ -252,16 +252,7 @@ lab.table(
 
 # %%
 assumed = capacity.Assumed(positions_per_second=0.5, watchers_per_driver=3, core_share=0.5)
-measured = capacity.Measured(
-    memory_bytes_per_connection=costs.memory_bytes_per_connection,
-    seconds_per_delivery=costs.delivery,
-    seconds_per_event=costs.event,
-    seconds_per_emit_told=max(0.0, costs.told),
-    seconds_per_emit_heard=costs.heard,
-    seconds_per_question=costs.with_id / 2,
-    redis_seconds_per_emit_heard=costs.redis_per_emit / 2,
-    redis_seconds_per_question=costs.redis_per_id / 2,
-)
+measured = capacity.Measured.of(costs)
 
 # %%
 lab.table(capacity.HEAD, *capacity.rows(measured, assumed))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lab.scaling import capacity
 from lab.scaling.capacity import Assumed, Measured, figure, most_in_one_shard, plan, rows, shards_needed
+from lab.scaling.measure import Costs
 
 MEASURED = Measured(14_000, 1e-6, 50e-6, 20e-6, 10e-6, 100e-6, 2e-6, 10e-6)
 ASSUMED = Assumed()
@@ -72,3 +73,8 @@ def test_an_impossible_fleet_is_said_to_be_one(monkeypatch):
     monkeypatch.setattr(capacity, "SHARDS_AT_MOST", 1)
     with pytest.raises(ValueError, match="no number of shards"):
         shards_needed(10_000_000, MEASURED, ASSUMED)
+
+
+def test_the_plan_reckons_for_one_listener_and_one_question_what_was_measured_for_two():
+    costs = Costs(50e-6, -3e-6, 10e-6, 250e-6, 4e-6, 20e-6, 1e-6, 14_000)
+    assert Measured.of(costs) == Measured(14_000, 1e-6, 50e-6, 0.0, 10e-6, 125e-6, 2e-6, 10e-6)

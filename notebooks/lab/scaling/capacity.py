@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from good_server.backplane.rates import lot
 from good_server.settings import Settings
 from lab.figures import COLOURS, INK, new_figure, set_title
+from lab.scaling.measure import Costs
 from lab.words import number
 
 GIB = 1024**3
@@ -35,6 +36,21 @@ class Measured:
     seconds_per_question: float
     redis_seconds_per_emit_heard: float
     redis_seconds_per_question: float
+
+    @classmethod
+    def of(cls, costs: Costs) -> "Measured":
+        """There an emit has two that hear it, and a message id is two questions: to claim it, and to keep its ack."""
+        return cls(
+            memory_bytes_per_connection=costs.memory_bytes_per_connection,
+            seconds_per_delivery=costs.delivery,
+            seconds_per_event=costs.event,
+            # a difference of two measurements, which the scatter may leave below nothing
+            seconds_per_emit_told=max(0.0, costs.told),
+            seconds_per_emit_heard=costs.heard,
+            seconds_per_question=costs.with_id / 2,
+            redis_seconds_per_emit_heard=costs.redis_per_emit / 2,
+            redis_seconds_per_question=costs.redis_per_id / 2,
+        )
 
 
 @dataclass(frozen=True)
