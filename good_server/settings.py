@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     rooms_per_socket: Count = 16
     # tabs and devices of one person; one more closes the one silent longest
     sockets_per_user: Count = 10
-    # an office behind one address
+    # an office behind one address; of IPv6 a network of 64 bits counts as one
     sockets_per_address: Count = 200
     # about 50 KiB each: a gigabyte
     connections: Count = 20_000
@@ -172,9 +172,13 @@ class Settings(BaseSettings):
         for name in self.jwt_algorithms:
             algorithm = jwt.get_algorithm_by_name(name)
             try:
-                is_short = algorithm.check_key_length(algorithm.prepare_key(self.jwt_public_key)) is not None
+                key = algorithm.prepare_key(self.jwt_public_key)
+                is_short = algorithm.check_key_length(key) is not None
             except (jwt.PyJWTError, ValueError, TypeError):
                 raise ValueError(f"SERVER_JWT_PUBLIC_KEY is not a public key for {name}") from None
+            # only a private key has a public half
+            if hasattr(key, "public_key"):
+                raise ValueError("SERVER_JWT_PUBLIC_KEY is a private key: set its public half, or all may sign")
             if is_short:
                 raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
 

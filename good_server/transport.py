@@ -112,7 +112,7 @@ class Admission:
         return origin in (f"http://{request.host}", f"https://{request.host}")
 
     def address_of(self, request: web.Request) -> str:
-        """The peer's address, or what a trusted proxy says it is: the last hop that no such proxy added."""
+        """Who is counted as one: the peer, or who a trusted proxy says it is, the last hop that no such proxy added."""
         address = _plain(request.remote or "") or ""
         # a proxy may add a header of its own instead of a word to the one that came: all of them, in order
         named = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
@@ -122,7 +122,7 @@ class Admission:
             if before is None:
                 break
             address = before
-        return address
+        return _counted(address)
 
     def _is_proxy(self, address: str) -> bool:
         return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
@@ -149,6 +149,11 @@ def _plain(written: str) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _counted(address: str) -> str:
+    """Of IPv6 the network: whoever has one address there has the other 2**64 of its site too (RFC 4291, 2.5.4)."""
+    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 def _come_back(status: int, seconds: float, why: str) -> web.Response:

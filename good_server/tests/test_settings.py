@@ -1,6 +1,8 @@
 """Settings: where they are read from, and which ones stop the start."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from good_server.settings import DEVELOPMENT_SECRET, Settings, SettingsError, load_settings
 
@@ -89,6 +91,14 @@ def test_production_needs_no_secret_with_a_public_key():
 
 def test_a_public_key_fits_every_algorithm_of_the_setting():
     assert "SERVER_JWT_PUBLIC_KEY" in refusal(jwt_public_key=PUBLIC_KEY, jwt_algorithms="ES256,RS256")
+
+
+def test_a_private_key_is_no_public_one():
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    message = refusal(jwt_public_key=private, jwt_algorithms="ES256")
+    assert "SERVER_JWT_PUBLIC_KEY is a private key" in message
+    assert private.splitlines()[1] not in message
 
 
 def test_the_published_secret_stays_on_loopback():

@@ -87,6 +87,7 @@ SAME = {
     "a forged header of its own": [["198.51.100.1", "192.0.2.7"], ["198.51.100.2", "192.0.2.7"]],
     "ports": [["192.0.2.7:1001"], ["192.0.2.7:1002"]],
     "forms of IPv6": [["[2001:db8::1]:443"], ["2001:0db8:0:0:0:0:0:1"]],
+    "one network of IPv6": [["2001:db8::1"], ["2001:db8::ffff:0:0:2"]],
     "IPv4 in IPv6": [["::ffff:192.0.2.7"], ["192.0.2.7"]],
     "zones": [["fe80::1%eth0"], ["fe80::1%eth1"]],
     "other proxies": [["192.0.2.7, 10.0.0.1"], ["192.0.2.7, 10.0.0.2, 10.0.0.1"]],
@@ -101,9 +102,10 @@ async def test_row_13_behind_a_proxy_one_address_is_one_however_it_is_written(se
     await check_forwarded(server, connect, http, SAME[how], counted_as_one=True)
 
 
-async def test_row_13_behind_a_proxy_two_addresses_are_two(serve, connect, http):
+@pytest.mark.parametrize("two", [("192.0.2.1", "192.0.2.2"), ("2001:db8:0:1::1", "2001:db8:0:2::1")])
+async def test_row_13_behind_a_proxy_two_addresses_are_two(serve, connect, http, two):
     server = await serve(sockets_per_address=2, trusted_proxies=[PROXY])
-    await check_forwarded(server, connect, http, [["192.0.2.1"], ["192.0.2.2"]], counted_as_one=False)
+    await check_forwarded(server, connect, http, [[address] for address in two], counted_as_one=False)
 
 
 async def test_row_13_is_convicted_without_its_defence(serve, connect, http, monkeypatch):
