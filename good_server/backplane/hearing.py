@@ -79,26 +79,28 @@ class Hearing:
                 await asyncio.sleep(0)
 
     def _opened(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """The messages of one packet: of another process, or of a write-only manager, which sends them bare."""
+        """The messages of one packet: of another process, or of a write-only manager, which sends them bare.
+
+        What has another form, as another release may send it, is passed over: an error here would be deaf for a while.
+        """
         if packet is None:
             return []
         try:
             envelope = orjson.loads(packet["data"])
         except orjson.JSONDecodeError:
             return []
-        if not isinstance(envelope, dict):
-            return []
-        messages = envelope.get("messages")
-        if not isinstance(messages, list):
-            self._heard.inc()
-            return [envelope]
-        if envelope.get("from") == self._name:
-            self._heard_at = time.monotonic()
-            self.has_heard = True
-            return []
-        self._look_for_gaps(str(envelope.get("from")), int(envelope.get("first", 0)), len(messages))
-        self._heard.inc(len(messages))
-        return messages
+        match envelope:
+            case {"from": self._name, "messages": _}:
+                self._heard_at = time.monotonic()
+                self.has_heard = True
+            case {"from": str(name), "first": int(first), "messages": [*messages]}:
+                self._look_for_gaps(name, first, len(messages))
+                self._heard.inc(len(messages))
+                return [message for message in messages if isinstance(message, dict)]
+            case {"method": str()}:
+                self._heard.inc()
+                return [envelope]
+        return []
 
     def _look_for_gaps(self, name: str, first: int, count: int) -> None:
         expected = self._heard_from.get(name, first)

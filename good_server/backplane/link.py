@@ -7,6 +7,7 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -21,6 +22,8 @@ from good_server.observe import Metrics, log
 from good_server.settings import Settings
 
 BEAT_SECONDS = 1.0
+# while Redis does not answer
+RETRY_SECONDS = 0.2
 # several emits travel as one message when they come faster than Redis takes them
 BATCH = 256
 # before a task that goes on all the same is cancelled again
@@ -74,7 +77,7 @@ class Link:
         self._notes: deque[tuple[Any, ...]] = deque()
         self._said = 0
         self._something = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._talking: asyncio.Task[None] | None = None
         registry = metrics.registry
         self._up = Gauge("server_redis_up", "Whether Redis answers, 0 or 1.", registry=registry)
         self._published = Counter("server_redis_published", "Emits told to other processes.", registry=registry)
@@ -105,13 +108,14 @@ class Link:
     async def start(self) -> None:
         """Begins to talk; without Redis it begins all the same."""
         await self._deliver()
-        self._tasks = [asyncio.create_task(self._talk()), asyncio.create_task(self._beat())]
+        self._talking = asyncio.create_task(self._talk())
 
     async def stop(self) -> None:
         """Says what is still to be said, for as long as an answer may take, and hangs up."""
         # not while something is being said: it would be neither said nor kept
         async with self._delivering:
-            await end(self._tasks)
+            if self._talking is not None:
+                await end([self._talking])
         while self.is_up and (self._spoken or self._notes):
             await self._deliver()
         await self.pool.disconnect()
@@ -129,6 +133,8 @@ class Link:
                     return await question(self._redis)
             except (RedisError, OSError, TimeoutError) as error:
                 self._fall(error)
+                # one answer that is late is no outage: Redis is asked again right away
+                self._something.set()
                 raise Away from None
 
     def say(self, message: dict[str, Any]) -> None:
@@ -153,18 +159,15 @@ class Link:
         return self._hearing.messages(self._something.set)
 
     async def _talk(self) -> None:
+        """Says what there is at once. Nothing said is a heartbeat too: an empty envelope, which its sender hears."""
         while True:
-            await self._something.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS if self.is_up else RETRY_SECONDS):
+                    await self._something.wait()
             self._something.clear()
             await self._deliver()
             while self._spoken or self._notes:
                 await self._deliver()
-
-    async def _beat(self) -> None:
-        """Nothing said is a heartbeat too: an empty envelope, which its sender listens for."""
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            await self._deliver()
 
     async def _deliver(self) -> None:
         """Sends what waits, in one go; an envelope of emits, then the commands."""

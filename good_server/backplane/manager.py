@@ -50,8 +50,13 @@ class Shared(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no 
         async for message in self._link.heard():
             if message.get("method") != MAKE_WAY:
                 yield message
-            elif message["process"] == self._link.name:
-                await self._closing[message["namespace"]](message["user"])
+            elif message.get("process") == self._link.name:
+                await self._make_way(str(message.get("namespace")), str(message.get("user")))
+
+    async def _make_way(self, namespace: str, user: str) -> None:
+        # another release may serve other namespaces
+        if namespace in self._closing:
+            await self._closing[namespace](user)
 
 
 class SharedRooms(Shared, RoomManager):

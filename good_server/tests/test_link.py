@@ -7,7 +7,8 @@ import pytest
 
 from good_server import lifecycle
 from good_server.app import create_app
-from good_server.backplane.link import CONNECTIONS, Link
+from good_server.backplane import link as link_module
+from good_server.backplane.link import CONNECTIONS, Away, Link
 from good_server.observe import Metrics
 from good_server.settings import Settings
 from good_server.tests.children import lasting_port
@@ -31,6 +32,18 @@ async def test_many_questions_at_once_are_all_answered_as_waiting_for_a_turn_is_
     # one after the other on each connection: a second in all
     assert await asyncio.gather(*questions) == [None] * len(questions)
     assert link.is_up
+    await link.stop()
+
+
+async def test_one_answer_that_is_late_is_no_outage(new_link, monkeypatch):
+    # no heartbeat is due meanwhile
+    monkeypatch.setattr(link_module, "BEAT_SECONDS", 10 * WAIT_SECONDS)
+    link = new_link(redis_seconds=0.2)
+    await link.start()
+    with pytest.raises(Away):
+        await link.ask(lambda redis: redis.blpop("nothing", timeout=0.5))
+    assert not link.is_up
+    await asyncio.wait_for(come_true(lambda: link.is_up), WAIT_SECONDS)
     await link.stop()
 
 

@@ -119,3 +119,28 @@ async def test_a_closing_server_tells_its_own_clients_alone(two, connect):
     assert (await ana.hears("server:closing"))["retry_in"] > 0
     await asyncio.wait_for(ending, WAIT_SECONDS)
     assert await second.fence(bob) == [[]]
+
+
+STRANGE = [
+    b"\xff",
+    b"[1]",
+    b'{"method": "make_way"}',
+    b'{"method": "make_way", "process": "%s", "namespace": "/nowhere", "user": "bob"}',
+    b'{"method": "emit"}',
+    b'{"from": 1, "first": "x", "messages": ["x"]}',
+    b'{"from": "x", "first": null, "messages": [[], {}, 1]}',
+]
+
+
+@pytest.mark.parametrize("said", STRANGE)
+async def test_what_nobody_of_ours_says_stops_no_hearing(two, connect, said, caplog):
+    """As it comes in a product that has a newer and an older release side by side."""
+    first, second = await two()
+    ana, bob = await connect("ana", to=first), await connect("bob", to=second)
+    strange = said.replace(b"%s", second.application.link.name.encode())
+    channel = first.application.link.channel
+    assert await first.application.link.ask(lambda redis: redis.publish(channel, strange)) == 2
+    assert (await ana.ask("chat:send", {"to": "bob", "text": "hello"}))["ok"]
+    assert (await bob.hears("chat:message"))["text"] == "hello"
+    # how the library says that it listens anew, which is deaf for a moment
+    assert "Unexpected Error in pubsub listening thread" not in caplog.text
