@@ -18,7 +18,8 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger("good_server")
 def configure_logging(*, json_lines: bool) -> None:
     """Logs to stderr: JSON lines in production, readable ones in development."""
     # the default would print every frame's locals, tokens and texts among them
-    readable = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    plain = structlog.dev.plain_traceback
+    readable = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
     renderer: Any = structlog.processors.JSONRenderer(serializer=_as_json) if json_lines else readable
     shared: list[Any] = [
         structlog.stdlib.add_log_level,

@@ -36,6 +36,12 @@ def test_a_failure_is_logged_without_what_it_was_working_on(configured, capsys, 
     assert CANARY not in written
 
 
+def test_what_is_read_from_a_file_has_no_colours(configured, capsys):
+    configured(json_lines=False)
+    structlog.get_logger("test").info("closing", connections=3)
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_a_log_entry_is_one_line_whatever_it_holds(configured, capsys):
     configured(json_lines=True)
     structlog.get_logger("test").info("closing", reason="one\ntwo\r\x1b[31m")
