@@ -257,6 +257,8 @@ async def _flood(attacker, seconds):
             attacker.writer.write(message * 10)
             sent += 10
             await asyncio.wait_for(attacker.writer.drain(), seconds)
+            # which since Python 3.12 may go on at once, and acks that are not read are gone when the server closes
+            await asyncio.sleep(0)
 
     sending = asyncio.create_task(send())
     with contextlib.suppress(TimeoutError):
