@@ -17,11 +17,12 @@ from saq.job import Job
 from saq.worker import Worker
 
 from good_server import events
+from good_server.backplane.hearing import AWAY
 from good_server.events import ReportKind, ReportReady
 from good_server.observe import log
 from good_server.rooms import Address
 from good_server.services import queue
-from good_server.services.queue import AWAY, KINDS, MAKE, Presence, WorkerQueue
+from good_server.services.queue import KINDS, MAKE, Presence, WorkerQueue
 from good_server.services.reports import Workshop, compose
 from good_server.settings import Settings
 

@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 from good_server.observe import log
 from good_server.settings import Settings
 
+# what redis-py raises where there is no Redis; the last is uvloop's word for a connection that has just been lost
+AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
 # after a listener lost its connection
 RETRY_SECONDS = 0.2
 # messages in a row before the loop may do something else
@@ -62,7 +64,7 @@ class Hearing:
                     begun()
                     async for message in self._until_silent(subscription):
                         yield message
-            except (RedisError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 log.warning("redis is not heard", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
 

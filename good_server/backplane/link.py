@@ -15,9 +15,8 @@ from prometheus_client import Counter, Gauge
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from good_server.backplane.hearing import Hearing
+from good_server.backplane.hearing import AWAY, Hearing
 from good_server.observe import Metrics, log
 from good_server.settings import Settings
 
@@ -131,7 +130,7 @@ class Link:
             try:
                 async with asyncio.timeout(self._seconds):
                     return await question(self._redis)
-            except (RedisError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 self._fall(error)
                 # one answer that is late is no outage: Redis is asked again right away
                 self._something.set()
@@ -186,7 +185,7 @@ class Link:
         try:
             async with asyncio.timeout(self._seconds):
                 await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             self._lost.labels("away").inc(len(emits))
             self._fall(error)
             return

@@ -13,11 +13,11 @@ from typing import Any
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from saq.job import Job
 from saq.queue.base import Queue
 from saq.queue.redis import RedisQueue
 
+from good_server.backplane.hearing import AWAY
 from good_server.errors import Busy
 from good_server.events import ReportKind
 from good_server.observe import log
@@ -45,8 +45,6 @@ TELL_SECONDS = 30
 NEXT_SECONDS = 1
 RETRY_SECONDS = 0.5
 CONNECTIONS = 32
-# what went wrong at a Redis that is away
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 def connect(settings: Settings) -> redis.Redis:

@@ -264,6 +264,9 @@ async def new_tab(http):
 
     yield make
     for tab in tabs:
+        # `shutdown` says its word to an attempt to reconnect that may not have begun, and then would wait for ever
+        tab.sio.reconnection = False
+        await asyncio.sleep(0)
         await tab.sio.shutdown()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+from redis.asyncio.connection import AbstractConnection
 
 from good_server import lifecycle
 from good_server.app import create_app
@@ -43,6 +44,25 @@ async def test_one_answer_that_is_late_is_no_outage(new_link, monkeypatch):
     with pytest.raises(Away):
         await link.ask(lambda redis: redis.blpop("nothing", timeout=0.5))
     assert not link.is_up
+    await asyncio.wait_for(come_true(lambda: link.is_up), WAIT_SECONDS)
+    await link.stop()
+
+
+async def test_a_connection_that_is_lost_while_it_is_written_to_is_redis_being_away(new_link, monkeypatch):
+    link = new_link()
+    await link.start()
+
+    async def closed(*_, **__):
+        raise RuntimeError("the handler is closed")  # in uvloop's words
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AbstractConnection, "send_packed_command", closed)
+        with pytest.raises(Away):
+            await link.ask(lambda redis: redis.ping())
+        # what is said finds the same
+        await asyncio.sleep(0)
+        await link._deliver()
+        assert link.state == "away"
     await asyncio.wait_for(come_true(lambda: link.is_up), WAIT_SECONDS)
     await link.stop()
 
