@@ -19,7 +19,7 @@ from good_server.settings import Settings
 
 # what redis-py raises where there is no Redis; the last is uvloop's word for a connection that has just been lost
 AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
-# after a listener lost its connection
+# between two attempts at a Redis that is away
 RETRY_SECONDS = 0.2
 # messages in a row before the loop may do something else
 TURN = 32

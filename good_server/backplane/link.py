@@ -16,13 +16,11 @@ from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from good_server.backplane.hearing import AWAY, Hearing
+from good_server.backplane.hearing import AWAY, RETRY_SECONDS, Hearing
 from good_server.observe import Metrics, log
 from good_server.settings import Settings
 
 BEAT_SECONDS = 1.0
-# while Redis does not answer
-RETRY_SECONDS = 0.2
 # several emits travel as one message when they come faster than Redis takes them
 BATCH = 256
 # before a task that goes on all the same is cancelled again

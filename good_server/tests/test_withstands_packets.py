@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from contextlib import AsyncExitStack, suppress
 
 import pytest
@@ -19,6 +20,8 @@ AT_ONCE_SECONDS = 1.0
 CANARY = "canary-7f3a"
 # what a server may keep of an attack that is over, in MB: the allocator's slack
 SLACK_MB = 8
+# Python 3.13 takes 11 to 12 of them at the first attack of row 19, once: none of 13 further rounds took more
+FIRST_MB = SLACK_MB if sys.version_info < (3, 13) else 16
 HERALD = '{"_placeholder":true,"num":0}'
 
 
@@ -177,10 +180,11 @@ def send_what_is_no_packet(ana):
 
 
 async def check_memory(server, attack):
-    """A hundred attackers need no more memory than the hundred before them; an innocent notices nothing."""
+    """A hundred attackers leave no more behind than harmless sockets, nor do the next; an innocent notices nothing."""
     async with server_apart() as child, bare(child.url, server.token("bob")) as bob:
-        # what serving as many takes is there already: on Python 3.13 a few MB more than on 3.11, and once
-        await grown(server, child, attack, 100)
+        # what as many harmless sockets need is there already
+        await grown(server, child, lambda ana: ana.send("3"), 100)
+        assert await grown(server, child, attack, 100) < FIRST_MB
         assert await grown(server, child, attack, 100) < SLACK_MB
         bob.send('427["room:leave",{"room":"job:17"}]')
         assert (await bob.ack(7))["ok"]
