@@ -97,4 +97,7 @@ def _children(thing: Any) -> Iterable[Any]:
     if isinstance(thing, dict):
         # a copy at C speed, as the walk must not see a dict change under it
         return [*thing.keys(), *thing.values()]
+    if isinstance(thing, types.ModuleType):
+        # `_asyncio` before 3.13.0 ruins its own free list when the collector walks it, and hangs: cpython issue 122695
+        return [vars(thing)]
     return gc.get_referents(thing)
