@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 # Only what is light is imported up here: worker processes import this module too.
 if TYPE_CHECKING:
-    from good_server.app import Application
-    from good_server.lifecycle import Addresses
-    from good_server.settings import Settings
+    from .app import Application
+    from .lifecycle import Addresses
+    from .settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns the exit code: 0, or 2 at a user's mistake with one line that names it."""
-    from good_server.settings import SettingsError, load_settings
+    from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)
     try:
@@ -80,8 +80,8 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def _print_contract(settings: "Settings", options: argparse.Namespace) -> int:
-    from good_server import contract
-    from good_server.app import create_parts, create_routes
+    from . import contract
+    from .app import create_parts, create_routes
 
     routes = create_routes(create_parts(settings))
     print(contract.typescript(routes) if options.typescript else contract.asyncapi(routes))
@@ -91,9 +91,9 @@ def _print_contract(settings: "Settings", options: argparse.Namespace) -> int:
 def _print_token(settings: "Settings", options: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
-    from good_server.auth import make_token
-    from good_server.errors import Unauthorized
-    from good_server.roles import Role
+    from .auth import make_token
+    from .errors import Unauthorized
+    from .roles import Role
 
     if settings.has_public_key:
         print(
@@ -125,8 +125,8 @@ def _print_token(settings: "Settings", options: argparse.Namespace) -> int:
 
 
 def _serve(settings: "Settings", workers: int) -> int:
-    from good_server.app import create_app
-    from good_server.workers import check_workers
+    from .app import create_app
+    from .cluster.workers import check_workers
 
     # here too, so that nothing is printed before
     check_workers(settings, workers)
@@ -136,8 +136,8 @@ def _serve(settings: "Settings", workers: int) -> int:
 
 
 def _print_tokens(settings: "Settings") -> None:
-    from good_server.auth import make_token
-    from good_server.roles import Role
+    from .auth import make_token
+    from .roles import Role
 
     print("development mode; one token per role, for an hour:")
     for role in Role:
@@ -150,10 +150,10 @@ def run(name: str, settings: "Settings", create: "Callable[[Settings], Applicati
 
     With more than one of `workers`, as many processes are forked that share the port, and `create` is called in each.
     """
-    from good_server.lifecycle import loop_factory
-    from good_server.observe import configure_logging
-    from good_server.settings import SettingsError
-    from good_server.workers import check_workers, run_workers
+    from .lifecycle import loop_factory
+    from .observability import configure_logging
+    from .settings import SettingsError
+    from .cluster.workers import check_workers, run_workers
 
     configure_logging(json_lines=settings.env == "production")
     # the default looks for cycles every 700 objects, far fewer than one turn of a busy loop makes and drops by itself
@@ -178,14 +178,14 @@ def _announce(servers: "Sequence[Addresses]") -> None:
 
 
 def _work(settings: "Settings") -> int:
-    from good_server.lifecycle import loop_factory
-    from good_server.observe import configure_logging
-    from good_server.settings import SettingsError
+    from .lifecycle import loop_factory
+    from .observability import configure_logging
+    from .settings import SettingsError
 
     if settings.redis_url is None:
         raise SettingsError("SERVER_REDIS_URL is missing: a worker takes its reports from a queue in Redis")
     # here, as the import is heavy and needs what a server without Redis does not
-    from good_server.worker import work
+    from .reports.worker import work
 
     def say() -> None:
         sys.stdout.write("worker ready\n")
@@ -201,7 +201,7 @@ def _work(settings: "Settings") -> int:
 
 
 async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:
-    from good_server.lifecycle import serve
+    from .lifecycle import serve
 
     await serve(create(settings), lambda addresses: _announce([addresses]), _told_to_stop())
 

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 import socketio
 from aiohttp import web
 
-from good_server import events
-from good_server.auth import TokenAuth
-from good_server.delivery import websocket
-from good_server.delivery.manager import RoomManager
-from good_server.delivery.outbox import Gathering
-from good_server.gateway import Gateway, Guards, NoSuchNamespace, Route, strays
-from good_server.handlers import chat, driver, reports, rooms, session, system, tracking
-from good_server.limits import Doors, Rates
-from good_server.observe import Metrics
-from good_server.protocol import SafePacket
-from good_server.rooms import Address, Entitlements
-from good_server.services.entitlements import TokenEntitlements
-from good_server.services.recent import RecentAcks
-from good_server.services.reports import EmbeddedReports, Reports
-from good_server.settings import Settings
-from good_server.transport import SOCKETIO_PATH, Admission
+from . import events
+from .auth import TokenAuth
+from .delivery import websocket
+from .delivery.room_manager import RoomManager
+from .delivery.send_queue import WriteBatcher
+from .gateway import Gateway, Guards, NoSuchNamespace, Route, strays
+from .handlers import chat, driver, reports, rooms, session, system, tracking
+from .limits import ConnectionLimits, RateLimits
+from .observability import Metrics
+from .packets import SafePacket
+from .rooms import Address, Entitlements
+from .services.entitlements import TokenEntitlements
+from .idempotency import IdempotencyCache
+from .services.reports import EmbeddedReports, Reports
+from .settings import Settings
+from .admission import SOCKETIO_PATH, Admission
 
 if TYPE_CHECKING:
-    from good_server.backplane.link import Link
+    from .cluster.redis_link import Link
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Application:
     sio: socketio.AsyncServer
     public: web.Application
     admission: Admission
-    doors: Doors
+    doors: ConnectionLimits
     guards: Guards
     gateways: Sequence[Gateway]
     reports: Reports
@@ -61,7 +61,7 @@ class Parts:
     settings: Settings
     guards: Guards
     reports: Reports
-    recent: RecentAcks = field(default_factory=RecentAcks)
+    recent: IdempotencyCache = field(default_factory=IdempotencyCache)
     entitlements: Entitlements = field(default_factory=TokenEntitlements)
     link: "Link | None" = None
 
@@ -79,18 +79,18 @@ def create_parts(
     """
     auth, metrics, known = TokenAuth(settings, clock=clock), Metrics(), entitlements or TokenEntitlements()
     if settings.redis_url is None:
-        guards = Guards(settings, auth, Rates(settings), metrics, clock)
+        guards = Guards(settings, auth, RateLimits(settings), metrics, clock)
         return Parts(settings, guards, reports or EmbeddedReports(settings), entitlements=known)
     # here, as one process needs none of it and the import is heavy
-    from good_server.backplane.elsewhere import SharedElsewhere
-    from good_server.backplane.link import Link
-    from good_server.backplane.rates import SharedRates
-    from good_server.services.queue import QueuedReports
-    from good_server.services.recent_shared import SharedAcks
+    from .cluster.counts import ClusterCounts
+    from .cluster.redis_link import Link
+    from .cluster.rate_limits import ClusterRateLimits
+    from .reports.queue import QueuedReports
+    from .cluster.idempotency import ClusterIdempotencyCache
 
     link = Link(settings, metrics)
-    guards = Guards(settings, auth, SharedRates(settings, link), metrics, clock, SharedElsewhere(link))
-    recent = SharedAcks(link, handler_seconds=settings.handler_seconds)
+    guards = Guards(settings, auth, ClusterRateLimits(settings, link), metrics, clock, ClusterCounts(link))
+    recent = ClusterIdempotencyCache(link, handler_seconds=settings.handler_seconds)
     return Parts(settings, guards, reports or QueuedReports(settings), recent, known, link)
 
 
@@ -124,7 +124,7 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     sio = create_sio(parts.settings, parts.guards.metrics, create_manager(parts, gateways))
     for namespace in (*gateways, NoSuchNamespace(parts.guards)):
         sio.register_namespace(namespace)
-    doors = Doors(parts.settings, parts.guards.elsewhere)
+    doors = ConnectionLimits(parts.settings, parts.guards.elsewhere)
     admission = Admission(parts.settings, doors, parts.guards.metrics)
     public = web.Application(middlewares=[admission.middleware()])
     public.router.add_get("/healthz", healthz)
@@ -148,10 +148,10 @@ def create_manager(parts: Parts, gateways: Sequence[Gateway]) -> Any:
     is_engine = parts.settings.delivery == "engine"
     if parts.link is None:
         return RoomManager() if is_engine else None
-    from good_server.backplane.manager import SharedRooms, SharedStock
+    from .cluster.client_managers import ClusterRoomManager, ClusterStockManager
 
     closing = {gateway.namespace: gateway.close_one_of for gateway in gateways}
-    return (SharedRooms if is_engine else SharedStock)(parts.link, closing)
+    return (ClusterRoomManager if is_engine else ClusterStockManager)(parts.link, closing)
 
 
 def create_sio(settings: Settings, metrics: Metrics, manager: Any) -> Any:
@@ -177,7 +177,7 @@ def create_sio(settings: Settings, metrics: Metrics, manager: Any) -> Any:
     )
     strays.watch(sio, settings, metrics)
     if is_engine:
-        gathering = Gathering(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc())
+        gathering = WriteBatcher(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc())
         metrics.outbox_bytes.set_function(lambda: gathering.owed_bytes)
         websocket.install(sio, gathering)
     return sio

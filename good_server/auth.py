@@ -12,9 +12,9 @@ from typing import Annotated, Any, Protocol
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from good_server.errors import TokenExpired, Unauthorized
-from good_server.roles import TOPIC_ROOM_FORM, CompanyId, Identity, Role, UserId
-from good_server.settings import Settings
+from .errors import TokenExpired, Unauthorized
+from .roles import TOPIC_ROOM_FORM, CompanyId, Identity, Role, UserId
+from .settings import Settings
 
 REQUIRED_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp")
 TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]

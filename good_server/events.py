@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from good_server.roles import Role, UserId
+from .roles import Role, UserId
 
 CHAT_SEND = "chat:send"
 TRACKING_UPDATE = "tracking:update"

@@ -12,10 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
-from good_server import events, rooms, transport
-from good_server.app import Application, healthz
-from good_server.gateway import STATE, Gateway
-from good_server.observe import log
+from . import events, rooms, transport
+from .app import Application, healthz
+from .gateway import STATE, Gateway
+from .observability import log
 
 SWEEP_SECONDS = 0.5
 # sockets looked at before the loop may do something else
@@ -220,13 +220,13 @@ async def _look_at(application: Application, connection: str, environ: dict[str,
             application.sio.manager.sid_from_eio_sid(connection, gateway.namespace) for gateway in application.gateways
         )
         if transport.age_seconds(environ) > settings.handshake_seconds and not is_checked:
-            transport.hang_up(environ)
+            transport.close_transport(environ)
         return
     state = session[gateway.namespace][STATE]
     left = state.identity.expires_at - application.clock()
     if left < -settings.expiry_grace_seconds:
         log.info("expired", user=state.identity.user)
-        transport.hang_up(environ)
+        transport.close_transport(environ)
     elif left < settings.expiry_notice_seconds and not state.was_warned:
         state.was_warned = True
         sid = application.sio.manager.sid_from_eio_sid(connection, gateway.namespace)
@@ -240,7 +240,7 @@ async def _drain(application: Application) -> None:
     await asyncio.gather(*(_say_goodbye(gateway) for gateway in application.gateways))
     await asyncio.sleep(GOODBYE_SECONDS)
     for environ in list(application.sio.environ.values()):
-        transport.hang_up(environ)
+        transport.close_transport(environ)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.shutdown_seconds):
             await application.sio.shutdown()

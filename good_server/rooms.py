@@ -7,8 +7,8 @@ empties them on disconnect: there is nothing here to store and nothing to clean 
 import re
 from typing import NamedTuple, Protocol
 
-from good_server.errors import Forbidden, Invalid
-from good_server.roles import TOPIC_ROOM_FORM, USER_ID_FORM, Identity, Role
+from .errors import Forbidden, Invalid
+from .roles import TOPIC_ROOM_FORM, USER_ID_FORM, Identity, Role
 
 _topic_room = re.compile(TOPIC_ROOM_FORM)
 _own_room = re.compile(rf"(user|role|company):{USER_ID_FORM}")

@@ -11,10 +11,10 @@ import hashlib
 
 from aiohttp import hdrs, web
 
-from good_server.delivery import reading
-from good_server.delivery.frames import control_frame
-from good_server.delivery.outbox import Outbox
-from good_server.delivery.reading import FrameError, FrameReader, Message
+from ..delivery import reading
+from ..delivery.frames import control_frame
+from ..delivery.send_queue import SendQueue
+from ..delivery.frame_reader import FrameError, FrameReader, Message
 
 # RFC 6455, 1.3: fixed, so that only who speaks WebSocket can answer
 ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -60,13 +60,13 @@ class Connection(asyncio.Protocol):
         # aiohttp keeps count of its connections: it has to hear of this one's end
         self._http = request.protocol
         self._reader = FrameReader(most_bytes)
-        self._outbox: Outbox | None = None
+        self._outbox: SendQueue | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._is_paused = False
         self._is_closing = False
         self.is_lost = False
 
-    def open(self, outbox: Outbox, greeting: bytes) -> None:
+    def open(self, outbox: SendQueue, greeting: bytes) -> None:
         """Answers the handshake, says the first frame, and takes over; what is sent from now on goes by `outbox`."""
         # gives what came together with the request
         self._http.set_parser(self)  # type: ignore[arg-type]  # anything that can be fed

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from good_server import events
-from good_server.auth import TokenAuth
-from good_server.limits import Elsewhere, Rates
-from good_server.observe import Metrics
-from good_server.roles import Identity, Role
-from good_server.rooms import Address
-from good_server.settings import Settings
+from .. import events
+from ..auth import TokenAuth
+from ..limits import Counts, RateLimits
+from ..observability import Metrics
+from ..roles import Identity, Role
+from ..rooms import Address
+from ..settings import Settings
 
 if TYPE_CHECKING:
-    from good_server.gateway.door import Gateway
+    from ..gateway.gateway import Gateway
 
 ANYONE = frozenset(Role)
 
@@ -93,7 +93,7 @@ class Guards:
 
     settings: Settings
     auth: TokenAuth
-    rates: Rates
+    rates: RateLimits
     metrics: Metrics
     clock: Callable[[], float] = time.time
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    elsewhere: Counts = field(default_factory=Counts)

@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from good_server import events
-from good_server.errors import Forbidden
-from good_server.events import ChatMessage, ChatSend, Sender
-from good_server.gateway import Request, Route
-from good_server.rooms import topic_room, user_room
-from good_server.services.recent import RecentAcks
+from .. import events
+from ..errors import Forbidden
+from ..events import ChatMessage, ChatSend, Sender
+from ..gateway import Request, Route
+from ..rooms import topic_room, user_room
+from ..idempotency import IdempotencyCache
 
 Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 
@@ -37,7 +37,7 @@ async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
     return {"id": message.id, "at": message.at}
 
 
-def routes(recent: RecentAcks, delivery: Delivery = deliver) -> tuple[Route, ...]:
+def routes(recent: IdempotencyCache, delivery: Delivery = deliver) -> tuple[Route, ...]:
     """`recent` answers a message that is sent again with the ack of the first time; `delivery` carries it out."""
 
     async def send(request: Request, chat: ChatSend) -> dict[str, Any]:

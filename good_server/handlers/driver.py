@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from good_server import events
-from good_server.events import DriverStatus, DriverStatusChanged
-from good_server.gateway import Request, Route
-from good_server.roles import Role
-from good_server.rooms import followers_of
+from .. import events
+from ..events import DriverStatus, DriverStatusChanged
+from ..gateway import Request, Route
+from ..roles import Role
+from ..rooms import followers_of
 
 
 def routes() -> tuple[Route, ...]:

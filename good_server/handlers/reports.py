@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from good_server import events
-from good_server.events import ReportRequest
-from good_server.gateway import Request, Route
-from good_server.rooms import user_room
-from good_server.services.reports import Reports
+from .. import events
+from ..events import ReportRequest
+from ..gateway import Request, Route
+from ..rooms import user_room
+from ..services.reports import Reports
 
 
 def routes(reports: Reports) -> tuple[Route, ...]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from good_server import events
-from good_server.errors import Forbidden, TooManyRooms
-from good_server.events import RoomChange
-from good_server.gateway import Request, Route
-from good_server.rooms import Entitlements, is_topic_room, topic_room
+from .. import events
+from ..errors import Forbidden, TooManyRooms
+from ..events import RoomChange
+from ..gateway import Request, Route
+from ..rooms import Entitlements, is_topic_room, topic_room
 
 
 def routes(entitlements: Entitlements, *, rooms_per_socket: int) -> tuple[Route, ...]:

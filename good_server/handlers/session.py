@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from good_server import events
-from good_server.auth import TokenAuth
-from good_server.errors import Unauthorized
-from good_server.events import AuthRefresh
-from good_server.gateway import Request, Route
-from good_server.roles import Identity
-from good_server.rooms import Entitlements, base_rooms, is_topic_room
+from .. import events
+from ..auth import TokenAuth
+from ..errors import Unauthorized
+from ..events import AuthRefresh
+from ..gateway import Request, Route
+from ..roles import Identity
+from ..rooms import Entitlements, base_rooms, is_topic_room
 
 
 def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:

@@ -3,11 +3,11 @@
 import secrets
 from typing import Any
 
-from good_server import events
-from good_server.events import Sender, SystemAnnounce, SystemAnnouncement
-from good_server.gateway import Request, Route
-from good_server.roles import Role
-from good_server.rooms import everyone, role_room
+from .. import events
+from ..events import Sender, SystemAnnounce, SystemAnnouncement
+from ..gateway import Request, Route
+from ..roles import Role
+from ..rooms import everyone, role_room
 
 
 def routes() -> tuple[Route, ...]:

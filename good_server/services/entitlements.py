@@ -1,6 +1,6 @@
 """Answers for who may be in a topic room: the place to plug in your own database."""
 
-from good_server.roles import Identity
+from ..roles import Identity
 
 
 class TokenEntitlements:

@@ -12,12 +12,12 @@ from typing import Protocol
 import anyio
 from anyio import to_process
 
-from good_server.errors import Busy, Internal
-from good_server.events import CpuSeconds, ReportError, ReportKind, ReportReady
-from good_server.observe import log
-from good_server.rooms import Address
-from good_server.services import cpu
-from good_server.settings import Settings
+from ..errors import Busy, Internal
+from ..events import CpuSeconds, ReportError, ReportKind, ReportReady
+from ..observability import log
+from ..rooms import Address
+from ..services import cpu
+from ..settings import Settings
 
 # sends what is told of a report that ended to where it was asked for
 Deliver = Callable[[Address, ReportReady], Awaitable[None]]
@@ -47,7 +47,7 @@ class Reports(Protocol):
         ...
 
 
-class Workshop:
+class ReportRunner:
     """Where reports are made: those that compute in worker processes, so many at once; the others need none."""
 
     def __init__(self, settings: Settings) -> None:
@@ -84,7 +84,7 @@ class EmbeddedReports:
 
     def __init__(self, settings: Settings) -> None:
         self._most_waiting = settings.reports_waiting
-        self._workshop = Workshop(settings)
+        self._workshop = ReportRunner(settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._deliver: Deliver | None = None
 

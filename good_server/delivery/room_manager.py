@@ -11,8 +11,8 @@ import socketio
 from engineio import packet as engine_packet
 from socketio import packet
 
-from good_server.delivery.frames import message_frame
-from good_server.delivery.outbox import Outbox
+from ..delivery.frames import message_frame
+from ..delivery.send_queue import SendQueue
 
 
 class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
@@ -79,7 +79,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                 for part in parts:
                     outbox.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
 
-    def _recipients(self, namespace: str, room: Any, skip_sid: Any) -> list[Outbox]:
+    def _recipients(self, namespace: str, room: Any, skip_sid: Any) -> list[SendQueue]:
         """The outboxes of a room or of several, each connection once."""
         members = self.rooms.get(namespace, {})
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
-from good_server.observe import log
-from good_server.settings import Settings
+from ..observability import log
+from ..settings import Settings
 
 # what redis-py raises where there is no Redis; the last is uvloop's word for a connection that has just been lost
 AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
@@ -25,7 +25,7 @@ RETRY_SECONDS = 0.2
 TURN = 32
 
 
-class Hearing:
+class RedisSubscriber:
     """One process's ear. An envelope is `{"from": name, "first": number, "messages": [...]}`, in JSON."""
 
     def __init__(

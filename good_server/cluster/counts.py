@@ -1,7 +1,7 @@
 """Answers for how many of a thing there are in other processes: each tells its own count, and reads the others'."""
 
-from good_server.backplane.link import Away, Link
-from good_server.limits import Elsewhere
+from ..cluster.redis_link import Away, Link
+from ..limits import Counts
 
 # a process that has not said for so long that it lives is gone, and its counts with it
 LEASE_SECONDS = 10
@@ -9,7 +9,7 @@ LEASE_SECONDS = 10
 FORGET_SECONDS = 24 * 3600
 
 
-class SharedElsewhere(Elsewhere):
+class ClusterCounts(Counts):
     """A hash a name in Redis: process → count. What is told is the whole count, so a lost word is made good later."""
 
     def __init__(self, link: Link) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from engineio import packet
 
-from good_server.delivery.frames import frame
+from ..delivery.frames import frame
 
 PING = frame(packet.Packet(packet.PING).encode())
 # those due within this time are looked at together

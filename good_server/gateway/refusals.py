@@ -8,10 +8,10 @@ import socketio
 from pydantic import BaseModel, ValidationError
 from socketio.exceptions import ConnectionRefusedError
 
-from good_server import transport
-from good_server.errors import Invalid, Refusal, UnknownNamespace
-from good_server.gateway.route import Guards
-from good_server.observe import Metrics, log
+from .. import transport
+from ..errors import Invalid, Refusal, UnknownNamespace
+from ..gateway.route import Guards
+from ..observability import Metrics, log
 
 # long enough for a refusal to be written, short enough that nobody can do anything meanwhile
 REFUSAL_SENT_SECONDS = 0.2
@@ -22,7 +22,7 @@ def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoRet
     metrics.connects.labels(refusal.code).inc()
     log.info("refused", code=refusal.code)
     # the library sends the refusal after this has returned
-    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, transport.hang_up, environ)
+    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, transport.close_transport, environ)
     raise ConnectionRefusedError(str(refusal), refusal.as_error())
 
 

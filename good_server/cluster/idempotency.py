@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from good_server.backplane.link import Away, Link
-from good_server.services.recent import REMEMBER_SECONDS, RecentAcks
+from ..cluster.redis_link import Away, Link
+from ..idempotency import REMEMBER_SECONDS, IdempotencyCache
 
 # beyond the deadline of a handler: a process that has claimed an id and does not answer by then is gone
 CLAIM_MARGIN_SECONDS = 1.0
@@ -19,7 +19,7 @@ CLAIMED = b""
 Answer = dict[str, Any]
 
 
-class SharedAcks(RecentAcks):
+class ClusterIdempotencyCache(IdempotencyCache):
     """As in one process, and over it a claim in Redis for each id; without Redis this process alone remembers."""
 
     def __init__(self, link: Link, *, handler_seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from socketio import packet
 
-from good_server.events import RESERVED
+from .events import RESERVED
 
 # Not a string: JSON cannot spell it, so nobody can send it.
 MALFORMED = ("malformed",)

@@ -16,15 +16,15 @@ import socketio
 from saq.job import Job
 from saq.worker import Worker
 
-from good_server import events
-from good_server.backplane.hearing import AWAY
-from good_server.events import ReportKind, ReportReady
-from good_server.observe import log
-from good_server.rooms import Address
-from good_server.services import queue
-from good_server.services.queue import KINDS, MAKE, Presence, WorkerQueue
-from good_server.services.reports import Workshop, compose
-from good_server.settings import Settings
+from .. import events
+from ..cluster.redis_subscriber import AWAY
+from ..events import ReportKind, ReportReady
+from ..observability import log
+from ..rooms import Address
+from ..services import queue
+from ..reports.queue import KINDS, MAKE, RedisAvailability, WorkerQueue
+from ..services.reports import ReportRunner, compose
+from ..settings import Settings
 
 # for what is cut off at the end to be given back
 GIVE_BACK_SECONDS = 2
@@ -32,7 +32,7 @@ GIVE_BACK_SECONDS = 2
 NEVER_SECONDS = 24 * 3600
 
 
-class Unheard(ConnectionError):
+class NoSubscribers(ConnectionError):
     """What was said reached Redis, and no server listened."""
 
 
@@ -52,14 +52,14 @@ class Rooms(socketio.AsyncRedisManager):  # type: ignore[misc]  # the library sh
 
     async def _publish(self, data: dict[str, Any]) -> None:
         if not await super()._publish(data):
-            raise Unheard
+            raise NoSubscribers
 
 
-class Bench:
+class ReportWorker:
     """Makes the reports of one worker process and tells of them."""
 
     def __init__(self, settings: Settings, client: Any) -> None:
-        self.workshop = Workshop(settings)
+        self.workshop = ReportRunner(settings)
         self._prefix = settings.redis_prefix
         self._redis = client
         self._rooms = Rooms(settings, client)
@@ -115,12 +115,12 @@ async def _beating(job: Job) -> AsyncIterator[None]:
         await beating
 
 
-class Taker(Worker[Any]):
+class QueueConsumer(Worker[Any]):
     """saq's worker of one queue; it ends when it is told to, not at a signal of its own."""
 
     SIGNALS = ()  # type: ignore[assignment]  # saq says list, and only reads it
 
-    def __init__(self, jobs: WorkerQueue, bench: Bench, *, at_once: int, shutdown_seconds: float) -> None:
+    def __init__(self, jobs: WorkerQueue, bench: ReportWorker, *, at_once: int, shutdown_seconds: float) -> None:
         timers = {"sweep": queue.SWEEP_SECONDS, "abort": NEVER_SECONDS, "schedule": NEVER_SECONDS}
         super().__init__(
             jobs,
@@ -148,21 +148,21 @@ class Taker(Worker[Any]):
 
 async def work(settings: Settings, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """Runs until `stop` is set; `ready` is called once, when Redis has answered and reports are taken."""
-    client, presence = queue.connect(settings), Presence()
-    bench = Bench(settings, client)
+    client, presence = queue.connect(settings), RedisAvailability()
+    bench = ReportWorker(settings, client)
     await bench.workshop.start()
     at_once = {"cpu": settings.report_workers, "outside": settings.reports_waiting}
     takers = []
     for kind in KINDS:
         jobs = WorkerQueue(client, queue.queue_name(settings, kind), presence)
-        takers.append(Taker(jobs, bench, at_once=at_once[kind], shutdown_seconds=settings.shutdown_seconds))
+        takers.append(QueueConsumer(jobs, bench, at_once=at_once[kind], shutdown_seconds=settings.shutdown_seconds))
     await _reached(client, presence, stop)
     if not stop.is_set():
         await _take(takers, ready, stop)
     await client.aclose(close_connection_pool=True)
 
 
-async def _take(takers: list[Taker], ready: Callable[[], None], stop: asyncio.Event) -> None:
+async def _take(takers: list[QueueConsumer], ready: Callable[[], None], stop: asyncio.Event) -> None:
     taking = [asyncio.create_task(taker.start()) for taker in takers]
     # a turn of the loop each: they begin
     await asyncio.sleep(0)
@@ -173,7 +173,7 @@ async def _take(takers: list[Taker], ready: Callable[[], None], stop: asyncio.Ev
     await asyncio.gather(*taking)
 
 
-async def _reached(client: Any, presence: Presence, stop: asyncio.Event) -> None:
+async def _reached(client: Any, presence: RedisAvailability, stop: asyncio.Event) -> None:
     """Returns when Redis has answered, or when it is time to stop."""
     while not stop.is_set():
         try:

@@ -13,16 +13,16 @@ from aiohttp import web
 from engineio import async_socket, exceptions, packet
 from socketio import packet as socketio_packet
 
-from good_server.delivery.connection import TURN_MESSAGES, Connection
-from good_server.delivery.frames import frame, message_frame
-from good_server.delivery.heartbeat import Heartbeats
-from good_server.delivery.outbox import Gathering, Outbox
+from ..delivery.connection import TURN_MESSAGES, Connection
+from ..delivery.frames import frame, message_frame
+from ..delivery.heartbeats import Heartbeats
+from ..delivery.send_queue import WriteBatcher, SendQueue
 
 # an Engine.IO message that is a Socket.IO event
 EVENT_PREFIX = f"{packet.MESSAGE}{socketio_packet.EVENT}"
 ENGINE_IO = "4"
 # where a request's outbox is found by who closes its connection
-OUTBOX = web.RequestKey("outbox", Outbox)
+OUTBOX = web.RequestKey("outbox", SendQueue)
 
 
 class Upgraded(web.StreamResponse):
@@ -131,9 +131,9 @@ class Engine:
         return Upgraded()
 
 
-def install(sio: Any, gathering: Gathering) -> None:
+def install(sio: Any, gathering: WriteBatcher) -> None:
     """Puts the engine under a Socket.IO server, before it is attached: queues become outboxes, WebSockets are ours."""
-    sio.eio.create_queue = lambda *args, **kwargs: Outbox(gathering)
+    sio.eio.create_queue = lambda *args, **kwargs: SendQueue(gathering)
     sio.eio.handle_request = Engine(sio).handle_request
     if "polling" not in sio.eio.transports:
         # the library's walk over all sockets for late ones; ours are the heartbeats'

@@ -8,9 +8,9 @@ from typing import Any
 
 from socketio import packet
 
-from good_server import transport
-from good_server.observe import Metrics, log
-from good_server.settings import Settings
+from .. import transport
+from ..observability import Metrics, log
+from ..settings import Settings
 
 # in the connection's environ, so that it ends with the connection
 STRAYS = "good_server.strays"
@@ -29,7 +29,7 @@ def watch(sio: Any, settings: Settings, metrics: Metrics) -> None:
         metrics.count_event("unknown", "invalid", 0.0)
         if environ[STRAYS] >= settings.malformed_frames:
             log.warning("closed", reason="strays")
-            transport.hang_up(environ)
+            transport.close_transport(environ)
 
     sio.eio.on("message", judge)
 

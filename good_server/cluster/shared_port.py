@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from good_server.lifecycle import cannot_listen
+from ..lifecycle import cannot_listen
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from typing import Any
 
 from engineio import packet
 
-from good_server.delivery.frames import frame
-from good_server.settings import Settings
+from ..delivery.frames import frame
+from ..settings import Settings
 
 # a backlog is looked at this often when nothing is gathered
 LOOK_SECONDS = 0.05
 
 
-class Gathering:
+class WriteBatcher:
     """One timer for all connections that were written to lately: those owed nothing more are forgotten at its tick.
 
     `on_slow` is told `slow` or `stalled` when a connection is closed because its reader cannot keep up.
@@ -29,7 +29,7 @@ class Gathering:
         self.most_seconds = settings.write_seconds
         self.on_slow = on_slow
         self.seconds = settings.gather_milliseconds / 1000
-        self._busy: dict[Outbox, None] = {}
+        self._busy: dict[SendQueue, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -37,7 +37,7 @@ class Gathering:
         """What all connections together are owed and have not been sent."""
         return sum(outbox.owed_bytes for outbox in self._busy)
 
-    def add(self, outbox: "Outbox") -> None:
+    def add(self, outbox: "SendQueue") -> None:
         """Looks at `outbox` again at the next tick."""
         self._busy[outbox] = None
         if self._timer is None:
@@ -52,7 +52,7 @@ class Gathering:
                 self.add(outbox)
 
 
-class Outbox:
+class SendQueue:
     """The queue that the library puts a connection's packets into; from `open` on it writes them itself.
 
     Until then, and for long polling for ever, it is the library's own queue, which is not made before it is needed: it
@@ -61,7 +61,7 @@ class Outbox:
 
     __slots__ = ("_gathering", "_is_busy", "_pending", "_pending_bytes", "_queue", "_stuck_since", "_transport")
 
-    def __init__(self, gathering: Gathering) -> None:
+    def __init__(self, gathering: WriteBatcher) -> None:
         self._gathering = gathering
         self._queue: asyncio.Queue[Any] | None = None
         self._transport: asyncio.WriteTransport | None = None

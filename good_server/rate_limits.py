@@ -1,6 +1,6 @@
 """Answers for rates and caps: how often one may do a thing, and how many of a thing there may be.
 
-Rates belong to users and caps to addresses, never to sockets: a second tab buys no second allowance.
+RateLimits belong to users and caps to addresses, never to sockets: a second tab buys no second allowance.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from good_server.settings import Settings
+from .settings import Settings
 
 
 class TokenBucket:
@@ -43,7 +43,7 @@ class TokenBucket:
         self._last = now
 
 
-class Rates:
+class RateLimits:
     """One bucket a user and kind (`events`, `chat`, `tracking`); a full bucket is forgotten by `sweep`."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -73,7 +73,7 @@ class Rates:
             del self._buckets[key]
 
 
-class Elsewhere:
+class Counts:
     """What other processes of this server count, as it is when there are none; `kind` is `address` or `user`."""
 
     async def counts(self, kind: str, name: str) -> dict[str, int]:
@@ -87,7 +87,7 @@ class Elsewhere:
         """Tells the others that this process lives."""
 
 
-class Doors:
+class ConnectionLimits:
     """How many connections there are, in all and by address, and how fast new ones come.
 
     The cap of an address holds over all processes, but for those that connect to several in the same instant; how many
@@ -95,10 +95,10 @@ class Doors:
     """
 
     def __init__(
-        self, settings: Settings, elsewhere: Elsewhere | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, settings: Settings, elsewhere: Counts | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
-        self._elsewhere = elsewhere or Elsewhere()
+        self._elsewhere = elsewhere or Counts()
         self._clock = clock
         self._by_address: Counter[str] = Counter()
         self._new = TokenBucket(settings.connects_per_second, max(1.0, settings.connects_per_second), clock())

@@ -13,8 +13,8 @@ from typing import Any
 
 import socketio
 
-from good_server import events, rooms, transport
-from good_server.errors import (
+from .. import events, rooms, transport
+from ..errors import (
     Forbidden,
     Internal,
     Invalid,
@@ -25,12 +25,12 @@ from good_server.errors import (
     Unauthorized,
     UnknownEvent,
 )
-from good_server.gateway.refusal import read_payload, refuse
-from good_server.gateway.route import Guards, Request, Route, SocketState
-from good_server.limits import within
-from good_server.observe import log
-from good_server.protocol import MALFORMED, RESERVED_NAME
-from good_server.roles import Identity
+from ..gateway.refusals import read_payload, refuse
+from ..gateway.route import Guards, Request, Route, SocketState
+from ..limits import within
+from ..observability import log
+from ..packets import MALFORMED, RESERVED_NAME
+from ..roles import Identity
 
 # the key of a socket's state in its Socket.IO session
 STATE = "state"
@@ -94,7 +94,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         """Closes a socket's transport; its rooms are left as after any lost connection."""
         environ = self.server.get_environ(sid, self.namespace)
         if environ is not None:
-            transport.hang_up(environ)
+            transport.close_transport(environ)
 
     async def trigger_event(self, event: Any, *args: Any) -> Any:
         """Every connect, disconnect and event of this namespace; what is returned is the ack."""
@@ -131,7 +131,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         state: SocketState | None = (await self.get_session(sid)).pop(STATE, None)
         if environ is not None:
             # a client may leave the namespace and keep the transport; nothing is served on it any more
-            transport.hang_up(environ)
+            transport.close_transport(environ)
         if state is None:
             return
         # this socket leaves its rooms when all this has been done

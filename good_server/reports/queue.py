@@ -17,13 +17,13 @@ from saq.job import Job
 from saq.queue.base import Queue
 from saq.queue.redis import RedisQueue
 
-from good_server.backplane.hearing import AWAY
-from good_server.errors import Busy
-from good_server.events import ReportKind
-from good_server.observe import log
-from good_server.rooms import Address
-from good_server.services.reports import Deliver
-from good_server.settings import Settings
+from ..cluster.redis_subscriber import AWAY
+from ..errors import Busy
+from ..events import ReportKind
+from ..observability import log
+from ..rooms import Address
+from ..services.reports import Deliver
+from ..settings import Settings
 
 # what saq looks up in a worker
 MAKE = "make_report"
@@ -68,7 +68,7 @@ def queue_name(settings: Settings, kind: ReportKind) -> str:
     return f"{settings.redis_prefix}:reports:{kind}"
 
 
-class Presence:
+class RedisAvailability:
     """Whether Redis answers: each change is logged once."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Presence:
 class WorkerQueue(RedisQueue):
     """The queue as a worker reads it: saq's, which would ask a Redis that is away again and again without a pause."""
 
-    def __init__(self, client: redis.Redis, name: str, presence: Presence) -> None:
+    def __init__(self, client: redis.Redis, name: str, presence: RedisAvailability) -> None:
         super().__init__(client, name)
         self.is_closing = False
         self._presence = presence

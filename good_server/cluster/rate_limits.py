@@ -8,9 +8,9 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from good_server.backplane.link import Away, Link
-from good_server.limits import Rates
-from good_server.settings import Settings
+from ..cluster.redis_link import Away, Link
+from ..limits import RateLimits
+from ..settings import Settings
 
 # A question costs more than most events do, and at the default rates a position would ask one each if this were 20. A
 # fifth of a burst is what each process but one may let pass too much.
@@ -22,7 +22,7 @@ def lot(burst: int) -> int:
     return max(1, burst // LOTS)
 
 
-class SharedRates(Rates):
+class ClusterRateLimits(RateLimits):
     """The buckets of this process, and over them one window for all. Without Redis the buckets alone go on."""
 
     def __init__(self, settings: Settings, link: Link, *, clock: Callable[[], float] = time.monotonic) -> None:

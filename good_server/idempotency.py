@@ -12,7 +12,7 @@ REMEMBER_SECONDS = 120.0
 REMEMBER_AT_MOST = 100_000
 
 
-class RecentAcks:
+class IdempotencyCache:
     """Remembers for two minutes what was answered to a user's own message id."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from good_server import errors, events
-from good_server.gateway import Route
+from .. import errors, events
+from ..gateway import Route
 
 # raised when what is on the wire changes: the second number for more, the first for other
 VERSION = "1.0.0"

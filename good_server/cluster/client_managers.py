@@ -11,8 +11,8 @@ from typing import Any
 import socketio
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
-from good_server.backplane.link import Link, end
-from good_server.delivery.manager import RoomManager
+from ..cluster.redis_link import Link, end
+from ..delivery.room_manager import RoomManager
 
 # a word of our own among the library's: close one socket of a user, the one silent longest
 MAKE_WAY = "make_way"
@@ -59,9 +59,9 @@ class Shared(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no 
             await self._closing[namespace](user)
 
 
-class SharedRooms(Shared, RoomManager):
+class ClusterRoomManager(Shared, RoomManager):
     """Several processes on the delivery engine."""
 
 
-class SharedStock(Shared, socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
+class ClusterStockManager(Shared, socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
     """Several processes on the library's own path."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from urllib.parse import urlsplit
 
-from good_server.lifecycle import Addresses
-from good_server.observe import log
-from good_server.settings import Settings
-from good_server.workers.child import Create, be_child
+from ..lifecycle import Addresses
+from ..observability import log
+from ..settings import Settings
+from ..cluster.child_process import Create, be_child
 
 # a child that dies as soon as it is started would otherwise keep the whole machine busy
 RESTART_SECONDS = 1.0

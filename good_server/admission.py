@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import hdrs, http_exceptions, web
 
-from good_server.delivery.websocket import OUTBOX
-from good_server.limits import Doors
-from good_server.observe import Metrics, log
-from good_server.settings import Settings
+from .delivery.engine import OUTBOX
+from .limits import ConnectionLimits
+from .observability import Metrics, log
+from .settings import Settings
 
 SOCKETIO_PATH = "/socket.io/"
 ARRIVED = web.RequestKey("arrived", float)
@@ -23,7 +23,7 @@ CLIENT_CLOSED_REQUEST = 499
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def hang_up(environ: dict[str, Any]) -> None:
+def close_transport(environ: dict[str, Any]) -> None:
     """Closes a connection's transport once what was written to it is sent.
 
     A Socket.IO disconnect would leave the transport open, and a stock JavaScript client would never come back.
@@ -56,7 +56,7 @@ class Admission:
     that by themselves, and never after a CONNECT_ERROR.
     """
 
-    def __init__(self, settings: Settings, doors: Doors, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, doors: ConnectionLimits, metrics: Metrics) -> None:
         self._settings = settings
         self._doors = doors
         self._metrics = metrics

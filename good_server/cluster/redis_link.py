@@ -16,9 +16,9 @@ from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from good_server.backplane.hearing import AWAY, RETRY_SECONDS, Hearing
-from good_server.observe import Metrics, log
-from good_server.settings import Settings
+from ..cluster.redis_subscriber import AWAY, RETRY_SECONDS, RedisSubscriber
+from ..observability import Metrics, log
+from ..settings import Settings
 
 BEAT_SECONDS = 1.0
 # several emits travel as one message when they come faster than Redis takes them
@@ -79,7 +79,7 @@ class Link:
         self._up = Gauge("server_redis_up", "Whether Redis answers, 0 or 1.", registry=registry)
         self._published = Counter("server_redis_published", "Emits told to other processes.", registry=registry)
         self._lost = Counter("server_redis_lost", "Emits lost between processes.", ["reason"], registry=registry)
-        self._hearing = Hearing(self.name, self.channel, settings, registry, self._lost.labels("unheard"))
+        self._hearing = RedisSubscriber(self.name, self.channel, settings, registry, self._lost.labels("unheard"))
 
     @property
     def channel(self) -> str:

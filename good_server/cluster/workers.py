@@ -8,11 +8,11 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
-from good_server.lifecycle import Addresses
-from good_server.settings import Settings, SettingsError
-from good_server.workers.child import Create
-from good_server.workers.parent import Parent, Worker
-from good_server.workers.ports import reserved
+from ..lifecycle import Addresses
+from ..settings import Settings, SettingsError
+from ..cluster.child_process import Create
+from ..cluster.supervisor import Parent, Worker
+from ..cluster.shared_port import reserved
 
 LAST_PORT = 65535
 

@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 import structlog
 
-from good_server.app import Application
-from good_server.lifecycle import Addresses, loop_factory, serve
-from good_server.observe import log
-from good_server.settings import Settings, SettingsError
+from ..app import Application
+from ..lifecycle import Addresses, loop_factory, serve
+from ..observability import log
+from ..settings import Settings, SettingsError
 
 Create = Callable[[Settings], Application]
 
