@@ -1,0 +1,92 @@
+"""The `Cluster` protocol, and its default for one process.
+
+A cluster is what the processes of one server share: rate limits, counts, acks and emits. One process shares nothing,
+needs no Redis, and is the default. `cluster/` implements the protocol for several processes.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from .connection_limits import Counts
+from .idempotency import IdempotencyCache
+from .rate_limits import RateLimits
+from .settings import Settings
+
+# Evicts the socket of a user, in a namespace, that has been silent longest.
+Evict = Callable[[str, str], Awaitable[None]]
+
+
+class Health(NamedTuple):
+    """The readiness of this process, and the word that `/readyz` shows for it."""
+
+    is_ready: bool
+    word: str
+
+
+class Cluster(Protocol):
+    """What the processes of one server share."""
+
+    rates: RateLimits
+    counts: Counts
+    acks: IdempotencyCache
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there may be other processes."""
+        ...
+
+    def client_manager(self, delivery_manager: type) -> Any:
+        """Return the Socket.IO client manager; it extends the class of the delivery path."""
+        ...
+
+    def publish(self, message: dict[str, Any]) -> None:
+        """Send a message to the other processes soon, and do not wait."""
+        ...
+
+    async def start(self, evict: Evict) -> None:
+        """Start before the first client is served; `evict` serves the requests of other processes."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop after the last client has left."""
+        ...
+
+    def health(self) -> Health:
+        """Return the readiness of this process."""
+        ...
+
+
+class SingleProcess:
+    """The cluster of one process: there is nobody to share with."""
+
+    is_shared = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.rates = RateLimits(settings)
+        self.counts = Counts()
+        self.acks = IdempotencyCache()
+
+    def client_manager(self, delivery_manager: type) -> Any:
+        """Return the manager of the delivery path, unchanged."""
+        return delivery_manager()
+
+    def publish(self, message: dict[str, Any]) -> None:
+        """Do nothing: no other process listens."""
+
+    async def start(self, evict: Evict) -> None:
+        """Do nothing: there is nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Do nothing: nothing was started."""
+
+    def health(self) -> Health:
+        """Return that this process is ready."""
+        return Health(True, "ready")
+
+
+def eviction_request(process: str, namespace: str, user: str) -> dict[str, Any]:
+    """Return the message that asks another process to evict one socket of a user."""
+    return {"method": EVICT, "process": process, "namespace": namespace, "user": user}
+
+
+EVICT = "evict"

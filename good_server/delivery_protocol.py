@@ -1,0 +1,45 @@
+"""The `Delivery` protocol, and its default: the library's own path.
+
+Delivery is how an emit reaches the sockets of a room. `delivery/` implements the protocol with one frame per message
+and a bounded send queue per connection.
+"""
+
+from typing import Any, Protocol
+
+import socketio
+from aiohttp import web
+
+
+class Delivery(Protocol):
+    """How emits reach the sockets of a room."""
+
+    @property
+    def manager(self) -> type:
+        """The class of the Socket.IO client manager."""
+        ...
+
+    @property
+    def owed_bytes(self) -> int:
+        """Bytes that were emitted and not yet taken by clients, over all connections."""
+        ...
+
+    def install(self, sio: Any) -> None:
+        """Put this path under a Socket.IO server, before it is attached."""
+        ...
+
+    def flush(self, request: web.Request) -> None:
+        """Write all that the connection of this request is owed."""
+        ...
+
+
+class StockDelivery:
+    """The library's own path: slower, and its send queues have no bound."""
+
+    manager = socketio.AsyncManager
+    owed_bytes = 0
+
+    def install(self, sio: Any) -> None:
+        """Do nothing: the library is used as it is."""
+
+    def flush(self, request: web.Request) -> None:
+        """Do nothing: the library writes each packet by itself."""

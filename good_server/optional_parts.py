@@ -1,0 +1,19 @@
+"""Which optional parts of this package are installed.
+
+An optional part is a folder that a team may delete together with its tests. It is imported only where it is chosen.
+"""
+
+from importlib.util import find_spec
+
+from .settings import SettingsError
+
+
+def has_part(name: str) -> bool:
+    """Return whether the folder of an optional part is still there."""
+    return find_spec(f".{name}", __package__) is not None
+
+
+def require_part(name: str, wanted_by: str) -> None:
+    """Raise `SettingsError` when a setting asks for a part that was deleted."""
+    if not has_part(name):
+        raise SettingsError(f"{wanted_by} needs the folder {__package__}/{name}, which was deleted")

@@ -1,0 +1,30 @@
+"""What a server process runs on: its event loop and its listening addresses."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The base URLs on which a server listens."""
+
+    public: str
+    internal: str
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop: uvloop where it runs, else None."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def cannot_listen(error: OSError, host: str, port: int) -> OSError:
+    """Return the same error with a message that names the address."""
+    # asyncio words the error differently in each version of Python; the operating system does not
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return OSError(error.errno, f"cannot listen on {host}:{port}: {reason}")
