@@ -1,1 +1,1 @@
-"""Answers for rooms to bytes: who is in which room, what each connection is owed, and how it is written."""
+"""Optional delivery path: fast fan-out and a bounded send queue per connection."""

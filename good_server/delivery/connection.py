@@ -1,7 +1,7 @@
-"""Answers for one WebSocket from its handshake to its end: its bytes come straight from the transport.
+"""One WebSocket connection, read straight from its transport.
 
-aiohttp reads the HTTP request; from the upgrade on the transport talks to the protocol here, so that no frame passes
-through a queue, a future and a message object of the web framework's before it is looked at.
+aiohttp reads the HTTP request. After the upgrade the transport calls `Connection`: no frame passes through the queue,
+future and message object of the web framework.
 """
 
 import asyncio
@@ -11,24 +11,23 @@ import hashlib
 
 from aiohttp import hdrs, web
 
-from ..delivery import reading
-from ..delivery.frames import control_frame
-from ..delivery.send_queue import SendQueue
-from ..delivery.frame_reader import FrameError, FrameReader, Message
+from .frame_reader import BINARY, CLOSE, NORMAL, PING, PONG, TEXT, FrameError, FrameReader, Message
+from .frames import control_frame
+from .send_queue import SendQueue
 
-# RFC 6455, 1.3: fixed, so that only who speaks WebSocket can answer
+# fixed by RFC 6455, 1.3: the answer proves that the server speaks WebSocket
 ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY_BYTES = 16
-# what may wait behind a slow handler before nothing more is read: a few events of the largest size, not a flood
+# reading pauses when more than this waits for a slow handler: a few events of the largest size, not a flood
 BACKLOG_BYTES = 64 * 1024
-# messages of one connection in a row before the others have their turn
-TURN_MESSAGES = 32
-# a peer that is gone does not answer a close; one that still sends would not see it, were its bytes not taken
+# messages of one connection in a row, before the other connections get their turn
+MESSAGES_PER_TURN = 32
+# a lost peer never answers a close frame; a peer that still sends sees it only when its bytes are read
 CLOSE_SECONDS = 1.0
 
 
 def accept_key(request: web.Request) -> str:
-    """The answer to a handshake (RFC 6455, 4.2.2); raises `HTTPBadRequest` when it is not one."""
+    """Return the answer to a handshake (RFC 6455, 4.2.2). Raise `HTTPBadRequest` when it is malformed."""
     headers = request.headers
     tokens = [token.strip() for token in headers.get(hdrs.CONNECTION, "").lower().split(",")]
     if "upgrade" not in tokens or headers.get(hdrs.UPGRADE, "").lower() != "websocket":
@@ -47,42 +46,41 @@ def accept_key(request: web.Request) -> str:
 
 
 class Connection(asyncio.Protocol):
-    """The transport's protocol after the upgrade. `message` gives one message at a time; what waits is bounded."""
+    """The transport's protocol after the upgrade; its backlog is bounded."""
 
-    def __init__(self, request: web.Request, most_bytes: int) -> None:
-        """Judges the handshake; raises `HTTPBadRequest` or `ConnectionResetError`."""
+    def __init__(self, request: web.Request, max_bytes: int) -> None:
+        """Check the handshake; raise `HTTPBadRequest` or `ConnectionResetError`."""
         self._accept = accept_key(request)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
-        self._loop = asyncio.get_running_loop()
         self._transport = transport
-        # aiohttp keeps count of its connections: it has to hear of this one's end
+        # aiohttp counts its connections, so it must learn when this one ends
         self._http = request.protocol
-        self._reader = FrameReader(most_bytes)
-        self._outbox: SendQueue | None = None
+        self._reader = FrameReader(max_bytes)
+        self._send_queue: SendQueue | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._is_paused = False
         self._is_closing = False
         self.is_lost = False
 
-    def open(self, outbox: SendQueue, greeting: bytes) -> None:
-        """Answers the handshake, says the first frame, and takes over; what is sent from now on goes by `outbox`."""
-        # gives what came together with the request
-        self._http.set_parser(self)  # type: ignore[arg-type]  # anything that can be fed
+    def open(self, send_queue: SendQueue, first_frame: bytes) -> None:
+        """Answer the handshake, send the first frame, and take over the transport."""
+        # aiohttp passes on the bytes that arrived together with the request
+        self._http.set_parser(self)  # type: ignore[arg-type]  # only `feed_data` and `feed_eof` are called
         self._transport.set_protocol(self)
-        self._outbox = outbox
-        # nothing but the handshake is agreed on: no subprotocol, no compression
+        self._send_queue = send_queue
+        # no subprotocol and no compression is negotiated
         answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        outbox.open(self._transport, f"{answer}Sec-WebSocket-Accept: {self._accept}\r\n\r\n".encode() + greeting)
+        send_queue.open(self._transport, f"{answer}Sec-WebSocket-Accept: {self._accept}\r\n\r\n".encode() + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """What aiohttp asks of a parser."""
+        """Take bytes as a parser of aiohttp."""
         self.data_received(data)
         return False, b""
 
     def feed_eof(self) -> None:
-        """What aiohttp asks of a parser."""
+        """Do nothing; aiohttp requires this method of a parser."""
 
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
@@ -92,7 +90,7 @@ class Connection(asyncio.Protocol):
             if not self._waiter.done():
                 self._waiter.set_result(None)
         elif self._reader.waiting_bytes > BACKLOG_BYTES and not self._is_paused:
-            # a slow handler holds back its own client, and no one else
+            # backpressure: a slow handler slows down its own client only
             self._is_paused = True
             self._transport.pause_reading()
 
@@ -102,27 +100,27 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
         self._http.connection_lost(exc)
 
-    async def message(self) -> Message | None:
-        """The next TEXT or BINARY message, None when there will be none; control frames are answered here."""
+    async def receive(self) -> Message | None:
+        """Return the next TEXT or BINARY message, None at the end. Control frames are answered here."""
         while not self.is_lost and not self._is_closing:
             try:
                 message = self._reader.next()
             except FrameError as error:
-                self._say_goodbye(error.code)
+                self._send_close(error.code)
                 break
             if message is None:
-                await self._more()
-            elif message.kind in (reading.TEXT, reading.BINARY):
+                await self._wait_for_data()
+            elif message.kind in (TEXT, BINARY):
                 return message
-            elif message.kind == reading.PING:
-                self._write(reading.PONG, message.data)
-            elif message.kind == reading.CLOSE:
-                self._say_goodbye(reading.NORMAL)
+            elif message.kind == PING:
+                self._write(PONG, message.data)
+            elif message.kind == CLOSE:
+                self._send_close(NORMAL)
                 self._transport.close()
         return None
 
-    async def _more(self) -> None:
-        self._waiter = self._loop.create_future()
+    async def _wait_for_data(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
         if self._is_paused:
             self._is_paused = False
             self._transport.resume_reading()
@@ -132,24 +130,23 @@ class Connection(asyncio.Protocol):
             self._waiter = None
 
     async def close(self) -> None:
-        """Says goodbye if nobody has yet, and gives the peer a moment to read it; at the end it is lost."""
-        if self._outbox is None:
+        """Send a close frame, and wait shortly for the peer to close."""
+        if self._send_queue is None or self.is_lost or self._transport.is_closing():
             return
-        if not self.is_lost and not self._transport.is_closing():
-            self._say_goodbye(reading.NORMAL)
-            timer = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
-            await self._more()
-            timer.cancel()
+        self._send_close(NORMAL)
+        timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+        await self._wait_for_data()
+        timer.cancel()
 
-    def _say_goodbye(self, code: int) -> None:
-        """A close frame; from now on nothing is read but thrown away."""
+    def _send_close(self, code: int) -> None:
+        """Send a close frame, once; all bytes that arrive later are discarded."""
         if self._is_closing or self._transport.is_closing():
             return
         self._is_closing = True
-        self._write(reading.CLOSE, code.to_bytes(2, "big"))
+        self._write(CLOSE, code.to_bytes(2, "big"))
 
     def _write(self, kind: int, payload: bytes) -> None:
-        """A control frame: not gathered, as the peer waits for it or is about to go."""
-        if self._outbox is not None:
-            self._outbox.write(control_frame(kind, payload))
-            self._outbox.flush()
+        # a control frame is not batched: the peer waits for it, or the connection is about to end
+        if self._send_queue is not None:
+            self._send_queue.write(control_frame(kind, payload))
+            self._send_queue.flush()

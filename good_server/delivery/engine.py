@@ -1,11 +1,11 @@
-"""Answers for the life of a WebSocket under Socket.IO: from the request to the library's records, and out of them.
+"""WebSocket engine under Socket.IO, from the upgrade request to the disconnect.
 
-The one place that relies on private names of the library: `_handle_eio_connect`, `AsyncSocket` and what it calls. A
-test fails when a new version moves them; `SERVER_DELIVERY=stock` goes back to the library's own path. Long polling, and
-an upgrade from it, is always the library's.
+Only this module relies on private names of the library: `_handle_eio_connect`, `AsyncSocket` and what it calls. A test
+fails when a new version moves them; `SERVER_DELIVERY=stock` is the way back. The library always serves long polling.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -13,26 +13,28 @@ from aiohttp import web
 from engineio import async_socket, exceptions, packet
 from socketio import packet as socketio_packet
 
-from ..delivery.connection import TURN_MESSAGES, Connection
-from ..delivery.frames import frame, message_frame
-from ..delivery.heartbeats import Heartbeats
-from ..delivery.send_queue import WriteBatcher, SendQueue
+from ..settings import Settings
+from .connection import MESSAGES_PER_TURN, Connection
+from .frames import frame, message_frame
+from .heartbeats import Heartbeats
+from .room_manager import RoomManager
+from .send_queue import SendQueue, WriteBatcher
 
 # an Engine.IO message that is a Socket.IO event
 EVENT_PREFIX = f"{packet.MESSAGE}{socketio_packet.EVENT}"
 ENGINE_IO = "4"
-# where a request's outbox is found by who closes its connection
-OUTBOX = web.RequestKey("outbox", SendQueue)
+# holds the send queue of a request, for code that closes its connection
+SEND_QUEUE = web.RequestKey("send_queue", SendQueue)
 
 
 class Upgraded(web.StreamResponse):
-    """What aiohttp is told at the end: everything was said on the WebSocket."""
+    """The response after the WebSocket has ended: aiohttp writes nothing more."""
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Nothing is left to write."""
+        """Write no head."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to write."""
+        """Write no body."""
 
     @property
     def keep_alive(self) -> bool:
@@ -40,34 +42,34 @@ class Upgraded(web.StreamResponse):
 
 
 class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library ships no types
-    """The library's record of one connection, read by a loop of ours."""
+    """The library's record of one connection, read by our own loop."""
 
     def __init__(self, sio: Any, heartbeats: Heartbeats) -> None:
         super().__init__(sio.eio, sio.eio.generate_id())
         self._sio = sio
         self._heartbeats = heartbeats
-        # the heartbeats keep the time
+        # `Heartbeats` watches the time instead
         self.last_ping = None
         self.connected = self.upgraded = True
 
     def schedule_ping(self) -> None:
-        """The library calls this at each PONG."""
-        self._heartbeats.answered(self)
+        """Record a PONG; the library calls this at each one."""
+        self._heartbeats.record_pong(self)
 
     async def read(self, connection: Connection) -> None:
-        """Every message in turn, until the connection is closed or speaks another protocol."""
-        taken = 0
-        while (message := await connection.message()) is not None:
+        """Handle messages in order, until the connection ends or breaks the protocol."""
+        count = 0
+        while (message := await connection.receive()) is not None:
             try:
-                await self._take(message.data)
+                await self._dispatch(message.data)
             except (exceptions.SocketIsClosedError, exceptions.UnknownPacketError, LookupError, ValueError):
                 return
-            taken += 1
-            if not taken % TURN_MESSAGES:
+            count += 1
+            if not count % MESSAGES_PER_TURN:
                 await asyncio.sleep(0)
 
-    async def _take(self, data: str | bytes) -> None:
-        """One packet. An event goes to its namespace directly: the library's way there is seven coroutines long."""
+    async def _dispatch(self, data: str | bytes) -> None:
+        # an event goes to its namespace directly: the library's way there takes seven coroutines
         if not isinstance(data, str) or not data.startswith(EVENT_PREFIX):
             await self.receive(packet.Packet(encoded_packet=data))
             return
@@ -75,12 +77,9 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         event = sio.packet_class(encoded_packet=data[1:])
         name = event.namespace or "/"
         namespace = sio.namespace_handlers.get(name)
-        if namespace is None or name in sio.handlers:
-            await self.receive(packet.Packet(encoded_packet=data))
-            return
         sid = sio.manager.sid_from_eio_sid(self.sid, name)
-        if not sio.manager.is_connected(sid, name):
-            # nothing is served: it is left to who counts such packets
+        if namespace is None or name in sio.handlers or not sio.manager.is_connected(sid, name):
+            # a packet for no socket: `receive` passes it to the code that counts stray packets
             await self.receive(packet.Packet(encoded_packet=data))
             return
         answer = await namespace.trigger_event(event.data[0], sid, *event.data[1:])
@@ -91,14 +90,14 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
 
 
 class Engine:
-    """Serves the WebSocket requests of a Socket.IO server; its library serves any other."""
+    """Serves the WebSocket requests of a Socket.IO server. The library serves all others."""
 
     def __init__(self, sio: Any) -> None:
         self._sio = sio
         self._eio = sio.eio
-        self._library = sio.eio.handle_request
+        self._library: Callable[[web.Request], Awaitable[web.StreamResponse]] = sio.eio.handle_request
         self._heartbeats = Heartbeats(sio.eio.ping_interval, sio.eio.ping_timeout)
-        # one line of the library's own, but for the session's id
+        # the library's OPEN packet without the session id
         self._terms = {
             "upgrades": [],
             "pingTimeout": int(self._eio.ping_timeout * 1000),
@@ -107,34 +106,49 @@ class Engine:
         }
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """One request, until its connection has ended."""
+        """Serve one request until its connection has ended."""
         query = request.query
         is_ours = request.method == "GET" and query.get("transport") == "websocket" and query.get("EIO") == ENGINE_IO
         if not is_ours or "sid" in query:
-            response: web.StreamResponse = await self._library(request)
-            return response
+            return await self._library(request)
         socket = Socket(self._sio, self._heartbeats)
         opening = packet.Packet(packet.OPEN, orjson.dumps({"sid": socket.sid} | self._terms).decode())
         connection = Connection(request, self._eio.max_http_buffer_size)
         self._eio.sockets[socket.sid] = socket
-        request[OUTBOX] = socket.queue
+        request[SEND_QUEUE] = socket.queue
         try:
             await self._sio._handle_eio_connect(socket.sid, {"aiohttp.request": request})
             connection.open(socket.queue, frame(opening.encode()))
             self._heartbeats.add(socket)
             await socket.read(connection)
         finally:
-            self._heartbeats.forget(socket)
+            self._heartbeats.remove(socket)
             await socket.close(wait=False, abort=True, reason=self._eio.reason.TRANSPORT_CLOSE)
             self._eio.sockets.pop(socket.sid, None)
             await connection.close()
         return Upgraded()
 
 
-def install(sio: Any, gathering: WriteBatcher) -> None:
-    """Puts the engine under a Socket.IO server, before it is attached: queues become outboxes, WebSockets are ours."""
-    sio.eio.create_queue = lambda *args, **kwargs: SendQueue(gathering)
-    sio.eio.handle_request = Engine(sio).handle_request
-    if "polling" not in sio.eio.transports:
-        # the library's walk over all sockets for late ones; ours are the heartbeats'
-        sio.eio.start_service_task = False
+class EngineDelivery:
+    """Implements the `Delivery` protocol on this engine."""
+
+    manager = RoomManager
+
+    def __init__(self, settings: Settings, *, on_slow: Callable[[str], None]) -> None:
+        self._batcher = WriteBatcher(settings, on_slow=on_slow)
+
+    @property
+    def owed_bytes(self) -> int:
+        return self._batcher.owed_bytes
+
+    def install(self, sio: Any) -> None:
+        """Replace a server's queues and WebSocket handler, before it is attached."""
+        sio.eio.create_queue = lambda *args, **kwargs: SendQueue(self._batcher)
+        sio.eio.handle_request = Engine(sio).handle_request
+        if "polling" not in sio.eio.transports:
+            # the library would walk over all sockets to find late ones; `Heartbeats` does that here
+            sio.eio.start_service_task = False
+
+    def flush(self, request: web.Request) -> None:
+        if SEND_QUEUE in request:
+            request[SEND_QUEUE].flush()

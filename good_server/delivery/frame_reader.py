@@ -1,4 +1,4 @@
-"""Answers for what comes over a WebSocket: bytes as they arrive become whole messages (RFC 6455, 5)."""
+"""Reader that turns arriving WebSocket bytes into messages (RFC 6455, 5)."""
 
 from typing import Any, NamedTuple
 
@@ -11,14 +11,14 @@ KEY_BYTES = 4
 
 
 class Message(NamedTuple):
-    """One message: `kind` is TEXT, with a string, or BINARY, CLOSE, PING or PONG, with bytes."""
+    """One message: TEXT with a string, or another `kind` with bytes."""
 
     kind: int
     data: Any
 
 
 class FrameError(Exception):
-    """The peer breaks the protocol; `code` is what to close with."""
+    """The peer broke the protocol; `code` is the close code to send."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -26,30 +26,30 @@ class FrameError(Exception):
 
 
 class FrameReader:
-    """Takes bytes, gives messages one by one, so that what is not asked for yet stays bytes.
+    """Takes bytes and returns messages one by one; unread messages stay bytes.
 
-    A frame's announced length is judged before its payload comes: nothing over `most_bytes` is ever kept.
+    A frame's length is checked before its payload arrives: a message over `max_bytes` is never kept.
     """
 
-    __slots__ = ("_at", "_buffer", "_kind", "_most_bytes", "_parts")
+    __slots__ = ("_at", "_buffer", "_kind", "_max_bytes", "_parts")
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._buffer: bytes | bytearray = b""
         self._at = 0
-        # of a message in fragments: what it is, and what has come
+        # the kind and the bytes so far of a message that comes in fragments
         self._kind = CONTINUATION
         self._parts: bytearray | None = None
 
     @property
     def waiting_bytes(self) -> int:
-        """How much has come and was not asked for."""
+        """Bytes that arrived and were not read yet."""
         return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
-        """Takes what came."""
+        """Take the bytes that arrived."""
         if self._at == len(self._buffer):
-            # nearly always: a frame comes whole, and is read where it is
+            # the usual case: a frame arrives whole, and is read without a copy
             self._buffer, self._at = data, 0
             return
         rest = self._buffer if isinstance(self._buffer, bytearray) else bytearray(self._buffer)
@@ -59,7 +59,7 @@ class FrameReader:
         self._buffer, self._at = rest, 0
 
     def next(self) -> Message | None:
-        """The next whole message, or None; raises `FrameError`."""
+        """Return the next whole message, or None; raise `FrameError`."""
         while (frame := self._frame()) is not None:
             head, payload = frame
             kind = head & 0x0F
@@ -71,9 +71,9 @@ class FrameReader:
         return None
 
     def _add(self, head: int, payload: bytes) -> bool:
-        """Adds a fragment; returns whether it was the last."""
+        """Add a fragment; return whether it was the last."""
         kind = head & 0x0F
-        # a first fragment names its kind, those that follow do not
+        # only the first fragment names the kind of the message
         if (kind == CONTINUATION) != (self._parts is not None):
             raise FrameError(PROTOCOL_ERROR)
         if self._parts is None:
@@ -82,13 +82,13 @@ class FrameReader:
         return bool(head & FIN)
 
     def _frame(self) -> tuple[int, bytes] | None:
-        """The first byte and the payload of the next frame, when all of it is here."""
+        """Return the first byte and the payload of the next whole frame."""
         buffer, at = self._buffer, self._at
-        here = len(buffer) - at
-        if not here:
-            # a quiet connection does not keep what it said last
+        available = len(buffer) - at
+        if not available:
+            # a quiet connection does not keep its last frame in memory
             self._buffer, self._at = b"", 0
-        if here < 2:
+        if available < 2:
             return None
         head, size = buffer[at], buffer[at + 1]
         _check_head(head, size)
@@ -96,11 +96,11 @@ class FrameReader:
         start = at + 2
         if size > CONTROL_BYTES:
             extra = 2 if size == 126 else 8
-            if here < 2 + extra:
+            if available < 2 + extra:
                 return None
             size = int.from_bytes(buffer[start : start + extra], "big")
             start += extra
-        if size + len(self._parts or b"") > self._most_bytes:
+        if size + len(self._parts or b"") > self._max_bytes:
             raise FrameError(TOO_BIG)
         end = start + KEY_BYTES + size
         if len(buffer) < end:
@@ -110,14 +110,15 @@ class FrameReader:
 
 
 def unmasked(key: bytes | bytearray, payload: bytes | bytearray) -> bytes:
-    """The payload without its mask; as two whole numbers, since a loop over bytes would be a hundred times slower."""
+    """Return the payload without its mask."""
     size = len(payload)
     mask = (key * (size // KEY_BYTES + 1))[:size]
+    # two large integers: a loop over the bytes would be a hundred times slower
     return (int.from_bytes(payload, "little") ^ int.from_bytes(mask, "little")).to_bytes(size, "little")
 
 
 def _check_head(head: int, size: int) -> None:
-    """Clients mask every frame, use no reserved bit or kind, and keep control frames short and whole."""
+    # clients mask every frame, use no reserved bit or kind, and keep control frames short and whole
     kind = head & 0x0F
     if head & 0x70 or not size & MASKED or kind not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
         raise FrameError(PROTOCOL_ERROR)

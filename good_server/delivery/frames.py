@@ -1,4 +1,4 @@
-"""Answers for what goes over a WebSocket: a packet as the bytes of one unmasked server frame (RFC 6455, 5.2)."""
+"""WebSocket frames that the server sends, unmasked (RFC 6455, 5.2)."""
 
 from engineio import packet as engine_packet
 
@@ -11,7 +11,7 @@ LONG = 1 << 16
 
 
 def frame(payload: str | bytes) -> bytes:
-    """One whole frame: text for a string, binary for bytes. Sent as it is, so it is made once for a whole room."""
+    """Return one whole frame: text for a string, binary for bytes. A frame is built once for a whole room."""
     data, kind = (payload, FIN_BINARY) if isinstance(payload, bytes) else (payload.encode(), FIN_TEXT)
     size = len(data)
     if size < SHORT:
@@ -22,11 +22,11 @@ def frame(payload: str | bytes) -> bytes:
 
 
 def message_frame(encoded: str | bytes) -> bytes:
-    """The frame of an encoded Socket.IO packet, or of one of its attachments, inside an Engine.IO message."""
-    # spelled out, as the library's packet takes as long as all the rest
+    """Return the frame of an encoded Socket.IO packet, or of one attachment."""
+    # not with the library's packet class: that takes as long as all the rest of an emit
     return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)
 
 
 def control_frame(kind: int, payload: bytes) -> bytes:
-    """A close, ping or pong: always short and whole (RFC 6455, 5.5)."""
+    """Return a close, ping or pong frame, always short (RFC 6455, 5.5)."""
     return bytes((FIN | kind, len(payload))) + payload

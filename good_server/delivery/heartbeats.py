@@ -1,23 +1,24 @@
-"""Answers for the heartbeat of Engine.IO: who is silent is asked, and who does not answer is closed.
+"""Engine.IO heartbeat of all connections, with a single timer.
 
-The library makes a task for each ping and walks over all sockets to find late ones. As all wait equally long, the order
-in which they began to wait is the order in which they are due, and one timer looks at the first of them.
+The library makes one task per ping and walks over all sockets to find late ones. All sockets have the same interval, so
+they are due in the order in which they started to wait, and the timer checks only the first of them.
 """
 
 import asyncio
+import itertools
 from typing import Any
 
 from engineio import packet
 
-from ..delivery.frames import frame
+from .frames import frame
 
 PING = frame(packet.Packet(packet.PING).encode())
-# those due within this time are looked at together
+# sockets that are due within this time are handled together
 TICK_SECONDS = 0.05
 
 
 class Heartbeats:
-    """The sockets that wait for their next ping, and those that owe an answer to one; times are the loop's."""
+    """Pings sockets and closes those that do not answer; times are the loop's."""
 
     def __init__(self, interval_seconds: float, timeout_seconds: float) -> None:
         self._interval_seconds = interval_seconds
@@ -28,19 +29,19 @@ class Heartbeats:
         self._closing: set[asyncio.Task[None]] = set()
 
     def add(self, socket: Any) -> None:
-        """A socket is open: it is asked after the interval."""
+        """Send a ping to this open socket after the interval."""
         loop = asyncio.get_running_loop()
         self._ping_at[socket] = when = loop.time() + self._interval_seconds
         if self._timer is None or when < self._timer.when():
             self._arm(loop)
 
-    def answered(self, socket: Any) -> None:
-        """A socket sent a PONG; one that nobody asked for changes nothing."""
+    def record_pong(self, socket: Any) -> None:
+        """Record a PONG; an unsolicited PONG changes nothing."""
         if self._close_at.pop(socket, None) is not None:
             self.add(socket)
 
-    def forget(self, socket: Any) -> None:
-        """A socket is gone."""
+    def remove(self, socket: Any) -> None:
+        """Forget a socket that is gone."""
         self._ping_at.pop(socket, None)
         self._close_at.pop(socket, None)
 
@@ -65,18 +66,14 @@ class Heartbeats:
 
 
 def _take_due(times: dict[Any, float], now: float) -> list[Any]:
-    due = []
-    for socket, when in times.items():
-        if when > now:
-            break
-        due.append(socket)
+    due = list(itertools.takewhile(lambda socket: times[socket] <= now, times))
     for socket in due:
         del times[socket]
     return due
 
 
 async def _close(silent: list[Any]) -> None:
-    """One after the other: a thousand at once would keep the loop from everyone else."""
+    # one by one: a thousand closes at once would block the event loop
     for socket in silent:
         await socket.close(wait=False, abort=False, reason=socket.server.reason.PING_TIMEOUT)
         await asyncio.sleep(0)

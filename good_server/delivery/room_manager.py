@@ -1,8 +1,7 @@
-"""Answers for who is in which room and for reaching them: a room's message is framed once and put into each outbox.
+"""Client manager that builds one frame per message to a room.
 
-The library's own manager walks every room of the namespace at each disconnect and makes a task a recipient. This one
-keeps, beside the library's map from rooms to sockets, the one from sockets to rooms; both are emptied by the library's
-own calls at a disconnect.
+The library's own manager walks every room of the namespace at each disconnect, and makes a task per recipient. This one
+also maps sockets to their rooms; the calls that the library makes at a disconnect empty that map too.
 """
 
 from typing import Any
@@ -11,12 +10,12 @@ import socketio
 from engineio import packet as engine_packet
 from socketio import packet
 
-from ..delivery.frames import message_frame
-from ..delivery.send_queue import SendQueue
+from .frames import message_frame
+from .send_queue import SendQueue
 
 
 class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
-    """The library's manager with both directions of membership, and one frame a message."""
+    """The library's manager with both directions of membership."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,8 +34,8 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                 del self._rooms_of[namespace, sid]
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
-        """Costs what this socket's rooms cost, not what the server's do."""
-        # the namespace-wide room last, as the library finds the connection through it
+        """Leave the rooms of this socket, without walking over all rooms."""
+        # the room of the whole namespace comes last: the library finds the connection through it
         for room in sorted(self._rooms_of.get((namespace, sid), ()), key=lambda room: room is None):
             self.basic_leave_room(sid, namespace, room)
         self.callbacks.pop(sid, None)
@@ -60,7 +59,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Like the library's; with a callback each packet is another, and the library sends them."""
+        """Emit as the library does. With a callback each packet differs, and the library sends them."""
         if callback is not None:
             await super().emit(event, data, namespace, room=to or room, skip_sid=skip_sid, callback=callback, **kwargs)
             return
@@ -71,16 +70,16 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
         encoded = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, *arguments]).encode()
         parts = encoded if isinstance(encoded, list) else [encoded]
         frames = [message_frame(part) for part in parts]
-        for outbox in recipients:
-            if outbox.is_open:
+        for send_queue in recipients:
+            if send_queue.is_open:
                 for data_frame in frames:
-                    outbox.write(data_frame)
+                    send_queue.write(data_frame)
             else:
                 for part in parts:
-                    outbox.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
+                    send_queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
 
     def _recipients(self, namespace: str, room: Any, skip_sid: Any) -> list[SendQueue]:
-        """The outboxes of a room or of several, each connection once."""
+        """Return the send queues of one room or several, each connection once."""
         members = self.rooms.get(namespace, {})
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         connections: dict[str, None] = {}
