@@ -1,1 +1,1 @@
-"""What several processes of one server share, through Redis; one process alone needs none of it."""
+"""Optional part: several processes of one server, sharing state through Redis."""

@@ -1,35 +1,36 @@
-"""Answers for one of several server processes: it says when it is ready, and ends when its parent says so or dies."""
+"""One of several server processes; ends at SIGTERM, or with its supervisor."""
 
 import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 import structlog
 
-from ..app import Application
-from ..lifecycle import Addresses, loop_factory, serve
 from ..observability import log
+from ..runtime import Addresses, loop_factory
 from ..settings import Settings, SettingsError
 
-Create = Callable[[Settings], Application]
+Ready = Callable[[Addresses], None]
+# serves with these settings until the event is set, and calls `Ready` once, when the server listens
+ServeChild = Callable[[Settings, Ready, asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def be_child(number: int, settings: Settings, create: Create, say: int, life: int) -> NoReturn:
-    """What a forked process does; `say` is the pipe to its parent, and `life` one that ends with the parent.
+def run_child(number: int, settings: Settings, serve: ServeChild, report_pipe: int, parent_pipe: int) -> NoReturn:
+    """Serve in a forked process, and end the process. `parent_pipe` closes with the supervisor.
 
-    Says one JSON line, `{"public": …, "internal": …}` when ready or `{"error": …}`.
+    It writes one JSON line to `report_pipe`: `{"public": …, "internal": …}` when it is ready, or `{"error": …}`.
     """
     code = 1
     try:
-        _forget_parent()
-        _number_logs(number)
-        code = _serve(settings, create, say, life)
+        _reset_signals()
+        _add_number_to_logs(number)
+        code = _serve(settings, serve, report_pipe, parent_pipe)
     finally:
-        # never back into the code that called the parent: what it would clean up is the parent's
+        # never return into the code that called the supervisor: its clean-up belongs to the parent
         error = sys.exc_info()
         try:
             if error[0] is not None:
@@ -38,59 +39,59 @@ def be_child(number: int, settings: Settings, create: Create, say: int, life: in
             os._exit(code)
 
 
-def _forget_parent() -> None:
-    """The parent alone is told to end: Ctrl-C and a closed terminal reach the whole group."""
+def _reset_signals() -> None:
+    # only the supervisor reacts to Ctrl-C and a closed terminal, which reach the whole process group
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    # blocked by the parent while it forked
+    # the supervisor blocked these during the fork
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _number_logs(worker: int) -> None:
+def _add_number_to_logs(worker: int) -> None:
     def add_number(_logger: Any, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
         entry["worker"] = worker
         return entry
 
-    # into the same list, as a logger that was used before keeps it
+    # the list is changed in place: a logger that was used before keeps it
     structlog.get_config()["processors"].insert(0, add_number)
 
 
-def _serve(settings: Settings, create: Create, say: int, life: int) -> int:
+def _serve(settings: Settings, serve: ServeChild, report_pipe: int, parent_pipe: int) -> int:
     is_ready = False
 
     def ready(addresses: Addresses) -> None:
         nonlocal is_ready
         is_ready = True
-        _say(say, public=addresses.public, internal=addresses.internal)
+        _report(report_pipe, public=addresses.public, internal=addresses.internal)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_serve_until_told(settings, create, ready, life))
+            runner.run(_serve_until_stopped(settings, serve, ready, parent_pipe))
     except (OSError, SettingsError) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if is_ready:
-            log.error("failed", error=why)
+            log.error("failed", error=reason)
         else:
-            _say(say, error=why)
+            _report(report_pipe, error=reason)
         return 2
     return 0
 
 
-def _say(pipe: int, **words: str) -> None:
-    os.write(pipe, json.dumps(words).encode() + b"\n")
+def _report(pipe: int, **fields: str) -> None:
+    os.write(pipe, json.dumps(fields).encode() + b"\n")
 
 
-async def _serve_until_told(settings: Settings, create: Create, ready: Callable[[Addresses], None], life: int) -> None:
+async def _serve_until_stopped(settings: Settings, serve: ServeChild, ready: Ready, parent_pipe: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def lose_parent() -> None:
-        loop.remove_reader(life)
+    def stop_without_parent() -> None:
+        loop.remove_reader(parent_pipe)
         stop.set()
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(life, lose_parent)
-    await serve(create(settings), ready, stop, shares_port=True)
+    loop.add_reader(parent_pipe, stop_without_parent)
+    await serve(settings, ready, stop)

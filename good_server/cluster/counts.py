@@ -1,65 +1,68 @@
-"""Answers for how many of a thing there are in other processes: each tells its own count, and reads the others'."""
+"""Counts of connections over several processes, in Redis."""
 
-from ..cluster.redis_link import Away, Link
-from ..limits import Counts
+from ..connection_limits import Counts
+from .redis_link import RedisLink, RedisUnavailable
 
-# a process that has not said for so long that it lives is gone, and its counts with it
+# a process that has not renewed its lease for this long is gone, and its counts with it
 LEASE_SECONDS = 10
-# names that nobody counts any more are forgotten
+# a name that no process counts any more is forgotten
 FORGET_SECONDS = 24 * 3600
 
 
 class ClusterCounts(Counts):
-    """A hash a name in Redis: process → count. What is told is the whole count, so a lost word is made good later."""
+    """One Redis hash per name, from process to count. The next update corrects a lost one."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._own: dict[str, int] = {}
-        # what was not told while Redis was away
-        link.on_return.append(self._tell_all)
+        # publishes what was skipped while Redis was down
+        link.on_reconnect.append(self._publish_all)
 
-    async def counts(self, kind: str, name: str) -> dict[str, int]:
+    async def of_others(self, kind: str, name: str) -> dict[str, int]:
+        """Return the counts of the other processes; empty while Redis is down."""
         key = self._link.key(kind, name)
         try:
-            told = await self._link.ask(lambda redis: redis.hgetall(key))
-            counts = {process.decode(): int(count) for process, count in told.items()}
+            stored = await self._link.query(lambda redis: redis.hgetall(key))
+            counts = {process.decode(): int(count) for process, count in stored.items()}
             counts.pop(self._link.name, None)
-            return await self._alive(key, counts) if counts else {}
-        except Away:
+            return await self._of_living(key, counts) if counts else {}
+        except RedisUnavailable:
             return {}
 
-    async def _alive(self, key: str, counts: dict[str, int]) -> dict[str, int]:
-        """Without those of processes that ended without a word."""
+    async def _of_living(self, key: str, counts: dict[str, int]) -> dict[str, int]:
+        """Leave out processes that ended without removing their counts."""
         names = list(counts)
-        leases = await self._link.ask(lambda redis: redis.mget([self._lease(name) for name in names]))
+        leases = await self._link.query(lambda redis: redis.mget([self._lease(name) for name in names]))
         for name, lease in zip(names, leases, strict=True):
             if lease is None:
                 del counts[name]
-                self._link.note("HDEL", key, name)
+                self._link.run_later("HDEL", key, name)
         return counts
 
-    def tell(self, kind: str, name: str, count: int) -> None:
+    def publish(self, kind: str, name: str, count: int) -> None:
+        """Publish the count of this process."""
         key = self._link.key(kind, name)
         if count:
             self._own[key] = count
         else:
             self._own.pop(key, None)
-        self._note(key, count)
+        self._store(key, count)
 
-    def renew(self) -> None:
-        self._link.note("SET", self._lease(self._link.name), "", "EX", LEASE_SECONDS)
+    def renew_lease(self) -> None:
+        """Publish that this process is alive."""
+        self._link.run_later("SET", self._lease(self._link.name), "", "EX", LEASE_SECONDS)
 
-    def _tell_all(self) -> None:
-        self.renew()
+    def _publish_all(self) -> None:
+        self.renew_lease()
         for key, count in self._own.items():
-            self._note(key, count)
+            self._store(key, count)
 
-    def _note(self, key: str, count: int) -> None:
+    def _store(self, key: str, count: int) -> None:
         if count:
-            self._link.note("HSET", key, self._link.name, count)
-            self._link.note("EXPIRE", key, FORGET_SECONDS)
+            self._link.run_later("HSET", key, self._link.name, count)
+            self._link.run_later("EXPIRE", key, FORGET_SECONDS)
         else:
-            self._link.note("HDEL", key, self._link.name)
+            self._link.run_later("HDEL", key, self._link.name)
 
     def _lease(self, process: str) -> str:
         return self._link.key("process", process)

@@ -1,6 +1,6 @@
-"""Answers for the line to Redis: what is said and heard on it, how long is waited for it, whether it can be believed.
+"""One process's link to Redis: publishing, queries, and whether Redis is up.
 
-Redis carries, it does not decide: whatever fails here is done without it, and counted.
+Redis carries messages and makes no decision: the server goes on without it, and counts what is lost.
 """
 
 import asyncio
@@ -16,199 +16,204 @@ from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from ..cluster.redis_subscriber import AWAY, RETRY_SECONDS, RedisSubscriber
 from ..observability import Metrics, log
 from ..settings import Settings
+from .redis_subscriber import CONNECTION_ERRORS, RETRY_SECONDS, RedisSubscriber
 
-BEAT_SECONDS = 1.0
-# several emits travel as one message when they come faster than Redis takes them
-BATCH = 256
-# before a task that goes on all the same is cancelled again
+HEARTBEAT_SECONDS = 1.0
+# emits that come faster than Redis takes them travel together, in one message
+BATCH_SIZE = 256
+# before a task that ignored its cancellation is cancelled again
 CANCEL_SECONDS = 0.2
-# questions at once; each waits for its answer, so more would only wait elsewhere
+# queries at the same time; each waits for its answer, so more would only wait inside Redis
 CONNECTIONS = 32
 
-State = Literal["up", "away", "deaf"]
+State = Literal["up", "down", "deaf"]
 T = TypeVar("T")
 
 
-async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancels until they have ended: before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow one."""
+async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended."""
+    # before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow a cancellation
     while left := [task for task in tasks if not task.done()]:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
 
-class Away(Exception):
-    """Redis did not answer in time; what was asked is done without it."""
+class RedisUnavailable(Exception):
+    """Redis did not answer in time; the caller goes on without it."""
 
 
-class Link:
-    """One process's line to Redis. `ask` waits for an answer, briefly; `say` and `note` wait for nothing."""
+class RedisLink:
+    """The connection of one process to Redis. `query` waits shortly; `publish` and `run_later` never wait."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.name = uuid.uuid4().hex
         self.is_up = False
-        self.on_return: list[Callable[[], None]] = []
+        self.on_reconnect: list[Callable[[], None]] = []
         self._prefix = settings.redis_prefix
-        self._seconds = settings.redis_seconds
+        self._timeout_seconds = settings.redis_seconds
         self._deaf_seconds = settings.redis_deaf_seconds
-        self._most_waiting = settings.redis_waiting
-        self._url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
-        self.pool = redis.BlockingConnectionPool.from_url(
-            self._url,
-            # one more for what is said: no question holds it up
-            max_connections=CONNECTIONS + 1,
-            timeout=self._seconds,
-            socket_timeout=self._seconds,
-            socket_connect_timeout=self._seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._max_waiting = settings.redis_waiting
+        self.pool = _create_pool(settings)
         self._redis = redis.Redis(connection_pool=self.pool)
-        # in the order they came; the pool's own queue would let newcomers pass, and some wait for ever
-        self._turns = asyncio.Semaphore(CONNECTIONS)
-        # one delivery after the other: two connections would keep no order
-        self._delivering = asyncio.Lock()
-        self._spoken: deque[bytes] = deque()
-        self._notes: deque[tuple[Any, ...]] = deque()
-        self._said = 0
-        self._something = asyncio.Event()
-        self._talking: asyncio.Task[None] | None = None
+        # first come, first served; the pool's own queue lets newcomers pass, and some would wait without end
+        self._query_slots = asyncio.Semaphore(CONNECTIONS)
+        # one send at a time: two connections would not keep the order
+        self._send_lock = asyncio.Lock()
+        self._outgoing: deque[bytes] = deque()
+        self._commands: deque[tuple[Any, ...]] = deque()
+        # the number of the next emit
+        self._sequence = 0
+        self._has_work = asyncio.Event()
+        self._send_task: asyncio.Task[None] | None = None
         registry = metrics.registry
         self._up = Gauge("server_redis_up", "Whether Redis answers, 0 or 1.", registry=registry)
-        self._published = Counter("server_redis_published", "Emits told to other processes.", registry=registry)
+        self._published = Counter("server_redis_published", "Emits published to other processes.", registry=registry)
         self._lost = Counter("server_redis_lost", "Emits lost between processes.", ["reason"], registry=registry)
-        self._hearing = RedisSubscriber(self.name, self.channel, settings, registry, self._lost.labels("unheard"))
+        self._subscriber = RedisSubscriber(self.name, self.channel, settings, registry, self._lost.labels("unheard"))
 
     @property
     def channel(self) -> str:
-        """Where processes tell each other what they emit; a write-only manager of the library may write to it."""
+        """The channel of emits. A write-only manager of the library may publish to it."""
         return self.key("rooms")
 
     @property
     def state(self) -> State:
-        """`away` while Redis does not answer; `deaf` when it does, and yet the own heartbeat does not come back."""
+        """`down` without an answer of Redis, `deaf` without our own heartbeat."""
         if not self.is_up:
-            return "away"
-        return "deaf" if self._hearing.silent_seconds > self._deaf_seconds else "up"
+            return "down"
+        return "deaf" if self._subscriber.silent_seconds > self._deaf_seconds else "up"
 
     @property
-    def has_heard(self) -> bool:
-        """Whether the own heartbeat has come back since Redis last answered anew: nothing is missed from then on."""
-        return self._hearing.has_heard
+    def has_own_heartbeat(self) -> bool:
+        """Whether our own heartbeat came back since Redis is up. No message is missed after it."""
+        return self._subscriber.has_own_heartbeat
 
     def key(self, *parts: str) -> str:
-        """A key of this product's own."""
+        """Return a Redis key with the prefix of this server."""
         return ":".join((self._prefix, *parts))
 
     async def start(self) -> None:
-        """Begins to talk; without Redis it begins all the same."""
-        await self._deliver()
-        self._talking = asyncio.create_task(self._talk())
+        """Start to send, also when Redis is down."""
+        await self._send()
+        self._send_task = asyncio.create_task(self._send_loop())
 
     async def stop(self) -> None:
-        """Says what is still to be said, for as long as an answer may take, and hangs up."""
-        # not while something is being said: it would be neither said nor kept
-        async with self._delivering:
-            if self._talking is not None:
-                await end([self._talking])
-        while self.is_up and (self._spoken or self._notes):
-            await self._deliver()
+        """Flush what waits while Redis answers, and disconnect."""
+        # not in the middle of a send: its messages would be neither sent nor kept
+        async with self._send_lock:
+            if self._send_task is not None:
+                await cancel_all([self._send_task])
+        while self.is_up and (self._outgoing or self._commands):
+            await self._send()
         await self.pool.disconnect()
 
-    async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        """The answer; raises `Away` when there is none in time, and at once while there is no Redis."""
+    async def query(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """Return the answer. Raise `RedisUnavailable` without one, and at once while Redis is down."""
         if not self.is_up:
-            raise Away
-        async with self._turns:
-            # the wait for one's turn is not Redis's silence, and no part of the deadline; it may have gone meanwhile
+            raise RedisUnavailable
+        async with self._query_slots:
+            # waiting for a slot is not part of the timeout; Redis may have failed meanwhile
             if not self.is_up:
-                raise Away
+                raise RedisUnavailable
             try:
-                async with asyncio.timeout(self._seconds):
+                async with asyncio.timeout(self._timeout_seconds):
                     return await question(self._redis)
-            except AWAY as error:
-                self._fall(error)
-                # one answer that is late is no outage: Redis is asked again right away
-                self._something.set()
-                raise Away from None
+            except CONNECTION_ERRORS as error:
+                self._mark_down(error)
+                # one late answer is no outage: try Redis again at once
+                self._has_work.set()
+                raise RedisUnavailable from None
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Tells the other processes, soon; what cannot be told is lost, and counted."""
-        if not self.is_up or len(self._spoken) >= self._most_waiting:
-            # numbered all the same: whoever hears the next one knows that some are missing
-            self._said += 1
+    def publish(self, message: dict[str, Any]) -> None:
+        """Send a message to the other processes soon. If that fails, it is lost, and counted."""
+        if not self.is_up or len(self._outgoing) >= self._max_waiting:
+            # it gets a number all the same: the receivers see the gap at the next message
+            self._sequence += 1
             self._lost.labels("full" if self.is_up else "away").inc()
             return
-        self._spoken.append(orjson.dumps(message))
-        self._something.set()
+        self._outgoing.append(orjson.dumps(message))
+        self._has_work.set()
 
-    def note(self, *command: Any) -> None:
-        """Runs a command, soon, and waits for no answer; without Redis it is left out."""
+    def run_later(self, *command: Any) -> None:
+        """Run a command soon, and do not wait. It is skipped while Redis is down."""
         if self.is_up:
-            self._notes.append(command)
-            self._something.set()
+            self._commands.append(command)
+            self._has_work.set()
 
-    def heard(self) -> AsyncIterator[dict[str, Any]]:
-        """What other processes say, for ever."""
-        # a heartbeat right away: who waits to be heard need not wait for the next one
-        return self._hearing.messages(self._something.set)
+    def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the messages of other processes, without end."""
+        # a new subscription triggers a heartbeat at once, so that nobody has to wait for the next one
+        return self._subscriber.messages(self._has_work.set)
 
-    async def _talk(self) -> None:
-        """Says what there is at once. Nothing said is a heartbeat too: an empty envelope, which its sender hears."""
+    async def _send_loop(self) -> None:
+        # an empty envelope is a heartbeat, which its sender receives too
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS if self.is_up else RETRY_SECONDS):
-                    await self._something.wait()
-            self._something.clear()
-            await self._deliver()
-            while self._spoken or self._notes:
-                await self._deliver()
+                async with asyncio.timeout(HEARTBEAT_SECONDS if self.is_up else RETRY_SECONDS):
+                    await self._has_work.wait()
+            self._has_work.clear()
+            await self._send()
+            while self._outgoing or self._commands:
+                await self._send()
 
-    async def _deliver(self) -> None:
-        """Sends what waits, in one go; an envelope of emits, then the commands."""
-        async with self._delivering:
-            await self._deliver_next()
+    async def _send(self) -> None:
+        """Send one envelope of emits and the waiting commands, in one pipeline."""
+        async with self._send_lock:
+            await self._send_batch()
 
-    async def _deliver_next(self) -> None:
-        emits = [self._spoken.popleft() for _ in range(min(BATCH, len(self._spoken)))]
-        notes = [self._notes.popleft() for _ in range(min(BATCH, len(self._notes)))]
-        head = b'{"from":"%s","first":%d,"messages":[' % (self.name.encode(), self._said)
-        self._said += len(emits)
+    async def _send_batch(self) -> None:
+        emits = [self._outgoing.popleft() for _ in range(min(BATCH_SIZE, len(self._outgoing)))]
+        commands = [self._commands.popleft() for _ in range(min(BATCH_SIZE, len(self._commands)))]
+        head = b'{"from":"%s","first":%d,"messages":[' % (self.name.encode(), self._sequence)
+        self._sequence += len(emits)
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.publish(self.channel, head + b",".join(emits) + b"]}")
-        for command in notes:
+        for command in commands:
             pipeline.execute_command(*command)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 await pipeline.execute()
-        except AWAY as error:
+        except CONNECTION_ERRORS as error:
             self._lost.labels("away").inc(len(emits))
-            self._fall(error)
+            self._mark_down(error)
             return
         self._published.inc(len(emits))
-        self._rise()
+        self._mark_up()
 
-    def _fall(self, error: Exception) -> None:
+    def _mark_down(self, error: Exception) -> None:
         if not self.is_up:
             return
         self.is_up = False
         self._up.set(0)
-        # what waits would come too late, and twice
-        self._lost.labels("away").inc(len(self._spoken))
-        self._said += len(self._spoken)
-        self._spoken.clear()
-        self._notes.clear()
-        log.warning("redis is away", error=type(error).__name__)
+        # waiting messages would arrive too late, and twice
+        self._lost.labels("away").inc(len(self._outgoing))
+        self._sequence += len(self._outgoing)
+        self._outgoing.clear()
+        self._commands.clear()
+        log.warning("redis is unavailable", error=type(error).__name__)
 
-    def _rise(self) -> None:
+    def _mark_up(self) -> None:
         if self.is_up:
             return
         self.is_up = True
         self._up.set(1)
-        # the listener is given its time again
-        self._hearing.begin_anew()
-        log.info("redis answers")
-        for tell in self.on_return:
-            tell()
+        self._subscriber.restart_silence()
+        log.info("redis is available again")
+        for callback in self.on_reconnect:
+            callback()
+
+
+def _create_pool(settings: Settings) -> redis.BlockingConnectionPool:
+    seconds = settings.redis_seconds
+    return redis.BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value() if settings.redis_url is not None else "",
+        # one more for publishing, so that no query delays it
+        max_connections=CONNECTIONS + 1,
+        timeout=seconds,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
+    )

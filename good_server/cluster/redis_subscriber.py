@@ -1,6 +1,6 @@
-"""Answers for what is heard from other processes: a lost connection is made again, a silent one is given up.
+"""Subscriber to the messages of other processes, with a check for silence.
 
-A listener can go deaf in silence, so each process listens for its own heartbeat.
+A subscription can fail without an error, so each process checks for its own heartbeat. A silent one is replaced.
 """
 
 import asyncio
@@ -17,73 +17,74 @@ from redis.exceptions import RedisError
 from ..observability import log
 from ..settings import Settings
 
-# what redis-py raises where there is no Redis; the last is uvloop's word for a connection that has just been lost
-AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
-# between two attempts at a Redis that is away
+# what redis-py raises without Redis; uvloop raises the last one for a connection that was just lost
+CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
+# between two attempts to reach Redis
 RETRY_SECONDS = 0.2
-# messages in a row before the loop may do something else
-TURN = 32
+# messages in a row, before the event loop may do something else
+MESSAGES_PER_TURN = 32
 
 
 class RedisSubscriber:
-    """One process's ear. An envelope is `{"from": name, "first": number, "messages": [...]}`, in JSON."""
+    """The subscription of one process. An envelope is `{"from": name, "first": number, "messages": [...]}`."""
 
     def __init__(
-        self, name: str, channel: str, settings: Settings, registry: CollectorRegistry, unheard: Counter
+        self, name: str, channel: str, settings: Settings, registry: CollectorRegistry, missed: Counter
     ) -> None:
-        self.has_heard = False
+        self.has_own_heartbeat = False
         self._name, self._channel = name, channel
         self._url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
         self._connect_seconds = settings.redis_seconds
         self._deaf_seconds = settings.redis_deaf_seconds
-        self._heard_from: dict[str, int] = {}
-        self._heard_at = time.monotonic()
-        self._heard = Counter("server_redis_heard", "Emits heard from other processes.", registry=registry)
-        self._unheard = unheard
+        # the number of the next message, by process
+        self._expected: dict[str, int] = {}
+        self._heartbeat_at = time.monotonic()
+        self._received = Counter("server_redis_heard", "Emits received from other processes.", registry=registry)
+        self._missed = missed
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the own heartbeat came back, or the ear was begun with anew."""
-        return time.monotonic() - self._heard_at
+        """Seconds since our own heartbeat came back, or since `restart_silence`."""
+        return time.monotonic() - self._heartbeat_at
 
-    def begin_anew(self) -> None:
-        """Redis answers again: the ear has its time to hear of it."""
-        self._heard_at = time.monotonic()
-        self.has_heard = False
+    def restart_silence(self) -> None:
+        """Restart the time of silence. Redis is up again, and a new subscription takes a moment."""
+        self._heartbeat_at = time.monotonic()
+        self.has_own_heartbeat = False
 
-    async def messages(self, begun: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
-        """What other processes say, for ever; `begun` is called whenever a connection has begun to listen."""
+    async def messages(self, on_subscribe: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
+        """Yield messages without end; call `on_subscribe` after each new subscription."""
         while True:
-            # no timeout for its socket: silence between messages is no fault
+            # no timeout on this socket: silence between messages is normal
             client = redis.Redis.from_url(
                 self._url, socket_connect_timeout=self._connect_seconds, socket_keepalive=True
             )
             try:
                 async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.subscribe(self._channel)
-                    begun()
-                    async for message in self._until_silent(subscription):
+                    on_subscribe()
+                    async for message in self._read_until_silent(subscription):
                         yield message
-            except AWAY as error:
-                log.warning("redis is not heard", error=type(error).__name__)
+            except CONNECTION_ERRORS as error:
+                log.warning("redis subscription lost", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _until_silent(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
-        """Until nothing came for so long that the own heartbeats must have been missed."""
-        began_at = time.monotonic()
+    async def _read_until_silent(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
+        """Yield messages; raise `TimeoutError` when our own heartbeats must have been missed."""
+        started_at = time.monotonic()
         for turn in itertools.count(1):
             packet = await subscription.get_message(timeout=self._deaf_seconds)
-            if packet is None and time.monotonic() - max(self._heard_at, began_at) > self._deaf_seconds:
+            if packet is None and time.monotonic() - max(self._heartbeat_at, started_at) > self._deaf_seconds:
                 raise TimeoutError
-            for message in self._opened(packet):
+            for message in self._decode(packet):
                 yield message
-            if not turn % TURN:
+            if not turn % MESSAGES_PER_TURN:
                 await asyncio.sleep(0)
 
-    def _opened(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """The messages of one packet: of another process, or of a write-only manager, which sends them bare.
+    def _decode(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """Return the messages of one packet. A write-only manager sends one bare message.
 
-        What has another form, as another release may send it, is passed over: an error here would be deaf for a while.
+        Another release may send other forms. They are ignored: an error here would stop the subscription for a while.
         """
         if packet is None:
             return []
@@ -93,19 +94,19 @@ class RedisSubscriber:
             return []
         match envelope:
             case {"from": self._name, "messages": _}:
-                self._heard_at = time.monotonic()
-                self.has_heard = True
+                self._heartbeat_at = time.monotonic()
+                self.has_own_heartbeat = True
             case {"from": str(name), "first": int(first), "messages": [*messages]}:
-                self._look_for_gaps(name, first, len(messages))
-                self._heard.inc(len(messages))
+                self._count_missed(name, first, len(messages))
+                self._received.inc(len(messages))
                 return [message for message in messages if isinstance(message, dict)]
             case {"method": str()}:
-                self._heard.inc()
+                self._received.inc()
                 return [envelope]
         return []
 
-    def _look_for_gaps(self, name: str, first: int, count: int) -> None:
-        expected = self._heard_from.get(name, first)
+    def _count_missed(self, name: str, first: int, count: int) -> None:
+        expected = self._expected.get(name, first)
         if first > expected:
-            self._unheard.inc(first - expected)
-        self._heard_from[name] = first + count
+            self._missed.inc(first - expected)
+        self._expected[name] = first + count

@@ -1,16 +1,16 @@
-"""Answers for a port that several processes listen on: nobody else has it, and nobody takes it between two of them."""
+"""Reservation of a port that several processes listen on."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from ..lifecycle import cannot_listen
+from ..runtime import cannot_listen
 
 
 @contextmanager
 def reserved(host: str, port: int) -> Iterator[int]:
-    """Holds a port, for 0 any, that children can listen on; raises `OSError` when somebody listens on it already."""
+    """Reserve a port for children; 0 is any port. Raise `OSError` when another server listens on it."""
     with ExitStack() as held:
         try:
             found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -26,7 +26,7 @@ def reserved(host: str, port: int) -> Iterator[int]:
 def _bind(family: int, address: tuple[Any, ...], *, is_shared: bool) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # connections of an earlier server that are still in TIME_WAIT are no hindrance
+        # allows connections of an earlier server that are still in TIME_WAIT
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

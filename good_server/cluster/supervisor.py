@@ -1,6 +1,6 @@
-"""Answers for the parent of several server processes: starts them, watches over them, renews and ends them.
+"""Supervisor of several server processes: it starts, restarts and stops them.
 
-It serves nobody and has no event loop and no thread, so that it may fork whenever a child is missing.
+It serves no client and has no event loop and no thread, so it may fork at any time.
 """
 
 import json
@@ -14,56 +14,63 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from urllib.parse import urlsplit
 
-from ..lifecycle import Addresses
 from ..observability import log
+from ..runtime import Addresses
 from ..settings import Settings
-from ..cluster.child_process import Create, be_child
+from .child_process import ServeChild, run_child
 
-# a child that dies as soon as it is started would otherwise keep the whole machine busy
+# a child that dies right after each start must not keep the whole machine busy
 RESTART_SECONDS = 1.0
-# over what a child gives its goodbyes: it then closes transports, ports and the workers of reports
+# what a child needs after its graceful shutdown to close transports, ports and the pool of reports
 CLOSE_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class Worker:
-    """One child process, and what is known of it; times are seconds of the monotonic clock."""
+    """One child process and its state. Times are seconds of the monotonic clock."""
 
     number: int
     settings: Settings
     pid: int | None = None
-    # while there is no process: when one may be started
+    # without a process: when one may be started
     start_at: float = 0.0
-    # once the process was told to end: when it is killed
+    # after SIGTERM: when the process is killed
     kill_at: float = math.inf
-    # on which it says that it is ready, or why not
+    # on which the child reports that it is ready, or why not
     pipe: int | None = None
     addresses: Addresses | None = None
     error: str | None = None
 
 
-class Parent:
-    """A context, at whose end none of the children is left."""
+class Supervisor:
+    """A context that leaves no child behind."""
 
     def __init__(
-        self, workers: Sequence[Worker], create: Create, announce: Callable[[Sequence[Addresses]], None]
+        self,
+        workers: Sequence[Worker],
+        serve: ServeChild,
+        announce: Callable[[Sequence[Addresses]], None],
+        *,
+        restart_seconds: float = RESTART_SECONDS,
+        close_seconds: float = CLOSE_SECONDS,
     ) -> None:
-        self._workers, self._create, self._announce = workers, create, announce
-        self._to_renew: list[Worker] = []
-        self._is_announced = self._is_ending = False
+        self._workers, self._serve, self._announce = workers, serve, announce
+        self._restart_seconds, self._close_seconds = restart_seconds, close_seconds
+        self._to_restart: list[Worker] = []
+        self._is_announced = self._is_stopping = False
         self._failure: str | None = None
         self._had_terminal = _has_terminal()
 
-    def __enter__(self) -> "Parent":
-        # nothing is ever written: the children read its end
-        self._life, self._lives = os.pipe()
-        self._wakes, self._waker = os.pipe()
-        os.set_blocking(self._wakes, False)
-        os.set_blocking(self._waker, False)
-        heard = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-        # handlers that do nothing, as the number of the signal goes into the pipe
-        self._former = {number: signal.signal(number, lambda *_: None) for number in heard}
-        self._former_waker = signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+    def __enter__(self) -> "Supervisor":
+        # nothing is ever written here: it closes when this process ends, and the children see that
+        self._parent_pipe, self._parent_end = os.pipe()
+        self._signals, self._signals_end = os.pipe()
+        os.set_blocking(self._signals, False)
+        os.set_blocking(self._signals_end, False)
+        handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        # the handlers do nothing: the wakeup pipe carries the number of each signal
+        self._old_handlers = {number: signal.signal(number, lambda *_: None) for number in handled}
+        self._old_wakeup = signal.set_wakeup_fd(self._signals_end, warn_on_full_buffer=False)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,137 +78,137 @@ class Parent:
             if worker.pid is not None:
                 os.kill(worker.pid, signal.SIGKILL)
                 os.waitpid(worker.pid, 0)
-        signal.set_wakeup_fd(self._former_waker)
-        for number, handler in self._former.items():
+        signal.set_wakeup_fd(self._old_wakeup)
+        for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
-        for pipe in (self._life, *self._own_pipes()):
+        for pipe in (self._parent_pipe, *self._own_pipes()):
             os.close(pipe)
 
-    def watch(self) -> None:
-        """Returns after a signal, when all have ended; raises `OSError` when one fails before all were ready."""
-        while not self._is_ending or any(worker.pid is not None for worker in self._workers):
+    def run(self) -> None:
+        """Supervise until a signal. Raise `OSError` when a child fails before all were ready."""
+        while not self._is_stopping or any(worker.pid is not None for worker in self._workers):
             for worker in self._workers:
-                self._look_at(worker)
-            self._go_on()
+                self._check(worker)
+            self._announce_or_restart()
             self._wait()
         if self._failure is not None:
             raise ChildProcessError(self._failure)
 
-    def _look_at(self, worker: Worker) -> None:
+    def _check(self, worker: Worker) -> None:
         now = time.monotonic()
         if worker.pid is None:
-            if not self._is_ending and now >= worker.start_at:
+            if not self._is_stopping and now >= worker.start_at:
                 self._start(worker, now)
             return
-        # in this order, so that the last words of one that ended are heard
+        # in this order, so that the last report of an ended child is read
         pid, status = os.waitpid(worker.pid, os.WNOHANG)
-        self._hear(worker)
+        self._read_report(worker)
         if pid:
-            self._lose(worker, os.waitstatus_to_exitcode(status))
+            self._record_exit(worker, os.waitstatus_to_exitcode(status))
         elif now >= worker.kill_at:
             log.warning("worker killed", worker=worker.number)
-            worker.kill_at = now + CLOSE_SECONDS
+            worker.kill_at = now + self._close_seconds
             os.kill(worker.pid, signal.SIGKILL)
 
     def _start(self, worker: Worker, now: float) -> None:
-        worker.start_at, worker.error = now + RESTART_SECONDS, None
-        worker.pipe, say = os.pipe()
+        worker.start_at, worker.error = now + self._restart_seconds, None
+        worker.pipe, report_pipe = os.pipe()
         os.set_blocking(worker.pipe, False)
-        # else the child would write them again
+        # the child would write buffered output a second time
         sys.stdout.flush()
         sys.stderr.flush()
-        # a signal between the fork and the child's own handlers would be lost, or told to the parent twice
-        signal.pthread_sigmask(signal.SIG_BLOCK, self._former)
+        # a signal between the fork and the child's own handlers would be lost, or reach the supervisor twice
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._old_handlers)
         try:
             worker.pid = os.fork()
             if worker.pid == 0:
                 for pipe in self._own_pipes():
                     os.close(pipe)
-                be_child(worker.number, worker.settings, self._create, say, self._life)
+                run_child(worker.number, worker.settings, self._serve, report_pipe, self._parent_pipe)
         except OSError as error:
             worker.error = f"cannot start a process: {error.strerror}"
-            self._lose(worker, None)
+            self._record_exit(worker, None)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._former)
-            os.close(say)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._old_handlers)
+            os.close(report_pipe)
 
     def _own_pipes(self) -> Iterator[int]:
-        yield from (self._lives, self._wakes, self._waker)
+        yield from (self._parent_end, self._signals, self._signals_end)
         yield from (worker.pipe for worker in self._workers if worker.pipe is not None)
 
-    def _hear(self, worker: Worker) -> None:
-        said = _read(worker.pipe) if worker.pipe is not None else None
-        if said is None:
+    def _read_report(self, worker: Worker) -> None:
+        line = _read(worker.pipe) if worker.pipe is not None else None
+        if line is None:
             return
-        self._hang_up(worker)
-        words = json.loads(said or b"{}")
-        worker.error = words.get("error")
-        if "public" not in words:
+        self._close_pipe(worker)
+        report = json.loads(line or b"{}")
+        worker.error = report.get("error")
+        if "public" not in report:
             return
-        worker.addresses = Addresses(**words)
-        # started again it is found where it was
+        worker.addresses = Addresses(**report)
+        # a restarted child listens on the same internal port
         port = urlsplit(worker.addresses.internal).port
         worker.settings = worker.settings.model_copy(update={"internal_port": port})
         if self._is_announced:
             log.info("worker ready", worker=worker.number, process=worker.pid, internal=worker.addresses.internal)
 
-    def _hang_up(self, worker: Worker) -> None:
+    def _close_pipe(self, worker: Worker) -> None:
         if worker.pipe is not None:
             os.close(worker.pipe)
             worker.pipe = None
 
-    def _lose(self, worker: Worker, code: int | None) -> None:
-        was_told = worker.kill_at < math.inf
+    def _record_exit(self, worker: Worker, code: int | None) -> None:
+        was_terminated = worker.kill_at < math.inf
         worker.pid, worker.addresses, worker.kill_at = None, None, math.inf
-        self._hang_up(worker)
-        if self._is_ending or was_told:
+        self._close_pipe(worker)
+        if self._is_stopping or was_terminated:
             return
         if self._is_announced:
             log.error("worker ended", worker=worker.number, exit_code=code, error=worker.error)
             return
         self._failure = worker.error or f"worker {worker.number} ended at its start with exit code {code}"
-        self._end()
+        self._stop_all()
 
-    def _end(self) -> None:
-        self._is_ending = True
+    def _stop_all(self) -> None:
+        self._is_stopping = True
         for worker in self._workers:
-            self._tell_to_end(worker)
+            self._terminate(worker)
 
-    def _tell_to_end(self, worker: Worker) -> None:
+    def _terminate(self, worker: Worker) -> None:
         if worker.pid is None or worker.kill_at < math.inf:
             return
         worker.addresses = None
-        worker.kill_at = time.monotonic() + worker.settings.shutdown_seconds + CLOSE_SECONDS
+        worker.kill_at = time.monotonic() + worker.settings.shutdown_seconds + self._close_seconds
         os.kill(worker.pid, signal.SIGTERM)
 
-    def _go_on(self) -> None:
-        """What is next, once all children are ready."""
+    def _announce_or_restart(self) -> None:
+        """Announce once when all are ready, then restart the next one."""
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
-        if self._is_ending or len(ready) < len(self._workers):
+        if self._is_stopping or len(ready) < len(self._workers):
             return
         if not self._is_announced:
             self._is_announced = True
             self._announce(ready)
-        if self._to_renew:
-            self._tell_to_end(self._to_renew.pop(0))
+        if self._to_restart:
+            self._terminate(self._to_restart.pop(0))
 
     def _wait(self) -> None:
-        """Until a signal, which it obeys, a child's word, or the time at which something is due."""
+        """Wait for a signal, a report, or the next due time."""
         due = [worker.kill_at for worker in self._workers if worker.pid is not None]
-        if not self._is_ending:
+        if not self._is_stopping:
             due += [worker.start_at for worker in self._workers if worker.pid is None]
         seconds = min(due, default=0.0) - time.monotonic()
-        speaking = [worker.pipe for worker in self._workers if worker.pipe is not None]
-        wait([self._wakes, *speaking], None if math.isinf(seconds) else max(0.0, seconds))
-        for number in _read(self._wakes) or b"":
-            if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._lost_terminal()):
-                self._end()
+        reports = [worker.pipe for worker in self._workers if worker.pipe is not None]
+        wait([self._signals, *reports], None if math.isinf(seconds) else max(0.0, seconds))
+        for number in _read(self._signals) or b"":
+            if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._has_lost_terminal()):
+                self._stop_all()
             elif number == signal.SIGHUP:
-                self._to_renew = list(self._workers)
+                self._to_restart = list(self._workers)
 
-    def _lost_terminal(self) -> bool:
-        # a terminal that closes says SIGHUP too, and means the end; not so where `nohup` had it ignored
-        return self._had_terminal and self._former[signal.SIGHUP] != signal.SIG_IGN and not _has_terminal()
+    def _has_lost_terminal(self) -> bool:
+        # a terminal that closes sends SIGHUP too, and means the end, except where `nohup` had it ignored
+        return self._had_terminal and self._old_handlers[signal.SIGHUP] != signal.SIG_IGN and not _has_terminal()
 
 
 def _read(pipe: int) -> bytes | None:

@@ -1,55 +1,70 @@
-"""Several server processes behind one port, for as long as one parent lives.
+"""Several server processes behind one port, under one supervisor.
 
-The children listen on the public port with SO_REUSEPORT; Linux spreads new connections over them. Two pipes tie each to
-the parent: by one it says that it is ready or why not, the other ends with the parent, and the child with it.
+The children listen on the public port with SO_REUSEPORT, and Linux spreads new connections over them. Two pipes connect
+each child to the supervisor: one for its report, ready or not, and one that closes when the supervisor ends.
 """
 
+import asyncio
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
-from ..lifecycle import Addresses
+from ..runtime import Addresses
 from ..settings import Settings, SettingsError
-from ..cluster.child_process import Create
-from ..cluster.supervisor import Parent, Worker
-from ..cluster.shared_port import reserved
+from .child_process import Ready
+from .shared_port import reserved
+from .supervisor import CLOSE_SECONDS, RESTART_SECONDS, Supervisor, Worker
 
 LAST_PORT = 65535
 
 
 def check_workers(settings: Settings, count: int) -> None:
-    """Raises `SettingsError` when there cannot be so many processes."""
+    """Raise `SettingsError` when this number of processes is not possible."""
     if count < 1:
         raise SettingsError("--workers must be 1 or more")
     if count == 1:
         return
     if not (hasattr(os, "fork") and hasattr(socket, "SO_REUSEPORT")):
-        raise SettingsError("--workers: this system cannot share a port between processes, 1 is the most here")
+        raise SettingsError("--workers: this system cannot share a port between processes, so 1 is the maximum")
     if settings.redis_url is None:
         raise SettingsError(
-            "--workers above 1 needs SERVER_REDIS_URL: without Redis each process knows its own sockets alone"
+            "--workers above 1 needs SERVER_REDIS_URL: without Redis each process knows only its own sockets"
         )
     if settings.internal_port and settings.internal_port + count - 1 > LAST_PORT:
-        raise SettingsError(f"SERVER_INTERNAL_PORT: {count} workers take as many ports from it on")
+        raise SettingsError(f"SERVER_INTERNAL_PORT: {count} workers need as many ports, starting with this one")
 
 
 def run_workers(
-    settings: Settings, create: Create, announce: Callable[[Sequence[Addresses]], None], count: int
+    settings: Settings,
+    create: Callable[[Settings], Any],
+    serve: Callable[..., Coroutine[Any, Any, None]],
+    announce: Callable[[Sequence[Addresses]], None],
+    count: int,
+    *,
+    restart_seconds: float = RESTART_SECONDS,
+    close_seconds: float = CLOSE_SECONDS,
 ) -> None:
-    """Serves with `count` processes until SIGTERM or Ctrl-C; SIGHUP renews them one after the other.
+    """Serve with `count` processes until SIGTERM or Ctrl-C. SIGHUP starts a rolling restart.
 
-    `announce` is called once, when all are ready. Raises `OSError` when a port is taken or a process fails before that.
+    `create` builds the application in each process, and `serve` is `lifecycle.serve`. `announce` is called once, when
+    all are ready. Raises `OSError` when a port is taken, or when a process fails before that.
     """
+
+    async def serve_child(settings: Settings, ready: Ready, stop: asyncio.Event) -> None:
+        await serve(create(settings), ready, stop, shares_port=True)
+
     first = settings.internal_port
-    own = [first + number if first else 0 for number in range(count)]
-    for internal_port in own:
-        # said here and once, not by each child; they take them alone, and again whenever one is renewed
+    internal_ports = [first + number if first else 0 for number in range(count)]
+    for internal_port in internal_ports:
+        # checked here, so that one message names a taken port; each child binds its own, again after each restart
         with reserved(settings.internal_host, internal_port):
             pass
     with reserved(settings.host, settings.port) as port:
         workers = [
             Worker(number, settings.model_copy(update={"port": port, "internal_port": internal_port}))
-            for number, internal_port in enumerate(own, 1)
+            for number, internal_port in enumerate(internal_ports, 1)
         ]
-        with Parent(workers, create, announce) as parent:
-            parent.watch()
+        times = {"restart_seconds": restart_seconds, "close_seconds": close_seconds}
+        with Supervisor(workers, serve_child, announce, **times) as supervisor:
+            supervisor.run()

@@ -53,7 +53,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         self.connected = self.upgraded = True
 
     def schedule_ping(self) -> None:
-        """Record a PONG; the library calls this at each one."""
+        """Record a PONG; the library calls this."""
         self._heartbeats.record_pong(self)
 
     async def read(self, connection: Connection) -> None:
@@ -79,7 +79,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         namespace = sio.namespace_handlers.get(name)
         sid = sio.manager.sid_from_eio_sid(self.sid, name)
         if namespace is None or name in sio.handlers or not sio.manager.is_connected(sid, name):
-            # a packet for no socket: `receive` passes it to the code that counts stray packets
+            # `receive` passes it to the code that counts stray packets
             await self.receive(packet.Packet(encoded_packet=data))
             return
         answer = await namespace.trigger_event(event.data[0], sid, *event.data[1:])

@@ -6,17 +6,15 @@ MESSAGE = str(engine_packet.MESSAGE)
 FIN = 0x80
 FIN_TEXT = 0x81
 FIN_BINARY = 0x82
-SHORT = 126
-LONG = 1 << 16
 
 
 def frame(payload: str | bytes) -> bytes:
     """Return one whole frame: text for a string, binary for bytes. A frame is built once for a whole room."""
     data, kind = (payload, FIN_BINARY) if isinstance(payload, bytes) else (payload.encode(), FIN_TEXT)
     size = len(data)
-    if size < SHORT:
+    if size < 126:
         return bytes((kind, size)) + data
-    if size < LONG:
+    if size < 1 << 16:
         return bytes((kind, 126)) + size.to_bytes(2, "big") + data
     return bytes((kind, 127)) + size.to_bytes(8, "big") + data
 

@@ -1,7 +1,7 @@
 """Engine.IO heartbeat of all connections, with a single timer.
 
-The library makes one task per ping and walks over all sockets to find late ones. All sockets have the same interval, so
-they are due in the order in which they started to wait, and the timer checks only the first of them.
+The library makes one task per ping and walks over all sockets to find late ones. All sockets wait equally long, so they
+are due in the order in which they started to wait: the timer checks only the first. Times are those of the event loop.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ TICK_SECONDS = 0.05
 
 
 class Heartbeats:
-    """Pings sockets and closes those that do not answer; times are the loop's."""
+    """Pings sockets, and closes those that do not answer."""
 
     def __init__(self, interval_seconds: float, timeout_seconds: float) -> None:
         self._interval_seconds = interval_seconds

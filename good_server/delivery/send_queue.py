@@ -1,8 +1,7 @@
 """Per-connection send queue, batched and bounded.
 
 Events, acks and pings share one order. A single message is written at once. Messages that follow within the batch time
-are written together in one call, as most of the cost of a delivery is the system call. Slow consumers are disconnected:
-a connection is closed when it is owed too much, or for too long.
+are written in one call, as the system call is most of the cost of a delivery. Slow consumers are disconnected.
 """
 
 import asyncio

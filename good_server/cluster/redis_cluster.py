@@ -1,0 +1,73 @@
+"""Implementation of the `Cluster` protocol over Redis."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from ..cluster_protocol import Evict, Health
+from ..connection_limits import Counts
+from ..idempotency import IdempotencyCache
+from ..observability import Metrics
+from ..rate_limits import RateLimits
+from ..settings import Settings
+from .client_manager import ClusterManager
+from .counts import ClusterCounts
+from .idempotency import ClusterIdempotencyCache
+from .rate_limits import ClusterRateLimits
+from .redis_link import RedisLink
+
+# how often the start checks for the own heartbeat
+POLL_SECONDS = 0.02
+# without Redis all processes still serve, so all stay in service; a deaf process is worse than the others
+HEALTH = {"up": Health(True, "ready"), "down": Health(True, "degraded"), "deaf": Health(False, "deaf")}
+
+
+class RedisCluster:
+    """What this process shares with the other processes of its server."""
+
+    is_shared = True
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.link = RedisLink(settings, metrics)
+        self.rates: RateLimits = ClusterRateLimits(settings, self.link)
+        self.counts: Counts = ClusterCounts(self.link)
+        self.acks: IdempotencyCache = ClusterIdempotencyCache(self.link, handler_seconds=settings.handler_seconds)
+        self._deaf_seconds = settings.redis_deaf_seconds
+        self._manager: ClusterManager | None = None
+
+    def client_manager(self, delivery_manager: type) -> Any:
+        """Return a client manager that extends `delivery_manager` with the other processes."""
+        manager_class: Any = type("ClusterClientManager", (ClusterManager, delivery_manager), {})
+        self._manager = manager_class(self.link)
+        return self._manager
+
+    def publish(self, message: dict[str, Any]) -> None:
+        self.link.publish(message)
+
+    async def start(self, evict: Evict) -> None:
+        """Connect, subscribe, and wait for our own Redis heartbeat."""
+        # a client that is served earlier would miss the messages of other processes
+        try:
+            await self.link.start()
+            if self._manager is not None:
+                self._manager.start(evict)
+            await self._wait_for_heartbeat()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _wait_for_heartbeat(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._deaf_seconds):
+                while self.link.is_up and not self.link.has_own_heartbeat:  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(POLL_SECONDS)
+
+    async def stop(self) -> None:
+        """Unsubscribe, publish what is left, and disconnect."""
+        if self._manager is not None:
+            await self._manager.stop()
+        await self.link.stop()
+
+    def health(self) -> Health:
+        """Return the readiness that follows from the state of Redis."""
+        return HEALTH[self.link.state]
