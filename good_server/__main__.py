@@ -1,4 +1,4 @@
-"""The command line: `python -m good_server` serves, `worker` makes reports, `token` and `contract` print one."""
+"""The command line: serve, or run `worker`, `token` or `contract`."""
 
 import argparse
 import asyncio
@@ -6,51 +6,50 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn
 
-# Only what is light is imported up here: worker processes import this module too.
-if TYPE_CHECKING:
-    from .app import Application
-    from .lifecycle import Addresses
-    from .settings import Settings
+# Only light modules are imported up here: worker processes import this module, too.
+
+# RFC 2606 names no example room; this one is in the documentation and in the tokens of development mode
+EXAMPLE_ROOM = "job:17"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code: 0, or 2 at a user's mistake with one line that names it."""
+    """Run the command and return the exit code.
+
+    It is 0, or 2 at a user's mistake, with one line on stderr that names it.
+    """
     from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)
     try:
-        settings = load_settings()
-        if options.command == "contract":
-            return _print_contract(settings, options)
-        if options.command == "worker":
-            return _work(settings)
-        return _print_token(settings, options) if options.command == "token" else _serve(settings, options.workers)
+        return COMMANDS[options.command](load_settings(), options)
     except SettingsError as error:
-        print(f"good_server: {error}", file=sys.stderr)
+        print(f"{__package__}: {error}", file=sys.stderr)
         return 2
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says in one line what is wrong; the usage is a `--help` away."""
+    """A parser that reports a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
+    command = f"python -m {__package__}"
     parser = OneLineParser(
-        prog="python -m good_server",
+        prog=command,
         description="Serves the dispatch platform over Socket.IO. Without a command: serve.",
-        epilog="example: SERVER_PORT=9000 python -m good_server",
+        epilog=f"example: SERVER_PORT=9000 {command}",
     )
     add_workers(parser)
     commands = parser.add_subparsers(dest="command", metavar="token | contract | worker")
     token = commands.add_parser(
         "token",
         help="print a token that a server with the same settings accepts",
-        epilog="example: python -m good_server token --user ana --role driver --company acme --room job:17",
+        epilog=f"example: {command} token --user ana --role driver --company acme --room {EXAMPLE_ROOM}",
     )
     token.add_argument("--user", required=True, help="the user id, 1 to 64 of A-Z a-z 0-9 . _ @ -")
     token.add_argument("--role", required=True, choices=["admin", "driver", "company", "provider", "vendor"])
@@ -60,108 +59,112 @@ def _parser() -> argparse.ArgumentParser:
     contract = commands.add_parser(
         "contract",
         help="print every event, payload, ack and refusal, for programs in other languages",
-        epilog="example: python -m good_server contract --typescript > events.ts",
+        epilog=f"example: {command} contract --typescript > events.ts",
     )
     form = contract.add_mutually_exclusive_group(required=True)
     form.add_argument("--asyncapi", action="store_true", help="as an AsyncAPI 3.0 document in JSON")
     form.add_argument("--typescript", action="store_true", help="as the event maps of socket.io-client's Socket")
     commands.add_parser(
         "worker",
-        help="make the reports that servers with the same SERVER_REDIS_URL take, and tell of them",
-        epilog="example: SERVER_REDIS_URL=redis://127.0.0.1:6379/0 python -m good_server worker",
+        help="make the reports that servers with the same SERVER_REDIS_URL accept, and publish them",
+        epilog=f"example: SERVER_REDIS_URL=redis://127.0.0.1:6379/0 {command} worker",
     )
     return parser
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """The option of every server that `run` serves."""
-    said = "processes that share the public port (1); more than one needs SERVER_REDIS_URL, SIGHUP renews them in turn"
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help=said)
+    """Add the option of every server that `run` serves."""
+    help_text = "processes that share the public port (1); more than one needs SERVER_REDIS_URL, SIGHUP restarts them"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=f"{help_text} one after the other")
 
 
-def _print_contract(settings: "Settings", options: argparse.Namespace) -> int:
-    from . import contract
+def _print_contract(settings: Any, options: argparse.Namespace) -> int:
     from .app import create_parts, create_routes
+    from .optional_parts import require_part
+
+    require_part("contract", "the command contract")
+    from .contract import asyncapi, typescript
 
     routes = create_routes(create_parts(settings))
-    print(contract.typescript(routes) if options.typescript else contract.asyncapi(routes))
+    print(typescript(routes) if options.typescript else asyncapi(routes))
     return 0
 
 
-def _print_token(settings: "Settings", options: argparse.Namespace) -> int:
+def _print_token(settings: Any, options: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
     from .auth import make_token
     from .errors import Unauthorized
     from .roles import Role
+    from .settings import SettingsError
 
     if settings.has_public_key:
-        print(
-            "good_server: tokens are signed elsewhere, as SERVER_JWT_PUBLIC_KEY or _JWKS_URL is set",
-            file=sys.stderr,
-        )
-        return 2
+        raise SettingsError("tokens are signed elsewhere, as SERVER_JWT_PUBLIC_KEY or _JWKS_URL is set")
     if not 0 < options.ttl <= settings.token_life_seconds:
-        print(f"good_server: --ttl must be 1 to {settings.token_life_seconds:.0f} seconds", file=sys.stderr)
-        return 2
+        raise SettingsError(f"--ttl must be 1 to {settings.token_life_seconds:.0f} seconds")
+    claims = {"company": options.company, "rooms": options.room, "life_seconds": options.ttl}
     try:
-        token = make_token(
-            settings,
-            options.user,
-            Role(options.role),
-            company=options.company,
-            rooms=options.room,
-            life_seconds=options.ttl,
-        )
+        print(make_token(settings, options.user, Role(options.role), **claims))
     except ValidationError as error:
         wrong = {"sub": "--user", "company": "--company", "rooms": "--room"}[str(error.errors()[0]["loc"][0])]
-        print(f"good_server: {wrong} is not well-formed; see --help", file=sys.stderr)
-        return 2
+        raise SettingsError(f"{wrong} is not well-formed; see --help") from None
     except Unauthorized as error:
-        print(f"good_server: {error}: give --company", file=sys.stderr)
-        return 2
-    print(token)
+        raise SettingsError(f"{error}: give --company") from None
     return 0
 
 
-def _serve(settings: "Settings", workers: int) -> int:
+def _serve(settings: Any, options: argparse.Namespace) -> int:
     from .app import create_app
-    from .cluster.workers import check_workers
 
     # here too, so that nothing is printed before
-    check_workers(settings, workers)
+    _check_workers(settings, options.workers)
     if settings.env == "development" and not settings.has_public_key:
         _print_tokens(settings)
-    return run("good_server", settings, create_app, workers=workers)
+    return run(__package__ or "", settings, create_app, workers=options.workers)
 
 
-def _print_tokens(settings: "Settings") -> None:
+def _print_tokens(settings: Any) -> None:
     from .auth import make_token
     from .roles import Role
 
     print("development mode; one token per role, for an hour:")
     for role in Role:
         company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
-        print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=['job:17'])}")
+        print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=[EXAMPLE_ROOM])}")
 
 
-def run(name: str, settings: "Settings", create: "Callable[[Settings], Application]", *, workers: int = 1) -> int:
-    """Serves until SIGTERM or Ctrl-C; 0 after an orderly end, 2 when a port cannot be had or a setting does not fit.
+def _check_workers(settings: Any, workers: int) -> None:
+    """Raise `SettingsError` when there cannot be so many processes."""
+    if workers == 1:
+        return
+    from .optional_parts import require_part
 
-    With more than one of `workers`, as many processes are forked that share the port, and `create` is called in each.
+    require_part("cluster", "--workers")
+    from .cluster.workers import check_workers
+
+    check_workers(settings, workers)
+
+
+def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int = 1) -> int:
+    """Serve until SIGTERM or Ctrl-C and return the exit code.
+
+    `create(settings)` returns the `Application`; with more than one of `workers` it runs in each of as many forked
+    processes, which share the port. The code is 0, or 2 when a port is taken or a setting is wrong.
     """
-    from .lifecycle import loop_factory
+    from .lifecycle import serve
     from .observability import configure_logging
+    from .runtime import loop_factory
     from .settings import SettingsError
-    from .cluster.workers import check_workers, run_workers
 
     configure_logging(json_lines=settings.env == "production")
-    # the default looks for cycles every 700 objects, far fewer than one turn of a busy loop makes and drops by itself
+    # the default collects every 700 objects, far fewer than one turn of a busy loop makes and drops by itself
     gc.set_threshold(10_000, 20, 20)
     try:
-        check_workers(settings, workers)
+        _check_workers(settings, workers)
         if workers > 1:
-            run_workers(settings, create, _announce, workers)
+            from .cluster.workers import run_workers
+
+            run_workers(settings, create, serve, _announce, workers)
             return 0
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(settings, create))
@@ -171,43 +174,44 @@ def run(name: str, settings: "Settings", create: "Callable[[Settings], Applicati
     return 0
 
 
-def _announce(servers: "Sequence[Addresses]") -> None:
-    # one write, newline included: whoever waits for the line may stop reading right after it
+async def _run(settings: Any, create: Callable[[Any], Any]) -> None:
+    from .lifecycle import serve
+
+    await serve(create(settings), lambda addresses: _announce([addresses]), _stop_signal())
+
+
+def _announce(servers: Sequence[Any]) -> None:
+    # one write with its newline: a reader that waits for the line may stop reading right after it
     sys.stdout.write(f"listening on {servers[0].public} (internal {', '.join(each.internal for each in servers)})\n")
     sys.stdout.flush()
 
 
-def _work(settings: "Settings") -> int:
-    from .lifecycle import loop_factory
+def _work(settings: Any, options: argparse.Namespace) -> int:
     from .observability import configure_logging
+    from .optional_parts import require_part
+    from .runtime import loop_factory
     from .settings import SettingsError
 
     if settings.redis_url is None:
         raise SettingsError("SERVER_REDIS_URL is missing: a worker takes its reports from a queue in Redis")
-    # here, as the import is heavy and needs what a server without Redis does not
-    from .reports.worker import work
+    require_part("reports", "the command worker")
+    from .reports.worker import run_worker
 
-    def say() -> None:
+    def announce() -> None:
         sys.stdout.write("worker ready\n")
         sys.stdout.flush()
 
-    async def work_until_told() -> None:
-        await work(settings, say, _told_to_stop())
+    async def work() -> None:
+        await run_worker(settings, announce, _stop_signal())
 
     configure_logging(json_lines=settings.env == "production")
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(work_until_told())
+        runner.run(work())
     return 0
 
 
-async def _run(settings: "Settings", create: "Callable[[Settings], Application]") -> None:
-    from .lifecycle import serve
-
-    await serve(create(settings), lambda addresses: _announce([addresses]), _told_to_stop())
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Set at SIGTERM and Ctrl-C."""
+def _stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and Ctrl-C set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -216,6 +220,14 @@ def _told_to_stop() -> asyncio.Event:
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     return stop
+
+
+COMMANDS: dict[str | None, Callable[[Any, argparse.Namespace], int]] = {
+    None: _serve,
+    "token": _print_token,
+    "contract": _print_contract,
+    "worker": _work,
+}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Answers for the connection below Socket.IO: who may open one, and how one is closed for good."""
+"""Admission control: who may open a connection, and how one is closed."""
 
 import asyncio
 import ipaddress
@@ -9,28 +9,29 @@ from typing import Any
 
 from aiohttp import hdrs, http_exceptions, web
 
-from .delivery.engine import OUTBOX
-from .limits import ConnectionLimits
+from .connection_limits import ConnectionLimits
+from .delivery_protocol import Delivery
 from .observability import Metrics, log
 from .settings import Settings
 
 SOCKETIO_PATH = "/socket.io/"
 ARRIVED = web.RequestKey("arrived", float)
-# a peer that reads takes its last messages in this time; one that is gone never would, and its transport would stay
+DELIVERY = web.RequestKey("delivery", Delivery)
+# A peer that reads takes its last messages in this time. A peer that is gone never does, and its transport would stay.
 LINGER_SECONDS = 1.0
-# nobody is left to read it: the peer went during its own handshake
+# nobody reads this status: the client left during its own handshake
 CLIENT_CLOSED_REQUEST = 499
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def close_transport(environ: dict[str, Any]) -> None:
-    """Closes a connection's transport once what was written to it is sent.
+    """Close the transport of a connection once its last messages are sent.
 
-    A Socket.IO disconnect would leave the transport open, and a stock JavaScript client would never come back.
+    A Socket.IO disconnect would leave the transport open, and a stock JavaScript client would never reconnect.
     """
     request: web.Request = environ["aiohttp.request"]
-    if OUTBOX in request:
-        request[OUTBOX].flush()
+    if DELIVERY in request:
+        request[DELIVERY].flush(request)
     if request.transport is None:
         return
     request.transport.close()
@@ -38,33 +39,34 @@ def close_transport(environ: dict[str, Any]) -> None:
         asyncio.get_running_loop().call_later(LINGER_SECONDS, request.transport.abort)
 
 
-def is_gone(environ: dict[str, Any]) -> bool:
-    """Whether the peer is known to be gone."""
+def is_closing(environ: dict[str, Any]) -> bool:
+    """Whether the transport of a connection is closed or is being closed."""
     transport = environ["aiohttp.request"].transport
     return transport is None or bool(transport.is_closing())
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
-    """How long ago this connection arrived."""
+    """Return how long ago this connection arrived."""
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])
 
 
 class Admission:
-    """Decides over an HTTP request before it becomes a WebSocket.
+    """The decision about an HTTP request before it becomes a WebSocket.
 
-    A passing refusal (overload, shutting down) is an HTTP status with `Retry-After`: stock clients come back after
-    that by themselves, and never after a CONNECT_ERROR.
+    A temporary refusal (overload, shutdown) is an HTTP status with `Retry-After`: stock clients retry by themselves
+    after that, and never after a CONNECT_ERROR.
     """
 
-    def __init__(self, settings: Settings, doors: ConnectionLimits, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, limits: ConnectionLimits, delivery: Delivery, metrics: Metrics) -> None:
         self._settings = settings
-        self._doors = doors
+        self._limits = limits
+        self._delivery = delivery
         self._metrics = metrics
         self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in settings.trusted_proxies]
-        self.is_closing = False
+        self.is_draining = False
 
     def middleware(self) -> Any:
-        """The aiohttp middleware that guards the Socket.IO path and leaves every other alone."""
+        """Return the aiohttp middleware that guards the Socket.IO path and no other."""
 
         @web.middleware
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -74,8 +76,9 @@ class Admission:
             if refusal is not None:
                 self._metrics.connects.labels(f"http_{refusal.status}").inc()
                 return refusal
-            with self._doors.passage(self.address_of(request)):
+            with self._limits.counted(self.address_of(request)):
                 request[ARRIVED] = time.monotonic()
+                request[DELIVERY] = self._delivery
                 try:
                     return await handler(_without_compression(request))
                 except ConnectionResetError:
@@ -85,7 +88,7 @@ class Admission:
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and not self._is_own(origin, request):
+        if origin is not None and not self._is_allowed(origin, request):
             return web.Response(status=403, text="this origin is not allowed")
         transport = request.query.get("transport", "polling")
         if transport not in self._settings.transports:
@@ -97,50 +100,56 @@ class Admission:
         return await self._overload(request)
 
     async def _overload(self, request: web.Request) -> web.Response | None:
-        if self.is_closing:
-            return _come_back(503, 2, "the server is shutting down")
-        if await self._doors.is_crowded(self.address_of(request)):
-            return _come_back(429, 10, "too many connections from this address")
-        wait = self._doors.wait_seconds()
-        return _come_back(503, wait, "the server is busy") if wait else None
+        if self.is_draining:
+            return _retry_later(503, 2, "the server is shutting down")
+        if await self._limits.is_address_full(self.address_of(request)):
+            return _retry_later(429, 10, "too many connections from this address")
+        wait = self._limits.wait_seconds()
+        return _retry_later(503, wait, "the server is busy") if wait else None
 
-    def _is_own(self, origin: str, request: web.Request) -> bool:
+    def _is_allowed(self, origin: str, request: web.Request) -> bool:
         allowed = self._settings.allowed_origins
         if allowed:
             return "*" in allowed or origin in allowed
-        # not the forwarded host: whoever connects may write that one
+        # not the forwarded host: any client may write that header
         return origin in (f"http://{request.host}", f"https://{request.host}")
 
     def address_of(self, request: web.Request) -> str:
-        """Who is counted as one: the peer, or who a trusted proxy says it is, the last hop that no such proxy added."""
-        address = _plain(request.remote or "") or ""
-        # a proxy may add a header of its own instead of a word to the one that came: all of them, in order
+        """Return the client address that the caps count.
+
+        It is the peer, or behind trusted proxies the last hop of `X-Forwarded-For` that no such proxy added.
+        """
+        address = _canonical(request.remote or "") or ""
+        # a proxy may add a second header in place of a word to the first: join them all, in order
         named = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         hops = [hop.strip() for hop in named if hop.strip()]
         while hops and self._is_proxy(address):
-            before = _plain(hops.pop())
+            before = _canonical(hops.pop())
             if before is None:
                 break
             address = before
-        return _counted(address)
+        return _counted_as(address)
 
     def _is_proxy(self, address: str) -> bool:
         return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
 
 
 class HttpLog(logging.LoggerAdapter[logging.Logger]):
-    """aiohttp's log without its accounts of requests that are no HTTP: they quote them, tokens included."""
+    """The log of aiohttp without the text of malformed requests. aiohttp quotes such requests, tokens included."""
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
-        """One line, without a traceback, when the fault is the client's."""
+        """Log one line without a traceback when the client is at fault."""
         if isinstance(exc_info, http_exceptions.HttpProcessingError | ConnectionError):
             log.info("bad request", error=type(exc_info).__name__)
             return
         super().exception(msg, *args, exc_info=exc_info, **kwargs)
 
 
-def _plain(written: str) -> str | None:
-    """An address in its one form, without port, brackets or zone, so that nobody has two; None when it is none."""
+def _canonical(written: str) -> str | None:
+    """Return an address in its one form, without port, brackets or zone.
+
+    So no client has two addresses. Returns None when the text is no address.
+    """
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
     if host.count(":") == 1:
         host = host.partition(":")[0]
@@ -151,17 +160,20 @@ def _plain(written: str) -> str | None:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def _counted(address: str) -> str:
-    """Of IPv6 the network: whoever has one address there has the other 2**64 of its site too (RFC 4291, 2.5.4)."""
+def _counted_as(address: str) -> str:
+    """Return the IPv6 network of an address, or the IPv4 address itself.
+
+    A site with one IPv6 address has the other 2**64 of its network, too (RFC 4291, 2.5.4).
+    """
     return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
-def _come_back(status: int, seconds: float, why: str) -> web.Response:
-    return web.Response(status=status, text=why, headers={hdrs.RETRY_AFTER: str(max(1, round(seconds)))})
+def _retry_later(status: int, seconds: float, reason: str) -> web.Response:
+    return web.Response(status=status, text=reason, headers={hdrs.RETRY_AFTER: str(max(1, round(seconds)))})
 
 
 def _without_compression(request: web.Request) -> web.Request:
-    """permessage-deflate costs about 250 KB a connection, and aiohttp negotiates it with whoever offers it."""
+    """Remove the offer of permessage-deflate, which aiohttp would accept. It costs about 250 KB per connection."""
     headers = request.headers.copy()
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
     return request.clone(headers=headers)

@@ -1,4 +1,4 @@
-"""Answers for the socket bootstrap: builds the whole server from its settings, and from nothing else.
+"""The socket bootstrap: builds the whole server from its settings alone.
 
 There is no module-level server object; two applications in one process share nothing.
 """
@@ -6,30 +6,26 @@ There is no module-level server object; two applications in one process share no
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import socketio
 from aiohttp import web
 
-from . import events
-from .auth import TokenAuth
-from .delivery import websocket
-from .delivery.room_manager import RoomManager
-from .delivery.send_queue import WriteBatcher
-from .gateway import Gateway, Guards, NoSuchNamespace, Route, strays
-from .handlers import chat, driver, reports, rooms, session, system, tracking
-from .limits import ConnectionLimits, RateLimits
-from .observability import Metrics
-from .packets import SafePacket
-from .rooms import Address, Entitlements
-from .services.entitlements import TokenEntitlements
-from .idempotency import IdempotencyCache
-from .services.reports import EmbeddedReports, Reports
-from .settings import Settings
 from .admission import SOCKETIO_PATH, Admission
-
-if TYPE_CHECKING:
-    from .cluster.redis_link import Link
+from .auth import TokenAuth
+from .cluster_protocol import Cluster, SingleProcess
+from .connection_limits import ConnectionLimits
+from .delivery_protocol import Delivery, StockDelivery
+from .gateway import Gateway, Guards, NoSuchNamespace, Route, stray_packets
+from .handlers import chat, driver, reports, rooms, session, system, tracking
+from .idempotency import IdempotencyCache
+from .observability import Metrics
+from .optional_parts import has_part, require_part
+from .packets import SafePacket
+from .rooms import Entitlements
+from .services.entitlements import TokenEntitlements
+from .services.reports import NoReports, Reports
+from .settings import Settings
 
 
 @dataclass(frozen=True)
@@ -40,30 +36,22 @@ class Application:
     sio: socketio.AsyncServer
     public: web.Application
     admission: Admission
-    doors: ConnectionLimits
+    limits: ConnectionLimits
     guards: Guards
     gateways: Sequence[Gateway]
     reports: Reports
     clock: Callable[[], float]
-    # to the other processes of this server, if there are any
-    link: "Link | None" = None
-
-    async def deliver(self, address: Address, report: events.ReportReady) -> None:
-        """Sends what is told of a report that ended, by the namespace it was asked in."""
-        gateway = next(gateway for gateway in self.gateways if gateway.namespace == address.namespace)
-        await gateway.send(events.REPORT_READY, report, to=address.rooms)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What handlers are given, made once a server."""
+    """What handlers get, made once per server."""
 
     settings: Settings
     guards: Guards
     reports: Reports
     recent: IdempotencyCache = field(default_factory=IdempotencyCache)
     entitlements: Entitlements = field(default_factory=TokenEntitlements)
-    link: "Link | None" = None
 
 
 def create_parts(
@@ -73,36 +61,28 @@ def create_parts(
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Parts:
-    """The parts for these settings; `entitlements` is where your own database comes in, `reports` your own queue.
+    """Return the parts for these settings.
 
-    `clock` gives seconds since the epoch.
+    `entitlements` is the place for your own database, `reports` for your own queue. `clock` gives seconds since the
+    epoch. Raises `SettingsError` when a setting asks for an optional part that was deleted.
     """
-    auth, metrics, known = TokenAuth(settings, clock=clock), Metrics(), entitlements or TokenEntitlements()
-    if settings.redis_url is None:
-        guards = Guards(settings, auth, RateLimits(settings), metrics, clock)
-        return Parts(settings, guards, reports or EmbeddedReports(settings), entitlements=known)
-    # here, as one process needs none of it and the import is heavy
-    from .cluster.counts import ClusterCounts
-    from .cluster.redis_link import Link
-    from .cluster.rate_limits import ClusterRateLimits
-    from .reports.queue import QueuedReports
-    from .cluster.idempotency import ClusterIdempotencyCache
-
-    link = Link(settings, metrics)
-    guards = Guards(settings, auth, ClusterRateLimits(settings, link), metrics, clock, ClusterCounts(link))
-    recent = ClusterIdempotencyCache(link, handler_seconds=settings.handler_seconds)
-    return Parts(settings, guards, reports or QueuedReports(settings), recent, known, link)
+    metrics = Metrics()
+    cluster = create_cluster(settings, metrics)
+    guards = Guards(settings, TokenAuth(settings, clock=clock), cluster, metrics, clock)
+    return Parts(
+        settings, guards, reports or create_reports(settings), cluster.acks, entitlements or TokenEntitlements()
+    )
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
-    """Every event of the product, each with its guards; a new handler is one more line."""
+    """Return every event of the product. A new handler is one more line."""
     return (
         *chat.routes(parts.recent),
         *tracking.routes(),
         *driver.routes(),
         *system.routes(),
         *rooms.routes(parts.entitlements, rooms_per_socket=parts.settings.rooms_per_socket),
-        *reports.routes(parts.reports),
+        *(() if isinstance(parts.reports, NoReports) else reports.routes(parts.reports)),
         *session.routes(parts.guards.auth, parts.entitlements),
     )
 
@@ -114,75 +94,82 @@ def create_app(
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Application:
-    """The good server, complete; the parameters are those of `create_parts`."""
+    """Return the complete server; the parameters are those of `create_parts`."""
     parts = create_parts(settings, entitlements=entitlements, reports=reports, clock=clock)
     return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
 
 
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
-    """Puts namespaces behind one Socket.IO server and one HTTP port."""
-    sio = create_sio(parts.settings, parts.guards.metrics, create_manager(parts, gateways))
-    for namespace in (*gateways, NoSuchNamespace(parts.guards)):
+    """Put namespaces behind one Socket.IO server and one HTTP port."""
+    settings, guards = parts.settings, parts.guards
+    delivery = create_delivery(settings, guards.metrics)
+    sio = create_sio(settings, guards, delivery)
+    for namespace in (*gateways, NoSuchNamespace(guards)):
         sio.register_namespace(namespace)
-    doors = ConnectionLimits(parts.settings, parts.guards.elsewhere)
-    admission = Admission(parts.settings, doors, parts.guards.metrics)
+    limits = ConnectionLimits(settings, guards.cluster.counts)
+    admission = Admission(settings, limits, delivery, guards.metrics)
     public = web.Application(middlewares=[admission.middleware()])
     public.router.add_get("/healthz", healthz)
     sio.attach(public, SOCKETIO_PATH)
-    return Application(
-        parts.settings,
-        sio,
-        public,
-        admission,
-        doors,
-        parts.guards,
-        gateways,
-        parts.reports,
-        parts.guards.clock,
-        parts.link,
-    )
+    return Application(settings, sio, public, admission, limits, guards, gateways, parts.reports, guards.clock)
 
 
-def create_manager(parts: Parts, gateways: Sequence[Gateway]) -> Any:
-    """Who is in which room: the engine's or the library's, of one process or of several; None is the library's."""
-    is_engine = parts.settings.delivery == "engine"
-    if parts.link is None:
-        return RoomManager() if is_engine else None
-    from .cluster.client_managers import ClusterRoomManager, ClusterStockManager
+def create_cluster(settings: Settings, metrics: Metrics) -> Cluster:
+    """Return what the processes share: through Redis when its URL is set."""
+    if settings.redis_url is None:
+        return SingleProcess(settings)
+    require_part("cluster", "SERVER_REDIS_URL")
+    from .cluster.redis_cluster import RedisCluster
 
-    closing = {gateway.namespace: gateway.close_one_of for gateway in gateways}
-    return (ClusterRoomManager if is_engine else ClusterStockManager)(parts.link, closing)
+    return RedisCluster(settings, metrics)
 
 
-def create_sio(settings: Settings, metrics: Metrics, manager: Any) -> Any:
-    """The library's server, with every setting that is not safe by default set, on the chosen delivery path."""
-    is_engine = settings.delivery == "engine"
+def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
+    """Return the engine, or the library's own path where that is chosen."""
+    if "delivery" in settings.model_fields_set and settings.delivery == "engine":
+        require_part("delivery", "SERVER_DELIVERY=engine")
+    if settings.delivery == "stock" or not has_part("delivery"):
+        return StockDelivery()
+    from .delivery.engine import EngineDelivery
+
+    return EngineDelivery(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc())
+
+
+def create_reports(settings: Settings) -> Reports:
+    """Return the queue of reports, or none when its folder was deleted."""
+    if not has_part("reports"):
+        return NoReports()
+    from .reports import create_reports
+
+    return create_reports(settings)
+
+
+def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
+    """Return the library's server, with every default replaced that is not safe."""
     sio = socketio.AsyncServer(
-        client_manager=manager,
+        client_manager=guards.cluster.client_manager(delivery.manager),
         async_mode="aiohttp",
         transports=list(settings.transports),
         serializer=SafePacket,
-        # all are taken, so that those not served are refused by us, with a code and a closed transport
+        # all namespaces, so that this server refuses the unknown ones with a code and closes the transport
         namespaces="*",
-        # one client's events are handled one at a time, in order; a slow one holds back that client alone
+        # one client's events run one at a time, in order; a slow one holds back that client alone
         async_handlers=False,
         ping_interval=settings.ping_interval_seconds,
         ping_timeout=settings.ping_timeout_seconds,
         max_http_buffer_size=settings.max_frame_bytes,
-        # origins are judged before the upgrade, by admission
+        # admission checks origins before the upgrade
         cors_allowed_origins=[],
         allow_upgrades="polling" in settings.transports,
         logger=False,
         engineio_logger=False,
     )
-    strays.watch(sio, settings, metrics)
-    if is_engine:
-        gathering = WriteBatcher(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc())
-        metrics.outbox_bytes.set_function(lambda: gathering.owed_bytes)
-        websocket.install(sio, gathering)
+    stray_packets.count_strays(sio, settings, guards.metrics)
+    delivery.install(sio)
+    guards.metrics.outbox_bytes.set_function(lambda: delivery.owed_bytes)
     return sio
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Says that the process lives, and nothing more."""
+    """Answer the liveness check: the process runs."""
     return web.Response(text="ok\n")

@@ -1,7 +1,7 @@
-"""Answers for how a handshake becomes an `Identity`, or is refused.
+"""Authentication: a handshake becomes an `Identity` or is refused.
 
-The library verifies the signature; a model of our own verifies the claims, because PyJWT lets an empty `sub`, an
-`exp` in ten years and any `typ` pass.
+PyJWT verifies the signature. A model of our own verifies the claims, because PyJWT accepts an empty `sub`, an `exp` in
+ten years and any `typ`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
 
 
 class Claims(BaseModel):
-    """What a token must say, beyond a good signature."""
+    """The claims that a token must have, beyond a valid signature."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -33,22 +33,21 @@ class Claims(BaseModel):
     rooms: Annotated[list[TopicRoom], Field(max_length=16)] = Field(default_factory=list)
 
     def identity(self) -> Identity:
-        """Raises `Unauthorized` for a company user without a company."""
+        """Return the identity; raise `Unauthorized` for a company user without a company."""
         if self.role is Role.COMPANY and self.company is None:
             raise Unauthorized("a company user's token names its company")
         return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
 
 
 class KeySource(Protocol):
-    """Where the key of a token comes from."""
+    """A source of verification keys."""
 
     def key_for(self, token: str) -> Any:
-        """The verification key; may block on the network."""
-        ...
+        """Return the verification key of a token; may block on the network."""
 
 
 class FixedKey:
-    """One key from the settings; whatever a token's header says of keys is ignored (RFC 8725, 3.10)."""
+    """One key from the settings. Keys that a token's header names are ignored (RFC 8725, 3.10)."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -58,7 +57,7 @@ class FixedKey:
 
 
 class PublishedKeys:
-    """Keys from the issuer's JWKS address, fetched from there alone and kept by PyJWT."""
+    """Keys from the issuer's JWKS URL, fetched and cached by PyJWT."""
 
     def __init__(self, url: str) -> None:
         self._client = jwt.PyJWKClient(url, timeout=5)
@@ -68,7 +67,7 @@ class PublishedKeys:
 
 
 class TokenAuth:
-    """Verifies tokens by the settings; keeps nothing of them."""
+    """Verifier of tokens; it stores nothing of them."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -82,10 +81,10 @@ class TokenAuth:
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     async def identify(self, auth: Any) -> Identity:
-        """The identity behind a handshake's `{"token": "<JWT>"}`; raises `Unauthorized` or `TokenExpired`.
+        """Return the identity of a handshake `{"token": "<JWT>"}`.
 
-        A token is let in until the leeway after its `exp`, as another clock may be slow. From `exp` on the door serves
-        `auth:refresh` alone, whether one came before it or after.
+        A token is accepted until the leeway after its `exp`, as another clock may be slow. From `exp` on the gateway
+        serves `auth:refresh` alone. Raises `Unauthorized` or `TokenExpired`.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
@@ -93,7 +92,7 @@ class TokenAuth:
         if len(token) > self._settings.max_token_bytes:
             raise Unauthorized("the token is too long")
         if self._fetches:
-            # the key may have to be fetched, and PyJWT's client blocks
+            # the key may have to be fetched, and the client of PyJWT blocks
             return await asyncio.to_thread(self._verify, token)
         return self._verify(token)
 
@@ -116,7 +115,7 @@ class TokenAuth:
                 algorithms=list(settings.jwt_algorithms),
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,
-                # exp and iat are judged below, by the clock that was passed in
+                # `_verify` checks exp and iat with the clock that was passed in
                 options={
                     "require": list(REQUIRED_CLAIMS),
                     "strict_aud": True,
@@ -129,7 +128,7 @@ class TokenAuth:
                 raise Unauthorized("this is another kind of token")
             return Claims.model_validate(decoded["payload"])
         except (jwt.PyJWTError, ValidationError, ValueError, TypeError, OverflowError):
-            # no detail: which check failed helps only who is guessing
+            # no detail: the name of the failed check would help only an attacker
             raise Unauthorized from None
 
 
@@ -143,9 +142,10 @@ def make_token(
     life_seconds: float = 3600,
     clock: Callable[[], float] = time.time,
 ) -> str:
-    """A token that a server with the same settings accepts: for development and tests.
+    """Return a token for development and tests.
 
-    Raises `pydantic.ValidationError` or `Unauthorized` when no server would accept it.
+    A server with the same settings accepts it. Raises `pydantic.ValidationError` or `Unauthorized`
+    when no server would.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}

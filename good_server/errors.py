@@ -1,26 +1,28 @@
-"""Answers for every refusal and its stable code; clients match on codes, people read messages.
+"""Every refusal and its stable code.
+
+Clients match on codes, people read messages.
 
     Refusal
-    ├── Invalid            invalid            the payload is not what the event takes
-    ├── Forbidden          forbidden          well-formed, but not for this identity
+    ├── Invalid            invalid            the payload does not match the event
+    ├── Forbidden          forbidden          well-formed, but not allowed for this identity
     ├── RateLimited        rate_limited       too fast; `retry_after` says when
     ├── UnknownEvent       unknown_event      no such event
-    ├── TooManyRooms       too_many_rooms     the socket is in as many topic rooms as it may
+    ├── TooManyRooms       too_many_rooms     the socket has reached its limit of topic rooms
     ├── Busy               busy               a queue is full; try later
     ├── TimedOut           timeout            the handler passed its deadline
     ├── Unauthorized       unauthorized       the token is not accepted
-    │   └── TokenExpired   token_expired      it was, once
-    ├── UnknownNamespace   unknown_namespace  nothing is served there
-    └── Internal           internal           our fault; `id` finds it in the log
+    │   └── TokenExpired   token_expired      the token was valid and has expired
+    ├── UnknownNamespace   unknown_namespace  no such namespace
+    └── Internal           internal           an error of ours; `id` finds it in the log
 
-A message never repeats what the client sent: an echo is how an attacker's text reaches a log, a page or another user.
+A message never repeats what the client sent: an echo would carry an attacker's text into a log, a page or to a user.
 """
 
 from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """A request or a connection that is not served, with a reason a client can act on."""
+    """A refusal of a request or connection, with a stable reason."""
 
     code: ClassVar[str] = "internal"
     message: ClassVar[str] = "the request was refused"
@@ -39,7 +41,10 @@ class Refusal(Exception):
         self.id = id
 
     def as_error(self) -> dict[str, Any]:
-        """`{"code", "message", "field"?, "retry_after"? (seconds), "id"?}`; absent fields are left out."""
+        """Return the refusal as the `error` of an ack.
+
+        The keys are `code`, `message`, and where they apply `field`, `retry_after` (seconds) and `id`.
+        """
         error: dict[str, Any] = {"code": self.code, "message": str(self)}
         extras = {"field": self.field, "retry_after": self.retry_after, "id": self.id}
         return error | {name: value for name, value in extras.items() if value is not None}

@@ -1,10 +1,10 @@
-"""Answers for the wire contract: every event's name and payload, in both directions.
+"""The wire contract: every event's name and payload, in both directions.
 
-Payloads are strict: no extra keys, no coercion, finite numbers only. What the server knows (who sent it, when, its
-id) is not part of any request, so it cannot be forged.
+Payloads are strict: no extra keys, no coercion, finite numbers only. What the server knows (the sender, the time, the
+id) is not part of any request, so a client cannot forge it.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -27,13 +27,13 @@ REPORT_READY = "report:ready"
 AUTH_EXPIRING = "auth:expiring"
 SERVER_CLOSING = "server:closing"
 
-# Names that Socket.IO keeps for itself; a client that sends one is not a client of ours.
+# names that Socket.IO reserves; an honest client never sends one
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 
-# NUL ends strings early in too many of the systems that a text travels on to.
+# NUL ends strings early in many of the systems that a text may reach
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 MessageId = Annotated[Text, StringConstraints(max_length=64)]
-# A room's form is judged by rooms.py, which tells a malformed name from one that is merely not yours.
+# rooms.py checks the form of a room: it tells a malformed name from a forbidden one
 RoomName = Annotated[Text, StringConstraints(max_length=128)]
 Level = Literal["info", "warning", "critical"]
 Status = Literal["available", "busy", "offline"]
@@ -41,13 +41,13 @@ ReportKind = Literal["cpu", "outside"]
 
 
 class Payload(BaseModel):
-    """What a client sends with an event."""
+    """The payload of an event from a client."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def _one_of(*fields: str) -> ConfigDict:
-    """Says in the exported schema that exactly one of these optional fields is there."""
+    """Return a config: exactly one of these optional fields is present."""
     return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in fields]})
 
 
@@ -80,7 +80,7 @@ class DriverStatus(Payload):
 class SystemAnnounce(Payload):
     text: Annotated[Text, StringConstraints(max_length=2000)]
     level: Level
-    # JSON has no enums: strictness is relaxed for these strings alone
+    # JSON has no enums, so these strings alone are not strict
     roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1, max_length=len(Role))] | None = (
         None
     )
@@ -100,7 +100,7 @@ class AuthRefresh(Payload):
 
 
 class Answer(BaseModel):
-    """The `data` of an ack that says yes. `at` and `expires_at` are milliseconds since the epoch."""
+    """The `data` of a successful ack. `at` and `expires_at` are milliseconds since the epoch."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -127,17 +127,18 @@ class SessionExtended(Answer):
 
 
 class Message(BaseModel):
-    """What the server sends. An absent optional field is left out, not null."""
+    """A message from the server; it carries the name of its event. An absent optional field is left out, not null."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
+    event: ClassVar[str]
 
     def on_the_wire(self) -> dict[str, Any]:
-        """The message as JSON-able data."""
+        """Return the message as data for JSON."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Sender(BaseModel):
-    """Who it is from, as the sender's verified token says."""
+    """The sender of a message, from the verified token."""
 
     id: str
     role: Role
@@ -145,6 +146,7 @@ class Sender(BaseModel):
 
 class ChatMessage(Message):
     model_config = _one_of("to", "room")
+    event = CHAT_MESSAGE
 
     id: str
     sender: Annotated[Sender, Field(alias="from")]
@@ -155,6 +157,8 @@ class ChatMessage(Message):
 
 
 class TrackingPosition(Message):
+    event = TRACKING_POSITION
+
     driver: str
     lat: float
     lng: float
@@ -164,12 +168,16 @@ class TrackingPosition(Message):
 
 
 class DriverStatusChanged(Message):
+    event = DRIVER_STATUS_CHANGED
+
     driver: str
     status: Status
     at: int
 
 
 class SystemAnnouncement(Message):
+    event = SYSTEM_ANNOUNCEMENT
+
     id: str
     sender: Annotated[Sender, Field(alias="from")]
     text: str
@@ -188,6 +196,7 @@ class ReportError(BaseModel):
 
 class ReportReady(Message):
     model_config = _one_of("result", "error")
+    event = REPORT_READY
 
     job: str
     kind: ReportKind
@@ -196,8 +205,12 @@ class ReportReady(Message):
 
 
 class AuthExpiring(Message):
+    event = AUTH_EXPIRING
+
     expires_in: float
 
 
 class ServerClosing(Message):
+    event = SERVER_CLOSING
+
     retry_in: float

@@ -1,4 +1,7 @@
-"""Answers for requests that come twice: a client that lost the ack sends again, and must not be heard twice."""
+"""Idempotency keys: a repeated request runs once and gets the same ack.
+
+A client that lost an ack sends its message again with the same id. The recipients must not receive it twice.
+"""
 
 import asyncio
 import time
@@ -8,26 +11,29 @@ from typing import Any
 
 # longer than any client library retries
 REMEMBER_SECONDS = 120.0
-# a bound on memory, some 30 MB; at the default rates no honest load comes near
+# a bound on memory, some 30 MB; no honest load comes near it at the default rates
 REMEMBER_AT_MOST = 100_000
 
 
 class IdempotencyCache:
-    """Remembers for two minutes what was answered to a user's own message id."""
+    """The acks of the last two minutes, by user and idempotency key."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._answers: OrderedDict[tuple[str, str], tuple[float, asyncio.Future[dict[str, Any]]]] = OrderedDict()
 
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        """What `answer()` gives, run once for the same user and id; a failure is not remembered."""
+        """Run `answer` once per user and id; return its result each time.
+
+        A failure is not remembered. An id of None always runs `answer`.
+        """
         if id is None:
             return await answer()
-        self._forget()
+        self._drop_old()
         key = (user, id)
         known = self._answers.get(key)
         if known is not None:
-            # two tabs may send the same id at once: the second waits for the first one's answer
+            # two tabs may send the same id at once: the second waits for the answer of the first
             return await asyncio.shield(known[1])
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[key] = (self._clock(), future)
@@ -35,13 +41,14 @@ class IdempotencyCache:
             future.set_result(await answer())
         except BaseException as error:
             del self._answers[key]
-            # given up at its deadline; a waiting one is not cancelled, it too has waited too long
+            # a handler that passed its deadline is cancelled; a second request that waits for it timed out, too
             future.set_exception(error if isinstance(error, Exception) else TimeoutError())
-            future.exception()  # whoever waits sees it; if nobody does, that is no news
+            # mark the exception as seen: there may be no second request
+            future.exception()
             raise
         return future.result()
 
-    def _forget(self) -> None:
+    def _drop_old(self) -> None:
         oldest = self._clock() - REMEMBER_SECONDS
         while self._answers:
             key = next(iter(self._answers))

@@ -1,6 +1,6 @@
-"""Answers for what operators see: one JSON line a happening, and metrics under conventional names.
+"""Logs and metrics for operators.
 
-Neither ever holds a token or a message's text, and no metric has a user as a label.
+Neither holds a token or the text of a message, and no metric has a user as a label.
 """
 
 import logging
@@ -12,12 +12,12 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("good_server")
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__package__)
 
 
 def configure_logging(*, json_lines: bool) -> None:
-    """Logs to stderr: JSON lines in production, readable ones in development."""
-    # the default would print every frame's locals, tokens and texts among them
+    """Log to stderr: JSON lines in production, readable lines in development."""
+    # the default would print the local variables of every frame, tokens and texts among them
     plain = structlog.dev.plain_traceback
     readable = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
     renderer: Any = structlog.processors.JSONRenderer(serializer=_as_json) if json_lines else readable
@@ -26,7 +26,7 @@ def configure_logging(*, json_lines: bool) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info if json_lines else structlog.processors.StackInfoRenderer(),
     ]
-    # straight to stderr: the standard library's records and locks would be half of what a line costs
+    # straight to stderr: records and locks of the standard library would be half of the cost of a line
     structlog.configure(
         processors=[*shared, renderer],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
@@ -34,7 +34,7 @@ def configure_logging(*, json_lines: bool) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    # the libraries' own records get the same form
+    # records of the libraries get the same form
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -51,7 +51,7 @@ def _as_json(entry: Any, **_ignored: Any) -> str:
 
 
 class Metrics:
-    """The server's metrics, in a registry of their own so that two servers in one process do not mix."""
+    """The metrics of one server, in a registry of their own. So two servers in one process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -60,11 +60,11 @@ class Metrics:
         self.closes = Counter("server_closes", "Closed connections by reason.", ["reason"], registry=self.registry)
         self.slow_readers = Counter(
             "server_slow_readers",
-            "Connections closed as owed too much or too long.",
+            "Slow consumers that were disconnected, by reason.",
             ["reason"],
             registry=self.registry,
         )
-        self.outbox_bytes = Gauge("server_outbox_bytes", "Bytes owed to readers, all together.", registry=self.registry)
+        self.outbox_bytes = Gauge("server_outbox_bytes", "Bytes in all send queues.", registry=self.registry)
         self.events = Counter(
             "server_events", "Events by name and outcome.", ["event", "outcome"], registry=self.registry
         )
@@ -72,15 +72,15 @@ class Metrics:
             "server_handler_seconds", "Time in a handler, in seconds.", ["event"], registry=self.registry
         )
 
-        # `labels` builds its key anew each time, and there are few events and outcomes
+        # `labels` builds a new key at each call, and there are few events and outcomes
         self._timed = lru_cache(self.handler_seconds.labels)
         self._counted = lru_cache(self.events.labels)
 
     def count_event(self, name: str, outcome: str, seconds: float) -> None:
-        """One event that was answered."""
+        """Count one answered event, with the seconds that it took."""
         self._timed(name).observe(seconds)
         self._counted(name, outcome).inc()
 
     def exposition(self) -> bytes:
-        """The metrics in Prometheus' text format."""
+        """Return the metrics in the text format of Prometheus."""
         return generate_latest(self.registry)

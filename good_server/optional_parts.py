@@ -10,7 +10,9 @@ from .settings import SettingsError
 
 def has_part(name: str) -> bool:
     """Return whether the folder of an optional part is still there."""
-    return find_spec(f".{name}", __package__) is not None
+    spec = find_spec(f".{name}", __package__)
+    # a folder that holds nothing but old bytecode has no origin
+    return spec is not None and spec.origin is not None
 
 
 def require_part(name: str, wanted_by: str) -> None:

@@ -1,8 +1,8 @@
-"""Answers for what a packet may be: the library's parser, hardened.
+"""The library's packet parser, hardened against malformed packets.
 
-The library raises on a malformed packet, logs it and goes on as if nothing had come: no ack, no consequence. Here such
-a packet becomes an event that no client can name, so that the gateway answers it and counts it like any other.
-Passed to the server as `serializer=`, the library's documented place for a packet class.
+The library raises on a malformed packet, logs it and goes on: no ack, no consequence. Here such a packet becomes an
+event that no client can name, so the gateway answers it and counts it like any other. The server gets the class as
+`serializer=`, the documented place for a packet class.
 """
 
 import json
@@ -13,19 +13,19 @@ from socketio import packet
 
 from .events import RESERVED
 
-# Not a string: JSON cannot spell it, so nobody can send it.
+# not a string, so no client can send it
 MALFORMED = ("malformed",)
-# Known by its own name, as a client that sends one tries to run the server's own handlers.
+# an event of its own: a client that sends a reserved name tries to run handlers of the server
 RESERVED_NAME = ("reserved name",)
 
 EVENT = str(packet.EVENT)
-# an id of up to a hundred digits is allowed; this many fit a machine word
+# the library allows ids of up to a hundred digits; this many fit a machine word
 PLAIN_ID_DIGITS = 18
 _CLIENT_TYPES = frozenset({packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK})
 
 
 class Json:
-    """orjson where the library expects the `json` module; rejects NaN, infinities and deep nesting by itself."""
+    """orjson behind the interface of the `json` module. orjson rejects NaN, infinities and deep nesting by itself."""
 
     @staticmethod
     def dumps(data: Any, **_ignored: Any) -> str:
@@ -37,7 +37,10 @@ class Json:
 
 
 class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no types
-    """A packet that a stranger may have written. This contract has no binary events, so none is taken."""
+    """A packet from a client that is not trusted.
+
+    The contract has no binary events, so binary packets are malformed.
+    """
 
     json = Json
 
@@ -59,7 +62,10 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
-        """Reads a packet that came in; never raises. Returns the attachments to wait for: always none."""
+        """Parse a packet from a client; never raise.
+
+        Returns the number of attachments to wait for, which is always 0.
+        """
         named: tuple[str, ...] = ()
         try:
             if not isinstance(encoded_packet, str):
@@ -75,7 +81,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         return 0
 
     def _is_plain_event(self, text: str) -> bool:
-        """Reads `2[...]` and `217[...]`, nearly all that ever comes; anything else is left to the library."""
+        """Parse `2[...]` and `217[...]`, nearly all packets; leave others to the library."""
         start = text.find("[")
         number = text[1:start]
         if start < 1 or text[0] != EVENT or not (not number or (number.isascii() and number.isdigit())):
@@ -92,7 +98,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
             return MALFORMED
         if self.packet_type in (packet.CONNECT, packet.DISCONNECT):
             return None
-        # the library keeps its own counter under ack id 0
+        # the library keeps a counter of its own under ack id 0
         is_list = isinstance(self.data, list) and (self.id != 0 or self.packet_type == packet.EVENT)
         if not is_list or (self.packet_type == packet.ACK and self.id is None):
             return MALFORMED
@@ -105,9 +111,9 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
 
 def _unreadable(text: Any) -> tuple[str, ...]:
-    """The event's name and the payload's key under which is what Python reads as JSON and orjson does not, or nothing.
+    """Return the event and key of a value that orjson rejects.
 
-    That is a NaN, an infinity or a lone surrogate: somebody's bug more often than an attack, so they are told where.
+    That is a NaN, an infinity or a lone surrogate: more often a bug than an attack, so the refusal names the field.
     """
     try:
         name, payload = json.loads(text[text.index("[") :])

@@ -1,4 +1,4 @@
-"""Answers for who someone is: the five roles, the forms of ids, and the verified identity of a connection."""
+"""The roles, the forms of ids, and the verified identity."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-# Narrow on purpose: an id becomes part of a room's name as it is. Without anchors: to be matched in full.
+# narrow on purpose: an id becomes part of a room's name; without anchors, so match in full
 USER_ID_FORM = r"[A-Za-z0-9._@-]{1,64}"
 TOPIC_ROOM_FORM = r"job:[A-Za-z0-9_-]{1,32}"
 
@@ -15,7 +15,7 @@ CompanyId = UserId
 
 
 class Role(StrEnum):
-    """What a user is on the platform; a token names exactly one."""
+    """The role of a user. A token names exactly one."""
 
     ADMIN = "admin"
     DRIVER = "driver"
@@ -26,9 +26,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a verified token says is connected.
+    """The verified user of a connection, as the token says.
 
-    `topic_rooms` are those the token grants; `expires_at` is in seconds since the epoch.
+    `topic_rooms` are the rooms that the token grants; `expires_at` is in seconds since the epoch.
     """
 
     user: str

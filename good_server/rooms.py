@@ -1,7 +1,7 @@
-"""Answers for every room: how it is named, who is in it from the start, who may join it later.
+"""Every room: its name, its members, and who may join it.
 
-Rooms are temporary by design. They are joined on every connect, from the verified identity alone, and Socket.IO
-empties them on disconnect: there is nothing here to store and nothing to clean up.
+Rooms are temporary by design. Sockets join them on every connect, from the verified identity alone, and Socket.IO
+empties them on disconnect. There is nothing to store and nothing to clean up.
 """
 
 import re
@@ -15,31 +15,34 @@ _own_room = re.compile(rf"(user|role|company):{USER_ID_FORM}")
 
 
 class Address(NamedTuple):
-    """Where something goes that is sent later, perhaps by another process: names alone, no socket and no connection."""
+    """The rooms of a later message, as plain names without a socket.
+
+    A job can store it, and another process can send to it.
+    """
 
     namespace: str
     rooms: tuple[str, ...]
 
 
 def user_room(user: str) -> str:
-    """Every socket of one user: all tabs, all devices."""
+    """Return the room of one user: all tabs and all devices."""
     return f"user:{user}"
 
 
 def role_room(role: Role) -> str:
-    """Every socket of one role."""
+    """Return the room of one role."""
     return f"role:{role}"
 
 
 def company_room(company: str) -> str:
-    """Every socket of role `company` whose token names that company; drivers publish to it and are not in it."""
+    """Return the room of one company's users. Drivers publish to it and are not in it."""
     return f"company:{company}"
 
 
 def topic_room(name: str) -> str:
-    """`name` itself when it names a topic room (`job:<id>`).
+    """Return `name` when it names a topic room (`job:<id>`).
 
-    Raises `Forbidden` for a room that the server alone fills, `Invalid` for what is no room at all.
+    Raises `Forbidden` for a room that the server alone fills, and `Invalid` for any other text.
     """
     if _topic_room.fullmatch(name):
         return name
@@ -49,12 +52,12 @@ def topic_room(name: str) -> str:
 
 
 def is_topic_room(room: str) -> bool:
-    """Whether a room is one that clients may ask to join and leave."""
+    """Whether clients may ask to join and leave this room."""
     return _topic_room.fullmatch(room) is not None
 
 
 def everyone() -> tuple[str, ...]:
-    """All sockets, as rooms: each socket is in exactly one role's room.
+    """Return the rooms of all sockets: each has exactly one role.
 
     An emit without a target would also reach sockets that are not authenticated yet.
     """
@@ -62,14 +65,14 @@ def everyone() -> tuple[str, ...]:
 
 
 def followers_of(driver: Identity) -> tuple[str, ...]:
-    """Who sees a driver: the admins, and the driver's own company where there is one."""
+    """Return the rooms that see a driver: admins and its company."""
     if driver.company is None:
         return (role_room(Role.ADMIN),)
     return (company_room(driver.company), role_room(Role.ADMIN))
 
 
 def base_rooms(identity: Identity) -> tuple[str, ...]:
-    """The rooms an identity is in for as long as it is connected; nobody can leave them."""
+    """Return the rooms that an identity cannot leave while it is connected."""
     rooms: tuple[str, ...] = (user_room(identity.user), role_room(identity.role))
     if identity.role is Role.COMPANY and identity.company is not None:
         rooms += (company_room(identity.company),)
@@ -77,13 +80,15 @@ def base_rooms(identity: Identity) -> tuple[str, ...]:
 
 
 def rooms_at_connect(identity: Identity) -> tuple[str, ...]:
-    """The rooms to join on every connect, the first as well as the hundredth reconnect."""
+    """Return the rooms to join on every connect, reconnects included."""
     return base_rooms(identity) + identity.topic_rooms
 
 
 class Entitlements(Protocol):
-    """Who may be in a topic room. That is business data and belongs in a database; who *is* in it does not."""
+    """Who may be in a topic room.
+
+    That is business data and belongs in a database. Who *is* in the room now does not: Socket.IO knows it.
+    """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
         """Whether `identity` may be in the topic room `room` now."""
-        ...

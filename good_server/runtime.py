@@ -1,4 +1,4 @@
-"""What a server process runs on: its event loop and its listening addresses."""
+"""The event loop and the listening addresses of a process."""
 
 import asyncio
 import os

@@ -1,6 +1,7 @@
-"""Answers for every setting and limit; each has its reason on the line above it.
+"""Every setting and limit, with its reason on the line above it.
 
-Read from the environment with the prefix `SERVER_`, and from `.env` in the working folder; the environment wins.
+They are read from environment variables with the prefix `SERVER_` and from `.env` in the working folder. The
+environment wins.
 """
 
 import ipaddress
@@ -24,7 +25,7 @@ REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 
 class SettingsError(Exception):
-    """A setting that stops the start; the message is one line that names it."""
+    """A setting that stops the start. The message is one line that names the setting."""
 
 
 def _listed(value: Any) -> Any:
@@ -41,103 +42,103 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
-    """The settings of one server; frozen, and `repr` shows no secret."""
+    """The settings of one server: frozen, and `repr` shows no secret."""
 
     model_config = SettingsConfigDict(env_prefix="SERVER_", env_file=".env", extra="ignore", frozen=True)
 
     env: Literal["development", "production"] = "development"
-    # loopback: what is not yet configured is not yet reachable
+    # loopback: other machines cannot reach a server that is not configured yet
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     # health, readiness, metrics: never on the public port
     internal_host: str = "127.0.0.1"
     internal_port: Annotated[int, Field(ge=0, le=65535)] = 8010
-    # long polling loses events under aiohttp and needs sticky sessions
+    # websocket only: long polling loses events with aiohttp and needs sticky sessions
     transports: Words = ("websocket",)
 
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
     jwt_jwks_url: str | None = None
-    # never taken from the token: RFC 8725, 3.1
+    # the token does not choose its algorithm: RFC 8725, 3.1
     jwt_algorithms: Words = ("HS256",)
-    # RFC 9068: an access token says so, and an id token is not one
+    # RFC 9068: only access tokens have this type; an id token is refused
     jwt_type: str = "at+jwt"
     jwt_issuer: str = "rooms-not-ids"
     jwt_audience: str = "dispatch"
-    # clocks of two machines differ by seconds, not minutes
+    # the clocks of two machines differ by seconds, not by minutes
     jwt_leeway_seconds: Annotated[float, Field(ge=0, le=300)] = 5
-    # empty: same origin only; a browser always sends one, other programs need not
+    # empty: same origin only; browsers always send an origin, other programs may omit it
     allowed_origins: Words = ()
-    # whose X-Forwarded-For is believed; addresses or networks
+    # the proxies whose X-Forwarded-For is trusted: addresses or networks
     trusted_proxies: Words = ()
 
-    # a phone on a bad network answers late; below 20 s it would be dropped in a tunnel
+    # a phone on a bad network answers late; below 20 s, a tunnel would end the connection
     ping_interval_seconds: Annotated[float, Field(ge=1)] = 25
     ping_timeout_seconds: Positive = 20
-    # a transport that never says CONNECT holds memory for nothing
+    # a transport that never sends CONNECT wastes memory
     handshake_seconds: Positive = 10
-    # the largest request is 4,000 characters of text; escaped, that is under 24 KiB
+    # the largest request has 4,000 characters of text, which is under 24 KiB when escaped
     max_frame_bytes: Count = 64 * 1024
     # a JWT with 16 rooms is about 1 KiB
     max_token_bytes: Count = 8 * 1024
-    # `stock` is the library's own path: slower, and without a bound on what a slow reader is owed
+    # `stock` is the library's own path: slower, and with an unbounded queue for a slow consumer
     delivery: Literal["engine", "stock"] = "engine"
-    # busy connections are written to once in this time; 0 writes each message by itself
+    # writes to a busy connection are batched for this time; 0 writes each message separately
     gather_milliseconds: Annotated[float, Field(ge=0, le=100)] = 5
-    # what a connection may be owed before its reader is too slow: a megabyte is minutes of an honest load
+    # the send queue of a slow consumer; a megabyte is minutes of normal traffic
     outbox_bytes: Count = 1024 * 1024
     outbox_messages: Count = 256
-    # a reader that takes nothing at all for as long as a heartbeat is given up
+    # a client that reads nothing for the length of a heartbeat is disconnected
     write_seconds: Positive = 20
-    # over all events: a person with a map and a chat stays well below
+    # all events of a user; a person with a map and a chat stays well below
     events_per_second: Positive = 20
-    # nobody types faster
+    # no person types faster
     chat_per_second: Positive = 5
-    # positions are useful about once a second
+    # positions are useful about once per second
     tracking_per_second: Positive = 2
-    # a page that comes back sends what it kept; that is not an attack
+    # a page that reconnects sends its waiting messages, which is not an attack
     burst_seconds: Positive = 10
-    # a client that does not slow down when told to is not a client; some four bursts of refusals in a row
+    # a client that ignores rate limits is disconnected; this is about four bursts of refusals in a row
     refusals_in_a_row: Count = 800
-    # frames no client library would send: a bug gets a few, an attack no more
+    # frames that no client library sends: a few are tolerated as a bug, more are an attack
     malformed_frames: Count = 5
-    # the token may grant 16; more is a list of everything
+    # a token may grant 16 rooms; more would subscribe to everything
     rooms_per_socket: Count = 16
-    # tabs and devices of one person; one more closes the one silent longest
+    # tabs and devices of one person; one more evicts the socket that was silent longest
     sockets_per_user: Count = 10
-    # an office behind one address; of IPv6 a network of 64 bits counts as one
+    # an office behind one address; an IPv6 network of 64 bits counts as one address
     sockets_per_address: Count = 200
-    # about 50 KiB each: a gigabyte
+    # about 50 KiB each, in total one gigabyte
     connections: Count = 20_000
-    # a restart brings everyone back at once; verifying tokens must not starve those already in
+    # after a restart all clients reconnect at once; verifying their tokens must not delay connected clients
     connects_per_second: Positive = 500
 
-    # absent: one process, which needs nobody; `rediss:` is with TLS, a password stands before the host and an `@`
+    # empty: one process without Redis; `rediss:` uses TLS, and a password goes before `@` and the host
     redis_url: SecretStr | None = None
-    # before every key and channel: two products on one Redis would otherwise hear each other, whatever the database
+    # prefix of every key and channel: two products on one Redis share channels, even in different databases
     redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = "dispatch"
-    # an answer that takes longer is none: what is waited for is then done without Redis
+    # after this time the server continues without the answer of Redis
     redis_seconds: Positive = 0.5
-    # a listener that has not heard its own heartbeat for so long is deaf, and its process not ready
+    # a subscriber that misses its own heartbeat for this long is deaf, and its process is not ready
     redis_deaf_seconds: Positive = 5
-    # what may wait to be published, about 10 s of a busy process; beyond it the newest is lost, and counted
+    # emits that wait for publication, about 10 s of a busy process; above it the newest is dropped and counted
     redis_waiting: Count = 10_000
 
-    # a handler is thin; what takes longer belongs in a service
+    # a handler is short; longer work belongs in a service
     handler_seconds: Positive = 5
-    # time to fetch a new token before the old one ends
+    # time to fetch a new token before the old one expires
     expiry_notice_seconds: Positive = 60
-    # after it ended: only auth:refresh is served, then the transport closes
+    # after expiry only auth:refresh is served for this time, then the transport is closed
     expiry_grace_seconds: Positive = 25
-    # a stolen token ends by itself
+    # limits how long a stolen token is useful
     token_life_seconds: Positive = 24 * 3600
-    # CPU-bound work at once; another core is left to the loop
+    # CPU-bound reports in parallel; leave another core to the event loop
     report_workers: Count = 2
-    # waiting reports cost memory only; beyond this the answer is `busy`
+    # waiting reports cost only memory; above this the answer is `busy`
     reports_waiting: Annotated[int, Field(ge=64)] = 256
-    # the longest report burns 2 s; a worker that takes this long hangs
+    # the longest report takes 2 s of CPU time; a worker that needs this long hangs
     report_seconds: Positive = 30
-    # how long a deploy waits for goodbyes
+    # the longest graceful shutdown (draining)
     shutdown_seconds: Positive = 25
 
     @model_validator(mode="after")
@@ -209,7 +210,7 @@ class Settings(BaseSettings):
             raise ValueError("SERVER_REDIS_URL must be redis://host:port/0, rediss:// for TLS, or unix:///path")
         is_open = url.password is None and url.scheme != "unix" and url.hostname not in LOOPBACK
         if self.env == "production" and is_open:
-            raise ValueError("SERVER_REDIS_URL has no password: whoever reaches that Redis could write to everyone")
+            raise ValueError("SERVER_REDIS_URL has no password: any client that reaches it could write to everyone")
 
     def _check_development(self) -> None:
         own_secret = self.jwt_secret is not None or self.has_public_key
@@ -229,7 +230,7 @@ class Settings(BaseSettings):
 
     @property
     def has_public_key(self) -> bool:
-        """Whether tokens are verified with somebody else's key, so that no secret is needed here."""
+        """Whether a public key verifies tokens, so that no secret is needed."""
         return self.jwt_public_key is not None or self.jwt_jwks_url is not None
 
     @property
@@ -239,7 +240,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings of this process; raises `SettingsError` with one line that names the setting."""
+    """Return the settings. Raises `SettingsError` with one line that names the setting."""
     try:
         return Settings(**overrides)
     except (ValidationError, ValueError) as error:

@@ -1,7 +1,20 @@
-"""Answers for the one door: every connect, every event's guards, its one ack, and every disconnect pass here."""
+"""The one way in: every connect, event, ack and disconnect passes here."""
 
-from ..gateway.gateway import STATE, Gateway
-from ..gateway.refusals import NoSuchNamespace
-from ..gateway.route import ANYONE, Guards, Request, Route, SocketState
+from .gateway import STATE, Gateway
+from .publishing import Publish, publisher
+from .refusals import NoSuchNamespace
+from .request import Request, SocketState
+from .route import ANYONE, Guards, Route
 
-__all__ = ["ANYONE", "STATE", "Gateway", "Guards", "NoSuchNamespace", "Request", "Route", "SocketState"]
+__all__ = [
+    "ANYONE",
+    "STATE",
+    "Gateway",
+    "Guards",
+    "NoSuchNamespace",
+    "Publish",
+    "Request",
+    "Route",
+    "SocketState",
+    "publisher",
+]

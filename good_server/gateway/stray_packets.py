@@ -1,26 +1,26 @@
-"""Answers for packets that belong to no conversation: a client gets a few, an attack no more.
+"""Stray packets, which no gateway sees. A few close the connection.
 
-They are those before CONNECT, those for a namespace that was not joined, and a CONNECT where one was answered already.
-The library ignores the first two for ever, and answers the third with an error that says nothing.
+They are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. The library ignores
+the first two without a limit, and answers the third with an error that says nothing.
 """
 
 from typing import Any
 
 from socketio import packet
 
-from .. import transport
+from ..admission import close_transport
 from ..observability import Metrics, log
 from ..settings import Settings
 
-# in the connection's environ, so that it ends with the connection
-STRAYS = "good_server.strays"
+# the key in the connection's environ, so that the count ends with the connection
+STRAYS = f"{__package__}.strays"
 
 
-def watch(sio: Any, settings: Settings, metrics: Metrics) -> None:
-    """Puts the judge before the library's own reader of messages; what is a stray goes no further."""
+def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
+    """Put a check before the library's reader, which never sees strays."""
     library = sio.eio.handlers["message"]
 
-    async def judge(connection: str, data: Any) -> None:
+    async def check(connection: str, data: Any) -> None:
         environ = sio.environ.get(connection)
         if environ is None or not _is_stray(sio, connection, data):
             await library(connection, data)
@@ -29,9 +29,9 @@ def watch(sio: Any, settings: Settings, metrics: Metrics) -> None:
         metrics.count_event("unknown", "invalid", 0.0)
         if environ[STRAYS] >= settings.malformed_frames:
             log.warning("closed", reason="strays")
-            transport.close_transport(environ)
+            close_transport(environ)
 
-    sio.eio.on("message", judge)
+    sio.eio.on("message", check)
 
 
 def _is_stray(sio: Any, connection: str, data: Any) -> bool:

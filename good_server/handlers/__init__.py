@@ -1,1 +1,1 @@
-"""What the product does: one module a subject, each only a tuple of routes."""
+"""The product: one module per subject, each with its routes."""

@@ -1,4 +1,4 @@
-"""Chat: any role to any other, and to the topic rooms one is in."""
+"""Chat: between any two users, and within topic rooms."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -6,16 +6,16 @@ from typing import Any
 
 from .. import events
 from ..errors import Forbidden
-from ..events import ChatMessage, ChatSend, Sender
+from ..events import ChatMessage, ChatSend, Sender, Sent
 from ..gateway import Request, Route
-from ..rooms import topic_room, user_room
 from ..idempotency import IdempotencyCache
+from ..rooms import topic_room, user_room
 
 Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 
 
 def compose(request: Request, chat: ChatSend) -> ChatMessage:
-    """The message as its readers get it: who it is from and when is the server's to say."""
+    """Return the message for its readers. The server sets sender and time."""
     return ChatMessage(
         id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
@@ -27,7 +27,10 @@ def compose(request: Request, chat: ChatSend) -> ChatMessage:
 
 
 async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
-    """To the user or the room, and to the sender's other tabs; each socket gets it once, the sending one never."""
+    """Send to the target and to the sender's other tabs.
+
+    Each socket gets the message once, the sending socket never.
+    """
     target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
     if chat.to is None and target not in request.rooms():
         raise Forbidden("only members write to a room")
@@ -38,9 +41,9 @@ async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
 
 
 def routes(recent: IdempotencyCache, delivery: Delivery = deliver) -> tuple[Route, ...]:
-    """`recent` answers a message that is sent again with the ack of the first time; `delivery` carries it out."""
+    """Return the route of chat. `recent` answers a repeated message with its first ack; `delivery` sends a new one."""
 
     async def send(request: Request, chat: ChatSend) -> dict[str, Any]:
         return await recent.once(request.identity.user, chat.id, lambda: delivery(request, chat))
 
-    return (Route(events.CHAT_SEND, ChatSend, send, rate="chat"),)
+    return (Route(events.CHAT_SEND, ChatSend, send, answer=Sent, rate="chat"),)

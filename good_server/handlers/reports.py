@@ -1,20 +1,20 @@
-"""Reports: asked for here, made elsewhere, and delivered to the user, on whichever tabs the user then has."""
+"""Reports: requested here, made in the background, sent to the user's room."""
 
 from typing import Any
 
 from .. import events
-from ..events import ReportRequest
+from ..events import ReportRequest, ReportTaken
 from ..gateway import Request, Route
 from ..rooms import user_room
 from ..services.reports import Reports
 
 
 def routes(reports: Reports) -> tuple[Route, ...]:
-    """`reports` makes them, away from the event loop."""
+    """Return the route of report requests. `reports` makes the reports."""
 
     async def request_report(request: Request, wanted: ReportRequest) -> dict[str, Any]:
-        # the job keeps the user, not the request: by the time it is done, that socket may be long gone
+        # the job keeps the room of the user, not the socket, which may be gone when the report is ready
         to = request.address(user_room(request.identity.user))
         return {"job": await reports.request(wanted.kind, wanted.size, to)}
 
-    return (Route(events.REPORT_REQUEST, ReportRequest, request_report),)
+    return (Route(events.REPORT_REQUEST, ReportRequest, request_report, answer=ReportTaken),)

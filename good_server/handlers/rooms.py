@@ -1,16 +1,19 @@
-"""Topic rooms: joined again after leaving them, or when they were granted since the connect."""
+"""Topic rooms: join one again after leaving it, or one granted meanwhile."""
 
 from typing import Any
 
 from .. import events
 from ..errors import Forbidden, TooManyRooms
-from ..events import RoomChange
+from ..events import RoomChange, RoomChanged
 from ..gateway import Request, Route
 from ..rooms import Entitlements, is_topic_room, topic_room
 
 
 def routes(entitlements: Entitlements, *, rooms_per_socket: int) -> tuple[Route, ...]:
-    """`entitlements` says who may be in a room; a socket is in at most `rooms_per_socket` topic rooms."""
+    """Return the routes of topic rooms.
+
+    `entitlements` decides who may join; a socket is in at most `rooms_per_socket` of them.
+    """
 
     async def join(request: Request, change: RoomChange) -> dict[str, Any]:
         room = topic_room(change.room)
@@ -27,4 +30,7 @@ def routes(entitlements: Entitlements, *, rooms_per_socket: int) -> tuple[Route,
         await request.leave(room)
         return {"room": room}
 
-    return (Route(events.ROOM_JOIN, RoomChange, join), Route(events.ROOM_LEAVE, RoomChange, leave))
+    return (
+        Route(events.ROOM_JOIN, RoomChange, join, answer=RoomChanged),
+        Route(events.ROOM_LEAVE, RoomChange, leave, answer=RoomChanged),
+    )

@@ -1,18 +1,21 @@
-"""The session: a new token before the old one ends, on the same connection."""
+"""The session: a new token on the same connection."""
 
 from typing import Any
 
 from .. import events
 from ..auth import TokenAuth
 from ..errors import Unauthorized
-from ..events import AuthRefresh
+from ..events import AuthRefresh, SessionExtended
 from ..gateway import Request, Route
 from ..roles import Identity
 from ..rooms import Entitlements, base_rooms, is_topic_room
 
 
 def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
-    """`auth` verifies the new token; it may carry another role or company, never another user."""
+    """Return the route of `auth:refresh`.
+
+    `auth` verifies the new token, which may name another role or company, never another user.
+    """
 
     async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
         identity = await auth.identify({"token": fresh.token})
@@ -21,11 +24,11 @@ def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
         await move(request, identity, entitlements)
         return {"expires_at": round(identity.expires_at * 1000)}
 
-    return (Route(events.AUTH_REFRESH, AuthRefresh, refresh, after_expiry=True),)
+    return (Route(events.AUTH_REFRESH, AuthRefresh, refresh, answer=SessionExtended, after_expiry=True),)
 
 
 async def move(request: Request, identity: Identity, entitlements: Entitlements) -> None:
-    """Leaves the rooms that the new identity is not entitled to, then joins those that it now belongs in."""
+    """Leave the rooms that the new identity lost, then join the others."""
     lost = set(base_rooms(request.identity)) - set(base_rooms(identity))
     for room in filter(is_topic_room, request.rooms()):
         if not (room in identity.topic_rooms or await entitlements.may_join(identity, room)):

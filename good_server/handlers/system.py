@@ -1,22 +1,25 @@
-"""System events: an admin's announcement, to everyone or to named roles."""
+"""System events: announcements of an admin, to everyone or to some roles."""
 
 import secrets
 from typing import Any
 
 from .. import events
-from ..events import Sender, SystemAnnounce, SystemAnnouncement
+from ..events import Sender, Sent, SystemAnnounce, SystemAnnouncement
 from ..gateway import Request, Route
 from ..roles import Role
 from ..rooms import everyone, role_room
 
 
 def routes() -> tuple[Route, ...]:
-    """Admins alone announce."""
-    return (Route(events.SYSTEM_ANNOUNCE, SystemAnnounce, announce, roles=frozenset({Role.ADMIN})),)
+    """Return the route of announcements, for admins only."""
+    return (Route(events.SYSTEM_ANNOUNCE, SystemAnnounce, announce, answer=Sent, roles=frozenset({Role.ADMIN})),)
 
 
 async def announce(request: Request, notice: SystemAnnounce) -> dict[str, Any]:
-    """A true broadcast still names its rooms; the sender's own role hears it like any other."""
+    """Send the announcement; a true broadcast names its rooms, too.
+
+    The sender's own role receives it like any other.
+    """
     to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
     message = SystemAnnouncement(
         id=secrets.token_hex(16),

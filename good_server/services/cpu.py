@@ -1,4 +1,4 @@
-"""Answers for the work of a report that needs a processor. Runs in a worker process, so it imports next to nothing."""
+"""The CPU-bound work of a report. It runs in a worker process, so this module imports next to nothing."""
 
 import signal
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def burn(milliseconds: int) -> float:
-    """Uses that much CPU time and returns what it used, in seconds: a stand-in for rendering, pricing, inference."""
+    """Use that much CPU time and return what was used, in seconds. It stands in for rendering, pricing or inference."""
     started = time.process_time()
     deadline = started + milliseconds / 1000
     while time.process_time() < deadline:
@@ -14,7 +14,10 @@ def burn(milliseconds: int) -> float:
     return time.process_time() - started
 
 
-def apart(work: Callable[[int], float], milliseconds: int) -> float:
-    """Does it in a worker process: Ctrl-C in a terminal reaches that too, and is for its parent to obey."""
+def run_in_worker(work: Callable[[int], float], milliseconds: int) -> float:
+    """Run `work` in a worker process, which ignores Ctrl-C.
+
+    Ctrl-C in a terminal reaches all processes; the parent alone obeys it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return work(milliseconds)

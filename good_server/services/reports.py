@@ -1,30 +1,21 @@
-"""Answers for heavy and outside work: it happens away from the event loop, bounded, and its end is told to rooms.
+"""Reports: heavy or outside work, made away from the event loop.
 
-Threads would not do for CPU-bound work: they share the interpreter's lock with the loop. anyio keeps the worker
-processes: one that crashes or hangs is replaced, and all of them end with the server, however that ends.
+Here are the interface and the message; `reports/` is an implementation that a team may delete or replace.
 """
 
-import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import anyio
-from anyio import to_process
-
 from ..errors import Busy, Internal
 from ..events import CpuSeconds, ReportError, ReportKind, ReportReady
-from ..observability import log
 from ..rooms import Address
-from ..services import cpu
-from ..settings import Settings
 
-# sends what is told of a report that ended to where it was asked for
-Deliver = Callable[[Address, ReportReady], Awaitable[None]]
+# sends a finished report to its address: `await publish(address, report)`
+Publish = Callable[[Address, ReportReady], Awaitable[None]]
 
 
 def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportReady:
-    """What is told of a report that ended; without `cpu_seconds` it failed."""
+    """Return the message of a finished report. `cpu_seconds` of None is a failure."""
     if cpu_seconds is None:
         failed = ReportError(code=Internal.code, message="the report could not be made")
         return ReportReady(job=job, kind=kind, error=failed)
@@ -32,84 +23,27 @@ def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportRead
 
 
 class Reports(Protocol):
-    """Where reports go. Your own queue has these three methods."""
+    """A queue of reports: your own has these three methods."""
 
-    async def start(self, deliver: Deliver) -> None:
-        """Before the first request; `deliver` sends what is told of a report that ended in this process."""
-        ...
-
-    async def stop(self) -> None:
-        """After the last request."""
-        ...
-
-    async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Takes a report of `size` milliseconds and returns its job id at once; raises `Busy` when too many wait."""
-        ...
-
-
-class ReportRunner:
-    """Where reports are made: those that compute in worker processes, so many at once; the others need none."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._most_seconds = settings.report_seconds
-        self._workers = settings.report_workers
-        self._limiter: anyio.CapacityLimiter | None = None
-
-    async def start(self) -> None:
-        """Starts the worker processes, so that the first report does not wait for them."""
-        self._limiter = anyio.CapacityLimiter(self._workers)
-        await asyncio.gather(*(self._burn(1) for _ in range(self._workers)))
-
-    async def make(self, job: str, kind: ReportKind, size: int) -> ReportReady:
-        """What is told of it; a crash and a hang end in an error that is told as well."""
-        work = self._burn if kind == "cpu" else self._wait_outside
-        try:
-            async with asyncio.timeout(self._most_seconds):
-                return compose(job, kind, await work(size))
-        except (TimeoutError, anyio.BrokenWorkerProcess) as error:
-            log.error("report failed", job=job, kind=kind, error=type(error).__name__)
-            return compose(job, kind, None)
-
-    async def _burn(self, milliseconds: int) -> float:
-        return await to_process.run_sync(cpu.apart, cpu.burn, milliseconds, cancellable=True, limiter=self._limiter)
-
-    async def _wait_outside(self, milliseconds: int) -> float:
-        """Stands in for a call to somebody else's service: it holds no worker while it waits."""
-        await asyncio.sleep(milliseconds / 1000)
-        return 0.0
-
-
-class EmbeddedReports:
-    """Reports that wait in this process and are made beside it: nothing else is needed, and they end with it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._most_waiting = settings.reports_waiting
-        self._workshop = ReportRunner(settings)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._deliver: Deliver | None = None
-
-    async def start(self, deliver: Deliver) -> None:
-        """Opens the workshop."""
-        self._deliver = deliver
-        await self._workshop.start()
+    async def start(self, publish: Publish) -> None:
+        """Start before the first request; `publish` sends reports made in this process."""
 
     async def stop(self) -> None:
-        """Gives up what is not done; the workers end with the event loop."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop after the last request."""
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Takes a report of `size` milliseconds and returns its job id at once; raises `Busy` when too many wait."""
-        if len(self._tasks) >= self._most_waiting:
-            raise Busy
-        job = secrets.token_hex(16)
-        task = asyncio.create_task(self._run(job, kind, size, to))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return job
+        """Accept a report of `size` milliseconds and return its job id. Raises `Busy` when too many reports wait."""
 
-    async def _run(self, job: str, kind: ReportKind, size: int, to: Address) -> None:
-        report = await self._workshop.make(job, kind, size)
-        if self._deliver is not None:
-            await self._deliver(to, report)
+
+class NoReports:
+    """No queue of reports: the event is not served."""
+
+    async def start(self, publish: Publish) -> None:
+        """Do nothing."""
+
+    async def stop(self) -> None:
+        """Do nothing."""
+
+    async def request(self, kind: ReportKind, size: int, to: Address) -> str:
+        """Raise `Busy`."""
+        raise Busy

@@ -1,0 +1,69 @@
+"""The contract as an AsyncAPI 3.0 document."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..gateway import Route
+from .schemas import messages, object_schema, reference, schemas
+
+# changes with the wire: the second number for additions, the first for anything else
+VERSION = "1.0.0"
+INTRODUCTION = """Socket.IO protocol 5 over WebSocket, path `/socket.io/`; CONNECT carries the Handshake. A refused \
+connection is CONNECT_ERROR with a ConnectRefusal. Each event is one object; each ack is one object, too."""
+CHANNEL = {"$ref": "#/channels/root"}
+
+
+def asyncapi(routes: Sequence[Route]) -> str:
+    """Return the document in JSON. Its actions are those of the server."""
+    found: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for route in routes:
+        key = _key(route.event)
+        found[key] = {"name": route.event, "payload": reference(route.payload.__name__)}
+        found[f"{key}.ack"] = {"name": f"ack of {route.event}", "payload": _ack(route.answer)}
+        operations[key] = _operation("receive", key) | _guards(route)
+        operations[key]["reply"] = {"channel": CHANNEL, "messages": [_message(f"{key}.ack")]}
+    for model in messages():
+        found[_key(model.event)] = {"name": model.event, "payload": reference(model.__name__)}
+        operations[_key(model.event)] = _operation("send", _key(model.event))
+    in_channel = {key: {"$ref": f"#/components/messages/{key}"} for key in found}
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Dispatch platform", "version": VERSION, "description": INTRODUCTION},
+        "defaultContentType": "application/json",
+        "channels": {"root": {"address": "/", "title": "the namespace", "messages": in_channel}},
+        "operations": operations,
+        "components": {"messages": found, "schemas": schemas(routes)},
+    }
+    return json.dumps(document, indent=2)
+
+
+def _ack(answer: type[BaseModel]) -> dict[str, Any]:
+    accepted = object_schema({"ok": {"const": True}, "data": reference(answer.__name__)})
+    return {"oneOf": [accepted, object_schema({"ok": {"const": False}, "error": reference("Refusal")})]}
+
+
+def _key(event: str) -> str:
+    """Return an event's name as a key: AsyncAPI allows no colons there."""
+    return event.replace(":", ".")
+
+
+def _message(key: str) -> dict[str, str]:
+    return {"$ref": f"#/channels/root/messages/{key}"}
+
+
+def _operation(action: str, key: str) -> dict[str, Any]:
+    return {"action": action, "channel": CHANNEL, "messages": [_message(key)]}
+
+
+def _guards(route: Route) -> dict[str, Any]:
+    """Return the guards of a route. Rates have the names of settings."""
+    rates = ["events", *([route.rate] if route.rate else [])]
+    return {
+        "x-roles": sorted(route.roles),
+        "x-rates": [f"{rate}_per_second" for rate in rates],
+        "x-served-after-expiry": route.after_expiry,
+    }

@@ -1,0 +1,78 @@
+"""Every payload, answer, message and refusal of the contract as JSON Schema."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from .. import errors, events
+from ..gateway import Route
+
+# the refusals of a connect; each but the last may also be the ack of an event
+AT_CONNECT = (errors.Unauthorized, errors.TokenExpired, errors.Internal, errors.UnknownNamespace)
+SCHEMAS = "#/components/schemas/"
+
+
+class WireSchema(GenerateJsonSchema):
+    """Schemas of the wire: absent optional fields are left out, not null."""
+
+    def nullable_schema(self, schema: Any) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def messages() -> list[type[events.Message]]:
+    """Return every message class of `events`, in the order of the file."""
+    found = [value for value in vars(events).values() if isinstance(value, type)]
+    return [model for model in found if issubclass(model, events.Message) and model is not events.Message]
+
+
+def schemas(routes: Iterable[Route]) -> dict[str, Any]:
+    """Return every schema of the contract by its name."""
+    models: list[type[BaseModel]] = []
+    for route in routes:
+        models += [route.payload, route.answer]
+    # aliases are the names on the wire; each model once
+    wanted = [(model, "validation") for model in dict.fromkeys([*models, *messages()])]
+    _, found = models_json_schema(wanted, ref_template=SCHEMAS + "{model}", schema_generator=WireSchema)  # type: ignore[arg-type]
+    at_connect = {refusal.code for refusal in AT_CONNECT}
+    defined: dict[str, Any] = found["$defs"]
+    return defined | {
+        "Handshake": object_schema({"token": {"type": "string"}}),
+        "Refusal": _refusal(codes() - {errors.UnknownNamespace.code}),
+        "ConnectRefusal": object_schema({"message": {"type": "string"}, "data": _refusal(at_connect)}),
+    }
+
+
+def codes() -> set[str]:
+    """Return every code that a refusal may have."""
+    found, waiting = set(), errors.Refusal.__subclasses__()
+    while waiting:
+        refusal = waiting.pop()
+        found.add(refusal.code)
+        waiting += refusal.__subclasses__()
+    return found
+
+
+def object_schema(properties: dict[str, Any], *, optional: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the schema of an object with these keys only."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def reference(name: str) -> dict[str, str]:
+    """Return a reference to a schema by its name."""
+    return {"$ref": SCHEMAS + name}
+
+
+def _refusal(allowed: set[str]) -> dict[str, Any]:
+    text = {"type": "string"}
+    fields = {"code": {"type": "string", "enum": sorted(allowed)}, "message": text, "field": text}
+    fields |= {"retry_after": {"type": "number", "description": "seconds"}, "id": text}
+    return object_schema(fields, optional=("field", "retry_after", "id"))

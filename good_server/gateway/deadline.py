@@ -1,0 +1,38 @@
+"""A deadline for coroutines that rarely wait."""
+
+import asyncio
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def with_deadline(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `coroutine`; raise `TimeoutError` when it takes longer.
+
+    Most handlers never wait for anything. They run without a timer, which would cost as much as they do.
+    """
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # the end of a coroutine carries its result
+    async with asyncio.timeout(seconds):
+        return await _rest_of(coroutine, waits_for)
+
+
+@types.coroutine
+def _rest_of(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Continue a coroutine that has begun, as `await` would."""
+    while True:
+        try:
+            value = yield waits_for
+        except BaseException as error:  # noqa: BLE001 - nothing is caught: the coroutine gets it and raises it again
+            step: Callable[[Any], Any] = coroutine.throw
+            value = error
+        else:
+            step = coroutine.send
+        try:
+            waits_for = step(value)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # the end of a coroutine carries its result

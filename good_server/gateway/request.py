@@ -1,0 +1,79 @@
+"""What a handler gets: the verified sender and what it may do."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from ..events import Message
+from ..roles import Identity
+from ..rooms import Address
+
+
+@dataclass(slots=True)
+class SocketState:
+    """The state of one socket. It lives in the Socket.IO session of the socket and dies with it."""
+
+    identity: Identity
+    last_heard: float
+    was_warned: bool = False
+    refused_in_a_row: int = 0
+    malformed: int = 0
+
+
+class Send(Protocol):
+    """Sends a message to rooms; one socket may be left out."""
+
+    async def __call__(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
+        """Send `message`; raise `ValueError` when `to` is empty."""
+
+
+class Actions(NamedTuple):
+    """The functions of a gateway that requests use, made once per gateway."""
+
+    namespace: str
+    clock: Callable[[], float]
+    send: Send
+    rooms_of: Callable[[str], set[str]]
+    enter_room: Callable[[str, str], Awaitable[Any]]
+    leave_room: Callable[[str, str], Awaitable[Any]]
+    state_of: Callable[[str], Awaitable[SocketState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One event of one socket, as its handler sees it."""
+
+    actions: Actions
+    sid: str
+    identity: Identity
+
+    @property
+    def at(self) -> int:
+        """The time now, in milliseconds since the epoch."""
+        return int(self.actions.clock() * 1000)
+
+    async def emit(self, event: str, message: Message, *, to: Sequence[str], also_to_me: bool = True) -> None:
+        """Send to every socket in the rooms `to`, once each. `also_to_me=False` leaves the sending socket out."""
+        await self.actions.send(event, message, to=to, skip=None if also_to_me else self.sid)
+
+    def address(self, *rooms: str) -> Address:
+        """Return these rooms as an address that outlives this socket."""
+        return Address(self.actions.namespace, rooms)
+
+    def rooms(self) -> set[str]:
+        """Return the rooms that this socket is in."""
+        return self.actions.rooms_of(self.sid)
+
+    async def join(self, room: str) -> None:
+        """Put this socket into a room."""
+        await self.actions.enter_room(self.sid, room)
+
+    async def leave(self, room: str) -> None:
+        """Take this socket out of a room."""
+        await self.actions.leave_room(self.sid, room)
+
+    async def become(self, identity: Identity) -> None:
+        """Replace the identity of this socket for all later events."""
+        state = await self.actions.state_of(self.sid)
+        state.identity = identity
+        state.was_warned = False

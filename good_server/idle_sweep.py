@@ -1,0 +1,85 @@
+"""The sweep: closes idle and expired connections."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .admission import age_seconds, close_transport, is_closing
+from .app import Application
+from .events import AuthExpiring
+from .gateway import STATE
+from .observability import log
+
+SWEEP_SECONDS = 0.5
+# connections to check before the loop may do something else
+SWEEP_BATCH = 500
+# the library takes a lost connection out of its rooms, then may wait without end for its send queue
+DROP_SECONDS = 0.5
+
+
+@asynccontextmanager
+async def sweeping(application: Application) -> AsyncIterator[None]:
+    """Sweep again and again until the context ends."""
+    task = asyncio.create_task(_sweep_forever(application))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _sweep_forever(application: Application) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        application.guards.rates.sweep()
+        application.guards.cluster.counts.renew_lease()
+        await sweep(application)
+
+
+async def sweep(application: Application) -> None:
+    """Check every connection once: drop lost ones, close idle and expired ones."""
+    environs: dict[str, dict[str, Any]] = application.sio.environ
+    lost = []
+    for number, (connection, environ) in enumerate(list(environs.items())):
+        if number % SWEEP_BATCH == SWEEP_BATCH - 1:
+            await asyncio.sleep(0)
+        if is_closing(environ):
+            lost.append(connection)
+            continue
+        try:
+            session = await application.sio.eio.get_session(connection)
+        except KeyError:
+            continue
+        await _check(application, connection, environ, session)
+    await _drop(application, lost)
+
+
+async def _drop(application: Application, connections: Sequence[str]) -> None:
+    """Report lost connections to the library, whose reader may have ended silently."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DROP_SECONDS):
+            await asyncio.gather(*(application.sio.eio.disconnect(connection) for connection in connections))
+
+
+async def _check(application: Application, connection: str, environ: dict[str, Any], session: dict[str, Any]) -> None:
+    settings = application.settings
+    gateway = next((gateway for gateway in application.gateways if STATE in session.get(gateway.namespace, {})), None)
+    if gateway is None:
+        # a token check that runs has a deadline of its own, and its refusal says why
+        is_checked = any(
+            application.sio.manager.sid_from_eio_sid(connection, gateway.namespace) for gateway in application.gateways
+        )
+        if age_seconds(environ) > settings.handshake_seconds and not is_checked:
+            close_transport(environ)
+        return
+    state = session[gateway.namespace][STATE]
+    left = state.identity.expires_at - application.clock()
+    if left < -settings.expiry_grace_seconds:
+        log.info("expired", user=state.identity.user)
+        close_transport(environ)
+    elif left < settings.expiry_notice_seconds and not state.was_warned:
+        state.was_warned = True
+        sid = application.sio.manager.sid_from_eio_sid(connection, gateway.namespace)
+        await gateway.send_to_socket(AuthExpiring(expires_in=max(0.0, round(left, 3))), sid)
