@@ -201,7 +201,7 @@ class RedisLink:
         self.is_up = True
         self._up.set(1)
         self._subscriber.restart_silence()
-        log.info("redis is available again")
+        log.info("redis is available")
         for callback in self.on_reconnect:
             callback()
 
