@@ -12,12 +12,14 @@ from .idempotency import IdempotencyCache
 from .rate_limits import RateLimits
 from .settings import Settings
 
-# Evicts the socket of a user, in a namespace, that has been silent longest.
+# the method of a message that asks another process to evict one socket of a user
+EVICT = "evict"
+# evicts the socket of a user, in a namespace, that has been silent longest: `await evict(namespace, user)`
 Evict = Callable[[str, str], Awaitable[None]]
 
 
 class Health(NamedTuple):
-    """The readiness of this process, and the word that `/readyz` shows for it."""
+    """The readiness of a process, and the word that `/readyz` shows."""
 
     is_ready: bool
     word: str
@@ -33,27 +35,21 @@ class Cluster(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether there may be other processes."""
-        ...
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Return the Socket.IO client manager; it extends the class of the delivery path."""
-        ...
+        """Return the client manager, which extends the class of the delivery path."""
 
     def publish(self, message: dict[str, Any]) -> None:
         """Send a message to the other processes soon, and do not wait."""
-        ...
 
     async def start(self, evict: Evict) -> None:
-        """Start before the first client is served; `evict` serves the requests of other processes."""
-        ...
+        """Start before the first client comes. `evict` serves other processes."""
 
     async def stop(self) -> None:
         """Stop after the last client has left."""
-        ...
 
     def health(self) -> Health:
         """Return the readiness of this process."""
-        ...
 
 
 class SingleProcess:
@@ -85,8 +81,5 @@ class SingleProcess:
 
 
 def eviction_request(process: str, namespace: str, user: str) -> dict[str, Any]:
-    """Return the message that asks another process to evict one socket of a user."""
+    """Return the message that asks another process to evict a socket."""
     return {"method": EVICT, "process": process, "namespace": namespace, "user": user}
-
-
-EVICT = "evict"

@@ -16,20 +16,16 @@ class Delivery(Protocol):
     @property
     def manager(self) -> type:
         """The class of the Socket.IO client manager."""
-        ...
 
     @property
     def owed_bytes(self) -> int:
-        """Bytes that were emitted and not yet taken by clients, over all connections."""
-        ...
+        """The bytes that clients have not taken yet, over all connections."""
 
     def install(self, sio: Any) -> None:
         """Put this path under a Socket.IO server, before it is attached."""
-        ...
 
     def flush(self, request: web.Request) -> None:
         """Write all that the connection of this request is owed."""
-        ...
 
 
 class StockDelivery:
