@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .rate_limits import TokenBucket
 from .settings import Settings
+from .token_bucket import TokenBucket
 
 # when to ask again while the server is full
 FULL_RETRY_SECONDS = 5.0

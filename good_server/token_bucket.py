@@ -1,0 +1,30 @@
+"""The token bucket of all rates."""
+
+
+class TokenBucket:
+    """A token bucket: `rate` per second, and `burst` after a rest."""
+
+    __slots__ = ("_burst", "_last", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._last = now
+
+    def take(self, now: float) -> float:
+        """Take a token and return 0.0, or return the seconds to wait."""
+        self._refill(now)
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self._rate
+
+    def is_full(self, now: float) -> bool:
+        """Whether the bucket is as good as new and can be dropped."""
+        self._refill(now)
+        return self._tokens >= self._burst
+
+    def _refill(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
+        self._last = now
