@@ -7,7 +7,7 @@ ten years and any `typ`.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import jwt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -39,31 +39,16 @@ class Claims(BaseModel):
         return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
 
 
-class KeySource(Protocol):
-    """A source of verification keys."""
+def key_source(settings: Settings) -> Callable[[str], Any]:
+    """Return the function that finds the verification key of a token.
 
-    def key_for(self, token: str) -> Any:
-        """Return the verification key of a token; may block on the network."""
-
-
-class FixedKey:
-    """One key from the settings. Keys that a token's header names are ignored (RFC 8725, 3.10)."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def key_for(self, token: str) -> Any:
-        return self._key
-
-
-class PublishedKeys:
-    """Keys from the issuer's JWKS URL, fetched and cached by PyJWT."""
-
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, timeout=5)
-
-    def key_for(self, token: str) -> Any:
-        return self._client.get_signing_key_from_jwt(token).key
+    Keys that the header of a token names are ignored (RFC 8725, 3.10). A JWKS URL is fetched, and may block.
+    """
+    if settings.jwt_jwks_url is not None:
+        client = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5)
+        return lambda token: client.get_signing_key_from_jwt(token).key
+    key = settings.jwt_public_key or settings.secret
+    return lambda token: key
 
 
 class TokenAuth:
@@ -73,11 +58,7 @@ class TokenAuth:
         self._settings = settings
         self._clock = clock
         self._fetches = settings.jwt_jwks_url is not None
-        self._keys: KeySource = (
-            PublishedKeys(settings.jwt_jwks_url)
-            if settings.jwt_jwks_url is not None
-            else FixedKey(settings.jwt_public_key or settings.secret)
-        )
+        self._key_for = key_source(settings)
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     async def identify(self, auth: Any) -> Identity:
@@ -111,7 +92,7 @@ class TokenAuth:
         try:
             decoded = self._jwt.decode_complete(
                 token,
-                self._keys.key_for(token),
+                self._key_for(token),
                 algorithms=list(settings.jwt_algorithms),
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,

@@ -31,10 +31,8 @@ class Cluster(Protocol):
     rates: RateLimits
     counts: Counts
     acks: IdempotencyCache
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether there may be other processes."""
+    # whether there may be other processes
+    is_shared: bool
 
     def client_manager(self, delivery_manager: type) -> Any:
         """Return the client manager, which extends the class of the delivery path."""
@@ -53,7 +51,7 @@ class Cluster(Protocol):
 
 
 class SingleProcess:
-    """The cluster of one process: there is nobody to share with."""
+    """The cluster of one process, which has nobody to share with."""
 
     is_shared = False
 
@@ -63,20 +61,15 @@ class SingleProcess:
         self.acks = IdempotencyCache()
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Return the manager of the delivery path, unchanged."""
         return delivery_manager()
 
-    def publish(self, message: dict[str, Any]) -> None:
-        """Do nothing: no other process listens."""
+    def publish(self, message: dict[str, Any]) -> None: ...
 
-    async def start(self, evict: Evict) -> None:
-        """Do nothing: there is nothing to connect to."""
+    async def start(self, evict: Evict) -> None: ...
 
-    async def stop(self) -> None:
-        """Do nothing: nothing was started."""
+    async def stop(self) -> None: ...
 
     def health(self) -> Health:
-        """Return that this process is ready."""
         return Health(True, "ready")
 
 

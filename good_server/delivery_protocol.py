@@ -29,13 +29,11 @@ class Delivery(Protocol):
 
 
 class StockDelivery:
-    """The library's own path: slower, and its send queues have no bound."""
+    """The library's own path, with slower writes and unbounded send queues."""
 
     manager = socketio.AsyncManager
     owed_bytes = 0
 
-    def install(self, sio: Any) -> None:
-        """Do nothing: the library is used as it is."""
+    def install(self, sio: Any) -> None: ...
 
-    def flush(self, request: web.Request) -> None:
-        """Do nothing: the library writes each packet by itself."""
+    def flush(self, request: web.Request) -> None: ...

@@ -45,18 +45,14 @@ class RedisCluster:
         self.link.publish(message)
 
     async def start(self, evict: Evict) -> None:
-        """Connect, subscribe, and wait for our own Redis heartbeat."""
-        # a client that is served earlier would miss the messages of other processes
-        try:
-            await self.link.start()
-            if self._manager is not None:
-                self._manager.start(evict)
-            await self._wait_for_heartbeat()
-        except BaseException:
-            await self.stop()
-            raise
+        """Connect, subscribe, and wait for our own Redis heartbeat. `stop` is due even if this fails."""
+        await self.link.start()
+        if self._manager is not None:
+            self._manager.start(evict)
+        await self._wait_for_heartbeat()
 
     async def _wait_for_heartbeat(self) -> None:
+        # a client that is served earlier would miss the messages of other processes
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._deaf_seconds):
                 while self.link.is_up and not self.link.has_own_heartbeat:  # noqa: ASYNC110 - there is no event for it

@@ -38,12 +38,9 @@ class Reports(Protocol):
 class NoReports:
     """No queue of reports: the event is not served."""
 
-    async def start(self, publish: Publish) -> None:
-        """Do nothing."""
+    async def start(self, publish: Publish) -> None: ...
 
-    async def stop(self) -> None:
-        """Do nothing."""
+    async def stop(self) -> None: ...
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Raise `Busy`."""
         raise Busy
