@@ -16,8 +16,8 @@
 # **Otherwise:** each message asks the database first, and is then sent to members who left long ago. After a crash the
 # table is wrong, and nothing corrects it.
 #
-# A *room* is a name for a set of connections; what is sent to the room goes to all of them. A *ghost* is somebody who
-# is in the table and has no connection.
+# A *room* is a name for a set of connections. A message to the room goes to all of them. A *ghost* is somebody who is
+# in the table and has no connection.
 
 # %% [markdown]
 # ## Set up
@@ -40,8 +40,7 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. It reads like what one learns: data that matters goes into the
-# database.
+# Here is the code of the bad server. It reads like what one learns: data that matters goes into the database.
 
 # %%
 lab.show(
@@ -62,8 +61,8 @@ lab.show(
 # A room, `job:17`, is full. The server is killed, as a crash or the system's memory guard would do it, and started
 # again on the same database. Half of the members come back; for the others the working day is over.
 #
-# To how many ghosts is each message to the room sent, on the bad server? Put a number in place of `None`; without one
-# the lesson runs all the same.
+# To how many ghosts is each message to the room sent, on the bad server? Put a number in place of `None`. The lesson
+# also runs without a guess.
 
 # %%
 my_guess = None
@@ -71,9 +70,9 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every member. Before the kill a message has to
-# reach them all. A *probe*, a piece of the lab inside the server's process, counts to whom each message is sent, and
-# whether anybody is there.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every member. Before the kill a
+# message has to reach them all. A *probe*, a piece of the lab inside the server's process, counts to whom each message
+# is sent, and whether anybody is there.
 
 # %%
 members, messages = 100, 10
@@ -136,7 +135,7 @@ lab.show("good_server.services.entitlements", "TokenEntitlements")
 # %% [markdown]
 # ## Measure the good server
 #
-# The same members, the same kill, the same half that comes back; only the server differs.
+# The same members, the same kill, the same half that comes back. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=members, messages=messages)
@@ -157,8 +156,8 @@ print("addresses that one message is sent to: bad {:.0f}, good {:.0f}".format(*a
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: ghosts that one message is sent to by the bad and by the good server, on one axis, each with its bound as
-# a dashed line.*
+# *The figure: ghosts that one message is sent to by the bad and by the good server, on one axis. A dashed line shows
+# each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -190,7 +189,7 @@ lesson.verdict(bad, good)
 # How does it grow? Larger and larger rooms, of which half come back.
 #
 # *The figure: ghosts that one message is sent to against the number of members, a rising line for the bad server and a
-# flat one at nought for the good one. To turn it further, change the list, or the number of messages.*
+# flat one at nought for the good one. To try more, change the list, or the number of messages.*
 
 # %%
 swept = await lesson.sweep("users", [10, 20, 40], messages=2)
@@ -200,7 +199,7 @@ lesson.growth(swept, each="member", title=title)
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that a message to the room is sent to nobody who is gone.
+# Here is a handler with the mistake in it. Fix it, so that a message to the room is sent to nobody who is gone.
 
 # %% tags=["exercise"]
 from bad_server import mistake_04_saves_membership_in_a_database as mistake
@@ -225,20 +224,20 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# members, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer members,
+# and shows the numbers.
 
 # %%
 await lab.grade(4, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(4)` in a cell of its own says a little more each time, and `lab.solution(4)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(4)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(4)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"Where do you keep who is in a chat room?"* Answer aloud first, then open.
+# *"Where do you keep who is in a chat room?"* Answer aloud first, then open the answer below.
 
 # %%
 sql = [run.also["sql_statements_per_message"] for run in (bad, good)]

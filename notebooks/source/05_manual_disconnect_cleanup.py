@@ -16,8 +16,8 @@
 # **Otherwise:** your own list of who is online is right as long as everyone has one tab. Then somebody closes one of
 # two, and is offline for everybody, with the page open.
 #
-# A *room* is a name for a set of connections; what is sent to the room goes to all of them. Each open tab has a
-# connection of its own. Who is online is called *presence*.
+# A *room* is a name for a set of connections. A message to the room goes to all of them. Each open tab has a connection
+# of its own. Who is online is called *presence*.
 
 # %% [markdown]
 # ## Set up
@@ -62,8 +62,8 @@ lab.show(
 # Every user has two tabs open. A message written to a user reaches both. Then each closes one of the two, and
 # everybody is written to once more.
 #
-# What percentage of the users gets the second message in the tab that is still open, on the bad server? Put a number
-# in place of `None`; without one the lesson runs all the same.
+# What percentage of the users gets the second message in the tab that is still open, on the bad server? Put a number in
+# place of `None`. The lesson also runs without a guess.
 
 # %%
 my_guess = None
@@ -71,9 +71,9 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every tab. Half of the tabs that close just
-# go, as a browser does. The others first send an event of their own with the name `disconnect`, the name that the
-# library gives to a lost connection: whoever cleans up by hand has to be right there, too.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every tab. Half of the tabs that
+# close just go, as a browser does. The others first send an event of their own with the name `disconnect`, the name
+# that the library gives to a lost connection: whoever cleans up by hand has to be right there, too.
 
 # %%
 users = 50
@@ -149,7 +149,7 @@ lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tab
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same tabs, closed in the same ways; only the server differs.
+# The same users, the same tabs, closed in the same ways. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=users)
@@ -158,8 +158,8 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: users reached with one of two tabs closed, on the bad and on the good server, on one axis, each with its
-# bound as a dashed line.*
+# *The figure: users reached with one of two tabs closed, on the bad and on the good server, on one axis. A dashed line
+# shows each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -196,7 +196,7 @@ lab.show("good_server.gateway.door", "Gateway.sids_in")
 # How does it grow? More users, each with two tabs, and both get closed in the end.
 #
 # *The figure: errors in the server's log against the number of users, a rising line for the bad server and a flat one
-# at nought for the good one. To turn it further, change the list of numbers.*
+# at nought for the good one. To try more, change the list of numbers.*
 
 # %%
 swept = await lesson.sweep("users", [5, 10, 20])
@@ -206,7 +206,7 @@ lesson.growth(swept, each="user", title=title, of="errors_logged")
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that a user with a tab open is always reached.
+# Here is a handler with the mistake in it. Fix it, so that a user with a tab open is always reached.
 
 # %% tags=["exercise"]
 from bad_server import mistake_05_cleans_up_by_hand as mistake
@@ -224,20 +224,20 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# users, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer users,
+# and shows the numbers.
 
 # %%
 await lab.grade(5, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(5)` in a cell of its own says a little more each time, and `lab.solution(5)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(5)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(5)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"What do you do in your disconnect handler?"* Answer aloud first, then open.
+# *"What do you do in your disconnect handler?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(

@@ -39,7 +39,7 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. A driver reports a position, and a user writes to a user.
+# Here is the code of the bad server. A driver reports a position, and a user writes to a user.
 
 # %%
 lab.show(
@@ -60,8 +60,8 @@ lab.show(
 # providers who have nothing to do with drivers. Each driver reports a few positions, each of which concerns the admins
 # and the office of the driver's own company. Some users write to one other user.
 #
-# What percentage of all deliveries on the bad server concerns nobody whom it reaches? Put a number in place of `None`;
-# without one the lesson runs all the same.
+# What percentage of all deliveries on the bad server concerns nobody whom it reaches? Put a number in place of `None`.
+# The lesson also runs without a guess.
 
 # %%
 my_guess = None
@@ -69,7 +69,8 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for everyone. Each client counts what arrives.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for everyone. Each client counts what
+# arrives.
 
 # %%
 clients, positions = 200, 5
@@ -136,7 +137,7 @@ lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tab
 # %% [markdown]
 # ## Measure the good server
 #
-# The same people, the same positions, the same messages; only the server differs.
+# The same people, the same positions, the same messages. Only the server is different.
 
 # %%
 good = await lesson.measure("good", clients=clients, positions=positions)
@@ -145,8 +146,8 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: wasted deliveries on the bad and on the good server, on one axis, each with its bound as a dashed
-# line. The second: the map from above for both; on the good server only the framed cells have a colour.*
+# *The first figure: wasted deliveries on the bad and on the good server, on one axis. A dashed line shows each bound.
+# The second: the map from above for both; on the good server only the framed cells have a colour.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -183,7 +184,7 @@ lesson.verdict(bad, good)
 # wire?
 #
 # *The figure: bytes sent against rounds of positions, a steep line for the bad server and a nearly flat one for the
-# good one. To turn it further, change the list of rounds, or the number of clients.*
+# good one. To try more, change the list of rounds, or the number of clients.*
 
 # %%
 swept = await lesson.sweep("positions", [1, 3, 5], clients=100, chats=5)
@@ -198,7 +199,7 @@ lesson.growth(swept, each="round", of="bytes_on_the_wire", title=title)
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that everyone gets what concerns them, and nobody gets more. The
+# Here is a handler with the mistake in it. Fix it, so that everyone gets what concerns them, and nobody gets more. The
 # names that are imported are all that you need.
 
 # %% tags=["exercise"]
@@ -221,21 +222,21 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# clients, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer clients,
+# and shows the numbers.
 
 # %%
 await lab.grade(6, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(6)` in a cell of its own says a little more each time, and `lab.solution(6)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(6)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(6)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"Drivers send their position every second. How do you get it to those who watch them?"* Answer aloud first, then
-# open.
+# *"Drivers send their position every second. How do you get it to those who watch them?"* Answer aloud first, then open
+# the answer below.
 
 # %%
 lab.fold(

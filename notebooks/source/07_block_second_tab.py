@@ -41,8 +41,7 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. It was written for a good reason: somebody wanted one session a
-# user.
+# Here is the code of the bad server. It was written for a good reason: somebody wanted one session a user.
 
 # %%
 lab.show(
@@ -62,8 +61,8 @@ lab.show(
 # Users with three tabs each, whose client library reconnects by itself. Others write to these users a few times. A
 # message ought to arrive in each of the three tabs.
 #
-# In what percentage of the tabs does a message arrive on the bad server? Put a number in place of `None`; without one
-# the lesson runs all the same.
+# In what percentage of the tabs does a message arrive on the bad server? Put a number in place of `None`. The lesson
+# also runs without a guess.
 
 # %%
 my_guess = None
@@ -71,7 +70,7 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every tab.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every tab.
 
 # %%
 users, each = 20, 3
@@ -139,7 +138,7 @@ lab.show("good_server.gateway.door", "Gateway._make_way", highlight=["sockets_pe
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same tabs, the same messages; only the server differs.
+# The same users, the same tabs, the same messages. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=users, each=each)
@@ -149,8 +148,8 @@ fights, calm = (run.also["reconnects_per_second"] for run in (bad, good))
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: tabs that received a message to their user, on the bad and on the good server, on one axis, each with its
-# bound as a dashed line.*
+# *The figure: tabs that received a message to their user, on the bad and on the good server, on one axis. A dashed line
+# shows each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -181,7 +180,7 @@ lesson.verdict(bad, good)
 # A user opens one more tab. How many more tabs does a message reach?
 #
 # *The figure: tabs reached by a message against the tabs that each user has open, a level line for the bad server and a
-# rising one for the good one. To turn it further, change the list of numbers.*
+# rising one for the good one. To try more, change the list of numbers.*
 
 # %%
 swept = await lesson.sweep("each", [1, 2, 4], users=6, messages=3)
@@ -199,7 +198,7 @@ lab.draw(charts.growth([(side, opened, tabs) for side, tabs in reached.items()],
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that a message arrives in all of a user's tabs.
+# Here is a handler with the mistake in it. Fix it, so that a message arrives in all of a user's tabs.
 
 # %% tags=["exercise"]
 from bad_server import mistake_07_blocks_the_second_tab as mistake
@@ -216,20 +215,20 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# users, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer users,
+# and shows the numbers.
 
 # %%
 await lab.grade(7, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(7)` in a cell of its own says a little more each time, and `lab.solution(7)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(7)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(7)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"A user opens your page in a second tab. What happens?"* Answer aloud first, then open.
+# *"A user opens your page in a second tab. What happens?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(

@@ -42,8 +42,8 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. A *handler* is the function that answers an event; `change` and
-# `sent` are what the client sent.
+# Here is the code of the bad server. A *handler* is the function that answers an event; `change` and `sent` are what
+# the client sent.
 
 # %%
 lab.show(
@@ -63,8 +63,8 @@ lab.show(
 # An attacker, a real user with a valid token, asks for rooms that are not theirs. Then those who belong in these
 # rooms talk as usual: an admin to the admins, a friend to a friend, a driver to the company, a crew in its job.
 #
-# What percentage of these private messages does the attacker read on the bad server? Put a number in place of `None`;
-# without one the lesson runs all the same.
+# What percentage of these private messages does the attacker read on the bad server? Put a number in place of `None`.
+# The lesson also runs without a guess.
 
 # %%
 my_guess = None
@@ -72,8 +72,8 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for everyone, the attacker too. The attacker
-# breaks nothing: no password is guessed, no signature forged. It only asks.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for everyone, the attacker too. The
+# attacker breaks nothing: no password is guessed, no signature forged. It only asks.
 
 # %%
 rounds = 5
@@ -133,7 +133,7 @@ lab.show("good_server.handlers.chat", "compose", highlight=["sender="])
 # %% [markdown]
 # ## Measure the good server
 #
-# The same people, the same attacker, the same requests; only the server differs.
+# The same people, the same attacker, the same requests. Only the server is different.
 
 # %%
 good = await lesson.measure("good", rounds=rounds)
@@ -156,8 +156,8 @@ lab.table(["asked for", "code", "message"], *([what, f"`{no['code']}`", no["mess
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: private messages read by the attacker on the bad and on the good server, on one axis, each with its bound
-# as a dashed line.*
+# *The figure: private messages read by the attacker on the bad and on the good server, on one axis. A dashed line shows
+# each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -190,7 +190,7 @@ lesson.verdict(bad, good)
 # The attacker asks for each room once. What is each further round of private messages worth to it?
 #
 # *The figure: messages that the attacker read against rounds of private messages, a rising line for the bad server and
-# a flat one at nought for the good one. To turn it further, change the list of rounds.*
+# a flat one at nought for the good one. To try more, change the list of rounds.*
 
 # %%
 swept = await lesson.sweep("rounds", [1, 5, 10])
@@ -208,7 +208,7 @@ lab.draw(charts.growth(lines, title=title, **labels))
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that an attacker gets into no room that is not theirs, and those
+# Here is a handler with the mistake in it. Fix it, so that an attacker gets into no room that is not theirs, and those
 # who belong there still do. `request.identity` is what the server has verified; to say no, raise `Forbidden` from
 # `good_server.errors`.
 
@@ -223,20 +223,22 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# rounds, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer rounds,
+# and shows the numbers.
 
 # %%
 await lab.grade(8, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(8)` in a cell of its own says a little more each time, and `lab.solution(8)` shows one way to write
-# it once you have passed. The forged senders are not graded: mend `send_chat` too, and look at how little is left.
+# Stuck? Call `lab.hint(8)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(8)`
+# shows one way to write the code. The forged senders are not graded: mend `send_chat` too, and look at how little is
+# left.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"A client sends `join` with the name of a room. What does your server do?"* Answer aloud first, then open.
+# *"A client sends `join` with the name of a room. What does your server do?"* Answer aloud first, then open the answer
+# below.
 
 # %%
 lab.fold(

@@ -41,7 +41,7 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. `burn` stands for whatever computes: a PDF, a price, a model.
+# Here is the code of the bad server. `burn` stands for whatever computes: a PDF, a price, a model.
 
 # %%
 lab.show(
@@ -61,7 +61,7 @@ lab.show(
 # time each answer from the moment at which they wanted to ask.
 #
 # How long do the slowest answers take, as a multiple of the time that *one* report takes? Put a number in place of
-# `None`; without one the lesson runs all the same.
+# `None`. The lesson also runs without a guess.
 
 # %%
 my_guess = None
@@ -141,7 +141,7 @@ lab.show(
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same reports, the same bystanders; only the server differs.
+# The same users, the same reports, the same bystanders. Only the server is different.
 
 # %%
 good = await lesson.measure("good", reports=reports)
@@ -151,8 +151,8 @@ slow, quick = (f"{run.also['busy_p99_milliseconds']:,.0f} ms" for run in (bad, g
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: the slowest answers on the bad and on the good server, as multiples of one report's time, on one axis,
-# each with its bound as a dashed line.*
+# *The figure: the slowest answers on the bad and on the good server, as multiples of one report's time, on one axis. A
+# dashed line shows each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -187,7 +187,7 @@ lesson.verdict(bad, good)
 # the one from above.
 #
 # *The figure: the slowest answers against the number of reports, a rising line for the bad server and a level one for
-# the good one. To turn it further, change the list of numbers.*
+# the good one. To try more, change the list of numbers.*
 
 # %%
 fewer = [2, 5]
@@ -202,7 +202,7 @@ lesson.growth(Sweep("reports", [*fewer, reports], runs), each="report", title=ti
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that reports are made and bystanders do not notice. `parts`, of
+# Here is a handler with the mistake in it. Fix it, so that reports are made and bystanders do not notice. `parts`, of
 # which `__init__` is given, has the server's own pool of workers: `parts.reports`.
 
 # %% tags=["exercise"]
@@ -227,20 +227,20 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, and answers in
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it, and shows the
 # numbers.
 
 # %%
 await lab.grade(9, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(9)` in a cell of its own says a little more each time, and `lab.solution(9)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(9)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(9)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"A handler has to make a PDF. How do you build it?"* Answer aloud first, then open.
+# *"A handler has to make a PDF. How do you build it?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(

@@ -42,8 +42,8 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. What is missing is harder to see than what is there: these are the
-# places where the good server checks something.
+# Here is the code of the bad server. What is missing is harder to see than what is there: these are the places where
+# the good server checks something.
 
 # %%
 lab.show(
@@ -64,8 +64,8 @@ lab.show(
 # One client with a valid token. First it sends malformed messages, and messages far too big. Then it asks for rooms
 # that it invents, and writes messages, thousands of each, as fast as it can.
 #
-# What percentage of these requests does the bad server accept? Put a number in place of `None`; without one the lesson
-# runs all the same.
+# What percentage of these requests does the bad server accept? Put a number in place of `None`. The lesson also runs
+# without a guess.
 
 # %%
 my_guess = None
@@ -139,7 +139,7 @@ lab.show("good_server.handlers.rooms", "join", highlight=["rooms_per_socket"])
 # %% [markdown]
 # ## Measure the good server
 #
-# The same abuser, the same bystanders; only the server differs.
+# The same abuser, the same bystanders. Only the server is different.
 
 # %%
 good = await lesson.measure("good", rooms=rooms, chats=chats)
@@ -151,8 +151,8 @@ outcomes(good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: abusive requests accepted by the bad and by the good server, on one axis, each with its bound as a dashed
-# line.*
+# *The figure: abusive requests accepted by the bad and by the good server, on one axis. A dashed line shows each
+# bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -218,7 +218,7 @@ print("what a refusal says:", next(filter(None, bursts[80]), None))
 # How many rooms can one client make?
 #
 # *The figure: rooms created against rooms asked for, a rising line for the bad server and a level one for the good one.
-# To turn it further, change the list of numbers.*
+# To try more, change the list of numbers.*
 
 # %%
 swept = await lesson.sweep("rooms", [100, 200, 400], chats=100, bystanders=2)
@@ -233,7 +233,7 @@ lesson.growth(swept, each="room asked for", of="rooms_created", title=title)
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that abuse is refused and an honest burst is not. `Gateway` is
+# Here is a handler with the mistake in it. Fix it, so that abuse is refused and an honest burst is not. `Gateway` is
 # the class that all handlers derive from.
 
 # %% tags=["exercise"]
@@ -253,20 +253,20 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# requests, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer requests,
+# and shows the numbers.
 
 # %%
 await lab.grade(10, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(10)` in a cell of its own says a little more each time, and `lab.solution(10)` shows one way to write
-# it once you have passed. `Gateway` comes from `good_server.gateway`.
+# Stuck? Call `lab.hint(10)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(10)`
+# shows one way to write the code. `Gateway` comes from `good_server.gateway`.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"What do you set before a Socket.IO server goes to production?"* Answer aloud first, then open.
+# *"What do you set before a Socket.IO server goes to production?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(

@@ -285,7 +285,7 @@ lab.draw(capacity.figure(measured, assumed))
 # %% [markdown]
 # ## For the interview
 #
-# *"Your Socket.IO server is full. What do you do?"* Answer aloud first, then open.
+# *"Your Socket.IO server is full. What do you do?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
