@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 06 · Emit to the room concerned, not to everyone
 #
-# **The claim:** a server that emits to everyone, and lets each client filter what concerns it, makes mostly useless
-# deliveries. A server that emits to rooms makes none of them.
+# **The claim:** a server that emits to everyone, and lets each client filter what concerns it, makes mostly wasted
+# deliveries. A server that emits to rooms makes no wasted deliveries.
 #
 # *Ten minutes. You need to know what a function is in Python, and that every message costs bytes on somebody's phone.
 # New here? Begin with [00 · Start here](00_start_here.ipynb).*
@@ -170,7 +170,7 @@ lesson.verdict(bad, good)
 #
 # **Where it bends:** "the server restarts at noon" concerns everyone, so a broadcast is right. Even then the good
 # server names its rooms, one for each role: an emit without any room also reaches connections whose login is still
-# being checked. When an event concerns nearly everyone, such as the score of a match that all are watching, one large
+# being checked. When an event concerns nearly everyone, such as the score of a match that all users watch, one large
 # room is better than many small ones.
 #
 # **What it does not do:** it does not make a large room cheap. Here the admins receive every position of every driver,
