@@ -114,7 +114,7 @@ lab.draw(charts.fan_out({"bad": seen["received"]}, seen["concerned"], title=titl
 # <details><summary>The answer</summary>
 #
 # Tests check that the right client received a message. Very few tests check that the wrong client did not. And a demo
-# with two browsers has almost no clients to send useless messages to. Write the other test: connect a client that is
+# with two browsers has almost no clients to receive wasted messages. Write the other test: connect a client that is
 # *not* concerned, and assert that it receives nothing.
 #
 # </details>
