@@ -252,9 +252,9 @@ lab.fold(
     f"""I look at the code that joins the rooms. A reconnect is a new connection, and it is in no room.
 If only a login event joins the rooms, and the page sends it once, nobody joins the second time.
 I join at every connect, from the verified token. I tested it with {users} users who were
-all cut once. With the join at login, {bad.value:.0f} % of the messages arrived afterwards. With the join
-at every connect, {good.value:.0f} % arrived. Before the cut {bad.also["received_before"]:.0f} % arrived on both servers,
-so a demo does not show the mistake.""",
+all cut once. With the join at login, {bad.value:.0f} % of the messages arrived afterwards. With the join at
+every connect, {good.value:.0f} % arrived. Before the cut {bad.also["received_before"]:.0f} % arrived on both
+servers, so a demo does not show the mistake.""",
 )
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 # %% [markdown]
 # ## In short
 #
-# **The rule:** before each emit, decide whom it concerns, and emit to the rooms that hold exactly these users.
+# **The rule:** before each emit, decide which users it concerns, and emit to the rooms that hold exactly them.
 #
 # **Otherwise:** each message is sent to every client. Most clients discard it, but anyone can read it before it is
 # discarded.
@@ -164,9 +164,9 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** for each kind of event, somebody must decide once whom it concerns, and keep the rooms up to date. When
-# the rule changes (for example, a dispatcher sees two companies), the rooms change. Keep that rule in one function, as
-# above, and not in every handler.
+# **The price:** for each kind of event, somebody must decide once which users it concerns, and keep the rooms up to
+# date. When the rule changes (for example, a dispatcher sees two companies), the rooms change. Keep that rule in one
+# function, as above, and not in every handler.
 #
 # **Where it bends:** "the server restarts at noon" concerns everyone, so a broadcast is right. Even then the good
 # server names its rooms, one for each role: an emit without any room also reaches connections whose login is still
@@ -264,7 +264,7 @@ of them crossed the border of a company, which is a leak. With rooms it was {goo
 # `io.to("company:acme").to("role:admin").emit(…)` and `await sio.emit(…, to=["company:acme", "role:admin"])`. In Python
 # an empty `to` means *everyone*: check for it, as the good server does.
 #
-# - Before each emit, decide whom it concerns.
+# - Before each emit, decide which users it concerns.
 # - A filter in the client is too late: the message has already been delivered to a stranger.
 # - Test that the wrong client receives nothing.
 #

@@ -237,8 +237,8 @@ lab.fold(
     f"""Nothing special: both tabs join the room `user:<id>`, and a message to the user arrives in both.
 If the server closes the older tab, its client reconnects and the server closes the newer tab, and so
 on. I measured it with {users} users of {each} tabs: {fights:,.0f} reconnects a second, and a message
-reached {bad.value:.0f} % of the tabs. With the room it was {calm:,.0f} reconnects and {good.value:.0f} %. If the product
-allows only one session, I end the older one at login, by making its token invalid.""",
+reached {bad.value:.0f} % of the tabs. With the room it was {calm:,.0f} reconnects and {good.value:.0f} %. If the
+product allows only one session, I end the older one at login, by making its token invalid.""",
 )
 
 # %% [markdown]

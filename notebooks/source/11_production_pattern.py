@@ -156,8 +156,8 @@ received = {
     name: [(got.data["lng"], got.data["lat"]) for got in tab.inbox.of("tracking:position")]
     for name, tab in viewers.items()
 }
-whom = f"the office saw {seen['office']}, the admin {seen['root']}, the rival {seen['rival']}"
-title = f"Of {len(drive)} positions {whom}"
+seen_by = f"the office saw {seen['office']}, the admin {seen['root']}, the rival {seen['rival']}"
+title = f"Of {len(drive)} positions {seen_by}"
 lab.draw(pictures.track(drive, received, title=title))
 
 # %% [markdown]

@@ -220,9 +220,9 @@ lab.table(
 stopped = await outage.outage()
 
 # %% [markdown]
-# *The figure: the percentage of messages that arrived, by the time at which they were sent; one line for neighbours on
-# the same process, one for those on the other. The shaded part is the time without Redis; above it what `/readyz` of
-# one process said.*
+# *The figure: the percentage of messages that arrived, by the time at which they were sent. One line is for pairs of
+# users on the same process, one for pairs on different processes. The shaded part is the time without Redis. Above it
+# is the answer of one process's health check, `/readyz`.*
 
 # %%
 lab.draw(outage.figure(stopped))
@@ -298,9 +298,9 @@ lab.draw(capacity.figure(measured, assumed))
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""I start a second process, connect both through Redis, and put any proxy that supports WebSockets in front, without
-sticky sessions. That is one setting if the code sends to rooms. If it keeps a dict of users, it loses about half of the
-messages at once: I measured {arrived["bad, two processes"]:.0f} % received with two processes and
+    f"""I start a second process, connect both through Redis, and put any proxy that supports WebSockets in front,
+without sticky sessions. That is one setting if the code sends to rooms. If it keeps a dict of users, it loses about
+half of the messages at once: I measured {arrived["bad, two processes"]:.0f} % received with two processes and
 {arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times as much as one, on two cores
 that they shared with the load, and {by_busiest:.1f} times as much per CPU second. Redis costs {us["told"]} µs per emit
 and {us["heard"]} µs in each process that receives it, so one channel has a limit. Then I shard by company. And I decide
