@@ -59,8 +59,8 @@ lab.show(
 # %% [markdown]
 # ## Predict
 #
-# Every user has two tabs open. A message to a user reaches both tabs. Then each user closes one of the two, and
-# receives one more message.
+# Every user has two tabs open. A message to a user reaches both tabs. Then each user closes one of the two tabs, and
+# one more message is sent to each user.
 #
 # What percentage of the users receives the second message in the tab that is still open, on the bad server? Put a
 # number in place of `None`. The lesson also runs without a guess.

@@ -121,7 +121,7 @@ print("the server delivered the attacker's messages with these senders:", ", ".j
 # ## The fix
 #
 # The good server checks two things. May clients ask for this kind of room at all? And is *this* user entitled to it, by
-# the token or by your own records? The first highlighted line checks the first, the second line checks the second.
+# the token or by your own records? The first highlighted line checks the kind of room, the second line checks the user.
 
 # %%
 lab.show("good_server.handlers.rooms", "join", highlight=["topic_room(change.room)", "may_join"])

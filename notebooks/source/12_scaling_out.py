@@ -13,7 +13,7 @@
 # **The rule:** send to rooms, and let the client manager find out which process has the sockets. Processes share some
 # state through Redis (rate limits, message ids, a queue), and nothing waits long for Redis.
 #
-# **Otherwise:** as soon as there is a second process, each process knows only half of what it should.
+# **Otherwise:** as soon as there is a second process, each process knows only a part of the users.
 #
 # A *process* is one running server, and it can use one core. *Fan-out* means that one message goes to many sockets.
 # *Redis* is a small in-memory store with channels (*pub/sub*): one process publishes a message, and all subscribers
