@@ -1,11 +1,17 @@
-"""The command line: `python -m bad_server` serves all ten mistakes, never for anything but learning."""
+"""Command line of the bad server, for learning only.
+
+`python -m bad_server` serves all ten mistakes.
+"""
 
 import argparse
 import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code: 0, or 2 at a user's mistake with one line that names it."""
+    """Runs the command and returns its exit code.
+
+    The code is 0, or 2 with one line on stderr that names the user's mistake.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m bad_server",
         description="Serves the ten mistakes in /mistake-01 to /mistake-10. Tokens: python -m good_server token.",
@@ -24,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(f"bad_server: {error}", file=sys.stderr)
         return 2
-    # beside the good server, not in its place
+    # not the good server's ports, so that both servers can run at the same time
     ports = {"port": 8001, "internal_port": 8011}
     free = {name: port for name, port in ports.items() if name not in settings.model_fields_set}
     return run("bad_server", settings.model_copy(update=free), create_app, workers=options.workers)

@@ -1,4 +1,7 @@
-"""The ten mistakes behind one server, on the same delivery path and behind the same guards as the good one."""
+"""Bootstrap that serves the ten mistakes in one process.
+
+It uses the same delivery path and the same guards as the good server.
+"""
 
 from bad_server import (
     mistake_01_stores_socket_ids,
@@ -15,11 +18,11 @@ from bad_server import (
 from good_server.app import Application, assemble, create_parts
 from good_server.settings import Settings
 
-# part of mistake 10, as the rest of it is in its module: nobody thought of a frame limit, so the library's default
-# holds. It is a setting of the whole server, and the other nine come nowhere near it.
+# A part of mistake 10; the rest is in its module. Nobody set a frame limit, so the library's default applies.
+# The limit is a setting of the whole server. The other nine mistakes send much smaller frames.
 LIBRARY_FRAME_BYTES = 1_000_000
 
-# in reading order; the position is the number of the mistake and of its namespace
+# in reading order: the position is the number of the mistake and of its namespace
 MISTAKES = (
     mistake_01_stores_socket_ids,
     mistake_02_emits_to_a_socket_id,
@@ -35,7 +38,10 @@ MISTAKES = (
 
 
 def create_app(settings: Settings) -> Application:
-    """All ten, each in its namespace `/mistake-01` … `/mistake-10`."""
+    """Creates the application with all ten mistakes.
+
+    Each has its own namespace: `/mistake-01` … `/mistake-10`.
+    """
     parts = create_parts(_without_frame_limit(settings))
     return assemble(parts, [mistake.Handlers(f"/mistake-{n:02}", parts) for n, mistake in enumerate(MISTAKES, 1)])
 

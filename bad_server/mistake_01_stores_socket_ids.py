@@ -1,7 +1,7 @@
-"""Mistake: each user's socket ids are kept in a dict, one more at every connect, and messages are sent to those ids.
-Symptom: memory grows with every reconnect, and most of what is sent goes to sockets that are long gone.
+"""Mistake: each user's socket ids are kept in a dict. Every connect adds one, and messages are sent to those ids.
+Symptom: memory grows with every reconnect, and most messages go to sockets that no longer exist.
 Measured by: lab compare --only 01
-Put right in: good_server/handlers/chat.py, deliver: `to=(target, own_tabs)`, rooms that Socket.IO itself empties
+Fixed in: good_server/handlers/chat.py, deliver: `to=(target, own_tabs)`, rooms that Socket.IO empties by itself
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
-"""Mistake: a finished report is sent to the socket id that asked for it.
-Symptom: whoever reconnects while the report is made never gets it, and nobody sees an error.
+"""Mistake: a finished report is sent to the requesting socket's id.
+Symptom: a user who reconnects while the report is made never receives it, and nobody sees an error.
 Measured by: lab compare --only 02
-Put right in: good_server/handlers/reports.py, request_report: `to = request.address(user_room(request.identity.user))`
+Fixed in: good_server/handlers/reports.py, request_report: `to = request.address(user_room(request.identity.user))`
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ class Handlers(Gateway):
         self.reports = parts.reports
 
     async def request_report(self, request: Request, wanted: ReportRequest) -> dict[str, Any]:
-        # whoever asks is who gets the answer
+        # the socket that asks receives the report
         to = request.address(request.sid)
         job = await self.reports.request(wanted.kind, wanted.size, to)
         return {"job": job}

@@ -1,7 +1,7 @@
-"""Mistake: rooms are joined in `session:login`, which the page sends once, when it has loaded.
-Symptom: after a reconnect the socket is open and healthy, can send, and receives nothing until the page is reloaded.
+"""Mistake: rooms are joined in `session:login`, not at connect. The page sends that event once, after it has loaded.
+Symptom: after a reconnect the socket is open and can send, but it receives nothing until the page is reloaded.
 Measured by: lab compare --only 03
-Put right in: good_server/gateway/door.py, Gateway.joined: `await request.join(room)`, at every connect
+Fixed in: good_server/gateway/gateway.py, Gateway.joined: `await request.join(room)`, at every connect
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ SESSION_LOGIN = "session:login"
 
 
 class SessionLogin(Payload):
-    """Has nothing to say: who it is stands in the token."""
+    """Empty payload: the token already identifies the user."""
 
 
 class Handlers(Gateway):
@@ -25,7 +25,7 @@ class Handlers(Gateway):
         super().__init__(namespace, parts.guards, [login, *chat.routes(parts.recent)])
 
     async def joined(self, request: Request) -> None:
-        """Nothing yet: the page logs in when it is ready to show messages."""
+        """Does nothing: the page logs in when it can show messages."""
 
     async def log_in(self, request: Request, _: SessionLogin) -> dict[str, Any]:
         for room in rooms_at_connect(request.identity):

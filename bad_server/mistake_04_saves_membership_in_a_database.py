@@ -1,7 +1,7 @@
-"""Mistake: who is in a room is a database table, written at connect and disconnect and read at each message.
-Symptom: after a crash it lists members who are gone, and every message asks SQL first and is then sent to all of them.
+"""Mistake: room membership is kept in a database table. Connects and disconnects write it, each message reads it.
+Symptom: after a crash the table lists members who are gone. Each message costs a query and is sent to them too.
 Measured by: lab compare --only 04
-Put right in: good_server/handlers/chat.py, deliver: `target not in request.rooms()` and `to=(target, own_tabs)`
+Fixed in: good_server/handlers/chat.py, deliver: `target not in request.rooms()` and `to=(target, own_tabs)`
 """
 
 import os
@@ -20,7 +20,7 @@ from good_server.rooms import base_rooms, user_room
 class Handlers(Gateway):
     def __init__(self, namespace: str, parts: Parts) -> None:
         super().__init__(namespace, parts.guards, chat.routes(parts.recent, self.deliver))
-        # an empty name is a temporary file, which SQLite removes by itself
+        # an empty name creates a temporary file, which SQLite removes by itself
         self.database = sqlite3.connect(os.environ.get("BAD_DATABASE", ""), isolation_level=None)
         self.database.execute("CREATE TABLE IF NOT EXISTS members (room TEXT, user TEXT, PRIMARY KEY (room, user))")
 

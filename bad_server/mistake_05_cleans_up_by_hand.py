@@ -1,7 +1,7 @@
-"""Mistake: who is online is kept by hand, set at connect and deleted at disconnect, and asked before a message is sent.
-Symptom: closing one of two tabs takes the user offline for everybody; closing the other is a KeyError in the log.
+"""Mistake: presence is kept by hand in a dict. It is set at connect, deleted at disconnect and read before each send.
+Symptom: closing one of two tabs makes the user offline for everybody; closing the other one logs a KeyError.
 Measured by: lab compare --only 05
-Put right in: good_server/gateway/door.py, Gateway.left: nothing to do, as Socket.IO empties the rooms
+Fixed in: good_server/gateway/gateway.py, Gateway.left: nothing to do, because Socket.IO empties the rooms
 """
 
 from typing import Any
@@ -27,5 +27,5 @@ class Handlers(Gateway):
     async def deliver(self, request: Request, sent: ChatSend) -> dict[str, Any]:
         if sent.to is None or sent.to in self.online_since:
             return await chat.deliver(request, sent)
-        # nobody is there to read it
+        # the user is offline, so nothing is sent
         return {"id": chat.compose(request, sent).id, "at": request.at}

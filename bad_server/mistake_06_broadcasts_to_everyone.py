@@ -1,7 +1,7 @@
-"""Mistake: positions and chat messages are emitted to everyone, and each client keeps what concerns it.
+"""Mistake: positions and chat messages are emitted to everyone. Each client keeps only what concerns its user.
 Symptom: bandwidth and CPU grow with the square of the users, and any browser console shows other companies' drivers.
 Measured by: lab compare --only 06
-Put right in: good_server/handlers/tracking.py, update: `to=followers_of(request.identity)`; chat.py, deliver, likewise
+Fixed in: good_server/handlers/tracking.py, update: `to=followers_of(request.identity)`; chat.py, deliver, likewise
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Mistake: a user may be connected once; a second tab or device throws the first one out.
-Symptom: two tabs reconnect and throw each other out for ever; the phone at the bottom of a bag logs the desk out.
+"""Mistake: a user may have only one connection. A second tab or device disconnects the first one.
+Symptom: two tabs reconnect and disconnect each other without end; a forgotten phone disconnects the office computer.
 Measured by: lab compare --only 07
-Put right in: good_server/gateway/door.py, Gateway.joined: every socket joins `user:<sub>`, which reaches them all
+Fixed in: good_server/gateway/gateway.py, Gateway.joined: every socket joins `user:<sub>`, so one emit reaches all
 """
 
 from good_server.app import Parts
@@ -19,7 +19,7 @@ class Handlers(Gateway):
         await self.end_older_sessions(request)
 
     async def end_older_sessions(self, request: Request) -> None:
-        """One session a user, and the newest one counts."""
+        """Keeps one session per user: the newest one."""
         for sid in self.sids_in(user_room(request.identity.user)):
             if sid != request.sid:
                 self.close(sid)

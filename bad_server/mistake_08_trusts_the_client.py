@@ -1,7 +1,7 @@
-"""Mistake: the client says which rooms it belongs in and who its messages are from, and is believed.
-Symptom: none in the demo, where the page asks only for its own; anyone with a console reads and writes as anyone.
+"""Mistake: the client chooses its rooms and its messages' sender. The server verifies neither.
+Symptom: none in the demo, where the page asks only for its own rooms; from a console, anyone can act as anyone.
 Measured by: lab compare --only 08
-Put right in: good_server/handlers/rooms.py, join: `may_join(request.identity, room)`; events.py: `extra="forbid"`
+Fixed in: good_server/handlers/rooms.py, join: `may_join(request.identity, room)`; events.py: `extra="forbid"`
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""Mistake: the report is made in the handler, on the event loop that serves everyone.
-Symptom: while one user's report is made, nobody's messages, acks or heartbeats move.
+"""Mistake: the report is computed in the handler. The handler runs on the event loop that serves everyone.
+Symptom: while one user's report is made, everybody's messages, acks and heartbeats wait.
 Measured by: lab compare --only 09
-Put right in: good_server/handlers/reports.py, request_report: `await reports.request(wanted.kind, wanted.size, to)`
+Fixed in: good_server/handlers/reports.py, request_report: `await reports.request(wanted.kind, wanted.size, to)`
 """
 
 import asyncio

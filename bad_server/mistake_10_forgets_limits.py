@@ -1,7 +1,7 @@
-"""Mistake: nothing is limited: payloads are not validated, rooms and events are not counted, frames may be 1 MB.
+"""Mistake: nothing is limited. Payloads are not validated, rooms and events are not counted, frames may be 1 MB.
 Symptom: one script with a valid token fills the memory, keeps the event loop busy and slows everyone else down.
 Measured by: lab compare --only 10
-Put right in: good_server/gateway/door.py, Gateway.check_rate, Gateway.read; handlers/rooms.py, join: `TooManyRooms`
+Fixed in: good_server/gateway/gateway.py, Gateway.check_rate, Gateway.read; handlers/rooms.py, join: `TooManyRooms`
 """
 
 import sys
@@ -15,7 +15,10 @@ from good_server.roles import Identity
 
 
 class PublicJobs:
-    """Jobs are open to all here: who may join a room is lesson 08, how many rooms one may join is this one."""
+    """Entitlements that let every user join every job.
+
+    Lesson 08 is about who may join a room. This lesson is about how many rooms a socket may join.
+    """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
         return True
@@ -28,8 +31,8 @@ class Handlers(Gateway):
         super().__init__(namespace, parts.guards, routes)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
-        """Our own page never asks too often."""
+        """Checks nothing: our own page never sends too often."""
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """Our own page sends only what it should."""
+        """Validates nothing: our own page sends only valid data."""
         return route.payload.model_construct(**arguments[0])

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# Many Socket.IO servers remember socket ids. This kit shows, by measuring, why they should remember nothing and use
-# **rooms** instead: two servers, one with ten mistakes and one without, and the same clients on both.
+# Many Socket.IO servers store socket ids. This kit shows with measurements why a server should store none of them and
+# use **rooms** instead. It has two servers, one with ten mistakes and one without, and runs the same clients on both.
 #
-# *Five minutes. You need a little Python and have seen a web page that updates by itself.*
+# *Five minutes. You need to know a little Python, and you have seen a web page that updates by itself.*
 #
 # Run a cell with Shift-Enter, from the top to the bottom. Nothing here leaves your computer.
 
@@ -12,10 +12,10 @@
 # ## Four words
 #
 # - A **socket** is one open connection between one browser tab and the server.
-# - A **socket id** is the name that the server gives to that connection. The tab that reconnects gets a new one.
-# - A **room** is a name on the server that sockets join. What is sent to the room reaches every socket that is in it
-#   at that moment. When a connection is lost, Socket.IO takes its socket out of every room by itself.
-# - An **emit** is sending an event, with its data, to sockets: to one, to those in a room, to all.
+# - A **socket id** is the name that the server gives to that connection. A tab that reconnects gets a new one.
+# - A **room** is a name on the server that sockets join. A message to the room reaches every socket that is in it at
+#   that moment. When a connection is lost, Socket.IO removes its socket from every room by itself.
+# - An **emit** sends an event with its data to sockets: to one socket, to all sockets in a room, or to all.
 
 # %% [markdown]
 # ## Set up
@@ -33,9 +33,8 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## A room, live
 #
-# We start the good server, in a process of its own, and open three tabs: two of Ana's, one of Ben's. Ben writes one
-# message to Ana. He does not know how many tabs she has, and the server keeps no list of them: it sends to the room
-# `user:ana`.
+# We start the good server in its own process and open three tabs: two for Ana, one for Ben. Ben writes one message to
+# Ana. He does not know how many tabs she has, and the server keeps no list of them: it sends to the room `user:ana`.
 
 # %%
 async with running("good") as server:
@@ -43,15 +42,15 @@ async with running("good") as server:
     async with tabs(server.target(0), people, reconnection=True) as (laptop, phone, ben):
         await ben.ask("chat:send", {"to": "ana", "text": "lunch?"})
         first = [await tab.received("chat:message") for tab in (laptop, phone)]
-        await phone.link.cut()  # the phone loses its network, and comes back by itself
+        await phone.link.cut()  # the phone loses its network and reconnects by itself
         await phone.connected(2)
         await ben.ask("chat:send", {"to": "ana", "text": "or dinner?"})
         both = [await tab.received("chat:message", 2) for tab in (laptop, phone)]
-print("it was at", server.url, "and is gone again")
+print("the server ran at", server.url, "and has stopped")
 
 # %% [markdown]
-# *The picture: one message goes to the room `user:ana`. In the room are two sockets, each with its own id; each leads
-# to one of Ana's tabs.*
+# *The picture: one message goes to the room `user:ana`. The room holds two sockets, each with its own id. Each socket
+# leads to one of Ana's tabs.*
 
 # %%
 title = f"One message to a room reached {len(first)} tabs"
@@ -59,7 +58,7 @@ sockets = {"laptop": laptop.ids[0], "phone": phone.ids[0]}
 lab.draw(pictures.room("user:ana", sockets, title=title))
 
 # %% [markdown]
-# Then the phone lost its network and came back. Look at its socket id, and at the messages that arrived.
+# Then the phone lost its network and reconnected. Compare its socket ids, and the messages that arrived.
 
 # %%
 lab.table(
@@ -69,21 +68,22 @@ lab.table(
 )
 
 # %% [markdown]
-# The phone has a new id, and missed nothing: it joined `user:ana` again when it connected. Whoever had written down
-# the old id would now be talking to nobody. That is the whole idea, and the ten lessons are what happens without it.
+# The phone has a new id, and it missed nothing: it joined `user:ana` again when it connected. A server that had stored
+# the old id would now send to nobody. That is the main idea of this kit. The ten lessons show what happens without it.
 
 # %% [markdown]
 # ## The scoreboard
 #
-# Both servers now, and all ten experiments: each on a fresh bad server and on a fresh good one, with the same clients.
-# This is what `lab compare` does in a terminal. It is the one slow cell here; it says at the end how long it took.
+# Now we run both servers and all ten experiments. Each experiment runs on a fresh bad server and on a fresh good one,
+# with the same clients. `lab compare` does the same in a terminal. This is the only slow cell here. At the end it shows
+# how long it took.
 
 # %%
 comparison = await lab.measure_all()
 
 # %% [markdown]
-# *The figure: a row for each claim, its scale from the worst to the best that the metric can say. The bad server's
-# squares are on the left, the good server's circles on the right.*
+# *The figure: one row for each claim. Its scale goes from the worst to the best possible value of the metric. The
+# squares are the bad server's values, the circles are the good server's.*
 
 # %%
 lab.scoreboard(comparison)
@@ -91,16 +91,17 @@ lab.scoreboard(comparison)
 # %% [markdown]
 # ## Three ways through
 #
-# - **You are learning:** read [01](01_stored_socket_ids.ipynb) to [10](10_no_limits.ipynb) in order, a lesson a day.
-#   Guess first, then measure, then mend the exercise.
+# - **You are learning:** read [01](01_stored_socket_ids.ipynb) to [10](10_no_limits.ipynb) in order, one lesson a day.
+#   Guess first, then measure, then solve the exercise.
 # - **You have an interview on Thursday:** read *In short* and *For the interview* in each lesson, then
 #   [13 · The interview](13_interview.ipynb).
-# - **You are building one:** read [11 · The production pattern](11_production_pattern.ipynb), then the folder
-#   `good_server`, then the lesson of whatever surprised you. When one process is not enough:
-#   [12 · Scale out](12_scaling_out.ipynb).
+# - **You are building such a server:** read [11 · The production pattern](11_production_pattern.ipynb), then the folder
+#   `good_server`, then the lessons about the parts that surprised you. When one process is not enough: [12 · Scale
+#   out](12_scaling_out.ipynb).
 #
 # Each lesson has the same order: the rule, the symptom, the bad code, your guess, the measurement, the good code, the
-# verdict, the price, a knob to turn, an exercise. `lab progress` in a terminal shows which exercises you have passed.
+# verdict, the price, a parameter to change, and an exercise. `lab progress` in a terminal shows which exercises you
+# have passed.
 
 # %%
 import multiprocessing

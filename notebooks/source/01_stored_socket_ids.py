@@ -1,23 +1,23 @@
 # %% [markdown]
 # # 01 · Never store socket ids
 #
-# **The claim:** a server that keeps a list of each user's socket ids still holds them long after their connections
-# are lost; a server that uses rooms holds none.
+# **The claim:** a server that keeps a list of each user's socket ids still holds them long after their connections are
+# lost. A server that uses rooms holds none.
 #
-# *Ten minutes. You need to know what a function is in Python, and what a web page does when the network drops: it
-# connects again. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *Ten minutes. You need to know what a function is in Python, and that a web page reconnects when the network drops.
+# New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
 #
-# **The rule:** put every socket of a user into the room `user:<id>` when it connects, and send to that room.
-# Socket.IO takes a socket out of its rooms when the connection is lost, however it is lost.
+# **The rule:** put every socket of a user into the room `user:<id>` when it connects, and send to that room. Socket.IO
+# removes a socket from its rooms when the connection is lost, for any reason.
 #
-# **Otherwise:** your own list grows with every reconnect. Each message is sent to ids that nobody answers to, and
-# memory only ever goes up.
+# **Otherwise:** your own list grows with every reconnect. Each message is also sent to ids that no longer exist, and
+# the memory in use only grows.
 #
-# A *socket id* is the name that Socket.IO gives to one connection. A new connection gets a new id: the id names the
-# wire, never the person.
+# A *socket id* is the name that Socket.IO gives to one connection. A new connection gets a new id: the id identifies
+# the connection, not the person.
 
 # %% [markdown]
 # ## Set up
@@ -34,13 +34,13 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# The server runs for a week and is restarted "because of the memory". Nobody finds the leak: no error is logged, and
-# every message arrives. The graph of the memory climbs a little faster on days when the mobile network is bad.
+# The server runs for a week and is then restarted "because of the memory". Nobody finds the leak: no error is logged,
+# and every message arrives. Memory grows a little faster on days when the mobile network is bad.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. It reads well, and it works in the demo.
+# Here is the code of the bad server. It reads well, and it works in the demo.
 
 # %%
 lab.show(
@@ -51,18 +51,17 @@ lab.show(
 )
 
 # %% [markdown]
-# One line writes an id down. Look for the line that takes it out again: there is none. And there is no good place for
-# one, as a phone that loses its network does not say goodbye.
+# One line stores an id. No line removes it again. There is also no good place for such a line, because a phone that
+# loses its network sends no disconnect message.
 
 # %% [markdown]
 # ## Predict
 #
-# A crowd of users connects. Then, again and again, everybody loses the connection and comes back on a new one: half
-# of them are cut off at once, half just fall silent, as a phone in a tunnel does. At the end everyone is connected
-# exactly once.
+# Many users connect. Then everybody loses the connection and reconnects, several times. Half of them are cut off at
+# once. The other half just stop sending, like a phone in a tunnel. At the end everyone has exactly one connection.
 #
-# How many ids of lost connections does the bad server still hold? Put a number in place of `None`; without one the
-# lesson runs all the same.
+# How many ids of lost connections does the bad server still hold? Put a number in place of `None`. The lesson also runs
+# without a guess.
 
 # %%
 my_guess = None
@@ -70,8 +69,8 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every user. At the end a probe walks through
-# everything on the server's heap and looks for the ids of connections that are gone.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every user. At the end a probe
+# searches the server's heap for the ids of connections that no longer exist.
 
 # %%
 users, rounds = 100, 5
@@ -80,7 +79,8 @@ bad = await lesson.measure("bad", users=users, rounds=rounds, is_heap_weighed=Fa
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the dead ids it still holds, next to the bound it was expected to pass.*
+# *The figure: one bar for the bad server, the dead ids that it still holds, and the bound that we expected it to
+# exceed.*
 
 # %%
 print(f"{users} users lost their connections {rounds} times each: {bad.details['ids_lost']} ids died")
@@ -90,11 +90,11 @@ lesson.one_side("bad", bad, guess=my_guess)
 # %% [markdown]
 # ## Look closer
 #
-# The server believes its list. The truth is what Socket.IO holds: real connections, each watched by a *heartbeat*, a
-# small question that the other end has to answer in time.
+# The server relies on its list. Socket.IO knows the truth: it holds the real connections and watches each with a
+# *heartbeat*, a small packet that the other end must answer in time.
 #
-# *The figure: after the last round the connections fall in steps down to one for each user, as heartbeats go
-# unanswered; the line of the ids in the list stays where it is.*
+# *The figure: after the last round the number of connections falls in steps to one for each user, because heartbeats
+# get no answer. The number of ids in the list does not change.*
 
 # %%
 seen = bad.details["connections"]
@@ -105,24 +105,24 @@ lines = {
     "ids in the list": (seconds, listed),
 }
 kept = f"down to {users} connections; the list keeps {listed[-1]:.0f} ids"
-title = f"Socket.IO lets go of the dead by itself, {kept}"
+title = f"Socket.IO removes dead connections by itself, {kept}"
 lab.draw(charts.levels(lines, title=title, x_label="seconds after the last round", y_label="count"))
 
 # %% [markdown]
-# **A question before you read on:** messages still arrive, so why does nobody notice?
+# **A question before you read on:** why does nobody notice that ids are left over?
 #
 # <details><summary>The answer</summary>
 #
-# An emit to an id that is gone is not an error: Socket.IO takes it for a room with nobody in it, and does nothing.
-# The message also goes to the one id that is alive, so it arrives. All that is lost is memory and time, a little more
-# of both with every reconnect.
+# Because messages still arrive. An emit to an id that no longer exists is not an error: Socket.IO treats the id as an
+# empty room and does nothing. The message is also sent to the one id that is alive, so it arrives. Each reconnect costs
+# only a little more memory and time.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server has no list. At every connect the socket joins its rooms, and a message is sent to a room.
+# The good server has no list. The socket joins its rooms at every connect, and a message is sent to a room.
 
 # %%
 lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
@@ -130,12 +130,13 @@ lab.show("good_server.gateway.door", "Gateway.left")
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %% [markdown]
-# The method for a lost connection is empty. That is the whole point: what is never written down need not be cleaned up.
+# The method that handles a lost connection is empty. That is the main point: data that is never stored need not be
+# cleaned up.
 
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same cuts, the same silences; only the server differs.
+# The same users lose their connections in the same two ways. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=users, rounds=rounds, is_heap_weighed=False)
@@ -144,7 +145,7 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: dead ids held by the bad and by the good server on one axis, each with its bound as a dashed line.*
+# *The figure: dead ids held by the bad and by the good server, on one axis. A dashed line shows each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -158,21 +159,21 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price** is next to nothing: joining a room is an entry in a dict that Socket.IO keeps anyway, and it takes the
-# entry out for you. What you give up is the list itself, so questions that you used to ask the list, you ask the room.
+# **The price** is very small: joining a room adds an entry to a dict that Socket.IO keeps anyway, and Socket.IO removes
+# the entry for you. You give up your own list, so you ask the room instead of the list.
 #
-# **Where it bends:** "who is online?" is a fair question. Ask the room then, at the moment you need to know, and do
-# not keep the answer. A socket id may also be used *while you hold the socket*: in the handler of an event, to leave
-# the sender out of an emit, or in a log line. The mistake is to keep it until later.
+# **Where it bends:** "who is online?" is a fair question. Ask the room at the moment when you need to know, and do not
+# store the answer. You may also use a socket id *while you hold the socket*: in an event handler, to leave the sender
+# out of an emit, or in a log line. The mistake is to store it for later.
 
 # %% [markdown]
 # ## Turn the knob
 #
-# How does it grow? Fewer users, more and more rounds. A slope says more than one point: what does *each* reconnect
-# leave behind?
+# How does it grow? We use fewer users and more and more rounds. A slope says more than one point: how many ids does
+# *each* reconnect leave behind?
 #
-# *The figure: dead ids against rounds, a rising line for the bad server and a flat one at nought for the good one.
-# To turn it further, change the list of rounds, or the number of users.*
+# *The figure: dead ids against rounds, a rising line for the bad server and a flat line at zero for the good one. To
+# try more, change the list of rounds or the number of users.*
 
 # %%
 swept = await lesson.sweep("rounds", [1, 2, 4], users=10, is_heap_weighed=False)
@@ -182,8 +183,8 @@ lesson.growth(swept, each="round", title=title)
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. It works, and it leaks. Mend it, so that messages arrive and no id of a
-# lost connection is held.
+# Here is a handler with the mistake in it. It works, and it leaks memory. Fix it, so that messages arrive and no id of
+# a lost connection is kept.
 
 # %% tags=["exercise"]
 from bad_server import mistake_01_stores_socket_ids as mistake
@@ -206,35 +207,36 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# users, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer users,
+# and shows the numbers.
 
 # %%
 await lab.grade(1, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(1)` in a cell of its own says a little more each time, and `lab.solution(1)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(1)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(1)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"How do you send a message to a user who has several tabs open?"* Answer aloud first, then open.
+# *"How do you send a message to a user who has several tabs open?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
     f"""Every socket joins the room `user:<id>` at connect, and I emit to that room.
-I keep no table of socket ids: a socket id names a connection, and is worthless after the
+I keep no table of socket ids: a socket id names one connection and is useless after the
 next reconnect. With a table, {users} users who reconnected {rounds} times left
-{bad.value:.0f} dead ids in memory; with rooms, {good.value:.0f}.""",
+{bad.value:.0f} dead ids in memory. With rooms, {good.value:.0f} were left.""",
 )
 
 # %% [markdown]
 # <details><summary>The follow-up: why not simply remove the id when the socket disconnects?</summary>
 #
-# One can, and then has to be right on every path: a cut, a silent phone, two tabs, an exception half-way, a server
-# that crashes. Socket.IO is right on all of them already, since a room is nothing but its sockets.
+# You can, but then your code must be correct in every case: a cut connection, a silent phone, two tabs, an exception in
+# the middle of a handler, a server crash. Socket.IO already handles all of these cases, because a room contains only
+# its open sockets.
 #
 # </details>
 
@@ -244,9 +246,9 @@ next reconnect. With a table, {users} users who reconnected {rounds} times left
 # **Node ↔ Python:** `socket.join("user:7")` is `await sio.enter_room(sid, "user:7")`; `io.to("user:7").emit(…)` is
 # `await sio.emit(…, to="user:7")`; `socket.id` is the `sid` that every handler is given.
 #
-# - A socket id names a connection. A room names whom you mean.
-# - What Socket.IO keeps true by itself, do not keep a second time.
-# - A leak that loses no message is found by counting, not by waiting for an error.
+# - A socket id names a connection. A room can name a person or a group.
+# - Do not keep a second copy of what Socket.IO already tracks.
+# - A leak that loses no message causes no error. Measure to find it.
 #
 # Next: [02 · Emit to the user's room, not to a socket id](02_emit_by_socket_id.ipynb)
 

@@ -2,21 +2,22 @@
 # # 02 · Emit to the user's room, not to a socket id
 #
 # **The claim:** a server that sends a finished report to the socket id that asked for it loses every report whose user
-# has reconnected meanwhile; a server that sends it to the user's room loses none.
+# has reconnected in the meantime. A server that sends it to the user's room loses none.
 #
-# *Ten minutes. You need to know what a function is in Python, and what a web page does when the network drops: it
-# connects again. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *Ten minutes. You need to know what a function is in Python, and that a web page reconnects when the network drops.
+# New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
 #
-# **The rule:** when you send something later than now, send it to the room `user:<id>`, which stands for a person, and
-# not to a socket id, which stands for one connection of that person.
+# **The rule:** when you send something later, send it to the room `user:<id>`, which stands for a person. Do not send
+# it to a socket id, which stands for one connection of that person.
 #
-# **Otherwise:** whoever loses the connection while the work is done never gets the result, and nobody sees an error.
+# **Otherwise:** a user who loses the connection while the work is done never receives the result, and nobody sees an
+# error.
 #
-# A *socket id* is the name that Socket.IO gives to one connection. A *room* is a name for a set of connections; what
-# is sent to the room goes to all of them. To send is called to *emit*.
+# A *socket id* is the name that Socket.IO gives to one connection. A *room* is a name for a set of connections. A
+# message to the room goes to all of them. To *emit* means to send.
 
 # %% [markdown]
 # ## Set up
@@ -33,14 +34,14 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# "I asked for the report and it never came." You look: the report was made, no error is in the log, and it was sent.
-# The user asks again and now it comes. It happens mostly on trains, and mostly with the long reports.
+# "I asked for the report and it never came." You look: the report was made and sent, and the log has no error. The user
+# asks again, and this time it arrives. It happens mostly on trains, and mostly with the long reports.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. A report takes a while, so the server answers at once with a job
-# number. What goes with the job is `to`, the address at which the report is delivered when it is ready.
+# Here is the code of the bad server. A report takes a while, so the server answers at once with a job number. The job
+# keeps `to`, the address to which the report is sent when it is ready.
 
 # %%
 lab.show(
@@ -50,17 +51,17 @@ lab.show(
 )
 
 # %% [markdown]
-# `request.sid` is the socket id of the connection that asked. It is right when the report is asked for. Between that
-# line and the emit lies all the time that the report takes, and in that time a train goes through a tunnel.
+# `request.sid` is the socket id of the connection that asked. It is correct at the moment of the request. But making
+# the report takes time, and in that time a train may enter a tunnel.
 
 # %% [markdown]
 # ## Predict
 #
-# Users ask for a report each. While the reports are made, every connection is cut once, and the client library
+# Each user asks for a report. While the reports are made, every connection is cut once, and the client library
 # reconnects by itself. Everyone is connected again well before the first report is ready.
 #
-# What percentage of the reports arrives on the bad server? Put a number in place of `None`; without one the lesson runs
-# all the same.
+# What percentage of the reports arrives on the bad server? Put a number in place of `None`. The lesson also runs
+# without a guess.
 
 # %%
 my_guess = None
@@ -68,8 +69,9 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every user. One more user stays connected all
-# the time and asks last: when that report arrives, all the others have been sent, so nobody has to be waited for.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every user. One more user stays
+# connected all the time and asks last. When that user's report arrives, all the others have been sent, so the test need
+# not wait any longer.
 
 # %%
 users = 50
@@ -78,8 +80,8 @@ bad = await lesson.measure("bad", users=users)
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the percentage of reports that reached their user, next to the bound it was
-# expected to stay below.*
+# *The figure: one bar for the bad server, the percentage of reports that reached their user, and the bound below which
+# we expected it to stay.*
 
 # %%
 print(f"{users} users asked, each report took {bad.details['asked_for_seconds']} s")
@@ -87,16 +89,17 @@ lesson.numbers(bad=bad)
 lesson.one_side("bad", bad, guess=my_guess)
 
 # %% [markdown]
-# Read the last row of the table twice. Every report was sent into the void, and the errors that anybody saw, on the
-# server or on a client, are none.
+# Look at the last row of the table. Every report was sent to nobody, and neither the server nor any client saw an
+# error.
 
 # %% [markdown]
 # ## Look closer
 #
-# What did the server believe? It kept the socket id from the moment of the question, and took it for the user.
+# What did the server assume? It kept the socket id from the moment of the request and assumed that it still stood for
+# the user.
 #
-# *The figure: a row a user. Each asks at about nought seconds, is cut, and is connected again soon after (a bar). When
-# the first report is ready (a square), everyone has long been there, and nobody receives one.*
+# *The figure: one row per user. Each user asks at about zero seconds, is cut, and is connected again soon after (a
+# bar). When the first report is ready (a square), everyone has been back for some time, and nobody receives a report.*
 
 # %%
 ready, seen = bad.details["asked_for_seconds"], bad.details["timeline"]
@@ -104,8 +107,8 @@ rows = {user["user"]: {"connected": [user["back"]], "ready": [ready]} for user i
 for user in seen[:6]:
     if user["received"] is not None:
         rows[user["user"]]["received"] = [user["received"]]
-title = "Back long before the report was ready, and it went to nobody: six users of the bad server"
-lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first question"))
+title = "Connected again before the report was ready, and never reached: six users of the bad server"
+lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first request"))
 
 # %%
 last_back = max(user["back"] for user in seen)
@@ -122,32 +125,32 @@ lab.table(
 #
 # <details><summary>The answer</summary>
 #
-# Because Socket.IO has only rooms. A socket id is the name of a room too, in which that one connection is. Once the
-# connection is lost, it is a room with nobody in it. To send to an empty room is allowed, as it has to be: a user who
-# is offline is nobody's mistake.
+# Because Socket.IO has only rooms. A socket id is also the name of a room, which contains that one connection. After
+# the connection is lost, that room is empty. Sending to an empty room must be allowed: it is not an error when a user
+# is offline.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server keeps the user, not the connection.
+# The good server stores the user in the job, not the connection.
 
 # %%
 lab.show("good_server.handlers.reports", "request_report", highlight=["to = "])
 lab.show("good_server.rooms", "user_room")
 
 # %% [markdown]
-# The answer to "where to?" is worked out when the report is ready, not when it is asked for. Whichever connections are
-# in the room at that moment get it: the one that came back, and a second tab too.
+# The server looks up the recipients when the report is ready, not when it is requested. All connections that are in the
+# room at that moment receive it: the one that reconnected, and a second tab too.
 #
-# An address is made of names alone, a namespace and rooms. So the job may wait in another process, or in Redis, where
-# nobody knows of connections: the name of a room is as good there as here.
+# An address contains only names: a namespace and rooms. So the job may wait in another process or in Redis, which know
+# nothing about connections: a room name is valid there too.
 
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same reports, the same cuts; only the server differs.
+# The same users, the same reports, the same cuts. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=users)
@@ -156,8 +159,8 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: reports that reached their user on the bad and on the good server, on one axis, each with its bound as a
-# dashed line.*
+# *The figure: reports that reached their user on the bad and on the good server, on one axis. A dashed line shows each
+# bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -171,25 +174,25 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** all tabs of the user get the report, not only the one that asked. Mostly that is what people want.
-# Where it is not, put the job number into the event, as this server does, and let a tab that did not ask pass over it.
+# **The price:** all tabs of the user receive the report, not only the one that asked. Usually that is what people want.
+# If not, put the job number into the event, as this server does, and let the other tabs ignore it.
 #
-# **Where it bends:** a room is not a letter box. It delivers to those who are in it *now*; a user who is away when the
-# report is ready gets nothing from either server, and no error says so. In this lesson everyone was back in time.
-# What must not be lost has to be stored under its job number, where the user can fetch it after the next connect; the
-# emit is then only the bell that rings.
+# **Where it bends:** a room stores nothing. It delivers to the sockets that are in it *now*. A user who is offline when
+# the report is ready receives nothing from either server, and no error shows it. In this lesson everyone was back in
+# time. Store what must not be lost under its job number, so that the user can fetch it after the next connect. The emit
+# is then only a notification.
 #
-# An answer that is sent *at once*, while the handler runs, may well go to the socket that asked. For that Socket.IO has
-# the *acknowledgement*: what a handler returns goes back to its sender. The job number comes back this way.
+# An answer that is sent *at once*, while the handler runs, may go to the socket that asked. Socket.IO has the
+# *acknowledgement* for that: what a handler returns goes back to its sender. The job number is returned this way.
 
 # %% [markdown]
 # ## Turn the knob
 #
 # How does it grow? More users, the same report.
 #
-# *The figure: messages sent to nobody against the number of users, a rising line for the bad server and a flat one at
-# nought for the good one. To turn it further, change the list, or `report_milliseconds`; below the time of a reconnect
-# the run does not count, as the report would be ready before anyone is back.*
+# *The figure: messages sent to nobody against the number of users, a rising line for the bad server and a flat line at
+# zero for the good one. To try more, change the list or `report_milliseconds`. If a report takes less time than a
+# reconnect, the run does not count, because the report would be ready before anyone is back.*
 
 # %%
 swept = await lesson.sweep("users", [5, 10, 20], report_milliseconds=1000)
@@ -199,8 +202,8 @@ lesson.growth(swept, each="user", title=title, of="sent_into_the_void")
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that the report reaches a user who has reconnected. Whatever you
-# need of `good_server` you may import in the same cell.
+# Here is a handler with the mistake in it. Fix it, so that the report reaches a user who has reconnected. You may
+# import what you need from `good_server` in the same cell.
 
 # %% tags=["exercise"]
 from bad_server import mistake_02_emits_to_a_socket_id as mistake
@@ -213,50 +216,50 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# users, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer users,
+# and shows the numbers.
 
 # %%
 await lab.grade(2, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(2)` in a cell of its own says a little more each time, and `lab.solution(2)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(2)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(2)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"A background job is done. How do you tell the user who started it?"* Answer aloud first, then open.
+# *"A background job is done. How do you tell the user who started it?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""I keep the user with the job, not the socket id, and emit to the room `user:<id>` when it
-is done. The socket id may be gone by then. I measured it: {users} users asked, reconnected, and
-were all back before their report was ready; sent to the socket id {bad.value:.0f} % arrived, sent to
-the room {good.value:.0f} %, and the errors anyone saw were {bad.also["errors_seen"]:.0f}. A room does not store, so
-what must not be lost I also keep under its job number, to be fetched after the next connect.""",
+    f"""I store the user with the job, not the socket id, and emit to the room `user:<id>` when it
+is done. The socket id may no longer exist by then. I measured it: {users} users asked, reconnected, and
+were all back before their report was ready. Sent to the socket id, {bad.value:.0f} % arrived. Sent to
+the room, {good.value:.0f} % arrived. The number of errors was {bad.also["errors_seen"]:.0f}. A room stores nothing, so
+I also store the result under its job number, and the client fetches it after the next connect.""",
 )
 
 # %% [markdown]
 # <details><summary>The follow-up: the user is offline when the job is done. What then?</summary>
 #
-# The emit reaches nobody, and that is fine as long as it was only a notice. The result itself is stored under its job
-# number. After each connect the client asks for the jobs it still waits for, or the server tells it what is ready. A
-# push to the phone is one more bell of the same kind.
+# The emit reaches nobody. That is fine if the emit was only a notification and the result itself is stored under its
+# job number. After each connect the client asks for the jobs that it still waits for, or the server sends a list of
+# what is ready. A push notification to the phone works in the same way.
 #
 # </details>
 
 # %% [markdown]
 # ## Remember
 #
-# **Node ↔ Python:** `io.to(socket.id).emit(…)` is the mistake in Node, `await sio.emit(…, to=sid)` in Python; right
-# are `io.to("user:7").emit(…)` and `await sio.emit(…, to="user:7")`. Both libraries make a room of every socket id,
-# so neither complains when it is empty.
+# **Node ↔ Python:** the mistake is `io.to(socket.id).emit(…)` in Node and `await sio.emit(…, to=sid)` in Python. The
+# fix is `io.to("user:7").emit(…)` and `await sio.emit(…, to="user:7")`. Both libraries make a room for every socket id,
+# so neither reports an error when that room is empty.
 #
-# - Between the question and the answer a connection may die. A person does not.
-# - Work out where to send when you send.
-# - A room delivers now. What must not be lost is stored.
+# - A connection may be lost between the request and the answer. The user stays the same.
+# - Decide where to send at the moment when you send.
+# - A room delivers only now. Store what must not be lost.
 #
 # Next: [03 · Join rooms on every connect](03_join_room_once.ipynb)
 

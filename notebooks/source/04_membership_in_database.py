@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 04 · Keep room membership out of the database
 #
-# **The claim:** a server that keeps in a table who is in a room still sends to everyone who did not come back after a
-# crash; a server that asks Socket.IO who is in the room sends to none of them.
+# **The claim:** a server that stores room members in a table still sends to every member who did not come back after a
+# crash. A server that uses Socket.IO's rooms sends to none of them.
 #
 # *Ten minutes. You need to know what a function is in Python, and what a table in a database is. New here? Begin with
 # [00 · Start here](00_start_here.ipynb).*
@@ -10,14 +10,14 @@
 # %% [markdown]
 # ## In short
 #
-# **The rule:** *who may be in a room* is business data, and belongs in a database. *Who is in it now* is not: only
-# Socket.IO knows, and it knows without being told.
+# **The rule:** *who may be in a room* is business data and belongs in a database. *Who is in it now* does not: only
+# Socket.IO knows that, and it tracks it by itself.
 #
-# **Otherwise:** each message asks the database first, and is then sent to members who left long ago. After a crash the
-# table is wrong, and nothing corrects it.
+# **Otherwise:** each message first costs a database query, and is then sent to members who left long ago. After a crash
+# the table is wrong, and nothing corrects it.
 #
-# A *room* is a name for a set of connections; what is sent to the room goes to all of them. A *ghost* is somebody who
-# is in the table and has no connection.
+# A *room* is a name for a set of connections. A message to the room goes to all of them. A *ghost* is a member who is
+# in the table but has no connection.
 
 # %% [markdown]
 # ## Set up
@@ -33,15 +33,14 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# "The whole team is in this room", says the page, and half of the team went home hours ago. It was right until the
-# last crash. By now there is a script that somebody runs by hand when it gets too bad; it empties the table, and throws
-# out those who are really there.
+# The page says that the whole team is in this room, but half of the team went home hours ago. The list was correct
+# until the last crash. Now somebody runs a script by hand when the list is too wrong. The script empties the table, so
+# it also removes the members who are really there.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. It reads like what one learns: data that matters goes into the
-# database.
+# Here is the code of the bad server. It follows a common rule: important data goes into the database.
 
 # %%
 lab.show(
@@ -53,17 +52,17 @@ lab.show(
 )
 
 # %% [markdown]
-# `joined` runs at every connect and writes the rows; `left` runs at every lost connection and deletes them. What runs
-# when the server is killed? Nothing. All connections are gone at once, and all rows stay.
+# `joined` runs at every connect and writes the rows. `left` runs at every lost connection and deletes them. When the
+# server is killed, no code runs. All connections are lost at once, and all rows stay.
 
 # %% [markdown]
 # ## Predict
 #
-# A room, `job:17`, is full. The server is killed, as a crash or the system's memory guard would do it, and started
-# again on the same database. Half of the members come back; for the others the working day is over.
+# The room `job:17` is full. The server is killed, as in a crash or when the system runs out of memory, and started
+# again on the same database. Half of the members come back. The others have finished work for the day.
 #
-# To how many ghosts is each message to the room sent, on the bad server? Put a number in place of `None`; without one
-# the lesson runs all the same.
+# To how many ghosts does the bad server send each message to the room? Put a number in place of `None`. The lesson also
+# runs without a guess.
 
 # %%
 my_guess = None
@@ -71,9 +70,9 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every member. Before the kill a message has to
-# reach them all. A *probe*, a piece of the lab inside the server's process, counts to whom each message is sent, and
-# whether anybody is there.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every member. Before the kill, one
+# message must reach all of them. A *probe*, a part of the lab inside the server's process, counts to how many
+# recipients each message is sent, and how many of them are connected.
 
 # %%
 members, messages = 100, 10
@@ -82,8 +81,8 @@ bad = await lesson.measure("bad", users=members, messages=messages)
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the ghosts that one message is sent to, next to the bound it was expected to
-# pass.*
+# *The figure: one bar for the bad server, the ghosts that one message is sent to, and the bound that we expected it to
+# exceed.*
 
 # %%
 print(f"{bad.details['back']} of {members} members came back")
@@ -93,7 +92,7 @@ lesson.one_side("bad", bad, guess=my_guess)
 # %% [markdown]
 # ## Look closer
 #
-# The server believes its table. What is true is known to Socket.IO: it holds the connections.
+# The server relies on its table. Socket.IO knows the truth, because it holds the connections.
 
 # %%
 back, addresses = bad.details["back"], bad.details["addresses"]
@@ -109,18 +108,18 @@ lab.table(
 #
 # <details><summary>The answer</summary>
 #
-# With a single server it would, after this crash. It is also a promise for ever: nobody may start a second server
-# process on the same database, or the start of one throws out the members of the other. And it does not help against
-# a row that was never deleted for another reason, such as two tabs of which one was closed: look at `left` once more,
-# it deletes the rows of a *user* whenever any *tab* is lost.
+# With a single server it would help after this crash. But then nobody may ever start a second server process on the
+# same database: its start would remove the members of the first one. It also does not help when a row stays for another
+# reason. For example, a user may close one of two tabs. Look at `left` again: it deletes the rows of a *user* whenever
+# any *tab* is lost.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server has no table. At every connect the socket joins its rooms, and a message to a room is sent to the
-# room. Whether the writer may do so is asked of the room, too.
+# The good server has no table. At every connect the socket joins its rooms, and a message to a room is sent to that
+# room. The server also checks in the room whether the writer is a member.
 
 # %%
 lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
@@ -128,7 +127,7 @@ lab.show("good_server.handlers.chat", "deliver", highlight=["not in request.room
 
 # %% [markdown]
 # And who may be in `job:17`? That stays business data. The *token*, a signed note that each client shows when it
-# connects, names the rooms of its user; for rooms that are granted later there is a place to plug in your database:
+# connects, lists the user's rooms. For rooms that are granted later, you can plug in your database here:
 
 # %%
 lab.show("good_server.services.entitlements", "TokenEntitlements")
@@ -136,7 +135,7 @@ lab.show("good_server.services.entitlements", "TokenEntitlements")
 # %% [markdown]
 # ## Measure the good server
 #
-# The same members, the same kill, the same half that comes back; only the server differs.
+# The same server kill, and the same half of the members comes back. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=members, messages=messages)
@@ -145,20 +144,20 @@ addresses = [run.details["addresses"] for run in (bad, good)]
 print("addresses that one message is sent to: bad {:.0f}, good {:.0f}".format(*addresses))
 
 # %% [markdown]
-# The addresses of the bad server are users, one by one. Those of the good one are rooms: the job's, and the writer's
-# own, for the writer's other tabs.
+# The bad server addresses users one by one. The good server addresses two rooms: the room of the job, and the writer's
+# own room for the writer's other tabs.
 #
-# After the kill the good server knew nothing, and that was right: there was nothing to know. Each member who came back
-# put the room together again by joining it.
+# After the kill the good server had no members, and that was correct: nobody was connected. Each member who came back
+# joined the room again.
 #
-# Do not read much into the time of a delivery here. The table lies in the same process, on the same machine, and all
-# clients are on it too; where a database is asked over a network, each message waits for that.
+# Do not compare delivery times here. The table is in the same process and on the same machine, and so are all clients.
+# When a database is reached over a network, each message waits for it.
 
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: ghosts that one message is sent to by the bad and by the good server, on one axis, each with its bound as
-# a dashed line.*
+# *The figure: ghosts that one message is sent to by the bad and by the good server, on one axis. A dashed line shows
+# each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -172,35 +171,36 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** after a restart every room is empty until its members come back, and each connect must carry or fetch
-# what its user may join. With many rooms a user that is work at every reconnect, and all users reconnect at once when a
-# server restarts. A token that names the rooms costs no query, and is as old as the token: who is thrown out of a job
-# stays in the room until you take the socket out, or the token ends.
+# **The price:** after a restart every room is empty until its members come back. Each connect must carry or fetch the
+# rooms that its user may join. With many rooms per user this is work at every reconnect, and after a server restart all
+# users reconnect at once. A token that lists the rooms needs no query, but it can be out of date: a user who is removed
+# from a job stays in the room until you remove the socket, or until the token expires.
 #
-# **Where it bends:** the rule is about *now*. Who is assigned to job 17, who was invited, who read up to which message:
-# all of that must survive a crash, and belongs in the database, where the server asks when somebody *joins*, and not
-# at each message. "Who is in the room?" can be shown on a page; ask the room at that moment.
+# **Where it bends:** the rule is only about *now*. Who is assigned to job 17, who was invited, who has read which
+# messages: all of this must survive a crash and belongs in the database. The server queries it when somebody *joins*,
+# not for each message. You may show "who is in the room?" on a page: ask the room at that moment.
 #
-# With several server processes each knows its own connections only. Socket.IO then passes messages between them through
-# a message queue. That is still no table of members: what travels is the message and the room's name.
+# With several server processes, each knows only its own connections. Socket.IO then passes messages between them
+# through a message queue (pub/sub). That is still no table of members: only the message and the name of the room are
+# passed.
 
 # %% [markdown]
 # ## Turn the knob
 #
-# How does it grow? Larger and larger rooms, of which half come back.
+# How does it grow? The rooms get larger and larger, and half of the members come back.
 #
 # *The figure: ghosts that one message is sent to against the number of members, a rising line for the bad server and a
-# flat one at nought for the good one. To turn it further, change the list, or the number of messages.*
+# flat line at zero for the good one. To try more, change the list or the number of messages.*
 
 # %%
 swept = await lesson.sweep("users", [10, 20, 40], messages=2)
-title = "Each further member means {bad} more ghosts a message on the bad server, {good} on the good one"
+title = "Each additional member adds {bad} ghosts per message on the bad server, {good} on the good one"
 lesson.growth(swept, each="member", title=title)
 
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that a message to the room is sent to nobody who is gone.
+# Here is a handler with the mistake in it. Fix it, so that a message to the room is not sent to members who are gone.
 
 # %% tags=["exercise"]
 from bad_server import mistake_04_saves_membership_in_a_database as mistake
@@ -225,51 +225,51 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# members, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer members,
+# and shows the numbers.
 
 # %%
 await lab.grade(4, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(4)` in a cell of its own says a little more each time, and `lab.solution(4)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(4)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(4)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"Where do you keep who is in a chat room?"* Answer aloud first, then open.
+# *"Where do you keep who is in a chat room?"* Answer aloud first, then open the answer below.
 
 # %%
 sql = [run.also["sql_statements_per_message"] for run in (bad, good)]
 lab.fold(
     "The answer in thirty seconds",
-    f"""Two questions are mixed up there. Who may be in it: in the database, asked when somebody joins.
-Who is in it now: nowhere, since Socket.IO's room is exactly its open connections. I killed a
-server under a room of {members}, and {bad.details["back"]} came back: with a table each message was still sent
-to {bad.value:.0f} who were gone; with rooms, to {good.value:.0f}. And the table cost
-{sql[0]:.0f} SQL statement a message, the rooms {sql[1]:.0f}.""",
+    f"""These are two questions. Who may be in the room: I store that in the database and query it at join.
+Who is in the room now: I do not store that, because Socket.IO's room is exactly its open connections.
+I killed a server with {members} members in a room, and {bad.details["back"]} came back. With a table each message
+was still sent to {bad.value:.0f} members who were gone, with rooms to {good.value:.0f}. The number of SQL statements
+per message was {sql[0]:.0f} with the table and {sql[1]:.0f} with rooms.""",
 )
 
 # %% [markdown]
-# <details><summary>The follow-up: somebody is thrown out of the job while connected. Who tells the room?</summary>
+# <details><summary>The follow-up: a user is removed from the job while connected. What updates the room?</summary>
 #
-# The code that throws them out. It changes the database, and then takes the user's sockets out of the room; the
-# next connect asks the database, and does not join again. The order matters: the right first, then the room, or a
-# reconnect in between lets the user in once more.
+# The code that removes the user. It first changes the database, and then removes the user's sockets from the room. The
+# next connect queries the database and does not join again. The order matters: if the code changed the room first, a
+# reconnect in between would let the user in again.
 #
 # </details>
 
 # %% [markdown]
 # ## Remember
 #
-# **Node ↔ Python:** `socket.rooms` is `sio.rooms(sid)`; to take all sockets of a user out of a room,
+# **Node ↔ Python:** `socket.rooms` is `sio.rooms(sid)`. To remove all sockets of a user from a room, use
 # `io.in("user:7").socketsLeave("job:17")` in Node, and `await sio.leave_room(sid, "job:17")` for each of them in
-# Python. Where several processes work together through Redis, messages travel there, and no members are kept.
+# Python. When several processes share Redis, only messages go through Redis. It stores no members.
 #
-# - Who may is data. Who is there is a fact of the moment.
-# - What a crash makes wrong, and nothing makes right again, does not belong in a table.
-# - Ask the database when somebody joins, not when somebody writes.
+# - Who may be in a room is data. Who is in it now is a temporary fact.
+# - Do not store what becomes wrong in a crash and is never corrected.
+# - Query the database when somebody joins, not when somebody writes.
 #
 # Next: [05 · Let rooms clean themselves](05_manual_disconnect_cleanup.ipynb)
 

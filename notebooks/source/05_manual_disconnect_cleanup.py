@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 05 · Let rooms clean themselves
 #
-# **The claim:** a server that keeps by hand who is online loses users who still have a tab open, as soon as another of
-# their tabs is closed; a server that sends to rooms reaches every one of them.
+# **The claim:** a server that tracks by hand who is online no longer reaches a user who closes one of several tabs,
+# although another tab is still open. A server that sends to rooms reaches every user.
 #
 # *Ten minutes. You need to know what a function and a dict are in Python, and that people open the same page in two
 # tabs. New here? Begin with [00 · Start here](00_start_here.ipynb).*
@@ -10,14 +10,14 @@
 # %% [markdown]
 # ## In short
 #
-# **The rule:** keep nothing that has to be cleaned up when a connection is lost. Send to the user's room, and let
+# **The rule:** keep no state that must be cleaned up when a connection is lost. Send to the user's room, and let
 # Socket.IO empty it.
 #
-# **Otherwise:** your own list of who is online is right as long as everyone has one tab. Then somebody closes one of
-# two, and is offline for everybody, with the page open.
+# **Otherwise:** your own list of online users is correct only while everyone has one tab. When a user closes one of two
+# tabs, that user is offline for everybody, although a page is still open.
 #
-# A *room* is a name for a set of connections; what is sent to the room goes to all of them. Each open tab has a
-# connection of its own. Who is online is called *presence*.
+# A *room* is a name for a set of connections. A message to the room goes to all of them. Each open tab has its own
+# connection. *Presence* means who is online.
 
 # %% [markdown]
 # ## Set up
@@ -33,14 +33,14 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# "I am looking at the chat right now, and they tell me that I am offline." A reload helps. In the log there is a
-# `KeyError` now and then, in the function for a lost connection; somebody has already wrapped it in a `try`.
+# "I am looking at the chat right now, and my colleagues see me as offline." A reload helps. Sometimes the log shows a
+# `KeyError` in the function for a lost connection. Somebody has already wrapped it in a `try`.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server: three functions that have to agree about one dict. `joined` runs at
-# every connect, `left` at every lost connection, and `deliver` for each message.
+# Here is the code of the bad server: three functions that must agree about one dict. `joined` runs at every connect,
+# `left` at every lost connection, and `deliver` for each message.
 
 # %%
 lab.show(
@@ -52,18 +52,18 @@ lab.show(
 )
 
 # %% [markdown]
-# The dict has one entry for each *user*. Yet `joined` and `left` run once for each *tab*: set, set, delete. After the
-# first of two tabs is closed the entry is gone, and the user is not. And when the second tab is closed, there is
-# nothing left to delete.
+# The dict has one entry for each *user*, but `joined` and `left` run once for each *tab*: set, set, delete. After the
+# first of two tabs is closed, the entry is gone but the user is still there. When the second tab is closed, there is no
+# entry left to delete.
 
 # %% [markdown]
 # ## Predict
 #
-# Every user has two tabs open. A message written to a user reaches both. Then each closes one of the two, and
-# everybody is written to once more.
+# Every user has two tabs open. A message to a user reaches both tabs. Then each user closes one of the two tabs, and
+# one more message is sent to each user.
 #
-# What percentage of the users gets the second message in the tab that is still open, on the bad server? Put a number
-# in place of `None`; without one the lesson runs all the same.
+# What percentage of the users receives the second message in the tab that is still open, on the bad server? Put a
+# number in place of `None`. The lesson also runs without a guess.
 
 # %%
 my_guess = None
@@ -71,9 +71,9 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every tab. Half of the tabs that close just
-# go, as a browser does. The others first send an event of their own with the name `disconnect`, the name that the
-# library gives to a lost connection: whoever cleans up by hand has to be right there, too.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every tab. Half of the tabs simply
+# close, as in a browser. The others first send an event with the name `disconnect`, the name that the library uses for
+# a lost connection. A clean-up by hand must handle that case too.
 
 # %%
 users = 50
@@ -82,35 +82,35 @@ bad = await lesson.measure("bad", users=users)
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the percentage of users who were still reached with one of two tabs closed,
-# next to the bound it was expected to stay below.*
+# *The figure: one bar for the bad server, the percentage of users who were still reached after one of two tabs was
+# closed, and the bound below which we expected it to stay.*
 
 # %%
 lesson.numbers(bad=bad)
 lesson.one_side("bad", bad, guess=my_guess)
 
 # %% [markdown]
-# The errors in the log came last, when the second tabs were closed: a `KeyError` for each `del` of an entry that the
-# first tab had already taken along. No socket id is left behind: what this mistake loses is people.
+# The errors were logged later, when the second tabs were closed: one `KeyError` for each `del` of an entry that the
+# first tab had already deleted. No socket ids are left over. This mistake makes users unreachable.
 
 # %% [markdown]
 # ## Look closer
 #
-# The server believes its dict. What is true is known to Socket.IO: it holds the connections.
+# The server relies on its dict. Socket.IO knows the truth, because it holds the connections.
 
 # %%
 reached = sum(user["reached"] for user in bad.details["users"])
 lab.table(
     ["with one of two tabs closed", "what the server believed", "what was true"],
     ["users online", str(reached), str(users)],
-    ["users not worth sending to", str(users - reached), "0"],
+    ["users offline, so not sent to", str(users - reached), "0"],
 )
 
 # %% [markdown]
 # Does it matter how the other tab was closed?
 
 # %%
-ways = {"closing": "it just went", "event": "it sent an event named `disconnect`"}
+ways = {"closing": "it just closed", "event": "it sent an event named `disconnect`"}
 closed = {way: [] for way in ways}
 for user in bad.details["users"]:
     closed[user["other_tab_closed_by"]].append(user["reached"])
@@ -120,36 +120,36 @@ lab.table(
 )
 
 # %% [markdown]
-# It does not. Both servers refuse an event with that name and hang up, so each of those tabs ends as a lost connection
-# as well, and `left` runs for it once.
+# It does not. Both servers refuse an event with that name and close the connection, so `left` runs exactly once for
+# each of those tabs too.
 #
-# **A question before you read on:** would `self.online_since.pop(user, None)` in place of `del` mend it?
+# **A question before you read on:** would `self.online_since.pop(user, None)` in place of `del` fix it?
 #
 # <details><summary>The answer</summary>
 #
-# It would mend the log, and nothing else. The error is gone, the user is still offline with a tab open; and the only
-# hint that something is wrong is gone, too. An error that you silence is a measurement that you throw away.
+# It would only remove the error from the log. The user is still offline with an open tab, and now nothing shows that
+# something is wrong. The error was useful information. Do not silence it; fix its cause.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server has no dict, and nothing to do when a connection is lost.
+# The good server has no dict, and does nothing when a connection is lost.
 
 # %%
 lab.show("good_server.gateway.door", "Gateway.joined", "Gateway.left", highlight=["request.join"])
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %% [markdown]
-# It does not ask whether somebody is there before it sends. A room with nobody in it is no error, and costs next to
-# nothing: the question was never needed. And a room counts connections, not users: with one of two tabs gone, one is
-# in it.
+# It does not check whether the user is online before it sends. Sending to an empty room is no error and costs very
+# little, so the check was never needed. A room contains connections, not users: after one of two tabs closes, one
+# connection is left in it.
 
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same tabs, closed in the same ways; only the server differs.
+# The same users close the same tabs in the same ways. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=users)
@@ -158,8 +158,8 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: users reached with one of two tabs closed, on the bad and on the good server, on one axis, each with its
-# bound as a dashed line.*
+# *The figure: users reached after one of two tabs was closed, on the bad and on the good server, on one axis. A dashed
+# line shows each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -173,40 +173,40 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** there is no list of who is online that you could simply print. A message to somebody who is away is
-# composed for nobody; that is cheap. And "online since when?" has no answer, as nobody wrote it down.
+# **The price:** there is no list of online users that you could simply print. The server also composes messages to
+# users who are offline, which costs little. And "online since when?" has no answer, because nothing records it.
 #
-# **Where it bends:** "is she online?" is a fair question, and presence a fair feature. Ask the room, at the moment you
-# need to know. The good server does so itself where it limits how many tabs a user may have open:
+# **Where it bends:** "is she online?" is a fair question, and presence is a useful feature. Ask the room at the moment
+# when you need to know. The good server does this where it limits how many tabs a user may have open:
 
 # %%
 lab.show("good_server.gateway.door", "Gateway.sids_in")
 
 # %% [markdown]
-# Two limits to that, plainly. The room is asked in *this* process only: with several server processes behind one
-# address, each knows its own connections. And to tell others that somebody has just gone, you do need the function for
-# a lost connection; let it ask the room whether *another* tab is left, and keep no count of its own.
+# This has two limits. First, the room knows only *this* process: with several server processes behind one address, each
+# knows its own connections. Second, to notify others that somebody has just gone offline, you do need the function for
+# a lost connection. Let it check in the room whether *another* tab is left, and keep no counter of its own.
 #
-# Things outside of the rooms may need an end, too: a lock, a shift that a driver has begun, an upload. Do not hang that
-# on the lost connection alone, since a server that is killed never runs the function. Let such things expire by time.
+# Other resources may also need an end: a lock, a driver's shift, an upload. Do not rely only on the lost connection for
+# that, because a killed server never runs the function. Let such resources expire after a time.
 
 # %% [markdown]
 # ## Turn the knob
 #
-# How does it grow? More users, each with two tabs, and both get closed in the end.
+# How does it grow? We add more users. Each has two tabs and closes both in the end.
 #
-# *The figure: errors in the server's log against the number of users, a rising line for the bad server and a flat one
-# at nought for the good one. To turn it further, change the list of numbers.*
+# *The figure: errors in the server's log against the number of users, a rising line for the bad server and a flat line
+# at zero for the good one. To try more, change the list of numbers.*
 
 # %%
 swept = await lesson.sweep("users", [5, 10, 20])
-title = "Each user who closes two tabs leaves {bad} error in the bad server's log, {good} in the good one's"
+title = "Each user who closes two tabs adds {bad} error to the bad server's log, {good} to the good one's"
 lesson.growth(swept, each="user", title=title, of="errors_logged")
 
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that a user with a tab open is always reached.
+# Here is a handler with the mistake in it. Fix it, so that a user with an open tab is always reached.
 
 # %% tags=["exercise"]
 from bad_server import mistake_05_cleans_up_by_hand as mistake
@@ -224,37 +224,38 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# users, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer users,
+# and shows the numbers.
 
 # %%
 await lab.grade(5, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(5)` in a cell of its own says a little more each time, and `lab.solution(5)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(5)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(5)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"What do you do in your disconnect handler?"* Answer aloud first, then open.
+# *"What do you do in your disconnect handler?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""As little as I can; for delivery, nothing. Socket.IO takes a lost socket out of its rooms, so
-what I send to `user:<id>` goes to the tabs that are left. I measured {users} users who closed one of
-two tabs: with an online list kept by hand {bad.value:.0f} % could still be reached, and the log had
-{bad.also["errors_logged"]:.0f} errors; with rooms {good.value:.0f} %, and {good.also["errors_logged"]:.0f} errors.
-Where I show who is online I ask the room, and what lives outside of the rooms expires by time.""",
+    f"""As little as possible, and nothing for delivery. Socket.IO removes a lost socket from its rooms, so
+a message to `user:<id>` goes to the tabs that are left. I measured {users} users who closed one of
+two tabs. With presence kept by hand {bad.value:.0f} % could still be reached, and the log had
+{bad.also["errors_logged"]:.0f} errors. With rooms it was {good.value:.0f} %, and the log had
+{good.also["errors_logged"]:.0f} errors. To show who is online I ask the room. Other resources, such as locks, expire
+after a time.""",
 )
 
 # %% [markdown]
 # <details><summary>The follow-up: why not count the tabs, plus one at connect and minus one at disconnect?</summary>
 #
-# It is right for two tabs, and wrong after the first odd path: an exception between the two, a connect that was refused
-# after it was counted, a server that is killed with the count saved elsewhere. One step missed is never made up for.
-# The room *is* the count, and cannot differ from the connections, as it consists of them.
+# It works for two tabs, but it is wrong after the first unusual case: an exception between the two steps, a connect
+# that was refused after it was counted, or a killed server with the count stored elsewhere. One missed step is never
+# corrected. The room *is* the count, and it cannot differ from the connections, because it consists of them.
 #
 # </details>
 
@@ -262,13 +263,13 @@ Where I show who is online I ask the room, and what lives outside of the rooms e
 # ## Remember
 #
 # **Node ↔ Python:** in Node a socket has left its rooms when `disconnect` fires, and is still in them at
-# `disconnecting`. python-socketio has only the `disconnect` handler, and the socket that goes is still in its rooms
-# while that runs: whoever asks there "is anyone left?" has to leave it out. Who is in a room you ask with
-# `await io.in("user:7").fetchSockets()` in Node, and with `sio.manager.get_participants("/", "user:7")` in Python.
+# `disconnecting`. python-socketio has only the `disconnect` handler, and the closing socket is still in its rooms while
+# the handler runs. So code that checks there "is anyone left?" must ignore that socket. To list the sockets in a room,
+# use `await io.in("user:7").fetchSockets()` in Node, and `sio.manager.get_participants("/", "user:7")` in Python.
 #
-# - One user, many tabs: whatever is kept for each user cannot be cleaned up by each tab.
-# - Silencing an error is not mending it.
-# - The best clean-up code is none.
+# - A user may have many tabs, so a closed tab must not delete state of the whole user.
+# - Silencing an error does not fix it.
+# - State that you do not keep needs no clean-up code.
 #
 # Next: [06 · Emit to the room concerned, not to everyone](06_broadcast_to_everyone.ipynb)
 

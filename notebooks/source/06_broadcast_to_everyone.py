@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 06 · Emit to the room concerned, not to everyone
 #
-# **The claim:** a server that emits to everyone, and leaves it to the clients to keep what concerns them, sends almost
-# only what nobody asked for; a server that emits to rooms sends nothing of the kind.
+# **The claim:** a server that emits to everyone, and lets each client filter what concerns it, makes mostly wasted
+# deliveries. A server that emits to rooms makes no wasted deliveries.
 #
 # *Ten minutes. You need to know what a function is in Python, and that every message costs bytes on somebody's phone.
 # New here? Begin with [00 · Start here](00_start_here.ipynb).*
@@ -10,13 +10,13 @@
 # %% [markdown]
 # ## In short
 #
-# **The rule:** before each emit, name who is concerned, and emit to the rooms that hold exactly them.
+# **The rule:** before each emit, decide which users it concerns, and emit to the rooms that hold exactly them.
 #
-# **Otherwise:** each message is sent as often as there are clients. Most of it is thrown away at the other end, and
-# before it is thrown away anyone can read it.
+# **Otherwise:** each message is sent to every client. Most clients discard it, but anyone can read it before it is
+# discarded.
 #
-# To *emit* is to send an event to connections. A *delivery* is one message that arrived at one connection: an emit to
-# a room with ten connections in it makes ten deliveries.
+# To *emit* is to send an event to connections. A *delivery* is one message that arrives at one connection. This is
+# called *fan-out*: an emit to a room with ten connections makes ten deliveries.
 
 # %% [markdown]
 # ## Set up
@@ -33,13 +33,13 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# It was fast with the first customers. Now the server is busy all day, phones get warm, and the bill for traffic grows
-# faster than the number of users. Then somebody opens a browser's console and watches the drivers of another company.
+# It was fast with the first customers. Now the server is busy all day, phones get warm, and the traffic bill grows
+# faster than the number of users. Then somebody opens a browser's console and sees the drivers of another company.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. A driver reports a position, and a user writes to a user.
+# Here is the code of the bad server. A driver reports a position, and one user writes to another.
 
 # %%
 lab.show(
@@ -50,18 +50,18 @@ lab.show(
 )
 
 # %% [markdown]
-# The page is right: it shows only what concerns its user. But to filter on the page is to deliver first and to decide
-# afterwards. By then the message has been paid for, and has been handed to a stranger.
+# The page works correctly: it shows only what concerns its user. But a filter in the page runs after the delivery. By
+# then the traffic has been paid for, and the message has reached a stranger.
 
 # %% [markdown]
 # ## Predict
 #
-# A platform with several companies: drivers, people in the companies' offices, a few admins, and many vendors and
-# providers who have nothing to do with drivers. Each driver reports a few positions, each of which concerns the admins
-# and the office of the driver's own company. Some users write to one other user.
+# A platform has several companies, with drivers and people in the companies' offices. It also has a few admins, and
+# many vendors and providers who have nothing to do with drivers. Each driver reports a few positions. Each position
+# concerns the admins and the office of the driver's own company. Some users write to one other user.
 #
-# What percentage of all deliveries on the bad server concerns nobody whom it reaches? Put a number in place of `None`;
-# without one the lesson runs all the same.
+# What percentage of all deliveries on the bad server goes to clients that they do not concern? Put a number in place of
+# `None`. The lesson also runs without a guess.
 
 # %%
 my_guess = None
@@ -69,7 +69,8 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for everyone. Each client counts what arrives.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for everyone. Each client counts what
+# arrives.
 
 # %%
 clients, positions = 200, 5
@@ -78,25 +79,25 @@ bad = await lesson.measure("bad", clients=clients, positions=positions)
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the percentage of deliveries that concerned nobody they reached, next to the
-# bound it was expected to pass.*
+# *The figure: one bar for the bad server, the percentage of deliveries to clients that they did not concern, and the
+# bound that we expected it to exceed.*
 
 # %%
 lesson.numbers(bad=bad)
 lesson.one_side("bad", bad, guess=my_guess)
 
 # %% [markdown]
-# The last row is the one to worry about. Waste costs money. What crosses the border of a company is a *leak*: somebody
-# received what they must not see.
+# The last row is the serious one. Wasted deliveries cost money. A delivery across the border of a company is a *leak*:
+# somebody received data that they must not see.
 
 # %% [markdown]
 # ## Look closer
 #
-# The server believed that it was telling a driver's company. Here is whom it told.
+# The server assumed that it was sending to a driver's company. This figure shows who received the positions.
 #
-# *The figure: a row for the company that a driver belongs to, a column for each group of receivers. The darker a cell,
-# the more positions arrived there; the framed cells are the groups that they concern: the company's own office and the
-# admins. On the bad server every cell is dark, framed or not.*
+# *The figure: one row for each company that a driver belongs to, one column for each group of receivers. A darker cell
+# means that more positions arrived there. The framed cells are the groups that the positions concern: the company's own
+# office and the admins. On the bad server every cell is dark, framed or not.*
 
 # %%
 seen = bad.details
@@ -104,25 +105,25 @@ names = [group.removeprefix("company-") for group in seen["groups"]]
 axes = {"rows": names[: len(seen["companies"])], "columns": names}
 axes |= {"x_label": "received by office 0 to 9, and others", "y_label": "driver's company"}
 total, meant = (sum(map(sum, seen[key])) for key in ("received", "concerned"))
-title = f"{total:,} deliveries of positions, {meant:,} of them to somebody concerned"
+title = f"{total:,} deliveries of positions, {meant:,} of them to clients that they concern"
 lab.draw(charts.fan_out({"bad": seen["received"]}, seen["concerned"], title=title, **axes))
 
 # %% [markdown]
-# **A question before you read on:** everybody who was concerned got every position. Why does no test fail?
+# **A question before you read on:** every client received all the positions that it needed. Why does no test fail?
 #
 # <details><summary>The answer</summary>
 #
-# Tests ask whether the right one got it. Hardly any test asks whether the wrong one did not. And with the two browsers
-# of a demo there is hardly anybody to waste a message on. Write the other test: connect somebody who is *not*
-# concerned, and assert that nothing arrives.
+# Tests check that the right client received a message. Very few tests check that the wrong client did not. And a demo
+# with two browsers has almost no clients to receive wasted messages. Write the other test: connect a client that is
+# *not* concerned, and assert that it receives nothing.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server asks one function who follows a driver, and emits to the rooms that it names. A client is in the room
-# of its company because the server put it there at the connect.
+# In the good server, one function returns the rooms that follow a driver, and the handler emits to those rooms. A
+# client is in its company's room because the server joined it at connect.
 
 # %%
 lab.show("good_server.handlers.tracking", "update", highlight=["to=followers_of"])
@@ -130,13 +131,13 @@ lab.show("good_server.rooms", "followers_of")
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %% [markdown]
-# Two rooms may hold the same connection. Socket.IO sends it the message once all the same: it gathers the connections
-# of all rooms first.
+# The same connection may be in both rooms. Socket.IO still sends it the message only once, because it first collects
+# the connections of all rooms.
 
 # %% [markdown]
 # ## Measure the good server
 #
-# The same people, the same positions, the same messages; only the server differs.
+# The same people, positions and messages. Only the server is different.
 
 # %%
 good = await lesson.measure("good", clients=clients, positions=positions)
@@ -145,13 +146,13 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: wasted deliveries on the bad and on the good server, on one axis, each with its bound as a dashed
-# line. The second: the map from above for both; on the good server only the framed cells have a colour.*
+# *The first figure: wasted deliveries on the bad and on the good server, on one axis. A dashed line shows each bound.
+# The second figure: the map from above for both servers. On the good server only the framed cells are coloured.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
 received = {"bad": bad.details["received"], "good": good.details["received"]}
-title = "The bad server tells everyone; the good one tells the driver's own office and the admins"
+title = "The bad server sends to everyone; the good one sends to the driver's own office and the admins"
 lab.draw(charts.fan_out(received, good.details["concerned"], title=title, **axes))
 
 # %% [markdown]
@@ -163,27 +164,27 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** somebody has to think about who is concerned, once for each kind of event, and keep the rooms in step
-# with it. When the rule changes (a dispatcher sees two companies), the rooms change. Keep that rule in one function, as
-# above, and not in every handler.
+# **The price:** for each kind of event, somebody must decide once which users it concerns, and keep the rooms up to
+# date. When the rule changes (for example, a dispatcher sees two companies), the rooms change. Keep that rule in one
+# function, as above, and not in every handler.
 #
-# **Where it bends:** "the server restarts at noon" concerns everyone, and then a broadcast is right. Even so, the good
+# **Where it bends:** "the server restarts at noon" concerns everyone, so a broadcast is right. Even then the good
 # server names its rooms, one for each role: an emit without any room also reaches connections whose login is still
-# being checked. Where nearly everyone is concerned, such as the score of the match that all are watching, one large
-# room is better than many clever ones.
+# being checked. When an event concerns nearly everyone, such as the score of a match that all users watch, one large
+# room is better than many small ones.
 #
-# **What it does not do:** it does not make a large room cheap. The admins here get every position of every driver, and
-# with a thousand drivers no admin can read that. Then send less: the drivers on the part of the map that is open, or a
-# summary once a second.
+# **What it does not do:** it does not make a large room cheap. Here the admins receive every position of every driver,
+# and with a thousand drivers no admin can read that. Then send less: only the drivers on the visible part of the map,
+# or a summary once a second.
 
 # %% [markdown]
 # ## Turn the knob
 #
-# A real driver reports again and again. What does each further round of positions, one from each driver, put on the
-# wire?
+# A real driver sends positions all the time. How many bytes does each further round of positions send, with one
+# position from each driver?
 #
 # *The figure: bytes sent against rounds of positions, a steep line for the bad server and a nearly flat one for the
-# good one. To turn it further, change the list of rounds, or the number of clients.*
+# good one. To try more, change the list of rounds or the number of clients.*
 
 # %%
 swept = await lesson.sweep("positions", [1, 3, 5], clients=100, chats=5)
@@ -191,15 +192,15 @@ title = "Each round of positions costs {bad} bytes on the bad server, {good} on 
 lesson.growth(swept, each="round", of="bytes_on_the_wire", title=title)
 
 # %% [markdown]
-# The lines are straight in the number of positions. In the number of *clients* they would not be: with more users there
-# are more drivers who report *and* more clients who are told. That is why this mistake is cheap in the first month, and
-# is the whole bill in the second year.
+# The cost grows linearly with the number of positions. It does not grow linearly with the number of *clients*: more
+# users means more drivers who report *and* more clients who receive. That is why this mistake is cheap in the first
+# month and very expensive in the second year.
 
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that everyone gets what concerns them, and nobody gets more. The
-# names that are imported are all that you need.
+# Here is a handler with the mistake in it. Fix it, so that everyone receives what concerns them and nothing else. The
+# imported names are all that you need.
 
 # %% tags=["exercise"]
 from bad_server import mistake_06_broadcasts_to_everyone as mistake
@@ -221,51 +222,51 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# clients, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer clients,
+# and shows the numbers.
 
 # %%
 await lab.grade(6, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(6)` in a cell of its own says a little more each time, and `lab.solution(6)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(6)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(6)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"Drivers send their position every second. How do you get it to those who watch them?"* Answer aloud first, then
-# open.
+# *"Drivers send their position every second. How do you deliver it to the people who watch them?"* Answer aloud first,
+# then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""I ask who is concerned by one position: the driver's own company and the admins. Each of
-these is a room that the server fills at the connect, and I emit to those two rooms. With a
-broadcast and a filter on the page, {bad.value:.0f} % of the deliveries among {clients} clients were for
-nobody, and {bad.also["crossed_a_company_border"]:,.0f} crossed the border of a company: a leak, not only waste. With
-rooms it was {good.value:.0f} % and {good.also["crossed_a_company_border"]:,.0f}, for the same useful deliveries.""",
+    f"""A position concerns the driver's own company and the admins. Each of them has a room that the
+server joins at connect, and I emit to those two rooms. With a broadcast and a filter in the page,
+{bad.value:.0f} % of the deliveries to {clients} clients were wasted, and {bad.also["crossed_a_company_border"]:,.0f}
+of them crossed the border of a company, which is a leak. With rooms it was {good.value:.0f} % and
+{good.also["crossed_a_company_border"]:,.0f}, with the same useful deliveries.""",
 )
 
 # %% [markdown]
-# <details><summary>The follow-up: and if one viewer may follow any thousand of ten thousand drivers?</summary>
+# <details><summary>The follow-up: what if one viewer may follow any thousand of ten thousand drivers?</summary>
 #
-# Then a room for each driver or for each tile of the map, joined and left as the view moves, and the server decides
-# who may. What limits it is no longer waste but what one viewer can take in: send each driver's *last* position, a few
-# times a second, drop those in between, and drop them first for a viewer who reads too slowly.
+# Then use a room for each driver or for each tile of the map. Clients join and leave them as the view moves, and the
+# server checks their right to join. Now the limit is not wasted deliveries but how much one viewer can show: send each
+# driver's *last* position a few times a second and drop the older ones. For a slow consumer, drop them first.
 #
 # </details>
 
 # %% [markdown]
 # ## Remember
 #
-# **Node ↔ Python:** `io.emit(…)` is the broadcast in Node, `await sio.emit(…)` without `to` in Python; right are
-# `io.to("company:acme").to("role:admin").emit(…)` and `await sio.emit(…, to=["company:acme", "role:admin"])`. In
-# Python an empty `to` means *everyone*: check for it, as the good server does.
+# **Node ↔ Python:** a broadcast is `io.emit(…)` in Node and `await sio.emit(…)` without `to` in Python. The fix is
+# `io.to("company:acme").to("role:admin").emit(…)` and `await sio.emit(…, to=["company:acme", "role:admin"])`. In Python
+# an empty `to` means *everyone*: check for it, as the good server does.
 #
-# - Before the emit, name who is concerned.
-# - To filter at the receiver is to deliver to a stranger first.
-# - Test that the wrong one gets nothing.
+# - Before each emit, decide which users it concerns.
+# - A filter in the client is too late: the message has already been delivered to a stranger.
+# - Test that the wrong client receives nothing.
 #
 # Next: [07 · Let a user have many tabs](07_block_second_tab.ipynb)
 

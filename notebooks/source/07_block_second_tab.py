@@ -1,22 +1,22 @@
 # %% [markdown]
 # # 07 · Let a user have many tabs
 #
-# **The claim:** a server that throws out the older connection when a user opens a second tab makes the tabs fight, and
-# most of them miss what is sent to their user; a server with one room for all of a user's tabs reaches every one.
+# **The claim:** a server that closes the older connection when a user opens a second tab makes the tabs disconnect each
+# other, and most of them miss the user's messages. A server with one room for all of a user's tabs reaches every tab.
 #
-# *Ten minutes. You need to know what a function is in Python, and what a web page does when its connection is closed:
-# it connects again. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *Ten minutes. You need to know what a function is in Python, and that a web page reconnects when its connection is
+# closed. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
 #
-# **The rule:** every connection of a user joins the room `user:<id>`, however many there are. Whoever writes to the
-# user writes to the room.
+# **The rule:** every connection of a user joins the room `user:<id>`, however many connections there are. A message to
+# the user is sent to that room.
 #
-# **Otherwise:** two tabs throw each other out, again and again, and each message reaches whichever tab happens to be
-# connected at that moment.
+# **Otherwise:** two tabs disconnect each other again and again, and each message reaches only the tab that is connected
+# at that moment.
 #
-# A *tab* here is anything that holds a connection: a browser's tab, a phone, a second computer.
+# A *tab* here is anything that holds a connection: a browser tab, a phone, a second computer.
 
 # %% [markdown]
 # ## Set up
@@ -35,14 +35,13 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# "It says *connecting …* all day." The user's network is fine. Their colleague has no trouble at all. What differs: the
-# user has the page open twice, and has forgotten the tab behind the others, or the phone in the bag.
+# "It says *connecting …* all day." The user's network works, and a colleague has no trouble at all. The difference:
+# this user has the page open twice, and has forgotten the second tab, or the phone in the bag.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. It was written for a good reason: somebody wanted one session a
-# user.
+# Here is the code of the bad server. It was written for a good reason: somebody wanted one session per user.
 
 # %%
 lab.show(
@@ -53,17 +52,17 @@ lab.show(
 )
 
 # %% [markdown]
-# `joined` runs at each connect. The new connection closes the older one. But the tab that was closed does not know why;
-# to its client library this looks like a network that dropped, and for that it has a remedy.
+# `joined` runs at each connect. The new connection closes the older one. But the client library of the closed tab does
+# not know the reason. It sees a lost connection, so it reconnects.
 
 # %% [markdown]
 # ## Predict
 #
-# Users with three tabs each, whose client library reconnects by itself. Others write to these users a few times. A
-# message ought to arrive in each of the three tabs.
+# Each user has three tabs, and the client library reconnects by itself. Other users write to them a few times. A
+# message should arrive in each of the three tabs.
 #
-# In what percentage of the tabs does a message arrive on the bad server? Put a number in place of `None`; without one
-# the lesson runs all the same.
+# In what percentage of the tabs does a message arrive on the bad server? Put a number in place of `None`. The lesson
+# also runs without a guess.
 
 # %%
 my_guess = None
@@ -71,7 +70,7 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, and a real Socket.IO client for every tab.
+# The cell starts a fresh server in its own process, and a real Socket.IO client for every tab.
 
 # %%
 users, each = 20, 3
@@ -80,27 +79,27 @@ bad = await lesson.measure("bad", users=users, each=each)
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the percentage of tabs that received a message to their user, next to the
-# bound it was expected to stay below.*
+# *The figure: one bar for the bad server, the percentage of tabs that received a message to their user, and the bound
+# below which we expected it to stay.*
 
 # %%
 lesson.numbers(bad=bad)
 lesson.one_side("bad", bad, guess=my_guess)
 
 # %% [markdown]
-# Look at the reconnects. Nobody asked for these connections: the server makes work for itself, as fast as the clients'
-# pauses allow.
+# Look at the reconnects. Nobody needs these connections. The server causes this work itself, as fast as the clients'
+# reconnect delays allow.
 
 # %% [markdown]
 # ## Look closer
 #
-# The server believes that it keeps order: one user, one session. Here is what its order looks like for one user.
+# The server assumes that it enforces one session per user. This figure shows what really happens to one user.
 #
-# *The figure: a row a tab. Each is connected many times over, as the others throw it out; of the messages sent to the
-# user, each arrives in one row only.*
+# *The figure: one row per tab. Each tab connects many times, because the others close its connection. Each message to
+# the user arrives in only one row.*
 
 # %%
-# of the messages, the first row shows when they were sent: it is the same for all
+# the first row shows when the messages were sent; the times are the same for all tabs
 rows = {
     f"tab {place}": {"connected": tab["connects"], "received": tab["received"]}
     for place, tab in enumerate(bad.details["users"][:each], 1)
@@ -111,35 +110,35 @@ title = f"{each} tabs of one user connect {connects} times in {bad.details['seco
 lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first message"))
 
 # %% [markdown]
-# **A question before you read on:** who wins such a fight?
+# **A question before you read on:** which tab stays connected in the end?
 #
 # <details><summary>The answer</summary>
 #
-# Nobody, for as long as the tabs are open. Whoever has just connected is the one who is thrown out next. The library's
-# pause between two tries grows a little, up to a limit, and starts anew after each success; and each of these connects
-# *is* a success. So the fight does not die down.
+# None, as long as the tabs are open. The tab that has just connected is the next one to be closed. The library's
+# backoff (the delay between two attempts) grows up to a limit, but every success resets it, and each of these connects
+# *is* a success. So the reconnects never stop.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server does not do anything for a second tab, and that is all. Every connection joins its user's room, and an
-# emit to the room reaches all of them.
+# The good server does nothing special for a second tab. Every connection joins its user's room, and an emit to the room
+# reaches all of them.
 
 # %%
 lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
 lab.show("good_server.gateway.door", "Gateway._make_way", highlight=["sockets_per_user"])
 
 # %% [markdown]
-# There is a limit, against a script that opens connections without end. It closes the one that has been silent longest,
-# which is hardly ever one that somebody is looking at. The limit has to be generous: with one tab more than it allows,
-# the fight would begin here too.
+# There is a limit, as a protection against a script that opens connections without end. The limit closes the connection
+# that has been idle longest, which is rarely one that somebody is looking at (*eviction*). Choose a generous limit:
+# with one tab more than it allows, the same problem would begin here too.
 
 # %% [markdown]
 # ## Measure the good server
 #
-# The same users, the same tabs, the same messages; only the server differs.
+# The same users, tabs and messages. Only the server is different.
 
 # %%
 good = await lesson.measure("good", users=users, each=each)
@@ -149,8 +148,8 @@ fights, calm = (run.also["reconnects_per_second"] for run in (bad, good))
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: tabs that received a message to their user, on the bad and on the good server, on one axis, each with its
-# bound as a dashed line.*
+# *The figure: tabs that received a message to their user, on the bad and on the good server, on one axis. A dashed line
+# shows each bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
@@ -164,42 +163,43 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** each tab is a connection, with its memory, its heartbeats and its copy of each message. And the page
-# has to expect company: what is read in one tab should be read in all, and a sound should not be played by each.
+# **The price:** each tab is a connection, with its own memory, heartbeats and copy of each message. The page must also
+# expect other tabs: a message that is read in one tab should be marked as read in all, and not every tab should play a
+# sound.
 #
-# **Where it bends:** some products must allow one session only: a bank, an exam, a licence for one seat. Then decide it
-# where sessions are made, at the *login*: the new login makes the older token invalid. The older tab is told why, by a
-# message of its own ("you have logged in elsewhere"), and its next connect is refused for good, so it does not come
-# back. A fight needs two who may both connect; here only one may.
+# **Where it bends:** some products must allow only one session: a bank, an exam, a licence for one seat. Then enforce
+# it at *login*, where sessions are made: the new login makes the older token invalid. The server sends the older tab a
+# message with the reason ("you have logged in elsewhere") and refuses its next connect permanently, so it does not come
+# back. Two tabs can only disconnect each other when both may connect. Here only one may.
 #
-# **What it does not do:** the room does not know which of the tabs a person is looking at. If that matters, let the
-# pages say so.
+# **What it does not do:** the room does not know which tab a person is looking at. If that matters, let the pages
+# report it.
 
 # %% [markdown]
 # ## Turn the knob
 #
 # A user opens one more tab. How many more tabs does a message reach?
 #
-# *The figure: tabs reached by a message against the tabs that each user has open, a level line for the bad server and a
-# rising one for the good one. To turn it further, change the list of numbers.*
+# *The figure: tabs reached by a message against the tabs that each user has open, a flat line for the bad server and a
+# rising one for the good one. To try more, change the list of numbers.*
 
 # %%
 swept = await lesson.sweep("each", [1, 2, 4], users=6, messages=3)
 opened = swept.values
 reached = {side: [of * value / 100 for of, value in zip(opened, swept.of(side), strict=True)] for side in swept.runs}
 rise = {side: number(round(slope(opened, tabs), 2)) for side, tabs in reached.items()}
-title = f"A further tab adds {rise['bad']} to those reached on the bad server, {rise['good']} on the good one"
+title = f"One more open tab adds {rise['bad']} reached tabs on the bad server, {rise['good']} on the good one"
 labels = {"x_label": "tabs open", "y_label": "tabs reached", "each": "tabs reached for each one open"}
 lab.draw(charts.growth([(side, opened, tabs) for side, tabs in reached.items()], title=title, **labels))
 
 # %% [markdown]
-# With one tab the bad server is perfect, and one tab is what a test opens. However many there are, only one of them is
-# let live at a time.
+# With one tab the bad server works perfectly, and a test usually opens only one tab. With more tabs, only one of them
+# is connected at a time.
 
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that a message arrives in all of a user's tabs.
+# Here is a handler with the mistake in it. Fix it, so that a message arrives in all of a user's tabs.
 
 # %% tags=["exercise"]
 from bad_server import mistake_07_blocks_the_second_tab as mistake
@@ -216,50 +216,50 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# users, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer users,
+# and shows the numbers.
 
 # %%
 await lab.grade(7, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(7)` in a cell of its own says a little more each time, and `lab.solution(7)` shows one way to write
-# it once you have passed.
+# Stuck? Call `lab.hint(7)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(7)`
+# shows one way to write the code.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"A user opens your page in a second tab. What happens?"* Answer aloud first, then open.
+# *"A user opens your page in a second tab. What happens?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""Nothing special: both tabs join the room `user:<id>`, and what is sent to the user arrives in
-both. If the server closes the older one, its client reconnects and throws out the newer one, and
-so on. I measured it with {users} users of {each} tabs: {fights:,.0f} reconnects a second, and a message
-reached {bad.value:.0f} % of the tabs; with the room {calm:,.0f} reconnects and {good.value:.0f} %. If the product
-allows one session only, I end the older one at the login, by making its token invalid.""",
+    f"""Nothing special: both tabs join the room `user:<id>`, and a message to the user arrives in both.
+If the server closes the older tab, its client reconnects and the server closes the newer tab, and so
+on. I measured it with {users} users of {each} tabs: {fights:,.0f} reconnects a second, and a message
+reached {bad.value:.0f} % of the tabs. With the room it was {calm:,.0f} reconnects and {good.value:.0f} %. If the
+product allows only one session, I end the older one at login, by making its token invalid.""",
 )
 
 # %% [markdown]
-# <details><summary>The follow-up: we send the older tab a proper disconnect, and nothing fights. Right?</summary>
+# <details><summary>The follow-up: we send the older tab a proper disconnect. Does that solve it?</summary>
 #
-# It is quieter, not right. A JavaScript client that the *server* disconnects does not reconnect by itself; it stays on
-# the screen and receives nothing until somebody reloads the page. The user does not see a fight, but a page that has
-# silently died. If a tab must go, tell it so, and let the page say it.
+# It stops the reconnects, but it is still wrong. A JavaScript client that the *server* disconnects does not reconnect
+# by itself. It stays on the screen and receives nothing until somebody reloads the page, and the user sees no sign of
+# that. If a tab must end, send it a message with the reason, and let the page show it.
 #
 # </details>
 
 # %% [markdown]
 # ## Remember
 #
-# **Node ↔ Python:** the mistake in Node is a map from user to socket, and `old.disconnect(true)` on the next connect;
-# in Python it is `await sio.disconnect(old_sid)`. Right are `socket.join("user:7")` and
-# `await sio.enter_room(sid, "user:7")`, for each connection anew.
+# **Node ↔ Python:** in Node the mistake is a map from user to socket, and `old.disconnect(true)` on the next connect.
+# In Python it is `await sio.disconnect(old_sid)`. The fix is `socket.join("user:7")` and `await sio.enter_room(sid,
+# "user:7")`, for each new connection.
 #
-# - One user, one room, any number of connections.
-# - A client that is thrown out comes back. Refuse it at the token, or not at all.
-# - Test with two tabs. A test with one cannot fail here.
+# - One user has one room and any number of connections.
+# - A client whose connection is closed reconnects. Refuse it by its token, or let it stay.
+# - Test with two tabs. A test with one tab cannot find this mistake.
 #
 # Next: [08 · Let the server decide who is in a room](08_trust_client_rooms.ipynb)
 

@@ -1,22 +1,22 @@
 # %% [markdown]
 # # 10 · Set limits before production
 #
-# **The claim:** a server without limits does nearly everything that one client asks of it, however often and however
-# wrong; a server with limits does next to nothing of it, and everybody else hardly notices.
+# **The claim:** a server without limits accepts nearly all abusive requests of one client, valid or not and as often as
+# they come. A server with limits refuses almost all of them, and the other users hardly notice the abuse.
 #
-# *Ten minutes. You need to know what a function is in Python, and that whoever has an account may write a loop.
-# New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *Ten minutes. You need to know what a function is in Python, and that every user with an account can run a script with
+# a loop. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
 #
-# **The rule:** before an event is served, ask: is it well-formed, is it not too big, is it not too often? And let
-# nothing grow without end that a client can make grow, rooms above all.
+# **The rule:** before you serve an event, check three things: is it valid, is it small enough, and is it within the
+# rate limit? Put a limit on everything that a client can make grow, most of all on rooms.
 #
 # **Otherwise:** one script with a valid login fills the memory, keeps the server busy, and makes everyone else wait.
 #
-# *Validation* is to check what a message looks like before anything is done with it. A *rate* is how often somebody may
-# do a thing; a *burst* is many at once, after a rest.
+# *Validation* checks the form of a message before it is used. A *rate limit* says how often a user may do something. A
+# *burst* is many requests at once after a quiet time.
 
 # %% [markdown]
 # ## Set up
@@ -36,14 +36,14 @@ print("python-socketio", version("python-socketio"))
 # %% [markdown]
 # ## The symptom
 #
-# A bug in one customer's script, a loop without a pause, and every customer's page is slow. The server has not crashed,
-# so nothing restarts it. It does what it is told, as fast as it can.
+# One customer's script has a bug, a loop without a pause, and the page is slow for all customers. The server has not
+# crashed, so nothing restarts it. It serves every request as fast as it can.
 
 # %% [markdown]
 # ## The mistake
 #
-# Here is the code, cut from the running bad server. What is missing is harder to see than what is there: these are the
-# places where the good server checks something.
+# Here is the code of the bad server. Missing code is harder to see than wrong code: these are the places where the good
+# server checks something.
 
 # %%
 lab.show(
@@ -55,17 +55,17 @@ lab.show(
 )
 
 # %% [markdown]
-# `model_construct` makes the object without looking at the values. "Our own page" is the reason given twice, and it is
-# true of our own page. Nobody has to use it.
+# `model_construct` creates the object without checking its values. Both comments give "our own page" as the reason.
+# They are right about our own page, but a client need not use our page.
 
 # %% [markdown]
 # ## Predict
 #
-# One client with a valid token. First it sends malformed messages, and messages far too big. Then it asks for rooms
-# that it invents, and writes messages, thousands of each, as fast as it can.
+# One client has a valid token. First it sends malformed messages, and messages that are far too big. Then it asks for
+# rooms with invented names and writes messages, thousands of each, as fast as it can.
 #
-# What percentage of these requests does the bad server accept? Put a number in place of `None`; without one the lesson
-# runs all the same.
+# What percentage of these requests does the bad server accept? Put a number in place of `None`. The lesson also runs
+# without a guess.
 
 # %%
 my_guess = None
@@ -73,8 +73,8 @@ my_guess = None
 # %% [markdown]
 # ## Measure the bad server
 #
-# A fresh server in a process of its own, with the limits that it ships with. The abuser runs in a process of its own
-# too; beside it a few *bystanders* write to each other and time each answer.
+# The cell starts a fresh server in its own process, with its default limits. The abuser runs in its own process too. At
+# the same time a few *bystanders* write to each other and measure the time of each answer.
 
 # %%
 rooms, chats = 2000, 5000
@@ -83,8 +83,8 @@ bad = await lesson.measure("bad", rooms=rooms, chats=chats)
 # %% [markdown]
 # ## The number
 #
-# *The figure: one bar for the bad server, the percentage of abusive requests that were accepted, next to the bound it
-# was expected to pass.*
+# *The figure: one bar for the bad server, the percentage of abusive requests that were accepted, and the bound that we
+# expected it to exceed.*
 
 # %%
 lesson.numbers(bad=bad)
@@ -93,8 +93,8 @@ lesson.one_side("bad", bad, guess=my_guess)
 # %% [markdown]
 # ## Look closer
 #
-# The server believed that each of these was a request of our own page. Here is what they were, and what came of them:
-# *refused* is an answer that says no, *closed* a connection that the server ended instead.
+# The server treated each of these requests as one from our own page. This table shows what they were, and what happened
+# to them: *refused* means an error answer, *closed* means that the server closed the connection instead.
 
 
 # %%
@@ -107,25 +107,27 @@ def outcomes(run):
 outcomes(bad)
 
 # %% [markdown]
-# Even here some malformed messages were refused. Not because anyone checked: the handler stumbled over them, deep
-# inside, and the last guard of all turned the exception into an answer. Each is an error in the log, at the client's
-# command.
+# Even the bad server refused some malformed messages, but not because it checked them. They caused an exception deep
+# inside the handler, and the gateway's last guard turned the exception into an answer. So a client can write errors
+# into the log whenever it likes.
 #
 # **A question before you read on:** each room and each message is small. What is the harm?
 #
 # <details><summary>The answer</summary>
 #
-# A room is an entry in a table that lives as long as the connection, and the client decides how many there are. Work is
-# the same: one message costs little, but there is one event loop for everyone, and whoever asks most often gets most
-# of it. Nothing breaks at a certain number. It gets slower, for others first.
+# A room is an entry in a table that lives as long as the connection, and the client decides how many there are. The
+# same is true for work: one message costs little, but one event loop serves everyone, and the client that sends most
+# gets most of its time. There is no fixed number at which the server breaks. It gets slower and slower, mostly for the
+# other users.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# The good server asks before it serves: how often, then how well-formed. A *token bucket* counts: it holds a burst, and
-# fills up again at the rate. Each request takes one; when it is empty, the answer says how long to wait.
+# The good server checks each event before it serves it: first the rate limit, then the payload. A *token bucket* does
+# the counting: it holds enough tokens for a burst and refills at the rate. Each request takes one token. When the
+# bucket is empty, the answer says how long to wait.
 
 # %%
 lab.show("good_server.gateway.door", "Gateway.check_rate", "Gateway.read", highlight=["wait_seconds(", "read_payload"])
@@ -133,13 +135,14 @@ lab.show("good_server.limits", "TokenBucket.take")
 lab.show("good_server.handlers.rooms", "join", highlight=["rooms_per_socket"])
 
 # %% [markdown]
-# The bucket belongs to the *user*, not to the connection: a second tab buys no second allowance. Frames that are too
-# big end the connection before anything is read. Who does not slow down when told to is, after a while, hung up on.
+# The bucket belongs to the *user*, not to the connection, so a second tab gets no additional allowance. For frames that
+# are too big, the server closes the connection before it reads anything. It also closes the connection of a client that
+# keeps ignoring the rate limit.
 
 # %% [markdown]
 # ## Measure the good server
 #
-# The same abuser, the same bystanders; only the server differs.
+# The same abuser and bystanders. Only the server is different.
 
 # %%
 good = await lesson.measure("good", rooms=rooms, chats=chats)
@@ -151,16 +154,17 @@ outcomes(good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: abusive requests accepted by the bad and by the good server, on one axis, each with its bound as a dashed
-# line.*
+# *The figure: abusive requests accepted by the bad and by the good server, on one axis. A dashed line shows each
+# bound.*
 
 # %%
 lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
-# And the bystanders, who did nothing but write to each other? Here are all their waits, the shortest first.
+# The bystanders only wrote to each other. How long did they wait? These are all their waiting times, the shortest
+# first.
 #
-# *The figure: how long an answer took, against the part of the answers that took no longer; the bad server's line rises
+# *The figure: the time of an answer against the percentage of answers that took no longer. The bad server's line rises
 # far above that of the good one.*
 
 # %%
@@ -184,8 +188,9 @@ lesson.verdict(bad, good)
 # %% [markdown]
 # ## The price, and where the rule bends
 #
-# **The price:** limits refuse honest people too. Here is one: a page was offline on a train, its user went on typing,
-# and when it is back it sends all that it kept at once. The good server, at its defaults:
+# **The price:** limits also refuse honest users. Here is an example: a page was offline on a train while its user went
+# on typing. When it is online again, it sends all stored messages at once. This is the good server with its default
+# settings:
 
 
 # %%
@@ -197,44 +202,45 @@ async def burst(size):
 
 bursts = {size: await burst(size) for size in (20, 40, 80)}
 rows = [[str(size), str(errors.count(None)), str(size - errors.count(None))] for size, errors in bursts.items()]
-lab.table(["messages kept", "accepted", "**refused**"], *rows)
-print("what a refusal says:", next(filter(None, bursts[80]), None))
+lab.table(["messages stored", "accepted", "**refused**"], *rows)
+print("a refusal looks like this:", next(filter(None, bursts[80]), None))
 
 # %% [markdown]
-# The refused messages are lost unless the page reads the answer: `retry_after` says when to send again, with the same
-# message id, so that nothing is heard twice. A limit without an answer that a client can act on is a way to lose data.
-# So is a limit that nobody watches: count the refusals, and look at who is refused.
+# The refused messages are lost unless the page reads the answer: `retry_after` says when to send again. The page uses
+# the same message id (an *idempotency key*), so no message is delivered twice. A limit can cause data loss if its
+# refusal does not say what to do next. Monitor your limits too: count the refusals, and check which users are refused.
 #
-# **Where it bends:** limits are guesses about honest use. Set them from what your users really do, some way above it,
-# and differently where use differs: a driver's position comes every second, a report once a day. Another server of
-# your own may need no rate; then give it an identity of its own, rather than switch the limit off for all.
+# **Where it bends:** a limit is a guess about honest use. Measure what your users really do, and set the limit somewhat
+# above it, with different limits for different uses: a driver's position comes every second, a report once a day. One
+# of your own servers may need no rate limit. Then give it its own identity, and do not switch off the limit for
+# everyone.
 #
-# **What it does not do:** an attacker with a thousand accounts has a thousand allowances. A flood from many addresses
-# is stopped before it reaches Python, at the proxy or the network.
+# **What it does not do:** an attacker with a thousand accounts has a thousand allowances. Stop a flood from many
+# addresses before it reaches Python, at the proxy or in the network.
 
 # %% [markdown]
 # ## Turn the knob
 #
-# How many rooms can one client make?
+# How many rooms can one client create?
 #
-# *The figure: rooms created against rooms asked for, a rising line for the bad server and a level one for the good one.
-# To turn it further, change the list of numbers.*
+# *The figure: rooms created against rooms asked for, a rising line for the bad server and a flat one for the good one.
+# To try more, change the list of numbers.*
 
 # %%
 swept = await lesson.sweep("rooms", [100, 200, 400], chats=100, bystanders=2)
-title = "Rooms made for each one asked for: {bad} on the bad server, {good} on the good one"
+title = "Rooms created per room asked for: {bad} on the bad server, {good} on the good one"
 lesson.growth(swept, each="room asked for", of="rooms_created", title=title)
 
 # %% [markdown]
-# The line has no end; the list of numbers has. On a server without limits it is the client who chooses where it stops.
-# On the good server it does not get to the limit of rooms even: these rooms are invented, so the abuser has no right to
-# them, and soon they are asked for too often. The limit is for rooms that one may join.
+# The line ends only because our list of numbers ends. On a server without limits, only the client decides how many
+# rooms it creates. On the good server the abuser does not even reach the room limit: it is not entitled to these
+# invented rooms, and soon it hits the rate limit. The room limit is for rooms that a user may join.
 
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. Mend it, so that abuse is refused and an honest burst is not. `Gateway` is
-# the class that all handlers derive from.
+# Here is a handler with the mistake in it. Fix it, so that abuse is refused and an honest burst is not. `Gateway` is
+# the base class of all handlers.
 
 # %% tags=["exercise"]
 from bad_server import mistake_10_forgets_limits as mistake
@@ -253,37 +259,37 @@ class Handlers(mistake.Handlers):
 
 
 # %% [markdown]
-# Run this after each change. It starts a server with your class, runs the scenario of this lesson on it, with fewer
-# requests, and answers in numbers.
+# Run this after each change. It starts a server with your class, runs this lesson's scenario on it with fewer requests,
+# and shows the numbers.
 
 # %%
 await lab.grade(10, Handlers)
 
 # %% [markdown]
-# Stuck? `lab.hint(10)` in a cell of its own says a little more each time, and `lab.solution(10)` shows one way to write
-# it once you have passed. `Gateway` comes from `good_server.gateway`.
+# Stuck? Call `lab.hint(10)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(10)`
+# shows one way to write the code. `Gateway` comes from `good_server.gateway`.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"What do you set before a Socket.IO server goes to production?"* Answer aloud first, then open.
+# *"What do you set before a Socket.IO server goes to production?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""A model for each payload, a largest frame, a rate and a burst for each user, a number of rooms
-for each socket and of sockets for each user, and a no that says when to try again. I let one
-client with a valid token do as it liked: {accepted}.
-It made {made} rooms, then {allowed}. A burst of {max(bursts)} messages from a page that had been offline
-was refused in part as well: so the client must read `retry_after`, and I watch who is refused.""",
+    f"""A model for each payload, a maximum frame size, a rate limit with a burst for each user, a maximum of rooms
+per socket and of sockets per user, and a refusal that says when to retry. I measured one abusive
+client with a valid token: {accepted}.
+It created {made} rooms without limits and {allowed} with them. A burst of {max(bursts)} messages from a page that had
+been offline was partly refused too, so the client must read `retry_after`, and I monitor the refusals.""",
 )
 
 # %% [markdown]
-# <details><summary>The follow-up: why a token bucket, and not "so many in each second"?</summary>
+# <details><summary>The follow-up: why a token bucket, and not a fixed number per second?</summary>
 #
-# People come in bursts: a page that is back sends what it kept, and then nothing for minutes. A fixed number in each
-# second refuses the burst, or has to be so high that it limits nobody. A bucket allows the burst *and* holds the
-# average. It needs two numbers a user, and it can say exactly how long to wait.
+# Requests come in bursts: a page that is online again sends what it stored, and then nothing for minutes. A fixed
+# number per second either refuses the burst, or is so high that it limits nobody. A token bucket allows the burst *and*
+# limits the average. It needs two numbers per user, and it can say exactly how long to wait.
 #
 # </details>
 
@@ -291,12 +297,12 @@ was refused in part as well: so the client must read `retry_after`, and I watch 
 # ## Remember
 #
 # **Node ↔ Python:** neither library limits events or rooms for you. `maxHttpBufferSize` in Node is
-# `max_http_buffer_size` in Python, both a megabyte unless you say otherwise; what is zod or ajv there is pydantic here;
-# the place for a rate is `socket.use(…)` in Node, and a namespace's `trigger_event` in Python.
+# `max_http_buffer_size` in Python; both are a megabyte by default. For validation, Node has zod or ajv and Python has
+# pydantic. A rate limit goes into `socket.use(…)` in Node, and into a namespace's `trigger_event` in Python.
 #
-# - Whatever a client can make grow needs an end.
-# - A no with a reason and a time is a service; silence is a bug.
-# - Limits have costs: measure an honest burst, too.
+# - Limit everything that a client can make grow.
+# - Answer every refused request with a reason and a time to retry. Silence is a bug.
+# - Limits have a price: measure an honest burst too.
 #
 # Next: [11 · The production pattern](11_production_pattern.ipynb)
 

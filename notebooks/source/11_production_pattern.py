@@ -1,15 +1,16 @@
 # %% [markdown]
 # # 11 · The production pattern
 #
-# **The ten rules, running together:** one server with five roles, and for each chapter of its code what it does on the
-# wire. This is the server that the lessons measure as the good one, and the folder `good_server` that you may copy.
+# **The ten rules, running together.** One server with five roles: for each chapter of its code you see what it does on
+# the wire. This is the good server of the lessons, and the folder `good_server` that you may copy.
 #
-# *Fifteen minutes. You need the word *room* from [00 · Start here](00_start_here.ipynb), and no lesson in particular.*
+# *Fifteen minutes. You need to know the word *room* from [00 · Start here](00_start_here.ipynb). You need not have read
+# any lesson.*
 
 # %% [markdown]
 # ## Set up
 #
-# A good server in a process of its own, on a port of its own. It stays until the last cell.
+# We start a good server in its own process and on its own port. It runs until the last cell.
 
 # %%
 import asyncio
@@ -25,21 +26,21 @@ from lab.servers import running
 
 open_things = AsyncExitStack()
 server = (await open_things.enter_async_context(running("good"))).target(0)
-print("a good server listens on the loopback")
+print("a good server listens on the loopback interface")
 
 # %% [markdown]
 # ## The handshake
 #
-# *A handshake is what happens before a client counts as connected.* The client sends a token, signed by whoever logs
-# people in. The server verifies all of it, and only then is there somebody to talk about.
+# *A handshake is what happens before a client counts as connected.* The client sends a token, signed by your login
+# service. The server verifies it completely. Only then does the server know the user.
 
 # %%
 lab.show("good_server.auth", "TokenAuth._claims", "TokenAuth._verify")
 lab.show("good_server.gateway.door", "Gateway._let_in", highlight=["identify", "self.joined"])
 
 # %% [markdown]
-# On the wire: one client with a token, one without a good one. The refusal has a *code*, a word for programs, and then
-# the connection is closed.
+# On the wire: one client with a valid token, and one without. The refusal contains a *code*, a word for programs, and
+# then the server closes the connection.
 
 # %%
 async with AsyncExitStack() as closing:
@@ -49,14 +50,14 @@ async with AsyncExitStack() as closing:
     accepted = await welcome.connect(server.token("ana", "vendor"))
     refused = await stranger.connect("not a token")
     (after,) = await asyncio.gather(stranger.ask("chat:send", {}), return_exceptions=True)
-told = f"connected, and told its {', '.join(accepted)}", f"{refused['data']['code']}, then {type(after).__name__}"
+told = f"connected, received its {', '.join(accepted)}", f"{refused['data']['code']}, then {type(after).__name__}"
 lab.table(["who", "the server's answer"], ["ana", told[0]], ["a stranger", told[1]])
 
 # %% [markdown]
 # ## Roles
 #
-# A token names a user, one of five roles, and for some a company. There is nothing else to know about a connection,
-# and nothing of it is stored anywhere: it lives in the session of the socket, and is gone with it.
+# A token contains a user, one of five roles, and sometimes a company. The server needs nothing else about a connection,
+# and it stores none of this in a table: the identity lives in the socket's session and is deleted with it.
 
 # %%
 lab.show("good_server.roles", "Role", "Identity")
@@ -64,18 +65,18 @@ lab.show("good_server.roles", "Role", "Identity")
 # %% [markdown]
 # ## Rooms at connect
 #
-# The core of it all. Which rooms a socket is in follows from who it is, so it can be joined again on every connect,
-# the first and the hundredth.
+# This is the core of the pattern. A socket's rooms follow from its user's identity, so the server can join them again
+# on every connect.
 
 # %%
 lab.show("good_server.rooms", "base_rooms", "rooms_at_connect")
 lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
 
 # %% [markdown]
-# ## A cast
+# ## The users
 #
-# Everybody in this notebook: a driver and the office of the company acme, the office of a rival, an admin, and two
-# people who trade, one of them with two tabs.
+# These are the users in this notebook: a driver and the office of the company acme, the office of a rival company, an
+# admin, a vendor with two tabs, and a provider.
 
 # %%
 cast = [
@@ -95,9 +96,9 @@ names = {tab.user: tab for tab in opened} | {"vera": vera, "vera's other tab": v
 
 
 async def heard(event):
-    """How many of an event each has got, once everything sent before has arrived."""
+    """Counts an event in each tab, after everything sent before has arrived."""
     for tab in opened:
-        # an event that is unknown to the server: its answer comes after all that was sent before
+        # the server does not know this event; its answer arrives after all earlier messages
         await tab.ask("lab:settle", {})
     return {name: len(tab.inbox.of(event)) for name, tab in names.items()}
 
@@ -105,8 +106,8 @@ async def heard(event):
 # %% [markdown]
 # ## Chat
 #
-# Any role to any other. The handler names two rooms, the reader's and the sender's own, so that the sender's other
-# tabs show the message, too. The sending tab is left out: it knows.
+# Users of any role may write to each other. The handler sends to two rooms, the reader's and the sender's own, so that
+# the sender's other tabs show the message too. The sending tab is left out, because it already has the message.
 
 # %%
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
@@ -120,8 +121,8 @@ lab.table(["who", "messages received"], *[[name, str(count)] for name, count in 
 print("dan, who is not in the job's room:", forbidden["error"]["code"])
 
 # %% [markdown]
-# Every request gets exactly one acknowledgement: `{"ok": True, "data": …}`, or an error with a code. The same message
-# id from the same user is answered the same, and delivered once:
+# Every request gets exactly one acknowledgement: `{"ok": True, "data": …}`, or an error with a code. The message id is
+# an *idempotency key*: the same id from the same user gets the same answer, and the message is delivered once:
 
 # %%
 first = await vera.ask("chat:send", {"to": "paul", "text": "Thanks!", "id": "m-1"})
@@ -132,8 +133,8 @@ print("same answer:", first == again, "| delivered:", arrived)
 # %% [markdown]
 # ## Tracking
 #
-# A driver says where it is; who it is comes from the token. Its own company and the admins see it. Nobody else is in
-# the rooms that it goes to, so nobody else has to be filtered out.
+# A driver sends its position. The driver's identity comes from the token. The driver's own company and the admins
+# receive the position. Nobody else is in these rooms, so no filter is needed.
 
 # %%
 lab.show("good_server.rooms", "followers_of")
@@ -147,7 +148,7 @@ seen = await heard("tracking:position")
 viewers = {"acme's office": office, "the rival": rival, "an admin": root}
 
 # %% [markdown]
-# *The figure: the drive as a pale line; circles are the positions that acme's office received, squares those of the
+# *The figure: the drive as a pale line. Circles are the positions that acme's office received, squares are those of the
 # admin. The rival received none.*
 
 # %%
@@ -155,15 +156,15 @@ received = {
     name: [(got.data["lng"], got.data["lat"]) for got in tab.inbox.of("tracking:position")]
     for name, tab in viewers.items()
 }
-whom = f"the office saw {seen['office']}, the admin {seen['root']}, the rival {seen['rival']}"
-title = f"Of {len(drive)} positions {whom}"
+seen_by = f"the office saw {seen['office']}, the admin {seen['root']}, the rival {seen['rival']}"
+title = f"Of {len(drive)} positions {seen_by}"
 lab.draw(pictures.track(drive, received, title=title))
 
 # %% [markdown]
 # ## The role-specific handler
 #
-# What only drivers say, their availability, is a file of its own. A route is data: one line shows an event with all
-# its guards, so there can be no handler without them.
+# Only drivers report their availability, and this handler is in its own file. A route is data: one line shows an event
+# with all its guards, so no handler can exist without guards.
 
 # %%
 lab.show("good_server.handlers.driver", "routes", "change")
@@ -173,8 +174,8 @@ print("a vendor:", (await vera.ask("driver:status", {"status": "busy"}))["error"
 # %% [markdown]
 # ## An announcement
 #
-# A true broadcast, and it still names its rooms: those of all roles, or of some. A socket that is not through its
-# handshake is in none of them.
+# This is a real broadcast, and it still names its rooms: those of all roles, or of some. A socket is in none of them
+# before its handshake is complete.
 
 # %%
 lab.show("good_server.rooms", "everyone")
@@ -184,9 +185,10 @@ counts = await heard("system:announcement")
 lab.table(["who", "announcements received"], *[[name, str(count)] for name, count in counts.items()])
 
 # %% [markdown]
-# ## One door
+# ## One gateway
 #
-# All of this passes one place, with the guards in one order: known event, rate, expiry, role, payload, time limit.
+# All events pass through one gateway. It applies the guards in a fixed order: known event, rate limit, expiry, role,
+# payload, time limit.
 
 # %%
 lab.show("good_server.gateway.door", "Gateway._serve")
@@ -201,13 +203,13 @@ lab.show("good_server.app", "create_routes")
 # | roles | `role:<role>` rooms |
 # | users | `user:<id>` rooms |
 # | chat | the two users' rooms, or a topic's room |
-# | tracking | the company's room and the admins' |
+# | tracking | the company's room and the room of the admins |
 # | clean-up | none: Socket.IO empties rooms |
-# | storage | none: rooms are of this moment |
+# | storage | none: rooms exist only while sockets are in them |
 #
-# **Before you take it to production:** a secret of your own (`SERVER_ENV=production` insists), your own users and
-# entitlements in place of the token's, your own queue in place of the process pool. It delivers at most once: what
-# must not be lost, store first. And it is one process here; several of them are the next lesson.
+# **Before you take it to production:** set your own secret (`SERVER_ENV=production` requires it), connect your own
+# users and entitlements in place of the token's, and use your own queue in place of the process pool. Delivery is at
+# most once, so store first what must not be lost. Here it runs as one process. The next lesson uses several.
 #
 # Next: [12 · Scale out without touching a handler](12_scaling_out.ipynb)
 
@@ -216,6 +218,6 @@ await open_things.aclose()
 
 import multiprocessing
 
-assert counts["dan"] == 2, "the driver hears both announcements, everybody else one"
-assert seen["rival"] == 0, "a rival's position is silence"
+assert counts["dan"] == 2, "the driver receives both announcements, everybody else one"
+assert seen["rival"] == 0, "the rival receives no position"
 assert not multiprocessing.active_children(), "a server is left running"

@@ -1,22 +1,23 @@
 # %% [markdown]
 # # 12 · Scale out without touching a handler
 #
-# **The claim:** a server that sends to rooms becomes several processes by a setting; a server that keeps a dict of its
-# users loses every message whose addressee is on another process, before anything has gone wrong.
+# **The claim:** a server that sends to rooms can run as several processes after one setting is changed. A server that
+# keeps a dict of its users loses every message to a user on another process, even when no connection is lost.
 #
-# *Twenty minutes. You need [05 · Let rooms clean themselves](05_manual_disconnect_cleanup.ipynb), and a real Redis on
-# this machine: `apt install redis-server`.*
+# *Twenty minutes. You need to have read [05 · Let rooms clean themselves](05_manual_disconnect_cleanup.ipynb), and you
+# need a real Redis on this machine: `apt install redis-server`.*
 
 # %% [markdown]
 # ## In short
 #
-# **The rule:** address rooms, and let the client manager find out which process has the sockets. What several
-# processes share (limits, message ids, a queue) goes through Redis, and nothing waits for Redis for long.
+# **The rule:** send to rooms, and let the client manager find out which process has the sockets. Processes share some
+# state through Redis (rate limits, message ids, a queue), and nothing waits long for Redis.
 #
-# **Otherwise:** the second process is the day on which everything that a process remembers turns out to be half.
+# **Otherwise:** as soon as there is a second process, each process knows only a part of the users.
 #
-# A *process* is one running server; one fills one core. *Fan-out* is one message that goes to many sockets. *Redis* is
-# a small store in memory with channels: what one process publishes, all that listen hear.
+# A *process* is one running server, and it can use one core. *Fan-out* means that one message goes to many sockets.
+# *Redis* is a small in-memory store with channels (*pub/sub*): one process publishes a message, and all subscribers
+# receive it.
 
 # %% [markdown]
 # ## Set up
@@ -36,13 +37,13 @@ print("a real Redis:", Path(redis_program()).name)
 # %% [markdown]
 # ## The symptom
 #
-# It worked for a year with one process. Since there are two, some users say that half of their messages never arrive,
-# and others say that all is well. Nothing is in the log. After a reload it is other users.
+# It worked for a year with one process. Now there are two. Some users say that half of their messages never arrive,
+# others say that everything works. The log shows nothing. After a reload, other users have the problem.
 
 # %% [markdown]
 # ## The mistake
 #
-# Nothing in this code mentions processes. That is the trap.
+# Nothing in this code mentions processes. That makes the mistake hard to see.
 
 # %%
 lab.show(
@@ -55,8 +56,8 @@ lab.show(
 # %% [markdown]
 # ## Predict
 #
-# Two processes of that server, with a Redis between them that carries every emit from one to the other. Users are
-# spread over both. Each writes one message to the next user; nobody loses a connection.
+# Two processes of that server run with a Redis between them, which carries every emit from one to the other. Users are
+# spread over both. Each user writes one message to the next user. Nobody loses a connection.
 #
 # What percentage of the messages arrives? Put a number in place of `None`.
 
@@ -66,7 +67,7 @@ my_guess = None
 # %% [markdown]
 # ## Measure
 #
-# Each as one process and as two, the bad and the good server, all fresh.
+# We measure the bad and the good server, each as one process and as two, all of them fresh.
 
 # %%
 from lab.claims import load_claims
@@ -82,34 +83,35 @@ arrived = {
 # %% [markdown]
 # ## The number
 #
-# *The figure: what arrived, in percent, of the messages written before anything was cut; the bad server with one and
-# with two processes, then the good one.*
+# *The figure: the percentage of messages that arrived, all written before any connection is cut. First the bad server
+# with one and with two processes, then the good one.*
 
 # %%
-title = f"Before anything is cut, {arrived['bad, two processes']:.0f} % arrive on two processes that keep a dict each"
+title = f"Before any cut, {arrived['bad, two processes']:.0f} % arrive on two processes that keep one dict each"
 looks = {name: name[: name.index(",")] for name in arrived}
 rows = {name: [value] for name, value in arrived.items()}
 lab.draw(figures.bars(rows, title=title, x_label="messages that arrived (%)", looks=looks, guess=my_guess))
 
 # %% [markdown]
-# With one process the mistake is invisible here, which is why it passes in the demo and in the tests. Each process's
-# dict holds the users of that process, so a message finds its addressee when both happen to be on the same one.
+# With one process this mistake is invisible here, so it passes in the demo and in the tests. Each process's dict holds
+# only the users of that process. So a message finds its recipient only when both users happen to be on the same
+# process.
 #
-# **A question before you read on:** would it help if the balancer sent each user to the same process every time, a
-# *sticky* session?
+# **A question before you read on:** would it help if the load balancer sent each user to the same process every time, a
+# *sticky session*?
 #
 # <details><summary>The answer</summary>
 #
-# No. Ana would always be on the first process and Ben always on the second, and what she writes to him would be lost
-# always, not half of the time. Stickiness is for long polling, whose requests belong to one session on one process.
-# A WebSocket is one connection from first byte to last: there is nothing to stick.
+# No. Ana would always be on the first process and Ben always on the second, so all of her messages to him would be
+# lost, not only half of them. Sticky sessions are for long polling, whose requests must all reach the same process. A
+# WebSocket is one connection from start to end, so it needs no sticky session.
 #
 # </details>
 
 # %% [markdown]
 # ## The fix
 #
-# No handler is touched. One place chooses other parts when `SERVER_REDIS_URL` is set:
+# No handler changes. One place in the code chooses other parts when `SERVER_REDIS_URL` is set:
 
 # %%
 lab.show("good_server.app", "create_parts", "create_manager", highlight=["Shared", "settings.redis_url is None"])
@@ -124,35 +126,36 @@ assert mentions == [], mentions
 print("files in handlers/ that mention Redis:", len(mentions))
 
 # %% [markdown]
-# | shared over all processes | how | while Redis is away |
+# | shared by all processes | how | while Redis is down |
 # |---|---|---|
-# | rooms | delivered here at once, told to the others | local delivery goes on, the rest is counted as lost |
-# | rates of a user | settled in lots of a fifth of a burst | each process's own buckets |
-# | sockets of a user, of an address | each process tells its counts | each process's own caps |
-# | message ids | claimed in Redis for two minutes | each process's own memory |
-# | reports | a queue, and a worker that knows no socket | `busy` |
+# | rooms | delivered locally at once, published to the others | local delivery continues, the rest is counted as lost |
+# | rate limits of a user | synced with Redis every fifth of a burst | each process uses its own buckets |
+# | sockets per user and per address | each process publishes its counts | each process uses its own limits |
+# | message ids | claimed in Redis for two minutes | each process uses its own memory |
+# | reports | a queue, and a worker that knows no sockets | the answer is `busy` |
 
 # %% [markdown]
 # ## What two processes bring
 #
-# One room with some hundred members, spread evenly, and a load generator in a process of its own that only counts
-# bytes. One process and two take turns.
+# One room has several hundred members, spread evenly. A load generator in its own process only counts bytes. The cell
+# measures one process and two processes in turn.
 
 # %%
 spread = await measure.throughput(members=400, seconds=0.5)
 by_clock, by_busiest = spread.times(measure.by_the_clock), spread.times(measure.by_the_busiest)
 
 # %% [markdown]
-# *The figure: deliveries a second in thousands, by the clock, for one process and for two; each round is a dot.*
+# *The figure: deliveries per second in thousands, in wall-clock time, for one process and for two. Each round is a
+# dot.*
 
 # %%
 names = {1: "one process", 2: "two processes"}
 rates = {name: [run.each_second / 1000 for run in spread.runs[count]] for count, name in names.items()}
-title = f"Two processes deliver {by_clock:.2f} times as much by the clock, {by_busiest:.2f} times by their own CPU"
+title = f"Two processes deliver {by_clock:.2f} times as much per second, {by_busiest:.2f} times per CPU second"
 lab.draw(figures.bars(rates, title=title, x_label="thousand deliveries a second"))
 
 # %% [markdown]
-# Where did the cores go? Shares of one core, the median of the rounds:
+# How much CPU did each program use? The table shows shares of one core, as the median of the rounds:
 
 
 # %%
@@ -170,18 +173,18 @@ lab.table(
 )
 
 # %% [markdown]
-# Rounds differ, as others share this machine; what is claimed of two processes is held by `tests/lab/test_scaling.py`,
-# which measures longer. The cores are shared by the servers, Redis, the load generator and the kernel; what the
-# generator takes, two servers cannot have. The second figure of the title leaves that out: deliveries for each second
-# of CPU that the busier server process used, which is what machines of their own would give.
+# The rounds differ, because other programs use this machine too. `tests/lab/test_scaling.py` measures longer and checks
+# what we claim about two processes. The servers, Redis, the load generator and the kernel share the cores, so the
+# servers cannot use what the generator takes. The second number in the title corrects for that: deliveries per second
+# of CPU time of the busier server process. Servers on separate machines would reach about that number.
 #
-# A message to *one* user is the other end. It is delivered by one process, and still every process hears of it.
+# A message to *one* user is the opposite case. One process delivers it, but every process receives it from Redis.
 
 # %% [markdown]
 # ## What Redis costs
 #
-# The same requests to a server alone and to one that tells another, to a user who is not there: what is left is the
-# price of the asking, the telling and the hearing.
+# We send the same requests to a single server and to one that publishes to another process. The recipient is not
+# connected. The difference is the cost of requesting, publishing and receiving.
 
 # %%
 costs = await measure.costs()
@@ -194,32 +197,32 @@ lab.table(
     ["for each", "µs of CPU"],
     ["delivery in a fan-out", us["delivery"]],
     ["message received, checked, answered", us["event"]],
-    ["the same, told to Redis: more by", us["told"]],
-    ["emit heard by a process that has nobody for it", us["heard"]],
-    ["message id, claimed and kept: more by", us["with_id"]],
-    ["Redis' own CPU, an emit to two listeners", us["redis_per_emit"]],
+    ["extra when the message is published to Redis", us["told"]],
+    ["emit received by a process without a recipient", us["heard"]],
+    ["extra when a message id is claimed and stored", us["with_id"]],
+    ["Redis' own CPU, an emit to two subscribers", us["redis_per_emit"]],
     ["Redis' own CPU, a message id", us["redis_per_id"]],
 )
 
 # %% [markdown]
-# Those that are "more by" are differences of two measurements and scatter; run the cell again and see how far.
+# The rows with "extra" are differences between two measurements, so they vary. Run the cell again to see how much.
 #
-# The dear one is the message id: two questions to Redis whose answers are waited for. A position has none, as the next
-# one is on its way; a chat message has one, as it may be sent again to another process.
+# The message id costs most: it needs two requests to Redis, and the server waits for both answers. A position has no
+# id, because the next one comes soon. A chat message has one, because a client may send it again to another process.
 
 # %% [markdown]
 # ## Stop Redis, and start it again
 #
-# People write at a steady pace, half of them to somebody on the same process, half to the other. Redis is killed in
-# the middle, and started again. Nobody helps.
+# Users write at a steady pace, half of them to a user on the same process and half to a user on the other. Redis is
+# killed in the middle and started again. Nothing else is repaired by hand.
 
 # %%
 stopped = await outage.outage()
 
 # %% [markdown]
-# *The figure: the percentage of messages that arrived, by the time at which they were sent; one line for neighbours on
-# the same process, one for those on the other. The shaded part is the time without Redis; above it what `/readyz` of
-# one process said.*
+# *The figure: the percentage of messages that arrived, by the time at which they were sent. One line is for pairs of
+# users on the same process, one for pairs on different processes. The shaded part is the time without Redis. Above it
+# is the answer of one process's health check, `/readyz`.*
 
 # %%
 lab.draw(outage.figure(stopped))
@@ -232,23 +235,25 @@ lab.table(
     ["acked by the server", str(acked)],
     ["lost on the way to the same process", str(len(stopped.missing(is_near=True)))],
     ["lost on the way to the other process", str(len(stopped.missing(is_near=False)))],
-    ["emits that the servers counted as not told", f"{stopped.lost_counted:.0f}"],
+    ["emits that the servers counted as not published", f"{stopped.lost_counted:.0f}"],
 )
 
 # %% [markdown]
-# The servers count more than was missed: each emit is told to the other process, had it somebody for it or not.
-# The senders got their acks all the same: the server had taken the message. Delivery is at most once; where that is
-# not enough, store the message first and let the emit be only the bell. And everything mended itself.
+# The servers count more losses than there are missing messages: they count each emit that was not published to the
+# other process, even if no recipient was there. The senders still received their acks, because the server had accepted
+# each message. Delivery is at most once. Where that is not enough, store the message first and use the emit only as a
+# notification. After Redis started again, everything recovered automatically.
 #
-# The other drill is the deploy: two processes restarted one after the other under five hundred clients, each message
-# told again with the same id until it is acked. The test `good_server/tests/test_rolling_restart.py` holds it to none
-# lost and none heard twice, and is seen to fail where the ids are not shared.
+# The other exercise is a rolling restart: two processes are restarted one after the other with five hundred clients
+# connected, and each client retries a message with the same id until it is acked. The test
+# `good_server/tests/test_rolling_restart.py` checks that no message is lost and none is delivered twice. A further
+# check makes sure that the test fails when the processes do not share the ids.
 
 # %% [markdown]
 # ## A plan on paper
 #
-# How far does this go? Take this run's own numbers, and a fleet whose drivers report positions. Change the assumptions,
-# not the measurements: this is the knob of this lesson.
+# How far does this scale? This plan uses the numbers of this run, and a fleet whose drivers report positions. Change
+# the assumptions, not the measurements. They are the parameters of this lesson.
 
 # %%
 assumed = capacity.Assumed(positions_per_second=0.5, watchers_per_driver=3, core_share=0.5)
@@ -258,67 +263,71 @@ measured = capacity.Measured.of(costs)
 lab.table(capacity.HEAD, *capacity.rows(measured, assumed))
 
 # %% [markdown]
-# *The figure: server processes against drivers, both in powers of ten; a dashed line for one channel that all processes
-# hear, which ends at its wall, and a line that goes on for shards by company.*
+# *The figure: server processes against drivers, both axes in powers of ten. The dashed line is for one channel that all
+# processes subscribe to, and it ends at its limit. The other line, for shards by company, goes on.*
 
 # %%
 lab.draw(capacity.figure(measured, assumed))
 
 # %% [markdown]
-# Read it from the left. One process is enough for a long time. Then a few more, each of which hears everything that
-# all of them say. Then more do not help: Redis hands every emit to every process, on one core. That is not a fault of
-# Redis but of one channel for everybody. A company's drivers and their office talk to one another and to nobody else,
-# so groups of companies get processes and a Redis of their own, and the line goes on straight.
+# Read the figure from the left. One process is enough for a long time. Then a few more are needed, and each of them
+# receives everything that all of them publish. After that, more processes do not help: Redis uses one core to send
+# every emit to every process. The cause is not Redis but the single channel for everybody. A company's drivers and
+# their office exchange messages only with each other. So give each group of companies its own processes and its own
+# Redis (*sharding*), and the line goes on straight.
 #
-# What is not in it: the kernel, TLS, the network, the reconnects of everybody at once after a fault (keep half of each
-# core for those), and numbers from a machine like yours.
+# The plan does not include the kernel, TLS, the network, or the load when all clients reconnect at once after a failure
+# (reserve half of each core for these). It also does not know the speed of your machine.
 
 # %% [markdown]
 # ## Where the rule bends
 #
-# - **At most once, still.** Redis publishes and forgets. A stream could be read again; then somebody has to say who has
-#   read how far, and that is a database.
-# - **No order between processes.** What one process emits arrives in order; two processes' emits arrive as they come.
-# - **Counts are a little late.** A user may have a tab too many for a moment; an allowance may be passed by a lot.
-# - **Presence** asked of a room is asked of this process. Over several it is a question to all of them.
+# - **Delivery is still at most once.** Redis publishes a message and does not store it. A stream could be read again,
+#   but then something must record how far each client has read, and that is a database.
+# - **There is no order between processes.** The emits of one process arrive in order. The emits of two processes may
+#   arrive in any order.
+# - **Counts are slightly late.** For a moment a user may have one tab too many, or exceed an allowance by the part that
+#   is not yet synced.
+# - **Presence** is known for this process only when you ask a room. For several processes you must ask all of them.
 
 # %% [markdown]
 # ## For the interview
 #
-# *"Your Socket.IO server is full. What do you do?"* Answer aloud first, then open.
+# *"Your Socket.IO server is full. What do you do?"* Answer aloud first, then open the answer below.
 
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""Start a second process with a Redis between them, behind any proxy that passes WebSockets on, with no
-stickiness. That is a setting if the code sends to rooms. If it keeps a dict of users, half of the messages are gone at
-once: I measured {arrived["bad, two processes"]:.0f} % arriving with two processes and
-{arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times what one did on two cores
-that they shared with the load, {by_busiest:.1f} times by their own CPU. Redis costs {us["told"]} µs for each emit and
-{us["heard"]} µs in each process that hears it, so one channel ends somewhere; then I shard by company. And I decide
-what happens while Redis is away: local delivery goes on, losses are counted, readiness says degraded.""",
+    f"""I start a second process, connect both through Redis, and put any proxy that supports WebSockets in front,
+without sticky sessions. That is one setting if the code sends to rooms. If it keeps a dict of users, it loses about
+half of the messages at once: I measured {arrived["bad, two processes"]:.0f} % received with two processes and
+{arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times as much as one, on two cores
+that they shared with the load, and {by_busiest:.1f} times as much per CPU second. Redis costs {us["told"]} µs per emit
+and {us["heard"]} µs in each process that receives it, so one channel has a limit. Then I shard by company. And I decide
+what happens while Redis is down: local delivery continues, losses are counted, readiness reports degraded.""",
 )
 
 # %% [markdown]
 # <details><summary>The follow-up: how do you restart without losing anything?</summary>
 #
-# One process after the other. It stops taking new clients, says goodbye with a time to come back that differs for each,
-# finishes what is in hand, and tells the others its last words before it ends. Clients send again what was not acked,
-# with the same id, to whichever process they reach; the id is claimed in Redis before anything is delivered, so the
-# second one answers with the first one's ack. Who was away meanwhile reads what was stored.
+# I do a rolling restart: one process after the other. Each process does a graceful shutdown: it accepts no new clients,
+# sends each client a different time to reconnect, finishes the running requests (*draining*), and publishes its last
+# messages before it ends. Clients send every message without an ack again, with the same id, to any process. The
+# process claims the id in Redis before it delivers, so a second process answers with the first one's ack. A user who
+# was offline meanwhile reads the stored messages.
 #
 # </details>
 
 # %% [markdown]
 # ## Remember
 #
-# **Node ↔ Python:** Node has `@socket.io/redis-adapter` (and one on Redis streams, which lets a client catch up after a
-# short absence); python-socketio has `client_manager=socketio.AsyncRedisManager(url)`, and `write_only=True` for a
-# program that only emits. Both need stickiness for long polling alone.
+# **Node ↔ Python:** Node has `@socket.io/redis-adapter`, and another adapter on Redis streams, with which a client
+# receives missed messages after a short absence. python-socketio has `client_manager=socketio.AsyncRedisManager(url)`,
+# and `write_only=True` for a program that only emits. Both need sticky sessions only for long polling.
 #
-# - What a process remembers is a part of the truth as soon as there are two.
-# - Address rooms, and the number of processes is a setting.
-# - Nothing may wait long for the thing that all share.
+# - With two processes, the memory of one process is only a part of the state.
+# - Send to rooms, and the number of processes becomes a setting.
+# - Nothing may wait long for the shared service.
 #
 # Next: [13 · The interview](13_interview.ipynb)
 
@@ -330,4 +339,4 @@ assert acked == len(stopped.sent), "an ack is missing"
 assert not stopped.missing(is_near=True), "a local delivery was lost"
 assert [word for _, word in stopped.ready][-1] == "ready", stopped.ready
 assert not multiprocessing.active_children(), "a server is left running"
-print("two processes are one server, and none of them is left running")
+print("two processes worked as one server, and none of them is left running")
