@@ -8,6 +8,8 @@ import asyncio
 import logging
 import math
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import asyncio as redis
@@ -76,17 +78,19 @@ class RedisAvailability:
     def __init__(self) -> None:
         self._is_available = True
 
-    def mark_down(self, error: BaseException) -> None:
-        """Note that Redis did not answer."""
-        if self._is_available:
-            log.warning("redis is unavailable", error=type(error).__name__)
-        self._is_available = False
-
-    def mark_up(self) -> None:
-        """Note that Redis answered."""
-        if not self._is_available:
-            log.info("redis is available")
-        self._is_available = True
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Suppress the errors of an unavailable Redis."""
+        try:
+            yield
+        except UNAVAILABLE as error:
+            if self._is_available:
+                log.warning("redis is unavailable", error=type(error).__name__)
+            self._is_available = False
+        else:
+            if not self._is_available:
+                log.info("redis is available")
+            self._is_available = True
 
 
 class WorkerQueue(RedisQueue):
@@ -104,22 +108,16 @@ class WorkerQueue(RedisQueue):
         async with self._turn:
             if self.is_closing:
                 return None
-            try:
-                job = await super().dequeue(NEXT_SECONDS)
-                self._availability.mark_up()
-            except UNAVAILABLE as error:
-                self._availability.mark_down(error)
-                await asyncio.sleep(RETRY_SECONDS)
-                return None
-            return job
+            with self._availability.watched():
+                return await super().dequeue(NEXT_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
+            return None
 
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = ABORT_SECONDS) -> list[str]:
         """Give the jobs of dead workers to other workers."""
-        try:
+        with self._availability.watched():
             return await super().sweep(lock, ABORT_SECONDS)
-        except UNAVAILABLE as error:
-            self._availability.mark_down(error)
-            return []
+        return []
 
     async def listen(self, *args: Any, **options: Any) -> None:
         """Poll. The subscription of saq would retry without a pause."""
@@ -127,10 +125,8 @@ class WorkerQueue(RedisQueue):
 
     async def write_worker_info(self, *args: Any, **options: Any) -> None:
         """Write what dashboards of saq show."""
-        try:
+        with self._availability.watched():
             await super().write_worker_info(*args, **options)
-        except UNAVAILABLE as error:
-            self._availability.mark_down(error)
 
 
 class QueuedReports:

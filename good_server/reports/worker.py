@@ -22,17 +22,13 @@ from ..rooms import Address
 from ..services.reports import compose
 from ..settings import Settings
 from . import queue
+from .embedded import ReportRunner
 from .queue import KINDS, MAKE, UNAVAILABLE, RedisAvailability, WorkerQueue
-from .runner import ReportRunner
 
 # for jobs that are cancelled at shutdown to go back to the queue
 GIVE_BACK_SECONDS = 2
 # for saq's timers that nothing here needs
 NEVER_SECONDS = 24 * 3600
-
-
-class NoSubscribers(ConnectionError):
-    """The message reached Redis, and no server was subscribed."""
 
 
 class RoomPublisher(socketio.AsyncRedisManager):  # type: ignore[misc]  # the library ships no types
@@ -51,7 +47,7 @@ class RoomPublisher(socketio.AsyncRedisManager):  # type: ignore[misc]  # the li
 
     async def _publish(self, data: dict[str, Any]) -> None:
         if not await super()._publish(data):
-            raise NoSubscribers
+            raise ConnectionError("no server is subscribed")
 
 
 class ReportWorker:
@@ -81,18 +77,16 @@ class ReportWorker:
             async with asyncio.timeout(queue.PUBLISH_SECONDS):
                 while True:
                     with contextlib.suppress(*UNAVAILABLE):
-                        is_published = (
-                            is_published or bool(await self._redis.exists(note)) or await self._emit(report, to)
-                        )
+                        if not (is_published or await self._redis.exists(note)):
+                            await self._rooms.emit(
+                                report.event, report.on_the_wire(), namespace=to.namespace, room=list(to.rooms)
+                            )
+                        is_published = True
                         await self._redis.set(note, 1, ex=queue.PUBLISH_SECONDS * queue.RETRIES)
                         return
                     await asyncio.sleep(queue.RETRY_SECONDS)
         except TimeoutError:
             log.error("report not published", job=report.job, kind=report.kind)
-
-    async def _emit(self, report: ReportReady, to: Address) -> bool:
-        await self._rooms.emit(report.event, report.on_the_wire(), namespace=to.namespace, room=list(to.rooms))
-        return True
 
 
 @asynccontextmanager
@@ -121,7 +115,7 @@ class QueueConsumer(Worker[Any]):
 
     SIGNALS = ()  # type: ignore[assignment]  # saq declares a list, and only reads it
 
-    def __init__(self, jobs: WorkerQueue, worker: ReportWorker, *, at_once: int, shutdown_seconds: float) -> None:
+    def __init__(self, jobs: WorkerQueue, worker: ReportWorker, at_once: int, shutdown_seconds: float) -> None:
         timers = {"sweep": queue.SWEEP_SECONDS, "abort": NEVER_SECONDS, "schedule": NEVER_SECONDS}
         super().__init__(
             jobs,
@@ -156,33 +150,25 @@ async def run_worker(settings: Settings, ready: Callable[[], None], stop: asynci
     consumers = []
     for kind in KINDS:
         jobs = WorkerQueue(client, queue.queue_name(settings, kind), availability)
-        consumers.append(QueueConsumer(jobs, worker, at_once=at_once[kind], shutdown_seconds=settings.shutdown_seconds))
+        consumers.append(QueueConsumer(jobs, worker, at_once[kind], settings.shutdown_seconds))
     await _wait_for_redis(client, availability, stop)
     if not stop.is_set():
-        await _consume(consumers, ready, stop)
+        consuming = [asyncio.create_task(consumer.start()) for consumer in consumers]
+        # one turn of the loop, in which they begin
+        await asyncio.sleep(0)
+        ready()
+        await stop.wait()
+        for consumer in consumers:
+            consumer.event.set()
+        await asyncio.gather(*consuming)
     await client.aclose(close_connection_pool=True)
-
-
-async def _consume(consumers: list[QueueConsumer], ready: Callable[[], None], stop: asyncio.Event) -> None:
-    consuming = [asyncio.create_task(consumer.start()) for consumer in consumers]
-    # one turn of the loop, in which they begin
-    await asyncio.sleep(0)
-    ready()
-    await stop.wait()
-    for consumer in consumers:
-        consumer.event.set()
-    await asyncio.gather(*consuming)
 
 
 async def _wait_for_redis(client: Any, availability: RedisAvailability, stop: asyncio.Event) -> None:
     """Return when Redis has answered, or when `stop` is set."""
     while not stop.is_set():
-        try:
+        with availability.watched():
             await client.ping()
-        except UNAVAILABLE as error:
-            availability.mark_down(error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), queue.RETRY_SECONDS)
-            continue
-        availability.mark_up()
-        return
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), queue.RETRY_SECONDS)
