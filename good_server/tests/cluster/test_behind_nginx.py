@@ -90,7 +90,7 @@ async def heard_until(tab, text):
     return texts
 
 
-async def test_tabs_of_one_user_are_on_both_processes_and_each_hears_each_message_once(site, http, new_tab):
+async def test_tabs_on_both_processes_get_each_message_once(site, http, new_tab):
     async with site() as (url, servers):
         tabs = [new_tab() for _ in range(4)]
         for tab in tabs:
@@ -103,7 +103,7 @@ async def test_tabs_of_one_user_are_on_both_processes_and_each_hears_each_messag
         assert [await heard_until(tab, "last") for tab in tabs] == [["hello", "last"]] * 4
 
 
-async def test_clients_of_a_killed_process_are_back_on_the_other_in_their_rooms_within_seconds(
+async def test_clients_of_a_killed_process_rejoin_on_the_other(
     site, http, new_tab, until
 ):
     async with site() as (url, servers):
@@ -132,7 +132,7 @@ async def comes(http, url, statuses, stop):
             statuses.append(refused.status)
 
 
-async def test_while_processes_close_end_and_start_again_whoever_comes_is_let_in_by_the_other(site, http):
+async def test_new_clients_are_admitted_during_a_rolling_restart(site, http):
     statuses, stop = [], asyncio.Event()
     async with site(limit="rate=1000r/s") as (url, servers):
         coming = asyncio.create_task(comes(http, url, statuses, stop))
@@ -145,7 +145,7 @@ async def test_while_processes_close_end_and_start_again_whoever_comes_is_let_in
     assert set(statuses) == {LET_IN}
 
 
-async def test_when_all_processes_are_busy_the_client_is_told_when_to_come_back(site, http):
+async def test_busy_processes_answer_with_retry_after(site, http):
     statuses = {}
     async with site(connects_per_second=0.1) as (url, _), asyncio.timeout(WAIT_SECONDS):
         while 503 not in statuses:
@@ -162,7 +162,7 @@ async def come_too_often(http, url, opened):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this machine has one loopback address")
-async def test_a_client_counts_by_its_own_address_and_not_by_nginx_nor_by_what_it_claims(site, http):
+async def test_a_client_counts_by_its_own_address_alone(site, http):
     elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
     async with (
         site(sockets_per_address=2) as (url, _),
@@ -188,7 +188,7 @@ async def status(http, url):
         return response.status
 
 
-async def test_a_rolling_restart_behind_nginx_loses_no_message_and_doubles_none(site, many):
+async def test_a_rolling_restart_loses_and_doubles_no_message(site, many):
     async with site(limit="rate=1000r/s") as (url, servers):
         outcome = await rolled(many, servers, FEW_CLIENTS, urls=[url], pause_seconds=0.2)
     heard = {text for tab in outcome.tabs for text in tab.heard}

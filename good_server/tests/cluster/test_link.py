@@ -26,7 +26,7 @@ def new_link(redis, request):
     return make
 
 
-async def test_many_questions_at_once_are_all_answered_as_waiting_for_a_turn_is_not_redis_being_away(new_link):
+async def test_waiting_for_a_connection_is_no_outage(new_link):
     link = new_link(redis_seconds=0.5)
     await link.start()
     questions = [link.ask(lambda redis: redis.blpop("nothing", timeout=0.1)) for _ in range(10 * CONNECTIONS)]
@@ -36,7 +36,7 @@ async def test_many_questions_at_once_are_all_answered_as_waiting_for_a_turn_is_
     await link.stop()
 
 
-async def test_one_answer_that_is_late_is_no_outage(new_link, monkeypatch):
+async def test_one_late_answer_is_no_outage(new_link, monkeypatch):
     # no heartbeat is due meanwhile
     monkeypatch.setattr(link_module, "BEAT_SECONDS", 10 * WAIT_SECONDS)
     link = new_link(redis_seconds=0.2)
@@ -48,7 +48,7 @@ async def test_one_answer_that_is_late_is_no_outage(new_link, monkeypatch):
     await link.stop()
 
 
-async def test_a_connection_that_is_lost_while_it_is_written_to_is_redis_being_away(new_link, monkeypatch):
+async def test_a_connection_lost_during_a_write_is_an_outage(new_link, monkeypatch):
     link = new_link()
     await link.start()
 
@@ -68,7 +68,7 @@ async def test_a_connection_that_is_lost_while_it_is_written_to_is_redis_being_a
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_whenever_a_link_is_stopped_what_was_said_is_heard(new_link, turns):
+async def test_a_stopping_link_still_publishes_what_was_queued(new_link, turns):
     listening, talking = new_link(), new_link()
     heard = aiter(listening.heard())
     await listening.start()
@@ -89,7 +89,7 @@ async def come_true(condition):
         await asyncio.sleep(0.005)
 
 
-async def test_a_server_listens_when_it_is_heard_by_the_others_and_hears_them(redis, worker_pool):
+async def test_a_server_listens_once_its_pub_sub_works(redis, worker_pool):
     port, stop = lasting_port(), asyncio.Event()
     application = create_app(Settings(port=port, internal_port=0, redis_url=redis.url, redis_prefix="early"))
     serving = asyncio.create_task(lifecycle.serve(application, lambda addresses: None, stop))

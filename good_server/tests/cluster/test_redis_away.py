@@ -35,7 +35,7 @@ def lost(server, reason="away"):
 
 
 @pytest.mark.parametrize("how", ["stopped", "held still"])
-async def test_without_redis_all_that_is_local_goes_on_and_loss_is_counted(two, redis, connect, until, how):
+async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, connect, until, how):
     first, second = await two(redis_seconds=0.2)
     ana, bob, far = await connect("ana", to=first), await connect("bob", to=first), await connect("bob", to=second)
     assert await ready(first) == (200, "ready")
@@ -77,7 +77,7 @@ async def test_limits_of_one_process_hold_while_redis_is_away(two, redis, connec
     await until(lambda: first.application.link.state == "up")
 
 
-async def test_a_listener_that_has_gone_deaf_fails_readiness_and_mends_itself(serve, redis, until):
+async def test_a_deaf_subscriber_fails_readiness_and_recovers(serve, redis, until):
     async with Deafening(redis) as way:
         shared = {"redis_prefix": "deaf", "redis_deaf_seconds": 1.5}
         first = await serve(redis_url=way.url, **shared)
@@ -106,7 +106,7 @@ async def test_a_server_starts_without_redis_and_finds_it_later(serve, redis, co
     assert await ready(server) == (200, "ready")
 
 
-async def test_a_link_ends_at_once_however_busy_it_is(redis):
+async def test_a_busy_link_stops_at_once(redis):
     settings = Settings(redis_url=redis.url, redis_prefix="busy")
     # redis-py swallowed about one cancellation in twenty
     for number in range(100):

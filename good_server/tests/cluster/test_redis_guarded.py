@@ -49,7 +49,7 @@ async def test_a_guarded_redis_carries_messages(serve, connect, until, authority
             await server.ended()
 
 
-async def test_a_wrong_password_leaves_the_server_degraded_and_is_in_no_log(serve, connect, capfd):
+async def test_a_wrong_redis_password_is_in_no_log(serve, connect, capfd):
     with RealRedis(password=PASSWORD) as redis:
         server = await serve(redis_url=redis.url.replace(PASSWORD, "another-word"))
         assert server.application.link.state == "away"

@@ -85,11 +85,11 @@ async def test_no_message_is_lost(outcome):
     assert {letter.text for letter in outcome.letters} - heard == set()
 
 
-async def test_no_tab_hears_a_message_twice(outcome):
+async def test_no_tab_gets_a_message_twice(outcome):
     assert heard_twice(outcome) == []
 
 
-async def test_what_was_told_again_to_the_other_process_has_the_ack_of_the_first_time(outcome):
+async def test_a_message_resent_elsewhere_gets_its_first_ack(outcome):
     # their first ack came to nobody
     acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
     by_both = [letter for letter in acked_twice if len({url for url, _ in letter.acks}) == 2]
@@ -97,7 +97,7 @@ async def test_what_was_told_again_to_the_other_process_has_the_ack_of_the_first
     assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
 
 
-async def test_with_message_ids_that_are_not_shared_messages_are_heard_twice(redis, many, tmp_path):
+async def test_without_shared_message_ids_messages_arrive_twice(redis, many, tmp_path):
     program = ("-m", unshared_child.__name__)
     async with children.serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
         outcome = await rolled(many, servers, FEW_CLIENTS, pause_seconds=0.2)
@@ -106,7 +106,7 @@ async def test_with_message_ids_that_are_not_shared_messages_are_heard_twice(red
     assert all(len({id for _, id in letter.acks}) == 2 for letter in acked_twice)
 
 
-async def test_the_clients_of_a_worker_that_is_killed_are_back_in_their_rooms(redis, many, new_tab, until, tmp_path):
+async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, new_tab, until, tmp_path):
     async with children.serving(tmp_path, 1, program=WORKERS, **shared_by(redis, "killed")) as [server]:
         tabs = [new_tab(reconnection=True) for _ in range(TABS)]
         for number, tab in enumerate(tabs):

@@ -44,7 +44,7 @@ async def test_a_message_reaches_a_user_on_the_other_process_once(two, connect):
     assert [name for name, _ in (await first.fence(bob))[0]] == []
 
 
-async def test_tabs_on_both_processes_hear_each_message_once_and_the_sending_one_never(two, connect):
+async def test_each_tab_on_both_processes_gets_each_message_once(two, connect):
     first, second = await two()
     tabs = [await connect("ana", to=server) for server in (first, second)]
     bobs = [await connect("bob", to=server) for server in (first, second)]
@@ -54,7 +54,7 @@ async def test_tabs_on_both_processes_hear_each_message_once_and_the_sending_one
     assert [len(events) for events in heard] == [1, 1, 0, 1]
 
 
-async def test_a_worker_that_knows_no_socket_writes_to_a_user(two, connect):
+async def test_a_process_without_sockets_writes_to_a_user(two, connect):
     first, second = await two()
     tabs = [await connect("ana", to=server) for server in (first, second)]
     link = first.application.link
@@ -65,7 +65,7 @@ async def test_a_worker_that_knows_no_socket_writes_to_a_user(two, connect):
     await writer.redis.aclose()
 
 
-async def test_the_same_message_id_is_delivered_once_whichever_process_it_comes_to(two, connect):
+async def test_a_message_id_is_delivered_once_on_either_process(two, connect):
     first, second = await two()
     asking = [await connect("ana", to=server) for server in (first, second)]
     bob = await connect("bob", to=second)
@@ -96,7 +96,7 @@ async def test_an_address_is_capped_over_both(two, connect, dial):
         assert refused.value.status == 429
 
 
-async def test_a_socket_too_many_closes_the_users_longest_silent_one_on_the_other_process(two, connect):
+async def test_a_socket_too_many_evicts_the_most_idle_elsewhere(two, connect):
     first, second = await two(sockets_per_user=2)
     older = [await connect("ana", to=first) for _ in range(2)]
     await older[0].ask("chat:send", {"to": "bob", "text": "still here"})
@@ -105,7 +105,7 @@ async def test_a_socket_too_many_closes_the_users_longest_silent_one_on_the_othe
     assert [tab.sio.connected for tab in (older[0], newest)] == [True, True]
 
 
-async def test_what_a_process_that_died_had_counted_is_forgotten(two, connect):
+async def test_the_counts_of_a_dead_process_are_forgotten(two, connect):
     first, second = await two(sockets_per_address=1)
     link = second.application.link
     await link.ask(lambda redis: redis.hset(link.key("address", "127.0.0.1"), "a-process-without-a-lease", 5))
@@ -133,7 +133,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("said", STRANGE)
-async def test_what_nobody_of_ours_says_stops_no_hearing(two, connect, said, caplog):
+async def test_a_strange_message_does_not_stop_the_subscriber(two, connect, said, caplog):
     """As it comes in a product that has a newer and an older release side by side."""
     first, second = await two()
     ana, bob = await connect("ana", to=first), await connect("bob", to=second)

@@ -173,7 +173,7 @@ async def test_a_process_that_dies_is_started_again_where_it_was(redis, http):
         assert [await connections(http, url) for url in servers.internal_urls] == [0, 0]
 
 
-async def test_a_process_that_dies_again_and_again_is_started_once_a_second(redis):
+async def test_a_process_that_keeps_dying_restarts_once_a_second(redis):
     async with serving(redis) as servers:
         started = []
         for _ in range(3):
@@ -189,7 +189,7 @@ async def test_a_process_that_dies_again_and_again_is_started_once_a_second(redi
         assert min(pauses) > RESTART_SECONDS - 0.02
 
 
-async def test_sighup_renews_one_process_after_the_other(redis):
+async def test_sighup_renews_one_process_at_a_time(redis):
     async with serving(redis) as servers:
         former = {child.pid for child in servers.children()}
         servers.process.send_signal(signal.SIGHUP)
@@ -201,7 +201,7 @@ async def test_sighup_renews_one_process_after_the_other(redis):
         assert (await servers.ended())[0] == 0
 
 
-async def test_who_comes_while_one_of_them_drains_is_left_to_the_others(monkeypatch, dial, worker_pool):
+async def test_a_draining_process_leaves_new_clients_to_the_others(monkeypatch, dial, worker_pool):
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.5)
     ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
     application = create_app(Settings(port=0, internal_port=0, report_workers=1))

@@ -228,7 +228,7 @@ async def test_every_message_on_the_wire_is_the_one_in_the_contract(told, event)
     judged(await told(event), payload_of(event))
 
 
-async def test_the_notice_before_the_end_of_a_session_is_the_one_in_the_contract(server, connect):
+async def test_the_expiry_notice_is_the_one_in_the_contract(server, connect):
     tab = await connect("ana", life_seconds=30)
     judged(await tab.hears(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
 

@@ -181,7 +181,7 @@ async def serve_text():
         await runner.cleanup()
 
 
-async def test_a_token_of_a_private_key_is_verified_with_the_public_one(keys):
+async def test_a_private_keys_token_is_verified_with_the_public_key(keys):
     private, public = keys
     token = signed(key=private, algorithm="RS256")
     assert (await identify(token, jwt_public_key=public, jwt_algorithms="RS256")).user == "ana"
@@ -210,7 +210,7 @@ async def test_what_a_header_says_of_keys_is_never_fetched(header, keys):
             listener.accept()
 
 
-async def test_a_token_is_verified_with_the_key_that_the_issuer_publishes(keys, serve_text):
+async def test_a_token_is_verified_with_the_issuers_published_key(keys, serve_text):
     private, public = keys
     key = jwt.algorithms.RSAAlgorithm.to_jwk(serialization.load_pem_public_key(public.encode()), as_dict=True)
     url = await serve_text(json.dumps({"keys": [key | {"kid": "one", "use": "sig", "alg": "RS256"}]}))

@@ -57,7 +57,7 @@ def tokens(printed):
     return {line.split()[0]: line.split()[1] for line in printed if line.startswith("  ")}
 
 
-async def test_a_newcomer_is_given_a_token_of_each_role_that_the_server_takes(connect):
+async def test_a_newcomer_gets_a_working_token_for_each_role(connect):
     async with serving() as server:
         given = tokens(server.printed)
         assert list(given) == ["admin", "driver", "company", "provider", "vendor"]
@@ -198,7 +198,7 @@ def test_help_shows_an_example(said, arguments):
     assert "example: " in printed
 
 
-def test_settings_come_from_the_env_file_of_the_folder_it_is_run_in(said, tmp_path):
+def test_settings_come_from_the_env_file_of_the_working_folder(said, tmp_path):
     (tmp_path / ".env").write_text("SERVER_TOKEN_LIFE_SECONDS=60\n")
     code, _, errors = said(*TOKEN, "--ttl", "61")
     assert code == 2

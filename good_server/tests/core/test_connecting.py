@@ -96,7 +96,7 @@ async def test_a_token_check_that_raises_is_a_refusal(server, refusal, monkeypat
     assert "canary-7f3a" not in json.dumps(data)
 
 
-async def test_polling_is_answered_with_a_sentence_that_says_what_to_do(server, http):
+async def test_polling_is_answered_with_what_to_do_instead(server, http):
     async with http.get(server.url + PATH + "polling", headers={"Origin": server.url}) as answer:
         assert answer.status == 400
         assert "websocket" in (await answer.text()).lower()
@@ -128,7 +128,7 @@ async def upgrade(http, server):
         return answer.status, answer.headers.get("Retry-After")
 
 
-async def test_too_many_connections_are_told_to_come_back(serve, connect, http):
+async def test_too_many_connections_get_retry_after(serve, connect, http):
     server = await serve(connections=1)
     await connect("ana", to=server)
     status, retry_after = await upgrade(http, server)
@@ -136,13 +136,13 @@ async def test_too_many_connections_are_told_to_come_back(serve, connect, http):
     assert int(retry_after) >= 1
 
 
-async def test_connections_that_come_too_fast_are_told_to_come_back(serve, connect, http):
+async def test_connections_that_come_too_fast_get_retry_after(serve, connect, http):
     server = await serve(connects_per_second=0.1)
     await connect("ana", to=server)
     assert await upgrade(http, server) == (503, "10")
 
 
-async def test_too_many_connections_from_one_address_are_told_to_come_back(serve, connect, http):
+async def test_too_many_connections_from_one_address_get_retry_after(serve, connect, http):
     server = await serve(sockets_per_address=1)
     await connect("ana", to=server)
     status, retry_after = await upgrade(http, server)
@@ -150,7 +150,7 @@ async def test_too_many_connections_from_one_address_are_told_to_come_back(serve
     assert int(retry_after) >= 1
 
 
-async def test_a_closing_server_tells_to_come_back(server, http):
+async def test_a_closing_server_answers_with_retry_after(server, http):
     server.application.admission.is_closing = True
     status, retry_after = await upgrade(http, server)
     assert status == 503

@@ -47,7 +47,7 @@ async def test_one_malformed_frame_is_forgiven(ana):
 
 
 @pytest.mark.parametrize("frame", ["42" + data for data in ANSWERED] + WITHOUT_ACK)
-async def test_a_client_that_sends_malformed_frames_is_closed_after_a_few(server, ana, until, frame):
+async def test_a_client_is_closed_after_a_few_malformed_frames(server, ana, until, frame):
     wire = await ana()
     for _ in range(server.settings.malformed_frames):
         await wire.send(frame)
@@ -57,7 +57,7 @@ async def test_a_client_that_sends_malformed_frames_is_closed_after_a_few(server
 
 @pytest.mark.engine
 @pytest.mark.parametrize("frame", NO_PACKET)
-async def test_a_frame_that_is_no_packet_leaves_nothing_in_its_rooms_after_a_second(server, ana, until, frame):
+async def test_a_sender_of_no_packets_is_soon_out_of_its_rooms(server, ana, until, frame):
     wire = await ana()
     for _ in range(server.settings.malformed_frames):
         await wire.send(frame)

@@ -82,7 +82,7 @@ async def test_nothing_is_held_of_a_socket_that_chatted_and_was_closed(child, co
     assert await child.held(ids, once_left=0) == set()
 
 
-async def test_nothing_is_held_of_a_socket_whose_report_is_still_being_made(child, connect):
+async def test_nothing_is_held_of_a_socket_with_an_unfinished_report(child, connect):
     asking = await connect("ana", to=child)
     ids = [asking.sio.get_sid()]
     await asking.ask("report:request", {"kind": "outside", "size": 2000})

@@ -79,7 +79,7 @@ def test_no_json_text_spells_the_marks_of_the_parser():
         assert SafePacket(encoded_packet="2" + json.dumps([mark])).data == [MALFORMED]
 
 
-def test_what_the_server_sends_is_written_as_the_library_writes_it():
+def test_the_server_encodes_packets_as_the_library_does():
     message = {"at": 1, "text": "\u20ac \u2028", "level": None}
     ours, theirs = (kind(packet.EVENT, data=["x", message], id=7).encode() for kind in (SafePacket, packet.Packet))
     assert packet.Packet(encoded_packet=ours).data == packet.Packet(encoded_packet=theirs).data

@@ -64,7 +64,7 @@ async def test_a_failure_is_not_remembered():
     assert await acks.once("ana", "m-1", work) == {"id": 1}
 
 
-async def test_who_waits_for_a_request_that_is_given_up_times_out_with_it():
+async def test_a_duplicate_of_a_cancelled_request_times_out_too():
     acks, work = RecentAcks(), Work()
     work.may_end.clear()
     first = asyncio.create_task(acks.once("ana", "m-1", work))
@@ -77,7 +77,7 @@ async def test_who_waits_for_a_request_that_is_given_up_times_out_with_it():
     assert not second.cancelled()
 
 
-async def test_a_waiting_one_that_is_given_up_does_not_stop_the_first():
+async def test_a_cancelled_duplicate_does_not_stop_the_first():
     acks, work = RecentAcks(), Work()
     work.may_end.clear()
     first = asyncio.create_task(acks.once("ana", "m-1", work))

@@ -97,7 +97,7 @@ async def test_an_event_that_is_not_served_is_unknown(connect, event):
     assert ack["error"]["code"] == "unknown_event"
 
 
-async def test_too_many_events_are_told_when_to_come_back(serve, connect):
+async def test_too_many_events_get_retry_after(serve, connect):
     ana = await connect("ana", to=await serve(events_per_second=0.1, burst_seconds=20))
     acks = [await ana.ask("room:leave", {"room": "job:17"}) for _ in range(3)]
     assert [ack["ok"] for ack in acks] == [True, True, False]
@@ -148,7 +148,7 @@ async def test_a_handler_past_its_deadline_is_given_up(serve, connect):
     assert (await ana.ask("room:leave", {"room": "job:17"}))["ok"]
 
 
-async def test_a_handler_that_raises_is_answered_with_an_id_that_is_in_the_log(serve, connect):
+async def test_a_handler_error_is_answered_with_the_id_in_the_log(serve, connect):
     ana = await connect("ana", to=await serve(entitlements=Broken()))
     with capture_logs() as logs:
         ack = await ana.ask("room:join", {"room": "job:17"})

@@ -21,7 +21,7 @@ async def test_a_refresh_with_another_role_moves_the_rooms_at_once(server, conne
     assert (server.members("role:vendor"), server.members("role:admin")) == (0, 1)
 
 
-async def test_a_refresh_to_a_lesser_role_takes_what_the_old_one_allowed(server, connect):
+async def test_a_refresh_to_a_lesser_role_takes_the_old_permissions(server, connect):
     tab, dora = await connect("ana", "admin"), await connect("dora", "driver")
     await tab.ask("auth:refresh", {"token": server.token("ana", "vendor")})
     await dora.ask("tracking:update", POSITION)
@@ -37,7 +37,7 @@ async def test_a_refresh_with_another_company_moves_the_rooms_at_once(server, co
     assert (server.members("company:acme"), server.members("company:bolt")) == (0, 1)
 
 
-async def test_a_refresh_takes_the_topic_rooms_that_are_no_longer_granted(server, connect):
+async def test_a_refresh_leaves_topic_rooms_no_longer_granted(server, connect):
     ana = await connect("ana", rooms=["job:17", "job:18"])
     await ana.ask("auth:refresh", {"token": server.token("ana", rooms=["job:18"])})
     assert (server.members("job:17"), server.members("job:18")) == (0, 1)

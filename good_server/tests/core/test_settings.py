@@ -34,7 +34,7 @@ def test_settings_are_read_from_the_environment(monkeypatch):
     assert load_settings().port == 9000
 
 
-def test_settings_are_read_from_the_env_file_of_the_working_folder(tmp_path):
+def test_settings_are_read_from_the_working_folders_env_file(tmp_path):
     (tmp_path / ".env").write_text("SERVER_PORT=9001\nSERVER_ALLOWED_ORIGINS=https://a.example\nOTHER=1\n")
     settings = load_settings()
     assert (settings.port, settings.allowed_origins) == (9001, ("https://a.example",))
@@ -150,7 +150,7 @@ def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
     assert f"SERVER_{name.upper()}" in refusal()
 
 
-def test_production_wants_a_password_for_a_redis_that_others_reach():
+def test_production_needs_a_password_for_a_remote_redis():
     production = {"env": "production", "jwt_secret": SECRET}
     assert "SERVER_REDIS_URL" in refusal(**production, redis_url="rediss://cache.example:6379/0")
     for url in ("redis://:secret@cache.example:6379/0", "redis://127.0.0.1:6379/0", "unix:///run/redis.sock"):

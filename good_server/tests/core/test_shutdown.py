@@ -10,7 +10,7 @@ from good_server.app import create_app
 from good_server.settings import Settings
 
 
-async def test_clients_are_told_when_to_come_back(server, connect):
+async def test_clients_learn_when_to_reconnect(server, connect):
     ana = await connect("ana")
     server.stop.set()
     closing = await ana.hears("server:closing")
@@ -18,13 +18,13 @@ async def test_clients_are_told_when_to_come_back(server, connect):
     assert 0 < closing["retry_in"] <= lifecycle.RETURN_WITHIN_SECONDS
 
 
-async def test_clients_are_told_different_times(server, connect):
+async def test_clients_get_different_reconnect_times(server, connect):
     tabs = [await connect("ana") for _ in range(5)]
     server.stop.set()
     assert len({(await tab.hears("server:closing"))["retry_in"] for tab in tabs}) > 1
 
 
-async def test_while_a_server_closes_new_clients_are_told_to_come_back(server, connect, dial, monkeypatch):
+async def test_new_clients_get_retry_after_while_a_server_closes(server, connect, dial, monkeypatch):
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.5)
     ana = await connect("ana")
     server.stop.set()

@@ -20,7 +20,7 @@ async def test_these_tests_run_on_the_librarys_own_path(server):
     assert type(server.sio.eio.create_queue()) is asyncio.Queue
 
 
-async def test_a_chat_reaches_every_tab_of_its_reader_and_the_senders_others_but_not_the_sending_one(server, connect):
+async def test_a_chat_reaches_all_tabs_but_the_sending_one(server, connect):
     one, two, phone, desk = [await connect(user) for user in ("ana", "ana", "bob", "bob")]
     answer = await one.ask("chat:send", {"to": "bob", "text": "hello"})
     heard = await server.fence(one, two, phone, desk)
@@ -57,7 +57,7 @@ async def test_a_topic_room_is_left_and_joined_again(server, connect):
     assert server.members("job:17") == 1
 
 
-async def test_one_event_too_many_is_told_when_to_come_back(serve, connect):
+async def test_one_event_too_many_gets_retry_after(serve, connect):
     server = await serve(chat_per_second=1, burst_seconds=1)
     tab = await connect("ana", to=server)
     await tab.ask("chat:send", {"to": "bob", "text": "x"})
@@ -81,7 +81,7 @@ async def test_one_clients_events_are_answered_in_order(server, dial):
     assert [frame.partition("[")[0] for frame in frames] == [f"43{number}" for number in range(20)]
 
 
-async def test_malformed_events_are_answered_and_their_sender_closed_after_a_few(server, dial, until):
+async def test_malformed_events_are_answered_then_their_sender_closed(server, dial, until):
     wire = await dial(token=server.token("ana"))
     for _ in range(server.settings.malformed_frames):
         await wire.send("427{bad")
@@ -109,7 +109,7 @@ async def test_who_leaves_is_in_no_room(server, dial, until):
     await until(lambda: not [room for room in ("user:ana", "role:vendor", "job:17") if server.members(room)])
 
 
-async def test_a_server_that_ends_says_when_to_come_back(server, connect):
+async def test_a_server_that_ends_says_when_to_reconnect(server, connect):
     tab = await connect("ana")
     server.stop.set()
     assert (await tab.hears("server:closing"))["retry_in"] > 0

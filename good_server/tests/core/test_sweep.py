@@ -5,7 +5,7 @@ import asyncio
 from good_server import lifecycle
 
 
-async def test_a_lost_connection_that_the_library_waits_for_in_vain_does_not_hold_up_the_sweep(
+async def test_a_lost_connection_does_not_hold_up_the_sweep(
     server, dial, monkeypatch
 ):
     # what the library does when the writer of a connection ended before its outbox was empty

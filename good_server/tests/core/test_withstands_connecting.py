@@ -50,14 +50,14 @@ async def test_row_12_a_forged_forwarded_host_changes_nothing(serve, connect, ht
 
 
 @pytest.mark.parametrize("origins", [[], [OWN_ORIGIN]])
-async def test_row_12_the_own_origin_and_who_sends_none_are_let_in(serve, dial, origins):
+async def test_row_12_the_own_origin_and_no_origin_are_admitted(serve, dial, origins):
     server = await serve(allowed_origins=origins)
     own = origins[0] if origins else server.url
     for headers in ({"Origin": own}, {}):
         await dial(to=server, token=server.token("ana"), headers=headers)
 
 
-async def test_row_12_is_convicted_without_its_defence(serve, connect, http, monkeypatch):
+async def test_row_12_fails_without_its_defence(serve, connect, http, monkeypatch):
     monkeypatch.setattr(
         transport.Admission, "_is_own", lambda self, origin, request: origin in request.headers.values()
     )
@@ -96,19 +96,19 @@ SAME = {
 
 
 @pytest.mark.parametrize("how", SAME)
-async def test_row_13_behind_a_proxy_one_address_is_one_however_it_is_written(serve, connect, http, how):
+async def test_row_13_all_spellings_of_one_address_count_as_one(serve, connect, http, how):
     # the bystander has an address of its own, but for garbage: that is counted as the proxy's
     server = await serve(sockets_per_address=3 if how == "garbage" else 2, trusted_proxies=[PROXY, "10.0.0.0/8"])
     await check_forwarded(server, connect, http, SAME[how], counted_as_one=True)
 
 
 @pytest.mark.parametrize("two", [("192.0.2.1", "192.0.2.2"), ("2001:db8:0:1::1", "2001:db8:0:2::1")])
-async def test_row_13_behind_a_proxy_two_addresses_are_two(serve, connect, http, two):
+async def test_row_13_behind_a_proxy_two_addresses_count_as_two(serve, connect, http, two):
     server = await serve(sockets_per_address=2, trusted_proxies=[PROXY])
     await check_forwarded(server, connect, http, [[address] for address in two], counted_as_one=False)
 
 
-async def test_row_13_is_convicted_without_its_defence(serve, connect, http, monkeypatch):
+async def test_row_13_fails_without_its_defence(serve, connect, http, monkeypatch):
     monkeypatch.setattr(transport.Admission, "_is_proxy", lambda self, address: True)
     server = await serve(sockets_per_address=3)
     with pytest.raises(AssertionError, match="was answered 101"):
@@ -128,7 +128,7 @@ async def test_row_14_a_transport_that_never_says_connect_is_closed(serve, conne
     await check_silent(await serve(handshake_seconds=0.2, delivery=delivery), connect, dial)
 
 
-async def test_row_14_who_is_refused_again_and_again_is_closed_at_once(server, connect, dial):
+async def test_row_14_repeated_refusals_close_the_transport_at_once(server, connect, dial):
     bob, wire = await connect("bob"), await dial()
     for number in range(50):
         await wire.send(f'40{{"token":"{number}"}}')
@@ -139,7 +139,7 @@ async def test_row_14_who_is_refused_again_and_again_is_closed_at_once(server, c
     await notices_nothing(server, bob)
 
 
-async def test_row_14_is_convicted_without_its_defence(serve, connect, dial, monkeypatch):
+async def test_row_14_fails_without_its_defence(serve, connect, dial, monkeypatch):
     monkeypatch.setattr(transport, "age_seconds", lambda environ: 0.0)
     with pytest.raises(TimeoutError):
         await check_silent(await serve(handshake_seconds=0.2), connect, dial)
@@ -154,7 +154,7 @@ async def check_flood(server, connect, http, status):
     await notices_nothing(server, bob)
 
 
-async def test_row_15_a_flood_from_one_address_is_told_to_come_back_and_others_connect(serve, connect, http, dial):
+async def test_row_15_a_flood_from_one_address_does_not_block_others(serve, connect, http, dial):
     server = await serve(sockets_per_address=3, trusted_proxies=[PROXY])
     flood = {"X-Forwarded-For": "192.0.2.66"}
     held = [await dial(to=server, headers=flood) for _ in range(3)]
@@ -165,11 +165,11 @@ async def test_row_15_a_flood_from_one_address_is_told_to_come_back_and_others_c
     await notices_nothing(server, bob)
 
 
-async def test_row_15_connections_that_come_too_fast_are_told_to_come_back(serve, connect, http):
+async def test_row_15_connections_too_fast_get_retry_after(serve, connect, http):
     await check_flood(await serve(connects_per_second=2), connect, http, 503)
 
 
-async def test_row_15_a_socket_too_many_closes_the_users_longest_silent_one(serve, connect):
+async def test_row_15_a_socket_too_many_evicts_the_users_most_idle(serve, connect):
     server = await serve(sockets_per_user=3)
     bob = await connect("bob", to=server)
     tabs = [await connect("ana", to=server) for _ in range(3)]
@@ -180,7 +180,7 @@ async def test_row_15_a_socket_too_many_closes_the_users_longest_silent_one(serv
     await notices_nothing(server, bob)
 
 
-async def test_row_15_is_convicted_without_its_defence(serve, connect, http, monkeypatch):
+async def test_row_15_fails_without_its_defence(serve, connect, http, monkeypatch):
     monkeypatch.setattr(transport.Admission, "_overload", AsyncMock(return_value=None))
     with pytest.raises(AssertionError, match="nobody was refused"):
         await check_flood(await serve(connects_per_second=2), connect, http, 503)
@@ -221,14 +221,14 @@ async def test_row_17_compression_that_is_offered_is_not_negotiated(serve, conne
     await check_compression(await serve(delivery=delivery), connect, http)
 
 
-async def test_row_17_is_convicted_without_its_defence(serve, connect, http, monkeypatch):
+async def test_row_17_fails_without_its_defence(serve, connect, http, monkeypatch):
     monkeypatch.setattr(transport, "_without_compression", lambda request: request)
     with pytest.raises(AssertionError, match="was negotiated"):
         await check_compression(await serve(delivery="stock"), connect, http)
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)
-async def test_row_14_who_is_cut_during_the_handshake_is_no_error(serve, connect, monkeypatch, caplog, delivery):
+async def test_row_14_a_cut_during_the_handshake_is_no_error(serve, connect, monkeypatch, caplog, delivery):
     server = await serve(delivery=delivery)
     bob, real = await connect("bob", to=server), transport._without_compression
 
@@ -249,7 +249,7 @@ async def test_row_14_who_is_cut_during_the_handshake_is_no_error(serve, connect
     assert [entry for entry in entries if entry["log_level"] in ("warning", "error")] == []
 
 
-async def test_row_14_a_half_open_peer_that_takes_nothing_is_let_go(server, connect, dial, until):
+async def test_row_14_a_half_open_peer_that_reads_nothing_is_dropped(server, connect, dial, until):
     bob, wire = await connect("bob"), await dial(token=server.token("ana"))
     wire.websocket._response.connection.transport.pause_reading()
     environ = server.sio.get_environ(wire.sid)

@@ -41,7 +41,7 @@ async def check_flood(child, token):
 
 
 @pytest.mark.timeout(120)
-async def test_row_25_a_flooder_is_told_to_wait_then_closed_and_the_loop_is_never_behind(server, bob):
+async def test_row_25_a_flooder_is_slowed_then_closed_without_lag(server, bob):
     async with server_apart() as child:
         tab = await bob(child.url)
         # the first flood brings in what serving one needs
@@ -54,7 +54,7 @@ async def test_row_25_a_flooder_is_told_to_wait_then_closed_and_the_loop_is_neve
         check_pace([after])
 
 
-async def test_row_25_a_loop_that_is_held_up_is_convicted():
+async def test_row_25_fails_when_the_loop_is_held_up():
     lateness = Lateness()
     asyncio.get_running_loop().call_soon(time.sleep, 0.2)
     answer = await lateness.asked()
@@ -63,7 +63,7 @@ async def test_row_25_a_loop_that_is_held_up_is_convicted():
         check_pace([answer])
 
 
-async def test_row_25_is_convicted_without_its_defence(server):
+async def test_row_25_fails_without_its_defence(server):
     async with server_apart(**UNLIMITED) as child:
         with pytest.raises(AssertionError, match="was not told to slow down"):
             await check_flood(child, server.token("ana"))
@@ -93,7 +93,7 @@ async def check_slow(server, slow):
     assert [frame.partition("[")[0] for frame in frames] == [f"43{number}" for number in range(1, SLOW_EVENTS + 1)]
 
 
-async def test_row_25_slow_events_of_one_client_are_one_in_flight_and_in_order(serve, connect):
+async def test_row_25_slow_events_run_one_at_a_time_and_in_order(serve, connect):
     slow = Slow()
     server = await serve(entitlements=slow, **UNLIMITED)
     tab = await connect("bob", to=server)
@@ -105,7 +105,7 @@ async def test_row_25_slow_events_of_one_client_are_one_in_flight_and_in_order(s
     await checking
 
 
-async def test_row_25_slow_events_are_convicted_without_their_defence(serve, monkeypatch):
+async def test_row_25_fails_when_slow_events_run_at_once(serve, monkeypatch):
     slow, take, tasks = Slow(), Socket._take, []
 
     async def at_once(self, data):
@@ -150,7 +150,7 @@ async def test_row_26_rooms_by_the_thousand_are_not_made(serve, connect):
     await check_rooms(server, await connect("bob", to=server))
 
 
-async def test_row_26_is_convicted_without_its_defence(serve, connect):
+async def test_row_26_fails_without_its_defence(serve, connect):
     server = await serve(entitlements=Everything(), rooms_per_socket=10**6, **UNLIMITED)
     with pytest.raises(AssertionError, match="rooms were made"):
         await check_rooms(server, await connect("bob", to=server))

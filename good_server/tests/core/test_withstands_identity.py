@@ -122,7 +122,7 @@ async def test_row_01_an_hmac_made_with_the_public_key_is_refused(serve, all_ref
     await all_refused(server, [forged], bystander=bystander)
 
 
-async def test_row_01_is_convicted_without_its_defence(server, all_refused, monkeypatch):
+async def test_row_01_fails_without_its_defence(server, all_refused, monkeypatch):
     real, unverified = jwt.PyJWT.decode_complete, {"verify_signature": False}
     monkeypatch.setattr(
         jwt.PyJWT, "decode_complete", lambda self, token, *_, **__: real(self, token, options=unverified)
@@ -207,7 +207,7 @@ async def test_row_04_an_expired_token_is_told_apart(serve, all_refused, clock):
     await all_refused(server, gone, "token_expired")
 
 
-async def test_row_04_within_the_leeway_a_token_opens_the_door_to_a_refresh_alone(serve, connect, clock):
+async def test_row_04_within_the_leeway_a_token_allows_a_refresh_only(serve, connect, clock):
     server = await serve(clock=clock)
     late = signed(server, exp=int(clock.now) - LEEWAY_SECONDS + 1)
     ana = await connect("ana", to=server, token=late)
@@ -217,13 +217,13 @@ async def test_row_04_within_the_leeway_a_token_opens_the_door_to_a_refresh_alon
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
-async def test_row_04_a_token_from_a_clock_that_is_a_little_fast_is_taken(serve, connect, clock, claim):
+async def test_row_04_a_token_from_a_slightly_fast_clock_is_accepted(serve, connect, clock, claim):
     server = await serve(clock=clock)
     ana = await connect("ana", to=server, token=signed(server, **{claim: int(clock.now) + LEEWAY_SECONDS - 1}))
     assert (await ana.ask("chat:send", NOTE))["ok"]
 
 
-async def test_row_04_is_convicted_without_its_defence(serve, all_refused, clock, monkeypatch):
+async def test_row_04_fails_without_its_defence(serve, all_refused, clock, monkeypatch):
     monkeypatch.setattr(auth.TokenAuth, "_verify", lambda self, token: self._claims(token).identity())
     with pytest.raises(AssertionError, match="was not refused"):
         await check_times(await serve(clock=clock), all_refused)
@@ -239,7 +239,7 @@ async def test_row_05_a_token_for_others_or_from_others_is_refused(server, all_r
     await check_issuer_and_audience(server, all_refused)
 
 
-async def test_row_05_is_convicted_without_its_defence(server, all_refused, monkeypatch):
+async def test_row_05_fails_without_its_defence(server, all_refused, monkeypatch):
     real = jwt.PyJWT.decode_complete
 
     def lenient(self, token, *args, options, **named):
@@ -259,7 +259,7 @@ async def test_row_06_another_kind_of_token_is_refused(server, all_refused):
     await check_kinds(server, all_refused)
 
 
-async def test_row_06_is_convicted_without_its_defence(server, all_refused, monkeypatch):
+async def test_row_06_fails_without_its_defence(server, all_refused, monkeypatch):
     real = jwt.PyJWT.decode_complete
 
     def any_kind(*args, **named):
@@ -294,7 +294,7 @@ async def test_row_07_auth_that_is_no_object_is_refused(server, dial, connect, g
     await notices_nothing(server, bob)
 
 
-async def test_row_07_is_convicted_without_its_defence(server, all_refused, monkeypatch):
+async def test_row_07_fails_without_its_defence(server, all_refused, monkeypatch):
     monkeypatch.setattr(auth.Claims, "model_validate", lambda claims: auth.Claims.model_construct(**claims))
     with pytest.raises(AssertionError, match="was not refused"):
         await all_refused(server, [signed(server, sub="")])
@@ -346,7 +346,7 @@ async def test_row_08_a_token_in_the_address_is_in_no_log(server, dial, http, wr
     assert CANARY not in written()
 
 
-async def test_row_08_a_token_that_is_being_checked_when_the_server_fails_is_in_no_log(
+async def test_row_08_a_token_in_a_failed_check_is_in_no_log(
     server, dial, written, monkeypatch
 ):
     def broken(token):
@@ -371,11 +371,11 @@ async def check_ending(server, connect, clock):
     await notices_nothing(server, bob)
 
 
-async def test_row_09_a_session_that_outstays_its_token_is_warned_then_closed(serve, connect, clock):
+async def test_row_09_an_expired_session_is_warned_then_closed(serve, connect, clock):
     await check_ending(await serve(clock=clock), connect, clock)
 
 
-async def test_row_09_is_convicted_without_its_defence(serve, connect, clock):
+async def test_row_09_fails_without_its_defence(serve, connect, clock):
     server = await serve(clock=clock)
     forever = server.settings.model_copy(update={"expiry_grace_seconds": 3600})
     object.__setattr__(server.application, "settings", forever)
@@ -392,7 +392,7 @@ async def check_lesser_role(server, connect):
     assert (server.members("role:admin"), server.members("role:vendor")) == (0, 1)
 
 
-async def test_row_10_a_refresh_to_a_lesser_role_leaves_the_old_rooms_at_once(server, connect):
+async def test_row_10_a_refresh_to_a_lesser_role_leaves_the_old_rooms(server, connect):
     await check_lesser_role(server, connect)
 
 
@@ -406,7 +406,7 @@ async def test_row_10_a_refresh_to_another_user_is_refused(server, connect):
     await notices_nothing(server, bob)
 
 
-async def test_row_10_is_convicted_without_its_defence(server, connect, monkeypatch):
+async def test_row_10_fails_without_its_defence(server, connect, monkeypatch):
     monkeypatch.setattr(session, "base_rooms", lambda identity: ())
     with pytest.raises(AssertionError, match="still hears what admins hear"):
         await check_lesser_role(server, connect)
@@ -457,7 +457,7 @@ async def test_row_11_an_auth_check_that_fails_lets_nobody_in(serve, connect, di
     await check_nothing_left(server, connect, dial, until, monkeypatch, how)
 
 
-async def test_row_11_who_leaves_during_the_check_is_let_in_nowhere(server, connect, dial, until, monkeypatch):
+async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, dial, until, monkeypatch):
     began, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(token):
@@ -477,7 +477,7 @@ async def test_row_11_who_leaves_during_the_check_is_let_in_nowhere(server, conn
     await notices_nothing(server, bob)
 
 
-async def test_row_11_is_convicted_without_its_defence(serve, connect, dial, until, monkeypatch):
+async def test_row_11_fails_without_its_defence(serve, connect, dial, until, monkeypatch):
     real = Gateway._let_in
 
     async def let_in(self, sid, environ, auth):

@@ -38,7 +38,7 @@ async def attack(url, dial):
         wire.websocket._response.close()
 
 
-async def test_row_36_newlines_and_escapes_leave_every_entry_one_json_line(dial):
+async def test_row_36_every_log_entry_stays_one_json_line(dial):
     environment = os.environ | SETTINGS | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"}
     pipe = asyncio.subprocess.PIPE
     command = [sys.executable, "-m", "good_server"]
@@ -81,6 +81,6 @@ async def test_row_37_metrics_and_readiness_are_not_on_the_public_port(server, c
     await notices_nothing(server, bob)
 
 
-async def test_row_37_is_convicted_on_the_internal_port(server, http):
+async def test_row_37_fails_on_the_internal_port(server, http):
     with pytest.raises(AssertionError, match="/metrics is answered 200"):
         await check_port(server.internal_url, http)

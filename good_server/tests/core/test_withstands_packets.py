@@ -44,14 +44,14 @@ async def check_closed(server, bob, until, frames):
 
 @pytest.mark.parametrize("form", ['42["%s",{}]', '427["%s",{}]', '42/,["%s"]'])
 @pytest.mark.parametrize("name", sorted(RESERVED))
-async def test_row_18_who_sends_a_reserved_name_is_counted_and_closed(server, connect, until, name, form):
+async def test_row_18_a_reserved_name_is_counted_and_its_sender_closed(server, connect, until, name, form):
     await check_closed(server, await connect("bob"), until, [form % name])
     assert server.members("role:admin") == 0
     counted = server.application.guards.metrics.exposition()
     assert b'server_events_total{event="unknown",outcome="invalid"} 1.0' in counted
 
 
-async def test_row_18_is_convicted_without_its_defence(server, connect, until, monkeypatch):
+async def test_row_18_fails_without_its_defence(server, connect, until, monkeypatch):
     monkeypatch.setattr(protocol, "RESERVED", frozenset())
     with pytest.raises(AssertionError, match="was not closed"):
         await check_closed(server, await connect("bob"), until, ['42["newListener",{}]'])
@@ -77,12 +77,12 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_row_19_who_sends_malformed_frames_is_closed_and_out_of_its_rooms(server, connect, until, name):
+async def test_row_19_malformed_frames_close_their_sender(server, connect, until, name):
     frames = [MALFORMED[name]] * server.settings.malformed_frames
     await check_closed(server, await connect("bob"), until, frames)
 
 
-async def test_row_19_who_sends_events_before_connect_is_closed(server, connect):
+async def test_row_19_events_before_connect_close_their_sender(server, connect):
     bob = await connect("bob")
     async with bare(server.url) as stranger:
         for _ in range(server.settings.malformed_frames):
@@ -91,7 +91,7 @@ async def test_row_19_who_sends_events_before_connect_is_closed(server, connect)
     assert await notices_nothing(server, bob)
 
 
-async def test_row_19_who_connects_twice_stays_who_it_was(server, connect):
+async def test_row_19_a_second_connect_does_not_change_the_identity(server, connect):
     async with bare(server.url, server.token("ana")) as ana:
         ana.send("40" + json.dumps({"token": server.token("eve", "admin")}))
         ana.send('427["room:leave",{"room":"job:17"}]')
@@ -110,7 +110,7 @@ async def test_row_19_a_wrong_number_of_arguments_is_invalid(server, connect, ar
     assert await notices_nothing(server, bob)
 
 
-async def test_row_19_is_convicted_without_its_defence(serve, connect, until):
+async def test_row_19_fails_without_its_defence(serve, connect, until):
     server = await serve(malformed_frames=10**9)
     with pytest.raises(AssertionError, match="was not closed"):
         await check_closed(server, await connect("bob", to=server), until, ["42{bad"] * 20)
@@ -137,7 +137,7 @@ async def test_row_20_attachments_that_are_announced_are_refused(server, connect
     assert await notices_nothing(server, bob)
 
 
-async def test_row_20_is_convicted_without_its_defence(server, monkeypatch):
+async def test_row_20_fails_without_its_defence(server, monkeypatch):
     monkeypatch.setattr(SafePacket, "decode", packet.Packet.decode)
     with pytest.raises(AssertionError, match="was not refused"):
         await check_refused(server.url, server.token("ana"), ANNOUNCED[1])
@@ -232,7 +232,7 @@ async def test_row_21_a_frame_over_the_limit_is_closed_with_1009(server, connect
 
 
 @pytest.mark.parametrize("attack", [whole, fragmented, announced])
-async def test_row_21_is_convicted_without_its_defence(serve, attack):
+async def test_row_21_fails_without_its_defence(serve, attack):
     server = await serve(max_frame_bytes=1 << 30)
     with pytest.raises(AssertionError, match="was not closed with 1009"):
         await check_1009(server, attack, 64 * 1024)
@@ -259,14 +259,14 @@ async def check_failure(server):
     assert [CANARY in str(entry["exc_info"]) for entry in logs if entry.get("id") == ack["error"]["id"]] == [True]
 
 
-async def test_row_22_an_event_that_fails_is_answered_with_an_id_that_is_in_the_log(serve, connect):
+async def test_row_22_a_failed_event_is_answered_with_its_log_id(serve, connect):
     server = await serve(entitlements=Broken())
     bob = await connect("bob", to=server)
     await check_failure(server)
     assert await notices_nothing(server, bob)
 
 
-async def test_row_22_is_convicted_without_its_defence(serve, monkeypatch):
+async def test_row_22_fails_without_its_defence(serve, monkeypatch):
     async def let_through(self, where, action):
         try:
             return await action
@@ -319,7 +319,7 @@ async def test_row_23_a_wrong_value_is_invalid_and_names_its_field(server, conne
     assert await notices_nothing(server, bob)
 
 
-async def test_row_23_is_convicted_without_its_defence(server, monkeypatch):
+async def test_row_23_fails_without_its_defence(server, monkeypatch):
     monkeypatch.setattr(Gateway, "read", lambda _, route, arguments: route.payload.model_construct(**arguments[0]))
     with pytest.raises(AssertionError, match="was accepted"):
         await check_field(server, "tracking:update", '{"lat":90.01,"lng":0}', "lat")

@@ -116,7 +116,7 @@ def recorded(dial):
 
 
 @pytest.mark.timeout(120)
-async def test_every_connection_gets_the_same_sequence_as_on_the_librarys_own_path(serve, recorded):
+async def test_every_connection_gets_what_the_stock_path_sends(serve, recorded):
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -195,7 +195,7 @@ async def stalled_reader(server):
 
 @pytest.mark.engine
 @pytest.mark.parametrize("bound", [{"outbox_bytes": 100_000}, {"write_seconds": 0.2}], ids=["bytes", "time"])
-async def test_a_reader_that_has_stopped_is_closed_and_the_others_lose_nothing(serve, connect, until, bound):
+async def test_a_stopped_reader_is_closed_and_others_lose_nothing(serve, connect, until, bound):
     server = await serve(**GENEROUS, **bound)
     raw = await stalled_reader(server)
     with raw:

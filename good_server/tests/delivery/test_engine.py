@@ -51,7 +51,7 @@ MESSAGES = st.lists(
 
 
 @given(MESSAGES, st.lists(st.integers(1, 50), min_size=1, max_size=20))
-def test_messages_are_read_whole_and_in_order_however_they_are_cut_up(messages, steps):
+def test_fragmented_messages_are_read_whole_and_in_order(messages, steps):
     data = b"".join(frame for kind, payload, cuts in messages for frame in fragments(kind, payload, cuts))
     reader, read, at, step = FrameReader(MOST_BYTES), [], 0, 0
     while at < len(data):
@@ -87,7 +87,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_what_breaks_the_protocol_is_closed_with_its_code_and_what_came_before_is_read(broken):
+def test_a_protocol_error_closes_after_what_came_before_is_read(broken):
     data, code = BROKEN[broken]
     reader = FrameReader(MOST_BYTES)
     reader.feed(client_frame(0x81, b"before") + data)
@@ -127,7 +127,7 @@ async def frame_of(reader, kind):
 
 @pytest.mark.engine
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (client_frame(0x81, b"\xff"), 1007)])
-async def test_a_broken_frame_is_answered_by_a_close_with_its_code_and_the_end(server, sent, code):
+async def test_a_broken_frame_is_answered_by_a_close_with_its_code(server, sent, code):
     reader, writer = await raw_socket(server)
     writer.write(sent)
     assert await frame_of(reader, 0x88) == code.to_bytes(2, "big")
@@ -212,7 +212,7 @@ async def test_who_is_forgotten_is_neither_asked_nor_closed():
     assert (gone.pings, gone.closed.done()) == (0, False)
 
 
-async def test_a_client_that_answers_no_ping_is_closed_and_one_that_does_is_not(serve, dial, connect, until):
+async def test_only_a_client_that_answers_no_ping_is_closed(serve, dial, connect, until):
     server = await serve(ping_interval_seconds=1, ping_timeout_seconds=0.3)
     await dial(to=server, token=server.token("silent"))
     await connect("ana", to=server)
@@ -227,7 +227,7 @@ async def adds(one, wait):
         return "caught"
 
 
-async def test_a_handler_that_waits_for_nothing_gives_its_answer_at_once():
+async def test_a_handler_that_never_awaits_answers_at_once():
     assert await within(0, adds(1, None)) == 2
 
 
@@ -249,7 +249,7 @@ async def test_a_handler_that_waits_too_long_is_cancelled():
 
 
 @pytest.mark.engine
-async def test_a_slow_handler_holds_back_its_own_client_whose_backlog_stays_bounded(serve, dial):
+async def test_a_slow_handler_applies_backpressure_to_its_client(serve, dial):
     server = await serve(events_per_second=1e6, handler_seconds=60)
     gate, seen, original = asyncio.Event(), [], server.gateway.trigger_event
 

@@ -82,7 +82,7 @@ async def test_the_readmes_event_is_served_after_its_three_steps(product, new_ta
         assert await vendor.code("job:reach", {"room": "job:17"}) == "forbidden"
 
 
-async def test_the_readmes_entitlements_let_in_whom_they_name(product, new_tab):
+async def test_the_readmes_entitlements_admit_the_users_they_name(product, new_tab):
     ana, eve = new_tab(), new_tab()
     with started(product, "dispatch.py") as url:
         await ana.connect(url, token(product, "ana", "vendor", "job:1"))
@@ -117,8 +117,8 @@ def test_the_ledger_has_every_row_once():
     assert [int(row) for row in LEDGER_ROW.findall(ledger)] == list(range(1, 39))
 
 
-def test_at_least_twelve_rows_are_convicted_without_their_defence():
+def test_at_least_twelve_rows_fail_without_their_defence():
     convicted = {
-        row.split("_")[2] for _, row in NAMED.findall(README) if row.endswith("_is_convicted_without_its_defence")
+        row.split("_")[2] for _, row in NAMED.findall(README) if row.endswith("_fails_without_its_defence")
     }
     assert len(convicted) >= 12

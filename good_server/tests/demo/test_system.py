@@ -35,7 +35,7 @@ async def test_an_announcement_to_roles_reaches_those_alone(server, connect):
     assert {role: len(messages) for role, messages in heard.items() if messages} == {"driver": 1, "vendor": 1}
 
 
-async def test_an_announcement_does_not_reach_who_has_not_said_who_it_is(server, connect, dial):
+async def test_an_announcement_does_not_reach_the_unauthenticated(server, connect, dial):
     adam, stranger = await connect("adam", "admin"), await dial()
     await adam.ask("system:announce", NOTICE)
     # the first thing it ever hears is the answer to its CONNECT

@@ -10,7 +10,7 @@ class Everything:
         return True
 
 
-async def test_the_rooms_of_the_token_are_joined_before_the_first_event(server, connect):
+async def test_the_tokens_rooms_are_joined_before_the_first_event(server, connect):
     await connect("ana", rooms=["job:17", "job:18"])
     assert [server.members(room) for room in ("job:17", "job:18", "user:ana", "role:vendor")] == [1, 1, 1, 1]
 

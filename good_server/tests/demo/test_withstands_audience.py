@@ -164,7 +164,7 @@ async def test_row_27_an_event_reaches_its_audience_and_nobody_else(everybody, e
     await check_audience(*everybody, event)
 
 
-def test_row_27_every_event_of_the_table_is_served_and_every_one_served_is_in_the_table():
+def test_row_27_the_table_lists_exactly_the_served_events():
     assert sorted(AUDIENCE) == sorted(events())
     assert {role for _, role, *_ in (TABS[tab] for tab in SENDERS)} == {
         "admin",
@@ -175,12 +175,12 @@ def test_row_27_every_event_of_the_table_is_served_and_every_one_served_is_in_th
     }
 
 
-async def test_row_27_an_event_without_an_audience_is_convicted():
+async def test_row_27_fails_for_an_event_without_an_audience():
     with pytest.raises(AssertionError, match="who hears new:event"):
         await check_audience(None, {}, "new:event")
 
 
-async def test_row_27_is_convicted_without_its_defence(everybody, monkeypatch):
+async def test_row_27_fails_without_its_defence(everybody, monkeypatch):
     for route in create_routes(create_parts(Settings())):
         monkeypatch.setattr(type(route), "roles", property(lambda route: rooms.Role), raising=False)
     with pytest.raises(AssertionError, match="answered"):
@@ -207,7 +207,7 @@ async def test_row_28_a_company_cannot_enter_anothers_room(everybody, event):
     await check_companies(server, opened)
 
 
-async def test_row_28_is_convicted_without_its_defence(everybody, monkeypatch):
+async def test_row_28_fails_without_its_defence(everybody, monkeypatch):
     for module in (tracking, driver):
         monkeypatch.setattr(module, "followers_of", lambda driver: [rooms.company_room(name) for name in COMPANIES])
     with pytest.raises(AssertionError, match="another company's driver"):
@@ -246,11 +246,11 @@ async def check_once(server, connect):
     assert acks[0] == acks[1]
 
 
-async def test_row_29_a_message_sent_twice_is_delivered_once_with_the_same_ack(server, connect):
+async def test_row_29_a_duplicate_message_is_delivered_once(server, connect):
     await check_once(server, connect)
 
 
-async def test_row_29_is_convicted_without_its_defence(server, connect, monkeypatch):
+async def test_row_29_fails_without_its_defence(server, connect, monkeypatch):
     async def always(self, user, id, answer):
         return await answer()
 
@@ -284,7 +284,7 @@ async def test_row_30_markup_is_delivered_byte_for_byte(server, connect):
     await check_markup(server, connect)
 
 
-async def test_row_30_is_convicted_without_it(server, connect, monkeypatch):
+async def test_row_30_fails_when_markup_is_escaped(server, connect, monkeypatch):
     real = Gateway.read
 
     def escaped(self, route, arguments):

@@ -72,7 +72,7 @@ def test_the_example_taken_as_it_is_changes_nothing(tmp_path):
     assert Settings() == Settings(_env_file=None)
 
 
-def test_the_example_with_its_marks_taken_off_is_what_the_server_starts_with(tmp_path):
+def test_the_uncommented_example_is_the_default(tmp_path):
     set_ones = [f"SERVER_{name}={value}" for name, value in example().items() if value]
     (tmp_path / ".env").write_text("\n".join(set_ones))
     assert len(set_ones) > len(example()) / 2
@@ -104,7 +104,7 @@ def instruction(name):
     return [rest for word, rest in instructions() if word == name]
 
 
-def test_the_image_runs_as_a_user_that_is_not_root_and_is_a_number():
+def test_the_image_runs_as_a_numeric_user_that_is_not_root():
     (user,) = instruction("USER")
     assert all(int(part) > 0 for part in user.split(":"))
     order = [word for word, _ in instructions()]
@@ -118,7 +118,7 @@ def test_what_the_image_copies_is_there_and_is_not_ignored():
     assert {".env", "tests"} <= set(ignored)
 
 
-def test_the_image_starts_the_server_without_a_shell_so_that_sigterm_reaches_it():
+def test_the_image_starts_without_a_shell_for_sigterm():
     (command,) = instruction("CMD")
     assert json.loads(command) == ["python", "-m", "good_server"]
 
@@ -148,7 +148,7 @@ def test_compose_builds_from_here_and_starts_after_what_it_needs():
     assert (ROOT / f"{server['env_file']}.example").exists()
 
 
-def test_the_worker_of_compose_has_the_servers_settings_and_rights_and_no_port_to_ask():
+def test_the_compose_worker_matches_the_server_without_a_port():
     server, worker = services()["server"], services()["worker"]
     assert worker["command"] == ["python", "-m", "good_server", "worker"]
     assert worker["healthcheck"] == {"disable": True}
@@ -162,7 +162,7 @@ def test_compose_publishes_the_servers_public_port_alone():
     assert published == {"server": [f"127.0.0.1:{DEFAULTS.port}:{DEFAULTS.port}"], "worker": [], "redis": []}
 
 
-def test_the_redis_of_compose_wants_a_password_and_has_none_by_default():
+def test_the_compose_redis_needs_a_password_and_has_no_default():
     redis = services()["redis"]
     assert "--requirepass" in redis["command"][-1]
     assert redis["environment"]["REDIS_PASSWORD"].startswith("${REDIS_PASSWORD:?")
@@ -264,7 +264,7 @@ async def test_clients_of_both_processes_are_served_through_nginx(proxy, new_tab
     assert {server.members("user:ana") for server in servers} == {2}
 
 
-async def test_the_server_learns_the_clients_address_and_no_claim_of_its_own(proxy, http):
+async def test_the_server_learns_the_address_not_the_clients_claim(proxy, http):
     before, servers = proxy
     claim = {"X-Forwarded-For": "203.0.113.9"}
     async with http.ws_connect(before + "/socket.io/?EIO=4&transport=websocket", headers=claim) as websocket:

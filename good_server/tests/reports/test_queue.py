@@ -152,7 +152,7 @@ async def heard(tab, seconds):
         return event[1]
 
 
-async def test_a_report_asked_on_one_server_and_made_by_a_worker_reaches_all_tabs_on_two(two, connect, worker_process):
+async def test_a_workers_report_reaches_all_tabs_on_both_servers(two, connect, worker_process):
     servers = await two()
     await (await worker_process()).ready()
     tabs = [await connect("ana", to=server) for server in (*servers, *servers)]
@@ -165,7 +165,7 @@ async def test_a_report_asked_on_one_server_and_made_by_a_worker_reaches_all_tab
     assert await servers[1].fence(eve) == [[]]
 
 
-async def test_a_report_reaches_the_tab_that_came_back_to_the_other_server(two, connect, worker):
+async def test_a_report_reaches_a_tab_that_reconnected_elsewhere(two, connect, worker):
     first, second = await two()
     await worker()
     leaving = await connect("ana", to=first)
@@ -188,7 +188,7 @@ async def test_a_report_that_crashes_or_hangs_ends_with_an_error(two, connect, w
     assert "result" in await ana.hears("report:ready")
 
 
-async def test_64_reports_may_wait_over_all_servers_and_the_next_is_told_busy(two, connect):
+async def test_64_reports_may_wait_over_all_servers_the_next_is_busy(two, connect):
     tabs = [await connect("ana", to=server) for server in await two(reports_waiting=64)]
     asked = {"kind": "outside", "size": 1}
     acks = [await tabs[number % 2].ask("report:request", asked) for number in range(65)]
@@ -313,7 +313,7 @@ async def test_a_worker_told_to_end_finishes_what_it_makes(two, connect, worker_
     assert await asyncio.wait_for(first.process.wait(), WAIT_SECONDS) == 0
 
 
-async def test_a_worker_waits_for_redis_says_so_once_and_begins_by_itself(redis, worker_process):
+async def test_a_worker_waits_for_redis_and_logs_it_once(redis, worker_process):
     redis.stop()
     try:
         waiting = await worker_process()
@@ -327,7 +327,7 @@ async def test_a_worker_waits_for_redis_says_so_once_and_begins_by_itself(redis,
     assert await waiting.ended(signal.SIGTERM) == 0
 
 
-async def test_a_report_that_ends_while_redis_is_away_is_told_when_it_is_back(redis, two, connect, worker, looking):
+async def test_a_report_finished_in_an_outage_is_sent_afterwards(redis, two, connect, worker, looking):
     servers = await two()
     ana = await connect("ana", to=servers[1])
     await worker()
@@ -341,7 +341,7 @@ async def test_a_report_that_ends_while_redis_is_away_is_told_when_it_is_back(re
     assert (await ana.hears("report:ready"))["job"] == job
 
 
-async def test_an_idle_worker_asks_a_redis_that_is_gone_with_pauses_and_goes_on(redis, two, connect, worker_process):
+async def test_an_idle_worker_retries_redis_with_pauses_and_goes_on(redis, two, connect, worker_process):
     ana = await connect("ana", to=(await two())[0])
     idle = await worker_process()
     await idle.ready()
@@ -373,7 +373,7 @@ def test_a_worker_without_the_setting_says_so_in_one_line():
     assert done.stderr.count("\n") == 1
 
 
-def test_without_the_setting_reports_are_embedded_and_nothing_of_redis_is_imported():
+def test_without_redis_reports_are_embedded():
     assert type(create_parts(Settings()).reports) is EmbeddedReports
     code = "import sys, good_server.app as app; app.create_app(app.Settings()); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS)
