@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from good_server import events
+from .. import events
+from .wire import SOCKETIO
 
-SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
 JOIN_SECONDS = 10.0
 # over the deadline of a handler: an ack that has not come by then does not come
 ACK_SECONDS = 6.0

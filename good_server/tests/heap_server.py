@@ -1,7 +1,7 @@
-"""A good server in a process of its own that, when asked, says which socket ids its heap still holds.
+"""A good server in a process of its own that searches its heap for socket ids.
 
-Run by test_no_socket_id_outlives_its_socket.py. With the argument `forgetless` it keeps the ids of users that are
-named after a way to keep them. Ids are asked for on stdin, written backwards so that the question is not found itself.
+With the argument `forgetless` it keeps the ids of users that are named after a way to keep them. Each line on stdin
+asks for ids, written backwards so that the search does not find the question itself.
 """
 
 import asyncio
@@ -9,12 +9,12 @@ import gc
 import sys
 from collections import OrderedDict, deque
 
-from good_server.app import assemble, create_parts, create_routes
-from good_server.gateway import Gateway
-from good_server.lifecycle import serve
-from good_server.observe import configure_logging
-from good_server.rooms import everyone
-from good_server.settings import Settings
+from ..app import assemble, create_parts, create_routes
+from ..gateway import Gateway
+from ..lifecycle import serve
+from ..observe import configure_logging
+from ..rooms import everyone
+from ..settings import Settings
 
 
 async def hold(sid):

@@ -1,42 +1,25 @@
-"""A real redis-server on a port of its own, that tests stop, start, and hold still."""
+"""A real redis-server on a port of its own that tests stop, start and pause."""
 
 import asyncio
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-import pytest
-
-WAIT_SECONDS = 10.0
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def program():
-    """The path of redis-server; without it a skip, and in CI a failure."""
-    found = shutil.which("redis-server")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("redis-server is not installed")
-    return found
+from .ports import is_open, lasting_port
+from .programs import installed
+from .waiting import WAIT_SECONDS
 
 
 class RealRedis:
-    """`with RealRedis(password=…) as redis:` it saves nothing, and is gone at the end."""
+    """A Redis that saves nothing and ends with its block: `with RealRedis(password=…) as redis:`."""
 
     def __init__(self, *, password=None, tls=None):
         """`tls` is a folder with ca.pem, server.pem and server.key."""
         # before there is anything to clean up
-        self._program = program()
-        self.port = free_port()
+        self._program = installed("redis-server")
+        self.port = lasting_port()
         self._password, self._tls = password, tls
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._process = None
@@ -58,28 +41,24 @@ class RealRedis:
             yield from (f"--tls-{name}-file", str(self._tls / file))
 
     def start(self):
-        """Returns when it takes connections."""
+        """Start it and return when it accepts connections."""
         log = Path(self._folder.name) / "log"
         command = [self._program, *self._arguments(), "--logfile", str(log)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + WAIT_SECONDS
-        # nothing else tells that it listens
-        while not self._listens():
+        # no event says that it listens
+        while not is_open(self.port):
             assert self._process.poll() is None, log.read_text()[-500:]
             assert time.monotonic() < deadline, "redis-server does not listen"
             time.sleep(0.01)
 
-    def _listens(self):
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
-
     def stop(self):
-        """As a power cut would."""
+        """Kill it, as a power cut does."""
         self._process.kill()
         self._process.wait(WAIT_SECONDS)
 
     def pause(self):
-        """It keeps its connections and answers nothing."""
+        """Stop it from answering; its connections stay open."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self):
@@ -95,7 +74,7 @@ class RealRedis:
 
 
 class Deafening:
-    """A way to a Redis on which, while `is_deaf`, whoever has subscribed hears nothing more; all else passes."""
+    """A proxy to a Redis that, while `is_deaf`, drops what subscribers would receive; everything else passes."""
 
     def __init__(self, redis):
         self.is_deaf = False

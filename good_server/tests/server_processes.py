@@ -1,93 +1,176 @@
-"""Server processes of the tests: each on a port of its own, to be ended, killed and started again where it was."""
+"""Servers and other programs in processes of their own, to be ended, killed and started again."""
 
 import asyncio
-import contextlib
+import json
 import os
-import random
 import re
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager
 
-from good_server.auth import make_token
-from good_server.roles import Role
-from good_server.settings import Settings
+from ..settings import Settings
+from . import tokens
+from .package import SERVER, program
+from .ports import lasting_port
+from .waiting import PROCESS_SECONDS
 
-WAIT_SECONDS = 20.0
-SERVER = ("-m", "good_server")
-SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
 LISTENING = re.compile(r"listening on \S+ \(internal (.+)\)\n")
-# above those that need rights, below those that systems give to clients
-PORTS = range(10_000, 30_000)
+CONNECTIONS = re.compile(r"^server_connections (\S+)$", re.MULTILINE)
 
 
-def lasting_port():
-    """A port that is free, and stays so while its server is away: no client is ever given it as its own."""
-    while True:
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", random.choice(PORTS)))  # noqa: S311 - a guess, not a secret
-            return listener.getsockname()[1]
+def environment_of(settings):
+    """The environment without the settings of the person who runs the tests, and with these."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
+    return others | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
 
 
-def token(user, role="vendor", **claims):
-    """One that every such process accepts."""
-    return make_token(Settings(jwt_secret=SECRET, _env_file=None), user, Role(role), **claims)
+async def start(*arguments, options=None, **environment):
+    """Run Python with these arguments on two free ports; both outputs are piped."""
+    own = os.environ | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"} | environment
+    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=own, **(pipes | (options or {})))
 
 
-class Child:
-    """`python -m good_server`, or another program that says the same line, with these settings and no others."""
+async def kill(process):
+    """Kill a process as a crash does; it may have ended before."""
+    if process is not None and process.returncode is None:
+        process.kill()
+        await asyncio.wait_for(process.wait(), PROCESS_SECONDS)
+
+
+async def connections(http, internal_url):
+    """How many connections the process with this internal URL has."""
+    async with http.get(internal_url + "/metrics") as response:
+        return int(float(CONNECTIONS.search(await response.text())[1]))
+
+
+class ServerProcess:
+    """A server process on a port that it keeps, with these settings and no others."""
 
     def __init__(self, folder, program=SERVER, **settings):
         """It runs in `folder`, and writes its log there."""
         self.port, self.process, self.internal_urls = lasting_port(), None, []
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder, self._program = folder, program
-        own = {"env": "production", "jwt_secret": SECRET, "port": self.port, "internal_port": 0} | settings
-        others = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
-        self._environment = others | {f"SERVER_{name.upper()}": str(value) for name, value in own.items()}
+        own = tokens.PRODUCTION | {"port": self.port, "internal_port": 0} | settings
+        self._environment = environment_of(own)
 
     async def start(self):
-        """Returns when it serves."""
+        """Start the process and return when it serves."""
         log = self._folder / f"{self.port}.log"
         with log.open("a") as errors:
             pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": errors}
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, *self._program, env=self._environment, cwd=self._folder, **pipes
             )
-        line = await asyncio.wait_for(self.process.stdout.readline(), WAIT_SECONDS)
+        line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)
         found = LISTENING.fullmatch(line.decode())
         assert found, log.read_text()[-2000:]
         self.internal_urls = found[1].split(", ")
 
     async def end(self):
-        """In order; returns the exit code."""
+        """Shut down gracefully; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), WAIT_SECONDS)
+        return await asyncio.wait_for(self.process.wait(), PROCESS_SECONDS)
 
     async def kill(self):
-        """As a crash would; it may have ended before."""
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
-            await asyncio.wait_for(self.process.wait(), WAIT_SECONDS)
+        await kill(self.process)
 
     async def connections(self, http):
-        """How many it has, of each of its processes."""
-        return [await _connections(http, url) for url in self.internal_urls]
-
-
-async def _connections(http, internal_url):
-    async with http.get(internal_url + "/metrics") as response:
-        return int(float(re.search(r"^server_connections (\S+)$", await response.text(), re.MULTILINE)[1]))
+        """The number of connections of each of its processes."""
+        return [await connections(http, url) for url in self.internal_urls]
 
 
 @asynccontextmanager
 async def serving(folder, count, *, program=SERVER, **settings):
-    """So many processes with the same settings, once all serve."""
-    started = [Child(folder, program, **settings) for _ in range(count)]
+    """This many server processes with the same settings, once all serve."""
+    started = [ServerProcess(folder, program, **settings) for _ in range(count)]
     try:
-        await asyncio.gather(*(child.start() for child in started))
+        await asyncio.gather(*(server.start() for server in started))
         yield started
     finally:
-        for child in started:
-            await child.kill()
+        for server in started:
+            await server.kill()
+
+
+class ChildProgram:
+    """A program of the tests in a process of its own: a JSON line in, a JSON line out."""
+
+    def __init__(self, process):
+        self.process = process
+
+    async def line(self):
+        return (await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)).decode()
+
+    async def ask(self, question):
+        self.process.stdin.write(question.encode() + b"\n")
+        return json.loads(await self.line())
+
+    async def until(self, question, holds):
+        """Ask until the answer is one that `holds`; returns all answers."""
+        answers = []
+        async with asyncio.timeout(PROCESS_SECONDS):
+            while not answers or not holds(answers[-1]):
+                answers.append(await self.ask(question))
+                await asyncio.sleep(0.05)
+        return answers
+
+
+@asynccontextmanager
+async def child_program(name, *arguments, **settings):
+    """Run this module of the tests; it is killed at the end if it still runs."""
+    environment = os.environ | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *program(name), *arguments, env=environment, **pipes
+    )
+    try:
+        yield ChildProgram(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@asynccontextmanager
+async def watched_server(**settings):
+    """A server that reports its loop's lateness, its memory, and the members of a room: see watched_server.py."""
+    own = {"port": 0, "internal_port": 0, "report_workers": 1} | settings
+    async with child_program("watched_server", **own) as child:
+        child.url, child.internal_url = json.loads(await child.line())
+        yield child
+
+
+class HeapServer:
+    """A server process that can search its own heap."""
+
+    def __init__(self, process, url):
+        self.process, self.url = process, url
+
+    def token(self, user, role="vendor", **claims):
+        return tokens.token(Settings(), user, role, **claims)
+
+    async def held(self, ids, *, once_left):
+        """Which of the ids are on the heap, once only so many sockets are left."""
+        # backwards, so that the question itself is not found
+        self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
+        line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)
+        assert line.endswith(b"\n")
+        return {ids[int(number)] for number in line.split()}
+
+
+@asynccontextmanager
+async def heap_server(*arguments):
+    """A server that can search its own heap: see heap_server.py."""
+    environment = os.environ | {"SERVER_PING_INTERVAL_SECONDS": "1", "SERVER_PING_TIMEOUT_SECONDS": "1"}
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *program("heap_server"), *arguments, env=environment, **pipes
+    )
+    try:
+        url = await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)
+        yield HeapServer(process, url.decode().strip())
+        process.stdin.close()
+        assert await asyncio.wait_for(process.wait(), PROCESS_SECONDS) == 0
+    finally:
+        await kill(process)

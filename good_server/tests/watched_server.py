@@ -1,8 +1,8 @@
-"""A good server in a process of its own that is watched from outside its code.
+"""A good server in a process of its own, measured from outside its code.
 
-Says its two URLs in a JSON line. To each line, the name of a room, it answers how late its loop was at worst since the
-last one, its memory, and how many are in that room. Ends in order at SIGTERM or when its stdin ends; its last line is
-how late it was after the last question, its end included.
+It writes its two URLs as a JSON line. Each line on stdin is the name of a room; the answer is the loop's worst
+lateness since the last question, the memory, and the members of that room. It shuts down at SIGTERM or when its stdin
+ends; its last line is the lateness since the last question, the shutdown included.
 """
 
 import asyncio
@@ -11,11 +11,12 @@ import sys
 
 import psutil
 
-from good_server.app import create_app
-from good_server.lifecycle import loop_factory, serve
-from good_server.observe import configure_logging
-from good_server.settings import Settings
-from good_server.tests.attacks import Lateness, say
+from ..app import create_app
+from ..lifecycle import loop_factory, serve
+from ..observe import configure_logging
+from ..settings import Settings
+from .attackers import say
+from .pace import Lateness
 
 
 async def answer(application, stop, lateness):

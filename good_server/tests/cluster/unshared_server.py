@@ -1,13 +1,13 @@
-"""The good server, but for what its processes remember of message ids: each its own alone. Tests must find it out."""
+"""A good server whose processes do not share message ids. Tests must detect it."""
 
 import sys
 from dataclasses import replace
 
-from good_server.__main__ import run
-from good_server.app import assemble, create_parts, create_routes
-from good_server.gateway import Gateway
-from good_server.services.recent import RecentAcks
-from good_server.settings import load_settings
+from ...__main__ import run
+from ...app import assemble, create_parts, create_routes
+from ...gateway import Gateway
+from ...services.recent import RecentAcks
+from ...settings import load_settings
 
 
 def create(settings):
