@@ -18,6 +18,6 @@ def has_part(name):
     return (FOLDER / name).is_dir()
 
 
-def program(name):
+def tests_module(name):
     """The arguments of Python that run a module of the tests, by its name below `tests`."""
     return ("-m", f"{__package__}.{name}")

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from ..settings import Settings
 from . import tokens
-from .package import SERVER, program
+from .package import SERVER, tests_module
 from .ports import lasting_port
 from .waiting import PROCESS_SECONDS
 
@@ -122,7 +122,7 @@ async def child_program(name, *arguments, **settings):
     environment = os.environ | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *program(name), *arguments, env=environment, **pipes
+        sys.executable, *tests_module(name), *arguments, env=environment, **pipes
     )
     try:
         yield ChildProgram(process)
@@ -165,7 +165,7 @@ async def heap_server(*arguments):
     environment = os.environ | {"SERVER_PING_INTERVAL_SECONDS": "1", "SERVER_PING_TIMEOUT_SECONDS": "1"}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *program("heap_server"), *arguments, env=environment, **pipes
+        sys.executable, *tests_module("heap_server"), *arguments, env=environment, **pipes
     )
     try:
         url = await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)

@@ -13,53 +13,22 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from good_server.tests import children, fleet
-from good_server.tests.test_deploy import NGINX, is_open, program
-from good_server.tests.test_rolling_restart import BACK_SECONDS, FEW_CLIENTS, heard_twice, many, rolled, shared_by
+from .. import client_fleet
+from ..nginx import LIMIT, proxied
+from ..programs import installed
+from ..server_processes import serving
+from ..tokens import production_token
+from ..waiting import PROCESS_SECONDS
+from ..wire import SOCKETIO
+from .rolling import BACK_SECONDS, FEW_CLIENTS, heard_twice, rolled, shared_by
 
-__all__ = ["many"]
+pytestmark = pytest.mark.needs("deploy")
 
-WAIT_SECONDS = 20
-UPSTREAMS = ("127.0.0.1:8000", "127.0.0.1:8001")
-LISTEN = "listen 8080;"
-LIMIT = "rate=20r/s"
 # below what a user may have, and what the file lets in at once
 TABS = 6
 LET_IN = 101
 
 Site = namedtuple("Site", "url servers")
-
-
-def configuration(port, servers, limit):
-    """The deployed file for these; fails where a part of it that is replaced is not found."""
-    words = NGINX.read_text()
-    own = {LISTEN: f"listen 127.0.0.1:{port};", LIMIT: limit}
-    for old, server in zip(UPSTREAMS, servers, strict=True):
-        own[f"server {old}"] = f"server 127.0.0.1:{server.port}"
-    for old, new in own.items():
-        assert words.count(old) == 1, old
-        words = words.replace(old, new)
-    return words
-
-
-@contextlib.asynccontextmanager
-async def proxied(folder, servers, limit):
-    """The URL of an nginx before these servers."""
-    port, file, said = children.lasting_port(), folder / "nginx.conf", folder / "nginx.log"
-    file.write_text(configuration(port, servers, limit))
-    command = [program("nginx"), "-p", str(folder), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
-    with said.open("w") as output:
-        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not is_open(port):
-                assert process.returncode is None, said.read_text()
-                await asyncio.sleep(0.005)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), WAIT_SECONDS)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -69,10 +38,13 @@ async def site(redis, tmp_path):
     @contextlib.asynccontextmanager
     async def start(*, limit=LIMIT, **settings):
         # before the processes, as they would be for nothing
-        program("nginx")
+        installed("nginx")
         pings = {"ping_interval_seconds": 2, "ping_timeout_seconds": 2}
         own = shared_by(redis, tmp_path.name[-40:]) | {"trusted_proxies": "127.0.0.1"} | pings | settings
-        async with children.serving(tmp_path, 2, **own) as servers, proxied(tmp_path, servers, limit) as url:
+        async with (
+            serving(tmp_path, 2, **own) as servers,
+            proxied(tmp_path, [server.url for server in servers], limit) as url,
+        ):
             yield Site(url, servers)
 
     return start
@@ -94,22 +66,21 @@ async def test_tabs_on_both_processes_get_each_message_once(site, http, new_tab)
     async with site() as (url, servers):
         tabs = [new_tab() for _ in range(4)]
         for tab in tabs:
-            await tab.connect(url, children.token("ana"))
+            await tab.connect(url, production_token("ana"))
         assert await connections(http, servers) == [2, 2]
         bob = new_tab()
-        await bob.connect(url, children.token("bob"))
+        await bob.connect(url, production_token("bob"))
         for text in ("hello", "last"):
             assert (await bob.ask("chat:send", {"to": "ana", "text": text}))["ok"]
         assert [await heard_until(tab, "last") for tab in tabs] == [["hello", "last"]] * 4
 
 
-async def test_clients_of_a_killed_process_rejoin_on_the_other(
-    site, http, new_tab, until
-):
+@pytest.mark.timing
+async def test_clients_of_a_killed_process_rejoin_on_the_other(site, http, new_tab, until):
     async with site() as (url, servers):
         tabs = [new_tab(reconnection=True) for _ in range(TABS)]
         for tab in tabs:
-            await tab.connect(url, children.token("ana", rooms=["job:17"]))
+            await tab.connect(url, production_token("ana", rooms=["job:17"]))
         killed, left = servers
         await killed.kill()
         await until(lambda: sum(tab.closed.is_set() for tab in tabs) == TABS // 2)
@@ -126,12 +97,13 @@ async def comes(http, url, statuses, stop):
     """Connects again and again; keeps what each try ended in."""
     while not stop.is_set():
         try:
-            async with http.ws_connect(url + fleet.SOCKETIO):
+            async with http.ws_connect(url + SOCKETIO):
                 statuses.append(LET_IN)
         except aiohttp.WSServerHandshakeError as refused:
             statuses.append(refused.status)
 
 
+@pytest.mark.timing
 async def test_new_clients_are_admitted_during_a_rolling_restart(site, http):
     statuses, stop = [], asyncio.Event()
     async with site(limit="rate=1000r/s") as (url, servers):
@@ -140,16 +112,16 @@ async def test_new_clients_are_admitted_during_a_rolling_restart(site, http):
             assert await server.end() == 0
             await server.start()
         stop.set()
-        await asyncio.wait_for(coming, WAIT_SECONDS)
+        await asyncio.wait_for(coming, PROCESS_SECONDS)
     assert len(statuses) > 50
     assert set(statuses) == {LET_IN}
 
 
 async def test_busy_processes_answer_with_retry_after(site, http):
     statuses = {}
-    async with site(connects_per_second=0.1) as (url, _), asyncio.timeout(WAIT_SECONDS):
+    async with site(connects_per_second=0.1) as (url, _), asyncio.timeout(PROCESS_SECONDS):
         while 503 not in statuses:
-            async with http.get(url + fleet.SOCKETIO) as response:
+            async with http.get(url + SOCKETIO) as response:
                 statuses[response.status] = response.headers.get("Retry-After")
     assert int(statuses[503]) > 0
 
@@ -158,7 +130,7 @@ async def come_too_often(http, url, opened):
     """More than are allowed, each with a claim of its own; some may pass before the processes have told each other."""
     for number in range(TABS):
         claim = {"X-Forwarded-For": f"203.0.113.{number}"}
-        await opened.enter_async_context(http.ws_connect(url + fleet.SOCKETIO, headers=claim))
+        await opened.enter_async_context(http.ws_connect(url + SOCKETIO, headers=claim))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this machine has one loopback address")
@@ -172,7 +144,7 @@ async def test_a_client_counts_by_its_own_address_alone(site, http):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await come_too_often(http, url, opened)
         assert refused.value.status == 429
-        async with fleet.connected(other, url, children.token("ana")) as line:
+        async with client_fleet.connected(other, url, production_token("ana")) as line:
             assert (await line.ask("chat:send", {"to": "bob", "text": "hello"}))["ok"]
 
 
@@ -188,6 +160,7 @@ async def status(http, url):
         return response.status
 
 
+@pytest.mark.timing
 async def test_a_rolling_restart_loses_and_doubles_no_message(site, many):
     async with site(limit="rate=1000r/s") as (url, servers):
         outcome = await rolled(many, servers, FEW_CLIENTS, urls=[url], pause_seconds=0.2)

@@ -1,19 +1,18 @@
 """The line to Redis: who waits for an answer has it, what was said is heard, and nobody is served without it."""
 
 import asyncio
-import socket
 
 import pytest
 from redis.asyncio.connection import AbstractConnection
 
-from good_server import lifecycle
-from good_server.app import create_app
-from good_server.backplane import link as link_module
-from good_server.backplane.link import CONNECTIONS, Away, Link
-from good_server.observe import Metrics
-from good_server.settings import Settings
-from good_server.tests.children import lasting_port
-from good_server.tests.conftest import WAIT_SECONDS
+from ... import lifecycle
+from ...app import create_app
+from ...backplane import link as link_module
+from ...backplane.link import CONNECTIONS, Away, Link
+from ...observe import Metrics
+from ...settings import Settings
+from ..ports import is_open, lasting_port
+from ..waiting import WAIT_SECONDS, until
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ async def test_one_late_answer_is_no_outage(new_link, monkeypatch):
     with pytest.raises(Away):
         await link.ask(lambda redis: redis.blpop("nothing", timeout=0.5))
     assert not link.is_up
-    await asyncio.wait_for(come_true(lambda: link.is_up), WAIT_SECONDS)
+    await until(lambda: link.is_up)
     await link.stop()
 
 
@@ -63,7 +62,7 @@ async def test_a_connection_lost_during_a_write_is_an_outage(new_link, monkeypat
         await asyncio.sleep(0)
         await link._deliver()
         assert link.state == "away"
-    await asyncio.wait_for(come_true(lambda: link.is_up), WAIT_SECONDS)
+    await until(lambda: link.is_up)
     await link.stop()
 
 
@@ -73,7 +72,7 @@ async def test_a_stopping_link_still_publishes_what_was_queued(new_link, turns):
     heard = aiter(listening.heard())
     await listening.start()
     first = asyncio.create_task(anext(heard))
-    await asyncio.wait_for(come_true(lambda: listening.has_heard), WAIT_SECONDS)
+    await until(lambda: listening.has_heard)
     await talking.start()
     talking.say({"method": "last words"})
     for _ in range(turns):
@@ -84,21 +83,11 @@ async def test_a_stopping_link_still_publishes_what_was_queued(new_link, turns):
     await listening.stop()
 
 
-async def come_true(condition):
-    while not condition():  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(0.005)
-
-
 async def test_a_server_listens_once_its_pub_sub_works(redis, worker_pool):
     port, stop = lasting_port(), asyncio.Event()
     application = create_app(Settings(port=port, internal_port=0, redis_url=redis.url, redis_prefix="early"))
     serving = asyncio.create_task(lifecycle.serve(application, lambda addresses: None, stop))
-    await asyncio.wait_for(come_true(lambda: serving.done() or is_open(port)), WAIT_SECONDS)
+    await until(lambda: serving.done() or is_open(port))
     assert application.link.has_heard
     stop.set()
     await asyncio.wait_for(serving, WAIT_SECONDS)
-
-
-def is_open(port):
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0

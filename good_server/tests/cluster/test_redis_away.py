@@ -5,14 +5,11 @@ import asyncio
 import aiohttp
 import pytest
 
-from good_server.backplane.link import Link
-from good_server.observe import Metrics
-from good_server.settings import Settings
-from good_server.tests.conftest import WAIT_SECONDS
-from good_server.tests.real_redis import Deafening, RealRedis
-from good_server.tests.test_two_processes import two
-
-__all__ = ["two"]
+from ...backplane.link import Link
+from ...observe import Metrics
+from ...settings import Settings
+from ..redis import Deafening, RealRedis
+from ..waiting import WAIT_SECONDS
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from good_server.tests.real_redis import RealRedis
+from ..redis import RealRedis
 
 PASSWORD = "a-password-of-this-test"
 

@@ -1,78 +1,29 @@
 """Processes are restarted or die under load: no message is lost, none is heard twice, and all come back."""
 
-import asyncio
 import time
-from collections import namedtuple
 
-import aiohttp
 import psutil
+import pytest
 import pytest_asyncio
 
-from good_server.tests import children, fleet, unshared_child
+from ..package import SERVER, tests_module
+from ..server_processes import serving
+from ..tokens import production_token
+from .rolling import BACK_SECONDS, CLIENTS, FEW_CLIENTS, heard_twice, rolled, shared_by
 
-CLIENTS = 500
-# enough to be caught by a restart, and each of them five times as busy
-FEW_CLIENTS = 100
-# of the whole, so that a message that is never acked ends the test
-ROLL_SECONDS = 60.0
-# stock clients wait 0.5 to 1.5 s before they try again
-BACK_SECONDS = 5.0
+pytestmark = pytest.mark.timing
+
 # spread by chance: all on one of two processes once in 2 ** 29
 TABS = 30
-WORKERS = (*children.SERVER, "--workers", "2")
-
-Outcome = namedtuple("Outcome", "letters tabs")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def many():
-    """A client session that opens as many connections as it is asked for."""
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        yield session
-
-
-async def rolled(http, servers, count, *, urls=None, pause_seconds):
-    """Restarts all in turn while `count` clients talk to bob, by `urls` or straight; what became of it."""
-    own_urls = [server.url for server in servers]
-    tokens = {f"user-{number}": children.token(f"user-{number}") for number in range(count)}
-    talk = fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
-    listen = fleet.listening(http, own_urls, children.token("bob"))
-    async with asyncio.timeout(ROLL_SECONDS), listen as tabs:
-        async with talk as letters:
-            for server, tab in zip(servers, tabs, strict=True):
-                assert await server.end() == 0
-                await server.start()
-                # who is away hears nothing, by design: one of bob's two tabs is always there
-                await tab.arrivals.get()
-        await fence(http, own_urls, tabs)
-    return Outcome(letters, tabs)
-
-
-async def fence(http, urls, tabs):
-    """Returns when each tab has heard all that was said before."""
-    for url in urls:
-        async with fleet.connected(http, url, children.token("ana")) as line:
-            assert (await line.ask("chat:send", {"to": "bob", "text": url}))["ok"]
-        for tab in tabs:
-            while url not in tab.heard:  # noqa: ASYNC110 - there is no event to wait for
-                await asyncio.sleep(0.005)
-
-
-def shared_by(redis, prefix):
-    """The settings of processes that are one server to all these clients of one address."""
-    return {"redis_url": redis.url, "redis_prefix": prefix, "sockets_per_address": 2 * CLIENTS}
+WORKERS = (*SERVER, "--workers", "2")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def outcome(redis, many, tmp_path_factory):
     """Of two processes that were restarted one after the other under the load of all clients."""
     folder = tmp_path_factory.mktemp("restart")
-    async with children.serving(folder, 2, **shared_by(redis, "restart")) as servers:
+    async with serving(folder, 2, **shared_by(redis, "restart")) as servers:
         return await rolled(many, servers, CLIENTS, pause_seconds=1.0)
-
-
-def heard_twice(outcome):
-    return [text for tab in outcome.tabs for text, times in tab.times().items() if times > 1]
 
 
 async def test_every_message_of_every_client_is_acked(outcome):
@@ -98,8 +49,8 @@ async def test_a_message_resent_elsewhere_gets_its_first_ack(outcome):
 
 
 async def test_without_shared_message_ids_messages_arrive_twice(redis, many, tmp_path):
-    program = ("-m", unshared_child.__name__)
-    async with children.serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
+    program = tests_module("cluster.unshared_server")
+    async with serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
         outcome = await rolled(many, servers, FEW_CLIENTS, pause_seconds=0.2)
     acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
     assert {letter.text for letter in acked_twice} & set(heard_twice(outcome))
@@ -107,10 +58,10 @@ async def test_without_shared_message_ids_messages_arrive_twice(redis, many, tmp
 
 
 async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, new_tab, until, tmp_path):
-    async with children.serving(tmp_path, 1, program=WORKERS, **shared_by(redis, "killed")) as [server]:
+    async with serving(tmp_path, 1, program=WORKERS, **shared_by(redis, "killed")) as [server]:
         tabs = [new_tab(reconnection=True) for _ in range(TABS)]
         for number, tab in enumerate(tabs):
-            await tab.connect(server.url, children.token(f"user-{number}", rooms=["job:17"]))
+            await tab.connect(server.url, production_token(f"user-{number}", rooms=["job:17"]))
         counts = dict(zip(server.internal_urls, await server.connections(many), strict=True))
         victim = psutil.Process(server.process.pid).children()[0]
         expected = counts[internal_url(victim)]

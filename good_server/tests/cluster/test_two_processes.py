@@ -4,36 +4,10 @@ import asyncio
 
 import aiohttp
 import pytest
-import pytest_asyncio
 import socketio
 
-from good_server.backplane.rates import lot
-from good_server.tests.conftest import WAIT_SECONDS
-
-PREFIX = "test"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def two(serve, redis, until, request):
-    """`await two(any_setting=…)`: two servers that hear each other."""
-
-    async def start(**settings):
-        shared = {"redis_url": redis.url, "redis_prefix": request.node.nodeid[-60:].translate(PLAIN)} | settings
-        servers = [await serve(**shared), await serve(**shared)]
-        for server in servers:
-            await until(lambda server=server: server.application.link.state == "up")
-            await until(lambda server=server: listens(server))
-        return servers
-
-    return start
-
-
-PLAIN = {code: "-" for code in range(128) if not chr(code).isalnum()}
-
-
-def listens(server):
-    """Whether its own heartbeat has come back since it began."""
-    return server.application.link.has_heard
+from ...backplane.rates import lot
+from ..waiting import WAIT_SECONDS
 
 
 async def test_a_message_reaches_a_user_on_the_other_process_once(two, connect):

@@ -17,24 +17,25 @@ import aiohttp
 import psutil
 import pytest
 
-from good_server import lifecycle
-from good_server.__main__ import main
-from good_server.app import create_app
-from good_server.auth import make_token
-from good_server.roles import Role
-from good_server.settings import Settings
-from good_server.workers.parent import RESTART_SECONDS
-from good_server.workers.ports import reserved
+from ... import lifecycle
+from ...__main__ import main
+from ...app import create_app
+from ...settings import Settings
+from ...workers.parent import RESTART_SECONDS
+from ...workers.ports import reserved
+from .. import server_processes
+from ..package import PACKAGE, SERVER
+from ..server_processes import connections
+from ..tokens import PRODUCTION_ENVIRONMENT, production_token
+from ..waiting import PROCESS_SECONDS
 
-WAIT_SECONDS = 20.0
 READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (\S+), (\S+)\)\n")
-SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
 # connections that are spread by chance: all on one of two processes once in 2 ** 39
 MANY = 40
 PRODUCT = """
 import sys
-from good_server.__main__ import run
-from good_server.settings import load_settings
+from {package}.__main__ import run
+from {package}.settings import load_settings
 if __name__ == "__main__":
     sys.exit(run("dispatch", load_settings(), lambda settings: {create}, workers=2))
 """
@@ -51,19 +52,19 @@ class Workers:
         return psutil.Process(self.process.pid).children(recursive=recursive)
 
     def token(self, user, **claims):
-        return make_token(Settings(jwt_secret=SECRET), user, Role.VENDOR, **claims)
+        return production_token(user, **claims)
 
     async def logged(self, event):
         """The next such line of the log."""
         while True:
-            line = await asyncio.wait_for(self.process.stderr.readline(), WAIT_SECONDS)
+            line = await asyncio.wait_for(self.process.stderr.readline(), PROCESS_SECONDS)
             assert line, f"the log ended without {event!r}"
             if json.loads(line)["event"] == event:
                 return json.loads(line)
 
     async def ended(self):
         """The exit code and what went to stderr."""
-        _, errors = await asyncio.wait_for(self.process.communicate(), WAIT_SECONDS)
+        _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
         return self.process.returncode, errors.decode()
 
 
@@ -74,17 +75,15 @@ def kill_group(process):
 
 
 async def start(*command, redis, options=None, **settings):
-    own = {"SERVER_ENV": "production", "SERVER_JWT_SECRET": SECRET, "SERVER_REDIS_URL": redis.url}
-    environment = os.environ | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"} | own | settings
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, "start_new_session": True}
-    return await asyncio.create_subprocess_exec(sys.executable, *command, env=environment, **pipes, **(options or {}))
+    own = PRODUCTION_ENVIRONMENT | {"SERVER_REDIS_URL": redis.url} | settings
+    return await server_processes.start(*command, options={"start_new_session": True} | (options or {}), **own)
 
 
 @asynccontextmanager
 async def serving(redis, *, options=None, **settings):
-    process = await start("-m", "good_server", "--workers", "2", redis=redis, options=options, **settings)
+    process = await start(*SERVER, "--workers", "2", redis=redis, options=options, **settings)
     try:
-        yield Workers(process, (await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS)).decode())
+        yield Workers(process, (await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)).decode())
     finally:
         kill_group(process)
         await process.communicate()
@@ -93,15 +92,10 @@ async def serving(redis, *, options=None, **settings):
 async def failed(process):
     """The exit code, and the lines of stderr and stdout."""
     try:
-        printed, errors = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+        printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     finally:
         kill_group(process)
     return process.returncode, errors.decode().splitlines(), printed.decode().splitlines()
-
-
-async def connections(http, url):
-    async with http.get(url + "/metrics") as response:
-        return int(float(re.search(r"^server_connections (\S+)$", await response.text(), re.MULTILINE)[1]))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system need not spread them")
@@ -123,7 +117,7 @@ async def test_a_signal_ends_all_in_order(redis, connect, number):
             await tab.hears("server:closing")
         code, errors = await servers.ended()
         assert (code, "Traceback" in errors, errors.count('"closing"')) == (0, False, 2)
-        assert (await asyncio.to_thread(psutil.wait_procs, family, timeout=WAIT_SECONDS))[1] == []
+        assert (await asyncio.to_thread(psutil.wait_procs, family, timeout=PROCESS_SECONDS))[1] == []
 
 
 async def test_ctrl_c_in_a_terminal_ends_each_once(redis):
@@ -145,6 +139,7 @@ async def test_a_terminal_that_closes_ends_them(redis):
         assert (code, errors.count('"closing"')) == (0, 2)
 
 
+@pytest.mark.timing
 async def test_a_process_that_does_not_end_is_killed(redis):
     async with serving(redis, SERVER_SHUTDOWN_SECONDS="0.1") as servers:
         servers.children()[0].suspend()
@@ -159,9 +154,10 @@ async def test_no_process_outlives_a_parent_that_was_killed(redis, connect):
         tab = await connect("ana", to=servers, token=servers.token("ana"))
         servers.process.kill()
         await tab.hears("server:closing")
-        assert (await asyncio.to_thread(psutil.wait_procs, family, timeout=WAIT_SECONDS))[1] == []
+        assert (await asyncio.to_thread(psutil.wait_procs, family, timeout=PROCESS_SECONDS))[1] == []
 
 
+@pytest.mark.timing
 async def test_a_process_that_dies_is_started_again_where_it_was(redis, http):
     async with serving(redis) as servers:
         servers.children()[0].kill()
@@ -173,6 +169,7 @@ async def test_a_process_that_dies_is_started_again_where_it_was(redis, http):
         assert [await connections(http, url) for url in servers.internal_urls] == [0, 0]
 
 
+@pytest.mark.timing
 async def test_a_process_that_keeps_dying_restarts_once_a_second(redis):
     async with serving(redis) as servers:
         started = []
@@ -189,6 +186,7 @@ async def test_a_process_that_keeps_dying_restarts_once_a_second(redis):
         assert min(pauses) > RESTART_SECONDS - 0.02
 
 
+@pytest.mark.timing
 async def test_sighup_renews_one_process_at_a_time(redis):
     async with serving(redis) as servers:
         former = {child.pid for child in servers.children()}
@@ -206,24 +204,24 @@ async def test_a_draining_process_leaves_new_clients_to_the_others(monkeypatch, 
     ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
     application = create_app(Settings(port=0, internal_port=0, report_workers=1))
     task = asyncio.create_task(lifecycle.serve(application, ready.set_result, stop, shares_port=True))
-    url = (await asyncio.wait_for(ready, WAIT_SECONDS)).public
+    url = (await asyncio.wait_for(ready, PROCESS_SECONDS)).public
     stop.set()
     while not application.admission.is_closing:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0)
     with pytest.raises(aiohttp.ClientConnectorError):
         async with aiohttp.ClientSession() as session:
             await session.get(url + "/healthz")
-    await asyncio.wait_for(task, WAIT_SECONDS)
+    await asyncio.wait_for(task, PROCESS_SECONDS)
 
 
 @pytest.mark.parametrize("setting", ["SERVER_PORT", "SERVER_INTERNAL_PORT"])
 async def test_a_taken_port_is_said_in_one_line(redis, setting):
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
         port = str(taken.getsockname()[1])
-        process = await start("-m", "good_server", "--workers", "2", redis=redis, **{setting: port})
+        process = await start(*SERVER, "--workers", "2", redis=redis, **{setting: port})
         code, errors, printed = await failed(process)
     assert (code, printed) == (2, [])
-    assert errors == [f"good_server: cannot listen on 127.0.0.1:{port}: Address already in use"]
+    assert errors == [f"{PACKAGE}: cannot listen on 127.0.0.1:{port}: Address already in use"]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +232,7 @@ async def test_a_taken_port_is_said_in_one_line(redis, setting):
     ],
 )
 async def test_a_process_that_fails_at_its_start_stops_all(redis, tmp_path, create, said):
-    (tmp_path / "dispatch.py").write_text(PRODUCT.format(create=create))
+    (tmp_path / "dispatch.py").write_text(PRODUCT.format(package=PACKAGE, create=create))
     code, errors, printed = await failed(await start("dispatch.py", redis=redis))
     assert (code, printed, len(errors)) == (2, [], 1)
     assert re.fullmatch(f"dispatch: {said}", errors[0])

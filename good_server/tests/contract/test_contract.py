@@ -1,8 +1,6 @@
 """The exported contract: valid AsyncAPI, types that compile, and neither says anything that the server does not do."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 
@@ -10,10 +8,12 @@ import jsonschema
 import pytest
 import socketio
 
-from good_server import contract, errors, events
-from good_server.__main__ import main
-from good_server.app import create_parts, create_routes
-from good_server.settings import Settings
+from ... import contract, errors, events
+from ...__main__ import main
+from ...app import create_parts, create_routes
+from ...settings import Settings
+from ..package import SERVER
+from ..programs import installed
 
 # exact, so that a new release of somebody else's is a decision
 NPM_PACKAGES = ("typescript@5.9.3", "socket.io-client@4.8.4", "@asyncapi/specs@6.11.1")
@@ -65,9 +65,7 @@ def payload_of(key):
 @pytest.fixture(scope="session")
 def npm_folder(tmp_path_factory):
     """A folder with the npm packages that judge the contract; without npm a skip, and in CI a failure."""
-    npm = shutil.which("npm")
-    if npm is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is needed to judge the contract")
+    npm = installed("npm")
     folder = tmp_path_factory.mktemp("npm")
     command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *NPM_PACKAGES]
     subprocess.run(command, check=True, capture_output=True, timeout=NPM_SECONDS)
@@ -84,7 +82,7 @@ def complaints(npm_folder, tmp_path):
         (tmp_path / "use.ts").write_text(text)
         tsc = npm_folder / "node_modules" / "typescript" / "bin" / "tsc"
         options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022"]
-        command = [shutil.which("node"), str(tsc), *options, "use.ts"]
+        command = [installed("node"), str(tsc), *options, "use.ts"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=NPM_SECONDS)
         return done.stdout
 
@@ -254,7 +252,7 @@ def test_what_the_server_refuses_the_contract_refuses_too(chat):
 
 @pytest.mark.parametrize(("form", "start"), [("--asyncapi", "{"), ("--typescript", "//")])
 def test_the_command_prints_the_contract_and_nothing_else(form, start):
-    command = [sys.executable, "-m", "good_server", "contract", form]
+    command = [sys.executable, *SERVER, "contract", form]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr, done.stdout.startswith(start)) == (0, "", True)
 

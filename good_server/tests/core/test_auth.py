@@ -1,30 +1,25 @@
 """Which tokens make an identity, and which do not."""
 
-import base64
 import json
 import socket
+from functools import partial
 
 import jwt
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from good_server.auth import TokenAuth, make_token
-from good_server.errors import TokenExpired, Unauthorized
-from good_server.roles import Identity, Role
-from good_server.settings import DEVELOPMENT_SECRET, Settings
+from ...auth import TokenAuth
+from ...errors import TokenExpired, Unauthorized
+from ...roles import Identity, Role
+from ...settings import Settings
+from .. import tokens
 
 NOW = 1_800_000_000
-CLAIMS = {"iss": "rooms-not-ids", "aud": "dispatch", "sub": "ana", "role": "vendor", "iat": NOW, "exp": NOW + 600}
-
-
-def signed(key=DEVELOPMENT_SECRET, algorithm="HS256", headers=None, **changes):
-    """A token of good claims, changed; a change to None takes the claim away. PyJWT's own checks are passed by."""
-    claims = {name: value for name, value in (CLAIMS | changes).items() if value is not None}
-    headers = {"typ": "at+jwt"} | (headers or {})
-    return jwt.PyJWS().encode(json.dumps(claims).encode(), key, algorithm=algorithm, headers=headers)
+REQUIRED_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp")
+# the defaults, whatever the environment says
+signed = partial(tokens.signed, Settings.model_construct(), NOW)
 
 
 async def identify(token, *, at=NOW, **settings):
@@ -49,7 +44,7 @@ async def test_a_company_user_needs_one():
         await identify(signed(role="company"))
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("claim", REQUIRED_CLAIMS)
 async def test_every_required_claim_is_required(claim):
     with pytest.raises(Unauthorized):
         await identify(signed(**{claim: None}))
@@ -138,9 +133,9 @@ async def test_a_changed_token_is_refused():
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS384", "HS512", "RS256", "", None, 7])
 async def test_an_algorithm_that_is_not_in_the_setting_is_refused(algorithm):
-    header = base64.urlsafe_b64encode(json.dumps({"typ": "at+jwt", "alg": algorithm}).encode()).decode().rstrip("=")
-    _, payload, signature = signed().split(".")
-    for token in (f"{header}.{payload}.{signature}", f"{header}.{payload}."):
+    changed = tokens.with_header(signed(), alg=algorithm)
+    unsigned = changed.rpartition(".")[0] + "."
+    for token in (changed, unsigned):
         with pytest.raises(Unauthorized):
             await identify(token)
 
@@ -154,12 +149,8 @@ async def test_a_good_signature_of_another_algorithm_is_refused():
 @pytest.fixture(scope="module")
 def keys():
     """An RSA key pair as PEM: private, public."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    return private.decode(), key.public_key().public_bytes(
-        pem, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
+    private, public, _ = tokens.new_keys()
+    return private, public
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -189,13 +180,9 @@ async def test_a_private_keys_token_is_verified_with_the_public_key(keys):
 
 async def test_an_hmac_made_with_the_public_key_is_refused(keys):
     _, public = keys
-    # PyJWT itself refuses to make one, so it is made as an attacker would
-    header = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"at+jwt"}').rstrip(b"=")
-    message = header + b"." + signed().split(".")[1].encode()
-    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(message, public.encode())
-    forged = message + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")
+    forged = tokens.hmac_with_public_key(signed().split(".")[1], public)
     with pytest.raises(Unauthorized):
-        await identify(forged.decode(), jwt_public_key=public, jwt_algorithms="RS256")
+        await identify(forged, jwt_public_key=public, jwt_algorithms="RS256")
 
 
 @pytest.mark.parametrize("header", ["jku", "x5u", "jwk", "x5c", "kid"])
@@ -257,5 +244,5 @@ async def test_a_refusal_keeps_its_reasons_to_itself():
 
 async def test_a_made_token_is_taken_by_the_same_settings():
     settings = {"jwt_secret": "k" * 64, "jwt_algorithms": "HS512", "jwt_issuer": "me", "jwt_audience": "you"}
-    token = make_token(Settings(**settings), "ana", Role.DRIVER, company="acme", rooms=["job:17"], clock=lambda: NOW)
+    token = tokens.token(Settings(**settings), "ana", "driver", company="acme", rooms=["job:17"], clock=lambda: NOW)
     assert (await identify(token, **settings)).company == "acme"

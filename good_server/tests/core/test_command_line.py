@@ -1,22 +1,22 @@
-"""`python -m good_server`, run in an empty folder: what it prints, how it ends, and what it says to a mistake."""
+"""The command line, run in an empty folder: its output, its end, and its answer to mistakes."""
 
 import asyncio
-import os
 import re
 import signal
 import socket
-import sys
 from contextlib import asynccontextmanager
 
 import psutil
 import pytest
 
-from good_server.__main__ import main
+from ...__main__ import main
+from .. import server_processes
+from ..package import PACKAGE, SERVER
+from ..tokens import PRODUCTION_ENVIRONMENT
+from ..waiting import PROCESS_SECONDS
 
-WAIT_SECONDS = 20.0
 READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (http://127\.0\.0\.1:\d+)\)\n")
 TOKEN = ["token", "--user", "ana", "--role", "driver"]
-SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
 
 
 class Process:
@@ -27,16 +27,12 @@ class Process:
 
     async def ended(self):
         """The exit code and what went to stderr."""
-        _, errors = await asyncio.wait_for(self.process.communicate(), WAIT_SECONDS)
+        _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
         return self.process.returncode, errors.decode()
 
 
 async def start(*arguments, **settings):
-    environment = os.environ | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"} | settings
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "good_server", *arguments, env=environment, **pipes
-    )
+    return await server_processes.start(*SERVER, *arguments, **settings)
 
 
 @asynccontextmanager
@@ -45,7 +41,7 @@ async def serving(**settings):
     try:
         printed = []
         while not printed or printed[-1].startswith(("development", "  ")):
-            printed.append((await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS)).decode())
+            printed.append((await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)).decode())
         yield Process(process, printed, READY.fullmatch(printed[-1])[1])
     finally:
         if process.returncode is None:
@@ -68,7 +64,7 @@ async def test_a_newcomer_gets_a_working_token_for_each_role(connect):
 
 async def test_the_token_command_prints_a_token_that_the_server_takes(connect):
     command = await start(*TOKEN, "--company", "acme", "--room", "job:18", "--room", "job:19", "--ttl", "60")
-    printed, errors = await asyncio.wait_for(command.communicate(), WAIT_SECONDS)
+    printed, errors = await asyncio.wait_for(command.communicate(), PROCESS_SECONDS)
     assert (command.returncode, errors) == (0, b"")
     async with serving() as server:
         tab = await connect("ana", to=server, token=printed.decode().strip())
@@ -87,6 +83,7 @@ async def test_a_signal_ends_the_server_in_order(connect, number):
         assert "Traceback" not in errors
 
 
+@pytest.mark.needs("reports")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_no_process_outlives_the_server(number):
     async with serving() as server:
@@ -94,12 +91,12 @@ async def test_no_process_outlives_the_server(number):
         assert workers
         server.process.send_signal(number)
         await server.ended()
-        _, alive = await asyncio.to_thread(psutil.wait_procs, workers, timeout=WAIT_SECONDS)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, workers, timeout=PROCESS_SECONDS)
         assert alive == []
 
 
 async def test_production_prints_no_token_and_logs_lines_of_json(connect):
-    async with serving(SERVER_ENV="production", SERVER_JWT_SECRET=SECRET) as server:
+    async with serving(**PRODUCTION_ENVIRONMENT) as server:
         assert len(server.printed) == 1
         server.process.terminate()
         code, errors = await server.ended()
@@ -112,14 +109,14 @@ async def test_a_taken_port_is_said_in_one_line(setting):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = await start(**{setting: port})
-        _, errors = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+        _, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     assert process.returncode == 2
-    assert re.fullmatch(rf"good_server: cannot listen on 127\.0\.0\.1:{port}: [^\n]*in use\n", errors.decode())
+    assert re.fullmatch(rf"{PACKAGE}: cannot listen on 127\.0\.0\.1:{port}: [^\n]*in use\n", errors.decode())
 
 
 async def test_a_wrong_setting_is_said_in_one_line_and_nothing_else():
     process = await start(SERVER_ENV="production")
-    printed, errors = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+    printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     assert (process.returncode, printed, errors.count(b"\n")) == (2, b"", 1)
     assert b"SERVER_JWT_SECRET" in errors
 

@@ -6,7 +6,9 @@ import json
 import pytest
 from socketio.exceptions import ConnectionError
 
-PATH = "/socket.io/?EIO=4&transport="
+from ..wire import SOCKETIO, upgraded
+
+PATH = SOCKETIO.removesuffix("websocket")
 
 
 @pytest.fixture
@@ -122,10 +124,8 @@ async def test_polling_is_served_where_the_setting_adds_it(serve, new_tab):
 
 
 async def upgrade(http, server):
-    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-    async with http.get(server.url + PATH + "websocket", headers=headers) as answer:
-        return answer.status, answer.headers.get("Retry-After")
+    status, headers = await upgraded(http, server)
+    return status, headers.get("Retry-After")
 
 
 async def test_too_many_connections_get_retry_after(serve, connect, http):

@@ -1,15 +1,14 @@
-"""Arrows between the parts of good_server point only downwards, none sideways; names are spelled in one place."""
+"""Imports between the parts point only downwards, and names are spelled in one place."""
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-import good_server
-from good_server import events
+from ... import events
+from ..package import FOLDER as ROOT
+from ..package import PACKAGE
 
-ROOT = Path(good_server.__file__).parent
 # lowest first; a part may import those of lower rows alone
 LAYERS = (
     ("errors", "settings", "roles"),
@@ -48,23 +47,22 @@ def modules(root):
             yield inside, inside.parts[0].removesuffix(".py"), ast.parse(path.read_text("utf-8"))
 
 
-def imported(tree):
-    """The dotted names that a module imports, wherever it does."""
+def imported(tree, inside):
+    """The dotted names that a module imports, wherever it does; relative ones are resolved."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "relative imports hide arrows"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            above = [PACKAGE, *inside.parts[: len(inside.parts) - node.level]] if node.level else []
+            yield from (".".join([*above, *filter(None, [node.module]), alias.name]) for alias in node.names)
 
 
 def wrong_arrows(root):
     """Imports that go up, sideways, or to what is not listed."""
     for inside, part, tree in modules(root):
-        for name in imported(tree):
-            package, _, rest = name.partition(".")
-            target = rest.partition(".")[0]
-            if package != "good_server" or (part == target and part in ONE_PART):
+        for name in imported(tree, inside):
+            target = name.removeprefix(f"{PACKAGE}.").partition(".")[0]
+            if not name.startswith(f"{PACKAGE}.") or (part == target and part in ONE_PART):
                 continue
             if LAYER.get(target, len(LAYERS)) >= LAYER.get(part, -1):
                 yield f"{inside} imports {name}"
@@ -97,9 +95,8 @@ def misspelled(root):
 def strangers(root):
     """Imports of the rest of the repository, which a copied template would not have."""
     for inside, _, tree in modules(root):
-        yield from (
-            f"{inside} imports {name}" for name in imported(tree) if name.split(".")[0] in ("bad_server", "lab")
-        )
+        names = [name for name in imported(tree, inside) if name.split(".")[0] in ("bad_server", "lab")]
+        yield from (f"{inside} imports {name}" for name in names)
 
 
 def test_every_part_of_the_server_has_a_layer():
@@ -129,15 +126,15 @@ def test_every_event_of_the_contract_is_looked_for():
 
 
 BAD = [
-    (wrong_arrows, "roles.py", "from good_server.rooms import user_room"),
-    (wrong_arrows, "roles.py", "from good_server import gateway"),
-    (wrong_arrows, "roles.py", "import good_server.app"),
-    (wrong_arrows, "rooms.py", "from good_server.events import CHAT_SEND"),
-    (wrong_arrows, "services/reports.py", "from good_server.gateway.door import Gateway"),
-    (wrong_arrows, "handlers/chat.py", "def later():\n    from good_server.handlers import rooms"),
-    (wrong_arrows, "transport.py", "if TYPE_CHECKING:\n    from good_server.app import Application"),
-    (wrong_arrows, "helpers.py", "from good_server.errors import Refusal"),
-    (wrong_arrows, "errors.py", "from good_server.helpers import help"),
+    (wrong_arrows, "roles.py", "from .rooms import user_room"),
+    (wrong_arrows, "roles.py", "from . import gateway"),
+    (wrong_arrows, "roles.py", f"import {PACKAGE}.app"),
+    (wrong_arrows, "rooms.py", "from .events import CHAT_SEND"),
+    (wrong_arrows, "services/reports.py", "from ..gateway.door import Gateway"),
+    (wrong_arrows, "handlers/chat.py", "def later():\n    from ..handlers import rooms"),
+    (wrong_arrows, "transport.py", "if TYPE_CHECKING:\n    from .app import Application"),
+    (wrong_arrows, "helpers.py", f"from {PACKAGE}.errors import Refusal"),
+    (wrong_arrows, "errors.py", "from .helpers import help"),
     (strangers, "app.py", "from bad_server.app import MISTAKES"),
     (strangers, "app.py", "import lab.measure"),
     (misspelled, "handlers/chat.py", "room = f'user:{name}'"),
@@ -145,8 +142,8 @@ BAD = [
     (misspelled, "handlers/chat.py", "Route('chat:send')"),
 ]
 GOOD = [
-    (wrong_arrows, "rooms.py", "from good_server.roles import Identity"),
-    (wrong_arrows, "gateway/door.py", "from good_server.gateway.route import Route"),
+    (wrong_arrows, "rooms.py", "from .roles import Identity"),
+    (wrong_arrows, "gateway/door.py", "from .route import Route"),
     (misspelled, "handlers/chat.py", '"""Joins `user:ana`."""\nname = "ana"'),
 ]
 

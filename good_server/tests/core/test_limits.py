@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from good_server.limits import Doors, Rates, TokenBucket
-from good_server.settings import Settings
+from ...limits import Doors, Rates, TokenBucket
+from ...settings import Settings
 
 
 class Clock:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from good_server.events import RESERVED
+from ...events import RESERVED
 
 DEEP = "[" * 20_000
 ANSWERED = ["[]", "{}", '"x"', "[1,2]", "[null]", "[[]]", "[{}]", "{bad", '["room:leave",{"room":NaN}]']

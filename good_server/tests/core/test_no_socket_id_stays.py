@@ -1,67 +1,25 @@
 """No socket id outlives its socket anywhere in the server: the heap of a real one is searched for them."""
 
-import asyncio
-import os
 import socket
-import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
-from good_server.auth import make_token
-from good_server.roles import Role
-from good_server.settings import Settings
+from ..server_processes import heap_server
 
-CHILD = Path(__file__).with_name("heap_child.py")
-WAIT_SECONDS = 20.0
 WAYS = ["dict-of-ids", "dict-of-users", "dict-of-lists", "list-of-tuples", "set-of-rooms", "deque", "ordered-dict"]
 WAYS += ["closure", "task", "bytes"]
 
 
-class Child:
-    """A server process that can search its own heap."""
-
-    def __init__(self, process, url):
-        self.process, self.url = process, url
-
-    def token(self, user, role="vendor", **claims):
-        return make_token(Settings(), user, Role(role), **claims)
-
-    async def held(self, ids, *, once_left):
-        """Which of the ids are on the heap, once only so many sockets are left."""
-        # backwards, so that the question itself is not found
-        self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
-        line = await asyncio.wait_for(self.process.stdout.readline(), WAIT_SECONDS)
-        assert line.endswith(b"\n")
-        return {ids[int(number)] for number in line.split()}
-
-
-@asynccontextmanager
-async def started(*arguments):
-    environment = os.environ | {"SERVER_PING_INTERVAL_SECONDS": "1", "SERVER_PING_TIMEOUT_SECONDS": "1"}
-    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
-    process = await asyncio.create_subprocess_exec(sys.executable, CHILD, *arguments, env=environment, **pipes)
-    try:
-        url = await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS)
-        yield Child(process, url.decode().strip())
-        process.stdin.close()
-        assert await asyncio.wait_for(process.wait(), WAIT_SECONDS) == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def child():
-    async with started() as child:
+    async with heap_server() as child:
         yield child
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def forgetless_child():
-    async with started("forgetless") as child:
+    async with heap_server("forgetless") as child:
         yield child
 
 
@@ -82,6 +40,7 @@ async def test_nothing_is_held_of_a_socket_that_chatted_and_was_closed(child, co
     assert await child.held(ids, once_left=0) == set()
 
 
+@pytest.mark.needs("reports")
 async def test_nothing_is_held_of_a_socket_with_an_unfinished_report(child, connect):
     asking = await connect("ana", to=child)
     ids = [asking.sio.get_sid()]

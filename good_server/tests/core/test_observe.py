@@ -5,7 +5,7 @@ import logging
 import pytest
 import structlog
 
-from good_server.observe import configure_logging
+from ...observe import configure_logging
 
 CANARY = "canary-7f3a"
 

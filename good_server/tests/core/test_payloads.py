@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from good_server import events
-from good_server.errors import Invalid
-from good_server.gateway.refusal import read_payload
+from ... import events
+from ...errors import Invalid
+from ...gateway.refusal import read_payload
 
 MODELS = sorted(events.Payload.__subclasses__(), key=lambda model: model.__name__)
 CANARY = "canary-7f3a"

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from good_server.app import create_parts, create_routes
-from good_server.events import RESERVED
-from good_server.settings import Settings
-from good_server.tests.attacks import bare
+from ...app import create_parts, create_routes
+from ...events import RESERVED
+from ...settings import Settings
+from ..wire import bare
 
 CANARY = "canary-7f3a"
 EXAMPLES = 250

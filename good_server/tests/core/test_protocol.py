@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from socketio import packet
 
-from good_server.events import RESERVED
-from good_server.protocol import MALFORMED, RESERVED_NAME, Json, SafePacket
+from ...events import RESERVED
+from ...protocol import MALFORMED, RESERVED_NAME, Json, SafePacket
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

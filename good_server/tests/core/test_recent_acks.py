@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from good_server.services import recent
-from good_server.services.recent import RecentAcks
+from ...services import recent
+from ...services.recent import RecentAcks
 
 
 class Work:

@@ -1,26 +1,13 @@
 """Every refusal of an event: its code, what comes with it, and what never does."""
 
-import asyncio
 import json
 
 import pytest
 from structlog.testing import capture_logs
 
+from ..entitlements import Broken, Stuck
+
 CANARY = "canary-7f3a"
-
-
-class Broken:
-    """An entitlement service that fails, and whose error tells too much."""
-
-    async def may_join(self, identity, room):
-        raise RuntimeError(CANARY)
-
-
-class Stuck:
-    """An entitlement service that never answers."""
-
-    async def may_join(self, identity, room):
-        await asyncio.Event().wait()
 
 
 INVALID = [
@@ -149,7 +136,7 @@ async def test_a_handler_past_its_deadline_is_given_up(serve, connect):
 
 
 async def test_a_handler_error_is_answered_with_the_id_in_the_log(serve, connect):
-    ana = await connect("ana", to=await serve(entitlements=Broken()))
+    ana = await connect("ana", to=await serve(entitlements=Broken(CANARY)))
     with capture_logs() as logs:
         ack = await ana.ask("room:join", {"room": "job:17"})
     assert ack["error"].keys() == {"code", "message", "id"}
@@ -159,7 +146,7 @@ async def test_a_handler_error_is_answered_with_the_id_in_the_log(serve, connect
 
 
 async def test_an_error_inside_says_nothing_of_itself_outside(serve, connect):
-    ana = await connect("ana", to=await serve(entitlements=Broken()))
+    ana = await connect("ana", to=await serve(entitlements=Broken(CANARY)))
     ack = json.dumps(await ana.ask("room:join", {"room": "job:17"}))
     assert CANARY not in ack
     assert "Traceback" not in ack

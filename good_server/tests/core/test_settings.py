@@ -4,10 +4,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from good_server.settings import DEVELOPMENT_SECRET, Settings, SettingsError, load_settings
-
-SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
-PRODUCTION = {"env": "production", "jwt_secret": SECRET}
+from ...settings import DEVELOPMENT_SECRET, Settings, SettingsError, load_settings
+from ..tokens import PRODUCTION, SECRET
 
 
 def refusal(**settings):
@@ -151,10 +149,9 @@ def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
 
 
 def test_production_needs_a_password_for_a_remote_redis():
-    production = {"env": "production", "jwt_secret": SECRET}
-    assert "SERVER_REDIS_URL" in refusal(**production, redis_url="rediss://cache.example:6379/0")
+    assert "SERVER_REDIS_URL" in refusal(**PRODUCTION, redis_url="rediss://cache.example:6379/0")
     for url in ("redis://:secret@cache.example:6379/0", "redis://127.0.0.1:6379/0", "unix:///run/redis.sock"):
-        assert load_settings(**production, redis_url=url)
+        assert load_settings(**PRODUCTION, redis_url=url)
 
 
 def test_settings_are_frozen():

@@ -5,9 +5,10 @@ import asyncio
 import aiohttp
 import pytest
 
-from good_server import lifecycle
-from good_server.app import create_app
-from good_server.settings import Settings
+from ... import lifecycle
+from ...app import create_app
+from ...settings import Settings
+from ..package import PACKAGE
 
 
 async def test_clients_learn_when_to_reconnect(server, connect):
@@ -42,6 +43,7 @@ async def test_every_transport_is_closed_and_the_server_ends(server, connect, di
     assert await stranger.is_closed()
 
 
+@pytest.mark.needs("reports")
 async def test_a_server_ends_with_work_in_hand(server, connect):
     ana = await connect("ana")
     await ana.ask("report:request", {"kind": "outside", "size": 2000})
@@ -67,6 +69,7 @@ async def test_stock_clients_come_back_by_themselves(server, serve, connect):
     assert again.members("job:17") == 1
 
 
+@pytest.mark.needs("reports")
 async def test_no_task_is_left_behind(serve, connect):
     before = asyncio.all_tasks()
     server = await serve()
@@ -75,7 +78,7 @@ async def test_no_task_is_left_behind(serve, connect):
     await server.ended()
     assert await ana.is_closed()
     await ana.sio.shutdown()
-    left = {task for task in asyncio.all_tasks() - before if "good_server" in repr(task.get_coro())}
+    left = {task for task in asyncio.all_tasks() - before if PACKAGE in repr(task.get_coro())}
     assert left == set()
 
 

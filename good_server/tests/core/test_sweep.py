@@ -2,12 +2,10 @@
 
 import asyncio
 
-from good_server import lifecycle
+from ... import lifecycle
 
 
-async def test_a_lost_connection_does_not_hold_up_the_sweep(
-    server, dial, monkeypatch
-):
+async def test_a_lost_connection_does_not_hold_up_the_sweep(server, dial, monkeypatch):
     # what the library does when the writer of a connection ended before its outbox was empty
     monkeypatch.setattr(server.sio.eio, "disconnect", lambda connection: asyncio.Event().wait())
     await dial(token=server.token("ana"))

@@ -10,11 +10,12 @@ from unittest.mock import AsyncMock
 import pytest
 from structlog.testing import capture_logs
 
-from good_server import transport
-from good_server.tests.undefended import AT_ONCE_SECONDS, PATH, UPGRADE, notices_nothing, signed, upgraded
+from ... import transport
+from ..checks import AT_ONCE_SECONDS, notices_nothing
+from ..wire import SOCKETIO, UPGRADE_HEADERS, upgraded
 
 PROXY = "127.0.0.1"
-DELIVERIES = ["engine", "stock"]
+DELIVERIES = [pytest.param("engine", marks=pytest.mark.needs("delivery")), "stock"]
 OWN_ORIGIN = "https://app.example"
 FOREIGN = [
     "https://evil.example",
@@ -32,7 +33,7 @@ FOREIGN = [
 async def check_origins(server, connect, http, **headers):
     bob = await connect("bob", to=server)
     for origin in FOREIGN:
-        for path in (PATH, PATH.replace("websocket", "polling")):
+        for path in (SOCKETIO, SOCKETIO.replace("websocket", "polling")):
             status, answer = await upgraded(http, server, path=path, Origin=origin, **headers)
             assert status == 403, f"{origin} was answered {status}"
             assert not [name for name in answer if name.lower().startswith("access-control")]
@@ -70,7 +71,7 @@ async def check_forwarded(server, connect, http, forwarded, *, counted_as_one):
     bob = await connect("bob", to=server)
     answers = []
     for address in forwarded:
-        wire = await http.ws_connect(server.url + PATH, headers=[("X-Forwarded-For", hop) for hop in address])
+        wire = await http.ws_connect(server.url + SOCKETIO, headers=[("X-Forwarded-For", hop) for hop in address])
         answers.append(wire)
     status, _ = await upgraded(http, server, X_Forwarded_For=",".join(forwarded[0]))
     assert status == (429 if counted_as_one else 101), f"was answered {status}"
@@ -189,7 +190,7 @@ async def test_row_15_fails_without_its_defence(serve, connect, http, monkeypatc
 @pytest.mark.parametrize("namespace", ["/mistake-01", "/admin", "/%00", "/a/b", "/\u0430", "/*"])
 async def test_row_16_another_namespace_is_unknown(server, connect, dial, namespace):
     bob, wire = await connect("bob"), await dial()
-    await wire.send(f"40{namespace}," + json.dumps({"token": signed(server)}))
+    await wire.send(f"40{namespace}," + json.dumps({"token": server.signed()}))
     answer = await wire.frame()
     assert answer.startswith(f"44{namespace},")
     assert json.loads(answer.removeprefix(f"44{namespace},"))["data"]["code"] == "unknown_namespace"
@@ -239,8 +240,8 @@ async def test_row_14_a_cut_during_the_handshake_is_no_error(serve, connect, mon
     monkeypatch.setattr(transport, "_without_compression", cut)
     with capture_logs() as entries:
         reader, writer = await asyncio.open_connection(PROXY, int(server.url.rpartition(":")[2]))
-        headers = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": "localhost"} | UPGRADE).items())
-        writer.write(f"GET {PATH} HTTP/1.1\r\n{headers}\r\n".encode())
+        headers = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": "localhost"} | UPGRADE_HEADERS).items())
+        writer.write(f"GET {SOCKETIO} HTTP/1.1\r\n{headers}\r\n".encode())
         with contextlib.suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(), AT_ONCE_SECONDS) == b""
         writer.close()

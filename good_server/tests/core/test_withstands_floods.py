@@ -6,8 +6,10 @@ import time
 
 import pytest
 
-from good_server.delivery.websocket import Socket
-from good_server.tests.attacks import Lateness, apart, bare, check_pace, server_apart
+from ..entitlements import Everything
+from ..pace import Lateness, check_pace
+from ..server_processes import child_program, watched_server
+from ..wire import bare
 
 FLOOD_SECONDS = 3
 SLOW_EVENTS = 200
@@ -31,7 +33,7 @@ def bob(server, new_tab):
 
 async def check_flood(child, token):
     """A flooder, in a process of its own, is told to wait, how long, and then closed."""
-    async with apart("attacks.py", "flood", child.url, token, str(FLOOD_SECONDS)) as attacker:
+    async with child_program("attackers", "flood", child.url, token, str(FLOOD_SECONDS)) as attacker:
         told = json.loads(await attacker.line())
     assert told["sent"] > 1000
     assert told["codes"].get("rate_limited"), "was not told to slow down"
@@ -40,9 +42,10 @@ async def check_flood(child, token):
     assert told["is_closed"], "was not closed"
 
 
+@pytest.mark.timing
 @pytest.mark.timeout(120)
 async def test_row_25_a_flooder_is_slowed_then_closed_without_lag(server, bob):
-    async with server_apart() as child:
+    async with watched_server() as child:
         tab = await bob(child.url)
         # the first flood brings in what serving one needs
         await check_flood(child, server.token("ana"))
@@ -63,8 +66,9 @@ async def test_row_25_fails_when_the_loop_is_held_up():
         check_pace([answer])
 
 
+@pytest.mark.timing
 async def test_row_25_fails_without_its_defence(server):
-    async with server_apart(**UNLIMITED) as child:
+    async with watched_server(**UNLIMITED) as child:
         with pytest.raises(AssertionError, match="was not told to slow down"):
             await check_flood(child, server.token("ana"))
 
@@ -105,7 +109,11 @@ async def test_row_25_slow_events_run_one_at_a_time_and_in_order(serve, connect)
     await checking
 
 
+@pytest.mark.needs("delivery")
 async def test_row_25_fails_when_slow_events_run_at_once(serve, monkeypatch):
+    # not at the top: the part may be deleted
+    from ...delivery.websocket import Socket
+
     slow, take, tasks = Slow(), Socket._take, []
 
     async def at_once(self, data):
@@ -116,13 +124,6 @@ async def test_row_25_fails_when_slow_events_run_at_once(serve, monkeypatch):
     with pytest.raises(AssertionError, match="many were in flight"):
         await check_slow(server, slow)
     await asyncio.gather(*tasks)
-
-
-class Everything:
-    """Entitles everybody to every topic room."""
-
-    async def may_join(self, identity, room):
-        return True
 
 
 async def codes_of(ana, rooms):

@@ -1,51 +1,39 @@
 """Rows 1 to 11 of what the server withstands: who you are."""
 
 import asyncio
-import base64
 import json
 import logging
-import os
-import sys
 
 import jwt
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from structlog.testing import capture_logs
 
-from good_server import auth, rooms
-from good_server.gateway import Gateway
-from good_server.handlers import session
-from good_server.roles import Identity, Role
-from good_server.settings import DEVELOPMENT_SECRET
-from good_server.tests.undefended import AT_ONCE_SECONDS, LIFE_SECONDS, is_refused, notices_nothing, signed, upgraded
-from good_server.transport import age_seconds
+from ... import auth, rooms
+from ...gateway import Gateway
+from ...handlers import session
+from ...roles import Identity, Role
+from ...settings import DEVELOPMENT_SECRET
+from ...transport import age_seconds
+from ..checks import AT_ONCE_SECONDS, is_refused, notices_nothing
+from ..package import SERVER
+from ..server_processes import start
+from ..tokens import (
+    LIFE_SECONDS,
+    PRODUCTION_ENVIRONMENT,
+    SECRET,
+    hmac_with_public_key,
+    new_keys,
+    with_header,
+)
+from ..waiting import PROCESS_SECONDS
+from ..wire import upgraded
 
-WAIT_SECONDS = 20.0
 LEEWAY_SECONDS = 5
 TEN_YEARS_SECONDS = 10 * 365 * 24 * 3600
 CANARY = "canary-7f3a"
 NOTE = {"to": "ana", "text": "note"}
-
-
-def encoded(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def with_header(token, **header):
-    """The token under another header, its signature kept."""
-    return ".".join([encoded(json.dumps({"typ": "at+jwt"} | header).encode()), *token.split(".")[1:]])
-
-
-def new_keys():
-    """An RSA key pair: private and public PEM, and the public one as a JWK."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
-    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-    return private, public, jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +86,14 @@ def all_refused(connect, dial):
 
 
 async def test_row_01_a_token_that_nobody_signed_is_refused(server, all_refused):
-    good = signed(server)
+    good = server.signed()
     header, payload, signature = good.split(".")
-    admin = signed(server, role="admin").split(".")[1]
+    admin = server.signed(role="admin").split(".")[1]
     changed = [f"{header}.{admin}.{signature}", f"{header}.{payload}.", f"{header}.{payload}.{signature[:-4]}AAAA"]
     unsigned = [with_header(f"{header}.{payload}.{end}", alg=alg) for alg in ("none", "None") for end in ("", "AAAA")]
     others = [
-        signed(server, key="k" * 48, algorithm="HS384"),
-        signed(server, key="k" * 64),
+        server.signed(key="k" * 48, algorithm="HS384"),
+        server.signed(key="k" * 64),
         with_header(good, alg="RS256"),
     ]
     await all_refused(server, changed + unsigned + others)
@@ -114,11 +102,9 @@ async def test_row_01_a_token_that_nobody_signed_is_refused(server, all_refused)
 async def test_row_01_an_hmac_made_with_the_public_key_is_refused(serve, all_refused, keys):
     private, public, _ = keys
     server = await serve(jwt_public_key=public, jwt_algorithms="RS256")
-    bystander = signed(server, key=private, algorithm="RS256", sub="bob")
-    payload = signed(server, key=private, algorithm="RS256").split(".")[1]
-    message = encoded(b'{"alg":"HS256","typ":"at+jwt"}') + "." + payload
-    hmac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
-    forged = f"{message}.{encoded(hmac.sign(message.encode(), public.encode()))}"
+    bystander = server.signed(key=private, algorithm="RS256", sub="bob")
+    payload = server.signed(key=private, algorithm="RS256").split(".")[1]
+    forged = hmac_with_public_key(payload, public)
     await all_refused(server, [forged], bystander=bystander)
 
 
@@ -128,7 +114,7 @@ async def test_row_01_fails_without_its_defence(server, all_refused, monkeypatch
         jwt.PyJWT, "decode_complete", lambda self, token, *_, **__: real(self, token, options=unverified)
     )
     with pytest.raises(AssertionError, match="was not refused"):
-        await all_refused(server, [signed(server, key="k" * 64)])
+        await all_refused(server, [server.signed(key="k" * 64)])
 
 
 def with_keys_of_their_own(server, thief, url):
@@ -136,7 +122,7 @@ def with_keys_of_their_own(server, thief, url):
     private, _, jwk = thief
     brought = [{"jwk": jwk}, {"jku": url}, {"x5u": url}, {"x5c": [url]}, {"jku": url, "jwk": jwk, "kid": "one"}]
     odd = [{"kid": kid} for kid in ("../../../../dev/null", "' OR 1=1 --", url, "x" * 4000, "\x00", "\n")]
-    tokens = [signed(server, key=private, algorithm="RS256", headers=headers) for headers in brought + odd]
+    tokens = [server.signed(key=private, algorithm="RS256", headers=headers) for headers in brought + odd]
     return tokens + [with_header(tokens[0], alg="RS256", kid=kid) for kid in (7, ["one"], {"one": 1}, True)]
 
 
@@ -148,7 +134,7 @@ async def test_row_02_what_a_header_says_of_keys_is_never_fetched(serve, all_ref
     server = await serve(**given | ({"jwt_algorithms": "RS256"} if given else {}))
     by_private_key = {"key": keys[0], "algorithm": "RS256", "headers": {"kid": "good"}} if given else {}
     # elsewhere, as a signature by a private key holds up a loop
-    bystander = await asyncio.to_thread(signed, server, sub="bob", **by_private_key)
+    bystander = await asyncio.to_thread(server.signed, sub="bob", **by_private_key)
     tokens = await asyncio.to_thread(with_keys_of_their_own, server, thief, url)
     await all_refused(server, tokens, bystander=bystander)
     assert asked == []
@@ -156,14 +142,12 @@ async def test_row_02_what_a_header_says_of_keys_is_never_fetched(serve, all_ref
     assert len(asked_of_issuer) == (by == "published keys")
 
 
-SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
-PRODUCTION = {"SERVER_ENV": "production", "SERVER_JWT_SECRET": SECRET}
 WRONG_STARTS = {
     "no secret": ({"SERVER_ENV": "production"}, "SERVER_JWT_SECRET"),
-    "a short one": (PRODUCTION | {"SERVER_JWT_SECRET": SECRET[:31]}, "SERVER_JWT_SECRET"),
+    "a short one": (PRODUCTION_ENVIRONMENT | {"SERVER_JWT_SECRET": SECRET[:31]}, "SERVER_JWT_SECRET"),
     "a short one in development": ({"SERVER_JWT_SECRET": SECRET[:31]}, "SERVER_JWT_SECRET"),
-    "a placeholder": (PRODUCTION | {"SERVER_JWT_SECRET": "changeme" * 5}, "SERVER_JWT_SECRET"),
-    "the published one": (PRODUCTION | {"SERVER_JWT_SECRET": DEVELOPMENT_SECRET}, "SERVER_JWT_SECRET"),
+    "a placeholder": (PRODUCTION_ENVIRONMENT | {"SERVER_JWT_SECRET": "changeme" * 5}, "SERVER_JWT_SECRET"),
+    "the published one": (PRODUCTION_ENVIRONMENT | {"SERVER_JWT_SECRET": DEVELOPMENT_SECRET}, "SERVER_JWT_SECRET"),
     "a public key that is none": (
         {"SERVER_JWT_PUBLIC_KEY": "key", "SERVER_JWT_ALGORITHMS": "RS256"},
         "SERVER_JWT_PUBLIC_KEY",
@@ -178,11 +162,8 @@ WRONG_STARTS = {
 @pytest.mark.parametrize("why", WRONG_STARTS)
 async def test_row_03_a_key_that_keeps_nothing_stops_the_start(why):
     settings, named = WRONG_STARTS[why]
-    environment = os.environ | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"} | settings
-    pipe = asyncio.subprocess.PIPE
-    command = [sys.executable, "-m", "good_server"]
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
-    printed, errors = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+    process = await start(*SERVER, **settings)
+    printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     assert (process.returncode, printed) == (2, b"")
     assert errors.count(b"\n") == 1
     assert named in errors.decode()
@@ -194,7 +175,7 @@ async def check_times(server, all_refused):
     odd = [{"exp": None}, {"exp": str(now + 60)}, {"exp": True}, {"exp": 1e308}, {"exp": now + TEN_YEARS_SECONDS}]
     late = [{"exp": int(now + limit) + LEEWAY_SECONDS + 1}]
     early = [{"iat": now + LEEWAY_SECONDS + 1}, {"nbf": now + 60}, {"nbf": "soon"}, {"iat": str(now)}, {"iat": None}]
-    await all_refused(server, [signed(server, **changes) for changes in odd + late + early])
+    await all_refused(server, [server.signed(**changes) for changes in odd + late + early])
 
 
 async def test_row_04_times_that_cannot_be_meant_are_refused(serve, all_refused, clock):
@@ -203,13 +184,13 @@ async def test_row_04_times_that_cannot_be_meant_are_refused(serve, all_refused,
 
 async def test_row_04_an_expired_token_is_told_apart(serve, all_refused, clock):
     server = await serve(clock=clock)
-    gone = [signed(server, exp=int(clock.now) - ago) for ago in (LEEWAY_SECONDS, LEEWAY_SECONDS + 1, 3600)]
+    gone = [server.signed(exp=int(clock.now) - ago) for ago in (LEEWAY_SECONDS, LEEWAY_SECONDS + 1, 3600)]
     await all_refused(server, gone, "token_expired")
 
 
 async def test_row_04_within_the_leeway_a_token_allows_a_refresh_only(serve, connect, clock):
     server = await serve(clock=clock)
-    late = signed(server, exp=int(clock.now) - LEEWAY_SECONDS + 1)
+    late = server.signed(exp=int(clock.now) - LEEWAY_SECONDS + 1)
     ana = await connect("ana", to=server, token=late)
     assert await ana.code("chat:send", NOTE) == "token_expired"
     assert (await ana.ask("auth:refresh", {"token": server.token("ana")}))["ok"]
@@ -219,7 +200,7 @@ async def test_row_04_within_the_leeway_a_token_allows_a_refresh_only(serve, con
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
 async def test_row_04_a_token_from_a_slightly_fast_clock_is_accepted(serve, connect, clock, claim):
     server = await serve(clock=clock)
-    ana = await connect("ana", to=server, token=signed(server, **{claim: int(clock.now) + LEEWAY_SECONDS - 1}))
+    ana = await connect("ana", to=server, token=server.signed(**{claim: int(clock.now) + LEEWAY_SECONDS - 1}))
     assert (await ana.ask("chat:send", NOTE))["ok"]
 
 
@@ -232,7 +213,7 @@ async def test_row_04_fails_without_its_defence(serve, all_refused, clock, monke
 async def check_issuer_and_audience(server, all_refused):
     audiences = [{"aud": aud} for aud in ("other", "", None, ["dispatch"], ["other", "dispatch"], ["dispatch", "x"])]
     issuers = [{"iss": iss} for iss in ("other", "", None, "rooms-not-ids/", ["rooms-not-ids"])]
-    await all_refused(server, [signed(server, **changes) for changes in audiences + issuers])
+    await all_refused(server, [server.signed(**changes) for changes in audiences + issuers])
 
 
 async def test_row_05_a_token_for_others_or_from_others_is_refused(server, all_refused):
@@ -252,7 +233,7 @@ async def test_row_05_fails_without_its_defence(server, all_refused, monkeypatch
 
 async def check_kinds(server, all_refused):
     kinds = ["JWT", "id+jwt", "rt+jwt", "", None, 7, "at+jwt ", "application/at+jwt"]
-    await all_refused(server, [signed(server, headers={"typ": kind}) for kind in kinds])
+    await all_refused(server, [server.signed(headers={"typ": kind}) for kind in kinds])
 
 
 async def test_row_06_another_kind_of_token_is_refused(server, all_refused):
@@ -276,7 +257,7 @@ async def check_claims(server, all_refused):
     roles = [{"role": role} for role in ("", None, "root", "Admin", ["admin"], {"admin": 1}, 1, True)]
     companies = [{"company": company} for company in ("", ["acme"], "a:b", 7)] + [{"role": "company"}]
     granted = [{"rooms": rooms} for rooms in ("job:17", ["user:bob"], ["job:"], ["job:1"] * 17, [["job:1"]])]
-    await all_refused(server, [signed(server, **changes) for changes in users + roles + companies + granted])
+    await all_refused(server, [server.signed(**changes) for changes in users + roles + companies + granted])
 
 
 async def test_row_07_claims_that_are_not_of_their_form_are_refused(server, all_refused):
@@ -284,7 +265,7 @@ async def test_row_07_claims_that_are_not_of_their_form_are_refused(server, all_
 
 
 async def test_row_07_a_huge_token_is_refused(server, all_refused):
-    await all_refused(server, [signed(server, jti="x" * 8 * 1024), "[" * 9000, "a.b.c", "\x00", "", 7, None])
+    await all_refused(server, [server.signed(jti="x" * 8 * 1024), "[" * 9000, "a.b.c", "\x00", "", 7, None])
 
 
 @pytest.mark.parametrize("given", [None, [], ["x"], "x", 7, True, {}, {"token": {}}, {"jwt": "x"}], ids=repr)
@@ -297,7 +278,7 @@ async def test_row_07_auth_that_is_no_object_is_refused(server, dial, connect, g
 async def test_row_07_fails_without_its_defence(server, all_refused, monkeypatch):
     monkeypatch.setattr(auth.Claims, "model_validate", lambda claims: auth.Claims.model_construct(**claims))
     with pytest.raises(AssertionError, match="was not refused"):
-        await all_refused(server, [signed(server, sub="")])
+        await all_refused(server, [server.signed(sub="")])
 
 
 @pytest.fixture
@@ -312,7 +293,7 @@ async def raw_request(server, line):
     """The first line of the answer to a request that no client library would send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
     writer.write(f"{line}\r\nHost: localhost\r\n\r\n".encode())
-    answer = await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
+    answer = await asyncio.wait_for(reader.readline(), PROCESS_SECONDS)
     writer.close()
     await writer.wait_closed()
     return answer.decode()
@@ -320,7 +301,7 @@ async def raw_request(server, line):
 
 async def test_row_08_a_token_in_the_address_opens_nothing(server, dial, connect):
     bob = await connect("bob")
-    token = signed(server)
+    token = server.signed()
     for extra in (f"&token={token}", f"&auth={token}&access_token={token}", f"#token={token}"):
         wire = await dial(path=extra)
         await is_refused(server, wire, {})
@@ -346,9 +327,7 @@ async def test_row_08_a_token_in_the_address_is_in_no_log(server, dial, http, wr
     assert CANARY not in written()
 
 
-async def test_row_08_a_token_in_a_failed_check_is_in_no_log(
-    server, dial, written, monkeypatch
-):
+async def test_row_08_a_token_in_a_failed_check_is_in_no_log(server, dial, written, monkeypatch):
     def broken(token):
         raise RuntimeError("the key store is away")
 

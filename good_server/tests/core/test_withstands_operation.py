@@ -2,26 +2,20 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
-import sys
+from types import SimpleNamespace
 
 import pytest
 
-from good_server.tests.undefended import notices_nothing
+from ..checks import notices_nothing
+from ..package import SERVER
+from ..server_processes import start
+from ..tokens import PRODUCTION_ENVIRONMENT
+from ..waiting import PROCESS_SECONDS
 
-WAIT_SECONDS = 20.0
 ESCAPES = "one\ntwo\r\n\x1b[31mthree\x00\u2028\u202e{}"
 READY = re.compile(rb"listening on (http://\S+) \(internal (http://\S+)\)\n")
-SETTINGS = {"SERVER_ENV": "production", "SERVER_JWT_SECRET": "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"}
-
-
-class Apart:
-    """A server in a process of its own, as production has it; its token is made as anyone would."""
-
-    def __init__(self, url, settings):
-        self.url, self.settings = url, settings
 
 
 async def attack(url, dial):
@@ -30,25 +24,22 @@ async def attack(url, dial):
     for line in (f"GET /{ESCAPES} HTTP/1.1", f"{ESCAPES} / HTTP/1.1", f"GET / {ESCAPES}"):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(line.encode() + b"\r\nHost: x\r\n\r\n")
-        await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
+        await asyncio.wait_for(reader.readline(), PROCESS_SECONDS)
         writer.close()
     for connect in (f"40/{ESCAPES},{{}}", "40" + json.dumps({"token": ESCAPES}), f"40{ESCAPES}"):
-        wire = await dial(to=Apart(url, None))
+        wire = await dial(to=SimpleNamespace(url=url))
         await wire.send(connect)
         wire.websocket._response.close()
 
 
 async def test_row_36_every_log_entry_stays_one_json_line(dial):
-    environment = os.environ | SETTINGS | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"}
-    pipe = asyncio.subprocess.PIPE
-    command = [sys.executable, "-m", "good_server"]
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+    process = await start(*SERVER, **PRODUCTION_ENVIRONMENT)
     try:
-        ready = READY.fullmatch(await asyncio.wait_for(process.stdout.readline(), WAIT_SECONDS))
+        ready = READY.fullmatch(await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS))
         await attack(ready[1].decode(), dial)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, written = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+        _, written = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     assert process.returncode == 0
     entries = [json.loads(line) for line in written.decode().split("\n")[:-1]]
     assert {"bad request", "closing"} <= {entry["event"] for entry in entries}

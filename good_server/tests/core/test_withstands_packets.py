@@ -9,27 +9,22 @@ import pytest
 from socketio import packet
 from structlog.testing import capture_logs
 
-from good_server import protocol
-from good_server.errors import Refusal
-from good_server.events import RESERVED
-from good_server.gateway import Gateway
-from good_server.protocol import SafePacket
-from good_server.tests.attacks import BINARY, CONTINUED, bare, server_apart
+from ... import protocol
+from ...errors import Refusal
+from ...events import RESERVED
+from ...gateway import Gateway
+from ...protocol import SafePacket
+from ..checks import AT_ONCE_SECONDS, still_gets_messages
+from ..entitlements import Broken
+from ..server_processes import watched_server
+from ..wire import BINARY, CONTINUED, bare
 
-AT_ONCE_SECONDS = 1.0
 CANARY = "canary-7f3a"
 # what a server may keep of an attack that is over, in MB: the allocator's slack
 SLACK_MB = 8
 # Python 3.13 takes 11 to 12 of them at the first attack of row 19, once: none of 13 further rounds took more
 FIRST_MB = SLACK_MB if sys.version_info < (3, 13) else 16
 HERALD = '{"_placeholder":true,"num":0}'
-
-
-async def notices_nothing(server, bob):
-    """The innocent is still connected, and still gets a message."""
-    ack = await bob.ask("chat:send", {"to": "bob", "text": "note"})
-    await server.sio.emit("news", 1, room=["user:bob"])
-    return ack["ok"] and await bob.hears("news") == 1
 
 
 async def check_closed(server, bob, until, frames):
@@ -39,7 +34,7 @@ async def check_closed(server, bob, until, frames):
             ana.send(frame, kind=BINARY if isinstance(frame, bytes) else 1)
         assert await ana.is_closed(AT_ONCE_SECONDS), "was not closed"
     await until(lambda: server.members("user:ana") == 0, seconds=AT_ONCE_SECONDS)
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
 @pytest.mark.parametrize("form", ['42["%s",{}]', '427["%s",{}]', '42/,["%s"]'])
@@ -88,7 +83,7 @@ async def test_row_19_events_before_connect_close_their_sender(server, connect):
         for _ in range(server.settings.malformed_frames):
             stranger.send('427["room:leave",{"room":"job:17"}]')
         assert await stranger.is_closed(AT_ONCE_SECONDS)
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
 async def test_row_19_a_second_connect_does_not_change_the_identity(server, connect):
@@ -107,7 +102,7 @@ async def test_row_19_a_wrong_number_of_arguments_is_invalid(server, connect, ar
     async with bare(server.url, server.token("ana")) as ana:
         ana.send(f'427["room:leave"{arguments}]')
         assert (await ana.ack(7))["error"]["code"] == "invalid"
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
 async def test_row_19_fails_without_its_defence(serve, connect, until):
@@ -134,7 +129,7 @@ async def check_refused(url, token, frame):
 async def test_row_20_attachments_that_are_announced_are_refused(server, connect, frame):
     bob = await connect("bob")
     await check_refused(server.url, server.token("ana"), frame)
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
 async def test_row_20_fails_without_its_defence(server, monkeypatch):
@@ -181,7 +176,7 @@ def send_what_is_no_packet(ana):
 
 async def check_memory(server, attack):
     """A hundred attackers leave no more behind than harmless sockets, nor do the next; an innocent notices nothing."""
-    async with server_apart() as child, bare(child.url, server.token("bob")) as bob:
+    async with watched_server() as child, bare(child.url, server.token("bob")) as bob:
         # what as many harmless sockets need is there already
         await grown(server, child, lambda ana: ana.send("3"), 100)
         assert await grown(server, child, attack, 100) < FIRST_MB
@@ -190,10 +185,12 @@ async def check_memory(server, attack):
         assert (await bob.ack(7))["ok"]
 
 
+@pytest.mark.timing
 async def test_row_19_memory_stays_flat(server):
     await check_memory(server, send_what_is_no_packet)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("attack", [announce_and_send, begin_too_much, announce_a_huge_frame])
 async def test_row_20_and_21_memory_stays_flat(server, attack):
     await check_memory(server, attack)
@@ -228,7 +225,7 @@ async def test_row_21_a_frame_over_the_limit_is_closed_with_1009(server, connect
     bob = await connect("bob")
     await check_1009(server, attack, server.settings.max_frame_bytes)
     await until(lambda: server.members("user:ana") == 0, seconds=AT_ONCE_SECONDS)
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
 @pytest.mark.parametrize("attack", [whole, fragmented, announced])
@@ -236,13 +233,6 @@ async def test_row_21_fails_without_its_defence(serve, attack):
     server = await serve(max_frame_bytes=1 << 30)
     with pytest.raises(AssertionError, match="was not closed with 1009"):
         await check_1009(server, attack, 64 * 1024)
-
-
-class Broken:
-    """An entitlement service that fails, and whose error tells too much."""
-
-    async def may_join(self, identity, room):
-        raise RuntimeError(CANARY)
 
 
 async def check_failure(server):
@@ -260,12 +250,13 @@ async def check_failure(server):
 
 
 async def test_row_22_a_failed_event_is_answered_with_its_log_id(serve, connect):
-    server = await serve(entitlements=Broken())
+    server = await serve(entitlements=Broken(CANARY))
     bob = await connect("bob", to=server)
     await check_failure(server)
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
+@pytest.mark.needs("delivery")
 async def test_row_22_fails_without_its_defence(serve, monkeypatch):
     async def let_through(self, where, action):
         try:
@@ -275,7 +266,7 @@ async def test_row_22_fails_without_its_defence(serve, monkeypatch):
 
     monkeypatch.setattr(Gateway, "_outcome", let_through)
     with pytest.raises(AssertionError, match="was not answered"):
-        await check_failure(await serve(entitlements=Broken(), delivery="engine"))
+        await check_failure(await serve(entitlements=Broken(CANARY), delivery="engine"))
 
 
 # the payload as it goes over the wire, and the field that the answer names; an unknown key is input, and is not named
@@ -316,7 +307,7 @@ async def check_field(server, event, payload, field):
 async def test_row_23_a_wrong_value_is_invalid_and_names_its_field(server, connect, event, payload, field):
     bob = await connect("bob")
     await check_field(server, event, payload, field)
-    assert await notices_nothing(server, bob)
+    assert await still_gets_messages(server, bob)
 
 
 async def test_row_23_fails_without_its_defence(server, monkeypatch):

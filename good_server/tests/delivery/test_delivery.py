@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from socketio import AsyncManager, AsyncServer
 
-from good_server import rooms
-from good_server.delivery.frames import frame
-from good_server.delivery.manager import RoomManager
-from good_server.roles import Role
+from ... import rooms
+from ...delivery.frames import frame
+from ...delivery.manager import RoomManager
+from ...roles import Role
+from ..wire import SLOW_RECEIVE_BYTES, UPGRADE, address_of, client_frame
 
 GENEROUS = {"events_per_second": 1e6, "chat_per_second": 1e6, "sockets_per_user": 1000, "connects_per_second": 1e6}
 RELIED_ON = [
@@ -34,10 +35,6 @@ RELIED_ON = [
 ]
 SOCKETS = 6
 ROOMS = ["job:1", "job:2", "job:3"]
-UPGRADE = (
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 
 
 def scripts():
@@ -177,16 +174,13 @@ async def test_a_disconnect_costs_what_its_own_rooms_cost(serve, dial):
 async def stalled_reader(server):
     """A connected socket that has stopped reading, its buffers small."""
     raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BYTES)
     raw.setblocking(False)
-    host, port = server.url.removeprefix("http://").split(":")
     loop = asyncio.get_running_loop()
-    await loop.sock_connect(raw, (host, int(port)))
+    await loop.sock_connect(raw, address_of(server.url))
     await loop.sock_sendall(raw, UPGRADE.encode())
     await loop.sock_recv(raw, 4096)
-    packet = ('40{"token":"' + server.token("slow", "driver") + '"}').encode()
-    header = bytes([0x81, 0xFE]) + len(packet).to_bytes(2, "big") + b"\0\0\0\0"
-    await loop.sock_sendall(raw, header + packet)
+    await loop.sock_sendall(raw, client_frame('40{"token":"' + server.token("slow", "driver") + '"}'))
     async with asyncio.timeout(5):
         while not server.members("user:slow"):  # noqa: ASYNC110 - it does not read its own CONNECT
             await asyncio.sleep(0.005)

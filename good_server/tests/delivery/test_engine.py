@@ -8,22 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from good_server.delivery import reading
-from good_server.delivery.heartbeat import Heartbeats
-from good_server.delivery.reading import FrameError, FrameReader
-from good_server.limits import within
+from ...delivery import reading
+from ...delivery.heartbeat import Heartbeats
+from ...delivery.reading import FrameError, FrameReader
+from ..wire import ACCEPT, UPGRADE, address_of, client_frame
 
 MOST_BYTES = 1000
 
 
-def client_frame(head, payload, *, key=b"\x12\x34\x56\x78", size=None):
-    """A frame as a client writes it: masked."""
-    size = len(payload) if size is None else size
-    if size < 126:
-        length = bytes([0x80 | size])
-    else:
-        length = b"\xfe" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xff" + size.to_bytes(8, "big")
-    return bytes([head]) + length + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+def masked(head, payload, *, announced=None):
+    """A masked frame with this first byte."""
+    return client_frame(payload, kind=head, fin=False, announced=announced, key=b"\x12\x34\x56\x78")
 
 
 def read_all(reader):
@@ -39,7 +34,7 @@ def fragments(kind, payload, cuts):
     pieces = [payload[start:end] for start, end in itertools.pairwise(edges)]
     for number, piece in enumerate(pieces):
         head = (kind if number == 0 else 0) | (0x80 if number == len(pieces) - 1 else 0)
-        yield client_frame(head, piece)
+        yield masked(head, piece)
 
 
 MESSAGES = st.lists(
@@ -64,25 +59,25 @@ def test_fragmented_messages_are_read_whole_and_in_order(messages, steps):
 
 def test_a_ping_between_fragments_comes_first():
     reader = FrameReader(MOST_BYTES)
-    for frame in (client_frame(0x01, b"a"), client_frame(0x89, b"p"), client_frame(0x80, b"b")):
+    for frame in (masked(0x01, b"a"), masked(0x89, b"p"), masked(0x80, b"b")):
         reader.feed(frame)
     assert read_all(reader) == [(reading.PING, b"p"), (reading.TEXT, "ab")]
 
 
 BROKEN = {
     "not masked": (b"\x81\x01x", 1002),
-    "a reserved bit": (client_frame(0xC1, b"x"), 1002),
-    "a reserved kind": (client_frame(0x83, b"x"), 1002),
-    "a reserved control kind": (client_frame(0x8B, b"x"), 1002),
-    "a ping in fragments": (client_frame(0x09, b"x"), 1002),
-    "a long ping": (client_frame(0x89, b"x" * 126), 1002),
-    "a continuation of nothing": (client_frame(0x80, b"x"), 1002),
-    "a message inside another": (client_frame(0x01, b"x") + client_frame(0x81, b"y"), 1002),
-    "no UTF-8": (client_frame(0x81, b"\xff"), 1007),
-    "a lone surrogate": (client_frame(0x81, b"\xed\xa0\x80"), 1007),
-    "too big, announced only": (client_frame(0x81, b"", size=MOST_BYTES + 1), 1009),
-    "2^63 bytes announced": (client_frame(0x82, b"", size=(1 << 64) - 1), 1009),
-    "fragments that are too big together": (client_frame(0x01, b"x" * 600) + client_frame(0x80, b"x" * 600), 1009),
+    "a reserved bit": (masked(0xC1, b"x"), 1002),
+    "a reserved kind": (masked(0x83, b"x"), 1002),
+    "a reserved control kind": (masked(0x8B, b"x"), 1002),
+    "a ping in fragments": (masked(0x09, b"x"), 1002),
+    "a long ping": (masked(0x89, b"x" * 126), 1002),
+    "a continuation of nothing": (masked(0x80, b"x"), 1002),
+    "a message inside another": (masked(0x01, b"x") + masked(0x81, b"y"), 1002),
+    "no UTF-8": (masked(0x81, b"\xff"), 1007),
+    "a lone surrogate": (masked(0x81, b"\xed\xa0\x80"), 1007),
+    "too big, announced only": (masked(0x81, b"", announced=MOST_BYTES + 1), 1009),
+    "2^63 bytes announced": (masked(0x82, b"", announced=(1 << 64) - 1), 1009),
+    "fragments that are too big together": (masked(0x01, b"x" * 600) + masked(0x80, b"x" * 600), 1009),
 }
 
 
@@ -90,7 +85,7 @@ BROKEN = {
 def test_a_protocol_error_closes_after_what_came_before_is_read(broken):
     data, code = BROKEN[broken]
     reader = FrameReader(MOST_BYTES)
-    reader.feed(client_frame(0x81, b"before") + data)
+    reader.feed(masked(0x81, b"before") + data)
     assert reader.next() == (reading.TEXT, "before")
     with pytest.raises(FrameError) as error:
         reader.next()
@@ -99,16 +94,10 @@ def test_a_protocol_error_closes_after_what_came_before_is_read(broken):
 
 async def raw_socket(server):
     """A WebSocket of which every byte is ours."""
-    host, port = server.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-        b"Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        b"Sec-WebSocket-Version: 13\r\n\r\n"
-    )
+    reader, writer = await asyncio.open_connection(*address_of(server.url))
+    writer.write(UPGRADE.encode())
     head = await reader.readuntil(b"\r\n\r\n")
-    # the RFC's own example, 1.3
-    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+    assert ACCEPT in head
     return reader, writer
 
 
@@ -126,7 +115,7 @@ async def frame_of(reader, kind):
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (client_frame(0x81, b"\xff"), 1007)])
+@pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (masked(0x81, b"\xff"), 1007)])
 async def test_a_broken_frame_is_answered_by_a_close_with_its_code(server, sent, code):
     reader, writer = await raw_socket(server)
     writer.write(sent)
@@ -138,7 +127,7 @@ async def test_a_broken_frame_is_answered_by_a_close_with_its_code(server, sent,
 
 async def test_a_ping_is_answered_with_what_it_carried(server):
     reader, writer = await raw_socket(server)
-    writer.write(client_frame(0x89, b"are you there"))
+    writer.write(masked(0x89, b"are you there"))
     assert await frame_of(reader, 0x8A) == b"are you there"
     writer.close()
 
@@ -146,7 +135,7 @@ async def test_a_ping_is_answered_with_what_it_carried(server):
 @pytest.mark.engine
 async def test_a_close_is_answered_and_the_connection_ended_at_once(server):
     reader, writer = await raw_socket(server)
-    writer.write(client_frame(0x88, (1000).to_bytes(2, "big")))
+    writer.write(masked(0x88, (1000).to_bytes(2, "big")))
     assert await frame_of(reader, 0x88) == (1000).to_bytes(2, "big")
     async with asyncio.timeout(0.9):
         assert await reader.read() == b""
@@ -158,13 +147,8 @@ async def test_a_close_is_answered_and_the_connection_ended_at_once(server):
     "change", [("13", "12"), ("dGhlIHNhbXBsZSBub25jZQ==", "short"), ("Upgrade: websocket", "Upgrade: h2c")]
 )
 async def test_what_is_no_handshake_is_a_bad_request(server, change):
-    host, port = server.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    request = (
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    writer.write(request.replace(*change).encode())
+    reader, writer = await asyncio.open_connection(*address_of(server.url))
+    writer.write(UPGRADE.replace(*change).encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
 
@@ -218,34 +202,6 @@ async def test_only_a_client_that_answers_no_ping_is_closed(serve, dial, connect
     await connect("ana", to=server)
     await until(lambda: not server.members("user:silent"), seconds=3)
     assert server.members("user:ana") == 1
-
-
-async def adds(one, wait):
-    try:
-        return one + (await wait if wait is not None else 1)
-    except ValueError:
-        return "caught"
-
-
-async def test_a_handler_that_never_awaits_answers_at_once():
-    assert await within(0, adds(1, None)) == 2
-
-
-async def test_a_handler_that_waits_goes_on_with_what_it_waited_for():
-    assert await within(5, adds(1, asyncio.sleep(0, 41))) == 42
-
-
-async def test_a_handler_is_told_of_the_error_it_waited_for():
-    broken = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_soon(broken.set_exception, ValueError())
-    assert await within(5, adds(1, broken)) == "caught"
-
-
-async def test_a_handler_that_waits_too_long_is_cancelled():
-    never = asyncio.get_running_loop().create_future()
-    with pytest.raises(TimeoutError):
-        await within(0.01, adds(1, never))
-    assert never.cancelled()
 
 
 @pytest.mark.engine

@@ -1,6 +1,5 @@
-"""What the README tells a team to do is done here, on a copy of the folder; its ledger names tests that exist."""
+"""The steps of the README, done in a copy of the template."""
 
-import ast
 import os
 import re
 import shutil
@@ -8,18 +7,16 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-import good_server
+from ..package import FOLDER, PACKAGE
+from ..waiting import PROCESS_SECONDS
 
-TEMPLATE = Path(good_server.__file__).parent
-README = (TEMPLATE / "README.md").read_text("utf-8")
+pytestmark = pytest.mark.slow
+
+README = (FOLDER / "README.md").read_text("utf-8")
 STEP = re.compile(r"(Append to|New file|In) `([^`]+)`[^\n]*:\n\n```(?:python|diff)\n(.*?)```", re.DOTALL)
-LEDGER_ROW = re.compile(r"^\| (\d+) \|.*\|$", re.MULTILINE)
-NAMED = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
-WAIT_SECONDS = 30.0
 
 
 def patched(text, diff):
@@ -35,8 +32,8 @@ def patched(text, diff):
 @pytest.fixture
 def product(tmp_path):
     """A copy of the template with every step of the README done."""
-    folder = tmp_path / "good_server"
-    shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    folder = tmp_path / PACKAGE
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     for how, name, text in STEP.findall(README):
         path = folder / name
         if how == "In":
@@ -61,19 +58,19 @@ def started(product, *arguments):
         yield re.search(r"http://[\d.:]+", line)[0]
     finally:
         process.terminate()
-        process.wait(WAIT_SECONDS)
+        process.wait(PROCESS_SECONDS)
         process.stdout.close()
 
 
 def token(product, user, role, room):
-    command = [sys.executable, "-m", "good_server", "token", "--user", user, "--role", role, "--room", room]
+    command = [sys.executable, "-m", PACKAGE, "token", "--user", user, "--role", role, "--room", room]
     done = subprocess.run(command, cwd=product, env=environment(), check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
 async def test_the_readmes_event_is_served_after_its_three_steps(product, new_tab):
     driver, vendor = new_tab(), new_tab()
-    with started(product, "-m", "good_server") as url:
+    with started(product, "-m", PACKAGE) as url:
         await driver.connect(url, token(product, "ana", "driver", "job:17"))
         await vendor.connect(url, token(product, "ben", "vendor", "job:17"))
         ack = await driver.ask("job:reach", {"room": "job:17"})
@@ -89,36 +86,3 @@ async def test_the_readmes_entitlements_admit_the_users_they_name(product, new_t
         await eve.connect(url, token(product, "eve", "vendor", "job:1"))
         assert (await ana.ask("room:join", {"room": "job:18"}))["ok"]
         assert await eve.code("room:join", {"room": "job:18"}) == "forbidden"
-
-
-def names_in(path):
-    tree = ast.parse(path.read_text("utf-8"))
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {node.name for node in tree.body if isinstance(node, kinds) and node.name.startswith("test_")}
-
-
-def existing():
-    return {(path.name, name) for path in (TEMPLATE / "tests").glob("test_*.py") for name in names_in(path)}
-
-
-def test_every_test_that_the_ledger_names_exists():
-    named = set(NAMED.findall(README))
-    assert named, "there is no ledger"
-    assert named - existing() == set()
-
-
-def test_every_test_of_a_row_stands_in_the_ledger():
-    of_rows = {(file, name) for file, name in existing() if name.startswith("test_row_")}
-    assert of_rows - set(NAMED.findall(README)) == set()
-
-
-def test_the_ledger_has_every_row_once():
-    ledger = README[README.index("| row | promise |") :]
-    assert [int(row) for row in LEDGER_ROW.findall(ledger)] == list(range(1, 39))
-
-
-def test_at_least_twelve_rows_fail_without_their_defence():
-    convicted = {
-        row.split("_")[2] for _, row in NAMED.findall(README) if row.endswith("_fails_without_its_defence")
-    }
-    assert len(convicted) >= 12

@@ -2,9 +2,9 @@
 
 import pytest
 
-from good_server import rooms
-from good_server.errors import Forbidden, Invalid
-from good_server.roles import Identity, Role
+from ... import rooms
+from ...errors import Forbidden, Invalid
+from ...roles import Identity, Role
 
 
 def somebody(role, company=None, topic_rooms=()):

@@ -2,12 +2,7 @@
 
 import pytest
 
-
-class Everything:
-    """Entitles everybody to every topic room."""
-
-    async def may_join(self, identity, room):
-        return True
+from ..entitlements import Everything
 
 
 async def test_the_tokens_rooms_are_joined_before_the_first_event(server, connect):

@@ -3,13 +3,13 @@
 import pytest
 import pytest_asyncio
 
-from good_server import rooms
-from good_server.app import create_parts, create_routes
-from good_server.gateway import Gateway
-from good_server.handlers import driver, tracking
-from good_server.services.recent import RecentAcks
-from good_server.settings import Settings
-from good_server.tests.undefended import notices_nothing
+from ... import rooms
+from ...app import create_parts, create_routes
+from ...gateway import Gateway
+from ...handlers import driver, tracking
+from ...services.recent import RecentAcks
+from ...settings import Settings
+from ..checks import notices_nothing
 
 POSITION = {"lat": 52.5, "lng": 13.4}
 # tab: user, role, company, topic rooms; two users have two tabs, and there are two companies

@@ -1,42 +1,30 @@
-"""What is deployed: the proxy's and the unit's own programs take their files, and all of them fit the settings."""
+"""The image, compose and the units: they fit the settings, and systemd accepts them."""
 
 import asyncio
 import json
-import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from configparser import ConfigParser
 from itertools import pairwise
-from pathlib import Path
 
-import aiohttp
 import pytest
-import pytest_asyncio
 import yaml
 
-import good_server
-from good_server.settings import Settings
+from ...settings import Settings
+from ..package import FOLDER as ROOT
+from ..programs import installed
+from ..waiting import PROCESS_SECONDS
 
-ROOT = Path(good_server.__file__).parent
+# the package as the image and the units name it
+DEPLOYED = "good_server"
 UNITS = {ROOT / "deploy" / "good-server@.service": [], ROOT / "deploy" / "good-worker.service": ["worker"]}
 UNIT_NAMES = [unit.relative_to(ROOT).as_posix() for unit in UNITS]
 EACH_UNIT = pytest.mark.parametrize("unit", UNITS, ids=UNIT_NAMES)
-NGINX = ROOT / "deploy" / "nginx.conf"
 DEFAULTS = Settings.model_construct()
 SETTING = re.compile(r"^#?SERVER_([A-Z_]+)=(.*)$", re.MULTILINE)
-WAIT_SECONDS = 20
-
-
-def program(name):
-    """The path of a program; without it a skip, and in CI a failure."""
-    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
-    return found
 
 
 def text(name):
@@ -120,7 +108,7 @@ def test_what_the_image_copies_is_there_and_is_not_ignored():
 
 def test_the_image_starts_without_a_shell_for_sigterm():
     (command,) = instruction("CMD")
-    assert json.loads(command) == ["python", "-m", "good_server"]
+    assert json.loads(command) == ["python", "-m", DEPLOYED]
 
 
 async def test_the_image_looks_after_itself_by_asking_healthz(server, monkeypatch):
@@ -134,7 +122,7 @@ async def test_the_image_looks_after_itself_by_asking_healthz(server, monkeypatc
 
 async def ended(command):
     process = await asyncio.create_subprocess_exec(sys.executable, *command[1:], stderr=asyncio.subprocess.DEVNULL)
-    return await asyncio.wait_for(process.wait(), WAIT_SECONDS)
+    return await asyncio.wait_for(process.wait(), PROCESS_SECONDS)
 
 
 def services():
@@ -150,7 +138,7 @@ def test_compose_builds_from_here_and_starts_after_what_it_needs():
 
 def test_the_compose_worker_matches_the_server_without_a_port():
     server, worker = services()["server"], services()["worker"]
-    assert worker["command"] == ["python", "-m", "good_server", "worker"]
+    assert worker["command"] == ["python", "-m", DEPLOYED, "worker"]
     assert worker["healthcheck"] == {"disable": True}
     assert worker["environment"].items() <= server["environment"].items()
     same = ("build", "env_file", "depends_on", "read_only", "cap_drop", "security_opt", "stop_grace_period")
@@ -176,13 +164,14 @@ def service_of(unit):
     return parser["Service"]
 
 
+@pytest.mark.slow
 @EACH_UNIT
 def test_systemd_takes_the_unit(tmp_path, unit):
     # systemd looks for the program, too: one that is here stands in for the one of the deployed machine
     stand_in = re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text(), flags=re.MULTILINE)
     (tmp_path / unit.name).write_text(stand_in)
-    command = [program("systemd-analyze"), "verify", str(tmp_path / unit.name)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
+    command = [installed("systemd-analyze"), "verify", str(tmp_path / unit.name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS)
     assert (done.returncode, unit.stem.removesuffix("@") in done.stderr) == (0, False), done.stderr
 
 
@@ -190,7 +179,7 @@ def test_systemd_takes_the_unit(tmp_path, unit):
 def test_the_unit_leaves_its_process_time_to_end(unit):
     service = service_of(unit)
     assert int(service["TimeoutStopSec"]) > DEFAULTS.shutdown_seconds
-    assert shlex.split(service["ExecStart"])[1:] == ["-m", "good_server", *UNITS[unit]]
+    assert shlex.split(service["ExecStart"])[1:] == ["-m", DEPLOYED, *UNITS[unit]]
 
 
 def test_the_unit_leaves_the_server_its_sockets():
@@ -203,105 +192,3 @@ def test_the_unit_gives_its_process_no_rights(unit):
     service = service_of(unit)
     assert (service["DynamicUser"], service["NoNewPrivileges"], service["ProtectSystem"]) == ("yes", "yes", "strict")
     assert service["CapabilityBoundingSet"] == ""
-
-
-def seconds_of(directive):
-    return int(re.search(rf"^\s*{directive} (\d+)s;", NGINX.read_text(), re.MULTILINE)[1])
-
-
-@pytest.mark.parametrize("directive", ["proxy_read_timeout", "proxy_send_timeout"])
-def test_the_proxy_waits_longer_than_the_heartbeat(directive):
-    assert seconds_of(directive) > DEFAULTS.ping_interval_seconds + DEFAULTS.ping_timeout_seconds
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def proxy(serve, tmp_path, until):
-    """The real nginx with the file as it is, its ports apart, before two servers."""
-    nginx = program("nginx")
-    servers = [await serve(trusted_proxies=("127.0.0.1",)) for _ in range(2)]
-    ports = {"127.0.0.1:8000": servers[0].url, "127.0.0.1:8001": servers[1].url}
-    port, words = free_port(), NGINX.read_text()
-    for old, url in ports.items():
-        words = words.replace(f"server {old}", f"server {url.removeprefix('http://')}")
-    (tmp_path / "nginx.conf").write_text(words.replace("listen 8080;", f"listen 127.0.0.1:{port};"))
-    command = [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]
-    with (tmp_path / "said").open("w") as said:
-        process = await asyncio.create_subprocess_exec(*command, stdout=said, stderr=said)
-    try:
-        await until(lambda: process.returncode is not None or is_open(port))
-        assert process.returncode is None, (tmp_path / "said").read_text()
-        yield f"http://127.0.0.1:{port}", servers
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), WAIT_SECONDS)
-
-
-def is_open(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_nginx_takes_the_file(tmp_path):
-    command = [program("nginx"), "-t", "-p", str(tmp_path), "-c", str(NGINX), "-e", "stderr"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
-    assert (done.returncode, "[warn]" in done.stderr) == (0, False), done.stderr
-
-
-async def test_clients_of_both_processes_are_served_through_nginx(proxy, new_tab):
-    before, servers = proxy
-    tabs = [new_tab() for _ in range(4)]
-    for tab in tabs:
-        await tab.connect(before, servers[0].token("ana", "admin"))
-        assert (await tab.ask("chat:send", {"to": "ana", "text": "hello"}))["ok"]
-    # least_conn without stickiness: both have some
-    assert {server.members("user:ana") for server in servers} == {2}
-
-
-async def test_the_server_learns_the_address_not_the_clients_claim(proxy, http):
-    before, servers = proxy
-    claim = {"X-Forwarded-For": "203.0.113.9"}
-    async with http.ws_connect(before + "/socket.io/?EIO=4&transport=websocket", headers=claim) as websocket:
-        await websocket.receive(timeout=WAIT_SECONDS)
-        found = [(server, environ) for server in servers for environ in server.sio.environ.values()]
-        ((server, environ),) = found
-        assert server.application.admission.address_of(environ["aiohttp.request"]) == "127.0.0.1"
-
-
-@pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/metrics", 404), ("/readyz", 404), ("/", 404)])
-async def test_nginx_lets_health_through_and_nothing_of_the_inside(proxy, http, path, status):
-    async with http.get(proxy[0] + path) as response:
-        assert response.status == status
-
-
-async def test_nginx_holds_back_one_address_that_connects_too_fast(proxy, http):
-    statuses = []
-    for _ in range(120):
-        async with http.get(proxy[0] + "/socket.io/?EIO=4&transport=polling") as response:
-            statuses.append(response.status)
-        if statuses[-1] == 429:
-            break
-    assert (statuses[0], statuses[-1]) == (400, 429)
-
-
-async def test_a_lost_process_leaves_the_other_one_serving(proxy, new_tab):
-    before, servers = proxy
-    await servers[0].ended()
-    for _ in range(3):
-        tab = new_tab()
-        await tab.connect(before, servers[1].token("ana"))
-    assert servers[1].members("user:ana") == 3
-
-
-async def test_a_page_behind_nginx_may_connect_to_its_own_origin_alone(proxy, http):
-    address = proxy[0] + "/socket.io/?EIO=4&transport=websocket"
-    async with http.ws_connect(address, headers={"Origin": proxy[0]}) as websocket:
-        assert (await websocket.receive(timeout=WAIT_SECONDS)).data.startswith("0{")
-    with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
-        await http.ws_connect(address, headers={"Origin": "http://elsewhere.example"})

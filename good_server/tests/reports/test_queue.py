@@ -14,45 +14,24 @@ import pytest
 import pytest_asyncio
 from saq.queue.redis import RedisQueue
 
-from good_server.app import create_parts
-from good_server.errors import Busy
-from good_server.rooms import Address
-from good_server.services import cpu, queue
-from good_server.services.queue import QueuedReports, connect, queue_name
-from good_server.services.reports import EmbeddedReports
-from good_server.settings import Settings
-from good_server.tests.conftest import WAIT_SECONDS
-from good_server.worker import Rooms, Unheard, work
+from ...app import create_parts
+from ...errors import Busy
+from ...rooms import Address
+from ...services import cpu, queue
+from ...services.queue import QueuedReports, connect, queue_name
+from ...services.reports import EmbeddedReports
+from ...settings import Settings
+from ...worker import Rooms, Unheard, work
+from ..package import PACKAGE, SERVER
+from ..server_processes import start as start_python
+from ..tokens import PRODUCTION_ENVIRONMENT
+from ..waiting import WAIT_SECONDS
 
-# of a test's name, what a prefix may hold
-PLAIN = {code: "-" for code in range(128) if not chr(code).isalnum()}
+pytestmark = pytest.mark.needs("cluster")
+
 ANA = Address("/", ("user:ana",))
 # a killed worker is silent for so long before its job is another's; then that one is asked for
 FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
-
-
-@pytest.fixture
-def shared(redis, request):
-    """The settings that servers and workers of one test share, and no other test."""
-    return {"redis_url": redis.url, "redis_prefix": request.node.name[-60:].translate(PLAIN), "report_workers": 1}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def two(serve, shared, until):
-    """`await two(any_setting=…)`: two servers that hear each other."""
-
-    async def start(**settings):
-        servers = [await serve(**shared, **settings) for _ in range(2)]
-        for server in servers:
-            await until(lambda server=server: is_linked(server))
-        return servers
-
-    return start
-
-
-def is_linked(server):
-    link = server.application.link
-    return link.state == "up" and link.has_heard
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -97,14 +76,11 @@ class WorkerProcess:
 async def worker_process(shared):
     """`await worker_process(SERVER_ANY_SETTING="…")`: the command, in a process group of its own."""
     processes = []
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, "start_new_session": True}
 
     async def start(**settings):
-        secret = {"SERVER_ENV": "production", "SERVER_JWT_SECRET": "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"}
         own = {f"SERVER_{name.upper()}": str(value) for name, value in shared.items()}
-        command = (sys.executable, "-m", "good_server", "worker")
-        environment = os.environ | secret | own | settings
-        processes.append(await asyncio.create_subprocess_exec(*command, env=environment, **pipes))
+        environment = PRODUCTION_ENVIRONMENT | own | settings
+        processes.append(await start_python(*SERVER, "worker", options={"start_new_session": True}, **environment))
         return WorkerProcess(processes[-1])
 
     yield start
@@ -366,16 +342,16 @@ async def is_told_yes(tab):
 
 
 def test_a_worker_without_the_setting_says_so_in_one_line():
-    command = [sys.executable, "-m", "good_server", "worker"]
+    command = [sys.executable, *SERVER, "worker"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("good_server: SERVER_REDIS_URL is missing")
+    assert done.stderr.startswith(f"{PACKAGE}: SERVER_REDIS_URL is missing")
     assert done.stderr.count("\n") == 1
 
 
 def test_without_redis_reports_are_embedded():
     assert type(create_parts(Settings()).reports) is EmbeddedReports
-    code = "import sys, good_server.app as app; app.create_app(app.Settings()); print(*sys.modules)"
+    code = f"import sys, {PACKAGE}.app as app; app.create_app(app.Settings()); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS)
-    assert {"good_server.services.queue", "saq"} & set(done.stdout.split()) == set()
-    assert "good_server.app" in done.stdout.split()
+    assert {queue.__name__, "saq"} & set(done.stdout.split()) == set()
+    assert f"{PACKAGE}.app" in done.stdout.split()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from good_server.services import cpu
+from ...services import cpu
 
 
 async def test_a_cpu_report_is_made_and_says_what_it_cost(connect):
