@@ -1,6 +1,6 @@
 """Attackers of the tests, each in a process of its own.
 
-Run as a program: `attackers flood URL TOKEN SECONDS` or `attackers herd URL COUNT`.
+As child programs: `attackers flood URL TOKEN SECONDS` and `attackers herd URL COUNT`.
 """
 
 import asyncio
@@ -90,8 +90,9 @@ def say(answer):
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "flood":
-        say(asyncio.run(flood(sys.argv[2], sys.argv[3], float(sys.argv[4]))))
+def main(kind, url, *arguments):
+    if kind == "flood":
+        token, seconds = arguments
+        say(asyncio.run(flood(url, token, float(seconds))))
     else:
-        asyncio.run(herd(sys.argv[2], int(sys.argv[3])))
+        asyncio.run(herd(url, int(*arguments)))

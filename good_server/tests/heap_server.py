@@ -83,7 +83,7 @@ async def answer(gateway, stop):
     stop.set()
 
 
-async def main(gateway_class):
+async def serve_searched(gateway_class):
     configure_logging(json_lines=True)
     parts = create_parts(Settings(port=0, internal_port=0, report_workers=1))
     gateway = gateway_class("/", parts.guards, create_routes(parts))
@@ -93,5 +93,5 @@ async def main(gateway_class):
     await answering
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Forgetless if "forgetless" in sys.argv else Gateway))
+def main(kind=""):
+    asyncio.run(serve_searched(Forgetless if kind == "forgetless" else Gateway))

@@ -18,6 +18,6 @@ def has_part(name):
     return (FOLDER / name).is_dir()
 
 
-def tests_module(name):
-    """The arguments of Python that run a module of the tests, by its name below `tests`."""
-    return ("-m", f"{__package__}.{name}")
+def child_program(name, *arguments):
+    """The arguments of Python that run a program of the tests, by its module's name below `tests`."""
+    return ("-m", __package__, name, *arguments)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from ..settings import Settings
 from . import tokens
-from .package import SERVER, tests_module
+from .package import SERVER, child_program
 from .ports import lasting_port
 from .waiting import PROCESS_SECONDS
 
@@ -117,12 +117,12 @@ class ChildProgram:
 
 
 @asynccontextmanager
-async def child_program(name, *arguments, **settings):
+async def running_child(name, *arguments, **settings):
     """Run this module of the tests; it is killed at the end if it still runs."""
     environment = os.environ | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *tests_module(name), *arguments, env=environment, **pipes
+        sys.executable, *child_program(name, *arguments), env=environment, **pipes
     )
     try:
         yield ChildProgram(process)
@@ -136,7 +136,7 @@ async def child_program(name, *arguments, **settings):
 async def watched_server(**settings):
     """A server that reports its loop's lateness, its memory, and the members of a room: see watched_server.py."""
     own = {"port": 0, "internal_port": 0, "report_workers": 1} | settings
-    async with child_program("watched_server", **own) as child:
+    async with running_child("watched_server", **own) as child:
         child.url, child.internal_url = json.loads(await child.line())
         yield child
 
@@ -165,7 +165,7 @@ async def heap_server(*arguments):
     environment = os.environ | {"SERVER_PING_INTERVAL_SECONDS": "1", "SERVER_PING_TIMEOUT_SECONDS": "1"}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *tests_module("heap_server"), *arguments, env=environment, **pipes
+        sys.executable, *child_program("heap_server", *arguments), env=environment, **pipes
     )
     try:
         url = await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)

@@ -29,7 +29,7 @@ async def answer(application, stop, lateness):
     stop.set()
 
 
-async def main():
+async def serve_watched():
     application, stop = create_app(Settings()), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     lateness = Lateness()
@@ -39,7 +39,7 @@ async def main():
     say(await lateness.asked())
 
 
-if __name__ == "__main__":
+def main():
     configure_logging(json_lines=True)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(main())
+        runner.run(serve_watched())

@@ -6,7 +6,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from ..package import SERVER, tests_module
+from ..package import SERVER, child_program
 from ..server_processes import serving
 from ..tokens import production_token
 from .rolling import BACK_SECONDS, CLIENTS, FEW_CLIENTS, heard_twice, rolled, shared_by
@@ -49,7 +49,7 @@ async def test_a_message_resent_elsewhere_gets_its_first_ack(outcome):
 
 
 async def test_without_shared_message_ids_messages_arrive_twice(redis, many, tmp_path):
-    program = tests_module("cluster.unshared_server")
+    program = child_program("cluster.unshared_server")
     async with serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
         outcome = await rolled(many, servers, FEW_CLIENTS, pause_seconds=0.2)
     acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]

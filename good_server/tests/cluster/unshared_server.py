@@ -1,6 +1,5 @@
 """A good server whose processes do not share message ids. Tests must detect it."""
 
-import sys
 from dataclasses import replace
 
 from ...__main__ import run
@@ -15,5 +14,5 @@ def create(settings):
     return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
 
 
-if __name__ == "__main__":
-    sys.exit(run("unshared", load_settings(), create))
+def main():
+    return run("unshared", load_settings(), create)

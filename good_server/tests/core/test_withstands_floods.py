@@ -8,7 +8,7 @@ import pytest
 
 from ..entitlements import Everything
 from ..pace import Lateness, check_pace
-from ..server_processes import child_program, watched_server
+from ..server_processes import running_child, watched_server
 from ..wire import bare
 
 FLOOD_SECONDS = 3
@@ -33,7 +33,7 @@ def bob(server, new_tab):
 
 async def check_flood(child, token):
     """A flooder, in a process of its own, is told to wait, how long, and then closed."""
-    async with child_program("attackers", "flood", child.url, token, str(FLOOD_SECONDS)) as attacker:
+    async with running_child("attackers", "flood", child.url, token, str(FLOOD_SECONDS)) as attacker:
         told = json.loads(await attacker.line())
     assert told["sent"] > 1000
     assert told["codes"].get("rate_limited"), "was not told to slow down"

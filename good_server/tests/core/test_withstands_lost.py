@@ -11,7 +11,7 @@ import pytest
 
 from ..attackers import HERD_ROOM
 from ..pace import check_pace
-from ..server_processes import child_program, watched_server
+from ..server_processes import running_child, watched_server
 from ..wire import bare
 
 pytestmark = pytest.mark.timing
@@ -68,7 +68,7 @@ async def test_row_32_fails_without_its_defence(serve, ana, until):
 @asynccontextmanager
 async def herd_at(child):
     """A thousand clients in a process of their own, all of them in their room."""
-    async with child_program("attackers", "herd", child.url, str(HERD)) as herd:
+    async with running_child("attackers", "herd", child.url, str(HERD)) as herd:
         await child.until(HERD_ROOM, lambda answer: answer["members"] == HERD)
         yield herd
 
