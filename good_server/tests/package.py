@@ -6,6 +6,8 @@ A team may rename the folder: no other test file spells its name.
 from pathlib import Path
 
 PACKAGE = __package__.rpartition(".")[0]
+# as the documents call it
+TEMPLATE_NAME = "good_server"
 FOLDER = Path(__file__).resolve().parents[1]
 # the folder that Python imports the package from
 IMPORT_FOLDER = FOLDER.parents[PACKAGE.count(".")]

@@ -45,6 +45,7 @@ def test_row_38_a_found_hole_differs_from_an_unknown_package():
     assert judged(report) == ({"a": ["CVE-1"]}, 1)
 
 
+@pytest.mark.slow
 def test_row_38_an_audit_of_what_is_installed_finds_nothing(tmp_path):
     program = shutil.which("pip-audit")
     if program is None:

@@ -18,8 +18,6 @@ from ..package import FOLDER as ROOT
 from ..programs import installed
 from ..waiting import PROCESS_SECONDS
 
-# the package as the image and the units name it
-DEPLOYED = "good_server"
 UNITS = {ROOT / "deploy" / "good-server@.service": [], ROOT / "deploy" / "good-worker.service": ["worker"]}
 UNIT_NAMES = [unit.relative_to(ROOT).as_posix() for unit in UNITS]
 EACH_UNIT = pytest.mark.parametrize("unit", UNITS, ids=UNIT_NAMES)
@@ -92,6 +90,11 @@ def instruction(name):
     return [rest for word, rest in instructions() if word == name]
 
 
+def deployed_name():
+    """The package as the image and the units name it, whatever the folder is called here."""
+    return instruction("COPY")[-1].split()[-1].strip("/")
+
+
 def test_the_image_runs_as_a_numeric_user_that_is_not_root():
     (user,) = instruction("USER")
     assert all(int(part) > 0 for part in user.split(":"))
@@ -108,7 +111,7 @@ def test_what_the_image_copies_is_there_and_is_not_ignored():
 
 def test_the_image_starts_without_a_shell_for_sigterm():
     (command,) = instruction("CMD")
-    assert json.loads(command) == ["python", "-m", DEPLOYED]
+    assert json.loads(command) == ["python", "-m", deployed_name()]
 
 
 async def test_the_image_looks_after_itself_by_asking_healthz(server, monkeypatch):
@@ -138,7 +141,7 @@ def test_compose_builds_from_here_and_starts_after_what_it_needs():
 
 def test_the_compose_worker_matches_the_server_without_a_port():
     server, worker = services()["server"], services()["worker"]
-    assert worker["command"] == ["python", "-m", DEPLOYED, "worker"]
+    assert worker["command"] == ["python", "-m", deployed_name(), "worker"]
     assert worker["healthcheck"] == {"disable": True}
     assert worker["environment"].items() <= server["environment"].items()
     same = ("build", "env_file", "depends_on", "read_only", "cap_drop", "security_opt", "stop_grace_period")
@@ -179,7 +182,7 @@ def test_systemd_takes_the_unit(tmp_path, unit):
 def test_the_unit_leaves_its_process_time_to_end(unit):
     service = service_of(unit)
     assert int(service["TimeoutStopSec"]) > DEFAULTS.shutdown_seconds
-    assert shlex.split(service["ExecStart"])[1:] == ["-m", DEPLOYED, *UNITS[unit]]
+    assert shlex.split(service["ExecStart"])[1:] == ["-m", deployed_name(), *UNITS[unit]]
 
 
 def test_the_unit_leaves_the_server_its_sockets():
