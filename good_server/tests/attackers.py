@@ -53,7 +53,7 @@ async def _flood(attacker, seconds):
 
 
 async def herd(url, count):
-    """Run many clients that reconnect by themselves; after `cut` on stdin all leave at once."""
+    """Run many clients that reconnect by themselves. After `cut` on stdin all leave at once."""
     settings, is_over, inside = Settings(), asyncio.Event(), set()
     dice = random.Random(count)  # noqa: S311 - only when to come back
 

@@ -24,7 +24,7 @@ async def still_gets_messages(server, bob):
 
 
 async def is_refused(server, wire, auth, code="unauthorized"):
-    """Assert that CONNECT with `auth` gets the code, no room and a closed transport."""
+    """Assert that CONNECT gets this code. The wire is in no room and is closed."""
     await wire.send("40" + json.dumps(auth))
     answer = await wire.frame() or "closed without a word"
     assert answer.startswith("44"), f"was not refused: {answer}"

@@ -1,4 +1,4 @@
-"""A fleet of light clients: each tells a user its messages, and each message again until it is acked.
+"""A fleet of light clients that resend messages until they are acked.
 
 Takes URLs and tokens: it knows neither how the servers came about nor what the tests make of it.
 """
@@ -94,7 +94,7 @@ class Line:
 
 @asynccontextmanager
 async def connected(http, url, token, *, hear=lambda event, data: None, miss=None):
-    """A `Line` that was let in; raises one of `LOST` when it is not."""
+    """An accepted `Line`. Raises one of `LOST` when it is refused."""
     timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
     async with asyncio.timeout(JOIN_SECONDS):
         socket = await http.ws_connect(url + SOCKETIO, timeout=timeout)
@@ -123,10 +123,10 @@ class Letter:
 
 
 class Client:
-    """Tells one message after the other, and the same with the same id again, at the next URL, until it is acked."""
+    """A client that sends messages in order, each until it is acked. A retry has the same id. A retry has the same id and goes to the next URL."""
 
     def __init__(self, http, urls, user, token, to, *, pause_seconds, is_lossy):
-        """`is_lossy`: a client that goes into a tunnel when the server says goodbye, see `Line`."""
+        """`is_lossy` clients lose acks after the server's goodbye: see `Line`."""
         self.letters = []
         self.has_spoken, self.is_last = asyncio.Event(), asyncio.Event()
         self._http, self._token, self._user, self._to = http, token, user, to
@@ -173,7 +173,7 @@ class Client:
 
 
 class Tab:
-    """A tab that belongs to one URL: it comes back there whenever it is lost, and keeps the texts it hears."""
+    """A tab that always reconnects to one URL. It keeps the texts that it receives."""
 
     def __init__(self, http, url, token):
         self.heard = []
@@ -186,7 +186,7 @@ class Tab:
         return Counter(self.heard)
 
     async def run(self):
-        """For ever."""
+        """Until it is cancelled."""
         while True:
             with contextlib.suppress(*LOST):
                 async with connected(self._http, self._url, self._token, hear=self._hear) as line:
@@ -201,7 +201,7 @@ class Tab:
 
 @asynccontextmanager
 async def listening(http, urls, token):
-    """A user's tabs, one at each URL, once all have been let in."""
+    """A user's tabs, one at each URL, all connected."""
     tabs = [Tab(http, url, token) for url in urls]
     tasks = [asyncio.create_task(tab.run()) for tab in tabs]
     try:
@@ -216,7 +216,7 @@ async def listening(http, urls, token):
 
 @asynccontextmanager
 async def talking(http, urls, tokens, to, *, pause_seconds):
-    """Clients, one for each user of `tokens`, that tell the user `to` messages, about one in `pause_seconds` each.
+    """One client for each user of `tokens`, each sending to `to`. `pause_seconds` is the mean pause between two messages. The mean pause between two messages is `pause_seconds`.
 
     Gives the list of all letters, filled when the block has ended and each client has had its last ack. Clients begin
     at each of the URLs in turn, and every other pair of them is lossy.

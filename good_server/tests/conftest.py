@@ -1,4 +1,4 @@
-"""Fixtures and lanes of all tests: a served good server, and real clients that are closed at the end."""
+"""Fixtures and lanes of all tests."""
 
 import asyncio
 import gc
@@ -60,7 +60,7 @@ def is_ours(item):
 
 
 def is_held_to_pace(item):
-    """Whether no attack of this row may hold up the loop of a server in this process."""
+    """Whether this row may never delay the loop of a server here."""
     is_row = asyncio.iscoroutinefunction(item.obj) and ROW.match(item.originalname)
     return bool(is_row) and not item.get_closest_marker("no_pace")
 
@@ -91,7 +91,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session", autouse=True)
 def found_from_anywhere():
-    """Child processes import the server from any folder, also where the template was copied and not installed."""
+    """Let child processes import the server from any folder. The template may be copied and not installed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(IMPORT_FOLDER))
         yield
@@ -99,7 +99,7 @@ def found_from_anywhere():
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests, no `.env`, and short sweeps and goodbyes."""
+    """Remove the caller's settings, and shorten sweeps and goodbyes."""
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -124,7 +124,7 @@ async def worker_pool():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def nothing_lost():
-    """Fail the test when a task or a callback ended in an error that nobody saw."""
+    """Fail the test when an error of a task is lost."""
     lost, loop = [], asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: lost.append(context))
     yield
@@ -135,19 +135,19 @@ async def nothing_lost():
 
 @pytest.fixture
 def delivery(request):
-    """The path of servers that do not choose one: `pytest good_server/tests --delivery stock` tests the other."""
+    """The delivery path of servers that do not choose one. `--delivery stock` tests the other one."""
     return request.config.getoption("--delivery")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def plain_log():
-    """Log entries without colours: colours cost a tenth of a second each in tests that configure nothing."""
+    """Log without colours. They cost a tenth of a second each in tests that configure nothing."""
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def in_pace(request):
-    """No attack of a row holds up a server's loop; the clients share that loop, so the test is harder than reality.
+    """Assert that no attack delays a server's loop. The clients share that loop, so the test is harder than reality.
 
     Not beside other workers of pytest-xdist: those tests say nothing about time there, and run again in a serial pass.
     """
@@ -190,7 +190,7 @@ async def http():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_tab(http):
-    """`new_tab()`: a tab that is not connected yet, and closed at the end."""
+    """`new_tab()`: an unconnected tab, closed at the end."""
     tabs = []
 
     def make(**options):
@@ -216,7 +216,7 @@ def connect(server, new_tab):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dial(server, http):
-    """`await dial(token=…)`: a bare WebSocket; with a token it has sent CONNECT and was let in."""
+    """`await dial(token=…)`: a bare WebSocket. With a token it has sent CONNECT and was accepted."""
 
     async def open_wire(*, to=None, token=None, path="", **options):
         address = (to or server).url + SOCKETIO + path
@@ -238,7 +238,7 @@ def until():
 
 @pytest.fixture(scope="module")
 def redis():
-    """A real Redis for the tests of one file; with `redis_url=redis.url` a server is one of several processes."""
+    """A real Redis for one file. A server with `redis_url=redis.url` is one of several processes."""
     with RealRedis() as server:
         yield server
 
@@ -249,7 +249,7 @@ PLAIN = {code: "-" for code in range(128) if not chr(code).isalnum()}
 
 @pytest.fixture
 def shared(redis, request):
-    """The settings that the servers and workers of one test share, and no other test."""
+    """Settings that the servers and workers of one test share."""
     prefix = request.node.nodeid[-60:].translate(PLAIN)
     return {"redis_url": redis.url, "redis_prefix": prefix, "report_workers": 1}
 

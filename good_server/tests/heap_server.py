@@ -1,4 +1,4 @@
-"""A good server in a process of its own that searches its heap for socket ids.
+"""A good server in its own process that searches its heap. It looks for socket ids.
 
 With the argument `forgetless` it keeps the ids of users that are named after a way to keep them. Each line on stdin
 asks for ids, written backwards so that the search does not find the question itself.
@@ -36,7 +36,7 @@ WAYS = {
 
 
 class Forgetless(Gateway):
-    """Keeps each socket's id in the way that its user is named after."""
+    """Keeps each socket's id. The user's name is the way to keep it."""
 
     kept = {way: make() for way, (make, _) in WAYS.items()}  # noqa: RUF012 - the mistake itself
 
@@ -64,7 +64,7 @@ def texts_on_the_heap():
 
 
 async def held(gateway, left, *backwards):
-    """The numbers of those ids that are part of any text on the heap, once only `left` sockets are connected."""
+    """The numbers of the ids on the heap. It waits until only `left` sockets are connected."""
     while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
     gc.collect()

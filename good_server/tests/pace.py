@@ -7,7 +7,7 @@ MOST_LATE_MS = 100
 
 
 def withheld_seconds():
-    """How long this thread was ready to run while another one ran, where the system (Linux) counts it."""
+    """Seconds that this thread was ready while another one ran. Zero where the system does not count it. Zero where the system does not count it (only Linux does)."""
     try:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
     except OSError:
@@ -15,7 +15,7 @@ def withheld_seconds():
 
 
 class Lateness:
-    """The worst delay of this process's loop since the last question, in milliseconds.
+    """The worst delay of this process's loop, in milliseconds. Each question starts a new measurement.
 
     `late_ms` is by the clock; `own_ms` leaves out the time in which a busy machine kept the processor from it.
     """
@@ -50,7 +50,7 @@ class Lateness:
 
 
 def check_pace(answers):
-    """Assert that a server's loop was never late; skip when a busy machine makes the result inconclusive."""
+    """Assert that a server's loop was never late. A busy machine makes the result inconclusive: a skip."""
     late_ms, own_ms = (max(answer[name] for answer in answers) for name in ("late_ms", "own_ms"))
     assert own_ms <= MOST_LATE_MS, f"the loop was behind by {own_ms:.0f} ms"
     if late_ms > MOST_LATE_MS:

@@ -21,5 +21,5 @@ def has_part(name):
 
 
 def child_program(name, *arguments):
-    """The arguments of Python that run a program of the tests, by its module's name below `tests`."""
+    """The Python arguments that run a child program. `name` is its module below `tests`."""
     return ("-m", __package__, name, *arguments)

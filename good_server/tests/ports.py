@@ -9,7 +9,7 @@ PORTS = range(10_000, 30_000)
 
 
 def lasting_port():
-    """A free port that stays free while its server is away: no client ever gets it as its own."""
+    """A free port that stays free while its server is away. No client ever gets it as its own."""
     while True:
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", random.choice(PORTS)))  # noqa: S311 - a guess, not a secret

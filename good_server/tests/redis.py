@@ -1,4 +1,4 @@
-"""A real redis-server on a port of its own that tests stop, start and pause."""
+"""A real redis-server that tests stop, start and pause."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ from .waiting import WAIT_SECONDS
 
 
 class RealRedis:
-    """A Redis that saves nothing and ends with its block: `with RealRedis(password=…) as redis:`."""
+    """A Redis that saves nothing: `with RealRedis(password=…) as redis:`."""
 
     def __init__(self, *, password=None, tls=None):
         """`tls` is a folder with ca.pem, server.pem and server.key."""
@@ -74,7 +74,7 @@ class RealRedis:
 
 
 class Deafening:
-    """A proxy to a Redis that, while `is_deaf`, drops what subscribers would receive; everything else passes."""
+    """A proxy to Redis that drops a subscriber's messages while `is_deaf`. Everything else passes."""
 
     def __init__(self, redis):
         self.is_deaf = False

@@ -1,4 +1,4 @@
-"""Servers and other programs in processes of their own, to be ended, killed and started again."""
+"""Servers and child programs that tests start, end and kill."""
 
 import asyncio
 import json
@@ -19,13 +19,13 @@ CONNECTIONS = re.compile(r"^server_connections (\S+)$", re.MULTILINE)
 
 
 def environment_of(settings):
-    """The environment without the settings of the person who runs the tests, and with these."""
+    """The environment with these settings and no others."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
     return others | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 async def start(*arguments, options=None, **environment):
-    """Run Python with these arguments on two free ports; both outputs are piped."""
+    """Run Python with these arguments. Ports are free ones, and both outputs are piped."""
     own = os.environ | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"} | environment
     pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
     return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=own, **(pipes | (options or {})))
@@ -45,7 +45,7 @@ async def connections(http, internal_url):
 
 
 class ServerProcess:
-    """A server process on a port that it keeps, with these settings and no others."""
+    """A server process on a fixed port with these settings only."""
 
     def __init__(self, folder, program=SERVER, **settings):
         """It runs in `folder`, and writes its log there."""
@@ -94,7 +94,7 @@ async def serving(folder, count, *, program=SERVER, **settings):
 
 
 class ChildProgram:
-    """A program of the tests in a process of its own: a JSON line in, a JSON line out."""
+    """A child program: a JSON line in, a JSON line out."""
 
     def __init__(self, process):
         self.process = process
@@ -118,7 +118,7 @@ class ChildProgram:
 
 @asynccontextmanager
 async def running_child(name, *arguments, **settings):
-    """Run this module of the tests; it is killed at the end if it still runs."""
+    """Run a child program. It is killed at the end if it still runs."""
     environment = os.environ | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     process = await asyncio.create_subprocess_exec(
@@ -134,7 +134,7 @@ async def running_child(name, *arguments, **settings):
 
 @asynccontextmanager
 async def watched_server(**settings):
-    """A server that reports its loop's lateness, its memory, and the members of a room: see watched_server.py."""
+    """A server that reports lateness, memory and members: see watched_server.py."""
     own = {"port": 0, "internal_port": 0, "report_workers": 1} | settings
     async with running_child("watched_server", **own) as child:
         child.url, child.internal_url = json.loads(await child.line())
@@ -151,7 +151,7 @@ class HeapServer:
         return tokens.token(Settings(), user, role, **claims)
 
     async def held(self, ids, *, once_left):
-        """Which of the ids are on the heap, once only so many sockets are left."""
+        """The ids that are on the heap. It waits until only `once_left` sockets are left."""
         # backwards, so that the question itself is not found
         self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
         line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)

@@ -46,7 +46,7 @@ class Server:
         return len(self.gateway.sids_in(room))
 
     async def fence(self, *tabs):
-        """What each tab received until now: everything sent before has arrived once the fence has."""
+        """What each tab received until now. Everything sent before has arrived once the fence has."""
         number = next(self._fences)
         await self.sio.emit(FENCE, number, room=list(rooms.everyone()))
         return [await tab.heard_until_fence(number) for tab in tabs]

@@ -1,4 +1,4 @@
-"""Tokens of the tests: good ones, forged ones, and the keys that sign them."""
+"""Good and forged tokens, and the keys that sign them."""
 
 import base64
 import json
@@ -50,14 +50,14 @@ def with_header(token, **header):
 
 
 def hmac_with_public_key(payload, public_key):
-    """A forged token with this payload, its HMAC made with the issuer's public key. PyJWT refuses to make one."""
+    """A forged token whose HMAC was made with the public key. PyJWT refuses to make one."""
     message = f"{encoded({'alg': 'HS256', 'typ': 'at+jwt'})}.{payload}"
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
     return f"{message}.{encoded(signature.sign(message.encode(), public_key.encode()))}"
 
 
 def new_keys():
-    """An RSA key pair: the private and the public PEM, and the public key as a JWK."""
+    """An RSA key pair: private PEM, public PEM, public JWK."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()

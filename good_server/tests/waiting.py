@@ -1,4 +1,4 @@
-"""Timeouts of the tests, and waiting for a condition that sends no event."""
+"""Timeouts of the tests, and waiting for a condition without an event."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ PROCESS_SECONDS = 20.0
 
 
 async def until(condition, seconds=WAIT_SECONDS):
-    """Poll until the condition holds; raises `TimeoutError` when it does not in time."""
+    """Poll until the condition holds. Raises `TimeoutError` when it does not in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""A good server in a process of its own, measured from outside its code.
+"""A good server in its own process, measured from outside its code.
 
 It writes its two URLs as a JSON line. Each line on stdin is the name of a room; the answer is the loop's worst
 lateness since the last question, the memory, and the members of that room. It shuts down at SIGTERM or when its stdin

@@ -1,4 +1,4 @@
-"""WebSockets without a client library: one frame builder, and sockets that send what no library would."""
+"""WebSockets without a client library, and the one frame builder."""
 
 import asyncio
 import contextlib
@@ -56,7 +56,7 @@ def address_of(url):
 
 
 async def upgraded(http, server, *, path=SOCKETIO, **headers):
-    """The status and the headers of the answer to an upgrade; the connection is closed."""
+    """The status and the headers of the answer to an upgrade."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     async with http.get(server.url + path, headers=UPGRADE_HEADERS | named, allow_redirects=False) as answer:
         if answer.status == 101:
@@ -133,7 +133,7 @@ class Bare:
         self.writer.write(client_frame(payload, **options))
 
     async def frame(self):
-        """The next text, or None when there will be none; pings are answered as any client library does."""
+        """The next text, or None at the end. Pings are answered as any client library does."""
         try:
             while True:
                 head, size = await self.reader.readexactly(2)
@@ -157,7 +157,7 @@ class Bare:
         return None
 
     async def is_closed(self, within_seconds):
-        """Whether the server closes the transport in this time, however much it sends before."""
+        """Whether the server closes the transport in this time."""
         try:
             async with asyncio.timeout(within_seconds):
                 while await self.frame() is not None:
@@ -167,7 +167,7 @@ class Bare:
         return True
 
     def cut(self):
-        """Close by a reset, without a goodbye, as a router does after a lost cable."""
+        """Close by a reset, without a goodbye. A router does so after a lost cable."""
         raw = self.writer.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ Outcome = namedtuple("Outcome", "letters tabs")
 
 
 async def rolled(http, servers, count, *, urls=None, pause_seconds):
-    """Restarts all in turn while `count` clients talk to bob, by `urls` or straight; what became of it."""
+    """Restart all servers in turn under load. `count` clients send to bob, through `urls` or directly. `count` clients send to bob, through `urls` or directly; returns the outcome."""
     own_urls = [server.url for server in servers]
     tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}
     talk = client_fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
@@ -45,7 +45,7 @@ async def fence(http, urls, tabs):
 
 
 def shared_by(redis, prefix):
-    """The settings of processes that are one server to all these clients of one address."""
+    """Settings of processes that share one Redis and one address's clients."""
     return {"redis_url": redis.url, "redis_prefix": prefix, "sockets_per_address": 2 * CLIENTS}
 
 

@@ -1,4 +1,4 @@
-"""Two processes behind the real nginx, by the file that is deployed: its ports are set apart, and nothing else.
+"""Two processes behind the real nginx with the deployed configuration.
 
 Where many clients come from this one address, its limit on new connections is raised, too.
 """
@@ -33,7 +33,7 @@ Site = namedtuple("Site", "url servers")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(redis, tmp_path):
-    """`async with site(any_setting=…) as (url, servers)`: nginx, and the two processes behind it."""
+    """`async with site(any_setting=…) as (url, servers)`: nginx and two processes."""
 
     @contextlib.asynccontextmanager
     async def start(*, limit=LIMIT, **settings):
@@ -127,7 +127,7 @@ async def test_busy_processes_answer_with_retry_after(site, http):
 
 
 async def come_too_often(http, url, opened):
-    """More than are allowed, each with a claim of its own; some may pass before the processes have told each other."""
+    """Open more connections than allowed, each with its own claim. A few may pass before counts are shared. A few may pass before the processes share their counts."""
     for number in range(TABS):
         claim = {"X-Forwarded-For": f"203.0.113.{number}"}
         await opened.enter_async_context(http.ws_connect(url + SOCKETIO, headers=claim))

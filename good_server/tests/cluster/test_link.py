@@ -1,4 +1,4 @@
-"""The line to Redis: who waits for an answer has it, what was said is heard, and nobody is served without it."""
+"""The link to Redis: requests, queued messages and outages."""
 
 import asyncio
 

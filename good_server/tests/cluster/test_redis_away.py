@@ -1,4 +1,4 @@
-"""Redis goes away, holds still, or is deafly connected: what is local goes on, loss is counted, and it mends itself."""
+"""Outages of Redis: local delivery goes on and recovery is automatic."""
 
 import asyncio
 
@@ -56,7 +56,7 @@ async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, 
 
 
 async def recovered(first, second, until):
-    """Both hear again: a listener comes back by itself, a moment after Redis."""
+    """Wait until both receive again. A subscriber recovers a moment after Redis."""
     for server in (first, second):
         await until(lambda server=server: server.application.link.has_heard)
 

@@ -1,4 +1,4 @@
-"""A Redis with a password and TLS is talked to by its address alone; a wrong word is no way in, and stops nothing."""
+"""A Redis with a password and TLS needs only its URL. Wrong credentials give no access and do not stop the server."""
 
 import datetime
 import ipaddress

@@ -1,4 +1,4 @@
-"""Processes are restarted or die under load: no message is lost, none is heard twice, and all come back."""
+"""Restarts and crashes of processes under load. No message is lost or delivered twice, and all clients reconnect."""
 
 import time
 
@@ -20,7 +20,7 @@ WORKERS = (*SERVER, "--workers", "2")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def outcome(redis, many, tmp_path_factory):
-    """Of two processes that were restarted one after the other under the load of all clients."""
+    """The outcome of a rolling restart of two processes under load."""
     folder = tmp_path_factory.mktemp("restart")
     async with serving(folder, 2, **shared_by(redis, "restart")) as servers:
         return await rolled(many, servers, CLIENTS, pause_seconds=1.0)
@@ -80,7 +80,7 @@ async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, n
 
 
 def internal_url(process):
-    """Where this one of several processes tells of itself: on the port that it does not share."""
+    """The internal URL of one worker. It is the port that the worker does not share."""
     ports = {line.laddr.port for line in process.net_connections("tcp") if line.status == psutil.CONN_LISTEN}
     (url,) = (f"http://127.0.0.1:{port}" for port in ports - {public_port(process)})
     return url

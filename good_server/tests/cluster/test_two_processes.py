@@ -1,4 +1,4 @@
-"""Two servers with a Redis between them are one: rooms, rates, caps and message ids hold over both."""
+"""Two servers that share one Redis act as one. Rooms, rate limits, caps and message ids hold over both."""
 
 import asyncio
 
@@ -108,7 +108,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("said", STRANGE)
 async def test_a_strange_message_does_not_stop_the_subscriber(two, connect, said, caplog):
-    """As it comes in a product that has a newer and an older release side by side."""
+    """As in a product that runs two releases side by side."""
     first, second = await two()
     ana, bob = await connect("ana", to=first), await connect("bob", to=second)
     strange = said.replace(b"%s", second.application.link.name.encode())

@@ -1,4 +1,4 @@
-"""Several processes behind one port, run from the command line: how they start, are renewed, and end."""
+"""Several processes behind one port: start, restart and shutdown."""
 
 import asyncio
 import fcntl
@@ -42,7 +42,7 @@ if __name__ == "__main__":
 
 
 class Workers:
-    """Two server processes and their parent, in a process group of their own."""
+    """Two server processes and their parent, in one process group."""
 
     def __init__(self, process, line):
         self.process = process
@@ -69,7 +69,7 @@ class Workers:
 
 
 def kill_group(process):
-    """Whatever a failed test left; the group is that of `process` as long as one of it lives."""
+    """Kill what a failed test left. The group belongs to `process` while one of it lives."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The exported contract: valid AsyncAPI, types that compile, and neither says anything that the server does not do."""
+"""The exported contract: valid AsyncAPI, and types that compile. Both say only what the server does."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ WRONG_USES = {
 
 
 def routes():
-    # the defaults, whatever the environment of whoever collects these tests says
+    # the defaults, whatever the environment says
     return create_routes(create_parts(Settings.model_construct()))
 
 
@@ -64,7 +64,7 @@ def payload_of(key):
 
 @pytest.fixture(scope="session")
 def npm_folder(tmp_path_factory):
-    """A folder with the npm packages that judge the contract; without npm a skip, and in CI a failure."""
+    """A folder with the npm packages that check the contract. Without npm the test is skipped, and in CI it fails."""
     npm = installed("npm")
     folder = tmp_path_factory.mktemp("npm")
     command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *NPM_PACKAGES]
@@ -74,7 +74,7 @@ def npm_folder(tmp_path_factory):
 
 @pytest.fixture
 def complaints(npm_folder, tmp_path):
-    """`complaints(text)`: what the TypeScript compiler says of a program that uses the contract."""
+    """`complaints(text)`: the TypeScript compiler's errors for a program that uses the contract."""
 
     def compile_with_contract(text):
         (tmp_path / "node_modules").symlink_to(npm_folder / "node_modules")
@@ -166,7 +166,7 @@ def test_every_refusal_is_in_the_contract_with_all_its_fields(refusal):
 
 
 def requests(token):
-    """Each event with a payload that is served, and the role that may send it."""
+    """Each event with a valid payload and a role for it."""
     return {
         events.CHAT_SEND: ("vendor", {"to": "ana", "text": "hello"}),
         events.TRACKING_UPDATE: ("driver", {"lat": 1.5, "lng": 2, "speed": 3.5}),
@@ -201,7 +201,7 @@ async def test_the_refusal_of_every_event_is_the_one_in_the_contract(connect, ev
 
 @pytest.fixture
 def told(server, connect):
-    """`await told(event)`: a message of that name as it came over the wire."""
+    """`await told(event)`: a message of that name from the wire."""
 
     async def hear(event):
         ear = await connect("ear", "admin", rooms=["job:17"])

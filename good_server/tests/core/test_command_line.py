@@ -1,4 +1,4 @@
-"""The command line, run in an empty folder: its output, its end, and its answer to mistakes."""
+"""The command line, run in an empty folder."""
 
 import asyncio
 import re

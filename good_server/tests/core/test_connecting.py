@@ -1,4 +1,4 @@
-"""Who is let in, and how a no is said: CONNECT_ERROR for good, an HTTP status for a while."""
+"""Connecting: who is accepted, and how the others are refused. CONNECT_ERROR is a permanent refusal, an HTTP status a temporary one."""
 
 import asyncio
 import json

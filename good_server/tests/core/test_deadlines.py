@@ -1,4 +1,4 @@
-"""A handler runs at once where it can, and is cancelled at its deadline."""
+"""Handlers run at once and are cancelled at their deadline."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What is answered over plain HTTP, and on which of the two ports."""
+"""Plain HTTP on the public and the internal port."""
 
 import pytest
 

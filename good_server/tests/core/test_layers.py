@@ -1,4 +1,4 @@
-"""Imports between the parts point only downwards, and names are spelled in one place."""
+"""Imports point downwards only, and names are spelled in one place."""
 
 import ast
 import re
@@ -39,7 +39,7 @@ SPELLS_ROOMS = {
 
 
 def modules(root):
-    """Every file's path from the root, its part (`gateway` of `gateway/door.py`), and its syntax tree."""
+    """Each file's path, its part, and its syntax tree. The part of `gateway/door.py` is `gateway`."""
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
         # tests stand beside the layers and look at all of them
@@ -48,7 +48,7 @@ def modules(root):
 
 
 def imported(tree, inside):
-    """The dotted names that a module imports, wherever it does; relative ones are resolved."""
+    """The dotted names that a module imports. Relative ones are resolved."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -93,7 +93,7 @@ def misspelled(root):
 
 
 def strangers(root):
-    """Imports of the rest of the repository, which a copied template would not have."""
+    """Imports of the repository, which a copied template does not have."""
     for inside, _, tree in modules(root):
         names = [name for name in imported(tree, inside) if name.split(".")[0] in ("bad_server", "lab")]
         yield from (f"{inside} imports {name}" for name in names)

@@ -1,4 +1,4 @@
-"""The ledger WITHSTANDS.md names every test of a row, and each of them exists."""
+"""The ledger WITHSTANDS.md names every row's tests, and they exist."""
 
 import ast
 import re

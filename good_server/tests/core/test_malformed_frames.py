@@ -1,4 +1,4 @@
-"""What no client library would send: it is answered where an ack is asked, and never tolerated for long."""
+"""Frames that no client library sends. They are answered where an ack is requested, and close their sender soon."""
 
 import asyncio
 import json

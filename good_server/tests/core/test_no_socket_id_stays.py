@@ -1,4 +1,4 @@
-"""No socket id outlives its socket anywhere in the server: the heap of a real one is searched for them."""
+"""No socket id outlives its socket: a real heap is searched."""
 
 import socket
 

@@ -12,7 +12,7 @@ CANARY = "canary-7f3a"
 
 @pytest.fixture
 def configured(capsys):
-    """`configured(json_lines=…)`: the server's logging, and the test run's own again at the end."""
+    """`configured(json_lines=…)`: the server's logging, reset at the end."""
     root = logging.getLogger()
     handlers, level, before = root.handlers, root.level, structlog.get_config()
     yield configure_logging

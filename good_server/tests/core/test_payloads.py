@@ -1,4 +1,4 @@
-"""Whatever a client sends with an event, it is that event's payload or `invalid`, and is not repeated."""
+"""Every input is the event's payload or `invalid`, and is not repeated."""
 
 import pytest
 from hypothesis import given

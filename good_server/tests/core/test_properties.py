@@ -1,4 +1,4 @@
-"""Whatever comes over a real connection: no crash, exactly one ack where one is asked, no echo of what was sent."""
+"""Property tests over a real connection: no crash, one ack, no echo."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ WRONG = st.recursive(
 
 
 def from_schema(schema):
-    """Values that fit a field's JSON schema, or nearly: at its bounds, and a step beyond."""
+    """Values that fit a field's JSON schema, or nearly. They lie at its bounds and one step beyond."""
     if "anyOf" in schema:
         return st.one_of(*map(from_schema, schema["anyOf"]))
     if "enum" in schema:
@@ -48,7 +48,7 @@ def from_schema(schema):
 
 
 def payloads(model):
-    """What the model may take: each field right, nearly, wrong or absent, and perhaps one that it does not know."""
+    """Payloads that are right, nearly right, wrong, or have an unknown field."""
     schema = model.model_json_schema()
     defined = schema.get("$defs", {})
 
@@ -101,7 +101,7 @@ def explore(serve):
 
 
 async def check_answer(wire, text):
-    """The frame with an ack id is answered once, and only then the next one."""
+    """Assert that the frame is answered once, before the next one."""
     wire.send(f"427{text}")
     wire.send('428["room:leave",{"room":"job:none"}]')
     acks, frame = [], ""
@@ -123,7 +123,7 @@ async def test_every_payload_is_answered_once_and_never_repeated(explore, role):
 
 
 def is_open_to_acks(text):
-    """A text that begins with its list, so the ack id before it is one. Reserved names close: row 18."""
+    """Whether the ack id before the text stays one. Reserved names close: row 18."""
     return text.startswith("[") and not any(f'"{name}"' in text for name in RESERVED)
 
 

@@ -9,7 +9,7 @@ from ...services.recent import RecentAcks
 
 
 class Work:
-    """Counts how often it is done; each ack tells which time it was."""
+    """Counts its calls. Each ack holds the number of its call."""
 
     def __init__(self):
         self.done, self.may_end = 0, asyncio.Event()

@@ -1,4 +1,4 @@
-"""Every refusal of an event: its code, what comes with it, and what never does."""
+"""Refusals of events: the code, the fields, and what they never hold."""
 
 import json
 

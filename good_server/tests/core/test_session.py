@@ -1,4 +1,4 @@
-"""How a session goes on past its token, changes with the next one, and ends."""
+"""Sessions: refresh, change of identity, and expiry."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How a server ends: it says so, lets nobody new in, closes all, and is gone."""
+"""Graceful shutdown of a server."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The contract on the library's own delivery path: what `SERVER_DELIVERY=stock` goes back to serves the same.
+"""The contract on the library's own delivery path (`SERVER_DELIVERY=stock`).
 
 `pytest good_server/tests --delivery stock` runs all the other tests on it too.
 """

@@ -1,4 +1,4 @@
-"""The sweep looks at every connection, and none of them may hold it up."""
+"""The sweep visits every connection, and none of them delays it."""
 
 import asyncio
 

@@ -67,7 +67,7 @@ async def test_row_12_fails_without_its_defence(serve, connect, http, monkeypatc
 
 
 async def check_forwarded(server, connect, http, forwarded, *, counted_as_one):
-    """Three connections that name these addresses: of one that may have two, the third is refused."""
+    """Open three connections that name these addresses. Where one address may have two, the third is refused."""
     bob = await connect("bob", to=server)
     answers = []
     for address in forwarded:

@@ -1,4 +1,4 @@
-"""Rows 25 and 26 of what the server withstands: too many events, slow events, and rooms by the thousand."""
+"""Rows 25 and 26 of the ledger: too many events and rooms."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def bob(server, new_tab):
 
 
 async def check_flood(child, token):
-    """A flooder, in a process of its own, is told to wait, how long, and then closed."""
+    """Assert that a flooder is rate limited and then closed. It runs in its own process."""
     async with running_child("attackers", "flood", child.url, token, str(FLOOD_SECONDS)) as attacker:
         told = json.loads(await attacker.line())
     assert told["sent"] > 1000
@@ -74,7 +74,7 @@ async def test_row_25_fails_without_its_defence(server):
 
 
 class Slow:
-    """An entitlement service that takes a moment, and counts how many wait for it, by user and in all."""
+    """A slow entitlement service that counts its concurrent calls."""
 
     def __init__(self):
         self.now = self.most = 0
@@ -88,7 +88,7 @@ class Slow:
 
 
 async def check_slow(server, slow):
-    """One client's slow events are handled one at a time, in order, however many it sends."""
+    """Assert that one client's slow events run one at a time."""
     async with bare(server.url, server.token("ana")) as ana:
         for number in range(1, SLOW_EVENTS + 1):
             ana.send(f'42{number}["room:join",{{"room":"job:{number}"}}]')
@@ -135,7 +135,7 @@ async def codes_of(ana, rooms):
 
 
 async def check_rooms(server, tab):
-    """Of rooms by the thousand no more are made than one socket may have."""
+    """Assert that one socket cannot create thousands of rooms."""
     most = 16
     async with bare(server.url, server.token("ana")) as ana:
         before = set(server.sio.manager.rooms["/"])

@@ -50,7 +50,7 @@ def thief():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def publisher():
-    """`await publisher(text)`: the address of a web server that answers with it, and the list of what it was asked."""
+    """`await publisher(text)`: a web server's address, and the paths requested from it."""
     runners = []
 
     async def start(text):
@@ -72,7 +72,7 @@ async def publisher():
 
 @pytest.fixture
 def all_refused(connect, dial):
-    """`await all_refused(server, tokens, code)`: none of the tokens is let in, and a bystander notices nothing."""
+    """`await all_refused(server, tokens, code)`: every token is refused. A bystander notices nothing."""
 
     async def check(server, tokens, code="unauthorized", *, bystander=None):
         bob = await connect("bob", to=server, token=bystander)
@@ -118,7 +118,7 @@ async def test_row_01_fails_without_its_defence(server, all_refused, monkeypatch
 
 
 def with_keys_of_their_own(server, thief, url):
-    """Tokens whose headers bring their key along, or say where to fetch it."""
+    """Tokens whose headers hold a key or the URL of one."""
     private, _, jwk = thief
     brought = [{"jwk": jwk}, {"jku": url}, {"x5u": url}, {"x5c": [url]}, {"jku": url, "jwk": jwk, "kid": "one"}]
     odd = [{"kid": kid} for kid in ("../../../../dev/null", "' OR 1=1 --", url, "x" * 4000, "\x00", "\n")]
@@ -290,7 +290,7 @@ def written(caplog):
 
 
 async def raw_request(server, line):
-    """The first line of the answer to a request that no client library would send."""
+    """The first line of the answer to a raw request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
     writer.write(f"{line}\r\nHost: localhost\r\n\r\n".encode())
     answer = await asyncio.wait_for(reader.readline(), PROCESS_SECONDS)
@@ -419,7 +419,7 @@ async def check_nothing_left(server, connect, dial, until, monkeypatch, how):
     await until(lambda: age_seconds(environ) > 0.1)
     monkeypatch.setattr(server.application.guards.auth, "identify", identify)
     await wire.send('40{"token":"x"}')
-    # to everyone who is in: whoever is being checked must not hear it
+    # to everyone who is in: a client under check must not receive it
     await server.fence(bob)
     answer = await wire.frame() or "closed without a word"
     assert answer.startswith("44"), f"was not refused: {answer}"

@@ -1,4 +1,4 @@
-"""Rows 32 to 34 of the ledger: lost clients, and the server's own end."""
+"""Rows 32 to 34 of the ledger: lost clients and shutdown."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ GONE_SECONDS = {"engine": 3.5, "stock": 15}
 
 @pytest.fixture
 def ana(server, new_tab):
-    """`await ana(url)`: an innocent in a topic room, on any server with the settings of tests."""
+    """`await ana(url)`: a bystander in a topic room, on any server."""
 
     async def open_tab(url, **client):
         tab = new_tab(**client)
@@ -67,7 +67,7 @@ async def test_row_32_fails_without_its_defence(serve, ana, until):
 
 @asynccontextmanager
 async def herd_at(child):
-    """A thousand clients in a process of their own, all of them in their room."""
+    """A thousand clients in one process, all in their room."""
     async with running_child("attackers", "herd", child.url, str(HERD)) as herd:
         await child.until(HERD_ROOM, lambda answer: answer["members"] == HERD)
         yield herd

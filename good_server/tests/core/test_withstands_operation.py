@@ -1,4 +1,4 @@
-"""Rows 36 and 37 of what the server withstands: what is logged, and what is on which port."""
+"""Rows 36 and 37 of the ledger: logs and ports."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Rows 18 to 23 of what the server withstands: what one packet can be."""
+"""Rows 18 to 23 of the ledger: what one packet can be."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ HERALD = '{"_placeholder":true,"num":0}'
 
 
 async def check_closed(server, bob, until, frames):
-    """Ana sends these frames and is closed, out of her rooms, and bob notices nothing."""
+    """Assert that these frames close ana, and bob notices nothing."""
     async with bare(server.url, server.token("ana")) as ana:
         for frame in frames:
             ana.send(frame, kind=BINARY if isinstance(frame, bytes) else 1)
@@ -115,7 +115,7 @@ ANNOUNCED = [f'451-7["room:leave",{HERALD}]', f'459999999999-7["room:leave",{HER
 
 
 async def check_refused(url, token, frame):
-    """An event that announces attachments is answered `invalid` at once, not when they have come."""
+    """Assert that announced attachments are refused at once."""
     async with bare(url, token) as ana:
         ana.send(frame)
         ana.send('428["room:leave",{"room":"job:17"}]')
@@ -139,7 +139,7 @@ async def test_row_20_fails_without_its_defence(server, monkeypatch):
 
 
 async def grown(server, child, attack, times):
-    """What the memory of `child` has grown by, in MB, while `times` sockets were each used for `attack`."""
+    """The growth of the child's memory in MB under an attack. `times` sockets are used for it."""
     before = await child.ask("user:none")
     async with AsyncExitStack() as attackers:
         for number in range(times):
@@ -175,7 +175,7 @@ def send_what_is_no_packet(ana):
 
 
 async def check_memory(server, attack):
-    """A hundred attackers leave no more behind than harmless sockets, nor do the next; an innocent notices nothing."""
+    """Assert that attackers leave no more memory behind than harmless sockets."""
     async with watched_server() as child, bare(child.url, server.token("bob")) as bob:
         # what as many harmless sockets need is there already
         await grown(server, child, lambda ana: ana.send("3"), 100)
@@ -236,7 +236,7 @@ async def test_row_21_fails_without_its_defence(serve, attack):
 
 
 async def check_failure(server):
-    """An event that fails is answered with an id that is in the log, and says nothing of why."""
+    """Assert that a failed event is answered with its log id only."""
     with capture_logs() as logs:
         async with bare(server.url, server.token("ana")) as ana:
             ana.send('427["no:such",{}]')

@@ -1,4 +1,4 @@
-"""The delivery engine delivers exactly what the library's own path does, in the same order, and knows when to stop."""
+"""The delivery engine sends exactly what the library's own path sends."""
 
 import asyncio
 import inspect
@@ -38,7 +38,7 @@ ROOMS = ["job:1", "job:2", "job:3"]
 
 
 def scripts():
-    """Sequences of what may happen on a server: emits to rooms, acks, joins, leaves, binary, cuts."""
+    """Sequences of emits, acks, joins, leaves, binary messages and cuts."""
     socket_number = st.integers(0, SOCKETS - 1)
     emit = st.tuples(st.just("emit"), st.lists(st.sampled_from(ROOMS), min_size=1, max_size=3), st.integers(0, 300))
     binary = st.tuples(st.just("binary"), st.sampled_from(ROOMS), st.binary(max_size=200))
@@ -49,7 +49,7 @@ def scripts():
 
 
 async def played(serve, dial, script, **options):
-    """What each socket got, frame by frame, when `script` was played on a fresh server."""
+    """The frames of each socket after `script` ran on a fresh server."""
     server = await serve(**GENEROUS, **options)
     wires = [await dial(to=server, token=server.token(f"u{n}", rooms=ROOMS[: n % 4])) for n in range(SOCKETS)]
     gone = set()
@@ -196,7 +196,7 @@ async def test_a_stopped_reader_is_closed_and_others_lose_nothing(serve, connect
         tab = await connect("ana", "driver", to=server)
         for number in range(400):
             await server.sio.emit("news", [number, "x" * 20_000], room=[rooms.role_room(Role.DRIVER)])
-            # whoever reads gets everything, in order, whatever the other one is owed
+            # a tab that reads gets everything, in order, whatever is queued for the other one
             assert (await tab.hears("news"))[0] == number
         await until(lambda: not server.members("user:slow"))
     assert server.members("user:ana") == 1

@@ -1,4 +1,4 @@
-"""The engine reads what RFC 6455 allows, however it is cut up, and closes with the RFC's codes on anything else."""
+"""The engine reads what RFC 6455 allows. It closes with the RFC's codes on anything else."""
 
 import asyncio
 import itertools
@@ -154,7 +154,7 @@ async def test_what_is_no_handshake_is_a_bad_request(server, change):
 
 
 class Peer:
-    """What the heartbeats know of a socket; it answers its first pings, then falls silent."""
+    """A socket as heartbeats see it. It answers its first pings, then falls silent."""
 
     def __init__(self, heartbeats, answers):
         self.heartbeats, self.answers, self.pings = heartbeats, answers, 0

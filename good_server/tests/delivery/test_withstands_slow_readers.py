@@ -18,7 +18,7 @@ UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 @pytest.fixture
 def ana(server, new_tab):
-    """`await ana(url)`: an innocent in a topic room, on any server with the settings of tests."""
+    """`await ana(url)`: a bystander in a topic room, on any server."""
 
     async def open_tab(url, **client):
         tab = new_tab(**client)
@@ -55,7 +55,7 @@ async def hear(listener):
 
 
 async def check_slow_reader(child, token):
-    """One of a room does not read: it is closed, memory stays flat, and the others hear everything."""
+    """Assert that a member that does not read is closed. Memory stays flat, and the others receive everything."""
     url, rooms = child.url, {"rooms": ["job:17"]}
     async with (
         bare(url, token("slow", **rooms), receive_bytes=SLOW_RECEIVE_BYTES) as slow,

@@ -21,7 +21,7 @@ STEP = re.compile(r"(Append to|New file|In) `([^`]+)`[^\n]*:\n\n```(?:python|dif
 
 
 def patched(text, diff):
-    """The text with each added line of the diff put below the line that it follows there."""
+    """The text with the diff's added lines. Each goes below the line that it follows there."""
     lines = diff.splitlines()
     for before, added in pairwise(lines):
         if added.startswith("+"):

@@ -1,4 +1,4 @@
-"""Rows 24 and 27 to 30 of what the server withstands: who hears what, and who does not."""
+"""Rows 24 and 27 to 30 of the ledger: audiences."""
 
 import pytest
 import pytest_asyncio
@@ -45,7 +45,7 @@ def tabs(*, user=None, role=None, company=None, room=None):
 
 
 def followers(tab):
-    """Who sees a driver; None for who is none, and may not say so."""
+    """The tabs that see a driver. None for a sender that is no driver and may not report."""
     _, role, company, _ = TABS[tab]
     if role != "driver":
         return None
@@ -53,7 +53,7 @@ def followers(tab):
 
 
 def members_but(tab, room):
-    """Who reads what is written to a room, and the writer's other tabs; None when it is not the writer's room."""
+    """The tabs that read a room message, with the sender's other tabs. None when the room is not the sender's."""
     user, *_, granted = TABS[tab]
     return (tabs(room=room) | tabs(user=user)) - {tab} if room in granted else None
 
@@ -77,7 +77,7 @@ def announcement(roles):
 
 
 def change_of(room, *, entitled):
-    """A room change that is heard by nobody; None when it is refused."""
+    """A room change that nobody hears. None when it is refused."""
     return {"room": room}, lambda tab: set() if not entitled or room in TABS[tab][3] else None
 
 
@@ -135,7 +135,7 @@ async def everybody(serve, connect):
 async def heard_by(server, opened, event, ack):
     """The tabs that heard something since they last were asked."""
     if event == "report:request" and ack["ok"]:
-        # made elsewhere, so later: whoever asked knows when
+        # made elsewhere, so later: the asking tab knows when
         await opened["asking"].hears("report:ready")
     everyone = {tab: client for tab, client in opened.items() if tab != "asking"}
     heard = dict(zip(everyone, await server.fence(*everyone.values()), strict=True))
@@ -143,7 +143,7 @@ async def heard_by(server, opened, event, ack):
 
 
 async def check_audience(server, opened, event):
-    """From every sender, each payload of the event reaches its audience, and nobody else hears anything."""
+    """Assert that each payload from every sender reaches its audience only."""
     assert event in AUDIENCE, f"who hears {event}? Add it to AUDIENCE"
     for tab in SENDERS:
         for made, audience in AUDIENCE[event]:

@@ -1,4 +1,4 @@
-"""Row 38 of what the server withstands: nothing with a known hole is installed, as far as can be known here."""
+"""Row 38 of the ledger: no installed package has a known hole."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def test_row_38_fails_without_its_defence(monkeypatch, version):
 
 
 def judged(report):
-    """What an audit found, by package, and how many packages it could look up at all."""
+    """The holes by package, and how many packages were audited."""
     audited = [package for package in report["dependencies"] if "vulns" in package]
     return {p["name"]: [hole["id"] for hole in p["vulns"]] for p in audited if p["vulns"]}, len(audited)
 

@@ -1,4 +1,4 @@
-"""The image, compose and the units: they fit the settings, and systemd accepts them."""
+"""The image, compose and the units fit the settings."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ def instruction(name):
 
 
 def deployed_name():
-    """The package as the image and the units name it, whatever the folder is called here."""
+    """The package's name in the image and the units."""
     return instruction("COPY")[-1].split()[-1].strip("/")
 
 

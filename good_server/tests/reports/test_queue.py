@@ -1,4 +1,4 @@
-"""Reports that wait in Redis: asked of one process, made by another, told to the user wherever the user then is."""
+"""Reports that wait in Redis and are made by workers. A user gets them on any server."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def worker(worker_pool, shared):
-    """`await worker(any_setting=…)`: a worker in this process, for tests that patch what it does."""
+    """`await worker(any_setting=…)`: a worker in this process, for tests that patch it."""
     async with AsyncExitStack() as stack:
 
         async def start(**settings):
@@ -99,8 +99,8 @@ async def looking(shared):
     await client.aclose(close_connection_pool=True)
 
 
-async def come_true(ask):
-    """Asks until the answer is yes, as Redis tells nobody of what is in it."""
+async def ask_until_yes(ask):
+    """Poll until the answer is yes. Redis sends no event for it."""
     async with asyncio.timeout(WAIT_SECONDS):
         while not await ask():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
@@ -113,7 +113,7 @@ async def is_taken(jobs):
         found = [await jobs.job(key) for key in await active(jobs)]
         return any(job.status == "active" for job in found if job)
 
-    await come_true(has_begun)
+    await ask_until_yes(has_begun)
 
 
 async def active(jobs):
@@ -121,7 +121,7 @@ async def active(jobs):
 
 
 async def heard(tab, seconds):
-    """The next report, for which a killed worker may have to be missed first."""
+    """The next report. A killed worker may have to be missed first."""
     async with asyncio.timeout(seconds):
         while (event := await tab.inbox.get())[0] != "report:ready":
             pass
@@ -232,8 +232,8 @@ async def test_a_report_that_was_made_twice_is_told_once(two, connect, worker, s
     assert (await ana.hears("report:ready"))["job"] == job
     again = reports._job("outside", 1, ANA)
     again.key = job
-    await come_true(lambda: looking("outside").enqueue(again))
-    await come_true(lambda: is_empty(looking("outside")))
+    await ask_until_yes(lambda: looking("outside").enqueue(again))
+    await ask_until_yes(lambda: is_empty(looking("outside")))
     last = await reports.request("outside", 1, ANA)
     assert (await ana.hears("report:ready"))["job"] == last
     await reports.stop()
@@ -328,7 +328,7 @@ async def test_an_idle_worker_retries_redis_with_pauses_and_goes_on(redis, two, 
     finally:
         redis.start()
     assert sum(psutil.Process(idle.process.pid).cpu_times()[:2]) - spent < 1
-    await come_true(lambda: is_told_yes(ana))
+    await ask_until_yes(lambda: is_told_yes(ana))
     assert "result" in await ana.hears("report:ready")
     assert await idle.ended(signal.SIGTERM) == 0
 

@@ -1,4 +1,4 @@
-"""Row 35 of the ledger: jobs that crash, hang or come too fast."""
+"""Row 35 of the ledger: jobs that crash, hang or flood."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 
 async def check_jobs(server, tab, monkeypatch, fault):
-    """A job that crashes or hangs ends with an error; then jobs are done again."""
+    """Assert that a lost job ends with an error. After it jobs are done again."""
     with monkeypatch.context() as patch:
         patch.setattr(cpu, "burn", fault)
         assert (await tab.ask("report:request", {"kind": "cpu", "size": 2000}))["ok"]
