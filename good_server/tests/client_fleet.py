@@ -123,7 +123,7 @@ class Letter:
 
 
 class Client:
-    """A client that sends messages in order, each until it is acked. A retry has the same id. A retry has the same id and goes to the next URL."""
+    """A client that sends messages in order, each until it is acked. A retry has the same id."""
 
     def __init__(self, http, urls, user, token, to, *, pause_seconds, is_lossy):
         """`is_lossy` clients lose acks after the server's goodbye: see `Line`."""
@@ -216,7 +216,7 @@ async def listening(http, urls, token):
 
 @asynccontextmanager
 async def talking(http, urls, tokens, to, *, pause_seconds):
-    """One client for each user of `tokens`, each sending to `to`. `pause_seconds` is the mean pause between two messages. The mean pause between two messages is `pause_seconds`.
+    """One client for each user of `tokens`, each sending to `to`. The mean pause is `pause_seconds`.
 
     Gives the list of all letters, filled when the block has ended and each client has had its last ack. Clients begin
     at each of the URLs in turn, and every other pair of them is lossy.

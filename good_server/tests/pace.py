@@ -7,7 +7,7 @@ MOST_LATE_MS = 100
 
 
 def withheld_seconds():
-    """Seconds that this thread was ready while another one ran. Zero where the system does not count it. Zero where the system does not count it (only Linux does)."""
+    """Seconds that this thread was ready while another one ran. Zero where the system does not count it."""
     try:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
     except OSError:

@@ -19,7 +19,7 @@ Outcome = namedtuple("Outcome", "letters tabs")
 
 
 async def rolled(http, servers, count, *, urls=None, pause_seconds):
-    """Restart all servers in turn under load. `count` clients send to bob, through `urls` or directly. `count` clients send to bob, through `urls` or directly; returns the outcome."""
+    """Restart all servers in turn under load. `count` clients send to bob, through `urls` or directly."""
     own_urls = [server.url for server in servers]
     tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}
     talk = client_fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)

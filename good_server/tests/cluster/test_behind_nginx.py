@@ -127,7 +127,7 @@ async def test_busy_processes_answer_with_retry_after(site, http):
 
 
 async def come_too_often(http, url, opened):
-    """Open more connections than allowed, each with its own claim. A few may pass before counts are shared. A few may pass before the processes share their counts."""
+    """Open more connections than allowed, each with its own claim. A few may pass before counts are shared."""
     for number in range(TABS):
         claim = {"X-Forwarded-For": f"203.0.113.{number}"}
         await opened.enter_async_context(http.ws_connect(url + SOCKETIO, headers=claim))

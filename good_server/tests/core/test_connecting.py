@@ -1,4 +1,7 @@
-"""Connecting: who is accepted, and how the others are refused. CONNECT_ERROR is a permanent refusal, an HTTP status a temporary one."""
+"""Connecting: who is accepted, and how the others are refused.
+
+CONNECT_ERROR is a permanent refusal, an HTTP status a temporary one.
+"""
 
 import asyncio
 import json
