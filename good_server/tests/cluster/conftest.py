@@ -1,0 +1,11 @@
+"""Fixtures for tests of several processes."""
+
+import aiohttp
+import pytest_asyncio
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def many():
+    """A client session without a limit on its connections."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session

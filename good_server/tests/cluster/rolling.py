@@ -1,0 +1,53 @@
+"""Rolling restarts under the load of many clients."""
+
+import asyncio
+from collections import namedtuple
+
+from .. import client_fleet
+from ..tokens import production_token
+from ..waiting import until
+
+CLIENTS = 500
+# enough to be caught by a restart, and each of them five times as busy
+FEW_CLIENTS = 100
+# of the whole, so that a message that is never acked ends the test
+ROLL_SECONDS = 60.0
+# stock clients wait 0.5 to 1.5 s before they try again
+BACK_SECONDS = 5.0
+
+Outcome = namedtuple("Outcome", "letters tabs")
+
+
+async def rolled(http, servers, count, *, urls=None, pause_seconds):
+    """Restart all servers in turn under load. `count` clients send to bob, through `urls` or directly."""
+    own_urls = [server.url for server in servers]
+    tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}
+    talk = client_fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
+    listen = client_fleet.listening(http, own_urls, production_token("bob"))
+    async with asyncio.timeout(ROLL_SECONDS), listen as tabs:
+        async with talk as letters:
+            for server, tab in zip(servers, tabs, strict=True):
+                assert await server.end() == 0
+                await server.start()
+                # who is away hears nothing, by design: one of bob's two tabs is always there
+                await tab.arrivals.get()
+        await fence(http, own_urls, tabs)
+    return Outcome(letters, tabs)
+
+
+async def fence(http, urls, tabs):
+    """Returns when each tab has heard all that was said before."""
+    for url in urls:
+        async with client_fleet.connected(http, url, production_token("ana")) as line:
+            assert (await line.ask("chat:send", {"to": "bob", "text": url}))["ok"]
+        for tab in tabs:
+            await until(lambda tab=tab, url=url: url in tab.heard, seconds=ROLL_SECONDS)
+
+
+def shared_by(redis, prefix):
+    """Settings of processes that share one Redis and one address's clients."""
+    return {"redis_url": redis.url, "redis_prefix": prefix, "sockets_per_address": 2 * CLIENTS}
+
+
+def heard_twice(outcome):
+    return [text for tab in outcome.tabs for text, times in tab.times().items() if times > 1]

@@ -1,0 +1,115 @@
+"""Outages of Redis: local delivery goes on and recovery is automatic."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from ...backplane.link import Link
+from ...observe import Metrics
+from ...settings import Settings
+from ..redis import Deafening, RealRedis
+from ..waiting import WAIT_SECONDS
+
+
+@pytest.fixture(scope="module")
+def redis():
+    """One that only this file stops."""
+    with RealRedis() as server:
+        yield server
+
+
+async def ready(server):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{server.internal_url}/readyz") as response,
+    ):
+        return response.status, (await response.text()).strip()
+
+
+def lost(server, reason="away"):
+    return server.application.guards.metrics.registry.get_sample_value("server_redis_lost_total", {"reason": reason})
+
+
+@pytest.mark.parametrize("how", ["stopped", "held still"])
+async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, connect, until, how):
+    first, second = await two(redis_seconds=0.2)
+    ana, bob, far = await connect("ana", to=first), await connect("bob", to=first), await connect("bob", to=second)
+    assert await ready(first) == (200, "ready")
+    (redis.stop if how == "stopped" else redis.pause)()
+    try:
+        await until(lambda: first.application.link.state == "away")
+        assert await ready(first) == (200, "degraded")
+        before = lost(first) or 0
+        assert (await ana.ask("chat:send", {"to": "bob", "text": "near", "id": f"1 {how}"}))["ok"]
+        assert (await bob.hears("chat:message"))["text"] == "near"
+        assert (await connect("eve", to=first)).sio.connected
+        assert lost(first) == before + 1
+    finally:
+        (redis.start if how == "stopped" else redis.resume)()
+    for server in (first, second):
+        await until(lambda server=server: server.application.link.state == "up")
+    await recovered(first, second, until)
+    assert (await ana.ask("chat:send", {"to": "bob", "text": "far"}))["ok"]
+    assert (await far.hears("chat:message"))["text"] == "far"
+    assert await ready(first) == (200, "ready")
+
+
+async def recovered(first, second, until):
+    """Wait until both receive again. A subscriber recovers a moment after Redis."""
+    for server in (first, second):
+        await until(lambda server=server: server.application.link.has_heard)
+
+
+async def test_limits_of_one_process_hold_while_redis_is_away(two, redis, connect, until):
+    first, _ = await two(redis_seconds=0.2, chat_per_second=0.1, burst_seconds=50)
+    ana = await connect("ana", to=first)
+    redis.stop()
+    try:
+        await until(lambda: first.application.link.state == "away")
+        acks = [await ana.ask("chat:send", {"to": "bob", "text": "x"}) for _ in range(6)]
+    finally:
+        redis.start()
+    assert [ack["ok"] for ack in acks] == [True] * 5 + [False]
+    await until(lambda: first.application.link.state == "up")
+
+
+async def test_a_deaf_subscriber_fails_readiness_and_recovers(serve, redis, until):
+    async with Deafening(redis) as way:
+        shared = {"redis_prefix": "deaf", "redis_deaf_seconds": 1.5}
+        first = await serve(redis_url=way.url, **shared)
+        second = await serve(redis_url=redis.url, **shared)
+        link = first.application.link
+        await until(lambda: link.has_heard)
+        # Redis answers, the connection stands, and nothing comes on it any more
+        way.is_deaf = True
+        await until(lambda: link.state == "deaf")
+        assert await ready(first) == (503, "deaf")
+        assert await ready(second) == (200, "ready")
+        way.is_deaf = False
+        await until(lambda: link.state == "up")
+        assert await ready(first) == (200, "ready")
+
+
+async def test_a_server_starts_without_redis_and_finds_it_later(serve, redis, connect, until):
+    redis.stop()
+    try:
+        server = await serve(redis_url=redis.url, redis_prefix="late", redis_seconds=0.2)
+        assert await ready(server) == (200, "degraded")
+        assert (await connect("ana", to=server)).sio.connected
+    finally:
+        redis.start()
+    await until(lambda: server.application.link.state == "up" and server.application.link.has_heard)
+    assert await ready(server) == (200, "ready")
+
+
+async def test_a_busy_link_stops_at_once(redis):
+    settings = Settings(redis_url=redis.url, redis_prefix="busy")
+    # redis-py swallowed about one cancellation in twenty
+    for number in range(100):
+        link = Link(settings, Metrics())
+        await link.start()
+        for _ in range(20):
+            link.say({"method": "emit"})
+        await asyncio.sleep(number % 5 / 2000)
+        await asyncio.wait_for(link.stop(), WAIT_SECONDS)

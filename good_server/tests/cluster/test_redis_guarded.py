@@ -1,0 +1,69 @@
+"""A Redis with a password and TLS needs only its URL. Wrong credentials give no access and do not stop the server."""
+
+import datetime
+import ipaddress
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ..redis import RealRedis
+
+PASSWORD = "a-password-of-this-test"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A folder with a certificate for 127.0.0.1 that is its own authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis of a test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    for file in ("ca.pem", "server.pem"):
+        (folder / file).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    unencrypted = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *unencrypted))
+    return folder
+
+
+@pytest.mark.parametrize("with_tls", [False, True], ids=["password", "password and TLS"])
+async def test_a_guarded_redis_carries_messages(serve, connect, until, authority, with_tls):
+    with RealRedis(password=PASSWORD, tls=authority if with_tls else None) as redis:
+        first, second = [await serve(redis_url=redis.url) for _ in range(2)]
+        for server in (first, second):
+            await until(lambda server=server: server.application.link.has_heard)
+        ana, bob = await connect("ana", to=first), await connect("bob", to=second)
+        await ana.ask("chat:send", {"to": "bob", "text": "hello"})
+        assert (await bob.hears("chat:message"))["text"] == "hello"
+        for server in (first, second):
+            await server.ended()
+
+
+async def test_a_wrong_redis_password_is_in_no_log(serve, connect, capfd):
+    with RealRedis(password=PASSWORD) as redis:
+        server = await serve(redis_url=redis.url.replace(PASSWORD, "another-word"))
+        assert server.application.link.state == "away"
+        assert (await connect("ana", to=server)).sio.connected
+        await server.ended()
+    said = "".join(capfd.readouterr())
+    assert "redis is away" in said or "redis is not heard" in said
+    assert "another-word" not in said
+    assert PASSWORD not in said
+
+
+async def test_a_certificate_of_a_stranger_is_not_believed(serve, authority):
+    with RealRedis(tls=authority) as redis:
+        # the system's own authorities, of which this one is none
+        server = await serve(redis_url=redis.url.partition("?")[0])
+        assert server.application.link.state == "away"
+        await server.ended()

@@ -1,0 +1,264 @@
+"""The exported contract: valid AsyncAPI, and types that compile. Both say only what the server does."""
+
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+import socketio
+
+from ... import contract, errors, events
+from ...__main__ import main
+from ...app import create_parts, create_routes
+from ...settings import Settings
+from ..package import SERVER
+from ..programs import installed
+
+# exact, so that a new release of somebody else's is a decision
+NPM_PACKAGES = ("typescript@5.9.3", "socket.io-client@4.8.4", "@asyncapi/specs@6.11.1")
+NPM_SECONDS = 180
+USE = """
+import { io, type Socket } from "socket.io-client";
+import type { ClientToServerEvents, ServerToClientEvents } from "./contract";
+
+const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io();
+socket.on("chat:message", (message) => { const who: string = message.from.id; const when: number = message.at; });
+socket.emit("chat:send", { to: "bo", text: "hello" }, (answer) => {
+  if (answer.ok) { const id: string = answer.data.id; }
+  else if (answer.error.code === "rate_limited") { const seconds: number | undefined = answer.error.retry_after; }
+});
+export const job: Promise<string | null> = socket
+  .emitWithAck("report:request", { kind: "cpu", size: 5 })
+  .then((answer) => (answer.ok ? answer.data.job : null));
+"""
+WRONG_USES = {
+    "an unknown event": 'socket.emit("chat:shout", { to: "bo", text: "x" }, () => {});',
+    "both targets": 'socket.emit("chat:send", { to: "bo", room: "job:17", text: "x" }, () => {});',
+    "no target": 'socket.emit("chat:send", { text: "x" }, () => {});',
+    "a status that is none": 'socket.emit("driver:status", { status: "asleep" }, () => {});',
+    "an ack taken for a yes": 'socket.emit("room:join", { room: "job:17" }, (answer) => answer.data.room);',
+    "a code that is none": 'socket.emit("room:join", { room: "job:17" }, (a) => !a.ok && a.error.code === "no");',
+    "a message's missing field": 'socket.on("tracking:position", (message) => message.sender);',
+}
+
+
+def routes():
+    # the defaults, whatever the environment says
+    return create_routes(create_parts(Settings.model_construct()))
+
+
+def document():
+    return json.loads(contract.asyncapi(routes()))
+
+
+def judged(value, schema):
+    """Raises when `value` is not what the document's schema says."""
+    whole = {"components": document()["components"], **schema}
+    jsonschema.Draft202012Validator(whole).validate(value)
+
+
+def payload_of(key):
+    return document()["components"]["messages"][key.replace(":", ".")]["payload"]
+
+
+@pytest.fixture(scope="session")
+def npm_folder(tmp_path_factory):
+    """A folder with the npm packages that check the contract. Without npm the test is skipped, and in CI it fails."""
+    npm = installed("npm")
+    folder = tmp_path_factory.mktemp("npm")
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *NPM_PACKAGES]
+    subprocess.run(command, check=True, capture_output=True, timeout=NPM_SECONDS)
+    return folder
+
+
+@pytest.fixture
+def complaints(npm_folder, tmp_path):
+    """`complaints(text)`: the TypeScript compiler's errors for a program that uses the contract."""
+
+    def compile_with_contract(text):
+        (tmp_path / "node_modules").symlink_to(npm_folder / "node_modules")
+        (tmp_path / "contract.ts").write_text(contract.typescript(routes()))
+        (tmp_path / "use.ts").write_text(text)
+        tsc = npm_folder / "node_modules" / "typescript" / "bin" / "tsc"
+        options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022"]
+        command = [installed("node"), str(tsc), *options, "use.ts"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=NPM_SECONDS)
+        return done.stdout
+
+    return compile_with_contract
+
+
+@pytest.mark.timeout(2 * NPM_SECONDS)
+def test_the_document_is_valid_asyncapi(npm_folder):
+    schema = json.loads((npm_folder / "node_modules/@asyncapi/specs/schemas/3.0.0.json").read_text())
+    jsonschema.Draft7Validator(schema).validate(document())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(schema).validate(document() | {"operations": {"a": {"action": "shout"}}})
+
+
+@pytest.mark.timeout(2 * NPM_SECONDS)
+def test_the_types_fit_the_socket_of_socket_io_client(complaints):
+    assert complaints(USE) == ""
+
+
+@pytest.mark.timeout(2 * NPM_SECONDS)
+def test_every_wrong_use_is_refused_by_the_compiler(complaints):
+    # the compiler complains of an expected error that does not come
+    wrong = [f"// @ts-expect-error {why}\n{line}" for why, line in WRONG_USES.items()]
+    assert complaints("\n".join([USE, *wrong])) == ""
+
+
+@pytest.mark.timeout(2 * NPM_SECONDS)
+def test_a_wrong_use_that_is_not_expected_is_told(complaints):
+    assert "TS2345" in complaints(USE + WRONG_USES["an unknown event"])
+
+
+def references(node):
+    if isinstance(node, dict):
+        yield from [node["$ref"]] if "$ref" in node else []
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from references(part)
+
+
+def test_every_reference_in_the_document_leads_somewhere():
+    found = set(references(whole := document()))
+    assert len(found) > len(contract.MESSAGES)
+    for reference in found:
+        place = whole
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_every_event_name_is_in_the_contract():
+    named = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
+    assert named == {route.event for route in routes()} | contract.MESSAGES.keys()
+    assert contract.ANSWERS.keys() == {route.event for route in routes()}
+
+
+def test_every_message_and_answer_model_is_in_the_contract():
+    assert set(contract.MESSAGES.values()) == set(events.Message.__subclasses__())
+    assert set(contract.ANSWERS.values()) == set(events.Answer.__subclasses__())
+
+
+def test_the_guards_of_an_event_are_those_of_its_route():
+    operation = document()["operations"]["tracking.update"]
+    assert operation["x-roles"] == ["driver"]
+    rates = {rate for operation in document()["operations"].values() for rate in operation.get("x-rates", ())}
+    assert "tracking_per_second" in operation["x-rates"]
+    assert rates <= Settings.model_fields.keys()
+
+
+def refusals(kind=errors.Refusal):
+    for child in kind.__subclasses__():
+        yield child
+        yield from refusals(child)
+
+
+@pytest.mark.parametrize("refusal", list(refusals()))
+def test_every_refusal_is_in_the_contract_with_all_its_fields(refusal):
+    full = refusal(field="text", retry_after=0.5, id="1").as_error()
+    where = "ConnectRefusal" if refusal is errors.UnknownNamespace else "Refusal"
+    said = {"message": str(refusal()), "data": full} if where == "ConnectRefusal" else full
+    judged(said, {"$ref": contract.SCHEMAS + where})
+
+
+def requests(token):
+    """Each event with a valid payload and a role for it."""
+    return {
+        events.CHAT_SEND: ("vendor", {"to": "ana", "text": "hello"}),
+        events.TRACKING_UPDATE: ("driver", {"lat": 1.5, "lng": 2, "speed": 3.5}),
+        events.DRIVER_STATUS: ("driver", {"status": "busy"}),
+        events.SYSTEM_ANNOUNCE: ("admin", {"text": "hello", "level": "info", "roles": ["driver"]}),
+        events.ROOM_JOIN: ("vendor", {"room": "job:17"}),
+        events.ROOM_LEAVE: ("vendor", {"room": "job:17"}),
+        events.REPORT_REQUEST: ("vendor", {"kind": "outside", "size": 1}),
+        events.AUTH_REFRESH: ("vendor", {"token": token}),
+    }
+
+
+# from the routes, so that a new one without a request and an answer fails here
+@pytest.mark.parametrize("event", [route.event for route in routes()])
+async def test_the_ack_of_every_event_is_the_one_in_the_contract(server, connect, event):
+    role, payload = requests(server.token("ana"))[event]
+    tab = await connect("ana", role, rooms=["job:17"])
+    judged(payload, payload_of(event))
+    yes = await tab.ask(event, payload)
+    assert yes["ok"], yes
+    contract.ANSWERS[event].model_validate(yes["data"])
+    judged(yes, payload_of(f"{event}.ack"))
+
+
+@pytest.mark.parametrize("event", [route.event for route in routes()])
+async def test_the_refusal_of_every_event_is_the_one_in_the_contract(connect, event):
+    tab = await connect("ana", "provider")
+    no = await tab.ask(event, {"surprise": 1})
+    assert not no["ok"]
+    judged(no, payload_of(f"{event}.ack"))
+
+
+@pytest.fixture
+def told(server, connect):
+    """`await told(event)`: a message of that name from the wire."""
+
+    async def hear(event):
+        ear = await connect("ear", "admin", rooms=["job:17"])
+        driver = await connect("dee", "driver", company="acme", rooms=["job:17"])
+        asks = requests(server.token("ear"))
+        for name in (events.TRACKING_UPDATE, events.DRIVER_STATUS):
+            await driver.ask(name, asks[name][1])
+        for chat in ({"room": "job:17"}, {"to": "ear"}):
+            await driver.ask(events.CHAT_SEND, chat | {"text": "hello"})
+        for name in (events.SYSTEM_ANNOUNCE, events.REPORT_REQUEST):
+            await ear.ask(name, {key: value for key, value in asks[name][1].items() if key != "roles"})
+        return await ear.hears(event)
+
+    return hear
+
+
+OF_THE_END = {events.AUTH_EXPIRING, events.SERVER_CLOSING}
+
+
+@pytest.mark.parametrize("event", [event for event in contract.MESSAGES if event not in OF_THE_END])
+async def test_every_message_on_the_wire_is_the_one_in_the_contract(told, event):
+    judged(await told(event), payload_of(event))
+
+
+async def test_the_expiry_notice_is_the_one_in_the_contract(server, connect):
+    tab = await connect("ana", life_seconds=30)
+    judged(await tab.hears(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
+
+
+async def test_the_goodbye_is_the_one_in_the_contract(server, connect):
+    tab = await connect("ana")
+    await server.ended()
+    judged(await tab.hears(events.SERVER_CLOSING), payload_of(events.SERVER_CLOSING))
+
+
+async def test_a_refused_connection_is_the_one_in_the_contract(server, new_tab):
+    tab = new_tab()
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await tab.connect(server.url, "no token")
+    judged(await tab.refusal, {"$ref": contract.SCHEMAS + "ConnectRefusal"})
+
+
+@pytest.mark.parametrize("chat", [{"text": "x"}, {"text": "x", "to": "bo", "room": "job:17"}, {"text": "", "to": "bo"}])
+def test_what_the_server_refuses_the_contract_refuses_too(chat):
+    with pytest.raises(jsonschema.ValidationError):
+        judged(chat, payload_of(events.CHAT_SEND))
+
+
+@pytest.mark.parametrize(("form", "start"), [("--asyncapi", "{"), ("--typescript", "//")])
+def test_the_command_prints_the_contract_and_nothing_else(form, start):
+    command = [sys.executable, *SERVER, "contract", form]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr, done.stdout.startswith(start)) == (0, "", True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--asyncapi", "--typescript"]])
+def test_the_command_wants_one_form(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["contract", *arguments])
+    assert (ended.value.code, capsys.readouterr().err.count("\n")) == (2, 1)

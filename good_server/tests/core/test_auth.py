@@ -1,0 +1,248 @@
+"""Which tokens make an identity, and which do not."""
+
+import json
+import socket
+from functools import partial
+
+import jwt
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+
+from ...auth import TokenAuth
+from ...errors import TokenExpired, Unauthorized
+from ...roles import Identity, Role
+from ...settings import Settings
+from .. import tokens
+
+NOW = 1_800_000_000
+REQUIRED_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp")
+# the defaults, whatever the environment says
+signed = partial(tokens.signed, Settings.model_construct(), NOW)
+
+
+async def identify(token, *, at=NOW, **settings):
+    return await TokenAuth(Settings(**settings), clock=lambda: at).identify({"token": token})
+
+
+async def test_a_good_token_is_an_identity():
+    assert await identify(signed()) == Identity("ana", Role.VENDOR, NOW + 600, None, ())
+
+
+async def test_an_identity_has_the_company_and_the_rooms_of_its_token():
+    identity = await identify(signed(role="company", company="acme", rooms=["job:17", "job:18"], jti="x"))
+    assert (identity.role, identity.company, identity.topic_rooms) == (Role.COMPANY, "acme", ("job:17", "job:18"))
+
+
+async def test_a_driver_needs_no_company():
+    assert (await identify(signed(role="driver"))).company is None
+
+
+async def test_a_company_user_needs_one():
+    with pytest.raises(Unauthorized):
+        await identify(signed(role="company"))
+
+
+@pytest.mark.parametrize("claim", REQUIRED_CLAIMS)
+async def test_every_required_claim_is_required(claim):
+    with pytest.raises(Unauthorized):
+        await identify(signed(**{claim: None}))
+
+
+@pytest.mark.parametrize("user", ["a", "x" * 64, "A-Z.a_z@0-9"])
+async def test_user_ids_of_the_form_are_taken(user):
+    assert (await identify(signed(sub=user))).user == user
+
+
+WRONG = [
+    *({"sub": sub} for sub in ("", "x" * 65, "a b", "ana\n", "ana:b", "\u0430na", "a/b", "ana\x00", 7, ["ana"])),
+    *({"role": role} for role in ("", "root", "Admin", ["admin"], {"admin": True}, 1, "admin ")),
+    *({"company": company} for company in ("", "x" * 65, "a b", ["acme"], 7)),
+    *({"rooms": rooms} for rooms in ("job:17", [17], ["user:bob"], ["job:"], ["job:1\n"], ["job:1"] * 17)),
+    *({"aud": audience} for audience in ("", "other", ["dispatch"], ["dispatch", "other"])),
+    *({"iss": issuer} for issuer in ("", "other", "rooms-not-ids/", ["rooms-not-ids"])),
+    *({"exp": exp} for exp in (str(NOW + 600), "soon", [NOW + 600], True, 1e308, NOW + 10 * 365 * 24 * 3600)),
+    *({"iat": iat} for iat in (str(NOW), "now", NOW + 60, [NOW])),
+    *({"nbf": nbf} for nbf in ("soon", 1e12)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", WRONG, ids=repr)
+async def test_a_claim_that_is_not_of_its_form_is_refused(changes):
+    with pytest.raises(Unauthorized) as refusal:
+        await identify(signed(**changes))
+    assert refusal.value.code == "unauthorized"
+
+
+@pytest.mark.parametrize(("late", "is_taken"), [(0, True), (4, True), (5, False), (6, False)])
+async def test_an_expired_token_is_taken_within_the_leeway(late, is_taken):
+    if is_taken:
+        assert await identify(signed(), at=NOW + 600 + late)
+        return
+    with pytest.raises(TokenExpired):
+        await identify(signed(), at=NOW + 600 + late)
+
+
+@pytest.mark.parametrize(("early", "is_taken"), [(0, True), (5, True), (6, False)])
+async def test_a_token_from_the_future_is_taken_within_the_leeway(early, is_taken):
+    if is_taken:
+        assert await identify(signed(), at=NOW - early)
+        return
+    with pytest.raises(Unauthorized):
+        await identify(signed(), at=NOW - early)
+
+
+@pytest.mark.parametrize(("life", "is_taken"), [(3600, True), (3605, True), (3606, False)])
+async def test_a_token_lives_no_longer_than_the_setting(life, is_taken):
+    if is_taken:
+        assert await identify(signed(exp=NOW + life), token_life_seconds=3600)
+        return
+    with pytest.raises(Unauthorized):
+        await identify(signed(exp=NOW + life), token_life_seconds=3600)
+
+
+@pytest.mark.parametrize("typ", ["JWT", "id+jwt", "", None, 7, "application/at+jwt"])
+async def test_another_kind_of_token_is_refused(typ):
+    with pytest.raises(Unauthorized):
+        await identify(signed(headers={"typ": typ}))
+
+
+async def test_the_kind_of_token_is_a_setting():
+    assert await identify(signed(headers={"typ": "JWT"}), jwt_type="JWT")
+    assert await identify(signed(headers={"typ": "AT+JWT"}))
+
+
+async def test_a_token_signed_with_another_secret_is_refused():
+    with pytest.raises(Unauthorized):
+        await identify(signed(key="another-secret-that-is-long-enough-to-be-one"))
+
+
+async def test_a_changed_token_is_refused():
+    header, payload, signature = signed().split(".")
+    other = signed(role="admin").split(".")[1]
+    for token in (
+        f"{header}.{other}.{signature}",
+        f"{header}.{payload}.",
+        f"{header}.{payload}",
+        f".{payload}.{signature}",
+    ):
+        with pytest.raises(Unauthorized):
+            await identify(token)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS384", "HS512", "RS256", "", None, 7])
+async def test_an_algorithm_that_is_not_in_the_setting_is_refused(algorithm):
+    changed = tokens.with_header(signed(), alg=algorithm)
+    unsigned = changed.rpartition(".")[0] + "."
+    for token in (changed, unsigned):
+        with pytest.raises(Unauthorized):
+            await identify(token)
+
+
+async def test_a_good_signature_of_another_algorithm_is_refused():
+    secret = "k" * 64
+    with pytest.raises(Unauthorized):
+        await identify(signed(key=secret, algorithm="HS512"), jwt_secret=secret)
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """An RSA key pair as PEM: private, public."""
+    private, public, _ = tokens.new_keys()
+    return private, public
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def serve_text():
+    """`await serve_text(text)`: the address of a web server that answers with it."""
+    runners = []
+
+    async def start(text):
+        async def answer(request):
+            return web.Response(text=text)
+
+        runners.append(web.ServerRunner(web.Server(answer)))
+        await runners[-1].setup()
+        await web.TCPSite(runners[-1], "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runners[-1].addresses[0][1]}/keys"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def test_a_private_keys_token_is_verified_with_the_public_key(keys):
+    private, public = keys
+    token = signed(key=private, algorithm="RS256")
+    assert (await identify(token, jwt_public_key=public, jwt_algorithms="RS256")).user == "ana"
+
+
+async def test_an_hmac_made_with_the_public_key_is_refused(keys):
+    _, public = keys
+    forged = tokens.hmac_with_public_key(signed().split(".")[1], public)
+    with pytest.raises(Unauthorized):
+        await identify(forged, jwt_public_key=public, jwt_algorithms="RS256")
+
+
+@pytest.mark.parametrize("header", ["jku", "x5u", "jwk", "x5c", "kid"])
+async def test_what_a_header_says_of_keys_is_never_fetched(header, keys):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        value = {} if header == "jwk" else f"http://127.0.0.1:{listener.getsockname()[1]}/key"
+        assert await identify(signed(headers={header: value}))
+        with pytest.raises(Unauthorized):
+            await identify(signed(key=keys[0], algorithm="RS256", headers={header: value}))
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+async def test_a_token_is_verified_with_the_issuers_published_key(keys, serve_text):
+    private, public = keys
+    key = jwt.algorithms.RSAAlgorithm.to_jwk(serialization.load_pem_public_key(public.encode()), as_dict=True)
+    url = await serve_text(json.dumps({"keys": [key | {"kid": "one", "use": "sig", "alg": "RS256"}]}))
+    token = signed(key=private, algorithm="RS256", headers={"kid": "one"})
+    assert (await identify(token, jwt_jwks_url=url, jwt_algorithms="RS256")).user == "ana"
+
+
+@pytest.mark.parametrize("published", ["", "{}", '{"keys": []}', "<html>", "[]"])
+async def test_keys_that_cannot_be_had_let_nobody_in(keys, serve_text, published):
+    token = signed(key=keys[0], algorithm="RS256", headers={"kid": "one"})
+    with pytest.raises(Unauthorized):
+        await identify(token, jwt_jwks_url=await serve_text(published), jwt_algorithms="RS256")
+
+
+@pytest.mark.parametrize(
+    "auth", [None, {}, {"token": None}, {"token": b"x"}, {"token": ["x"]}, {"token": ""}, [], "x", 7]
+)
+async def test_what_is_no_handshake_is_refused(auth):
+    with pytest.raises(Unauthorized):
+        await TokenAuth(Settings()).identify(auth)
+
+
+@pytest.mark.parametrize(
+    "token", [".", "..", "a.b.c", "\u0661.\u0662.\u0663", "\x00", "\ud800", "[" * 5000, "e30.e30.e30"]
+)
+async def test_what_is_no_token_is_refused(token):
+    with pytest.raises(Unauthorized):
+        await identify(token)
+
+
+async def test_a_token_over_the_limit_is_refused():
+    assert await identify(signed(jti="x" * 100))
+    with pytest.raises(Unauthorized):
+        await identify(signed(jti="x" * 8 * 1024))
+
+
+async def test_a_refusal_keeps_its_reasons_to_itself():
+    with pytest.raises(Unauthorized) as wrong_signature:
+        await identify(signed(key="another-secret-that-is-long-enough-to-be-one"))
+    with pytest.raises(Unauthorized) as wrong_audience:
+        await identify(signed(aud="other"))
+    assert str(wrong_signature.value) == str(wrong_audience.value)
+
+
+async def test_a_made_token_is_taken_by_the_same_settings():
+    settings = {"jwt_secret": "k" * 64, "jwt_algorithms": "HS512", "jwt_issuer": "me", "jwt_audience": "you"}
+    token = tokens.token(Settings(**settings), "ana", "driver", company="acme", rooms=["job:17"], clock=lambda: NOW)
+    assert (await identify(token, **settings)).company == "acme"

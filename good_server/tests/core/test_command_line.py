@@ -1,0 +1,202 @@
+"""The command line, run in an empty folder."""
+
+import asyncio
+import re
+import signal
+import socket
+from contextlib import asynccontextmanager
+
+import psutil
+import pytest
+
+from ...__main__ import main
+from .. import server_processes
+from ..package import PACKAGE, SERVER
+from ..tokens import PRODUCTION_ENVIRONMENT
+from ..waiting import PROCESS_SECONDS
+
+READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (http://127\.0\.0\.1:\d+)\)\n")
+TOKEN = ["token", "--user", "ana", "--role", "driver"]
+
+
+class Process:
+    """A server started from the command line."""
+
+    def __init__(self, process, printed, url):
+        self.process, self.printed, self.url = process, printed, url
+
+    async def ended(self):
+        """The exit code and what went to stderr."""
+        _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
+        return self.process.returncode, errors.decode()
+
+
+async def start(*arguments, **settings):
+    return await server_processes.start(*SERVER, *arguments, **settings)
+
+
+@asynccontextmanager
+async def serving(**settings):
+    process = await start(**settings)
+    try:
+        printed = []
+        while not printed or printed[-1].startswith(("development", "  ")):
+            printed.append((await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)).decode())
+        yield Process(process, printed, READY.fullmatch(printed[-1])[1])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def tokens(printed):
+    return {line.split()[0]: line.split()[1] for line in printed if line.startswith("  ")}
+
+
+async def test_a_newcomer_gets_a_working_token_for_each_role(connect):
+    async with serving() as server:
+        given = tokens(server.printed)
+        assert list(given) == ["admin", "driver", "company", "provider", "vendor"]
+        for role, token in given.items():
+            tab = await connect(role, to=server, token=token)
+            assert (await tab.ask("chat:send", {"room": "job:17", "text": "hello"}))["ok"]
+
+
+async def test_the_token_command_prints_a_token_that_the_server_takes(connect):
+    command = await start(*TOKEN, "--company", "acme", "--room", "job:18", "--room", "job:19", "--ttl", "60")
+    printed, errors = await asyncio.wait_for(command.communicate(), PROCESS_SECONDS)
+    assert (command.returncode, errors) == (0, b"")
+    async with serving() as server:
+        tab = await connect("ana", to=server, token=printed.decode().strip())
+        assert (await tab.ask("driver:status", {"status": "busy"}))["ok"]
+        assert (await tab.ask("room:join", {"room": "job:19"}))["ok"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_server_in_order(connect, number):
+    async with serving() as server:
+        tab = await connect("ana", to=server, token=tokens(server.printed)["vendor"])
+        server.process.send_signal(number)
+        await tab.hears("server:closing")
+        code, errors = await server.ended()
+        assert code == 0
+        assert "Traceback" not in errors
+
+
+@pytest.mark.needs("reports")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_no_process_outlives_the_server(number):
+    async with serving() as server:
+        workers = psutil.Process(server.process.pid).children(recursive=True)
+        assert workers
+        server.process.send_signal(number)
+        await server.ended()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, workers, timeout=PROCESS_SECONDS)
+        assert alive == []
+
+
+async def test_production_prints_no_token_and_logs_lines_of_json(connect):
+    async with serving(**PRODUCTION_ENVIRONMENT) as server:
+        assert len(server.printed) == 1
+        server.process.terminate()
+        code, errors = await server.ended()
+        assert code == 0
+        assert [line[0] + line[-1] for line in errors.splitlines()] == ["{}"] * len(errors.splitlines())
+
+
+@pytest.mark.parametrize("setting", ["SERVER_PORT", "SERVER_INTERNAL_PORT"])
+async def test_a_taken_port_is_said_in_one_line(setting):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = await start(**{setting: port})
+        _, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
+    assert process.returncode == 2
+    assert re.fullmatch(rf"{PACKAGE}: cannot listen on 127\.0\.0\.1:{port}: [^\n]*in use\n", errors.decode())
+
+
+async def test_a_wrong_setting_is_said_in_one_line_and_nothing_else():
+    process = await start(SERVER_ENV="production")
+    printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
+    assert (process.returncode, printed, errors.count(b"\n")) == (2, b"", 1)
+    assert b"SERVER_JWT_SECRET" in errors
+
+
+@pytest.fixture
+def said(capsys):
+    """`said(*arguments)`: the exit code, and what was printed and complained about."""
+
+    def run(*arguments):
+        try:
+            code = main(list(arguments))
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["token"], "--user"),
+        (["token", "--user", "ana"], "--role"),
+        (["token", "--user", "ana", "--role", "root"], "--role"),
+        (["token", "--user", "a b", "--role", "vendor"], "--user"),
+        (["token", "--user", "", "--role", "vendor"], "--user"),
+        (["token", "--user", "x" * 65, "--role", "vendor"], "--user"),
+        (["token", "--user", "ana", "--role", "company"], "--company"),
+        ([*TOKEN, "--company", "a b"], "--company"),
+        ([*TOKEN, "--room", "user:bob"], "--room"),
+        ([*TOKEN, *(["--room", "job:1"] * 17)], "--room"),
+        ([*TOKEN, "--ttl", "0"], "--ttl"),
+        ([*TOKEN, "--ttl", "-5"], "--ttl"),
+        ([*TOKEN, "--ttl", "99999999"], "--ttl"),
+        ([*TOKEN, "--ttl", "soon"], "--ttl"),
+        ([*TOKEN, "--colour", "red"], "--colour"),
+        (["tokens"], "tokens"),
+    ],
+)
+def test_a_wrong_use_is_said_in_one_line(said, arguments, named):
+    code, printed, errors = said(*arguments)
+    assert (code, printed, errors.count("\n")) == (2, "", 1)
+    assert named in errors
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("SERVER_PORT", "http", "SERVER_PORT"),
+        ("SERVER_ENV", "production", "SERVER_JWT_SECRET"),
+        ("SERVER_JWT_ALGORITHMS", "HS999", "SERVER_JWT_ALGORITHMS"),
+        ("SERVER_JWT_SECRET", "short", "SERVER_JWT_SECRET"),
+        ("SERVER_TRUSTED_PROXIES", "the-proxy", "SERVER_TRUSTED_PROXIES"),
+        ("SERVER_HOST", "0.0.0.0", "SERVER_HOST"),  # noqa: S104 - it is refused
+    ],
+)
+@pytest.mark.parametrize("arguments", [[], TOKEN])
+def test_a_wrong_setting_is_named(said, monkeypatch, arguments, setting, value, named):
+    monkeypatch.setenv(setting, value)
+    code, printed, errors = said(*arguments)
+    assert (code, printed, errors.count("\n")) == (2, "", 1)
+    assert named in errors
+
+
+def test_where_tokens_are_signed_elsewhere_none_is_made(said, monkeypatch):
+    monkeypatch.setenv("SERVER_JWT_PUBLIC_KEY", "key")
+    monkeypatch.setenv("SERVER_JWT_ALGORITHMS", "RS256")
+    code, printed, errors = said(*TOKEN)
+    assert (code, printed, errors.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["token", "--help"]])
+def test_help_shows_an_example(said, arguments):
+    code, printed, _ = said(*arguments)
+    assert code == 0
+    assert "example: " in printed
+
+
+def test_settings_come_from_the_env_file_of_the_working_folder(said, tmp_path):
+    (tmp_path / ".env").write_text("SERVER_TOKEN_LIFE_SECONDS=60\n")
+    code, _, errors = said(*TOKEN, "--ttl", "61")
+    assert code == 2
+    assert "60" in errors

@@ -1,0 +1,109 @@
+"""Rates and caps."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ...limits import Doors, Rates, TokenBucket
+from ...settings import Settings
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_bucket_lets_its_burst_pass_and_no_more():
+    bucket = TokenBucket(rate=2, burst=3, now=0)
+    assert [bucket.take(0) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_a_bucket_says_when_the_next_may_pass_and_means_it():
+    bucket = TokenBucket(rate=4, burst=1, now=0)
+    bucket.take(0)
+    wait_seconds = bucket.take(0.1)
+    assert wait_seconds == pytest.approx(0.15)
+    assert bucket.take(0.1 + wait_seconds) == 0
+
+
+def test_a_refusal_costs_nothing():
+    bucket = TokenBucket(rate=1, burst=1, now=0)
+    assert [bucket.take(0) for _ in range(100)][-1] == 1
+    assert bucket.take(1) == 0
+
+
+def test_a_bucket_never_holds_more_than_its_burst():
+    bucket = TokenBucket(rate=1, burst=2, now=0)
+    assert [bucket.take(1000) for _ in range(3)] == [0, 0, 1]
+
+
+@given(rate=st.floats(0.1, 100), burst=st.floats(1, 50), gaps=st.lists(st.floats(0, 10), min_size=1, max_size=200))
+def test_what_passes_never_exceeds_the_burst_and_the_rate(rate, burst, gaps):
+    bucket, now, passed = TokenBucket(rate, burst, now=0), 0.0, 0
+    for gap in gaps:
+        now += gap
+        passed += bucket.take(now) == 0
+    assert passed <= burst + rate * now + 1e-6
+
+
+def rates(clock, **settings):
+    return Rates(Settings(**settings), clock=clock)
+
+
+async def test_each_user_and_kind_has_a_bucket_of_its_own():
+    limited = rates(Clock(), events_per_second=1, chat_per_second=1, burst_seconds=1)
+    calls = [("ana", "chat"), ("ana", "events"), ("bob", "chat"), ("ana", "chat")]
+    assert [bool(await limited.wait_seconds(*call)) for call in calls] == [False, False, False, True]
+
+
+async def test_a_burst_is_that_many_seconds_of_the_rate():
+    limited = rates(Clock(), chat_per_second=5, burst_seconds=10)
+    assert sum([await limited.wait_seconds("ana", "chat") == 0 for _ in range(100)]) == 50
+
+
+async def test_a_slow_rate_still_lets_one_pass():
+    assert await rates(Clock(), chat_per_second=0.01, burst_seconds=1).wait_seconds("ana", "chat") == 0
+
+
+async def test_a_sweep_forgets_who_has_rested_and_nobody_else():
+    clock = Clock()
+    limited = rates(clock, chat_per_second=1, burst_seconds=2)
+    await limited.wait_seconds("ana", "chat")
+    clock.now = 0.5
+    await limited.wait_seconds("bob", "chat")
+    clock.now = 1.2
+    limited.sweep()
+    assert set(limited._buckets) == {("bob", "chat")}
+
+
+async def test_a_sweep_gives_nobody_more_than_waiting_would():
+    clock = Clock()
+    limited = rates(clock, chat_per_second=1, burst_seconds=1)
+    await limited.wait_seconds("ana", "chat")
+    limited.sweep()
+    assert await limited.wait_seconds("ana", "chat") == 1
+
+
+async def test_a_passage_counts_for_as_long_as_it_is_open():
+    doors = Doors(Settings(sockets_per_address=1), clock=Clock())
+    with doors.passage("10.0.0.1"):
+        assert (doors.connections, await doors.is_crowded("10.0.0.1")) == (1, True)
+        assert not await doors.is_crowded("10.0.0.2")
+    assert (doors.connections, await doors.is_crowded("10.0.0.1")) == (0, False)
+
+
+def test_a_passage_that_ends_in_an_error_is_counted_off():
+    doors = Doors(Settings(), clock=Clock())
+    with pytest.raises(RuntimeError), doors.passage("10.0.0.1"):
+        raise RuntimeError
+    assert doors.connections == 0
+    assert not doors._by_address
+
+
+def test_a_full_server_says_when_to_ask_again():
+    doors = Doors(Settings(connections=1), clock=Clock())
+    with doors.passage("10.0.0.1"):
+        assert doors.wait_seconds() > 0
+    assert doors.wait_seconds() == 0

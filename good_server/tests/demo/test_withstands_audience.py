@@ -1,0 +1,296 @@
+"""Rows 24 and 27 to 30 of the ledger: audiences."""
+
+import pytest
+import pytest_asyncio
+
+from ... import rooms
+from ...app import create_parts, create_routes
+from ...gateway import Gateway
+from ...handlers import driver, tracking
+from ...services.recent import RecentAcks
+from ...settings import Settings
+from ..checks import notices_nothing
+
+POSITION = {"lat": 52.5, "lng": 13.4}
+# tab: user, role, company, topic rooms; two users have two tabs, and there are two companies
+TABS = {
+    "ana": ("ana", "vendor", None, ["job:17"]),
+    "ana 2": ("ana", "vendor", None, []),
+    "vic": ("vic", "vendor", "acme", ["job:18"]),
+    "paul": ("paul", "provider", None, ["job:17"]),
+    "pia": ("pia", "provider", None, []),
+    "adam": ("adam", "admin", None, []),
+    "ada": ("ada", "admin", None, ["job:18"]),
+    "carl": ("carl", "company", "acme", []),
+    "carl 2": ("carl", "company", "acme", ["job:17"]),
+    "cora": ("cora", "company", "bolt", ["job:18"]),
+    "dora": ("dora", "driver", "acme", ["job:17"]),
+    "drew": ("drew", "driver", "acme", []),
+    "dan": ("dan", "driver", "bolt", ["job:18"]),
+    "dirk": ("dirk", "driver", None, []),
+}
+COMPANIES = {company for _, _, company, _ in TABS.values() if company}
+JOBS = ["job:17", "job:18", "job:19"]
+SENDERS = ["ana", "vic", "paul", "pia", "adam", "carl", "carl 2", "cora", "dora", "dan", "dirk"]
+
+
+def tabs(*, user=None, role=None, company=None, room=None):
+    """The tabs that are all this."""
+    wanted = (user, role, company)
+    return {
+        tab
+        for tab, (*who, granted) in TABS.items()
+        if all(want in (None, is_) for want, is_ in zip(wanted, who, strict=True)) and (room is None or room in granted)
+    }
+
+
+def followers(tab):
+    """The tabs that see a driver. None for a sender that is no driver and may not report."""
+    _, role, company, _ = TABS[tab]
+    if role != "driver":
+        return None
+    return tabs(role="admin") | (tabs(role="company", company=company) if company else set())
+
+
+def members_but(tab, room):
+    """The tabs that read a room message, with the sender's other tabs. None when the room is not the sender's."""
+    user, *_, granted = TABS[tab]
+    return (tabs(room=room) | tabs(user=user)) - {tab} if room in granted else None
+
+
+def announced_to(tab, audience):
+    return audience if TABS[tab][1] == "admin" else None
+
+
+def chat_to(user):
+    return {"to": user, "text": "hello"}, lambda tab: (tabs(user=user) | tabs(user=TABS[tab][0])) - {tab}
+
+
+def chat_in(room):
+    return {"room": room, "text": "hello"}, lambda tab: members_but(tab, room)
+
+
+def announcement(roles):
+    audience = set().union(*(tabs(role=role) for role in roles)) if roles else set(TABS)
+    payload = {"text": "hello", "level": "info"} | ({"roles": roles} if roles else {})
+    return payload, lambda tab: announced_to(tab, audience)
+
+
+def change_of(room, *, entitled):
+    """A room change that nobody hears. None when it is refused."""
+    return {"room": room}, lambda tab: set() if not entitled or room in TABS[tab][3] else None
+
+
+def forbidden(payload):
+    return payload, lambda tab: None
+
+
+def fresh(server, tab):
+    """The same identity for longer."""
+    user, role, company, granted = TABS[tab]
+    return {"token": server.token(user, role, rooms=granted, **({"company": company} if company else {}))}
+
+
+OWN_ROOMS = ["user:ana", "role:admin", *(f"company:{company}" for company in sorted(COMPANIES))]
+# every event: each payload, or what makes it for a tab, and who hears it from there (None: refused, and nobody does)
+AUDIENCE = {
+    "chat:send": [
+        *(chat_to(user) for user in ("ana", "carl", "adam", "dirk", "nobody")),
+        *(chat_in(room) for room in JOBS),
+        *(forbidden({"room": room, "text": "hello"}) for room in OWN_ROOMS),
+    ],
+    "tracking:update": [(POSITION, followers)],
+    "driver:status": [({"status": "busy"}, followers)],
+    "system:announce": [announcement(roles) for roles in (None, ["vendor"], ["admin"], ["driver", "company"])],
+    "room:join": [
+        *(change_of(room, entitled=True) for room in JOBS),
+        *(forbidden({"room": room}) for room in OWN_ROOMS),
+    ],
+    # last of the rooms: the tabs have left and joined again when the next sender's turn comes
+    "room:leave": [
+        change_of("job:19", entitled=False),
+        *(forbidden({"room": room}) for room in OWN_ROOMS),
+    ],
+    "report:request": [({"kind": "outside", "size": 1}, lambda tab: tabs(user=TABS[tab][0]))],
+    "auth:refresh": [({"token": "nonsense"}, lambda tab: None), (fresh, lambda tab: set())],
+}
+
+
+def events():
+    """Every event that the server serves, from its routes."""
+    return [route.event for route in create_routes(create_parts(Settings()))]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def everybody(serve, connect):
+    """The server, and all tabs by name."""
+    server = await serve(events_per_second=10_000, chat_per_second=10_000, tracking_per_second=10_000)
+    opened = {}
+    for tab, (user, role, company, granted) in TABS.items():
+        claims = {"rooms": granted} | ({"company": company} if company else {})
+        opened[tab] = await connect(user, role, to=server, **claims)
+    return server, opened
+
+
+async def heard_by(server, opened, event, ack):
+    """The tabs that heard something since they last were asked."""
+    if event == "report:request" and ack["ok"]:
+        # made elsewhere, so later: the asking tab knows when
+        await opened["asking"].hears("report:ready")
+    everyone = {tab: client for tab, client in opened.items() if tab != "asking"}
+    heard = dict(zip(everyone, await server.fence(*everyone.values()), strict=True))
+    return {tab for tab, messages in heard.items() if messages}
+
+
+async def check_audience(server, opened, event):
+    """Assert that each payload from every sender reaches its audience only."""
+    assert event in AUDIENCE, f"who hears {event}? Add it to AUDIENCE"
+    for tab in SENDERS:
+        for made, audience in AUDIENCE[event]:
+            payload = made(server, tab) if callable(made) else made
+            expected, sender = audience(tab), opened[tab]
+            ack = await sender.ask(event, payload)
+            heard = await heard_by(server, opened | {"asking": sender}, event, ack)
+            if event == "report:request" and ack["ok"]:
+                heard.add(tab)
+            what = f"{event} {payload} from {tab}"
+            assert ack["ok"] is (expected is not None), f"{what}: answered {ack}"
+            assert heard - (expected or set()) == set(), f"{what}: heard by others"
+            assert (expected or set()) - heard == set(), f"{what}: not heard by its audience"
+
+
+@pytest.mark.parametrize("event", events())
+async def test_row_27_an_event_reaches_its_audience_and_nobody_else(everybody, event):
+    await check_audience(*everybody, event)
+
+
+def test_row_27_the_table_lists_exactly_the_served_events():
+    assert sorted(AUDIENCE) == sorted(events())
+    assert {role for _, role, *_ in (TABS[tab] for tab in SENDERS)} == {
+        "admin",
+        "driver",
+        "company",
+        "provider",
+        "vendor",
+    }
+
+
+async def test_row_27_fails_for_an_event_without_an_audience():
+    with pytest.raises(AssertionError, match="who hears new:event"):
+        await check_audience(None, {}, "new:event")
+
+
+async def test_row_27_fails_without_its_defence(everybody, monkeypatch):
+    for route in create_routes(create_parts(Settings())):
+        monkeypatch.setattr(type(route), "roles", property(lambda route: rooms.Role), raising=False)
+    with pytest.raises(AssertionError, match="answered"):
+        await check_audience(*everybody, "system:announce")
+
+
+async def check_companies(server, opened):
+    for tab in ("dora", "dan"):
+        await opened[tab].ask("tracking:update", POSITION)
+        await opened[tab].ask("driver:status", {"status": "busy"})
+    carl, cora = await server.fence(opened["carl"], opened["cora"])
+    assert {data["driver"] for _, data in carl} == {"dora"}, "heard of another company's driver"
+    assert {data["driver"] for _, data in cora} == {"dan"}, "heard of another company's driver"
+
+
+async def test_row_28_a_company_hears_nothing_of_anothers_drivers(everybody):
+    await check_companies(*everybody)
+
+
+@pytest.mark.parametrize("event", ["room:join", "room:leave"])
+async def test_row_28_a_company_cannot_enter_anothers_room(everybody, event):
+    server, opened = everybody
+    assert await opened["carl"].code(event, {"room": rooms.company_room("bolt")}) == "forbidden"
+    await check_companies(server, opened)
+
+
+async def test_row_28_fails_without_its_defence(everybody, monkeypatch):
+    for module in (tracking, driver):
+        monkeypatch.setattr(module, "followers_of", lambda driver: [rooms.company_room(name) for name in COMPANIES])
+    with pytest.raises(AssertionError, match="another company's driver"):
+        await check_companies(*everybody)
+
+
+FORGERIES = {"from": {"id": "adam", "role": "admin"}, "driver": "dan", "at": 1, "role": "admin", "user": "adam"}
+FORGERIES |= {"sender": "adam", "sub": "adam", "company": "bolt", "socket": "x", "__proto__": {"role": "admin"}}
+
+
+@pytest.mark.parametrize("event", events())
+async def test_row_24_a_payload_that_says_who_it_is_from_is_refused(everybody, event):
+    server, opened = everybody
+    payload, _ = AUDIENCE[event][0]
+    sender = opened["adam" if event == "system:announce" else "dora"]
+    codes = [await sender.code(event, payload | {key: value}) for key, value in FORGERIES.items()]
+    assert codes == ["invalid"] * len(FORGERIES)
+    assert await heard_by(server, opened, event, {"ok": False}) == set()
+
+
+async def test_row_24_a_message_is_from_who_the_token_says(server, connect):
+    ana, bob = await connect("ana"), await connect("bob")
+    before = int(server.application.clock() * 1000)
+    await ana.ask("chat:send", {"to": "bob", "text": "I am adam"})
+    message = await bob.hears("chat:message")
+    assert message["from"] == {"id": "ana", "role": "vendor"}
+    assert message["at"] >= before
+
+
+async def check_once(server, connect):
+    ana, other, bob = await connect("ana"), await connect("ana"), await connect("bob")
+    message = {"to": "bob", "text": "hello", "id": "m-1"}
+    acks = [await ana.ask("chat:send", message), await other.ask("chat:send", message)]
+    [heard] = await server.fence(bob)
+    assert len(heard) == 1, "delivered twice"
+    assert acks[0] == acks[1]
+
+
+async def test_row_29_a_duplicate_message_is_delivered_once(server, connect):
+    await check_once(server, connect)
+
+
+async def test_row_29_fails_without_its_defence(server, connect, monkeypatch):
+    async def always(self, user, id, answer):
+        return await answer()
+
+    monkeypatch.setattr(RecentAcks, "once", always)
+    with pytest.raises(AssertionError, match="delivered twice"):
+        await check_once(server, connect)
+
+
+MARKUP = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>&amp;&#60;",
+    "javascript:alert(1)",
+    "{{7*7}} ${7*7} <%= 7 %>",
+    "' OR 1=1 -- \\u003cb\\u003e \\",
+    "\u202e\u2028\u2029\ufeff\r\n\t\x1b[31m \U0001f69a \u0645\u0631\u062d\u0628\u0627 e\u0301",
+]
+
+
+async def check_markup(server, connect):
+    adam, bob, eve = await connect("adam", "admin"), await connect("bob"), await connect("eve")
+    for text in MARKUP:
+        await adam.ask("chat:send", {"to": "bob", "text": text})
+        assert (await bob.hears("chat:message"))["text"].encode() == text.encode(), "was changed"
+        await adam.ask("system:announce", {"text": text, "level": "info"})
+        assert (await bob.hears("system:announcement"))["text"].encode() == text.encode(), "was changed"
+        await eve.hears("system:announcement")
+    await notices_nothing(server, eve)
+
+
+async def test_row_30_markup_is_delivered_byte_for_byte(server, connect):
+    await check_markup(server, connect)
+
+
+async def test_row_30_fails_when_markup_is_escaped(server, connect, monkeypatch):
+    real = Gateway.read
+
+    def escaped(self, route, arguments):
+        payload = real(self, route, arguments)
+        return payload.model_copy(update={"text": payload.text.replace("<", "&lt;")})
+
+    monkeypatch.setattr(Gateway, "read", escaped)
+    with pytest.raises(AssertionError, match="was changed"):
+        await check_markup(server, connect)

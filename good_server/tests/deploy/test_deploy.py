@@ -1,0 +1,197 @@
+"""The image, compose and the units fit the settings."""
+
+import asyncio
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from itertools import pairwise
+
+import pytest
+import yaml
+
+from ...settings import Settings
+from ..package import FOLDER as ROOT
+from ..programs import installed
+from ..waiting import PROCESS_SECONDS
+
+UNITS = {ROOT / "deploy" / "good-server@.service": [], ROOT / "deploy" / "good-worker.service": ["worker"]}
+UNIT_NAMES = [unit.relative_to(ROOT).as_posix() for unit in UNITS]
+EACH_UNIT = pytest.mark.parametrize("unit", UNITS, ids=UNIT_NAMES)
+DEFAULTS = Settings.model_construct()
+SETTING = re.compile(r"^#?SERVER_([A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+def text(name):
+    return (ROOT / name).read_text("utf-8")
+
+
+def example():
+    """The settings of `.env.example`, those behind a # too, by their names."""
+    return dict(SETTING.findall(text(".env.example")))
+
+
+def as_written(value):
+    """A default as one would set it in the environment."""
+    if value is None:
+        return ""
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def test_the_example_holds_every_setting_with_its_default():
+    expected = {name.upper(): as_written(field.default) for name, field in Settings.model_fields.items()}
+    assert example() == expected
+
+
+def test_every_setting_of_the_example_has_a_reason():
+    pairs = pairwise(text(".env.example").splitlines())
+    bare = {line.partition("=")[0] for above, line in pairs if SETTING.match(line) and not above.startswith("# ")}
+    # these share the reason of the setting right above them
+    assert bare == {"#SERVER_JWT_JWKS_URL", "#SERVER_JWT_AUDIENCE"}
+
+
+def test_the_example_taken_as_it_is_changes_nothing(tmp_path):
+    (tmp_path / ".env").write_text(text(".env.example"))
+    assert Settings() == Settings(_env_file=None)
+
+
+def test_the_uncommented_example_is_the_default(tmp_path):
+    set_ones = [f"SERVER_{name}={value}" for name, value in example().items() if value]
+    (tmp_path / ".env").write_text("\n".join(set_ones))
+    assert len(set_ones) > len(example()) / 2
+    assert Settings() == Settings(_env_file=None)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "deploy/nginx.conf", *UNIT_NAMES])
+def test_every_setting_that_is_named_is_one(name):
+    named = {setting.lower() for setting in re.findall(r"\bSERVER_([A-Z]+(?:_[A-Z]+)*)\b", text(name))}
+    assert named
+    assert named <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", [".env.example", "Dockerfile", "compose.yaml", *UNIT_NAMES])
+def test_nothing_that_is_deployed_holds_a_secret(name):
+    # a reference to the environment is no secret
+    words = re.sub(r"\$\{\w+:\?[^}]*\}", "", text(name))
+    assert re.findall(r"(?:SECRET|PASSWORD|TOKEN|PRIVATE_KEY)[ \t]*[=:][ \t]*(\S+)", words) == []
+    assert re.findall(r"://[^/\s]*:[^@/\s]+@", words) == []
+
+
+def instructions():
+    """The Dockerfile's instructions in order, continued lines joined."""
+    joined = text("Dockerfile").replace("\\\n", " ")
+    return [line.split(maxsplit=1) for line in joined.splitlines() if line and not line.startswith("#")]
+
+
+def instruction(name):
+    return [rest for word, rest in instructions() if word == name]
+
+
+def deployed_name():
+    """The package's name in the image and the units."""
+    return instruction("COPY")[-1].split()[-1].strip("/")
+
+
+def test_the_image_runs_as_a_numeric_user_that_is_not_root():
+    (user,) = instruction("USER")
+    assert all(int(part) > 0 for part in user.split(":"))
+    order = [word for word, _ in instructions()]
+    assert order.index("USER") > len(order) - 1 - order[::-1].index("COPY")
+
+
+def test_what_the_image_copies_is_there_and_is_not_ignored():
+    ignored = text(".dockerignore").splitlines()
+    for sources in (rest.split()[:-1] for rest in instruction("COPY")):
+        assert all((ROOT / source).exists() and source not in ignored for source in sources)
+    assert {".env", "tests"} <= set(ignored)
+
+
+def test_the_image_starts_without_a_shell_for_sigterm():
+    (command,) = instruction("CMD")
+    assert json.loads(command) == ["python", "-m", deployed_name()]
+
+
+async def test_the_image_looks_after_itself_by_asking_healthz(server, monkeypatch):
+    (check,) = instruction("HEALTHCHECK")
+    command = json.loads(check.partition("CMD")[2])
+    monkeypatch.setenv("SERVER_PORT", server.url.rpartition(":")[2])
+    assert await ended(command) == 0
+    await server.ended()
+    assert await ended(command) != 0
+
+
+async def ended(command):
+    process = await asyncio.create_subprocess_exec(sys.executable, *command[1:], stderr=asyncio.subprocess.DEVNULL)
+    return await asyncio.wait_for(process.wait(), PROCESS_SECONDS)
+
+
+def services():
+    return yaml.safe_load(text("compose.yaml"))["services"]
+
+
+def test_compose_builds_from_here_and_starts_after_what_it_needs():
+    server = services()["server"]
+    assert (ROOT / server["build"] / "Dockerfile").exists()
+    assert server["depends_on"].keys() <= services().keys()
+    assert (ROOT / f"{server['env_file']}.example").exists()
+
+
+def test_the_compose_worker_matches_the_server_without_a_port():
+    server, worker = services()["server"], services()["worker"]
+    assert worker["command"] == ["python", "-m", deployed_name(), "worker"]
+    assert worker["healthcheck"] == {"disable": True}
+    assert worker["environment"].items() <= server["environment"].items()
+    same = ("build", "env_file", "depends_on", "read_only", "cap_drop", "security_opt", "stop_grace_period")
+    assert [worker[name] for name in same] == [server[name] for name in same]
+
+
+def test_compose_publishes_the_servers_public_port_alone():
+    published = {name: service.get("ports", []) for name, service in services().items()}
+    assert published == {"server": [f"127.0.0.1:{DEFAULTS.port}:{DEFAULTS.port}"], "worker": [], "redis": []}
+
+
+def test_the_compose_redis_needs_a_password_and_has_no_default():
+    redis = services()["redis"]
+    assert "--requirepass" in redis["command"][-1]
+    assert redis["environment"]["REDIS_PASSWORD"].startswith("${REDIS_PASSWORD:?")
+
+
+def service_of(unit):
+    """The unit's [Service], a repeated key as a list in `EnvironmentFile` alone."""
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read_string(unit.read_text("utf-8"))
+    return parser["Service"]
+
+
+@pytest.mark.slow
+@EACH_UNIT
+def test_systemd_takes_the_unit(tmp_path, unit):
+    # systemd looks for the program, too: one that is here stands in for the one of the deployed machine
+    stand_in = re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text(), flags=re.MULTILINE)
+    (tmp_path / unit.name).write_text(stand_in)
+    command = [installed("systemd-analyze"), "verify", str(tmp_path / unit.name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS)
+    assert (done.returncode, unit.stem.removesuffix("@") in done.stderr) == (0, False), done.stderr
+
+
+@EACH_UNIT
+def test_the_unit_leaves_its_process_time_to_end(unit):
+    service = service_of(unit)
+    assert int(service["TimeoutStopSec"]) > DEFAULTS.shutdown_seconds
+    assert shlex.split(service["ExecStart"])[1:] == ["-m", deployed_name(), *UNITS[unit]]
+
+
+def test_the_unit_leaves_the_server_its_sockets():
+    (server,) = [unit for unit, command in UNITS.items() if not command]
+    assert int(service_of(server)["LimitNOFILE"]) > DEFAULTS.connections
+
+
+@EACH_UNIT
+def test_the_unit_gives_its_process_no_rights(unit):
+    service = service_of(unit)
+    assert (service["DynamicUser"], service["NoNewPrivileges"], service["ProtectSystem"]) == ("yes", "yes", "strict")
+    assert service["CapabilityBoundingSet"] == ""

@@ -1,0 +1,97 @@
+"""A good server in its own process that searches its heap. It looks for socket ids.
+
+With the argument `forgetless` it keeps the ids of users that are named after a way to keep them. Each line on stdin
+asks for ids, written backwards so that the search does not find the question itself.
+"""
+
+import asyncio
+import gc
+import sys
+from collections import OrderedDict, deque
+
+from ..app import assemble, create_parts, create_routes
+from ..gateway import Gateway
+from ..lifecycle import serve
+from ..observe import configure_logging
+from ..rooms import everyone
+from ..settings import Settings
+
+
+async def hold(sid):
+    await asyncio.Event().wait()
+
+
+WAYS = {
+    "dict-of-ids": (dict, lambda kept, user, sid: kept.update({sid: user})),
+    "dict-of-users": (dict, lambda kept, user, sid: kept.update({user: sid})),
+    "dict-of-lists": (dict, lambda kept, user, sid: kept.setdefault(user, []).append(sid)),
+    "list-of-tuples": (list, lambda kept, user, sid: kept.append((user, sid))),
+    "set-of-rooms": (set, lambda kept, user, sid: kept.add(f"socket:{sid}:{user}")),
+    "deque": (deque, lambda kept, user, sid: kept.append(sid)),
+    "ordered-dict": (OrderedDict, lambda kept, user, sid: kept.update({(user, sid): None})),
+    "closure": (list, lambda kept, user, sid: kept.append(lambda: sid)),
+    "task": (list, lambda kept, user, sid: kept.append(asyncio.create_task(hold(sid)))),
+    "bytes": (list, lambda kept, user, sid: kept.append(sid.encode())),
+}
+
+
+class Forgetless(Gateway):
+    """Keeps each socket's id. The user's name is the way to keep it."""
+
+    kept = {way: make() for way, (make, _) in WAYS.items()}  # noqa: RUF012 - the mistake itself
+
+    async def joined(self, request):
+        await super().joined(request)
+        way = request.identity.user
+        WAYS[way][1](self.kept[way], way, request.sid)
+
+
+def texts_on_the_heap():
+    """Every string and bytes that any object of this process holds.
+
+    `gc.get_objects()` has neither dicts nor tuples of plain strings, and `gc.get_referents` skips keys that are.
+    """
+    seen, waiting, texts = set(), gc.get_objects(), {}
+    while waiting:
+        thing = waiting.pop()
+        if isinstance(thing, str | bytes | bytearray):
+            texts[id(thing)] = thing
+        elif id(thing) not in seen and thing is not texts and thing is not seen:
+            seen.add(id(thing))
+            waiting += gc.get_referents(thing)
+            waiting += list(thing) if isinstance(thing, dict) else ()
+    return [text.encode(errors="replace") if isinstance(text, str) else bytes(text) for text in texts.values()]
+
+
+async def held(gateway, left, *backwards):
+    """The numbers of the ids on the heap. It waits until only `left` sockets are connected."""
+    while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    gc.collect()
+    heap = b"\n".join(texts_on_the_heap())
+    return [number for number, id in enumerate(backwards) if id[::-1].encode() in heap]
+
+
+def say(*words):
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
+    sys.stdout.flush()
+
+
+async def answer(gateway, stop):
+    while question := await asyncio.to_thread(sys.stdin.readline):
+        say(*await held(gateway, *question.split()))
+    stop.set()
+
+
+async def serve_searched(gateway_class):
+    configure_logging(json_lines=True)
+    parts = create_parts(Settings(port=0, internal_port=0, report_workers=1))
+    gateway = gateway_class("/", parts.guards, create_routes(parts))
+    stop = asyncio.Event()
+    answering = asyncio.create_task(answer(gateway, stop))
+    await serve(assemble(parts, [gateway]), lambda addresses: say(addresses.public), stop)
+    await answering
+
+
+def main(kind=""):
+    asyncio.run(serve_searched(Forgetless if kind == "forgetless" else Gateway))

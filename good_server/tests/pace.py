@@ -1,0 +1,60 @@
+"""How late an event loop runs, and the bound on it."""
+
+import asyncio
+from pathlib import Path
+
+MOST_LATE_MS = 100
+
+
+def withheld_seconds():
+    """Seconds that this thread was ready while another one ran. Zero where the system does not count it."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
+class Lateness:
+    """The worst delay of this process's loop, in milliseconds. Each question starts a new measurement.
+
+    `late_ms` is by the clock; `own_ms` leaves out the time in which a busy machine kept the processor from it.
+    """
+
+    STEP_SECONDS = 0.005
+
+    def __init__(self):
+        self._late = self._own = 0.0
+        self._due = asyncio.get_running_loop().time()
+        self._withheld = withheld_seconds()
+        self._tick()
+
+    def _tick(self):
+        loop = asyncio.get_running_loop()
+        late, withheld = loop.time() - self._due, withheld_seconds()
+        self._late = max(self._late, late)
+        self._own = max(self._own, late - (withheld - self._withheld))
+        self._due, self._withheld = loop.time() + self.STEP_SECONDS, withheld
+        self._timer = loop.call_at(self._due, self._tick)
+
+    async def asked(self):
+        """The worst delay until now; counting starts again from here."""
+        # a delay that lasts now is counted at its next tick
+        await asyncio.sleep(2 * self.STEP_SECONDS)
+        worst = {"late_ms": self._late * 1000, "own_ms": self._own * 1000}
+        self._late = self._own = 0.0
+        return worst
+
+    def end(self):
+        """Stop measuring."""
+        self._timer.cancel()
+
+
+def check_pace(answers):
+    """Assert that a server's loop was never late. A busy machine makes the result inconclusive: a skip."""
+    late_ms, own_ms = (max(answer[name] for answer in answers) for name in ("late_ms", "own_ms"))
+    assert own_ms <= MOST_LATE_MS, f"the loop was behind by {own_ms:.0f} ms"
+    if late_ms > MOST_LATE_MS:
+        # not at the top: the child programs do not need pytest
+        import pytest
+
+        pytest.skip(f"inconclusive: {late_ms:.0f} ms behind, but {own_ms:.0f} of its own: the machine is too busy")

@@ -1,0 +1,25 @@
+"""The name and the folder of the server package under test.
+
+A team may rename the folder: no other test file spells its name.
+"""
+
+from pathlib import Path
+
+PACKAGE = __package__.rpartition(".")[0]
+# as the documents call it
+TEMPLATE_NAME = "good_server"
+FOLDER = Path(__file__).resolve().parents[1]
+# the folder that Python imports the package from
+IMPORT_FOLDER = FOLDER.parents[PACKAGE.count(".")]
+# the arguments of Python that run the server
+SERVER = ("-m", PACKAGE)
+
+
+def has_part(name):
+    """Whether this optional part of the server was kept."""
+    return (FOLDER / name).is_dir()
+
+
+def child_program(name, *arguments):
+    """The Python arguments that run a child program. `name` is its module below `tests`."""
+    return ("-m", __package__, name, *arguments)

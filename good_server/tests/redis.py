@@ -1,0 +1,124 @@
+"""A real redis-server that tests stop, start and pause."""
+
+import asyncio
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .ports import is_open, lasting_port
+from .programs import installed
+from .waiting import WAIT_SECONDS
+
+
+class RealRedis:
+    """A Redis that saves nothing: `with RealRedis(password=…) as redis:`."""
+
+    def __init__(self, *, password=None, tls=None):
+        """`tls` is a folder with ca.pem, server.pem and server.key."""
+        # before there is anything to clean up
+        self._program = installed("redis-server")
+        self.port = lasting_port()
+        self._password, self._tls = password, tls
+        self._folder = tempfile.TemporaryDirectory(prefix="redis-")
+        self._process = None
+
+    @property
+    def url(self):
+        credentials = f":{self._password}@" if self._password else ""
+        ending = f"?ssl_ca_certs={self._tls / 'ca.pem'}" if self._tls else ""
+        return f"{'rediss' if self._tls else 'redis'}://{credentials}127.0.0.1:{self.port}/0{ending}"
+
+    def _arguments(self):
+        yield from ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self._folder.name)
+        yield from ("--requirepass", self._password) if self._password else ()
+        if self._tls is None:
+            yield from ("--port", str(self.port))
+            return
+        yield from ("--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no")
+        for name, file in (("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "ca.pem")):
+            yield from (f"--tls-{name}-file", str(self._tls / file))
+
+    def start(self):
+        """Start it and return when it accepts connections."""
+        log = Path(self._folder.name) / "log"
+        command = [self._program, *self._arguments(), "--logfile", str(log)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + WAIT_SECONDS
+        # no event says that it listens
+        while not is_open(self.port):
+            assert self._process.poll() is None, log.read_text()[-500:]
+            assert time.monotonic() < deadline, "redis-server does not listen"
+            time.sleep(0.01)
+
+    def stop(self):
+        """Kill it, as a power cut does."""
+        self._process.kill()
+        self._process.wait(WAIT_SECONDS)
+
+    def pause(self):
+        """Stop it from answering; its connections stay open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self._folder.cleanup()
+
+
+class Deafening:
+    """A proxy to Redis that drops a subscriber's messages while `is_deaf`. Everything else passes."""
+
+    def __init__(self, redis):
+        self.is_deaf = False
+        self._redis = redis
+        self._tasks = set()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader, writer):
+        self._tasks.add(asyncio.create_task(self._forward(reader, writer)))
+
+    async def _forward(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._redis.port)
+        has_subscribed = False
+
+        async def ask():
+            nonlocal has_subscribed
+            while data := await reader.read(65536):
+                has_subscribed |= b"SUBSCRIBE" in data
+                far_writer.write(data)
+
+        async def answer():
+            while data := await far_reader.read(65536):
+                if not (self.is_deaf and has_subscribed):
+                    writer.write(data)
+
+        both = [asyncio.create_task(ask()), asyncio.create_task(answer())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+            writer.close()
+            far_writer.close()

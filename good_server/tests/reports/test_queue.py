@@ -1,0 +1,357 @@
+"""Reports that wait in Redis and are made by workers. A user gets them on any server."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack, suppress
+
+import psutil
+import pytest
+import pytest_asyncio
+from saq.queue.redis import RedisQueue
+
+from ...app import create_parts
+from ...errors import Busy
+from ...rooms import Address
+from ...services import cpu, queue
+from ...services.queue import QueuedReports, connect, queue_name
+from ...services.reports import EmbeddedReports
+from ...settings import Settings
+from ...worker import Rooms, Unheard, work
+from ..package import PACKAGE, SERVER
+from ..server_processes import start as start_python
+from ..tokens import PRODUCTION_ENVIRONMENT
+from ..waiting import WAIT_SECONDS
+
+pytestmark = pytest.mark.needs("cluster")
+
+ANA = Address("/", ("user:ana",))
+# a killed worker is silent for so long before its job is another's; then that one is asked for
+FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def worker(worker_pool, shared):
+    """`await worker(any_setting=…)`: a worker in this process, for tests that patch it."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**settings):
+            ready, stop = asyncio.Event(), asyncio.Event()
+            task = asyncio.create_task(work(Settings(**(shared | settings)), ready.set, stop))
+            stack.push_async_callback(asyncio.wait_for, task, WAIT_SECONDS)
+            stack.callback(stop.set)
+            await asyncio.wait_for(ready.wait(), WAIT_SECONDS)
+
+        yield start
+
+
+class WorkerProcess:
+    def __init__(self, process):
+        self.process = process
+
+    async def ready(self):
+        line = await asyncio.wait_for(self.process.stdout.readline(), WAIT_SECONDS)
+        assert line == b"worker ready\n"
+
+    async def logged(self):
+        """The next line of the log, taken apart."""
+        return json.loads(await asyncio.wait_for(self.process.stderr.readline(), WAIT_SECONDS))
+
+    def family(self):
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    async def ended(self, number):
+        """The exit code after a signal."""
+        self.process.send_signal(number)
+        await asyncio.wait_for(self.process.communicate(), WAIT_SECONDS)
+        return self.process.returncode
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def worker_process(shared):
+    """`await worker_process(SERVER_ANY_SETTING="…")`: the command, in a process group of its own."""
+    processes = []
+
+    async def start(**settings):
+        own = {f"SERVER_{name.upper()}": str(value) for name, value in shared.items()}
+        environment = PRODUCTION_ENVIRONMENT | own | settings
+        processes.append(await start_python(*SERVER, "worker", options={"start_new_session": True}, **environment))
+        return WorkerProcess(processes[-1])
+
+    yield start
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def looking(shared):
+    """The queue of one kind, to look at."""
+    settings = Settings(**shared)
+    client = connect(settings)
+    yield lambda kind: RedisQueue(client, queue_name(settings, kind))
+    await client.aclose(close_connection_pool=True)
+
+
+async def ask_until_yes(ask):
+    """Poll until the answer is yes. Redis sends no event for it."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await ask():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
+
+
+async def is_taken(jobs):
+    """Returns once a worker has begun with a job."""
+
+    async def has_begun():
+        found = [await jobs.job(key) for key in await active(jobs)]
+        return any(job.status == "active" for job in found if job)
+
+    await ask_until_yes(has_begun)
+
+
+async def active(jobs):
+    return [jobs.job_key_from_id(name.decode()) for name in await jobs.redis.lrange(jobs.namespace("active"), 0, -1)]
+
+
+async def heard(tab, seconds):
+    """The next report. A killed worker may have to be missed first."""
+    async with asyncio.timeout(seconds):
+        while (event := await tab.inbox.get())[0] != "report:ready":
+            pass
+        return event[1]
+
+
+async def test_a_workers_report_reaches_all_tabs_on_both_servers(two, connect, worker_process):
+    servers = await two()
+    await (await worker_process()).ready()
+    tabs = [await connect("ana", to=server) for server in (*servers, *servers)]
+    eve = await connect("eve", "admin", to=servers[1])
+    job = (await tabs[0].ask("report:request", {"kind": "cpu", "size": 20}))["data"]["job"]
+    told = [await tab.hears("report:ready") for tab in tabs]
+    assert (told[0]["job"], told[0]["kind"]) == (job, "cpu")
+    assert told[0]["result"]["cpu_seconds"] >= 0.02
+    assert told == [told[0]] * 4
+    assert await servers[1].fence(eve) == [[]]
+
+
+async def test_a_report_reaches_a_tab_that_reconnected_elsewhere(two, connect, worker):
+    first, second = await two()
+    await worker()
+    leaving = await connect("ana", to=first)
+    job = (await leaving.ask("report:request", {"kind": "outside", "size": 500}))["data"]["job"]
+    await leaving.sio.disconnect()
+    back = await connect("ana", to=second)
+    assert (await back.hears("report:ready"))["job"] == job
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [(os._exit, 30), (time.sleep, 0.2)])
+async def test_a_report_that_crashes_or_hangs_ends_with_an_error(two, connect, worker, monkeypatch, fault, seconds):
+    ana = await connect("ana", to=(await two())[0])
+    await worker(report_seconds=seconds)
+    with monkeypatch.context() as patch:
+        patch.setattr(cpu, "burn", fault)
+        job = (await ana.ask("report:request", {"kind": "cpu", "size": 2000}))["data"]["job"]
+        report = await ana.hears("report:ready")
+    assert (report["job"], report["error"]["code"]) == (job, "internal")
+    await ana.ask("report:request", {"kind": "cpu", "size": 1})
+    assert "result" in await ana.hears("report:ready")
+
+
+async def test_64_reports_may_wait_over_all_servers_the_next_is_busy(two, connect):
+    tabs = [await connect("ana", to=server) for server in await two(reports_waiting=64)]
+    asked = {"kind": "outside", "size": 1}
+    acks = [await tabs[number % 2].ask("report:request", asked) for number in range(65)]
+    assert [ack["ok"] for ack in acks] == [True] * 64 + [False]
+    assert acks[-1]["error"]["code"] == "busy"
+
+
+async def test_a_redis_that_stands_still_costs_its_seconds_and_is_busy(redis, shared):
+    reports = QueuedReports(Settings(**shared, redis_seconds=1))
+    await reports.request("cpu", 1, ANA)
+    redis.pause()
+    try:
+        started = time.monotonic()
+        asked = [reports.request("cpu", 1, ANA) for _ in range(5)]
+        refused = await asyncio.gather(*asked, return_exceptions=True)
+        took = time.monotonic() - started
+    finally:
+        redis.resume()
+    assert [type(error) for error in refused] == [Busy] * 5
+    assert took < 2
+    await reports.stop()
+
+
+async def test_a_client_is_told_busy_while_redis_is_gone(redis, two, connect):
+    ana = await connect("ana", to=(await two())[0])
+    redis.stop()
+    try:
+        assert await ana.code("report:request", {"kind": "cpu", "size": 1}) == "busy"
+    finally:
+        redis.start()
+
+
+async def test_a_report_whose_worker_was_killed_is_made_by_another(two, connect, worker_process, looking):
+    ana = await connect("ana", to=(await two())[0])
+    first = await worker_process()
+    await first.ready()
+    job = (await ana.ask("report:request", {"kind": "cpu", "size": 2000}))["data"]["job"]
+    await is_taken(looking("cpu"))
+    family = first.family()
+    assert await first.ended(signal.SIGKILL) == -signal.SIGKILL
+    await (await worker_process()).ready()
+    report = await heard(ana, FOUND_SECONDS)
+    assert (report["job"], "result" in report) == (job, True)
+    # what computed for the killed one has ended too
+    assert len(family) > 1
+    assert psutil.wait_procs(family[1:], timeout=WAIT_SECONDS)[1] == []
+
+
+async def test_a_report_that_ended_every_worker_is_told_as_failed(two, connect, worker, shared, looking):
+    ana = await connect("ana", to=(await two())[0])
+    reports = QueuedReports(Settings(**shared))
+    job = reports._job("cpu", 1, ANA)
+    job.attempts = queue.TRIES
+    await looking("cpu").enqueue(job)
+    await worker()
+    assert (await ana.hears("report:ready"))["error"]["code"] == "internal"
+    await reports.stop()
+
+
+async def test_a_report_that_was_made_twice_is_told_once(two, connect, worker, shared, looking):
+    server, _ = await two()
+    ana, reports = await connect("ana", to=server), QueuedReports(Settings(**shared))
+    await worker()
+    job = await reports.request("outside", 1, ANA)
+    assert (await ana.hears("report:ready"))["job"] == job
+    again = reports._job("outside", 1, ANA)
+    again.key = job
+    await ask_until_yes(lambda: looking("outside").enqueue(again))
+    await ask_until_yes(lambda: is_empty(looking("outside")))
+    last = await reports.request("outside", 1, ANA)
+    assert (await ana.hears("report:ready"))["job"] == last
+    await reports.stop()
+
+
+async def test_what_no_server_hears_is_not_taken_for_told(shared, looking):
+    rooms = Rooms(Settings(**shared), looking("cpu").redis)
+    with pytest.raises(Unheard):
+        await rooms.emit("report:ready", {}, room=["user:ana"])
+
+
+async def test_a_job_in_redis_holds_names_alone(two, connect, looking):
+    ana = await connect("ana", to=(await two())[0])
+    await ana.ask("chat:send", {"to": "bob", "text": "a word of mine"})
+    key = (await ana.ask("report:request", {"kind": "cpu", "size": 7}))["data"]["job"]
+    stored = await looking("cpu").redis.get(looking("cpu").job_id(key))
+    assert json.loads(stored)["kwargs"] == {"kind": "cpu", "size": 7, "namespace": "/", "rooms": ["user:ana"]}
+    everything = [await dumped(looking("cpu").redis, name) for name in await looking("cpu").redis.keys("saq:*")]
+    assert any(b"user:ana" in each for each in everything)
+    assert not any(word.encode() in each for each in everything for word in (ana.sio.get_sid(), "a word of mine"))
+
+
+async def dumped(client, name):
+    kind = await client.type(name)
+    asked = {b"string": client.get, b"list": lambda name: client.lrange(name, 0, -1)}.get(kind)
+    return repr(await asked(name) if asked else await client.zrange(name, 0, -1)).encode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_told_to_end_gives_back_what_takes_too_long(two, connect, worker_process, looking, number):
+    ana = await connect("ana", to=(await two())[0])
+    first = await worker_process(SERVER_SHUTDOWN_SECONDS="4")
+    await first.ready()
+    await ana.ask("report:request", {"kind": "cpu", "size": 2000})
+    await is_taken(looking("cpu"))
+    family = first.family()
+    assert await first.ended(number) == 0
+    assert psutil.wait_procs(family[1:], timeout=WAIT_SECONDS)[1] == []
+    assert await looking("cpu").count("queued") == 1
+    await (await worker_process()).ready()
+    assert "result" in await ana.hears("report:ready")
+
+
+async def test_a_worker_told_to_end_finishes_what_it_makes(two, connect, worker_process, looking):
+    ana = await connect("ana", to=(await two())[0])
+    first = await worker_process()
+    await first.ready()
+    await ana.ask("report:request", {"kind": "cpu", "size": 500})
+    await is_taken(looking("cpu"))
+    # as a terminal does: to all of the group
+    os.killpg(first.process.pid, signal.SIGINT)
+    assert "result" in await ana.hears("report:ready")
+    assert await asyncio.wait_for(first.process.wait(), WAIT_SECONDS) == 0
+
+
+async def test_a_worker_waits_for_redis_and_logs_it_once(redis, worker_process):
+    redis.stop()
+    try:
+        waiting = await worker_process()
+        assert (await waiting.logged())["event"] == "redis is away"
+        # several tries
+        await asyncio.sleep(3 * queue.RETRY_SECONDS)
+    finally:
+        redis.start()
+    await waiting.ready()
+    assert (await waiting.logged())["event"] == "redis answers"
+    assert await waiting.ended(signal.SIGTERM) == 0
+
+
+async def test_a_report_finished_in_an_outage_is_sent_afterwards(redis, two, connect, worker, looking):
+    servers = await two()
+    ana = await connect("ana", to=servers[1])
+    await worker()
+    job = (await ana.ask("report:request", {"kind": "outside", "size": 300}))["data"]["job"]
+    await is_taken(looking("outside"))
+    redis.stop()
+    try:
+        await asyncio.sleep(0.5)
+    finally:
+        redis.start()
+    assert (await ana.hears("report:ready"))["job"] == job
+
+
+async def test_an_idle_worker_retries_redis_with_pauses_and_goes_on(redis, two, connect, worker_process):
+    ana = await connect("ana", to=(await two())[0])
+    idle = await worker_process()
+    await idle.ready()
+    spent = sum(psutil.Process(idle.process.pid).cpu_times()[:2])
+    redis.stop()
+    try:
+        await asyncio.sleep(3)
+    finally:
+        redis.start()
+    assert sum(psutil.Process(idle.process.pid).cpu_times()[:2]) - spent < 1
+    await ask_until_yes(lambda: is_told_yes(ana))
+    assert "result" in await ana.hears("report:ready")
+    assert await idle.ended(signal.SIGTERM) == 0
+
+
+async def is_empty(jobs):
+    return not await jobs.count("incomplete")
+
+
+async def is_told_yes(tab):
+    return (await tab.ask("report:request", {"kind": "outside", "size": 1}))["ok"]
+
+
+def test_a_worker_without_the_setting_says_so_in_one_line():
+    command = [sys.executable, *SERVER, "worker"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{PACKAGE}: SERVER_REDIS_URL is missing")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_redis_reports_are_embedded():
+    assert type(create_parts(Settings()).reports) is EmbeddedReports
+    code = f"import sys, {PACKAGE}.app as app; app.create_app(app.Settings()); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS)
+    assert {queue.__name__, "saq"} & set(done.stdout.split()) == set()
+    assert f"{PACKAGE}.app" in done.stdout.split()

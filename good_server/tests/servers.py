@@ -1,0 +1,70 @@
+"""Good servers in the process of the tests."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from itertools import count
+
+from .. import lifecycle, rooms
+from . import tokens
+from .waiting import WAIT_SECONDS
+
+FENCE = "test:fence"
+
+
+class Clock:
+    """Seconds since the epoch that pass only by `advance`."""
+
+    def __init__(self):
+        self.now = float(int(time.time()))
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += seconds
+
+
+class Server:
+    """A good server in this process, with what tests ask of it."""
+
+    def __init__(self, application, addresses, stop, task):
+        self.application, self.addresses, self.stop, self.task = application, addresses, stop, task
+        self.url, self.internal_url = addresses.public, addresses.internal
+        self.settings, self.sio, self.gateway = application.settings, application.sio, application.gateways[0]
+        self._fences = count()
+
+    def token(self, user, role="vendor", **claims):
+        """A good token."""
+        return tokens.token(self.settings, user, role, clock=self.application.clock, **claims)
+
+    def signed(self, **changes):
+        """A token of good claims, changed: see `tokens.signed`."""
+        return tokens.signed(self.settings, self.application.clock(), **changes)
+
+    def members(self, room):
+        return len(self.gateway.sids_in(room))
+
+    async def fence(self, *tabs):
+        """What each tab received until now. Everything sent before has arrived once the fence has."""
+        number = next(self._fences)
+        await self.sio.emit(FENCE, number, room=list(rooms.everyone()))
+        return [await tab.heard_until_fence(number) for tab in tabs]
+
+    async def ended(self):
+        """Stop the server and wait for its end."""
+        self.stop.set()
+        await asyncio.wait_for(self.task, WAIT_SECONDS)
+
+
+@asynccontextmanager
+async def running(application):
+    """Serve an application for the length of a block."""
+    ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
+    task = asyncio.create_task(lifecycle.serve(application, ready.set_result, stop))
+    await asyncio.wait({task, ready}, timeout=WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    server = Server(application, ready.result() if ready.done() else await task, stop, task)
+    try:
+        yield server
+    finally:
+        await server.ended()

@@ -1,0 +1,65 @@
+"""Browser tabs: real Socket.IO clients that keep what they receive."""
+
+import asyncio
+
+import socketio
+
+from .servers import FENCE
+from .waiting import WAIT_SECONDS
+
+
+class Tab:
+    """One browser tab: a real client that keeps what it receives."""
+
+    def __init__(self, http, **options):
+        self.sio = socketio.AsyncClient(http_session=http, handle_sigint=False, **({"reconnection": False} | options))
+        self.inbox = asyncio.Queue()
+        self.refusal = asyncio.get_running_loop().create_future()
+        self.closed, self.connected = asyncio.Event(), asyncio.Event()
+        self.sio.on("*", lambda event, data: self.inbox.put_nowait((event, data)))
+        self.sio.on("connect", self.connected.set)
+        self.sio.on("connect_error", lambda data: self.refusal.set_result(data))
+        self.sio.on("connect_error", lambda _, data: self.refusal.set_result(data), namespace="*")
+        self.sio.on("disconnect", lambda reason: (self.connected.clear(), self.closed.set()))
+
+    async def connect(self, url, token, **options):
+        auth = token if callable(token) or token is None else {"token": token}
+        await self.sio.connect(
+            url, auth=auth, **({"transports": ["websocket"], "wait_timeout": WAIT_SECONDS} | options)
+        )
+
+    async def ask(self, event, data=None):
+        """The ack."""
+        return await self.sio.call(event, data, timeout=WAIT_SECONDS)
+
+    async def code(self, event, data=None):
+        """The code of the refusal in the ack."""
+        return (await self.ask(event, data))["error"]["code"]
+
+    async def hears(self, event):
+        """The payload of the next such event; others before it are skipped."""
+        while True:
+            name, data = await asyncio.wait_for(self.inbox.get(), WAIT_SECONDS)
+            if name == event:
+                return data
+
+    async def heard_until_fence(self, number):
+        """The events before the server's fence of this number."""
+        heard = []
+        while (item := await asyncio.wait_for(self.inbox.get(), WAIT_SECONDS)) != (FENCE, number):
+            heard += [item] if item[0] != FENCE else []
+        return heard
+
+    async def is_closed(self):
+        return await asyncio.wait_for(self.closed.wait(), WAIT_SECONDS)
+
+    async def is_back(self):
+        """After `is_closed`: the client has connected again by itself."""
+        return await asyncio.wait_for(self.connected.wait(), WAIT_SECONDS)
+
+    async def shut_down(self):
+        """Close the client, also while it is reconnecting."""
+        # `shutdown` stops an attempt to reconnect that may not have begun, and then would wait forever
+        self.sio.reconnection = False
+        await asyncio.sleep(0)
+        await self.sio.shutdown()

@@ -1,0 +1,65 @@
+"""Good and forged tokens, and the keys that sign them."""
+
+import base64
+import json
+import time
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ..auth import make_token
+from ..roles import Role
+from ..settings import Settings
+
+LIFE_SECONDS = 600
+# a production secret, and the settings of a server that uses it
+SECRET = "k7Qz-0f9bL2mXwT4sVh8RyJ1nCdGeAuP"
+PRODUCTION = {"env": "production", "jwt_secret": SECRET}
+PRODUCTION_ENVIRONMENT = {f"SERVER_{name.upper()}": value for name, value in PRODUCTION.items()}
+
+
+def token(settings, user, role="vendor", *, clock=time.time, **claims):
+    """A good token that servers with these settings accept."""
+    return make_token(settings, user, Role(role), clock=clock, **claims)
+
+
+def production_token(user, role="vendor", **claims):
+    """A good token that every server with the production secret accepts."""
+    return token(Settings(jwt_secret=SECRET, _env_file=None), user, role, **claims)
+
+
+def signed(settings, now, *, key=None, algorithm="HS256", headers=None, **changes):
+    """A token of good claims, changed. A change to None removes the claim; PyJWT's own checks are bypassed."""
+    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "sub": "ana", "role": "vendor"}
+    claims |= {"iat": int(now), "exp": int(now) + LIFE_SECONDS} | changes
+    kept = {name: value for name, value in claims.items() if value is not None}
+    headers = {"typ": settings.jwt_type} | (headers or {})
+    return jwt.PyJWS().encode(json.dumps(kept).encode(), key or settings.secret, algorithm=algorithm, headers=headers)
+
+
+def encoded(data):
+    """Base64 of bytes or of a JSON value, as in a token."""
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def with_header(token, **header):
+    """The token with another header; its signature stays."""
+    return ".".join([encoded({"typ": "at+jwt"} | header), *token.split(".")[1:]])
+
+
+def hmac_with_public_key(payload, public_key):
+    """A forged token whose HMAC was made with the public key. PyJWT refuses to make one."""
+    message = f"{encoded({'alg': 'HS256', 'typ': 'at+jwt'})}.{payload}"
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    return f"{message}.{encoded(signature.sign(message.encode(), public_key.encode()))}"
+
+
+def new_keys():
+    """An RSA key pair: private PEM, public PEM, public JWK."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    return private, public, jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)

@@ -1,0 +1,45 @@
+"""A good server in its own process, measured from outside its code.
+
+It writes its two URLs as a JSON line. Each line on stdin is the name of a room; the answer is the loop's worst
+lateness since the last question, the memory, and the members of that room. It shuts down at SIGTERM or when its stdin
+ends; its last line is the lateness since the last question, the shutdown included.
+"""
+
+import asyncio
+import signal
+import sys
+
+import psutil
+
+from ..app import create_app
+from ..lifecycle import loop_factory, serve
+from ..observe import configure_logging
+from ..settings import Settings
+from .attackers import say
+from .pace import Lateness
+
+
+async def answer(application, stop, lateness):
+    memory = psutil.Process()
+    stdin = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
+    while room := (await stdin.readline()).decode().strip():
+        members = len(application.gateways[0].sids_in(room))
+        say(await lateness.asked() | {"rss_mb": memory.memory_info().rss / 2**20, "members": members})
+    stop.set()
+
+
+async def serve_watched():
+    application, stop = create_app(Settings()), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    lateness = Lateness()
+    answering = asyncio.create_task(answer(application, stop, lateness))
+    await serve(application, lambda addresses: say([addresses.public, addresses.internal]), stop)
+    answering.cancel()
+    say(await lateness.asked())
+
+
+def main():
+    configure_logging(json_lines=True)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve_watched())

@@ -1,0 +1,185 @@
+"""WebSockets without a client library, and the one frame builder."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from .waiting import WAIT_SECONDS
+
+SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
+UPGRADE_HEADERS = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+}
+# what a server answers to that key: the example of RFC 6455, 1.3
+ACCEPT = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+UPGRADE = "".join(
+    [
+        f"GET {SOCKETIO} HTTP/1.1\r\nHost: localhost\r\n",
+        *(f"{name}: {value}\r\n" for name, value in UPGRADE_HEADERS.items()),
+        "\r\n",
+    ]
+)
+CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+FIN = 0x80
+# l_onoff, l_linger: closing sends RST instead of FIN
+RESET = struct.pack("ii", 1, 0)
+SLOW_RECEIVE_BYTES = 4096
+
+
+def client_frame(payload, *, kind=TEXT, fin=True, announced=None, key=b"\0\0\0\0"):
+    """One masked frame as a client writes it.
+
+    `announced` is the length that it claims to have. `kind` may hold reserved bits. The default `key` masks nothing.
+    """
+    data = payload.encode() if isinstance(payload, str) else payload
+    size = len(data) if announced is None else announced
+    if size < 126:
+        length = bytes([0x80 | size])
+    else:
+        length = b"\xfe" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xff" + size.to_bytes(8, "big")
+    masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(data)) if any(key) else data
+    return bytes([kind | (FIN if fin else 0)]) + length + key + masked
+
+
+def address_of(url):
+    """The host and the port of a URL."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port
+
+
+async def upgraded(http, server, *, path=SOCKETIO, **headers):
+    """The status and the headers of the answer to an upgrade."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with http.get(server.url + path, headers=UPGRADE_HEADERS | named, allow_redirects=False) as answer:
+        if answer.status == 101:
+            answer.close()
+        return answer.status, answer.headers
+
+
+class Wire:
+    """A bare WebSocket of aiohttp. Frames are Engine.IO text: `42[...]` is an event."""
+
+    def __init__(self, websocket):
+        self.websocket = websocket
+
+    async def send(self, frame):
+        await (self.websocket.send_bytes if isinstance(frame, bytes) else self.websocket.send_str)(frame)
+
+    async def frame(self):
+        """The next frame, or None once the server has closed."""
+        message = await self.websocket.receive(timeout=WAIT_SECONDS)
+        return message.data if message.type is aiohttp.WSMsgType.TEXT else None
+
+    async def ack(self, id):
+        """The ack with this id."""
+        while not (frame := await self.frame() or "closed").startswith(f"43{id}["):
+            assert frame != "closed"
+        return json.loads(frame.removeprefix(f"43{id}"))[0]
+
+    async def is_closed(self):
+        while await self.frame() is not None:
+            pass
+        return True
+
+
+class Bare:
+    """A WebSocket of which the test writes every byte."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer, self.close_code = reader, writer, None
+
+    @classmethod
+    async def open(cls, url, token=None, *, receive_bytes=None):
+        """An upgraded socket; with a token it has sent CONNECT. Raises `OSError` when it is refused."""
+        # asyncio turns off the gathering of small writes where the protocol is named
+        raw = socket.socket(proto=socket.IPPROTO_TCP)
+        if receive_bytes:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        raw.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(raw, address_of(url))
+        except OSError:
+            raw.close()
+            raise
+        bare = cls(*await asyncio.open_connection(sock=raw, limit=1 << 16))
+        bare.writer.write(UPGRADE.encode())
+        try:
+            await bare._be_let_in(token)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            bare.cut()
+            raise OSError("not let in") from error
+        return bare
+
+    async def _be_let_in(self, token):
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if b" 101 " not in head.partition(b"\r\n")[0]:
+            raise OSError("refused")
+        await self.frame()
+        if token is None:
+            return
+        self.send("40" + json.dumps({"token": token}))
+        if not (await self.frame() or "").startswith("40{"):
+            raise OSError("refused")
+
+    def send(self, payload, **options):
+        self.writer.write(client_frame(payload, **options))
+
+    async def frame(self):
+        """The next text, or None at the end. Pings are answered as any client library does."""
+        try:
+            while True:
+                head, size = await self.reader.readexactly(2)
+                if size >= 126:
+                    size = int.from_bytes(await self.reader.readexactly(2 if size == 126 else 8), "big")
+                data = await self.reader.readexactly(size)
+                if head & 0xF == CLOSE:
+                    self.close_code = int.from_bytes(data[:2], "big")
+                    return None
+                if data != b"2":
+                    return data.decode()
+                self.send("3")
+        except (OSError, asyncio.IncompleteReadError):
+            return None
+
+    async def ack(self, id):
+        """The ack with this id, or None when the server closed first."""
+        while (frame := await self.frame()) is not None:
+            if frame.startswith(f"43{id}["):
+                return json.loads(frame.removeprefix(f"43{id}"))[0]
+        return None
+
+    async def is_closed(self, within_seconds):
+        """Whether the server closes the transport in this time."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                while await self.frame() is not None:
+                    pass
+        except TimeoutError:
+            return False
+        return True
+
+    def cut(self):
+        """Close by a reset, without a goodbye. A router does so after a lost cable."""
+        raw = self.writer.get_extra_info("socket")
+        if raw is not None:
+            with contextlib.suppress(OSError):
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def bare(url, token=None, **options):
+    """A bare socket for the length of a block."""
+    opened = await Bare.open(url, token, **options)
+    try:
+        yield opened
+    finally:
+        opened.cut()
