@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from .. import lifecycle
+from .. import idle_sweep, lifecycle
 from ..app import create_app
 from ..settings import Settings
 from . import waiting
@@ -103,7 +103,7 @@ def bare_environment(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(idle_sweep, "SWEEP_SECONDS", 0.02)
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.02)
 
 
@@ -261,9 +261,9 @@ async def two(serve, shared, until):
     async def start(**settings):
         servers = [await serve(**(shared | settings)) for _ in range(2)]
         for server in servers:
-            await until(lambda server=server: server.application.link.state == "up")
+            await until(lambda server=server: server.application.guards.cluster.link.state == "up")
             # its own heartbeat has come back
-            await until(lambda server=server: server.application.link.has_heard)
+            await until(lambda server=server: server.application.guards.cluster.link.has_own_heartbeat)
         return servers
 
     return start

@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from ..app import assemble, create_parts, create_routes
 from ..gateway import Gateway
 from ..lifecycle import serve
-from ..observe import configure_logging
+from ..observability import configure_logging
 from ..rooms import everyone
 from ..settings import Settings
 

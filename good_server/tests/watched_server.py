@@ -12,8 +12,9 @@ import sys
 import psutil
 
 from ..app import create_app
-from ..lifecycle import loop_factory, serve
-from ..observe import configure_logging
+from ..lifecycle import serve
+from ..observability import configure_logging
+from ..runtime import loop_factory
 from ..settings import Settings
 from .attackers import say
 from .pace import Lateness

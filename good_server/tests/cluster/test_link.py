@@ -7,9 +7,9 @@ from redis.asyncio.connection import AbstractConnection
 
 from ... import lifecycle
 from ...app import create_app
-from ...backplane import link as link_module
-from ...backplane.link import CONNECTIONS, Away, Link
-from ...observe import Metrics
+from ...cluster import redis_link as link_module
+from ...cluster.redis_link import CONNECTIONS, RedisLink, RedisUnavailable
+from ...observability import Metrics
 from ...settings import Settings
 from ..ports import is_open, lasting_port
 from ..waiting import WAIT_SECONDS, until
@@ -20,7 +20,7 @@ def new_link(redis, request):
     """`new_link(any_setting=…)`: a link of this test's own."""
 
     def make(**settings):
-        return Link(Settings(redis_url=redis.url, redis_prefix=f"link-{id(request)}", **settings), Metrics())
+        return RedisLink(Settings(redis_url=redis.url, redis_prefix=f"link-{id(request)}", **settings), Metrics())
 
     return make
 
@@ -28,7 +28,7 @@ def new_link(redis, request):
 async def test_waiting_for_a_connection_is_no_outage(new_link):
     link = new_link(redis_seconds=0.5)
     await link.start()
-    questions = [link.ask(lambda redis: redis.blpop("nothing", timeout=0.1)) for _ in range(10 * CONNECTIONS)]
+    questions = [link.query(lambda redis: redis.blpop("nothing", timeout=0.1)) for _ in range(10 * CONNECTIONS)]
     # one after the other on each connection: a second in all
     assert await asyncio.gather(*questions) == [None] * len(questions)
     assert link.is_up
@@ -37,11 +37,11 @@ async def test_waiting_for_a_connection_is_no_outage(new_link):
 
 async def test_one_late_answer_is_no_outage(new_link, monkeypatch):
     # no heartbeat is due meanwhile
-    monkeypatch.setattr(link_module, "BEAT_SECONDS", 10 * WAIT_SECONDS)
+    monkeypatch.setattr(link_module, "HEARTBEAT_SECONDS", 10 * WAIT_SECONDS)
     link = new_link(redis_seconds=0.2)
     await link.start()
-    with pytest.raises(Away):
-        await link.ask(lambda redis: redis.blpop("nothing", timeout=0.5))
+    with pytest.raises(RedisUnavailable):
+        await link.query(lambda redis: redis.blpop("nothing", timeout=0.5))
     assert not link.is_up
     await until(lambda: link.is_up)
     await link.stop()
@@ -56,12 +56,12 @@ async def test_a_connection_lost_during_a_write_is_an_outage(new_link, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(AbstractConnection, "send_packed_command", closed)
-        with pytest.raises(Away):
-            await link.ask(lambda redis: redis.ping())
+        with pytest.raises(RedisUnavailable):
+            await link.query(lambda redis: redis.ping())
         # what is said finds the same
         await asyncio.sleep(0)
-        await link._deliver()
-        assert link.state == "away"
+        await link._send()
+        assert link.state == "down"
     await until(lambda: link.is_up)
     await link.stop()
 
@@ -72,7 +72,7 @@ async def test_a_stopping_link_still_publishes_what_was_queued(new_link, turns):
     heard = aiter(listening.heard())
     await listening.start()
     first = asyncio.create_task(anext(heard))
-    await until(lambda: listening.has_heard)
+    await until(lambda: listening.has_own_heartbeat)
     await talking.start()
     talking.say({"method": "last words"})
     for _ in range(turns):
@@ -88,6 +88,6 @@ async def test_a_server_listens_once_its_pub_sub_works(redis, worker_pool):
     application = create_app(Settings(port=port, internal_port=0, redis_url=redis.url, redis_prefix="early"))
     serving = asyncio.create_task(lifecycle.serve(application, lambda addresses: None, stop))
     await until(lambda: serving.done() or is_open(port))
-    assert application.link.has_heard
+    assert application.guards.cluster.link.has_own_heartbeat
     stop.set()
     await asyncio.wait_for(serving, WAIT_SECONDS)

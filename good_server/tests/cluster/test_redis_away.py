@@ -5,8 +5,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from ...backplane.link import Link
-from ...observe import Metrics
+from ...cluster.redis_link import RedisLink
+from ...observability import Metrics
 from ...settings import Settings
 from ..redis import Deafening, RealRedis
 from ..waiting import WAIT_SECONDS
@@ -38,7 +38,7 @@ async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, 
     assert await ready(first) == (200, "ready")
     (redis.stop if how == "stopped" else redis.pause)()
     try:
-        await until(lambda: first.application.link.state == "away")
+        await until(lambda: first.application.guards.cluster.link.state == "down")
         assert await ready(first) == (200, "degraded")
         before = lost(first) or 0
         assert (await ana.ask("chat:send", {"to": "bob", "text": "near", "id": f"1 {how}"}))["ok"]
@@ -48,7 +48,7 @@ async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, 
     finally:
         (redis.start if how == "stopped" else redis.resume)()
     for server in (first, second):
-        await until(lambda server=server: server.application.link.state == "up")
+        await until(lambda server=server: server.application.guards.cluster.link.state == "up")
     await recovered(first, second, until)
     assert (await ana.ask("chat:send", {"to": "bob", "text": "far"}))["ok"]
     assert (await far.hears("chat:message"))["text"] == "far"
@@ -58,7 +58,7 @@ async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, 
 async def recovered(first, second, until):
     """Wait until both receive again. A subscriber recovers a moment after Redis."""
     for server in (first, second):
-        await until(lambda server=server: server.application.link.has_heard)
+        await until(lambda server=server: server.application.guards.cluster.link.has_own_heartbeat)
 
 
 async def test_limits_of_one_process_hold_while_redis_is_away(two, redis, connect, until):
@@ -66,12 +66,12 @@ async def test_limits_of_one_process_hold_while_redis_is_away(two, redis, connec
     ana = await connect("ana", to=first)
     redis.stop()
     try:
-        await until(lambda: first.application.link.state == "away")
+        await until(lambda: first.application.guards.cluster.link.state == "down")
         acks = [await ana.ask("chat:send", {"to": "bob", "text": "x"}) for _ in range(6)]
     finally:
         redis.start()
     assert [ack["ok"] for ack in acks] == [True] * 5 + [False]
-    await until(lambda: first.application.link.state == "up")
+    await until(lambda: first.application.guards.cluster.link.state == "up")
 
 
 async def test_a_deaf_subscriber_fails_readiness_and_recovers(serve, redis, until):
@@ -79,8 +79,8 @@ async def test_a_deaf_subscriber_fails_readiness_and_recovers(serve, redis, unti
         shared = {"redis_prefix": "deaf", "redis_deaf_seconds": 1.5}
         first = await serve(redis_url=way.url, **shared)
         second = await serve(redis_url=redis.url, **shared)
-        link = first.application.link
-        await until(lambda: link.has_heard)
+        link = first.application.guards.cluster.link
+        await until(lambda: link.has_own_heartbeat)
         # Redis answers, the connection stands, and nothing comes on it any more
         way.is_deaf = True
         await until(lambda: link.state == "deaf")
@@ -99,7 +99,12 @@ async def test_a_server_starts_without_redis_and_finds_it_later(serve, redis, co
         assert (await connect("ana", to=server)).sio.connected
     finally:
         redis.start()
-    await until(lambda: server.application.link.state == "up" and server.application.link.has_heard)
+    await until(
+        lambda: (
+            server.application.guards.cluster.link.state == "up"
+            and server.application.guards.cluster.link.has_own_heartbeat
+        )
+    )
     assert await ready(server) == (200, "ready")
 
 
@@ -107,9 +112,9 @@ async def test_a_busy_link_stops_at_once(redis):
     settings = Settings(redis_url=redis.url, redis_prefix="busy")
     # redis-py swallowed about one cancellation in twenty
     for number in range(100):
-        link = Link(settings, Metrics())
+        link = RedisLink(settings, Metrics())
         await link.start()
         for _ in range(20):
-            link.say({"method": "emit"})
+            link.publish({"method": "emit"})
         await asyncio.sleep(number % 5 / 2000)
         await asyncio.wait_for(link.stop(), WAIT_SECONDS)

@@ -41,7 +41,7 @@ async def test_a_guarded_redis_carries_messages(serve, connect, until, authority
     with RealRedis(password=PASSWORD, tls=authority if with_tls else None) as redis:
         first, second = [await serve(redis_url=redis.url) for _ in range(2)]
         for server in (first, second):
-            await until(lambda server=server: server.application.link.has_heard)
+            await until(lambda server=server: server.application.guards.cluster.link.has_own_heartbeat)
         ana, bob = await connect("ana", to=first), await connect("bob", to=second)
         await ana.ask("chat:send", {"to": "bob", "text": "hello"})
         assert (await bob.hears("chat:message"))["text"] == "hello"
@@ -52,11 +52,11 @@ async def test_a_guarded_redis_carries_messages(serve, connect, until, authority
 async def test_a_wrong_redis_password_is_in_no_log(serve, connect, capfd):
     with RealRedis(password=PASSWORD) as redis:
         server = await serve(redis_url=redis.url.replace(PASSWORD, "another-word"))
-        assert server.application.link.state == "away"
+        assert server.application.guards.cluster.link.state == "down"
         assert (await connect("ana", to=server)).sio.connected
         await server.ended()
     said = "".join(capfd.readouterr())
-    assert "redis is away" in said or "redis is not heard" in said
+    assert "redis is unavailable" in said or "redis subscription lost" in said
     assert "another-word" not in said
     assert PASSWORD not in said
 
@@ -65,5 +65,5 @@ async def test_a_certificate_of_a_stranger_is_not_believed(serve, authority):
     with RealRedis(tls=authority) as redis:
         # the system's own authorities, of which this one is none
         server = await serve(redis_url=redis.url.partition("?")[0])
-        assert server.application.link.state == "away"
+        assert server.application.guards.cluster.link.state == "down"
         await server.ended()

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 import socketio
 
-from ...backplane.rates import lot
+from ...cluster.rate_limits import sync_batch
 from ..waiting import WAIT_SECONDS
 
 
@@ -31,7 +31,7 @@ async def test_each_tab_on_both_processes_gets_each_message_once(two, connect):
 async def test_a_process_without_sockets_writes_to_a_user(two, connect):
     first, second = await two()
     tabs = [await connect("ana", to=server) for server in (first, second)]
-    link = first.application.link
+    link = first.application.guards.cluster.link
     url = first.settings.redis_url.get_secret_value()
     writer = socketio.AsyncRedisManager(url, channel=link.channel, write_only=True)
     await writer.emit("chat:message", {"text": "from afar"}, namespace="/", room=["user:ana"])
@@ -57,7 +57,7 @@ async def test_two_tabs_on_two_processes_have_one_allowance(two, connect):
     assert {error["code"] for error in refused} == {"rate_limited"}
     assert all(error["retry_after"] > 0 for error in refused)
     # each process may have let less than one lot pass that was not settled; the two buckets alone would have let 40
-    assert 20 <= len(acks) - len(refused) <= 20 + 2 * (lot(20) - 1) < 30
+    assert 20 <= len(acks) - len(refused) <= 20 + 2 * (sync_batch(20) - 1) < 30
 
 
 async def test_an_address_is_capped_over_both(two, connect, dial):
@@ -81,8 +81,8 @@ async def test_a_socket_too_many_evicts_the_most_idle_elsewhere(two, connect):
 
 async def test_the_counts_of_a_dead_process_are_forgotten(two, connect):
     first, second = await two(sockets_per_address=1)
-    link = second.application.link
-    await link.ask(lambda redis: redis.hset(link.key("address", "127.0.0.1"), "a-process-without-a-lease", 5))
+    link = second.application.guards.cluster.link
+    await link.query(lambda redis: redis.hset(link.key("address", "127.0.0.1"), "a-process-without-a-lease", 5))
     assert (await connect("ana", to=first)).sio.connected
 
 
@@ -98,8 +98,8 @@ async def test_a_closing_server_tells_its_own_clients_alone(two, connect):
 STRANGE = [
     b"\xff",
     b"[1]",
-    b'{"method": "make_way"}',
-    b'{"method": "make_way", "process": "%s", "namespace": "/nowhere", "user": "bob"}',
+    b'{"method": "evict"}',
+    b'{"method": "evict", "process": "%s", "namespace": "/nowhere", "user": "bob"}',
     b'{"method": "emit"}',
     b'{"from": 1, "first": "x", "messages": ["x"]}',
     b'{"from": "x", "first": null, "messages": [[], {}, 1]}',
@@ -111,9 +111,9 @@ async def test_a_strange_message_does_not_stop_the_subscriber(two, connect, said
     """As in a product that runs two releases side by side."""
     first, second = await two()
     ana, bob = await connect("ana", to=first), await connect("bob", to=second)
-    strange = said.replace(b"%s", second.application.link.name.encode())
-    channel = first.application.link.channel
-    assert await first.application.link.ask(lambda redis: redis.publish(channel, strange)) == 2
+    strange = said.replace(b"%s", second.application.guards.cluster.link.name.encode())
+    channel = first.application.guards.cluster.link.channel
+    assert await first.application.guards.cluster.link.query(lambda redis: redis.publish(channel, strange)) == 2
     assert (await ana.ask("chat:send", {"to": "bob", "text": "hello"}))["ok"]
     assert (await bob.hears("chat:message"))["text"] == "hello"
     # how the library says that it listens anew, which is deaf for a moment

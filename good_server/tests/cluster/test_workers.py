@@ -20,9 +20,9 @@ import pytest
 from ... import lifecycle
 from ...__main__ import main
 from ...app import create_app
+from ...cluster.shared_port import reserved
+from ...cluster.supervisor import RESTART_SECONDS
 from ...settings import Settings
-from ...workers.parent import RESTART_SECONDS
-from ...workers.ports import reserved
 from .. import server_processes
 from ..package import PACKAGE, SERVER
 from ..server_processes import connections
@@ -206,7 +206,7 @@ async def test_a_draining_process_leaves_new_clients_to_the_others(monkeypatch, 
     task = asyncio.create_task(lifecycle.serve(application, ready.set_result, stop, shares_port=True))
     url = (await asyncio.wait_for(ready, PROCESS_SECONDS)).public
     stop.set()
-    while not application.admission.is_closing:  # noqa: ASYNC110 - there is no event to wait for
+    while not application.admission.is_draining:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0)
     with pytest.raises(aiohttp.ClientConnectorError):
         async with aiohttp.ClientSession() as session:
@@ -255,7 +255,7 @@ def said(capsys):
 @pytest.mark.parametrize(
     ("count", "settings", "named"),
     [
-        ("2", {}, "SERVER_REDIS_URL: without Redis each process knows its own sockets alone"),
+        ("2", {}, "SERVER_REDIS_URL: without Redis each process knows only its own sockets"),
         ("0", {}, "--workers"),
         ("-1", {}, "--workers"),
         ("two", {}, "--workers"),

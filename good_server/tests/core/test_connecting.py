@@ -154,7 +154,7 @@ async def test_too_many_connections_from_one_address_get_retry_after(serve, conn
 
 
 async def test_a_closing_server_answers_with_retry_after(server, http):
-    server.application.admission.is_closing = True
+    server.application.admission.is_draining = True
     status, retry_after = await upgrade(http, server)
     assert status == 503
     assert int(retry_after) >= 1
@@ -164,7 +164,7 @@ async def test_a_connection_that_ended_makes_place_for_another(serve, connect, u
     server = await serve(sockets_per_address=1)
     ana = await connect("ana", to=server)
     await ana.sio.disconnect()
-    await until(lambda: server.application.doors.connections == 0)
+    await until(lambda: server.application.limits.connections == 0)
     await connect("ana", to=server)
 
 
@@ -186,7 +186,7 @@ async def test_many_sockets_at_once_leave_a_user_as_many_as_allowed(serve, dial,
     wires = [await dial(to=server) for _ in range(12)]
     for wire in wires:
         await wire.send(f'40{{"token":"{server.token("ana")}"}}')
-    await until(lambda: server.application.doors.connections == 3)
+    await until(lambda: server.application.limits.connections == 3)
     assert server.members("user:ana") == 3
 
 

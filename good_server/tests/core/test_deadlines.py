@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ...limits import within
+from ...gateway.deadline import with_deadline
 
 
 async def adds(one, wait):
@@ -15,21 +15,21 @@ async def adds(one, wait):
 
 
 async def test_a_handler_that_never_awaits_answers_at_once():
-    assert await within(0, adds(1, None)) == 2
+    assert await with_deadline(0, adds(1, None)) == 2
 
 
 async def test_a_handler_that_waits_goes_on_with_what_it_waited_for():
-    assert await within(5, adds(1, asyncio.sleep(0, 41))) == 42
+    assert await with_deadline(5, adds(1, asyncio.sleep(0, 41))) == 42
 
 
 async def test_a_handler_is_told_of_the_error_it_waited_for():
     broken = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(broken.set_exception, ValueError())
-    assert await within(5, adds(1, broken)) == "caught"
+    assert await with_deadline(5, adds(1, broken)) == "caught"
 
 
 async def test_a_handler_that_waits_too_long_is_cancelled():
     never = asyncio.get_running_loop().create_future()
     with pytest.raises(TimeoutError):
-        await within(0.01, adds(1, never))
+        await with_deadline(0.01, adds(1, never))
     assert never.cancelled()

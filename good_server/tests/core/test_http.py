@@ -20,7 +20,7 @@ async def test_nothing_else_is_on_the_public_port(server, http, path):
 
 async def test_a_server_is_ready_until_it_closes(server, http):
     assert (await answer(http, server.internal_url + "/readyz"))[0] == 200
-    server.application.admission.is_closing = True
+    server.application.admission.is_draining = True
     assert (await answer(http, server.internal_url + "/readyz"))[0] == 503
 
 

@@ -9,26 +9,17 @@ from ... import events
 from ..package import FOLDER as ROOT
 from ..package import PACKAGE
 
-# lowest first; a part may import those of lower rows alone
-LAYERS = (
-    ("errors", "settings", "roles"),
-    ("auth", "rooms", "events", "limits", "observe"),
-    ("protocol", "delivery"),
-    ("backplane",),
-    # closing a connection means writing out what `delivery` still owes it
-    ("transport",),
-    ("gateway", "services"),
-    ("handlers",),
-    ("app", "contract", "worker"),
-    # runs what `app` has built
-    ("lifecycle",),
-    # as many processes of it as there are to be
-    ("workers",),
-    ("__main__",),
-)
-LAYER = {part: number for number, row in enumerate(LAYERS) for part in row}
-# folders whose files may know each other; handlers may not
-ONE_PART = {"gateway", "services", "delivery", "workers", "backplane"}
+README = ROOT / "README.md"
+# a row of the table of layers: `| 1 | `auth.py` | what it does |`
+ROW = re.compile(r"^\| (\d+) \| ([^|]+) \|", re.MULTILINE)
+# the layer of each part, from the table in the README
+LAYER = {
+    part.removesuffix(".py"): int(layer)
+    for layer, parts in ROW.findall(README.read_text("utf-8"))
+    for part in re.findall(r"`([\w.]+)/?`", parts)
+}
+# folders of which each file stands alone
+SEPARATE = {"handlers"}
 ROOM = re.compile(r"(user|role|company|job):")
 EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinstance(name, str)}
 SPELLS_ROOMS = {
@@ -39,7 +30,7 @@ SPELLS_ROOMS = {
 
 
 def modules(root):
-    """Each file's path, its part, and its syntax tree. The part of `gateway/door.py` is `gateway`."""
+    """Each file's path, its part, and its syntax tree. The part of `gateway/gateway.py` is `gateway`."""
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
         # tests stand beside the layers and look at all of them
@@ -62,9 +53,9 @@ def wrong_arrows(root):
     for inside, part, tree in modules(root):
         for name in imported(tree, inside):
             target = name.removeprefix(f"{PACKAGE}.").partition(".")[0]
-            if not name.startswith(f"{PACKAGE}.") or (part == target and part in ONE_PART):
+            if not name.startswith(f"{PACKAGE}.") or (part == target and part not in SEPARATE):
                 continue
-            if LAYER.get(target, len(LAYERS)) >= LAYER.get(part, -1):
+            if LAYER.get(target, len(LAYER)) >= LAYER.get(part, -1):
                 yield f"{inside} imports {name}"
 
 
@@ -114,7 +105,7 @@ def test_nothing_of_the_rest_of_the_repository_is_imported():
 def test_no_handler_knows_of_redis():
     handlers = sorted((ROOT / "handlers").glob("*.py"))
     assert len(handlers) > 5
-    assert [path.name for path in handlers if re.search(r"redis|backplane", path.read_text("utf-8"), re.I)] == []
+    assert [path.name for path in handlers if re.search(r"redis|cluster", path.read_text("utf-8"), re.I)] == []
 
 
 def test_rooms_and_events_are_named_in_one_place():
@@ -130,20 +121,20 @@ BAD = [
     (wrong_arrows, "roles.py", "from . import gateway"),
     (wrong_arrows, "roles.py", f"import {PACKAGE}.app"),
     (wrong_arrows, "rooms.py", "from .events import CHAT_SEND"),
-    (wrong_arrows, "services/reports.py", "from ..gateway.door import Gateway"),
+    (wrong_arrows, "services/reports.py", "from ..gateway.gateway import Gateway"),
     (wrong_arrows, "handlers/chat.py", "def later():\n    from ..handlers import rooms"),
-    (wrong_arrows, "transport.py", "if TYPE_CHECKING:\n    from .app import Application"),
+    (wrong_arrows, "admission.py", "if TYPE_CHECKING:\n    from .app import Application"),
     (wrong_arrows, "helpers.py", f"from {PACKAGE}.errors import Refusal"),
     (wrong_arrows, "errors.py", "from .helpers import help"),
     (strangers, "app.py", "from bad_server.app import MISTAKES"),
     (strangers, "app.py", "import lab.measure"),
     (misspelled, "handlers/chat.py", "room = f'user:{name}'"),
-    (misspelled, "gateway/door.py", "room = 'role:' + role"),
+    (misspelled, "gateway/gateway.py", "room = 'role:' + role"),
     (misspelled, "handlers/chat.py", "Route('chat:send')"),
 ]
 GOOD = [
     (wrong_arrows, "rooms.py", "from .roles import Identity"),
-    (wrong_arrows, "gateway/door.py", "from .route import Route"),
+    (wrong_arrows, "gateway/gateway.py", "from .route import Route"),
     (misspelled, "handlers/chat.py", '"""Joins `user:ana`."""\nname = "ana"'),
 ]
 

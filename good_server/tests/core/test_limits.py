@@ -1,11 +1,13 @@
-"""Rates and caps."""
+"""RateLimits and caps."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...limits import Doors, Rates, TokenBucket
+from ...connection_limits import ConnectionLimits
+from ...rate_limits import RateLimits
 from ...settings import Settings
+from ...token_bucket import TokenBucket
 
 
 class Clock:
@@ -49,7 +51,7 @@ def test_what_passes_never_exceeds_the_burst_and_the_rate(rate, burst, gaps):
 
 
 def rates(clock, **settings):
-    return Rates(Settings(**settings), clock=clock)
+    return RateLimits(Settings(**settings), clock=clock)
 
 
 async def test_each_user_and_kind_has_a_bucket_of_its_own():
@@ -87,23 +89,23 @@ async def test_a_sweep_gives_nobody_more_than_waiting_would():
 
 
 async def test_a_passage_counts_for_as_long_as_it_is_open():
-    doors = Doors(Settings(sockets_per_address=1), clock=Clock())
-    with doors.passage("10.0.0.1"):
-        assert (doors.connections, await doors.is_crowded("10.0.0.1")) == (1, True)
-        assert not await doors.is_crowded("10.0.0.2")
-    assert (doors.connections, await doors.is_crowded("10.0.0.1")) == (0, False)
+    limits = ConnectionLimits(Settings(sockets_per_address=1), clock=Clock())
+    with limits.counted("10.0.0.1"):
+        assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (1, True)
+        assert not await limits.is_address_full("10.0.0.2")
+    assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (0, False)
 
 
 def test_a_passage_that_ends_in_an_error_is_counted_off():
-    doors = Doors(Settings(), clock=Clock())
-    with pytest.raises(RuntimeError), doors.passage("10.0.0.1"):
+    limits = ConnectionLimits(Settings(), clock=Clock())
+    with pytest.raises(RuntimeError), limits.counted("10.0.0.1"):
         raise RuntimeError
-    assert doors.connections == 0
-    assert not doors._by_address
+    assert limits.connections == 0
+    assert not limits._by_address
 
 
 def test_a_full_server_says_when_to_ask_again():
-    doors = Doors(Settings(connections=1), clock=Clock())
-    with doors.passage("10.0.0.1"):
-        assert doors.wait_seconds() > 0
-    assert doors.wait_seconds() == 0
+    limits = ConnectionLimits(Settings(connections=1), clock=Clock())
+    with limits.counted("10.0.0.1"):
+        assert limits.wait_seconds() > 0
+    assert limits.wait_seconds() == 0

@@ -5,7 +5,7 @@ import logging
 import pytest
 import structlog
 
-from ...observe import configure_logging
+from ...observability import configure_logging
 
 CANARY = "canary-7f3a"
 

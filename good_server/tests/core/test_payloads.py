@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ... import events
 from ...errors import Invalid
-from ...gateway.refusal import read_payload
+from ...gateway.refusals import read_payload
 
 MODELS = sorted(events.Payload.__subclasses__(), key=lambda model: model.__name__)
 CANARY = "canary-7f3a"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from socketio import packet
 
 from ...events import RESERVED
-from ...protocol import MALFORMED, RESERVED_NAME, Json, SafePacket
+from ...packets import MALFORMED, RESERVED_NAME, Json, SafePacket
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

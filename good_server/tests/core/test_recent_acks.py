@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ...services import recent
-from ...services.recent import RecentAcks
+from ... import idempotency as recent
+from ...idempotency import IdempotencyCache
 
 
 class Work:
@@ -29,24 +29,24 @@ class Clock:
 
 
 async def test_the_same_user_and_id_is_answered_with_the_first_ack():
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     assert await acks.once("ana", "m-1", work) == await acks.once("ana", "m-1", work) == {"id": 1}
 
 
 async def test_another_user_or_id_is_new():
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     for user, id in (("ana", "m-1"), ("bob", "m-1"), ("ana", "m-2")):
         await acks.once(user, id, work)
     assert work.done == 3
 
 
 async def test_without_an_id_everything_is_new():
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     assert await acks.once("ana", None, work) != await acks.once("ana", None, work)
 
 
 async def test_two_at_once_wait_for_one_answer():
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     work.may_end.clear()
     both = asyncio.gather(acks.once("ana", "m-1", work), acks.once("ana", "m-1", work))
     await asyncio.sleep(0)
@@ -58,14 +58,14 @@ async def test_a_failure_is_not_remembered():
     async def fail():
         raise ValueError
 
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     with pytest.raises(ValueError):  # noqa: PT011 - it is ours, three lines up
         await acks.once("ana", "m-1", fail)
     assert await acks.once("ana", "m-1", work) == {"id": 1}
 
 
 async def test_a_duplicate_of_a_cancelled_request_times_out_too():
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     work.may_end.clear()
     first = asyncio.create_task(acks.once("ana", "m-1", work))
     await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def test_a_duplicate_of_a_cancelled_request_times_out_too():
 
 
 async def test_a_cancelled_duplicate_does_not_stop_the_first():
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     work.may_end.clear()
     first = asyncio.create_task(acks.once("ana", "m-1", work))
     await asyncio.sleep(0)
@@ -91,7 +91,7 @@ async def test_a_cancelled_duplicate_does_not_stop_the_first():
 
 async def test_an_ack_is_forgotten_after_two_minutes():
     clock = Clock()
-    acks, work = RecentAcks(clock=clock), Work()
+    acks, work = IdempotencyCache(clock=clock), Work()
     await acks.once("ana", "m-1", work)
     clock.now = 119
     assert await acks.once("ana", "m-1", work) == {"id": 1}
@@ -101,7 +101,7 @@ async def test_an_ack_is_forgotten_after_two_minutes():
 
 async def test_no_more_acks_are_kept_than_the_bound(monkeypatch):
     monkeypatch.setattr(recent, "REMEMBER_AT_MOST", 10)
-    acks, work = RecentAcks(), Work()
+    acks, work = IdempotencyCache(), Work()
     for number in range(100):
         await acks.once("ana", f"m-{number}", work)
     assert len(acks._answers) <= 10

@@ -90,7 +90,6 @@ async def test_a_taken_port_stops_the_start_and_leaves_the_other_free(server, se
 
 def test_two_applications_share_nothing():
     first, second = create_app(Settings()), create_app(Settings())
-    # the clock is a function, and a link to other processes there is none
-    parts = [name for name in vars(first) if name not in ("clock", "link")]
+    # the clock is a function, and has nothing to share
+    parts = [name for name in vars(first) if name != "clock"]
     assert [name for name in parts if getattr(first, name) is getattr(second, name)] == []
-    assert (first.link, second.link) == (None, None)

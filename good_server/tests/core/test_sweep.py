@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ... import lifecycle
+from ... import idle_sweep
 
 
 async def test_a_lost_connection_does_not_hold_up_the_sweep(server, dial, monkeypatch):
@@ -11,12 +11,12 @@ async def test_a_lost_connection_does_not_hold_up_the_sweep(server, dial, monkey
     await dial(token=server.token("ana"))
     (environ,) = server.sio.environ.values()
     environ["aiohttp.request"].transport.abort()
-    await asyncio.wait_for(lifecycle.sweep(server.application), 10 * lifecycle.DROP_SECONDS)
+    await asyncio.wait_for(idle_sweep.sweep(server.application), 10 * idle_sweep.DROP_SECONDS)
 
 
 async def test_a_lost_connection_is_out_of_its_rooms_after_a_sweep(server, dial, until):
     await dial(token=server.token("ana"))
     (environ,) = server.sio.environ.values()
     environ["aiohttp.request"].transport.abort()
-    await lifecycle.sweep(server.application)
+    await idle_sweep.sweep(server.application)
     await until(lambda: server.members("user:ana") == 0)

@@ -112,14 +112,14 @@ async def test_row_25_slow_events_run_one_at_a_time_and_in_order(serve, connect)
 @pytest.mark.needs("delivery")
 async def test_row_25_fails_when_slow_events_run_at_once(serve, monkeypatch):
     # not at the top: the part may be deleted
-    from ...delivery.websocket import Socket
+    from ...delivery.engine import Socket
 
-    slow, take, tasks = Slow(), Socket._take, []
+    slow, take, tasks = Slow(), Socket._dispatch, []
 
     async def at_once(self, data):
         tasks.append(asyncio.create_task(take(self, data)))
 
-    monkeypatch.setattr(Socket, "_take", at_once)
+    monkeypatch.setattr(Socket, "_dispatch", at_once)
     server = await serve(entitlements=slow, delivery="engine", **UNLIMITED)
     with pytest.raises(AssertionError, match="many were in flight"):
         await check_slow(server, slow)

@@ -11,11 +11,11 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ... import auth, rooms
+from ...admission import age_seconds
 from ...gateway import Gateway
 from ...handlers import session
 from ...roles import Identity, Role
 from ...settings import DEVELOPMENT_SECRET
-from ...transport import age_seconds
 from ..checks import AT_ONCE_SECONDS, is_refused, notices_nothing
 from ..package import SERVER
 from ..server_processes import start
@@ -457,7 +457,7 @@ async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, di
 
 
 async def test_row_11_fails_without_its_defence(serve, connect, dial, until, monkeypatch):
-    real = Gateway._let_in
+    real = Gateway._admit
 
     async def let_in(self, sid, environ, auth):
         try:
@@ -466,6 +466,6 @@ async def test_row_11_fails_without_its_defence(serve, connect, dial, until, mon
             return Identity("ana", Role.VENDOR, 0)
         return await real(self, sid, environ, auth)
 
-    monkeypatch.setattr(Gateway, "_let_in", let_in)
+    monkeypatch.setattr(Gateway, "_admit", let_in)
     with pytest.raises(AssertionError, match="was not refused"):
         await check_nothing_left(await serve(), connect, dial, until, monkeypatch, "is cancelled")

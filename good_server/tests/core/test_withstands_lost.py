@@ -42,7 +42,7 @@ async def check_half_open(server, until):
         began = time.monotonic()
         try:
             await until(
-                lambda: server.application.doors.connections == 1, seconds=GONE_SECONDS[server.settings.delivery]
+                lambda: server.application.limits.connections == 1, seconds=GONE_SECONDS[server.settings.delivery]
             )
         except TimeoutError:
             pytest.fail("were still there")

@@ -9,11 +9,11 @@ import pytest
 from socketio import packet
 from structlog.testing import capture_logs
 
-from ... import protocol
+from ... import packets
 from ...errors import Refusal
 from ...events import RESERVED
 from ...gateway import Gateway
-from ...protocol import SafePacket
+from ...packets import SafePacket
 from ..checks import AT_ONCE_SECONDS, still_gets_messages
 from ..entitlements import Broken
 from ..server_processes import watched_server
@@ -47,7 +47,7 @@ async def test_row_18_a_reserved_name_is_counted_and_its_sender_closed(server, c
 
 
 async def test_row_18_fails_without_its_defence(server, connect, until, monkeypatch):
-    monkeypatch.setattr(protocol, "RESERVED", frozenset())
+    monkeypatch.setattr(packets, "RESERVED", frozenset())
     with pytest.raises(AssertionError, match="was not closed"):
         await check_closed(server, await connect("bob"), until, ['42["newListener",{}]'])
 

@@ -15,7 +15,7 @@ from socketio import AsyncManager, AsyncServer
 
 from ... import rooms
 from ...delivery.frames import frame
-from ...delivery.manager import RoomManager
+from ...delivery.room_manager import RoomManager
 from ...roles import Role
 from ..wire import SLOW_RECEIVE_BYTES, UPGRADE, address_of, client_frame
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...delivery import reading
-from ...delivery.heartbeat import Heartbeats
-from ...delivery.reading import FrameError, FrameReader
+from ...delivery import frame_reader as reading
+from ...delivery.frame_reader import FrameError, FrameReader
+from ...delivery.heartbeats import Heartbeats
 from ..wire import ACCEPT, UPGRADE, address_of, client_frame
 
 MOST_BYTES = 1000
@@ -166,7 +166,7 @@ class Peer:
         assert data == b"\x81\x012"
         self.pings += 1
         if self.pings <= self.answers:
-            asyncio.get_running_loop().call_soon(self.heartbeats.answered, self)
+            asyncio.get_running_loop().call_soon(self.heartbeats.record_pong, self)
 
     async def close(self, *, wait, abort, reason):
         assert (wait, abort) == (False, False)
@@ -190,7 +190,7 @@ async def test_who_is_forgotten_is_neither_asked_nor_closed():
     gone, silent = Peer(heartbeats, 0), Peer(heartbeats, 0)
     heartbeats.add(gone)
     heartbeats.add(silent)
-    heartbeats.forget(gone)
+    heartbeats.remove(gone)
     async with asyncio.timeout(5):
         await silent.closed
     assert (gone.pings, gone.closed.done()) == (0, False)

@@ -7,7 +7,7 @@ from ... import rooms
 from ...app import create_parts, create_routes
 from ...gateway import Gateway
 from ...handlers import driver, tracking
-from ...services.recent import RecentAcks
+from ...idempotency import IdempotencyCache
 from ...settings import Settings
 from ..checks import notices_nothing
 
@@ -254,7 +254,7 @@ async def test_row_29_fails_without_its_defence(server, connect, monkeypatch):
     async def always(self, user, id, answer):
         return await answer()
 
-    monkeypatch.setattr(RecentAcks, "once", always)
+    monkeypatch.setattr(IdempotencyCache, "once", always)
     with pytest.raises(AssertionError, match="delivered twice"):
         await check_once(server, connect)
 

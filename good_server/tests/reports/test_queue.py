@@ -16,12 +16,13 @@ from saq.queue.redis import RedisQueue
 
 from ...app import create_parts
 from ...errors import Busy
+from ...reports import queue
+from ...reports.embedded import EmbeddedReports
+from ...reports.queue import QueuedReports, connect, queue_name
+from ...reports.worker import RoomPublisher, run_worker
 from ...rooms import Address
-from ...services import cpu, queue
-from ...services.queue import QueuedReports, connect, queue_name
-from ...services.reports import EmbeddedReports
+from ...services import cpu
 from ...settings import Settings
-from ...worker import Rooms, Unheard, work
 from ..package import PACKAGE, SERVER
 from ..server_processes import start as start_python
 from ..tokens import PRODUCTION_ENVIRONMENT
@@ -41,7 +42,7 @@ async def worker(worker_pool, shared):
 
         async def start(**settings):
             ready, stop = asyncio.Event(), asyncio.Event()
-            task = asyncio.create_task(work(Settings(**(shared | settings)), ready.set, stop))
+            task = asyncio.create_task(run_worker(Settings(**(shared | settings)), ready.set, stop))
             stack.push_async_callback(asyncio.wait_for, task, WAIT_SECONDS)
             stack.callback(stop.set)
             await asyncio.wait_for(ready.wait(), WAIT_SECONDS)
@@ -240,8 +241,8 @@ async def test_a_report_that_was_made_twice_is_told_once(two, connect, worker, s
 
 
 async def test_what_no_server_hears_is_not_taken_for_told(shared, looking):
-    rooms = Rooms(Settings(**shared), looking("cpu").redis)
-    with pytest.raises(Unheard):
+    rooms = RoomPublisher(Settings(**shared), looking("cpu").redis)
+    with pytest.raises(ConnectionError):
         await rooms.emit("report:ready", {}, room=["user:ana"])
 
 
@@ -293,13 +294,13 @@ async def test_a_worker_waits_for_redis_and_logs_it_once(redis, worker_process):
     redis.stop()
     try:
         waiting = await worker_process()
-        assert (await waiting.logged())["event"] == "redis is away"
+        assert (await waiting.logged())["event"] == "redis is unavailable"
         # several tries
         await asyncio.sleep(3 * queue.RETRY_SECONDS)
     finally:
         redis.start()
     await waiting.ready()
-    assert (await waiting.logged())["event"] == "redis answers"
+    assert (await waiting.logged())["event"] == "redis is available"
     assert await waiting.ended(signal.SIGTERM) == 0
 
 
