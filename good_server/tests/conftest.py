@@ -17,9 +17,8 @@ import pytest_asyncio
 import structlog
 
 from .. import idle_sweep, lifecycle
-from ..app import create_app
 from ..settings import Settings
-from . import waiting
+from . import stand_in, waiting
 from .pace import Lateness, check_pace
 from .package import IMPORT_FOLDER, has_part
 from .redis import RealRedis
@@ -164,8 +163,14 @@ async def in_pace(request):
     check_pace([worst])
 
 
+@pytest.fixture
+def create_app():
+    """What builds the servers of the tests: the stand-in product, in `demo/` and `contract/` the real one."""
+    return stand_in.create_app
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def serve(worker_pool, nothing_lost, delivery):
+async def serve(worker_pool, nothing_lost, delivery, create_app):
     """`await serve(clock=…, entitlements=…, any_setting=…)`: a server that ends with the test."""
     async with AsyncExitStack() as stack:
 

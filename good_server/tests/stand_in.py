@@ -1,0 +1,136 @@
+"""A stand-in product with events, rooms and roles of its own.
+
+The tests of the core and of the optional parts use it, so they pass with any product. `demo/` tests the real one.
+"""
+
+import secrets
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from ..app import assemble, create_parts
+from ..auth import Claims
+from ..errors import Forbidden, Unauthorized
+from ..events import Answer, Message, Payload
+from ..gateway import Gateway, Route
+from ..handlers import reports, rooms, session
+from ..roles import TOPIC_ROOM_FORM, Role, UserId
+from ..rooms import everyone, role_room, topic_room, user_room
+from ..services.reports import NoReports
+
+NOTE_SEND, NOTE_RECEIVED = "note:send", "note:received"
+PIN_SET, PIN_MOVED = "pin:set", "pin:moved"
+NOTICE_PUBLISH, NOTICE_PUBLISHED = "notice:publish", "notice:published"
+
+
+def needs_no_claims(role):
+    """Whether a token of this role is complete without further claims."""
+    try:
+        Claims.model_validate({"sub": "ana", "role": role, "iat": 0, "exp": 1}).identity()
+    except (ValidationError, Unauthorized):
+        return False
+    return True
+
+
+ROLES = [role for role in Role if needs_no_claims(role)]
+# may send every event; may not set pins or publish notices
+PRIVILEGED, PLAIN = ROLES[0], ROLES[-1]
+
+
+def topic(name):
+    """The topic room of this name."""
+    return f"{TOPIC_ROOM_FORM.partition(':')[0]}:{name}"
+
+
+class NoteSend(Payload):
+    to: UserId | None = None
+    room: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    text: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+
+
+class NoteReceived(Message):
+    event = NOTE_RECEIVED
+
+    id: str
+    sender: str
+    text: str
+    at: int
+
+
+class PinSet(Payload):
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lng: Annotated[float, Field(ge=-180, le=180)]
+
+
+class PinMoved(Message):
+    event = PIN_MOVED
+
+    by: str
+    lat: float
+    lng: float
+
+
+class NoticePublish(Payload):
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class NoticePublished(Message):
+    event = NOTICE_PUBLISHED
+
+    text: str
+
+
+class NoteSent(Answer):
+    id: str
+    at: int
+
+
+class Done(Answer):
+    at: int
+
+
+async def send_note(request, note):
+    """Send to the user or the room, and to the sender's other tabs."""
+    target = user_room(note.to) if note.to is not None else topic_room(note.room or "")
+    if note.to is None and target not in request.rooms():
+        raise Forbidden
+    message = NoteReceived(id=secrets.token_hex(16), sender=request.identity.user, text=note.text, at=request.at)
+    await request.emit(NOTE_RECEIVED, message, to=(target, user_room(request.identity.user)), also_to_me=False)
+    return {"id": message.id, "at": message.at}
+
+
+async def set_pin(request, pin):
+    """Send the pin to the privileged role."""
+    message = PinMoved(by=request.identity.user, lat=pin.lat, lng=pin.lng)
+    await request.emit(PIN_MOVED, message, to=(role_room(PRIVILEGED),))
+    return {"at": request.at}
+
+
+async def publish_notice(request, notice):
+    """Send the notice to everyone."""
+    await request.emit(NOTICE_PUBLISHED, NoticePublished(text=notice.text), to=everyone())
+    return {"at": request.at}
+
+
+def create_routes(parts):
+    """The events of the stand-in product."""
+
+    async def send_once(request, note):
+        return await parts.recent.once(request.identity.user, note.id, lambda: send_note(request, note))
+
+    privileged = frozenset({PRIVILEGED})
+    return (
+        Route(NOTE_SEND, NoteSend, send_once, answer=NoteSent, rate="chat"),
+        Route(PIN_SET, PinSet, set_pin, answer=Done, roles=privileged, rate="tracking"),
+        Route(NOTICE_PUBLISH, NoticePublish, publish_notice, answer=Done, roles=privileged),
+        *rooms.routes(parts.entitlements, rooms_per_socket=parts.settings.rooms_per_socket),
+        *(() if isinstance(parts.reports, NoReports) else reports.routes(parts.reports)),
+        *session.routes(parts.guards.auth, parts.entitlements),
+    )
+
+
+def create_app(settings, **options):
+    """The server with the stand-in product; the options are those of `app.create_parts`."""
+    parts = create_parts(settings, **options)
+    return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
