@@ -25,9 +25,9 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.measure import slope
-from lab.words import number
+from lab.figures import charts
+from lab.results.statistics import slope
+from lab.results.wording import number
 
 lesson = lab.lesson(7)
 print("python-socketio", version("python-socketio"))

@@ -26,8 +26,8 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.lessons import Sweep
+from lab.figures import charts
+from lab.lessons.lesson import Sweep
 
 lesson = lab.lesson(9)
 print("python-socketio", version("python-socketio"))

@@ -26,9 +26,9 @@ import asyncio
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.clients import Person, tabs
-from lab.servers import running
+from lab.clients.tab import Person, tabs
+from lab.figures import charts
+from lab.servers.running import running
 
 lesson = lab.lesson(10)
 print("python-socketio", version("python-socketio"))

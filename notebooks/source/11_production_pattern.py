@@ -18,10 +18,10 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import lab
-from lab import pictures
-from lab.clients import Person, Tab, tabs
-from lab.raw import raw_tab
-from lab.servers import running
+from lab.clients.raw_tab import raw_tab
+from lab.clients.tab import Person, Tab, tabs
+from lab.figures import diagrams
+from lab.servers.running import running
 
 open_things = AsyncExitStack()
 server = (await open_things.enter_async_context(running("good"))).target(0)
@@ -157,7 +157,7 @@ received = {
 }
 whom = f"the office saw {seen['office']}, the admin {seen['root']}, the rival {seen['rival']}"
 title = f"Of {len(drive)} positions {whom}"
-lab.draw(pictures.track(drive, received, title=title))
+lab.draw(diagrams.track(drive, received, title=title))
 
 # %% [markdown]
 # ## The role-specific handler

@@ -27,8 +27,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import lab
-from lab.redis_server import redis_program
 from lab.scaling import capacity, figures, measure, outage
+from lab.servers.redis import redis_program
 
 print("python-socketio", version("python-socketio"), "· redis", version("redis"))
 print("a real Redis:", Path(redis_program()).name)
@@ -69,8 +69,8 @@ my_guess = None
 # Each as one process and as two, the bad and the good server, all fresh.
 
 # %%
-from lab.claims import load_claims
-from lab.compare import before_any_cut
+from lab.compare.two_processes import before_any_cut
+from lab.results.claims import load_claims
 
 (row,) = await before_any_cut([claim for claim in load_claims() if claim.id == "01"], workers=2)
 arrived = {

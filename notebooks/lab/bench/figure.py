@@ -8,8 +8,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lab.bench.report import relative
 from lab.bench.run import Bench, Result
-from lab.figures import INK, new_figure
-from lab.words import number
+from lab.figures.bars import INK, new_figure
+from lab.results.wording import number
 
 COLOURS = {"python-socketio": "#D55E00", "node": "#0072B2"}
 HATCHES = {"python-socketio": "////", "node": "...."}

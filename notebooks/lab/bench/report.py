@@ -7,7 +7,7 @@ from rich.table import Table
 
 from lab.bench.peers import FLOOR
 from lab.bench.run import Bench, Result
-from lab.words import NOTHING, number
+from lab.results.wording import NOTHING, number
 
 SCHEMA = 1
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from good_server.backplane.rates import lot
 from good_server.settings import Settings
-from lab.figures import COLOURS, INK, new_figure, set_title
+from lab.figures.bars import COLOURS, INK, new_figure, set_title
+from lab.results.wording import number
 from lab.scaling.measure import Costs
-from lab.words import number
 
 GIB = 1024**3
 DEFAULTS = Settings.model_fields

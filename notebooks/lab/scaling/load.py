@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from lab.bench import wire
 from lab.bench.crowd import Crowd, LoadError, Member
-from lab.look import Probe
+from lab.servers.probe_client import Probe
 
 BURST = 20
 WARM_UP_BURSTS = 2

@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.apart import in_own_process
-from lab.fleet import Fleet
 from lab.scaling import load
 from lab.scaling.load import Spent, Where
-from lab.servers import Server, running
+from lab.servers.fleet import Fleet
+from lab.servers.process import Server
+from lab.servers.running import running
+from lab.system.own_process import in_own_process
 
 # the load comes from few users of one address, and nobody's ping may be among the bytes that are counted
 SETTINGS = {

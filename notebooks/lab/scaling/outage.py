@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from matplotlib.figure import Figure
 
 from good_server import events
-from lab.clients import Tab, places, tabs
-from lab.figures import COLOURS, INK, new_figure, set_title
-from lab.fleet import Fleet
-from lab.ring import people, settle
-from lab.servers import running
+from lab.clients.chat_ring import people, settle
+from lab.clients.tab import Tab, places, tabs
+from lab.figures.bars import COLOURS, INK, new_figure, set_title
+from lab.servers.fleet import Fleet
+from lab.servers.running import running
 
 # four messages a second from each: within what a user may write
 PACE_SECONDS = 0.25

@@ -8,17 +8,16 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import cut_and_return, messages, people, settle, until, write_to_next
-from lab.servers import Target
+from lab.clients.chat_ring import cut_and_return, messages, people, settle, until, write_to_next
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address, and a half-open connection is counted until it is given up
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 # rounds of cuts alone, with a look at memory after each; before them some that fill the server's caches
 HEAP_ROUNDS = 4
@@ -121,3 +120,6 @@ async def _what_is_broken(target: Target, live: Sequence[Tab]) -> str | None:
     await settle(live)
     reached = sum(len(messages(tab, "after it all")) == 1 for tab in live)
     return None if reached == len(live) else f"only {reached} of {len(live)} users got the message written to them"
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

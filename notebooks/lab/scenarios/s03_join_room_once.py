@@ -4,14 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from lab.clients import Tab, in_turns, tabs
-from lab.measure import Run
-from lab.ring import cut_and_return, messages, people, settle, write_to_next
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = False
+from lab.clients.chat_ring import cut_and_return, messages, people, settle, write_to_next
+from lab.clients.tab import Tab, in_turns, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 # an event of this mistake alone: a server that joins rooms at connect answers `unknown_event`, which is no harm
 SESSION_LOGIN = "session:login"
@@ -55,3 +52,6 @@ def _timeline(tab: Tab, started: float) -> dict[str, Any]:
         "back": round(tab.inbox.of("connect")[-1].at_seconds - started, 3),
         **{text: round(received[0].at_seconds - started, 3) for text, received in came.items() if received},
     }
+
+
+SCENARIO = Scenario(run)

@@ -5,14 +5,12 @@ import random
 from collections.abc import Sequence
 
 from good_server import events
-from lab.clients import Tab, tabs
-from lab.measure import Run, percentile
-from lab.ring import people, settle
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = False
+from lab.clients.chat_ring import people, settle
+from lab.clients.tab import Tab, tabs
+from lab.results.run import Run
+from lab.results.statistics import percentile
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 ROOM = "job:17"
 
@@ -66,3 +64,6 @@ async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
             came = tab.inbox.of(events.CHAT_MESSAGE, lambda data, text=text: data["text"] == text)  # type: ignore[misc]
             latencies += [received.at_seconds - sent_at for received in came]
     return latencies
+
+
+SCENARIO = Scenario(run)

@@ -6,17 +6,16 @@ On a server of several processes it is two tabs a user on each, of which one clo
 import random
 from collections.abc import Collection, Sequence
 
-from lab.clients import Tab, in_turns, tabs
-from lab.measure import Run
-from lab.ring import messages, people, settle, until, write_to_next
-from lab.servers import Target
+from lab.clients.chat_ring import messages, people, settle, until, write_to_next
+from lab.clients.tab import Tab, in_turns, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 # the client's own event with the name that the library gives to a lost connection
 DISCONNECT = "disconnect"
@@ -89,3 +88,6 @@ async def _until_connections(target: Target, count: int) -> bool:
         return (await target.probe.read()).connections == count
 
     return await until(are_left, timeout=CLOSING_SECONDS)
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Tab, in_turns, tabs
-from lab.inbox import Received
-from lab.measure import Run
-from lab.ring import settle
-from lab.servers import Target
+from lab.clients.chat_ring import settle
+from lab.clients.inbox import Received
+from lab.clients.tab import Person, Tab, in_turns, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 COMPANIES = 10
 # who each delivery is counted for, beside the companies' own users
@@ -147,3 +146,6 @@ def _matrix(deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, 
         "received": [[received[company, group] for group in groups] for company in companies],
         "concerned": [[concerned[company, group] for group in groups] for company in companies],
     }
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import settle
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = False
+from lab.clients.chat_ring import settle
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 
 @dataclass(frozen=True)
@@ -118,3 +115,6 @@ def _forged_names(victim: Tab) -> Sequence[str]:
     """In whose names the victim was written to by somebody else."""
     seen = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
     return sorted({received.data["from"]["id"] for received in seen} & {person.user for person in FORGED})
+
+
+SCENARIO = Scenario(run)

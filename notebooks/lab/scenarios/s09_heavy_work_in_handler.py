@@ -8,18 +8,17 @@ import statistics
 from collections.abc import Sequence
 
 from good_server import events
-from lab.bystanders import Pulse, asking, p99_milliseconds, pulses, series
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import people
-from lab.servers import Target
+from lab.clients.bystanders import Pulse, asking, p99_milliseconds, pulses, series
+from lab.clients.chat_ring import people
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # clients that the stall drives away would not hear of the reports, which is how these are known to have been made
     "SERVER_PING_TIMEOUT_SECONDS": "10",
 }
-ALONE = True
-MAKES_REPORTS = True
 
 # heartbeats come once a second, so sockets opened over a second wait for theirs at all times
 IDLE_SECONDS = 1.0
@@ -88,3 +87,6 @@ def _what_is_broken(made: int, reports: int, watched: Sequence[Pulse]) -> str | 
     if not all(pulse.beats for pulse in watched):
         return "not every connection that watches heartbeats was taken"
     return None
+
+
+SCENARIO = Scenario(run, settings=SETTINGS, runs_alone=True, makes_reports=True)

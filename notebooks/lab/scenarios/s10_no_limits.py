@@ -6,18 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from good_server import events
-from lab.abuse import Tally, abuse
-from lab.apart import in_own_process
-from lab.bystanders import asking, p99_milliseconds, series
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import people
-from lab.servers import Target
-
-# none raised: the limits are what is measured
-SETTINGS: dict[str, str] = {}
-ALONE = True
-MAKES_REPORTS = False
+from lab.clients.abuser import Tally, abuse
+from lab.clients.bystanders import asking, p99_milliseconds, series
+from lab.clients.chat_ring import people
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
+from lab.system.own_process import in_own_process
 
 IDLE_SECONDS = 0.5
 # what a page that was offline for a while sends at once; within the contract's default limits
@@ -85,3 +81,7 @@ def _address(target: Target) -> Target:
 
 def _count(tally: Tally, kind: str, outcome: str) -> int:
     return tally.get(kind, {}).get(outcome, 0)
+
+
+# none raised: the limits are what is measured
+SCENARIO = Scenario(run, runs_alone=True)
