@@ -69,10 +69,10 @@ my_guess = None
 # Each as one process and as two, the bad and the good server, all fresh.
 
 # %%
-from lab.compare.two_processes import before_any_cut
+from lab.compare.two_processes import measure_before_any_cut
 from lab.results.claims import load_claims
 
-(row,) = await before_any_cut([claim for claim in load_claims() if claim.id == "01"], workers=2)
+(row,) = await measure_before_any_cut([claim for claim in load_claims() if claim.id == "01"], workers=2)
 arrived = {
     f"{side}, {word}": row.value(side, count)
     for side in ("bad", "good")
@@ -170,10 +170,11 @@ lab.table(
 )
 
 # %% [markdown]
-# Rounds differ, as others share this machine; what is claimed of two processes is held by `tests/lab/test_scaling.py`,
-# which measures longer. The cores are shared by the servers, Redis, the load generator and the kernel; what the
-# generator takes, two servers cannot have. The second figure of the title leaves that out: deliveries for each second
-# of CPU that the busier server process used, which is what machines of their own would give.
+# Rounds differ, as others share this machine; what is claimed of two processes is held by
+# `tests/lab/scaling/test_load.py`, which measures longer. The cores are shared by the servers, Redis, the load
+# generator and the kernel; what the generator takes, two servers cannot have. The second figure of the title leaves
+# that out: deliveries for each second of CPU that the busier server process used, which is what machines of their own
+# would give.
 #
 # A message to *one* user is the other end. It is delivered by one process, and still every process hears of it.
 
@@ -194,8 +195,8 @@ lab.table(
     ["for each", "µs of CPU"],
     ["delivery in a fan-out", us["delivery"]],
     ["message received, checked, answered", us["event"]],
-    ["the same, told to Redis: more by", us["told"]],
-    ["emit heard by a process that has nobody for it", us["heard"]],
+    ["the same, told to Redis: more by", us["publish"]],
+    ["emit heard by a process that has nobody for it", us["receive"]],
     ["message id, claimed and kept: more by", us["with_id"]],
     ["Redis' own CPU, an emit to two listeners", us["redis_per_emit"]],
     ["Redis' own CPU, a message id", us["redis_per_id"]],
@@ -294,9 +295,9 @@ lab.fold(
 stickiness. That is a setting if the code sends to rooms. If it keeps a dict of users, half of the messages are gone at
 once: I measured {arrived["bad, two processes"]:.0f} % arriving with two processes and
 {arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times what one did on two cores
-that they shared with the load, {by_busiest:.1f} times by their own CPU. Redis costs {us["told"]} µs for each emit and
-{us["heard"]} µs in each process that hears it, so one channel ends somewhere; then I shard by company. And I decide
-what happens while Redis is away: local delivery goes on, losses are counted, readiness says degraded.""",
+that they shared with the load, {by_busiest:.1f} times by their own CPU. Redis costs {us["publish"]} µs for each emit
+and {us["receive"]} µs in each process that hears it, so one channel ends somewhere; then I shard by company. And I
+decide what happens while Redis is away: local delivery goes on, losses are counted, readiness says degraded.""",
 )
 
 # %% [markdown]

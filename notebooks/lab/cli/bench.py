@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, end_in_order
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 # What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
 if TYPE_CHECKING:
     from lab.bench.loads import Sizes
-    from lab.bench.run import Bench, Benchmark
+    from lab.bench.run import Benchmark, BenchResults
 
 # wide enough for three peers with their spread where nobody's window says how wide
 COLUMNS_WITHOUT_TERMINAL = 150
@@ -44,7 +44,7 @@ def _bench(options: argparse.Namespace) -> int:
     from lab.bench.loads import FULL, QUICK
 
     chosen = _chosen(options.only)
-    end_in_order()
+    interrupt_on_sigterm()
     if options.with_node:
         _install_node()
     bench = _run(chosen, _fitting(QUICK if options.quick else FULL))
@@ -96,7 +96,7 @@ def _fitting(sizes: "Sizes") -> "Sizes":
     return dataclasses.replace(sizes, leaving=leaving)
 
 
-def _run(chosen: "list[Benchmark]", sizes: "Sizes") -> "Bench":
+def _run(chosen: "list[Benchmark]", sizes: "Sizes") -> "BenchResults":
     from good_server.lifecycle import loop_factory
     from lab.bench.run import measure
 
@@ -107,7 +107,7 @@ def _run(chosen: "list[Benchmark]", sizes: "Sizes") -> "Bench":
         return runner.run(measure(chosen, sizes, told=told))
 
 
-def _print(bench: "Bench") -> None:
+def _print(bench: "BenchResults") -> None:
     from rich.console import Console
 
     from lab.bench import report
@@ -118,7 +118,7 @@ def _print(bench: "Bench") -> None:
         console.print(line, markup=False)
 
 
-def _write(bench: "Bench", options: argparse.Namespace) -> None:
+def _write(bench: "BenchResults", options: argparse.Namespace) -> None:
     from lab.bench import report
     from lab.system import atomic_file
 

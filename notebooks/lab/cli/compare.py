@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, end_in_order
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 # What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
 if TYPE_CHECKING:
@@ -117,16 +117,16 @@ def _readme(options: argparse.Namespace) -> Path:
 def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
     from rich.console import Console
 
-    from lab.cli.progress_bar import Display
+    from lab.cli.progress_bar import CompareProgress
     from lab.compare.runner import compare
     from lab.report import terminal
     from lab.system.open_files import raise_open_files
 
-    end_in_order()
+    interrupt_on_sigterm()
     warning = raise_open_files()
     if warning is not None:
         print(warning, file=sys.stderr)
-    with Display(len(claims)) as display:
+    with CompareProgress(len(claims)) as display:
         measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
         comparison = asyncio.run(measuring)
     console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, end_in_order
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ def _grade(options: argparse.Namespace) -> int:
     except UnicodeDecodeError:
         raise UsageError(f"cannot read {file}: it is not text") from None
     print(f"exercise {number:02}: measuring …", file=sys.stderr)
-    end_in_order()
+    interrupt_on_sigterm()
     try:
         result = asyncio.run(grade(number, source))
     except AnswerError as error:
@@ -143,9 +143,9 @@ def _progress(options: argparse.Namespace) -> int:
 
 def _recorded(action: Callable[[], T]) -> T:
     """What the action gives; a record that cannot be used is the user's to know of."""
-    from lab.exercises.progress_file import RecordError
+    from lab.exercises.progress_file import ProgressFileError
 
     try:
         return action()
-    except RecordError as error:
+    except ProgressFileError as error:
         raise UsageError(str(error)) from None

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, end_in_order
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 # What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _notebooks(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     if options.check:
         return _check(chosen, is_all=not options.names)
-    end_in_order()
+    interrupt_on_sigterm()
     return asyncio.run(_build(chosen))
 
 
@@ -53,14 +53,14 @@ def _check(chosen: "list[Notebook]", *, is_all: bool) -> int:
 
 
 async def _build(chosen: "list[Notebook]") -> int:
-    from lab.cli.progress_bar import Building
+    from lab.cli.progress_bar import NotebookProgress
     from lab.lessons.build_notebooks import CellError
 
     code = EXIT_DONE
-    with Building(len(chosen)) as building:
+    with NotebookProgress(len(chosen)) as building:
         for notebook in chosen:
             try:
-                executed = await notebook.execute(notebook.path.parent, building.told(notebook.name))
+                executed = await notebook.execute(notebook.path.parent, building.on_progress(notebook.name))
                 notebook.save(executed)
                 building.done(notebook.name)
             except CellError as error:

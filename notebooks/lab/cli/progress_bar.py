@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lab.compare.comparison import Result
 from lab.compare.one_run import Phase
 from lab.results.claims import SIDES, Claim, Side
-from lab.results.verdict import reported
+from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, number
 
 
@@ -21,7 +21,7 @@ def _bar_on_stderr() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-class Building:
+class NotebookProgress:
     """Shows on stderr how far the building of notebooks is."""
 
     def __init__(self, notebooks: int) -> None:
@@ -36,7 +36,7 @@ class Building:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._bar.stop()
 
-    def told(self, name: str) -> Callable[[int, int], None]:
+    def on_progress(self, name: str) -> Callable[[int, int], None]:
         """What to call with the cells done, and with how many there are."""
         self._began = time.monotonic()
         return lambda done, of: self._bar.update(self._task, description=f"{name}, cell {done + 1} of {of}")
@@ -52,7 +52,7 @@ class Building:
         self._bar.console.print(why, soft_wrap=True, markup=False)
 
 
-class Display:
+class CompareProgress:
     """Shows on stderr what `compare` tells: its `progress` and `finished`."""
 
     def __init__(self, claims: int) -> None:
@@ -81,6 +81,6 @@ class Display:
         self._bar.advance(self._task)
         if self._console.is_terminal:
             return
-        values = ", ".join(f"{side} {number(reported(result.claim, result.runs[side]))}" for side in SIDES)
+        values = ", ".join(f"{side} {number(reported_value(result.claim, result.runs[side]))}" for side in SIDES)
         outcome = OUTCOMES[result.verdict.outcome]
         self._console.print(f"{result.claim.id} {result.claim.slug}: {outcome} ({values})", soft_wrap=True)

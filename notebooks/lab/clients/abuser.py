@@ -11,7 +11,7 @@ import aiohttp
 
 from good_server import events
 from lab.clients.raw_tab import RawTab, raw_tab
-from lab.clients.tab import in_turns
+from lab.clients.tab import gather_bounded
 from lab.servers.target import Target
 
 # one request: what kind of abuse it is (malformed, oversize, room, event), the event, and its arguments
@@ -68,7 +68,7 @@ async def abuse(target: Target, rooms: int, chats: int) -> Tally:
     async with aiohttp.ClientSession() as session:
         # few at once: a user may have ten sockets
         asking = [partial(_alone, session, target, token, number, request) for number, request in enumerate(single)]
-        outcomes = await in_turns(asking, at_once=4)
+        outcomes = await gather_bounded(asking, at_once=4)
         outcomes += await _flood(session, target, token, fast)
     return _tally((*single, *fast), outcomes)
 

@@ -37,14 +37,14 @@ def p99_milliseconds(samples: Sequence[Sample]) -> float:
     return percentile([sample.seconds for sample in samples], 99) * 1000 if samples else float("nan")
 
 
-def series(samples: Sequence[Sample]) -> list[dict[str, float]]:
+def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
     """For a figure: when each question was due, and what its answer took, both in seconds."""
     in_order = sorted(samples, key=lambda sample: sample.due_seconds)
     return [{"due": round(sample.due_seconds, 3), "took": round(sample.seconds, 4)} for sample in in_order]
 
 
 @asynccontextmanager
-async def asking(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
+async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
     """While inside, each writes to the next that often; all answers are in, or given up, when the block has ended."""
     samples: list[Sample] = []
     questions: set[asyncio.Task[None]] = set()
@@ -83,7 +83,7 @@ async def _ask(asker: Tab, reader: Tab, due: float, started: float, samples: lis
 
 
 @dataclass
-class Pulse:
+class HeartbeatWatch:
     """A socket that notes when the server's heartbeats come."""
 
     interval_seconds: float = 0.0
@@ -97,13 +97,13 @@ class Pulse:
 
 
 @asynccontextmanager
-async def pulses(target: Target, count: int, *, over_seconds: float) -> AsyncIterator[list[Pulse]]:
+async def watch_heartbeats(target: Target, count: int, *, over_seconds: float) -> AsyncIterator[list[HeartbeatWatch]]:
     """Opens `count` sockets, spread over that time so that their heartbeats are not due together."""
-    taken = [Pulse() for _ in range(count)]
+    taken = [HeartbeatWatch() for _ in range(count)]
     async with aiohttp.ClientSession() as session:
         watching = [
-            asyncio.create_task(_watch(session, target, pulse, number, number * over_seconds / count))
-            for number, pulse in enumerate(taken)
+            asyncio.create_task(_watch(session, target, watch, number, number * over_seconds / count))
+            for number, watch in enumerate(taken)
         ]
         try:
             yield taken
@@ -114,7 +114,7 @@ async def pulses(target: Target, count: int, *, over_seconds: float) -> AsyncIte
 
 
 async def _watch(
-    session: aiohttp.ClientSession, target: Target, pulse: Pulse, number: int, after_seconds: float
+    session: aiohttp.ClientSession, target: Target, watch: HeartbeatWatch, number: int, after_seconds: float
 ) -> None:
     clock = asyncio.get_running_loop().time
     await asyncio.sleep(after_seconds)
@@ -122,10 +122,10 @@ async def _watch(
     namespace = "" if target.namespace == "/" else f"{target.namespace},"
     async with session.ws_connect(url) as socket:
         opened: dict[str, Any] = orjson.loads((await socket.receive_str())[1:])
-        pulse.interval_seconds = opened["pingInterval"] / 1000
-        pulse.beats.append(clock())
+        watch.interval_seconds = opened["pingInterval"] / 1000
+        watch.beats.append(clock())
         await socket.send_str(f"40{namespace}" + orjson.dumps({"token": target.token(f"pulse-{number}")}).decode())
         async for message in socket:
             if message.data == "2":
-                pulse.beats.append(clock())
+                watch.beats.append(clock())
                 await socket.send_str("3")

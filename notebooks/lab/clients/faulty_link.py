@@ -1,7 +1,7 @@
 """Answers for the network between a client and a server, and for its faults: a small proxy on the loopback.
 
-A polite `close()` is not a lost connection. A `Link` can cut (RST), go silent (half-open: no FIN, no PONG, nothing),
-hold everything back, or delay it.
+A polite `close()` is not a lost connection. A `FaultyLink` can cut (RST), go silent (half-open: no FIN, no PONG,
+nothing), hold everything back, or delay it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ CHUNK_BYTES = 64 * 1024
 RESET = struct.pack("ii", 1, 0)
 
 
-class _Pair:
+class _ForwardedConnection:
     """One client's connection and the one it is forwarded to."""
 
     def __init__(self, writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
@@ -33,8 +33,8 @@ class _Pair:
             writer.transport.abort()
 
 
-class Link:
-    """One listener on 127.0.0.1 that forwards to a target port: `async with Link(target_port) as link`.
+class FaultyLink:
+    """One listener on 127.0.0.1 that forwards to a target port: `async with FaultyLink(target_port) as link`.
 
     Of several target ports, as of a server with several processes, each new connection goes to the next in turn.
     """
@@ -47,7 +47,7 @@ class Link:
         self.bytes_to_server = 0
         self._target_ports = itertools.cycle(target_ports)
         self._server: asyncio.Server | None = None
-        self._pairs: set[_Pair] = set()
+        self._pairs: set[_ForwardedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._open.set()
@@ -115,7 +115,7 @@ class Link:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
             return
-        pair = _Pair((writer, far_writer))
+        pair = _ForwardedConnection((writer, far_writer))
         self._pairs.add(pair)
         try:
             await asyncio.gather(
@@ -128,7 +128,7 @@ class Link:
                 end.transport.abort()
 
     async def _pump(
-        self, pair: _Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
+        self, pair: _ForwardedConnection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):

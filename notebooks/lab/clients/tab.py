@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import socketio
 
-from lab.clients.faulty_link import Link
+from lab.clients.faulty_link import FaultyLink
 from lab.clients.inbox import Inbox, Received
 from lab.servers.target import Target
 
@@ -38,7 +38,7 @@ class Tab:
         self,
         target: Target,
         person: Person,
-        link: Link,
+        link: FaultyLink,
         session: aiohttp.ClientSession,
         *,
         reconnection: bool = False,
@@ -120,7 +120,7 @@ class Tab:
             await self._client.shutdown()
 
 
-def places(people: Sequence[Person], processes: int) -> list[int]:
+def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
     """On which process the tab of each begins; several tabs of one user are on different processes.
 
     Users go there two by two: of neighbours in a ring as many are on the same process as are not.
@@ -147,11 +147,11 @@ async def tabs(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
         )
         wanted = [person for person in people for _ in range(each)]
-        for person, place in zip(wanted, places(wanted, len(target.ports)), strict=True):
-            link = await stack.enter_async_context(Link(*target.ports[place:], *target.ports[:place]))
+        for person, place in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
+            link = await stack.enter_async_context(FaultyLink(*target.ports[place:], *target.ports[:place]))
             opened.append(Tab(target, person, link, session, reconnection=reconnection))
         try:
-            await in_turns([tab.connect for tab in opened])
+            await gather_bounded([tab.connect for tab in opened])
             yield opened
         finally:
             await asyncio.gather(*(tab.close() for tab in opened))
@@ -163,7 +163,9 @@ def _ignore_lost_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, 
         loop.default_exception_handler(context)
 
 
-async def in_turns(actions: Iterable[Callable[[], Awaitable[Any]]], *, at_once: int = OPENING_AT_ONCE) -> list[Any]:
+async def gather_bounded(
+    actions: Iterable[Callable[[], Awaitable[Any]]], *, at_once: int = OPENING_AT_ONCE
+) -> list[Any]:
     """Runs many actions, a few at once, and returns what they gave, in order."""
     gate = asyncio.Semaphore(at_once)
 

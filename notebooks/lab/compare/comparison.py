@@ -8,10 +8,10 @@ from typing import Any
 
 import psutil
 
-from lab.compare.two_processes import Row
+from lab.compare.two_processes import TwoProcessResult
 from lab.results.claims import Claim, Runs
 from lab.results.verdict import Verdict
-from lab.servers.process import PLUMBING
+from lab.servers.process import LAB_SETTINGS
 
 VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 
@@ -35,7 +35,7 @@ class Comparison:
     # processes of each side
     workers: int = 1
     # with several processes alone
-    before_any_cut: Sequence[Row] = ()
+    before_any_cut: Sequence[TwoProcessResult] = ()
 
     @property
     def is_shown(self) -> bool:
@@ -46,7 +46,7 @@ class Comparison:
 
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Where and with what it is measured; `raised_limits` are the settings that differ from the server's defaults."""
-    raised: dict[str, set[str]] = {name: {value} for name, value in PLUMBING.items() if not name.endswith("_PORT")}
+    raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
     for name, value in (item for one in settings for item in one.items()):
         raised.setdefault(name, set()).add(value)
     return {

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lab.compare.comparison import Comparison, Result, environment
 from lab.compare.one_run import Progress, run_once
-from lab.compare.two_processes import before_any_cut
+from lab.compare.two_processes import measure_before_any_cut
 from lab.results.claims import SIDES, Claim, Side
 from lab.results.run import Run
-from lab.results.verdict import RUNS_IN_DOUBT, verdict
+from lab.results.verdict import RUNS_IN_DOUBT, judge
 from lab.scenarios.catalogue import load_scenarios
 from lab.scenarios.scenario import Scenario
 
@@ -24,7 +24,7 @@ AT_ONCE = 3
 Finished = Callable[[Result], None]
 
 
-class Bench:
+class ExperimentRunner:
     """Runs scenarios on fresh servers: most of them beside each other, some with nothing beside them."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Bench:
                 tasks = [group.create_task(self._runs(claim, side)) for side in SIDES]
             both = [task.result() for task in tasks]
         runs = dict(zip(SIDES, both, strict=True))
-        result = Result(claim, runs, verdict(claim, runs))
+        result = Result(claim, runs, judge(claim, runs))
         self._finished(result)
         return result
 
@@ -93,9 +93,9 @@ async def compare(
     """
     known = known if known is not None else load_scenarios()
     started = time.monotonic()
-    bench = Bench(known, seed=seed, progress=progress, finished=finished, workers=workers)
-    results = await bench.results(claims)
-    rows = await before_any_cut(claims, workers=workers, seed=seed, progress=progress) if workers > 1 else []
+    runner = ExperimentRunner(known, seed=seed, progress=progress, finished=finished, workers=workers)
+    results = await runner.results(claims)
+    rows = await measure_before_any_cut(claims, workers=workers, seed=seed, progress=progress) if workers > 1 else []
     settings = [known[claim.id].settings for claim in claims]
     seconds = round(time.monotonic() - started, 1)
     return Comparison(results, environment(seed, settings), seconds, workers, rows)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from good_server import events
-from lab.clients.chat_ring import messages, people, settle, write_to_next
-from lab.clients.tab import Tab, in_turns, tabs
+from lab.clients.chat_ring import messages_received, people, wait_until_delivered, write_to_next
+from lab.clients.tab import Tab, gather_bounded, tabs
 from lab.compare.one_run import Progress, run_once
-from lab.results.claims import SIDES, BeforeAnyCut, Claim, Side, load_before_any_cut
+from lab.results.claims import SIDES, Claim, Side, TwoProcessBounds, load_two_process_bounds
 from lab.results.run import Run
 from lab.results.verdict import Verdict
 from lab.results.wording import number
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 5.0
 REPORT_MILLISECONDS = 50
 
 
-def chat_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
+def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
     """A scenario: nobody loses a connection, and each user writes to the next or asks for a report."""
 
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
@@ -37,13 +37,13 @@ def chat_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
 async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
     """How many messages were taken, and how many arrived."""
     taken = await write_to_next(ring, "hello")
-    await settle(ring)
-    return taken, sum(len(messages(tab, "hello")) == 1 for tab in ring)
+    await wait_until_delivered(ring)
+    return taken, sum(len(messages_received(tab, "hello")) == 1 for tab in ring)
 
 
 async def _have_reports_made(ring: Sequence[Tab]) -> tuple[int, int]:
     """How many reports were taken, and how many came back."""
-    jobs = await in_turns([lambda tab=tab: _ask_for_report(tab) for tab in ring])  # type: ignore[misc]
+    jobs = await gather_bounded([lambda tab=tab: _ask_for_report(tab) for tab in ring])  # type: ignore[misc]
     came = await asyncio.gather(*(_comes(tab, job) for tab, job in zip(ring, jobs, strict=True)))
     return len(jobs) - jobs.count(None), came.count(True)
 
@@ -65,11 +65,11 @@ async def _comes(tab: Tab, job: str | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Row:
+class TwoProcessResult:
     """One mistake beside the good server, each as one process and as several; runs by side and processes."""
 
     claim: Claim
-    bounds: BeforeAnyCut
+    bounds: TwoProcessBounds
     runs: Mapping[tuple[Side, int], Run]
     workers: int
 
@@ -103,28 +103,28 @@ class Row:
         return Verdict("not_shown", "; ".join(reasons)) if reasons else Verdict("shown")
 
 
-def cases(workers: int) -> Sequence[tuple[Side, int]]:
+def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
     """What is measured for each row, in the order of its columns."""
     return [(side, count) for side in SIDES for count in (1, workers)]
 
 
-async def before_any_cut(
+async def measure_before_any_cut(
     claims: Sequence[Claim],
     *,
     workers: int,
     seed: int = 7,
     progress: Progress = lambda claim, side, phase: None,
-) -> list[Row]:
+) -> list[TwoProcessResult]:
     """A row for each of `claims` that claims.toml says something of, measured with one process and with several."""
     by_id = {claim.id: claim for claim in claims}
     rows = []
-    for bounds in load_before_any_cut():
+    for bounds in load_two_process_bounds():
         if bounds.id not in by_id:
             continue
-        claim, scenario, runs = by_id[bounds.id], chat_without_cuts(bounds.asks), {}
-        for side, count in cases(workers):
+        claim, scenario, runs = by_id[bounds.id], scenario_without_cuts(bounds.asks), {}
+        for side, count in sides_and_processes(workers):
             progress(claim, side, "started")
             runs[side, count] = await run_once(claim, scenario, side, seed=seed, workers=count)
             progress(claim, side, "ended")
-        rows.append(Row(claim, bounds, runs, workers))
+        rows.append(TwoProcessResult(claim, bounds, runs, workers))
     return rows

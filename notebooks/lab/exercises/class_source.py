@@ -22,7 +22,7 @@ CONSTANTS = (str, int, float, bool, type(None), tuple, frozenset)
 CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
-def source_of(handlers: type[Any]) -> str:
+def source_of_class(handlers: type[Any]) -> str:
     """A module with the class: its cell's imports, constants and functions, and what it uses of other cells' imports.
 
     Raises `AnswerError` where that is not enough.

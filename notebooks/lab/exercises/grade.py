@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.compare.one_run import run_once
 from lab.exercises import progress_file, server
-from lab.exercises.class_source import source_of
+from lab.exercises.class_source import source_of_class
 from lab.exercises.tasks import Exercise, Further, load_exercise
 from lab.results.claims import Claim, load_claims
 from lab.results.run import Run
@@ -41,8 +41,8 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
     Raises `AnswerError` when it cannot be run at all.
     """
     exercise = load_exercise(number)
-    source = answer if isinstance(answer, str) else source_of(answer)
-    server.handlers_in(source, number)
+    source = answer if isinstance(answer, str) else source_of_class(answer)
+    server.load_handlers(source, number)
     claims = load_claims()
     claim = claims[number - 1]
     run = await _measure(claim, number, source, exercise.parameters)
@@ -61,7 +61,7 @@ async def _measure(claim: Claim, number: int, source: str, parameters: Mapping[s
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as folder:
         file = Path(folder) / "answer.py"
         file.write_text(source, encoding="utf-8")
-        settings = {**scenario.settings, server.NUMBER: str(number), server.FILE: str(file)}
+        settings = {**scenario.settings, server.NUMBER_VARIABLE: str(number), server.FILE_VARIABLE: str(file)}
         # by one process, which makes its reports itself
         own = replace(scenario, settings=settings, makes_reports=False)
         run = await run_once(claim, own, APP, **parameters)
@@ -105,7 +105,7 @@ def _raised(run: Run) -> str:
 def _recorded(exercise: str) -> str:
     """Records the pass; what to say when that is not possible."""
     try:
-        progress_file.note_passed(exercise)
-    except progress_file.RecordError as error:
+        progress_file.record_pass(exercise)
+    except progress_file.ProgressFileError as error:
         return f" (not recorded: {error})"
     return ""

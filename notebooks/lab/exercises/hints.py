@@ -7,7 +7,7 @@ from lab.exercises.tasks import AnswerError, load_exercise
 def next_hint(number: int) -> str:
     """One hint more than last time, from vague to exact; the last one is repeated."""
     exercise = load_exercise(number)
-    taken = progress_file.note_hint(f"{number:02}")
+    taken = progress_file.record_hint(f"{number:02}")
     index = min(taken, len(exercise.hints) - 1)
     return f"hint {index + 1} of {len(exercise.hints)}: {exercise.hints[index]}"
 

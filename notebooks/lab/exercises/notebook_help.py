@@ -5,21 +5,21 @@ from typing import Any
 
 from lab.exercises import grade as grading
 from lab.exercises import hints
-from lab.exercises.progress_file import RecordError
+from lab.exercises.progress_file import ProgressFileError
 from lab.exercises.tasks import AnswerError
-from lab.lessons.cell_output import Line, Text, put
+from lab.lessons.cell_output import Markdown, ProgressLine, show_output
 
 
 async def grade(number: int, handlers: type[Any]) -> None:
     """Runs the lesson's own scenario on the class, and says in numbers how it did: `await lab.grade(3, Handlers)`."""
     try:
-        async with Line().ticking(f"exercise {number:02}"):
+        async with ProgressLine().ticking(f"exercise {number:02}"):
             graded = await grading.grade(number, handlers)
     except AnswerError as error:
-        put(Text(f"**Not yet.** It cannot be run: {error}"))
+        show_output(Markdown(f"**Not yet.** It cannot be run: {error}"))
         return
     first, _, rest = graded.told.partition(". ")
-    put(Text(f"**{first}.** {rest}"))
+    show_output(Markdown(f"**{first}.** {rest}"))
 
 
 def hint(number: int) -> None:
@@ -34,6 +34,6 @@ def solution(number: int, *, anyway: bool = False) -> None:
 
 def _show(text: Callable[[], str]) -> None:
     try:
-        put(Text(text()))
-    except (AnswerError, RecordError) as error:
-        put(Text(f"{error}"))
+        show_output(Markdown(text()))
+    except (AnswerError, ProgressFileError) as error:
+        show_output(Markdown(f"{error}"))

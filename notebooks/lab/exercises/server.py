@@ -14,22 +14,22 @@ from good_server.settings import Settings
 from lab.exercises.tasks import AnswerError
 from lab.servers.probe import watch_log
 
-NUMBER, FILE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
+NUMBER_VARIABLE, FILE_VARIABLE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
 # what the answer is called in a traceback, and what the exceptions that it raised are written to
 ANSWER, FAULTS = "<answer>", ".faults"
 
 
-def mistake(number: int) -> ModuleType:
+def mistake_module(number: int) -> ModuleType:
     """The bad module that the exercise mends."""
     return MISTAKES[number - 1]
 
 
-def handlers_in(source: str, number: int) -> type[Any]:
+def load_handlers(source: str, number: int) -> type[Any]:
     """The class `Handlers` that an answer defines; raises `AnswerError`.
 
     Every name of the bad module is there, so that an answer has to say only what it changes.
     """
-    module = mistake(number)
+    module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
     try:
         exec(compile(source, ANSWER, "exec"), names)  # noqa: S102 - running it is what was asked for, by its author
@@ -43,7 +43,7 @@ def handlers_in(source: str, number: int) -> type[Any]:
     return handlers
 
 
-def _note_in(file: Path) -> Callable[[str, Any], None]:
+def _exception_recorder(file: Path) -> Callable[[str, Any], None]:
     """Writes down, for the grade, each exception that the answer's own code raised."""
 
     def note(_: str, entry: Any) -> None:
@@ -60,9 +60,9 @@ def _note_in(file: Path) -> Callable[[str, Any], None]:
 
 def create_app(settings: Settings) -> Application:
     """The bad server's bootstrap with the answer's class alone, at `/`."""
-    number = int(os.environ[NUMBER])
-    file = Path(os.environ[FILE])
-    handlers = handlers_in(file.read_text(encoding="utf-8"), number)
-    watch_log(_note_in(file.with_suffix(FAULTS)))
+    number = int(os.environ[NUMBER_VARIABLE])
+    file = Path(os.environ[FILE_VARIABLE])
+    handlers = load_handlers(file.read_text(encoding="utf-8"), number)
+    watch_log(_exception_recorder(file.with_suffix(FAULTS)))
     parts = create_parts(settings)
     return assemble(parts, [handlers("/", parts)])

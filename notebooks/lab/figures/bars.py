@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lab.results.claims import SIDES, Claim, Runs, Side
-from lab.results.verdict import reported
-from lab.results.wording import finding, measured, number
+from lab.results.verdict import reported_value
+from lab.results.wording import describe_value, finding, number
 
 COLOURS = {"bad": "#D55E00", "good": "#009E73"}
 HATCHES = {"bad": "////", "good": ""}
@@ -46,7 +46,7 @@ def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: flo
     """
     sides = [side for side in SIDES if side in runs]
     figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
-    values = {side: reported(claim, runs[side]) for side in sides}
+    values = {side: reported_value(claim, runs[side]) for side in sides}
     shown = [value for value in (*values.values(), guess) if value is not None]
     end = max(claim.best, claim.worst, *shown)
     for row, side in enumerate(sides):
@@ -60,7 +60,7 @@ def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: flo
     axes.set_ylim(len(sides) - (0.6 if len(sides) > 1 else 0.45), -0.55)
     axes.set_xlabel(f"{claim.metric} ({claim.unit})", color=INK, fontsize=9)
     if is_titled:
-        set_title(axes, finding(claim, runs) if len(sides) > 1 else measured(claim, sides[0], values[sides[0]]))
+        set_title(axes, finding(claim, runs) if len(sides) > 1 else describe_value(claim, sides[0], values[sides[0]]))
     return figure
 
 

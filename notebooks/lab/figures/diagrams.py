@@ -9,7 +9,7 @@ from matplotlib.patches import FancyBboxPatch
 from lab.compare.comparison import Result
 from lab.figures.bars import COLOURS, INK, new_figure, set_title
 from lab.results.claims import SIDES
-from lab.results.verdict import reported
+from lab.results.verdict import reported_value
 from lab.results.wording import number
 
 PALE = "#E8F3EF"
@@ -44,7 +44,7 @@ def scores(results: Sequence[Result], *, title: str) -> Figure:
         claim = result.claim
         places = []
         for side in SIDES:
-            value = reported(claim, result.runs[side])
+            value = reported_value(claim, result.runs[side])
             if value is None:
                 continue
             place = min(1.0, max(0.0, (value - claim.worst) / (claim.best - claim.worst)))

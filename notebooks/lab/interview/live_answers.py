@@ -17,20 +17,20 @@ OVERSIZE_BYTES = 256 * 1024
 ANSWER_SECONDS = 2.0
 
 
-async def answers_of_the_good_server() -> Mapping[str, str]:
+async def collect_live_answers() -> Mapping[str, str]:
     """What a fresh good server answered, by the key that questions.toml quotes as `{asked.key}`."""
     async with running("good") as server, AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         target = server.target(0)
-        found = await _at_the_door(stack, http, target)
-        ana, tab, bob = [await _let_in(stack, http, target, user) for user in ("ana", "ana", "bob")]
-        found |= await _in_chat(ana, tab, bob) | await _refusals(ana, target)
-        found |= await _thrown_out(stack, http, target)
-    found |= await _in_a_crowd()
+        found = await _handshakes(stack, http, target)
+        ana, tab, bob = [await _connected_tab(stack, http, target, user) for user in ("ana", "ana", "bob")]
+        found |= await _chat(ana, tab, bob) | await _refusals(ana, target)
+        found |= await _disconnects(stack, http, target)
+    found |= await _admission()
     return {key: str(value) for key, value in found.items()}
 
 
-async def _let_in(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target, user: str) -> RawTab:
+async def _connected_tab(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target, user: str) -> RawTab:
     tab = await stack.enter_async_context(raw_tab(http, target))
     answer = await tab.connect(target.token(user))
     if "sid" not in answer:
@@ -50,7 +50,7 @@ async def _status(http: aiohttp.ClientSession, target: Target, transport: str, h
         return error.status
 
 
-async def _at_the_door(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
+async def _handshakes(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
     stranger = await stack.enter_async_context(raw_tab(http, target))
     refused = await stranger.connect("not a token")
     return {
@@ -60,7 +60,7 @@ async def _at_the_door(stack: AsyncExitStack, http: aiohttp.ClientSession, targe
     }
 
 
-async def _in_chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
+async def _chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
     """One message sent twice under one id, and one that a user writes to itself."""
     message = {"to": "bob", "text": "once", "id": "m-1"}
     acks = [await ana.ask(events.CHAT_SEND, message) for _ in range(2)]
@@ -85,9 +85,9 @@ async def _refusals(ana: RawTab, target: Target) -> dict[str, object]:
     return {key: (await ana.ask(event, data))["error"]["code"] for key, (event, data) in asks.items()}
 
 
-async def _thrown_out(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
+async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
     """How an event with a reserved name is answered, what is served after it, and how too big a frame is closed."""
-    reserved, oversize = [await _let_in(stack, http, target, user) for user in ("mallory", "trudy")]
+    reserved, oversize = [await _connected_tab(stack, http, target, user) for user in ("mallory", "trudy")]
     refused = await reserved.ask("disconnect", {})
     return {
         "reserved": refused["error"]["code"],
@@ -97,13 +97,13 @@ async def _thrown_out(stack: AsyncExitStack, http: aiohttp.ClientSession, target
     }
 
 
-async def _in_a_crowd() -> dict[str, object]:
+async def _admission() -> dict[str, object]:
     """What one too many is told before the upgrade, and whether who is in is told of a restart."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running("good", settings=ONE_A_SECOND))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         target = server.target(0)
-        inside = await _let_in(stack, http, target, "ana")
+        inside = await _connected_tab(stack, http, target, "ana")
         status = await _status(http, target, "websocket", {})
         connected = (await server.probe.read()).connections
         await server.stop()

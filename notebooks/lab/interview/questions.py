@@ -8,9 +8,9 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict
 
 from lab.compare.comparison import Comparison
-from lab.interview.live_answers import answers_of_the_good_server
-from lab.lessons.cell_output import Text, put
-from lab.results.verdict import reported
+from lab.interview.live_answers import collect_live_answers
+from lab.lessons.cell_output import Markdown, show_output
+from lab.results.verdict import reported_value
 from lab.results.wording import number
 
 # `{07.good}` is the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
@@ -56,7 +56,7 @@ class Interview:
             # no Markdown inside a summary
             asked = CODE.sub(r"<code>\1</code>", question.ask)
             answer = f"{self.quoted(question.answer)}\n\n*Then:* {self.quoted(question.then)}"
-            put(Text(f"<details><summary><b>{asked}</b></summary>\n\n{answer}\n\n</details>"))
+            show_output(Markdown(f"<details><summary><b>{asked}</b></summary>\n\n{answer}\n\n</details>"))
 
     def quoted(self, text: str) -> str:
         """The text with every quotation replaced by its value; raises `KeyError` for one that is not measured."""
@@ -68,9 +68,9 @@ class Interview:
         if match[2] is not None and match[2] not in {also.key for also in result.claim.also}:
             raise KeyError(f"claim {match[1]} has no metric {match[2]!r}")
         runs = result.runs["bad" if match[3] == "bad" else "good"]
-        return number(reported(result.claim, runs, match[2]))
+        return number(reported_value(result.claim, runs, match[2]))
 
 
 async def questions(comparison: Comparison) -> Interview:
     """What asks the questions, with the numbers of one comparison, and what a good server answers now."""
-    return Interview(comparison, await answers_of_the_good_server())
+    return Interview(comparison, await collect_live_answers())

@@ -28,8 +28,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
-# told with the number of cells done, and of all
-Told = Callable[[int, int], None]
+# called with the number of cells done, and of all
+ProgressCallback = Callable[[int, int], None]
 
 
 class NotebooksError(Exception):
@@ -80,13 +80,13 @@ class Notebook:
             return f"{self.path.name} has {len(built)} cells, its source {len(wanted)}"
         return None
 
-    async def execute(self, folder: Path, told: Told = lambda done, of: None) -> NotebookNode:
+    async def execute(self, folder: Path, on_progress: ProgressCallback = lambda done, of: None) -> NotebookNode:
         """The notebook with the outputs of a fresh kernel that works in `folder`; raises `CellError`."""
         notebook = self.read()
         client = NotebookClient(notebook, timeout=CELL_SECONDS, record_timing=False, coalesce_streams=True)
         async with _kernel(folder) as (client.km, client.kc):
             for number, cell in enumerate(notebook.cells):
-                told(number, len(notebook.cells))
+                on_progress(number, len(notebook.cells))
                 try:
                     await client.async_execute_cell(cell, number)
                 except CellExecutionError as error:

@@ -15,7 +15,7 @@ TICK_SECONDS = 0.5
 BAR_LETTERS = 24
 
 
-def put(thing: object) -> None:
+def show_output(thing: object) -> None:
     """Shows a thing below the cell, as its own representation says; in a terminal as text."""
     from IPython.display import display
 
@@ -23,7 +23,7 @@ def put(thing: object) -> None:
 
 
 @dataclass(frozen=True)
-class Text:
+class Markdown:
     """Markdown where it is rendered, and as it is where it is not."""
 
     markdown: str
@@ -38,7 +38,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Picture:
+class FigureOutput:
     """A figure as a small PNG, with its finding as the text for who cannot see it."""
 
     figure: "Figure"
@@ -56,22 +56,22 @@ class Picture:
 
 def fold(summary: str, answer: str) -> None:
     """Shows `summary`, and `answer` (Markdown) once the reader asks for it by a click."""
-    put(Text(f"<details><summary>{summary}</summary>\n\n{answer}\n\n</details>"))
+    show_output(Markdown(f"<details><summary>{summary}</summary>\n\n{answer}\n\n</details>"))
 
 
 def draw(figure: "Figure") -> None:
     """Shows a figure; its title is its text for who cannot see it."""
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
-    put(Picture(figure, " ".join(title.split())))
+    show_output(FigureOutput(figure, " ".join(title.split())))
 
 
 def table(head: Sequence[str], *rows: Sequence[str]) -> None:
     """Shows a table: its first column to the left, the others to the right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    put(Text("\n".join(f"| {' | '.join(line)} |" for line in lines)))
+    show_output(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
 
 
-class Line:
+class ProgressLine:
     """One line of output that says what is going on, and at the end what came of it."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.lessons.cell_output import put
+from lab.lessons.cell_output import show_output
 
 MARK = "# <-"
 
@@ -46,7 +46,7 @@ def _lines(first: int, last: int) -> str:
 
 def show(module: str, *names: str, highlight: Sequence[str] = ()) -> None:
     """Shows code of a module, as `cut` finds it: `show("bad_server.app", "create_app", highlight=["assemble"])`."""
-    put(cut(module, *names, highlight=highlight))
+    show_output(cut(module, *names, highlight=highlight))
 
 
 def cut(module: str, *names: str, highlight: Sequence[str] = ()) -> Excerpt:

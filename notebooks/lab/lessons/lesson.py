@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.compare.one_run import run_once
-from lab.lessons.cell_output import Line, Text, draw, put, table
+from lab.lessons.cell_output import Markdown, ProgressLine, draw, show_output, table
 from lab.results.claims import SIDES, Also, Claim, Runs, Side, load_claims
 from lab.results.run import Run, is_late
 from lab.results.statistics import slope
-from lab.results.verdict import verdict
+from lab.results.verdict import judge
 from lab.results.wording import OUTCOMES, finding, number
 from lab.scenarios.catalogue import load_scenarios
 from lab.scenarios.scenario import Scenario
@@ -54,12 +54,12 @@ class Lesson:
     async def measure(self, side: Side, **parameters: Any) -> Run:
         """Runs the scenario on a fresh server; its parameters may be given. Raises `LessonError`."""
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
-        async with Line().ticking(f"the {side} server{chosen}"):
+        async with ProgressLine().ticking(f"the {side} server{chosen}"):
             return await self._run(side, parameters)
 
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
         """Measures both sides at each of `values` of one of the scenario's parameters, the others as in `fixed`."""
-        seats, line, done = asyncio.Semaphore(1 if self._scenario.runs_alone else AT_ONCE), Line(), 0
+        seats, line, done = asyncio.Semaphore(1 if self._scenario.runs_alone else AT_ONCE), ProgressLine(), 0
 
         async def one(side: Side, value: float) -> Run:
             nonlocal done
@@ -107,11 +107,11 @@ class Lesson:
     def verdict(self, bad: Run, good: Run) -> None:
         """What the bounds in claims.toml say of these two runs."""
         runs: dict[Side, list[Run]] = {"bad": [bad], "good": [good]}
-        told = OUTCOMES[verdict(self.claim, runs).outcome]
-        put(Text(f"**Claim {self.claim.id}: {told}.** {finding(self.claim, runs)}"))
+        told = OUTCOMES[judge(self.claim, runs).outcome]
+        show_output(Markdown(f"**Claim {self.claim.id}: {told}.** {finding(self.claim, runs)}"))
         rows = [[side, number(runs[side][0].value), self.claim.wanted(side)] for side in SIDES]
         table(["server", f"{self.claim.metric} ({self.claim.unit})", "claimed"], *rows)
-        put(Text(f"Why these bounds: {self.claim.reason}"))
+        show_output(Markdown(f"Why these bounds: {self.claim.reason}"))
 
     def growth(self, sweep: Sweep, *, title: str, each: str, of: str | None = None) -> None:
         """How both sides grow with the parameter; `{bad}` and `{good}` in `title` are the slopes, for each `each`."""
@@ -131,11 +131,11 @@ class Lesson:
 
     def check(self, bad: Run, good: Run) -> None:
         """Asserts that the claim is shown, and that no server is left running."""
-        judged = verdict(self.claim, {"bad": [bad], "good": [good]})
+        judged = judge(self.claim, {"bad": [bad], "good": [good]})
         assert judged.outcome == "shown", judged.reason
         running = multiprocessing.active_children()
         assert not running, f"left running: {running}"
-        put(Text(f"Claim {self.claim.id} is shown, and no server is left running."))
+        show_output(Markdown(f"Claim {self.claim.id} is shown, and no server is left running."))
 
 
 def _also_values(also: Also, runs: Mapping[str, Run]) -> list[float]:

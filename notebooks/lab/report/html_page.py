@@ -7,11 +7,11 @@ from importlib import resources
 from typing import Any
 
 from lab.compare.comparison import Comparison, Result
-from lab.compare.two_processes import cases
+from lab.compare.two_processes import sides_and_processes
 from lab.figures.bars import as_svg, side_by_side
-from lab.report.terminal import also_values, before_heads, doubts, summary
+from lab.report.terminal import also_values, doubts, summary, two_process_heads
 from lab.results.claims import SIDES
-from lab.results.verdict import reported
+from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, finding, number
 
 SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side}</th>' for side in SIDES)
@@ -55,7 +55,7 @@ def _today() -> str:
 
 def _row(result: Result) -> str:
     claim = result.claim
-    values = _cells({side: reported(claim, result.runs[side]) for side in SIDES})
+    values = _cells({side: reported_value(claim, result.runs[side]) for side in SIDES})
     measured = escape(f"{claim.metric} ({claim.unit})")
     title = f'<a href="#claim-{claim.id}">{escape(claim.title)}</a><span class="soft">{measured}</span>'
     return f"<tr><td>{claim.id}</td><td>{title}</td>{values}<td>{_verdict(result)}</td></tr>\n"
@@ -64,11 +64,11 @@ def _row(result: Result) -> str:
 def _before_any_cut(comparison: Comparison) -> str:
     if not comparison.before_any_cut:
         return ""
-    heads = "".join(f'<th class="number">{head}</th>' for head in before_heads(comparison.workers))
+    heads = "".join(f'<th class="number">{head}</th>' for head in two_process_heads(comparison.workers))
     rows = "".join(
         f"<tr><td>{row.claim.id}</td><td>{escape(row.claim.slug)}"
         f'<span class="soft">{escape(row.finding)}</span></td>'
-        f"{_cells({case: row.value(*case) for case in cases(row.workers)})}"
+        f"{_cells({case: row.value(*case) for case in sides_and_processes(row.workers)})}"
         f"<td>{_outcome(row.verdict.outcome)}</td></tr>\n"
         for row in comparison.before_any_cut
     )

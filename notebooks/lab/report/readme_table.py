@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.compare.comparison import Comparison
 from lab.report.terminal import environment_line
 from lab.results.claims import SIDES
-from lab.results.verdict import reported
+from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, number
 from lab.system.atomic_file import write
 
@@ -42,7 +42,7 @@ def as_markdown(comparison: Comparison) -> str:
     lines = ["| | claim | measured | bad | good | |", "|---|---|---|---:|---:|---|"]
     for result in comparison.results:
         claim = result.claim
-        bad, good = (number(reported(claim, result.runs[side])) for side in SIDES)
+        bad, good = (number(reported_value(claim, result.runs[side])) for side in SIDES)
         measured = f"{claim.metric} ({claim.unit})"
         outcome = OUTCOMES[result.verdict.outcome]
         lines.append(f"| {claim.id} | {claim.title} | {measured} | {bad} | {good} | {outcome} |")

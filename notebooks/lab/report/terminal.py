@@ -7,10 +7,10 @@ import orjson
 from rich.table import Table
 
 from lab.compare.comparison import Comparison, Result
-from lab.compare.two_processes import Row, cases
+from lab.compare.two_processes import TwoProcessResult, sides_and_processes
 from lab.results.claims import SIDES, Also
 from lab.results.run import is_late
-from lab.results.verdict import reported
+from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, number
 
 SCHEMA = 1
@@ -29,7 +29,7 @@ def table(comparison: Comparison) -> Table:
     grid.add_column("verdict", no_wrap=True)
     for result in comparison.results:
         claim, outcome = result.claim, result.verdict.outcome
-        values = (number(reported(claim, result.runs[side])) for side in SIDES)
+        values = (number(reported_value(claim, result.runs[side])) for side in SIDES)
         told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
         grid.add_row(claim.id, claim.title, f"{claim.metric} ({claim.unit})", *values, told)
     return grid
@@ -41,13 +41,13 @@ def before_any_cut(comparison: Comparison) -> Table:
     grid = Table(header_style="bold", title=title, title_justify="left")
     for name in ("", "mistake", "measured"):
         grid.add_column(name, no_wrap=True)
-    for head in before_heads(comparison.workers):
+    for head in two_process_heads(comparison.workers):
         grid.add_column(head, justify="right", no_wrap=True)
     grid.add_column("fails yet")
     grid.add_column("verdict", no_wrap=True)
     for row in comparison.before_any_cut:
         outcome = row.verdict.outcome
-        values = (number(row.value(*case)) for case in cases(row.workers))
+        values = (number(row.value(*case)) for case in sides_and_processes(row.workers))
         told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
         grid.add_row(
             row.claim.id, row.claim.slug, f"{row.bounds.metric} ({row.bounds.unit})", *values, FAILS[row.fails], told
@@ -55,9 +55,9 @@ def before_any_cut(comparison: Comparison) -> Table:
     return grid
 
 
-def before_heads(workers: int) -> list[str]:
+def two_process_heads(workers: int) -> list[str]:
     """What stands over the values of that table: a side, and how many processes it is."""
-    return [f"{side}, {count}" for side, count in cases(workers)]
+    return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
 
 
 def doubts(comparison: Comparison) -> list[str]:
@@ -123,7 +123,7 @@ def _claim_as_data(result: Result) -> dict[str, Any]:
     claim = result.claim
     return {
         **claim.model_dump(exclude={"also", "finding", "reason", "timed"}, exclude_none=True),
-        **{side: reported(claim, result.runs[side]) for side in SIDES},
+        **{side: reported_value(claim, result.runs[side]) for side in SIDES},
         "verdict": result.verdict.outcome,
         "reason": result.verdict.reason,
         "runs": {side: [run.value for run in result.runs[side]] for side in SIDES},
@@ -136,7 +136,7 @@ def _claim_as_data(result: Result) -> dict[str, Any]:
     }
 
 
-def _row_as_data(row: Row) -> dict[str, Any]:
+def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
     told = row.verdict
     return {
         "id": row.claim.id,
@@ -152,7 +152,9 @@ def _row_as_data(row: Row) -> dict[str, Any]:
 
 def also_values(result: Result, also: Also) -> dict[str, float | None]:
     """A secondary metric by side, as multiples of the good server's where it is relative; None if not measured."""
-    values: dict[str, float | None] = {side: reported(result.claim, result.runs[side], also.key) for side in SIDES}
+    values: dict[str, float | None] = {
+        side: reported_value(result.claim, result.runs[side], also.key) for side in SIDES
+    }
     good = values["good"]
     if not also.relative:
         return values

@@ -101,7 +101,7 @@ class Claim(_Frozen):
         return is_late(run) and (self.timed or run.broken is not None)
 
 
-class BeforeAnyCut(_Frozen):
+class TwoProcessBounds(_Frozen):
     """What is asked of a mistake's neighbours on two processes before any connection is lost, in percent that arrive.
 
     With one process, and on the good server, `others_at_least` must arrive; on the bad one with several as much as its
@@ -139,7 +139,7 @@ class BeforeAnyCut(_Frozen):
 
 class _File(_Frozen):
     claim: tuple[Claim, ...]
-    before_any_cut: tuple[BeforeAnyCut, ...] = ()
+    before_any_cut: tuple[TwoProcessBounds, ...] = ()
 
 
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
@@ -150,7 +150,7 @@ def load_claims(text: str | None = None) -> tuple[Claim, ...]:
     return claims
 
 
-def load_before_any_cut(text: str | None = None) -> tuple[BeforeAnyCut, ...]:
+def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
     """What claims.toml says of several processes before any cut; raises `ClaimsError` where the file is wrong."""
     return _load(text).before_any_cut
 

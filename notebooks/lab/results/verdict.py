@@ -20,16 +20,16 @@ class Verdict:
     reason: str | None = None
 
 
-def evidence(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
+def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
     """The runs that a verdict rests on: those that late clients did not spoil, if there are any."""
     return [run for run in runs if not claim.is_spoilt(run)] or runs
 
 
-def verdict(claim: Claim, runs: Runs) -> Verdict:
+def judge(claim: Claim, runs: Runs) -> Verdict:
     """Shown when every run of both sides holds; one whose precondition failed is no evidence, however good."""
     missed, mixed = [], []
     for side in SIDES:
-        counting = evidence(claim, runs[side])
+        counting = counting_runs(claim, runs[side])
         broken = next((run.broken for run in counting if run.broken is not None), None)
         if broken is not None:
             return Verdict("not_shown", f"{side}: {broken}")
@@ -44,9 +44,9 @@ def verdict(claim: Claim, runs: Runs) -> Verdict:
     return Verdict("inconclusive", "; ".join(mixed)) if mixed else Verdict("shown")
 
 
-def reported(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
+def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
     """The median over the runs that count, of the primary metric or of the secondary one `key`; None without any."""
-    counting = [run for run in evidence(claim, runs) if run.broken is None]
+    counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]
     values = [value for value in values if not math.isnan(value)]
     return statistics.median(values) if values else None

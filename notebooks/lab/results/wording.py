@@ -3,7 +3,7 @@
 import math
 
 from lab.results.claims import SIDES, Claim, Runs, Side
-from lab.results.verdict import reported
+from lab.results.verdict import reported_value
 
 OUTCOMES = {"shown": "shown", "not_shown": "NOT SHOWN", "inconclusive": "inconclusive"}
 NOTHING = "–"
@@ -20,9 +20,9 @@ def number(value: float | None) -> str:
 
 def finding(claim: Claim, runs: Runs) -> str:
     """What was found, as a sentence with the values measured in it."""
-    return claim.finding.format(**{side: number(reported(claim, runs[side])) for side in SIDES})
+    return claim.finding.format(**{side: number(reported_value(claim, runs[side])) for side in SIDES})
 
 
-def measured(claim: Claim, side: Side, value: float | None) -> str:
+def describe_value(claim: Claim, side: Side, value: float | None) -> str:
     """One side's value with what it is a value of."""
     return f"The {side} server: {number(value)} {claim.unit}, {claim.metric}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from good_server import events
-from lab.clients.chat_ring import people, until
+from lab.clients.chat_ring import people, poll_until
 from lab.clients.tab import Person, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
@@ -40,7 +40,7 @@ async def run(
     ):
         started, connects_before = clock(), _connects(opened)
         sent = await _write_meanwhile(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
-        await until(lambda: _have_all(opened, messages), timeout=started + window_seconds - clock())
+        await poll_until(lambda: _have_all(opened, messages), timeout=started + window_seconds - clock())
         seconds, connects = clock() - started, _connects(opened) - connects_before
     got = [len(texts) for texts in map(_texts, opened)]
     distinct = [len(set(texts)) for texts in map(_texts, opened)]

@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.servers.probe_client import Probes
-from lab.servers.process import PLUMBING, Server, ServerError
+from lab.servers.probe_client import FleetProbeClient
+from lab.servers.process import LAB_SETTINGS, Server, ServerError
 from lab.servers.redis import RedisServer
 from lab.servers.target import Target
 from lab.system.child_program import Program
 
-HEARING_SECONDS = 10.0
+SUBSCRIBE_SECONDS = 10.0
 WORKER_COMMAND = (sys.executable, "-m", "good_server", "worker")
 WORKER_IS_READY = "worker ready"
 WORKER_SECONDS = 30.0
@@ -40,7 +40,7 @@ class Fleet:
             "BAD_DATABASE": str(Path(self._folder.name) / "members.db"),
             **settings,
         }
-        self._worker = self._report_worker({**PLUMBING, **shared}) if makes_reports else None
+        self._worker = self._report_worker({**LAB_SETTINGS, **shared}) if makes_reports else None
         self.processes: Sequence[Server] = [Server(side, shared) for _ in range(count)]
 
     @property
@@ -59,9 +59,9 @@ class Fleet:
         return self.processes[0].url
 
     @property
-    def probe(self) -> Probes:
+    def probe(self) -> FleetProbeClient:
         """The probes beside the processes, as one."""
-        return Probes([process.probe for process in self.processes])
+        return FleetProbeClient([process.probe for process in self.processes])
 
     async def start(self) -> None:
         """Returns when every process hears the others; raises `ServerError` or `RedisError`."""
@@ -69,14 +69,14 @@ class Fleet:
         # one after the other, so that at a failure none is half started; each takes some tenths of a second
         for process in self.processes:
             await process.start()
-        await self.hear_each_other()
+        await self.wait_for_subscribers()
         if self._worker is not None:
             await self._start_worker(self._worker)
 
-    async def hear_each_other(self) -> None:
+    async def wait_for_subscribers(self) -> None:
         """Waits until as many listen to Redis as there are processes; raises `ServerError`."""
         try:
-            async with asyncio.timeout(HEARING_SECONDS):
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 while await self.redis.subscribers(self._prefix) < len(self.processes):  # noqa: ASYNC110 - Redis is asked
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
@@ -90,7 +90,7 @@ class Fleet:
         """The same processes on the same ports."""
         for process in self.processes:
             await process.start_again()
-        await self.hear_each_other()
+        await self.wait_for_subscribers()
 
     async def stop(self) -> None:
         """Ends everything; leaves nothing behind."""
@@ -116,7 +116,7 @@ class Fleet:
             async with asyncio.timeout(WORKER_SECONDS):
                 while WORKER_IS_READY not in worker.lines:
                     if not worker.is_running:
-                        raise ServerError(f"the worker for reports did not start: {worker.last_words}")
+                        raise ServerError(f"the worker for reports did not start: {worker.last_line}")
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise ServerError(f"the worker for reports is not ready after {WORKER_SECONDS:.0f} s") from None

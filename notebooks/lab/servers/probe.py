@@ -29,7 +29,7 @@ from good_server.lifecycle import Addresses, loop_factory, serve
 from good_server.observe import configure_logging
 from good_server.settings import load_settings
 from lab.servers.heap import heap_bytes, ids_held
-from lab.system.spawn import begin_child
+from lab.system.spawn import prepare_child_process
 
 LAG_TICK_SECONDS = 0.005
 # what `fence` emits: whoever gets it has got all that the process had emitted before
@@ -124,7 +124,7 @@ class ProcessProbe:
             self._worst_lag_seconds = max(self._worst_lag_seconds, lag)
 
     @contextlib.contextmanager
-    def _excused(self) -> Iterator[None]:
+    def _not_counted(self) -> Iterator[None]:
         started = time.perf_counter()
         try:
             yield
@@ -170,13 +170,13 @@ class ProcessProbe:
 
     async def _heap(self, request: web.Request) -> web.Response:
         tasks = len(asyncio.all_tasks())
-        with self._excused():
+        with self._not_counted():
             size_bytes = heap_bytes()
         return web.json_response({"size_bytes": size_bytes, "tasks": tasks})
 
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]
-        with self._excused():
+        with self._not_counted():
             found = ids_held(ids, ignored=[ids, self._unreached])
         return web.json_response(found)
 
@@ -207,7 +207,7 @@ def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) 
 
     Sends `("ready", public URL, probe URL)` or `("failed", why)` through the pipe, once.
     """
-    begin_child()
+    prepare_child_process()
     # a server's own worker processes import the main module anew, and the lab's is none of theirs
     sys.modules["__main__"] = types.ModuleType("__main__")
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -12,7 +12,7 @@ from lab.servers import probe as process_probe
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ProcessReading:
     """A look at a server process; of several processes the sums, the worst lag, and the first one's pid."""
 
     pid: int
@@ -23,23 +23,23 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Heap:
+class HeapReading:
     """All objects on the heap of a server process; the tasks of its event loop tell what was going on meanwhile."""
 
     size_bytes: int
     tasks: int
 
 
-class Probe:
+class ProbeClient:
     """Asks the probe inside a server process."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.url = url
         self._session = session
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProcessReading:
         """Memory, CPU time, worst loop lag since the last reset, connections."""
-        return Reading(**await self._ask("GET", "/reading"))
+        return ProcessReading(**await self._ask("GET", "/reading"))
 
     async def internal(self, path: str) -> str:
         """What the server tells operators at `/readyz` or `/metrics`."""
@@ -55,9 +55,9 @@ class Probe:
         """Starts counting anew."""
         await self._ask("POST", "/reset")
 
-    async def heap(self) -> Heap:
+    async def heap(self) -> HeapReading:
         """The heap is walked for this, so the server stands still for some tenths of a second."""
-        return Heap(**await self._ask("GET", "/heap"))
+        return HeapReading(**await self._ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
         """How many of these ids the heap still holds, and by how many references."""
@@ -89,16 +89,16 @@ class Probe:
             return await response.json()
 
 
-class Probes:
+class FleetProbeClient:
     """The same questions to several processes that are one server."""
 
-    def __init__(self, probes: Sequence[Probe]) -> None:
+    def __init__(self, probes: Sequence[ProbeClient]) -> None:
         self._probes = probes
 
-    async def read(self) -> Reading:
+    async def read(self) -> ProcessReading:
         """Sums; the worst lag; the first one's pid."""
         told = await asyncio.gather(*(probe.read() for probe in self._probes))
-        return Reading(
+        return ProcessReading(
             pid=told[0].pid,
             rss_bytes=sum(one.rss_bytes for one in told),
             cpu_seconds=sum(one.cpu_seconds for one in told),
@@ -117,10 +117,10 @@ class Probes:
         """Starts counting anew."""
         await asyncio.gather(*(probe.reset() for probe in self._probes))
 
-    async def heap(self) -> Heap:
+    async def heap(self) -> HeapReading:
         """Sums."""
         told = await asyncio.gather(*(probe.heap() for probe in self._probes))
-        return Heap(sum(one.size_bytes for one in told), sum(one.tasks for one in told))
+        return HeapReading(sum(one.size_bytes for one in told), sum(one.tasks for one in told))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
         """How many of these ids are held on any of the heaps, and by how many references in all."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from lab.servers import probe as process_probe
-from lab.servers.probe_client import Probe
+from lab.servers.probe_client import ProbeClient
 from lab.servers.target import Target
 from lab.system.spawn import process_context, start_process
 
@@ -19,7 +19,7 @@ START_SECONDS = 30.0
 END_SECONDS = 5.0
 APPS = {"good": "good_server.app:create_app", "bad": "bad_server.app:create_app"}
 # short heartbeats, so that a half-open peer is gone within about three seconds
-PLUMBING = {
+LAB_SETTINGS = {
     "SERVER_PORT": "0",
     "SERVER_INTERNAL_PORT": "0",
     "SERVER_PING_INTERVAL_SECONDS": "1",
@@ -40,10 +40,10 @@ class Server:
         self.side = side
         self.url = ""
         self._app = APPS.get(side, side)
-        self._settings = {**PLUMBING, **settings}
+        self._settings = {**LAB_SETTINGS, **settings}
         self._process: BaseProcess | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._probe: Probe | None = None
+        self._probe: ProbeClient | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         self._log = Path(self._folder.name) / "server.log"
         # what mistake 04 wrote has to be there again after a kill
@@ -65,7 +65,7 @@ class Server:
         return (self,)
 
     @property
-    def probe(self) -> Probe:
+    def probe(self) -> ProbeClient:
         """The probe beside the server."""
         if self._probe is None:
             raise ServerError("the server has not been started")
@@ -86,7 +86,7 @@ class Server:
             raise ServerError(f"the {self.side} server did not start: {answer[1]}")
         self.url = answer[1]
         self._session = self._session or aiohttp.ClientSession()
-        self._probe = Probe(self._session, answer[2])
+        self._probe = ProbeClient(self._session, answer[2])
 
     async def _answer(self, pipe: Connection) -> tuple[str, ...]:
         try:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from lab.system.child_program import Program
 from lab.system.exit_codes import UsageError
-from lab.system.spawn import to_the_end
+from lab.system.spawn import complete_even_if_cancelled
 
 START_SECONDS = 10.0
 POLL_SECONDS = 0.01
@@ -63,7 +63,7 @@ class RedisServer:
                 # by its own word: another program may answer on that port
                 while not any(READY in line for line in self._program.lines[said_before:]):
                     if not self._program.is_running:
-                        raise RedisError(f"redis-server did not start: {self._program.last_words}")
+                        raise RedisError(f"redis-server did not start: {self._program.last_line}")
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise RedisError(f"redis-server does not listen after {START_SECONDS:.0f} s") from None
@@ -93,7 +93,7 @@ async def running_redis() -> AsyncIterator[RedisServer]:
         await server.start()
         yield server
     finally:
-        await to_the_end(server.close())
+        await complete_even_if_cancelled(server.close())
 
 
 def _free_port() -> int:

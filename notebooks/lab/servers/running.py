@@ -6,7 +6,7 @@ from typing import overload
 
 from lab.servers.fleet import Fleet
 from lab.servers.process import Server
-from lab.system.spawn import to_the_end
+from lab.system.spawn import complete_even_if_cancelled
 
 
 @overload
@@ -38,4 +38,4 @@ async def _running(server: Server | Fleet) -> AsyncIterator[Server | Fleet]:
         await server.start()
         yield server
     finally:
-        await to_the_end(server.stop())
+        await complete_even_if_cancelled(server.stop())

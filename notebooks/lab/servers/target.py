@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import jwt
 
 from good_server.settings import DEVELOPMENT_SECRET, Settings
-from lab.servers.probe_client import Probe, Probes
+from lab.servers.probe_client import FleetProbeClient, ProbeClient
 
 
 class RunningServer(Protocol):
@@ -21,7 +21,7 @@ class RunningServer(Protocol):
         """The public port of each process."""
 
     @property
-    def probe(self) -> Probe | Probes:
+    def probe(self) -> ProbeClient | FleetProbeClient:
         """The probe beside the server."""
 
     async def kill(self) -> None:
@@ -56,7 +56,7 @@ class Target:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def probe(self) -> Probe | Probes:
+    def probe(self) -> ProbeClient | FleetProbeClient:
         """The probe beside the server."""
         return self.server.probe
 

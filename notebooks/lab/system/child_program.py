@@ -42,7 +42,7 @@ class Program:
         return self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
 
     @property
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """The last line that it said."""
         return next((line for line in reversed(self.lines) if line.strip()), "it ended without a word")
 

@@ -23,6 +23,6 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def end_in_order() -> None:
+def interrupt_on_sigterm() -> None:
     """From now on what ends a Ctrl-C in order ends a termination in order."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

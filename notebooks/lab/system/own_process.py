@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from good_server.lifecycle import loop_factory
-from lab.system.spawn import begin_child, process_context, start_process
+from lab.system.spawn import prepare_child_process, process_context, start_process
 
 
 async def in_own_process(
@@ -20,7 +20,7 @@ async def in_own_process(
     after `timeout` seconds, and `RuntimeError` when the process ended without a word or raised what cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
-    process = process_context().Process(target=_run_apart, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]
+    process = process_context().Process(target=_run_in_child, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]
     try:
         with receiving:
             with sending:
@@ -39,8 +39,10 @@ async def in_own_process(
     return result
 
 
-def _run_apart(function: Callable[..., Awaitable[Any]], args: Sequence[Any], pipe: Connection, is_fast: bool) -> None:
-    begin_child()
+def _run_in_child(
+    function: Callable[..., Awaitable[Any]], args: Sequence[Any], pipe: Connection, is_fast: bool
+) -> None:
+    prepare_child_process()
     try:
         with asyncio.Runner(loop_factory=loop_factory() if is_fast else None) as runner:
             pipe.send((True, runner.run(function(*args))))  # type: ignore[arg-type]

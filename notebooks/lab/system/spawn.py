@@ -22,7 +22,7 @@ def process_context() -> BaseContext:
     return context
 
 
-def _start_apart(process: BaseProcess) -> None:
+def _start_without_interrupts(process: BaseProcess) -> None:
     """Starts a process, and the fork server with the first one, that a terminal's Ctrl-C does not reach.
 
     It is for this process alone, which ends the others in order; the fork server would tell of an interrupted import.
@@ -42,10 +42,10 @@ def _start_apart(process: BaseProcess) -> None:
 async def start_process(process: BaseProcess) -> None:
     """Starts it. When this is cancelled, the start is completed first, so that the caller can end the process."""
     # a thread cannot be cancelled: what it starts meanwhile has to be known, to be ended
-    await to_the_end(asyncio.to_thread(_start_apart, process))
+    await complete_even_if_cancelled(asyncio.to_thread(_start_without_interrupts, process))
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
     """Completes `work` also when cancelled meanwhile, however often, and is cancelled then."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -62,7 +62,7 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     raise cancelled
 
 
-def begin_child() -> None:
+def prepare_child_process() -> None:
     """Leaves Ctrl-C to the lab, which ends its processes in order; ends this one when the lab's is gone anyhow."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

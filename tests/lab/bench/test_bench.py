@@ -20,7 +20,7 @@ from lab.bench import loads, node, peers, report, run, wire
 from lab.bench.crowd import MESSAGE, Crowd, LoadError, Member, Tally
 from lab.bench.figure import draw
 from lab.bench.loads import Sample, Sizes
-from lab.bench.run import BENCHMARKS, Bench, Result
+from lab.bench.run import BENCHMARKS, BenchmarkResult, BenchResults
 from lab.figures.bars import as_png
 from rich.console import Console
 
@@ -34,15 +34,15 @@ def runs_here(peer: peers.Peer) -> peers.Peer:
     return peer
 
 
-def a_bench(values: dict[str, float], *, share: float = 0.1) -> Bench:
+def a_bench(values: dict[str, float], *, share: float = 0.1) -> BenchResults:
     samples = {peer: [Sample(value, {"rate/s": 9.0}, share)] for peer, value in values.items()}
-    result = Result(BENCHMARKS[0], samples)
+    result = BenchmarkResult(BENCHMARKS[0], samples)
     known = [peer for peer in PEERS if peer.id in values]
     absent = {"node": node.why_absent()} if "node" not in values else {}
-    return Bench([result], known, absent, {**run._environment(TINY, known), "seconds": 1.0}, [])
+    return BenchResults([result], known, absent, {**run._environment(TINY, known), "seconds": 1.0}, [])
 
 
-def printed(bench: Bench) -> str:
+def printed(bench: BenchResults) -> str:
     console = Console(width=120, highlight=False, file=io.StringIO())
     console.print(report.table(bench))
     for line in report.remarks(bench):
@@ -62,7 +62,7 @@ async def test_every_load_measures_something_plausible(peer: peers.Peer) -> None
 
 
 async def test_one_run_measures_the_peers_and_the_floor_by_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "present", lambda: ([peers.GOOD, peers.STOCK], {}))
+    monkeypatch.setattr(run, "available_peers", lambda: ([peers.GOOD, peers.STOCK], {}))
     document = json.loads(report.as_json(await run.measure([BENCHMARKS[0]], TINY)))
     assert document["schema"] == 1
     assert document["environment"]["raised_limits"] == peers.RAISED
@@ -137,7 +137,7 @@ async def test_a_ping_is_answered_with_a_masked_pong() -> None:
 
 async def test_a_run_that_fails_is_told_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = replace(peers.STOCK, command=lambda: [sys.executable, "-c", "raise SystemExit('no luck')"])
-    monkeypatch.setattr(run, "present", lambda: ([broken, peers.GOOD], {}))
+    monkeypatch.setattr(run, "available_peers", lambda: ([broken, peers.GOOD], {}))
     bench = await run.measure([BENCHMARKS[2]], TINY)
     assert bench.results[0].samples.keys() == {"good"}
     assert "python-socketio: a run failed: it did not start: no luck" in printed(bench)

@@ -18,9 +18,9 @@ SECONDS_TO_START = 30.0
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress_file, "where", lambda: tmp_path / "state" / "progress.json")
-    monkeypatch.setattr("lab.cli.exercises.end_in_order", lambda: None)
-    monkeypatch.setattr("lab.cli.notebooks.end_in_order", lambda: None)
+    monkeypatch.setattr(progress_file, "progress_path", lambda: tmp_path / "state" / "progress.json")
+    monkeypatch.setattr("lab.cli.exercises.interrupt_on_sigterm", lambda: None)
+    monkeypatch.setattr("lab.cli.notebooks.interrupt_on_sigterm", lambda: None)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
@@ -101,21 +101,21 @@ def test_a_solution_waits_until_one_has_passed_or_wants_it_anyway(capsys: pytest
 
 
 def test_progress_is_forgotten_on_request(capsys: pytest.CaptureFixture[str]) -> None:
-    progress_file.note_passed("03")
+    progress_file.record_pass("03")
     assert main(["progress", "--reset"]) == 0
     assert main(["progress"]) == 0
     assert capsys.readouterr().out.endswith("0 of 10 passed\n")
 
 
 def test_a_record_that_is_none_is_named_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
-    progress_file.where().parent.mkdir()
-    progress_file.where().write_text("[]")
+    progress_file.progress_path().parent.mkdir()
+    progress_file.progress_path().write_text("[]")
     assert main(["progress"]) == 2
     assert "is not a record of progress; lab progress --reset begins a new one" in capsys.readouterr().err
 
 
 def test_the_record_is_kept_outside_of_the_repository() -> None:
-    program = "from lab.exercises import progress_file; print(progress_file.where())"
+    program = "from lab.exercises import progress_file; print(progress_file.progress_path())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     where = Path(done.stdout.strip())
     assert Path(__file__).resolve().parents[3] not in where.parents

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from lab.clients.faulty_link import Link
+from lab.clients.faulty_link import FaultyLink
 
 PATIENCE_SECONDS = 5.0
 # long enough for a loopback round trip many times over, in a test that something does not come
@@ -29,8 +29,8 @@ async def echo() -> AsyncIterator[int]:
 
 
 @pytest.fixture
-async def link(echo: int) -> AsyncIterator[Link]:
-    async with Link(echo) as link:
+async def link(echo: int) -> AsyncIterator[FaultyLink]:
+    async with FaultyLink(echo) as link:
         yield link
 
 
@@ -44,18 +44,18 @@ class Caller:
 
 
 @pytest.fixture
-async def call(link: Link) -> AsyncIterator[Caller]:
+async def call(link: FaultyLink) -> AsyncIterator[Caller]:
     caller = Caller(*await asyncio.open_connection("127.0.0.1", link.port))
     yield caller
     caller.writer.transport.abort()
 
 
-async def test_what_goes_in_comes_out(call: Caller, link: Link) -> None:
+async def test_what_goes_in_comes_out(call: Caller, link: FaultyLink) -> None:
     assert await call.says(b"hello") == b"hello"
     assert (link.bytes_to_server, link.bytes_to_client) == (5, 5)
 
 
-async def test_a_cut_is_a_reset_and_new_connections_are_welcome(call: Caller, link: Link) -> None:
+async def test_a_cut_is_a_reset_and_new_connections_are_welcome(call: Caller, link: FaultyLink) -> None:
     await call.says(b"hello")
     await link.cut()
     with pytest.raises(ConnectionResetError):
@@ -65,7 +65,7 @@ async def test_a_cut_is_a_reset_and_new_connections_are_welcome(call: Caller, li
     again.writer.transport.abort()
 
 
-async def test_a_silent_connection_stays_open_and_says_nothing(call: Caller, link: Link) -> None:
+async def test_a_silent_connection_stays_open_and_says_nothing(call: Caller, link: FaultyLink) -> None:
     await call.says(b"hello")
     await link.go_silent()
     with pytest.raises(TimeoutError):
@@ -74,14 +74,14 @@ async def test_a_silent_connection_stays_open_and_says_nothing(call: Caller, lin
     assert not call.reader.at_eof()
 
 
-async def test_what_was_stalled_arrives_afterwards(call: Caller, link: Link) -> None:
+async def test_what_was_stalled_arrives_afterwards(call: Caller, link: FaultyLink) -> None:
     await call.says(b"hello")
     with link.stalled(), pytest.raises(TimeoutError):
         await call.says(b"wait", within=SILENCE_SECONDS)
     assert await asyncio.wait_for(call.reader.read(100), PATIENCE_SECONDS) == b"wait"
 
 
-async def test_not_even_an_end_passes_a_stall(call: Caller, link: Link) -> None:
+async def test_not_even_an_end_passes_a_stall(call: Caller, link: FaultyLink) -> None:
     await call.says(b"hello")
     with link.stalled():
         call.writer.close()
@@ -90,12 +90,12 @@ async def test_not_even_an_end_passes_a_stall(call: Caller, link: Link) -> None:
     await asyncio.wait_for(link_is_empty(link), PATIENCE_SECONDS)
 
 
-async def link_is_empty(link: Link) -> None:
+async def link_is_empty(link: FaultyLink) -> None:
     while link.connections:  # noqa: ASYNC110 - a link tells nobody
         await asyncio.sleep(0.01)
 
 
-async def test_a_delay_holds_each_way(call: Caller, link: Link) -> None:
+async def test_a_delay_holds_each_way(call: Caller, link: FaultyLink) -> None:
     loop = asyncio.get_running_loop()
     with link.delayed(0.05):
         started = loop.time()
@@ -111,7 +111,7 @@ async def test_a_connection_that_has_not_reached_the_target_when_the_link_ends_i
         await asyncio.Future()
 
     monkeypatch.setattr(asyncio, "open_connection", never)
-    async with Link(1) as link:
+    async with FaultyLink(1) as link:
         reader, writer = await connect("127.0.0.1", link.port)
         await asyncio.wait_for(reached.wait(), PATIENCE_SECONDS)
     with contextlib.suppress(ConnectionError):

@@ -6,10 +6,10 @@ import sys
 from typing import Any
 
 import pytest
-from lab.results.claims import SIDES, load_before_any_cut, load_claims
+from lab.results.claims import SIDES, load_claims, load_two_process_bounds
 
 CLAIMS = load_claims()
-BEFORE = load_before_any_cut()
+BEFORE = load_two_process_bounds()
 
 
 @pytest.fixture(scope="module")

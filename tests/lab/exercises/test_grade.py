@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from lab.exercises import progress_file
-from lab.exercises.class_source import source_of
+from lab.exercises.class_source import source_of_class
 from lab.exercises.grade import grade
 from lab.exercises.hints import next_hint, solution
-from lab.exercises.server import handlers_in
+from lab.exercises.server import load_handlers
 from lab.exercises.tasks import AnswerError, Decoy, load_exercise
 
 from bad_server import mistake_03_joins_the_room_once
@@ -27,7 +27,7 @@ EACH = pytest.mark.parametrize("number", NUMBERS)
 
 @pytest.fixture(autouse=True)
 def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress_file, "where", lambda: tmp_path / "progress.json")
+    monkeypatch.setattr(progress_file, "progress_path", lambda: tmp_path / "progress.json")
 
 
 @EACH
@@ -70,7 +70,7 @@ def test_there_are_at_least_two_wrong_answers_and_three_hints_from_vague_to_exac
 )
 def test_an_answer_that_cannot_run_is_refused_in_one_line(answer: str, why: str) -> None:
     with pytest.raises(AnswerError, match=why) as refused:
-        handlers_in(answer, 3)
+        load_handlers(answer, 3)
     assert "\n" not in str(refused.value)
 
 
@@ -84,7 +84,7 @@ async def test_what_an_answer_raises_is_told_with_its_place() -> None:
 
 
 async def test_a_pass_that_cannot_be_recorded_is_a_pass_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress_file, "where", lambda: Path("/proc/nowhere/progress.json"))
+    monkeypatch.setattr(progress_file, "progress_path", lambda: Path("/proc/nowhere/progress.json"))
     result = await grade(3, EXERCISES[3].solution)
     assert result.passed
     assert "not recorded: cannot" in result.told
@@ -99,7 +99,7 @@ def test_a_solution_is_shown_after_passing_or_when_it_is_wanted_anyway() -> None
     with pytest.raises(AnswerError, match="--anyway"):
         solution(3)
     assert "rooms_at_connect" in solution(3, anyway=True)
-    progress_file.note_passed("03")
+    progress_file.record_pass("03")
     assert solution(3) == solution(3, anyway=True)
 
 
@@ -126,22 +126,22 @@ def from_a_cell(known: dict[str, Any]) -> type[Any]:
 
 
 def test_a_class_leaves_its_cell_with_what_it_uses_of_this_and_of_other_cells() -> None:
-    source = source_of(from_a_cell({"EARLIER": 7, "log": inspect.cleandoc, "unused": object()}))
+    source = source_of_class(from_a_cell({"EARLIER": 7, "log": inspect.cleandoc, "unused": object()}))
     for line in ("MOST = 3", "EARLIER = 7", "from inspect import cleandoc as log"):
         assert line in source.splitlines()
     assert "import bad_server.mistake_03_joins_the_room_once as mistake" in source
     assert "lab.grade" not in source
-    assert handlers_in(source, 3).__name__ == "Handlers"
+    assert load_handlers(source, 3).__name__ == "Handlers"
 
 
 def test_what_cannot_leave_another_cell_is_named() -> None:
     with pytest.raises(AnswerError, match="EARLIER comes from another cell"):
-        source_of(from_a_cell({"EARLIER": object(), "log": inspect.cleandoc}))
+        source_of_class(from_a_cell({"EARLIER": object(), "log": inspect.cleandoc}))
 
 
 def test_a_class_without_a_method_is_told_so() -> None:
     with pytest.raises(AnswerError, match="no method of its own yet"):
-        source_of(type("Handlers", (), {}))
+        source_of_class(type("Handlers", (), {}))
 
 
 def test_an_exercise_that_is_not_there_is_named() -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab.interview.live_answers import answers_of_the_good_server
+from lab.interview.live_answers import collect_live_answers
 from lab.interview.questions import ANSWERED, QUOTED, Question, load_questions
 from lab.results.claims import load_claims
 
@@ -51,4 +51,4 @@ def test_every_answer_leans_on_what_was_measured(question: Question) -> None:
 
 async def test_the_good_server_answers_every_small_question_that_is_quoted_and_no_other() -> None:
     quoted = {key for question in QUESTIONS for key in ANSWERED.findall(question.answer + question.then)}
-    assert set(await answers_of_the_good_server()) == quoted
+    assert set(await collect_live_answers()) == quoted

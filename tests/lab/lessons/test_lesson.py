@@ -27,8 +27,8 @@ def words(figure: Figure) -> str:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was put below the cell."""
     things: list[Any] = []
-    monkeypatch.setattr(cell_output, "put", things.append)
-    monkeypatch.setattr(lesson_module, "put", things.append)
+    monkeypatch.setattr(cell_output, "show_output", things.append)
+    monkeypatch.setattr(lesson_module, "show_output", things.append)
     return things
 
 
@@ -43,7 +43,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return Run(2.0 * users if side == "bad" else 0.0, broken=None if users else "nobody was there")
 
     monkeypatch.setattr(lesson_module, "run_once", run_once)
-    monkeypatch.setattr(cell_output.Line, "tell", lambda line, text: None)
+    monkeypatch.setattr(cell_output.ProgressLine, "tell", lambda line, text: None)
     return asked
 
 
@@ -162,8 +162,8 @@ def test_a_lesson_is_found_by_its_number_or_refused() -> None:
 
 async def test_a_line_that_ticks_says_at_the_end_how_long_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(cell_output.Line, "tell", lambda line, text: told.append(text))
-    async with cell_output.Line().ticking("the bad server"):
+    monkeypatch.setattr(cell_output.ProgressLine, "tell", lambda line, text: told.append(text))
+    async with cell_output.ProgressLine().ticking("the bad server"):
         await asyncio.sleep(0)
     assert told[0] == "the bad server: measuring, 0 s"
     assert told[-1] == "the bad server: measured in 0.0 s"

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from lab.compare.comparison import Comparison, Result, environment
-from lab.compare.two_processes import Row
+from lab.compare.two_processes import TwoProcessResult
 from lab.figures.bars import COLOURS, side_by_side
 from lab.report import terminal
 from lab.report.html_page import as_html
 from lab.report.readme_table import ReadmeError, find_readme, write_rows
-from lab.results.claims import BeforeAnyCut, Claim
+from lab.results.claims import Claim, TwoProcessBounds
 from lab.results.run import LATE_SECONDS, Run
-from lab.results.verdict import verdict
+from lab.results.verdict import judge
 from lab.system import atomic_file
 from rich.console import Console
 
@@ -46,11 +46,11 @@ HALF = Run(50.0)
 
 def comparison(*, good: tuple[Run, ...] = (Run(0, {"sql": 0, "p50": 2.0}),)) -> Comparison:
     runs: Any = {"bad": [Run(50, {"sql": 101, "p50": 3.0})], "good": list(good)}
-    return Comparison([Result(CLAIM, runs, verdict(CLAIM, runs))], environment(7, [RAISED]), 12.34)
+    return Comparison([Result(CLAIM, runs, judge(CLAIM, runs))], environment(7, [RAISED]), 12.34)
 
 
-def row(*, bad: Run = HALF) -> Row:
-    bounds = BeforeAnyCut(
+def row(*, bad: Run = HALF) -> TwoProcessResult:
+    bounds = TwoProcessBounds(
         id="04",
         asks="chat",
         metric="messages that arrive",
@@ -61,10 +61,12 @@ def row(*, bad: Run = HALF) -> Row:
         reason="for the test",
     )
     whole = Run(100.0)
-    return Row(CLAIM, bounds, {("bad", 1): whole, ("bad", 2): bad, ("good", 1): whole, ("good", 2): whole}, 2)
+    return TwoProcessResult(
+        CLAIM, bounds, {("bad", 1): whole, ("bad", 2): bad, ("good", 1): whole, ("good", 2): whole}, 2
+    )
 
 
-def with_two(*rows: Row) -> Comparison:
+def with_two(*rows: TwoProcessResult) -> Comparison:
     return dataclasses.replace(comparison(), workers=2, before_any_cut=rows)
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from lab.results.claims import BeforeAnyCut, Claim, ClaimsError, load_before_any_cut, load_claims
+from lab.results.claims import Claim, ClaimsError, TwoProcessBounds, load_claims, load_two_process_bounds
 from lab.results.run import LATE_SECONDS, Run
-from lab.results.verdict import reported, verdict
+from lab.results.verdict import judge, reported_value
 from lab.results.wording import finding, number
 
 STALE: dict[str, Any] = {
@@ -28,7 +28,7 @@ LATE = LATE_SECONDS * 2
 
 
 def outcome(bad: list[float], good: list[float]) -> str:
-    return verdict(CLAIM, {"bad": [Run(v) for v in bad], "good": [Run(v) for v in good]}).outcome
+    return judge(CLAIM, {"bad": [Run(v) for v in bad], "good": [Run(v) for v in good]}).outcome
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_a_claim_is_shown_only_when_every_run_of_both_sides_holds(
 
 
 def test_a_miss_is_told_with_what_was_measured_and_what_was_wanted() -> None:
-    assert verdict(CLAIM, {"bad": [Run(12)], "good": [Run(0)]}).reason == "bad measured 12, wanted at least 450"
+    assert judge(CLAIM, {"bad": [Run(12)], "good": [Run(0)]}).reason == "bad measured 12, wanted at least 450"
 
 
 def test_a_run_whose_precondition_failed_is_no_evidence_however_good_its_number() -> None:
     runs = {"bad": [Run(500)], "good": [Run(0, broken="nobody was connected")]}
-    assert verdict(CLAIM, runs).outcome == "not_shown"
-    assert verdict(CLAIM, runs).reason == "good: nobody was connected"
-    assert reported(CLAIM, runs["good"]) is None
+    assert judge(CLAIM, runs).outcome == "not_shown"
+    assert judge(CLAIM, runs).reason == "good: nobody was connected"
+    assert reported_value(CLAIM, runs["good"]) is None
 
 
 def test_a_value_that_is_no_number_holds_nothing() -> None:
@@ -93,20 +93,24 @@ def test_late_clients_make_a_run_doubtful_where_time_is_measured_or_the_run_brok
 
 def test_a_run_that_broke_under_late_clients_counts_for_nothing_beside_others() -> None:
     good = [Run(0, broken="nobody came", lateness_seconds=LATE), Run(0), Run(0)]
-    assert verdict(CLAIM, {"bad": [Run(500)], "good": good}).outcome == "shown"
-    assert verdict(CLAIM, {"bad": [Run(500)], "good": good[:1]}).reason == "good: nobody came"
+    assert judge(CLAIM, {"bad": [Run(500)], "good": good}).outcome == "shown"
+    assert judge(CLAIM, {"bad": [Run(500)], "good": good[:1]}).reason == "good: nobody came"
 
 
 def test_a_time_taken_by_late_clients_counts_for_nothing_beside_punctual_ones() -> None:
     good = [Run(0.9, lateness_seconds=LATE), Run(0.1), Run(0.2)]
-    assert verdict(TIMED, {"bad": [Run(8)], "good": good}).outcome == "shown"
-    assert reported(TIMED, good) == pytest.approx(0.15)
-    assert verdict(TIMED, {"bad": [Run(8)], "good": good[:1]}).outcome == "not_shown"
+    assert judge(TIMED, {"bad": [Run(8)], "good": good}).outcome == "shown"
+    assert reported_value(TIMED, good) == pytest.approx(0.15)
+    assert judge(TIMED, {"bad": [Run(8)], "good": good[:1]}).outcome == "not_shown"
 
 
 def test_the_median_of_the_runs_is_reported_of_every_metric() -> None:
     runs = [Run(1, {"bytes": 30}), Run(9, {"bytes": 10}), Run(2, {"bytes": 20})]
-    assert (reported(CLAIM, runs), reported(CLAIM, runs, "bytes"), reported(CLAIM, runs, "rooms")) == (2, 20, None)
+    assert (
+        reported_value(CLAIM, runs),
+        reported_value(CLAIM, runs, "bytes"),
+        reported_value(CLAIM, runs, "rooms"),
+    ) == (2, 20, None)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +164,8 @@ def test_a_value_is_told_with_the_digits_that_count(value: float | None, text: s
 BEFORE = "[[before_any_cut]]\nid = '01'\nasks = 'chat'\nmetric = 'm'\nunit = '%'\nfinding = ''\nreason = ''\n"
 
 
-def before(bound: str) -> BeforeAnyCut:
-    (bounds,) = load_before_any_cut(f"claim = []\n{BEFORE}others_at_least = 100\n{bound}")
+def before(bound: str) -> TwoProcessBounds:
+    (bounds,) = load_two_process_bounds(f"claim = []\n{BEFORE}others_at_least = 100\n{bound}")
     return bounds
 
 
@@ -184,5 +188,5 @@ def test_before_any_cut_wants_one_bound(bounds: str) -> None:
 
 
 def test_what_is_claimed_before_any_cut_is_of_claims_there_are() -> None:
-    assert {bounds.id for bounds in load_before_any_cut()} == {"01", "02", "05"}
-    assert {bounds.id for bounds in load_before_any_cut()} <= {claim.id for claim in load_claims()}
+    assert {bounds.id for bounds in load_two_process_bounds()} == {"01", "02", "05"}
+    assert {bounds.id for bounds in load_two_process_bounds()} <= {claim.id for claim in load_claims()}

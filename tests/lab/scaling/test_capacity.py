@@ -45,7 +45,7 @@ def test_shards_bear_what_one_channel_does_not(measured, drivers):
 def test_what_breaks_first_is_named():
     drivers = 4 * most_in_one_shard(MEASURED, ASSUMED)
     assert plan(drivers, MEASURED, ASSUMED).limit == "Redis' one core"
-    cheap = replace(MEASURED, redis_seconds_per_emit_heard=1e-12, redis_seconds_per_question=1e-12)
+    cheap = replace(MEASURED, redis_seconds_per_receive=1e-12, redis_seconds_per_request=1e-12)
     assert plan(50 * drivers, cheap, ASSUMED).limit == "hearing every emit"
 
 
@@ -62,9 +62,9 @@ def test_the_table_has_a_row_for_each_size_and_the_figure_says_where_the_wall_is
 
 
 def test_questions_cost_redis_and_who_asks():
-    drivers, unasked = 40_000, replace(ASSUMED, questions_per_position=0)
+    drivers, unasked = 40_000, replace(ASSUMED, redis_requests_per_position=0)
     with_questions, without = plan(drivers, MEASURED, ASSUMED), plan(drivers, MEASURED, unasked)
-    assert ASSUMED.questions_per_position == 1 / 4 + 1 / 40
+    assert ASSUMED.redis_requests_per_position == 1 / 4 + 1 / 40
     assert with_questions.processes > without.processes
     assert with_questions.redis_share > without.redis_share
 

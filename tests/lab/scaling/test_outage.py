@@ -1,7 +1,7 @@
 """The drill of lesson 12: what is local goes on without Redis, what is not is lost, and all comes back by itself."""
 
 import pytest
-from lab.scaling.outage import Outage, Sent, outage
+from lab.scaling.outage import Outage, SentMessage, outage
 
 
 @pytest.mark.timeout(120)
@@ -19,7 +19,7 @@ async def test_without_redis_only_what_goes_to_the_other_process_is_lost(redis_p
 
 
 def test_what_arrived_is_told_by_when_it_was_sent():
-    sent = [Sent(0.1, True, True), Sent(0.2, True), Sent(0.3, True, True), Sent(0.1, False)]
+    sent = [SentMessage(0.1, True, True), SentMessage(0.2, True), SentMessage(0.3, True, True), SentMessage(0.1, False)]
     told = Outage(sent, 0.15, 0.2, 1)
     assert told.arrived(is_near=True) == ([0.0, 0.25], [50.0, 100.0])
     assert (told.missing(is_near=False), told.recovered_at) == ([sent[3]], 0.1)

@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator
 
 import psutil
 import pytest
-from lab.clients.chat_ring import cut_and_return, messages, people, settle, until, write_to_next
+from lab.clients.chat_ring import (
+    cut_and_reconnect,
+    messages_received,
+    people,
+    poll_until,
+    wait_until_delivered,
+    write_to_next,
+)
 from lab.clients.tab import Person, tabs
 from lab.servers.fleet import Fleet
 from lab.servers.running import running
@@ -28,16 +35,16 @@ async def test_neighbours_on_both_processes_all_hear_each_other_before_and_after
         assert set(before) == set(good.target(1).ports)
         for text in ("before", "after"):
             await write_to_next(ring, text)
-            await settle(ring)
-            assert [len(messages(tab, text)) for tab in ring] == [1] * 8
-            await cut_and_return(ring)
+            await wait_until_delivered(ring)
+            assert [len(messages_received(tab, text)) for tab in ring] == [1] * 8
+            await cut_and_reconnect(ring)
 
 
 async def test_a_lost_connection_comes_back_on_the_other_process(good: Fleet) -> None:
     first, second = good.target(1).ports
     async with tabs(good.target(1), [Person("ana")], reconnection=True) as (tab,):
         assert tab.link.target_port == first
-        await cut_and_return([tab])
+        await cut_and_reconnect([tab])
         assert tab.link.target_port == second
 
 
@@ -54,18 +61,18 @@ async def test_the_clients_of_a_killed_process_are_back_on_the_other_within_seco
         assert await write_to_next(ring, "to you") == len(ring)
         await ring[0].ask("chat:send", {"room": "job:17", "text": "to all"})
         await asyncio.gather(*(tab.received("chat:message", 2) for tab in ring[1:]))
-        assert [len(messages(tab, "to you")) for tab in ring] == [1] * 8
+        assert [len(messages_received(tab, "to you")) for tab in ring] == [1] * 8
 
 
 async def test_a_killed_process_comes_back_and_is_heard_again(good: Fleet) -> None:
     first, second = good.processes
     await second.kill()
     await second.start_again()
-    await good.hear_each_other()
+    await good.wait_for_subscribers()
     async with tabs(good.target(1), people(4)) as ring:
         await write_to_next(ring, "hello")
-        await settle(ring)
-        assert [len(messages(tab, "hello")) for tab in ring] == [1] * 4
+        await wait_until_delivered(ring)
+        assert [len(messages_received(tab, "hello")) for tab in ring] == [1] * 4
         assert [(await process.probe.read()).connections for process in (first, second)] == [2, 2]
 
 
@@ -83,13 +90,13 @@ async def test_the_probe_adds_up_and_knows_a_ghost_from_a_socket_on_the_other_pr
 async def test_no_id_is_held_by_either_process_when_its_tab_has_closed(good: Fleet) -> None:
     async with tabs(good.target(1), people(4)) as ring:
         await write_to_next(ring, "hello")
-        await settle(ring)
+        await wait_until_delivered(ring)
         ids = [tab.ids[-1] for tab in ring]
 
     async def are_gone() -> bool:
         return (await good.probe.read()).connections == 0
 
-    assert await until(are_gone, timeout=5)
+    assert await poll_until(are_gone, timeout=5)
     assert await good.probe.dead_ids_held(ids) == (0, 0)
 
 
@@ -101,13 +108,13 @@ async def test_local_delivery_goes_on_while_redis_is_stopped_and_all_hear_again_
         for tab in ring[1::2]:
             await tab.received("chat:message", where=lambda data: data["text"] == "alone")
         await good.redis.start()
-        await good.hear_each_other()
+        await good.wait_for_subscribers()
 
         async def all_hear() -> bool:
             await write_to_next(ring, "together")
-            return all(messages(tab, "together") for tab in ring)
+            return all(messages_received(tab, "together") for tab in ring)
 
-        assert await until(all_hear, timeout=10)
+        assert await poll_until(all_hear, timeout=10)
 
 
 async def test_reports_are_made_by_a_process_of_their_own(redis_program: str) -> None:

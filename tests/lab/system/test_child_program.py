@@ -82,7 +82,7 @@ async def test_one_that_ends_by_itself_is_noticed_with_its_last_words(tmp_path: 
     async with asyncio.timeout(PATIENCE_SECONDS):
         while program.is_running:  # noqa: ASYNC110 - no event crosses the process border
             await asyncio.sleep(0.01)
-    assert program.last_words == "no room"
+    assert program.last_line == "no room"
     await program.stop()
 
 
