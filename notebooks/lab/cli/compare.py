@@ -52,12 +52,12 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> None:
-    from lab.report import terminal
+    from lab.report.json_document import as_json
     from lab.report.readme_table import write_rows
     from lab.system import atomic_file
 
     if options.json is not None:
-        atomic_file.write(options.json, terminal.as_json(comparison))
+        atomic_file.write(options.json, as_json(comparison))
     if options.html is not None:
         from lab.report.html_page import as_html
 

@@ -1,4 +1,4 @@
-"""Answers for the main job: every chosen experiment on both servers, again where a run leaves a doubt, and a verdict.
+"""Experiment runner: every chosen claim on both servers, repeated where a run leaves a doubt.
 
 Each run has a server process of its own, fresh. Scenarios that mostly wait overlap; those that measure time or load
 run with nothing else beside them.
@@ -19,7 +19,6 @@ from lab.scenarios.scenario import Scenario
 
 # runs at once, each with a server of its own: more would measure each other's clients
 AT_ONCE = 3
-
 
 Finished = Callable[[Result], None]
 

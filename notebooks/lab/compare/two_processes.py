@@ -1,4 +1,4 @@
-"""Answers for what several processes show before anything is cut: a table in one process knows its own users alone."""
+"""Two processes: what is lost before any connection is cut, as each knows only its own users."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

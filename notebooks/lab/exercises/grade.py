@@ -1,4 +1,4 @@
-"""Answers for exercises: an answer on the lesson's own scenario, judged by the good server's bound, told in numbers."""
+"""Grades: an answer measured by the lesson's own scenario, against the good server's bound."""
 
 import tempfile
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Answers for a learner's handlers in a server of their own: what runs in the process that an exercise is graded on."""
+"""Exercise server: a learner's handlers in a server process of their own."""
 
 import os
 import traceback

@@ -9,7 +9,8 @@ from typing import Any
 from lab.compare.comparison import Comparison, Result
 from lab.compare.two_processes import sides_and_processes
 from lab.figures.bars import as_svg, side_by_side
-from lab.report.terminal import also_values, doubts, summary, two_process_heads
+from lab.report.json_document import also_values
+from lab.report.terminal import doubts, summary, two_process_heads
 from lab.results.claims import SIDES
 from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, finding, number

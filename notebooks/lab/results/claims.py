@@ -1,4 +1,4 @@
-"""Answers for what is claimed and when it counts as shown; the numbers themselves are in claims.toml."""
+"""Claims: what is measured and which bounds must hold; the numbers are in claims.toml."""
 
 import math
 import tomllib

@@ -1,4 +1,4 @@
-"""Answers for the load of lesson 12: runs in a process of its own, counts bytes, and reads every process's CPU."""
+"""Load of lesson 12: runs in its own process, counts bytes, and reads every process's CPU."""
 
 import asyncio
 import itertools

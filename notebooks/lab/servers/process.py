@@ -1,4 +1,4 @@
-"""Answers for server processes: started fresh, killed, started again on the same port, and ended on every path."""
+"""One server process: started, killed, started again on the same port, and stopped."""
 
 import asyncio
 import multiprocessing

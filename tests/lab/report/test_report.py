@@ -13,6 +13,7 @@ from lab.compare.two_processes import TwoProcessResult
 from lab.figures.bars import COLOURS, side_by_side
 from lab.report import terminal
 from lab.report.html_page import as_html
+from lab.report.json_document import as_json
 from lab.report.readme_table import ReadmeError, find_readme, write_rows
 from lab.results.claims import Claim, TwoProcessBounds
 from lab.results.run import LATE_SECONDS, Run
@@ -71,7 +72,7 @@ def with_two(*rows: TwoProcessResult) -> Comparison:
 
 
 def as_data(told: Comparison) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(terminal.as_json(told))
+    document: dict[str, Any] = json.loads(as_json(told))
     return document
 
 
