@@ -13,7 +13,7 @@ import aiohttp
 from lab.servers import probe as process_probe
 from lab.servers.probe_client import ProbeClient
 from lab.servers.target import Target
-from lab.system.spawn import process_context, start_process
+from lab.system.spawn import process_context, receive, start_process
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
@@ -77,10 +77,9 @@ class Server:
         arguments = (self._app, self._settings, str(self._log), sending)
         process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
         self._process = process
-        with receiving:
-            with sending:
-                await start_process(process)
-            answer = await self._answer(receiving)
+        with sending:
+            await start_process(process)
+        answer = await self._answer(receiving)
         if answer[0] != "ready":
             await self._end()
             raise ServerError(f"the {self.side} server did not start: {answer[1]}")
@@ -90,13 +89,13 @@ class Server:
 
     async def _answer(self, pipe: Connection) -> tuple[str, ...]:
         try:
-            if await asyncio.to_thread(pipe.poll, START_SECONDS):
-                answer: tuple[str, ...] = pipe.recv()
-                return answer
+            answer: tuple[str, ...] = await receive(pipe, timeout=START_SECONDS)
+        except TimeoutError:
+            return ("failed", f"no answer in {START_SECONDS:.0f} s")
         except EOFError:
             tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
             return ("failed", tail[0] if tail else "it ended without a word")
-        return ("failed", f"no answer in {START_SECONDS:.0f} s")
+        return answer
 
     async def kill(self) -> None:
         """Ends it as a power cut would: SIGKILL."""

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from good_server.lifecycle import loop_factory
-from lab.system.spawn import prepare_child_process, process_context, start_process
+from lab.system.spawn import prepare_child_process, process_context, receive, start_process
 
 
 async def in_own_process(
@@ -22,12 +22,11 @@ async def in_own_process(
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_in_child, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]
     try:
-        with receiving:
-            with sending:
-                await start_process(process)
-            if not await asyncio.to_thread(receiving.poll, timeout):
-                raise TimeoutError(f"{function.__name__} took longer than {timeout:.0f} s")
-            succeeded, result = receiving.recv()
+        with sending:
+            await start_process(process)
+        succeeded, result = await receive(receiving, timeout=timeout)
+    except TimeoutError:
+        raise TimeoutError(f"{function.__name__} took longer than {timeout:.0f} s") from None
     except EOFError:
         raise RuntimeError(f"{function.__name__} ended its process without a result") from None
     finally:

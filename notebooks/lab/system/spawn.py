@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Coroutine
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -43,6 +44,22 @@ async def start_process(process: BaseProcess) -> None:
     """Starts it. When this is cancelled, the start is completed first, so that the caller can end the process."""
     # a thread cannot be cancelled: what it starts meanwhile has to be known, to be ended
     await complete_even_if_cancelled(asyncio.to_thread(_start_without_interrupts, process))
+
+
+async def receive(pipe: Connection, *, timeout: float) -> Any:
+    """Receives one object from a child process, and closes the pipe.
+
+    Raises `TimeoutError` after `timeout` seconds, and `EOFError` when the child ended without sending anything.
+    """
+
+    def wait() -> Any:
+        # closed here, not by a cancelled caller: its descriptor could be given to another file during the wait
+        with pipe:
+            if not pipe.poll(timeout):
+                raise TimeoutError
+            return pipe.recv()
+
+    return await asyncio.to_thread(wait)
 
 
 async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
