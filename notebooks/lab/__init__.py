@@ -7,22 +7,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lab.excerpt import show as show
-    from lab.lessons import lesson as lesson
-    from lab.output import draw as draw
-    from lab.output import fold as fold
-    from lab.output import table as table
-    from lab.overview import measure_all as measure_all
-    from lab.overview import scoreboard as scoreboard
-    from lab.questions import questions as questions
+    from lab.exercises.notebook_help import grade as grade
+    from lab.exercises.notebook_help import hint as hint
+    from lab.exercises.notebook_help import solution as solution
+    from lab.interview.questions import questions as questions
+    from lab.lessons.cell_output import draw as draw
+    from lab.lessons.cell_output import fold as fold
+    from lab.lessons.cell_output import table as table
+    from lab.lessons.code_excerpt import show as show
+    from lab.lessons.lesson import lesson as lesson
+    from lab.lessons.scoreboard import measure_all as measure_all
+    from lab.lessons.scoreboard import scoreboard as scoreboard
 
 _OFFERED = {
-    "lab.excerpt": ("show",),
-    "lab.help_desk": ("grade", "hint", "solution"),
-    "lab.lessons": ("lesson",),
-    "lab.output": ("draw", "fold", "table"),
-    "lab.overview": ("measure_all", "scoreboard"),
-    "lab.questions": ("questions",),
+    "lab.exercises.notebook_help": ("grade", "hint", "solution"),
+    "lab.interview.questions": ("questions",),
+    "lab.lessons.cell_output": ("draw", "fold", "table"),
+    "lab.lessons.code_excerpt": ("show",),
+    "lab.lessons.lesson": ("lesson",),
+    "lab.lessons.scoreboard": ("measure_all", "scoreboard"),
 }
 
 
@@ -30,8 +33,7 @@ def __getattr__(name: str) -> Any:
     for home, names in _OFFERED.items():
         if name in names:
             module = importlib.import_module(home)
-            # all of them at once: importing lab.grade has put that module where its function is wanted
-            globals().update({offered: getattr(module, offered) for offered in names})
+            globals()[name] = getattr(module, name)
             return globals()[name]
     raise AttributeError(f"module 'lab' has no attribute {name!r}")
 

@@ -1,24 +1,10 @@
-"""The command line: `lab compare` measures both servers side by side; those who learn have commands of their own."""
+"""The command line: `lab compare`, `lab bench`, `lab notebooks` and the exercises' commands."""
 
 import argparse
-import asyncio
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lab import learning
-from lab.bench import command
-from lab.usage import EXIT_DONE, EXIT_INTERRUPTED, EXIT_NOT_DONE, EXIT_WRONG_USE, Parser, UsageError, end_in_order
-
-# What is heavy is imported when a command needs it: a wrong word should not cost two seconds.
-if TYPE_CHECKING:
-    from lab.claims import Claim
-    from lab.compare import Comparison
-
-# wide enough for the table where nobody's window says how wide
-COLUMNS_WITHOUT_TERMINAL = 120
-# how many processes a side may be
-WORKERS = (1, 2)
+from lab.cli import bench, compare, exercises, notebooks
+from lab.system.exit_codes import EXIT_INTERRUPTED, EXIT_WRONG_USE, Parser, UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,123 +28,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: lab compare --only 01,06",
     )
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
-    compare = commands.add_parser(
-        "compare",
-        help="run the experiments against the bad and the good server and compare",
-        description="Runs the ten experiments against both servers. Exit 0 when every claim is shown, else 1.",
-        epilog="example: lab compare --only 03,06 --json out.json --html out.html; with Redis: lab compare --workers 2",
-    )
-    compare.add_argument("--only", metavar="IDS", help="a comma-separated list of claims, 01 to 10")
-    compare.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
-    compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained page with figures")
-    compare.add_argument("--readme", action="store_true", help="renew the rows in the repository's README.md")
-    compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
-    said = "1, or 2: each side as two processes with a Redis between them, and what that shows before any cut (1)"
-    compare.add_argument("--workers", metavar="N", type=int, default=1, help=said)
-    compare.set_defaults(run=_compare)
-    learning.add_commands(commands)
-    command.add_command(commands)
+    for command in (compare, notebooks, exercises, bench):
+        command.add_command(commands)
     return parser
-
-
-def _compare(options: argparse.Namespace) -> int:
-    claims = _chosen(options.only)
-    _check_workers(options)
-    _check_files(options)
-    readme = _readme(options) if options.readme else None
-
-    comparison = _run(claims, options.seed, options.workers)
-    try:
-        _write(comparison, options, readme)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
-    return EXIT_DONE if comparison.is_shown else EXIT_NOT_DONE
-
-
-def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> None:
-    from lab import files, report
-    from lab.readme import write_rows
-
-    if options.json is not None:
-        files.write(options.json, report.as_json(comparison))
-    if options.html is not None:
-        from lab.page import as_html
-
-        files.write(options.html, as_html(comparison).encode())
-    if readme is not None:
-        write_rows(readme, comparison)
-
-
-def _chosen(only: str | None) -> "list[Claim]":
-    from lab.claims import ClaimsError, load_claims
-
-    try:
-        claims = {claim.id: claim for claim in load_claims()}
-    except ClaimsError as error:
-        raise UsageError(str(error)) from None
-    if only is None:
-        return list(claims.values())
-    wanted = [word.strip() for word in only.split(",")]
-    unknown = [word for word in wanted if word not in claims]
-    if unknown:
-        raise UsageError(f"--only: there is no claim {unknown[0]!r}; there are {', '.join(claims)}")
-    return [claim for claim in claims.values() if claim.id in wanted]
-
-
-def _check_workers(options: argparse.Namespace) -> None:
-    if options.workers not in WORKERS:
-        raise UsageError(f"--workers: {options.workers} is not measured; there are {' and '.join(map(str, WORKERS))}")
-    if options.workers == 1:
-        return
-    if options.readme:
-        raise UsageError("--readme writes the rows of one process: leave --workers out")
-    from lab.redis_server import redis_program
-
-    redis_program()
-
-
-def _check_files(options: argparse.Namespace) -> None:
-    """Before the run, not after it."""
-    from lab.files import why_not_writable
-
-    for path in (options.json, options.html):
-        if path is not None and (why := why_not_writable(path)) is not None:
-            raise UsageError(why)
-
-
-def _readme(options: argparse.Namespace) -> Path:
-    from lab.readme import ReadmeError, find_readme
-
-    if options.only is not None:
-        raise UsageError("--readme writes all ten rows: leave --only out")
-    try:
-        return find_readme()
-    except ReadmeError as error:
-        raise UsageError(str(error)) from None
-
-
-def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
-    from rich.console import Console
-
-    from lab import report
-    from lab.compare import compare
-    from lab.limits import raise_open_files
-    from lab.progress import Display
-
-    end_in_order()
-    warning = raise_open_files()
-    if warning is not None:
-        print(warning, file=sys.stderr)
-    with Display(len(claims)) as display:
-        measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
-        comparison = asyncio.run(measuring)
-    console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
-    console.print(report.table(comparison))
-    if comparison.before_any_cut:
-        console.print(report.before_any_cut(comparison))
-    for line in report.remarks(comparison):
-        console.print(line, markup=False)
-    return comparison
 
 
 if __name__ == "__main__":

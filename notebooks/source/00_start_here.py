@@ -24,9 +24,9 @@
 from importlib.metadata import version
 
 import lab
-from lab import pictures
-from lab.clients import Person, tabs
-from lab.servers import running
+from lab.clients.tab import Person, tabs
+from lab.figures import diagrams
+from lab.servers.running import running
 
 print("python-socketio", version("python-socketio"))
 
@@ -55,7 +55,7 @@ print("the server ran at", server.url, "and has stopped")
 # %%
 title = f"One message to a room reached {len(first)} tabs"
 sockets = {"laptop": laptop.ids[0], "phone": phone.ids[0]}
-lab.draw(pictures.room("user:ana", sockets, title=title))
+lab.draw(diagrams.room("user:ana", sockets, title=title))
 
 # %% [markdown]
 # Then the phone lost its network and reconnected. Compare its socket ids, and the messages that arrived.

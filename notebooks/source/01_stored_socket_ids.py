@@ -26,7 +26,7 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
+from lab.figures import charts
 
 lesson = lab.lesson(1)
 print("python-socketio", version("python-socketio"))
@@ -125,8 +125,8 @@ lab.draw(charts.levels(lines, title=title, x_label="seconds after the last round
 # The good server has no list. The socket joins its rooms at every connect, and a message is sent to a room.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
-lab.show("good_server.gateway.door", "Gateway.left")
+lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.join"])
+lab.show("good_server.gateway.gateway", "Gateway.left")
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %% [markdown]

@@ -26,7 +26,7 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
+from lab.figures import charts
 
 lesson = lab.lesson(2)
 print("python-socketio", version("python-socketio"))

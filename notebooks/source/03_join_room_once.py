@@ -26,7 +26,7 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
+from lab.figures import charts
 
 lesson = lab.lesson(3)
 print("python-socketio", version("python-socketio"))
@@ -145,7 +145,7 @@ lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first log
 # says who the user is. So the server knows the user's rooms before the first message, and joins them in `joined`.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
+lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.join"])
 lab.show("good_server.rooms", "rooms_at_connect", "base_rooms")
 
 # %% [markdown]

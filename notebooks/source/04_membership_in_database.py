@@ -122,7 +122,7 @@ lab.table(
 # room. The server also checks in the room whether the writer is a member.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
+lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.join"])
 lab.show("good_server.handlers.chat", "deliver", highlight=["not in request.rooms()", "to=(target, own_tabs)"])
 
 # %% [markdown]

@@ -138,7 +138,7 @@ lab.table(
 # The good server has no dict, and does nothing when a connection is lost.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.joined", "Gateway.left", highlight=["request.join"])
+lab.show("good_server.gateway.gateway", "Gateway.joined", "Gateway.left", highlight=["request.join"])
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %% [markdown]
@@ -180,7 +180,7 @@ lesson.verdict(bad, good)
 # when you need to know. The good server does this where it limits how many tabs a user may have open:
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.sids_in")
+lab.show("good_server.gateway.gateway", "Gateway.sids_in")
 
 # %% [markdown]
 # This has two limits. First, the room knows only *this* process: with several server processes behind one address, each

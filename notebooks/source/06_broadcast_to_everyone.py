@@ -25,7 +25,7 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
+from lab.figures import charts
 
 lesson = lab.lesson(6)
 print("python-socketio", version("python-socketio"))

@@ -25,9 +25,9 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.measure import slope
-from lab.words import number
+from lab.figures import charts
+from lab.results.statistics import slope
+from lab.results.wording import number
 
 lesson = lab.lesson(7)
 print("python-socketio", version("python-socketio"))
@@ -127,8 +127,8 @@ lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first mes
 # reaches all of them.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
-lab.show("good_server.gateway.door", "Gateway._make_way", highlight=["sockets_per_user"])
+lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.join"])
+lab.show("good_server.gateway.eviction", "SocketCap.make_room_for", highlight=["self.most"])
 
 # %% [markdown]
 # There is a limit, as a protection against a script that opens connections without end. The limit closes the connection

@@ -26,10 +26,10 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.clients import tabs
+from lab.clients.tab import tabs
+from lab.figures import charts
 from lab.scenarios.s08_trust_client_rooms import ATTACKER, SECRETS, VICTIM
-from lab.servers import running
+from lab.servers.running import running
 
 lesson = lab.lesson(8)
 print("python-socketio", version("python-socketio"))

@@ -26,8 +26,8 @@
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.lessons import Sweep
+from lab.figures import charts
+from lab.lessons.lesson import Sweep
 
 lesson = lab.lesson(9)
 print("python-socketio", version("python-socketio"))
@@ -128,9 +128,9 @@ lab.draw(charts.levels(lines, title=title, x_label="seconds since the reports we
 # %%
 lab.show("good_server.handlers.reports", "request_report", highlight=["reports.request(", "to = "])
 lab.show(
-    "good_server.services.reports",
+    "good_server.reports.embedded",
     "EmbeddedReports.request",
-    "Workshop._burn",
+    "ReportRunner._burn",
     highlight=["to_process", "raise Busy"],
 )
 

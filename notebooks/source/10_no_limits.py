@@ -26,9 +26,9 @@ import asyncio
 from importlib.metadata import version
 
 import lab
-from lab import charts
-from lab.clients import Person, tabs
-from lab.servers import running
+from lab.clients.tab import Person, tabs
+from lab.figures import charts
+from lab.servers.running import running
 
 lesson = lab.lesson(10)
 print("python-socketio", version("python-socketio"))
@@ -130,8 +130,10 @@ outcomes(bad)
 # bucket is empty, the answer says how long to wait.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway.check_rate", "Gateway.read", highlight=["wait_seconds(", "read_payload"])
-lab.show("good_server.limits", "TokenBucket.take")
+lab.show(
+    "good_server.gateway.gateway", "Gateway.check_rate", "Gateway.read", highlight=["wait_seconds(", "read_payload"]
+)
+lab.show("good_server.token_bucket", "TokenBucket.take")
 lab.show("good_server.handlers.rooms", "join", highlight=["rooms_per_socket"])
 
 # %% [markdown]

@@ -19,10 +19,10 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import lab
-from lab import pictures
-from lab.clients import Person, Tab, tabs
-from lab.raw import raw_tab
-from lab.servers import running
+from lab.clients.raw_tab import raw_tab
+from lab.clients.tab import Person, Tab, tabs
+from lab.figures import diagrams
+from lab.servers.running import running
 
 open_things = AsyncExitStack()
 server = (await open_things.enter_async_context(running("good"))).target(0)
@@ -36,7 +36,7 @@ print("a good server listens on the loopback interface")
 
 # %%
 lab.show("good_server.auth", "TokenAuth._claims", "TokenAuth._verify")
-lab.show("good_server.gateway.door", "Gateway._let_in", highlight=["identify", "self.joined"])
+lab.show("good_server.gateway.gateway", "Gateway._admit", highlight=["identify", "self.joined"])
 
 # %% [markdown]
 # On the wire: one client with a valid token, and one without. The refusal contains a *code*, a word for programs, and
@@ -70,7 +70,7 @@ lab.show("good_server.roles", "Role", "Identity")
 
 # %%
 lab.show("good_server.rooms", "base_rooms", "rooms_at_connect")
-lab.show("good_server.gateway.door", "Gateway.joined", highlight=["request.join"])
+lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.join"])
 
 # %% [markdown]
 # ## The users
@@ -158,7 +158,7 @@ received = {
 }
 seen_by = f"the office saw {seen['office']}, the admin {seen['root']}, the rival {seen['rival']}"
 title = f"Of {len(drive)} positions {seen_by}"
-lab.draw(pictures.track(drive, received, title=title))
+lab.draw(diagrams.track(drive, received, title=title))
 
 # %% [markdown]
 # ## The role-specific handler
@@ -191,7 +191,7 @@ lab.table(["who", "announcements received"], *[[name, str(count)] for name, coun
 # payload, time limit.
 
 # %%
-lab.show("good_server.gateway.door", "Gateway._serve")
+lab.show("good_server.gateway.gateway", "Gateway._serve")
 lab.show("good_server.app", "create_routes")
 
 # %% [markdown]

@@ -28,8 +28,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import lab
-from lab.redis_server import redis_program
 from lab.scaling import capacity, figures, measure, outage
+from lab.servers.redis import redis_program
 
 print("python-socketio", version("python-socketio"), "· redis", version("redis"))
 print("a real Redis:", Path(redis_program()).name)
@@ -70,10 +70,10 @@ my_guess = None
 # We measure the bad and the good server, each as one process and as two, all of them fresh.
 
 # %%
-from lab.claims import load_claims
-from lab.compare import before_any_cut
+from lab.compare.two_processes import measure_before_any_cut
+from lab.results.claims import load_claims
 
-(row,) = await before_any_cut([claim for claim in load_claims() if claim.id == "01"], workers=2)
+(row,) = await measure_before_any_cut([claim for claim in load_claims() if claim.id == "01"], workers=2)
 arrived = {
     f"{side}, {word}": row.value(side, count)
     for side in ("bad", "good")
@@ -114,7 +114,7 @@ lab.draw(figures.bars(rows, title=title, x_label="messages that arrived (%)", lo
 # No handler changes. One place in the code chooses other parts when `SERVER_REDIS_URL` is set:
 
 # %%
-lab.show("good_server.app", "create_parts", "create_manager", highlight=["Shared", "settings.redis_url is None"])
+lab.show("good_server.app", "create_cluster", highlight=["RedisCluster", "settings.redis_url is None"])
 lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tabs)"])
 
 # %%
@@ -173,8 +173,8 @@ lab.table(
 )
 
 # %% [markdown]
-# The rounds differ, because other programs use this machine too. `tests/lab/test_scaling.py` measures longer and checks
-# what we claim about two processes. The servers, Redis, the load generator and the kernel share the cores, so the
+# The rounds differ, because other programs use this machine too. `tests/lab/scaling/test_load.py` measures longer and
+# checks what we claim about two processes. The servers, Redis, the load generator and the kernel share the cores, so the
 # servers cannot use what the generator takes. The second number in the title corrects for that: deliveries per second
 # of CPU time of the busier server process. Servers on separate machines would reach about that number.
 #
@@ -197,8 +197,8 @@ lab.table(
     ["for each", "µs of CPU"],
     ["delivery in a fan-out", us["delivery"]],
     ["message received, checked, answered", us["event"]],
-    ["extra when the message is published to Redis", us["told"]],
-    ["emit received by a process without a recipient", us["heard"]],
+    ["extra when the message is published to Redis", us["publish"]],
+    ["emit received by a process without a recipient", us["receive"]],
     ["extra when a message id is claimed and stored", us["with_id"]],
     ["Redis' own CPU, an emit to two subscribers", us["redis_per_emit"]],
     ["Redis' own CPU, a message id", us["redis_per_id"]],
@@ -246,7 +246,7 @@ lab.table(
 #
 # The other exercise is a rolling restart: two processes are restarted one after the other with five hundred clients
 # connected, and each client retries a message with the same id until it is acked. The test
-# `good_server/tests/test_rolling_restart.py` checks that no message is lost and none is delivered twice. A further
+# `good_server/tests/cluster/test_rolling_restart.py` checks that no message is lost and none is delivered twice. A further
 # check makes sure that the test fails when the processes do not share the ids.
 
 # %% [markdown]
@@ -302,9 +302,9 @@ lab.fold(
 without sticky sessions. That is one setting if the code sends to rooms. If it keeps a dict of users, it loses about
 half of the messages at once: I measured {arrived["bad, two processes"]:.0f} % received with two processes and
 {arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times as much as one, on two cores
-that they shared with the load, and {by_busiest:.1f} times as much per CPU second. Redis costs {us["told"]} µs per emit
-and {us["heard"]} µs in each process that receives it, so one channel has a limit. Then I shard by company. And I decide
-what happens while Redis is down: local delivery continues, losses are counted, readiness reports degraded.""",
+that they shared with the load, and {by_busiest:.1f} times as much per CPU second. Redis costs {us["publish"]} µs per
+emit and {us["receive"]} µs in each process that receives it, so one channel has a limit. Then I shard by company. And
+I decide what happens while Redis is down: local delivery continues, losses are counted, readiness reports degraded.""",
 )
 
 # %% [markdown]

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from lab.claims import load_claims
+from lab.results.claims import load_claims
 
 import good_server
 from bad_server.app import MISTAKES

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lab.bench.report import relative
-from lab.bench.run import Bench, Result
-from lab.figures import INK, new_figure
-from lab.words import number
+from lab.bench.run import BenchmarkResult, BenchResults
+from lab.figures.bars import INK, new_figure
+from lab.results.wording import number
 
 COLOURS = {"python-socketio": "#D55E00", "node": "#0072B2"}
 HATCHES = {"python-socketio": "////", "node": "...."}
@@ -17,7 +17,7 @@ BAR = 0.36
 TITLE_LETTERS = 100
 
 
-def draw(bench: Bench) -> Figure:
+def draw(bench: BenchResults) -> Figure:
     """A row a benchmark; the good server is the line at 1, what is worse goes to the right and what is better left."""
     peers = [peer.id for peer in bench.peers if peer.id in COLOURS]
     results = [result for result in bench.results if any(relative(result, peer) for peer in peers)]
@@ -52,11 +52,11 @@ def draw(bench: Bench) -> Figure:
     return figure
 
 
-def _label(result: Result) -> str:
+def _label(result: BenchmarkResult) -> str:
     return f"{result.benchmark.title}\ngood: {number(result.value('good'))} {result.benchmark.unit}"
 
 
-def finding(bench: Bench) -> str:
+def finding(bench: BenchResults) -> str:
     """What was found about the first benchmark, as a sentence with the values in it."""
     result = next((result for result in bench.results if "good" in result.samples), None)
     if result is None:

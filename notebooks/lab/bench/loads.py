@@ -11,7 +11,7 @@ from typing import Self
 from lab.bench import wire
 from lab.bench.crowd import Crowd, LoadError, Member
 from lab.bench.peers import TEXT_LETTERS, Server
-from lab.measure import percentile
+from lab.results.statistics import percentile
 
 BURST = 20
 WARM_UP_BURSTS = 2

@@ -77,7 +77,7 @@ FLOOR = Peer(
 )
 
 
-def present() -> tuple[list[Peer], dict[str, str]]:
+def available_peers() -> tuple[list[Peer], dict[str, str]]:
     """The peers that can be measured here, and of each that cannot how to get it."""
     if node.version() is None:
         return [GOOD, STOCK], {NODE.id: node.why_absent()}

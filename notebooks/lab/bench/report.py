@@ -6,13 +6,13 @@ import orjson
 from rich.table import Table
 
 from lab.bench.peers import FLOOR
-from lab.bench.run import Bench, Result
-from lab.words import NOTHING, number
+from lab.bench.run import BenchmarkResult, BenchResults
+from lab.results.wording import NOTHING, number
 
 SCHEMA = 1
 
 
-def table(bench: Bench) -> Table:
+def table(bench: BenchResults) -> Table:
     """A row a benchmark, with the good server's value over or under each peer's; under it, dim, its other figures."""
     peers = [peer.id for peer in bench.peers]
     grid = Table(header_style="bold")
@@ -31,11 +31,11 @@ def table(bench: Bench) -> Table:
     return grid
 
 
-def _names(result: Result) -> list[str]:
+def _names(result: BenchmarkResult) -> list[str]:
     return list(next((samples[0].also for samples in result.samples.values()), {}))
 
 
-def _cell(result: Result, peer: str) -> str:
+def _cell(result: BenchmarkResult, peer: str) -> str:
     if peer not in result.samples:
         return NOTHING
     times = relative(result, peer)
@@ -43,13 +43,13 @@ def _cell(result: Result, peer: str) -> str:
     return " ".join(filter(None, [number(result.value(peer)), spread(result, peer)])) + beside
 
 
-def spread(result: Result, peer: str) -> str:
+def spread(result: BenchmarkResult, peer: str) -> str:
     """The least and the most of the runs; nothing where there was one."""
     values = [sample.value for sample in result.samples[peer]]
     return f"({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
 
 
-def relative(result: Result, peer: str) -> float | None:
+def relative(result: BenchmarkResult, peer: str) -> float | None:
     """A peer's value as a multiple of the good server's; None where either is missing or zero."""
     if "good" not in result.samples or peer not in result.samples:
         return None
@@ -57,7 +57,7 @@ def relative(result: Result, peer: str) -> float | None:
     return value / good if good > 0 and value > 0 else None
 
 
-def remarks(bench: Bench) -> list[str]:
+def remarks(bench: BenchResults) -> list[str]:
     """What stands under the table, a line each."""
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
@@ -72,12 +72,12 @@ def remarks(bench: Bench) -> list[str]:
     ]
 
 
-def doubts(bench: Bench) -> list[str]:
+def doubts(bench: BenchResults) -> list[str]:
     """What speaks against a figure, a line each."""
     return [*bench.doubts, *(line for result in bench.results for line in result.doubts)]
 
 
-def as_json(bench: Bench) -> bytes:
+def as_json(bench: BenchResults) -> bytes:
     """The bench by the contract's schema."""
     document = {
         "schema": SCHEMA,
@@ -87,7 +87,7 @@ def as_json(bench: Bench) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
-def _as_data(result: Result) -> dict[str, Any]:
+def _as_data(result: BenchmarkResult) -> dict[str, Any]:
     benchmark, samples = result.benchmark, result.samples
     return {
         "id": benchmark.id,

@@ -15,7 +15,7 @@ import psutil
 from lab.bench import loads, node
 from lab.bench.crowd import LoadError
 from lab.bench.loads import Sample, Sizes
-from lab.bench.peers import FLOOR, RAISED, Peer, Server, present, running
+from lab.bench.peers import FLOOR, RAISED, Peer, Server, available_peers, running
 
 VERSIONS_OF = ("aiohttp", "python-engineio", "python-socketio", "rooms-not-ids", "uvloop")
 # above this share of a core it is the load generator that is measured
@@ -26,7 +26,7 @@ WIDE_SPREAD = 0.5
 CROWDED_LOAD = 0.5
 
 Load = Callable[[Server, Sizes], Awaitable[Sample]]
-Told = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ BENCHMARKS = (
 
 
 @dataclass
-class Result:
+class BenchmarkResult:
     """The samples of each peer, by its id, and what is to be doubted, a line each."""
 
     benchmark: Benchmark
@@ -77,21 +77,23 @@ class Result:
 
 
 @dataclass
-class Bench:
+class BenchResults:
     """All results of one run."""
 
-    results: list[Result]
+    results: list[BenchmarkResult]
     peers: list[Peer]
     absent: dict[str, str]
     environment: dict[str, Any]
     doubts: list[str]
 
 
-async def measure(benchmarks: Sequence[Benchmark], sizes: Sizes, *, told: Told = lambda _: None) -> Bench:
+async def measure(
+    benchmarks: Sequence[Benchmark], sizes: Sizes, *, told: ProgressCallback = lambda _: None
+) -> BenchResults:
     """Runs the loads on every peer that is here, in rounds; `told` hears what is running."""
-    peers, absent = present()
+    peers, absent = available_peers()
     environment, doubts = _environment(sizes, peers), _crowded()
-    results = [Result(benchmark) for benchmark in benchmarks]
+    results = [BenchmarkResult(benchmark) for benchmark in benchmarks]
     began = time.monotonic()
     for number in range(max(sizes.rounds, sizes.rounds_when_long)):
         for result in results:
@@ -100,10 +102,12 @@ async def measure(benchmarks: Sequence[Benchmark], sizes: Sizes, *, told: Told =
     for result in results:
         result.doubts += _doubts(result)
     environment["seconds"] = round(time.monotonic() - began, 1)
-    return Bench(results, peers, absent, environment, doubts)
+    return BenchResults(results, peers, absent, environment, doubts)
 
 
-async def _round(result: Result, peers: Sequence[Peer], sizes: Sizes, number: int, told: Told) -> None:
+async def _round(
+    result: BenchmarkResult, peers: Sequence[Peer], sizes: Sizes, number: int, told: ProgressCallback
+) -> None:
     """Once on each peer; who begins changes, as a machine that warms up slows down."""
     order = [*peers[number % len(peers) :], *peers[: number % len(peers)]]
     if result.benchmark.load is loads.fan_out:
@@ -120,7 +124,7 @@ async def _round(result: Result, peers: Sequence[Peer], sizes: Sizes, number: in
         result.samples.setdefault(peer.id, []).append(sample)
 
 
-def _doubts(result: Result) -> list[str]:
+def _doubts(result: BenchmarkResult) -> list[str]:
     lines = []
     for peer, samples in result.samples.items():
         name = f"{result.benchmark.id} {peer}"

@@ -14,7 +14,7 @@ import jwt
 import socketio
 from aiohttp import web
 
-from good_server.lifecycle import loop_factory
+from good_server.runtime import loop_factory
 
 
 def create_app(secret: str, issuer: str, audience: str) -> web.Application:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from good_server.backplane.rates import lot
+from good_server.cluster.rate_limits import sync_batch
 from good_server.settings import Settings
-from lab.figures import COLOURS, INK, new_figure, set_title
+from lab.figures.bars import COLOURS, INK, new_figure, set_title
+from lab.results.wording import number
 from lab.scaling.measure import Costs
-from lab.words import number
 
 GIB = 1024**3
 DEFAULTS = Settings.model_fields
@@ -31,11 +31,11 @@ class Measured:
     memory_bytes_per_connection: float
     seconds_per_delivery: float
     seconds_per_event: float
-    seconds_per_emit_told: float
-    seconds_per_emit_heard: float
-    seconds_per_question: float
-    redis_seconds_per_emit_heard: float
-    redis_seconds_per_question: float
+    seconds_per_publish: float
+    seconds_per_receive: float
+    seconds_per_redis_request: float
+    redis_seconds_per_receive: float
+    redis_seconds_per_request: float
 
     @classmethod
     def of(cls, costs: Costs) -> "Measured":
@@ -45,11 +45,11 @@ class Measured:
             seconds_per_delivery=costs.delivery,
             seconds_per_event=costs.event,
             # a difference of two measurements, which the scatter may leave below nothing
-            seconds_per_emit_told=max(0.0, costs.told),
-            seconds_per_emit_heard=costs.heard,
-            seconds_per_question=costs.with_id / 2,
-            redis_seconds_per_emit_heard=costs.redis_per_emit / 2,
-            redis_seconds_per_question=costs.redis_per_id / 2,
+            seconds_per_publish=max(0.0, costs.publish),
+            seconds_per_receive=costs.receive,
+            seconds_per_redis_request=costs.with_id / 2,
+            redis_seconds_per_receive=costs.redis_per_emit / 2,
+            redis_seconds_per_request=costs.redis_per_id / 2,
         )
 
 
@@ -61,7 +61,7 @@ class Assumed:
     watchers_per_driver: float = 3.0
     watchers_per_connection: float = 0.05
     # a position is settled with Redis in lots, as one of its kind and as one of all events
-    questions_per_position: float = sum(1 / lot(round(rate * BURST_SECONDS)) for rate in RATES)
+    redis_requests_per_position: float = sum(1 / sync_batch(round(rate * BURST_SECONDS)) for rate in RATES)
     # of a core, so that there is room for a wave of reconnects
     core_share: float = 0.5
     connections_per_process: int = int(DEFAULTS["connections"].default)
@@ -107,25 +107,25 @@ def _processes(connections: float, emits: float, measured: Measured, assumed: As
             return None, "Redis' one core"
         if _process_share(emits, processes, measured, assumed) <= assumed.core_share:
             return processes, "connections" if processes == least else "CPU of a process"
-    is_deafening = emits * measured.seconds_per_emit_heard > assumed.core_share
+    is_deafening = emits * measured.seconds_per_receive > assumed.core_share
     return None, "hearing every emit" if is_deafening else f"more than {PROCESSES_AT_MOST:,} processes"
 
 
 def _process_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
     """Of a core: its own part of the events and deliveries, and what it hears of all the others."""
     several = processes > 1
-    asking = assumed.questions_per_position * measured.seconds_per_question
-    event = measured.seconds_per_event + several * (measured.seconds_per_emit_told + asking)
+    asking = assumed.redis_requests_per_position * measured.seconds_per_redis_request
+    event = measured.seconds_per_event + several * (measured.seconds_per_publish + asking)
     own = emits / processes * (event + assumed.watchers_per_driver * measured.seconds_per_delivery)
-    return own + several * emits * (1 - 1 / processes) * measured.seconds_per_emit_heard
+    return own + several * emits * (1 - 1 / processes) * measured.seconds_per_receive
 
 
 def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
     """Of its core: every emit handed to every process, and the questions of those that settle their rates."""
     if processes == 1:
         return 0.0
-    asked = assumed.questions_per_position * measured.redis_seconds_per_question
-    return emits * (processes * measured.redis_seconds_per_emit_heard + asked)
+    asked = assumed.redis_requests_per_position * measured.redis_seconds_per_request
+    return emits * (processes * measured.redis_seconds_per_receive + asked)
 
 
 def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:

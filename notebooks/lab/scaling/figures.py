@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from lab.figures import COLOURS, HATCHES, INK, TITLE_LETTERS, VALUES_BEGIN, new_figure
-from lab.words import number
+from lab.figures.bars import COLOURS, HATCHES, INK, TITLE_LETTERS, VALUES_BEGIN, new_figure
+from lab.results.wording import number
 
 # told apart by hatch as well as colour
 LOOKS = {"bad": (COLOURS["bad"], HATCHES["bad"]), "good": (COLOURS["good"], HATCHES["good"]), "plain": (INK, "....")}

@@ -1,18 +1,17 @@
-"""Answers for the load of lesson 12: runs in a process of its own, counts bytes, and reads every process's CPU."""
+"""Load of lesson 12: runs in its own process, counts bytes, and reads every process's CPU."""
 
 import asyncio
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from redis.asyncio import Redis
 
 from lab.bench import wire
 from lab.bench.crowd import Crowd, LoadError, Member
-from lab.look import Probe
+from lab.scaling.resource_meter import ResourceMeter, ResourceUse, ServerAddress
+from lab.servers.probe_client import ProbeClient
 
 BURST = 20
 WARM_UP_BURSTS = 2
@@ -25,74 +24,7 @@ STEP_SECONDS = 20.0
 READ_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
-class Where:
-    """A server of one or of several processes: public ports, probes' addresses, the port of their Redis."""
-
-    ports: tuple[int, ...]
-    probes: tuple[str, ...]
-    redis_port: int | None
-    secret: str
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What `count` things took: seconds by the clock, and of CPU by process."""
-
-    count: int
-    wall_seconds: float
-    server_seconds: tuple[float, ...]
-    redis_seconds: float
-    redis_bytes_out: float
-    generator_seconds: float
-
-    @property
-    def each_second(self) -> float:
-        """How many a second by the clock."""
-        return self.count / self.wall_seconds
-
-    @property
-    def each_busiest_second(self) -> float:
-        """How many while the busiest server process used a second of CPU: what they could do if nothing else did."""
-        return self.count / max(self.server_seconds)
-
-
-class Spending:
-    """`async with Spending(where) as spending: …`, then `spending.on(count)`."""
-
-    def __init__(self, where: Where) -> None:
-        self._where = where
-        self._before: list[float] = []
-        self._after: list[float] = []
-
-    async def __aenter__(self) -> "Spending":
-        self._session = aiohttp.ClientSession()
-        self._before = await self._read()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._after = await self._read()
-        await self._session.close()
-
-    async def _read(self) -> list[float]:
-        """CPU seconds of each server process, those of Redis, its bytes out, those of this process, and the clock."""
-        servers = [(await Probe(self._session, url).read()).cpu_seconds for url in self._where.probes]
-        return [*servers, *await self._redis(), time.process_time(), time.perf_counter()]
-
-    async def _redis(self) -> tuple[float, float]:
-        if self._where.redis_port is None:
-            return 0.0, 0.0
-        async with Redis(port=self._where.redis_port) as client:
-            told = await client.info("cpu") | await client.info("stats")
-        return told["used_cpu_user"] + told["used_cpu_sys"], told["total_net_output_bytes"]
-
-    def on(self, count: int) -> Spent:
-        """What `count` things took while it was open."""
-        *servers, redis, out, own, wall = (now - then for then, now in zip(self._before, self._after, strict=True))
-        return Spent(count, wall, tuple(servers), redis, out, own)
-
-
-class Total:
+class ByteCounter:
     """Bytes that have come to all readers, and who waits for so many."""
 
     def __init__(self) -> None:
@@ -122,11 +54,11 @@ class Total:
 class Reader(asyncio.BufferedProtocol):
     """A member that is let in and reads: into one buffer for all, as nobody looks at what came."""
 
-    def __init__(self, total: Total) -> None:
+    def __init__(self, total: ByteCounter) -> None:
         self._total = total
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go."""
+        """The buffer for the next bytes."""
         return self._total.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -134,12 +66,12 @@ class Reader(asyncio.BufferedProtocol):
         self._total.add(nbytes)
 
 
-async def fan_out(where: Where, members: int, seconds: float) -> Spent:
+async def fan_out(where: ServerAddress, members: int, seconds: float) -> ResourceUse:
     """Bursts to one room of so many members, spread evenly over the processes; counts deliveries."""
     wire.SECRET = where.secret
     crowds = [await _joined(port, members // len(where.ports), f"member{n}") for n, port in enumerate(where.ports)]
     talkers = [await _joined(port, 1, f"talker{n}") for n, port in enumerate(where.ports)]
-    total, readers = Total(), [member for crowd in crowds for member in crowd.members]
+    total, readers = ByteCounter(), [member for crowd in crowds for member in crowd.members]
     says = itertools.cycle(talker.members[0] for talker in talkers)
     length = await _length_of_one(next(says), crowds)
     for reader in readers:
@@ -150,7 +82,7 @@ async def fan_out(where: Where, members: int, seconds: float) -> Spent:
         next(says).write(_burst())
         await total.reach(total.came + each * length)
     started, sent = total.came, 0
-    async with Spending(where) as spending:
+    async with ResourceMeter(where) as meter:
         ends = time.perf_counter() + seconds
         while time.perf_counter() < ends:
             next(says).write(_burst())
@@ -161,7 +93,7 @@ async def fan_out(where: Where, members: int, seconds: float) -> Spent:
         raise LoadError("more came than was sent")
     for crowd in (*crowds, *talkers):
         crowd.leave()
-    return spending.on(sent * each)
+    return meter.on(sent * each)
 
 
 def _burst() -> bytes:
@@ -176,7 +108,7 @@ async def _joined(port: int, count: int, name: str) -> Crowd:
 
 async def _length_of_one(talker: Member, crowds: Sequence[Crowd]) -> int:
     """How many bytes one delivery is: a message that nothing comes with, and one reader that counts its bytes."""
-    counting, total = crowds[0].members[0], Total()
+    counting, total = crowds[0].members[0], ByteCounter()
     if counting.transport is not None:
         counting.transport.set_protocol(Reader(total))
     for place, crowd in enumerate(crowds):
@@ -188,7 +120,7 @@ async def _length_of_one(talker: Member, crowds: Sequence[Crowd]) -> int:
     return total.came
 
 
-async def requests(where: Where, count: int, in_flight: int, words: dict[str, Any]) -> Spent:
+async def requests(where: ServerAddress, count: int, in_flight: int, words: dict[str, Any]) -> ResourceUse:
     """Chat whose acks are awaited, one at a time from each of `in_flight` users of the first process.
 
     `words` are what a message has beside its text: `{"to": …}`; an `id` of True gives each an id of its own.
@@ -197,10 +129,10 @@ async def requests(where: Where, count: int, in_flight: int, words: dict[str, An
     crowd = await _joined(where.ports[0], in_flight, "asker")
     asks = _Asks(crowd.members, words)
     await asks.run(count // 4)
-    async with Spending(where) as spending:
+    async with ResourceMeter(where) as meter:
         await asks.run(count)
     crowd.leave()
-    return spending.on(count)
+    return meter.on(count)
 
 
 class _Asks:
@@ -236,7 +168,7 @@ class _Asks:
         self._ask(member)
 
 
-async def latencies(where: Where, count: int) -> dict[str, list[float]]:
+async def latencies(where: ServerAddress, count: int) -> dict[str, list[float]]:
     """Seconds from a message's sending to its arrival, one at a time: on the same process and on the other one."""
     wire.SECRET = where.secret
     talker = await _joined(where.ports[0], 1, "talker")
@@ -254,12 +186,12 @@ async def latencies(where: Where, count: int) -> dict[str, list[float]]:
     return waited
 
 
-async def memory(where: Where, connections: int) -> float:
+async def memory(where: ServerAddress, connections: int) -> float:
     """Bytes of the server's memory that each further connection takes, once some have been there."""
     wire.SECRET = where.secret
     first = await _joined(where.ports[0], connections // 4, "first")
     async with aiohttp.ClientSession() as session:
-        probe = Probe(session, where.probes[0])
+        probe = ProbeClient(session, where.probes[0])
         before = await probe.read()
         more = await _joined(where.ports[0], connections, "more")
         after = await probe.read()

@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.apart import in_own_process
-from lab.fleet import Fleet
 from lab.scaling import load
-from lab.scaling.load import Spent, Where
-from lab.servers import Server, running
+from lab.scaling.resource_meter import ResourceUse, ServerAddress
+from lab.servers.fleet import Fleet
+from lab.servers.process import Server
+from lab.servers.running import running
+from lab.system.own_process import in_own_process
 
 # the load comes from few users of one address, and nobody's ping may be among the bytes that are counted
 SETTINGS = {
@@ -26,15 +27,15 @@ IN_FLIGHT = 50
 
 
 # of a run, such as `by_the_clock`
-Rate = Callable[[Spent], float]
+Rate = Callable[[ResourceUse], float]
 
 
-def by_the_clock(run: Spent) -> float:
+def by_the_clock(run: ResourceUse) -> float:
     """Deliveries a second."""
     return run.each_second
 
 
-def by_the_busiest(run: Spent) -> float:
+def by_the_busiest(run: ResourceUse) -> float:
     """Deliveries while the busiest server process used a second of CPU."""
     return run.each_busiest_second
 
@@ -44,7 +45,7 @@ class Throughput:
     """Fan-out to one room by one and by two processes, in rounds that take turns."""
 
     members: int
-    runs: Mapping[int, Sequence[Spent]]
+    runs: Mapping[int, Sequence[ResourceUse]]
 
     def median(self, processes: int, of: Rate) -> float:
         """The median of a rate over the rounds."""
@@ -61,8 +62,8 @@ class Costs:
     """CPU seconds for each: a request alone, with a Redis to tell, with an id, and elsewhere; bytes of a connection."""
 
     event: float
-    told: float
-    heard: float
+    publish: float
+    receive: float
     with_id: float
     redis_per_emit: float
     redis_per_id: float
@@ -73,30 +74,30 @@ class Costs:
 
 async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
     """Both servers stand beside each other, and one of them at a time is asked."""
-    runs: dict[int, list[Spent]] = {1: [], 2: []}
-    async with Both() as places:
+    runs: dict[int, list[ResourceUse]] = {1: [], 2: []}
+    async with BothServers() as places:
         for _ in range(rounds):
             for processes, where in places.items():
-                runs[processes].append(await _apart(load.fan_out, where, members, seconds))
+                runs[processes].append(await _in_own_process(load.fan_out, where, members, seconds))
     return Throughput(members, runs)
 
 
 async def costs(*, requests: int = 3000, members: int = 400, connections: int = 800) -> Costs:
     """To nobody: what is left is the price of the asking and the telling."""
-    async with Both() as places:
+    async with BothServers() as places:
         alone, shared = places[1], places[2]
         nobody = {"to": "nobody"}
         rounds = [
             (
-                await _apart(load.requests, alone, requests, IN_FLIGHT, nobody),
-                await _apart(load.requests, shared, requests, IN_FLIGHT, nobody),
-                await _apart(load.requests, shared, requests, IN_FLIGHT, {**nobody, "id": True}),
+                await _in_own_process(load.requests, alone, requests, IN_FLIGHT, nobody),
+                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, nobody),
+                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, {**nobody, "id": True}),
             )
             for _ in range(ROUNDS)
         ]
-        spread = await _apart(load.fan_out, alone, members, 0.5)
-        memory = await _apart(load.memory, alone, connections)
-        waited = await _apart(load.latencies, shared, 60)
+        spread = await _in_own_process(load.fan_out, alone, members, 0.5)
+        memory = await _in_own_process(load.memory, alone, connections)
+        waited = await _in_own_process(load.latencies, shared, 60)
     event, told, with_id = zip(*rounds, strict=True)
     served, told_served, with_id_served = (
         _each(runs, lambda run: run.server_seconds[0]) for runs in (event, told, with_id)
@@ -104,8 +105,8 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
     redis, redis_with_id = (_each(runs, lambda run: run.redis_seconds) for runs in (told, with_id))
     return Costs(
         event=served,
-        told=told_served - served,
-        heard=_each(told, lambda run: run.server_seconds[1]),
+        publish=told_served - served,
+        receive=_each(told, lambda run: run.server_seconds[1]),
         with_id=with_id_served - told_served,
         redis_per_emit=redis,
         redis_per_id=redis_with_id - redis,
@@ -115,33 +116,33 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
     )
 
 
-def _each(runs: Sequence[Spent], of: Rate) -> float:
+def _each(runs: Sequence[ResourceUse], of: Rate) -> float:
     """What one thing took, the median over the rounds."""
     return statistics.median(of(run) / run.count for run in runs)
 
 
-class Both:
+class BothServers:
     """A server of one process and one of two, by their number of processes."""
 
-    async def __aenter__(self) -> dict[int, Where]:
+    async def __aenter__(self) -> dict[int, ServerAddress]:
         self._stack = AsyncExitStack()
         places = {}
         for processes in (1, 2):
             secret = secrets.token_hex(32)
             settings = {**SETTINGS, "SERVER_JWT_SECRET": secret}
             server = await self._stack.enter_async_context(running("good", workers=processes, settings=settings))
-            places[processes] = _where(server, secret)
+            places[processes] = _address_of(server, secret)
         return places
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
 
-def _where(server: Server | Fleet, secret: str) -> Where:
+def _address_of(server: Server | Fleet, secret: str) -> ServerAddress:
     ports = tuple(process.port for process in server.processes)
     probes = tuple(process.probe.url for process in server.processes)
-    return Where(ports, probes, server.redis.port if server.redis is not None else None, secret)
+    return ServerAddress(ports, probes, server.redis.port if server.redis is not None else None, secret)
 
 
-async def _apart(function: Any, *arguments: Any) -> Any:
+async def _in_own_process(function: Any, *arguments: Any) -> Any:
     return await in_own_process(function, *arguments, is_fast=True)

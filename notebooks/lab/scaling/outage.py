@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from matplotlib.figure import Figure
 
 from good_server import events
-from lab.clients import Tab, places, tabs
-from lab.figures import COLOURS, INK, new_figure, set_title
-from lab.fleet import Fleet
-from lab.ring import people, settle
-from lab.servers import running
+from lab.clients.chat_ring import people, wait_until_delivered
+from lab.clients.tab import Tab, assign_processes, tabs
+from lab.figures.bars import COLOURS, INK, new_figure, set_title
+from lab.servers.fleet import Fleet
+from lab.servers.running import running
 
 # four messages a second from each: within what a user may write
 PACE_SECONDS = 0.25
@@ -21,7 +21,7 @@ LOST = re.compile(r'^server_redis_lost_total\{reason="(away|full)"\} ([\d.]+)', 
 
 
 @dataclass
-class Sent:
+class SentMessage:
     """One message: when it was sent (seconds since the start), how far it had to go, and whether it came."""
 
     at: float
@@ -37,13 +37,13 @@ class Outage:
     `lost_counted` is what the servers counted: emits that the other process did not hear, had it somebody or not.
     """
 
-    sent: Sequence[Sent]
+    sent: Sequence[SentMessage]
     stopped_at: float
     started_at: float
     lost_counted: float
     ready: Sequence[tuple[float, str]] = field(default_factory=tuple)
 
-    def missing(self, *, is_near: bool) -> list[Sent]:
+    def missing(self, *, is_near: bool) -> list[SentMessage]:
         """Those that did not come."""
         return [one for one in self.sent if one.is_near == is_near and not one.has_come]
 
@@ -85,8 +85,8 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
     started_at = clock() - began
     await fleet.redis.start()
     sent = await writing
-    await fleet.hear_each_other()
-    await settle(ring)
+    await fleet.wait_for_subscribers()
+    await wait_until_delivered(ring)
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
     _find(ring, sent)
@@ -104,10 +104,10 @@ async def _look(fleet: Fleet, began: float, ready: list[tuple[float, str]]) -> N
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[Sent, Tab]]:
+async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[SentMessage, Tab]]:
     """Each writes to the next at the pace, spread over it; returns the messages by their text, with their readers."""
-    sent: dict[str, tuple[Sent, Tab]] = {}
-    where = places([tab.person for tab in ring], 2)
+    sent: dict[str, tuple[SentMessage, Tab]] = {}
+    where = assign_processes([tab.person for tab in ring], 2)
     clock = asyncio.get_running_loop().time
 
     async def write(place: int) -> None:
@@ -116,7 +116,7 @@ async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str,
             due = began + (number + place / len(ring)) * PACE_SECONDS
             await asyncio.sleep(max(0.0, due - clock()))
             text = f"{place} {number}"
-            one = Sent(clock() - began, is_near=where[place] == where[reader])
+            one = SentMessage(clock() - began, is_near=where[place] == where[reader])
             sent[text] = one, ring[reader]
             ack = await ring[place].ask(events.CHAT_SEND, {"to": ring[reader].user, "text": text})
             one.is_acked = bool(ack.get("ok"))
@@ -125,7 +125,7 @@ async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str,
     return sent
 
 
-def _find(ring: Sequence[Tab], sent: Mapping[str, tuple[Sent, Tab]]) -> None:
+def _find(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Tab]]) -> None:
     """Marks what has come to whom it was written."""
     for reader in ring:
         for received in reader.inbox.of(events.CHAT_MESSAGE):

@@ -8,17 +8,23 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import cut_and_return, messages, people, settle, until, write_to_next
-from lab.servers import Target
+from lab.clients.chat_ring import (
+    cut_and_reconnect,
+    messages_received,
+    people,
+    poll_until,
+    wait_until_delivered,
+    write_to_next,
+)
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address, and a half-open connection is counted until it is given up
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 # rounds of cuts alone, with a look at memory after each; before them some that fill the server's caches
 HEAP_ROUNDS = 4
@@ -61,7 +67,7 @@ async def _lose_all(
 ) -> list[Tab]:
     """Half are cut; half change networks: the old connection stays half-open, and they come back on a new one."""
     await asyncio.gather(*(tab.link.go_silent() for tab in moving))
-    await cut_and_return(steady)
+    await cut_and_reconnect(steady)
     return await stack.enter_async_context(tabs(target, movers))
 
 
@@ -69,10 +75,10 @@ async def _heap_while_cut(target: Target, steady: Sequence[Tab]) -> list[dict[st
     """Heap after each round, by reconnects so far. Half-open connections would blur it: they hold buffers for long."""
     tasks = (await target.probe.heap()).tasks
     for _ in range(WARM_UP_ROUNDS):
-        await cut_and_return(steady)
+        await cut_and_reconnect(steady)
     series = []
     for number in range(HEAP_ROUNDS):
-        await cut_and_return(steady)
+        await cut_and_reconnect(steady)
         # nothing tells from outside when the library's timers have run out
         await asyncio.sleep(AFTERGLOW_SECONDS)
         series.append({"reconnects": number * len(steady), "heap_bytes": await _heap_at_rest(target, tasks)})
@@ -108,7 +114,7 @@ async def _wait_for_expiry(target: Target, users: int) -> list[dict[str, Any]]:
         series.append({"seconds": round(clock() - started, 2), "connections": connections})
         return connections == users
 
-    await until(are_gone, timeout=EXPIRY_SECONDS)
+    await poll_until(are_gone, timeout=EXPIRY_SECONDS)
     return series
 
 
@@ -118,6 +124,9 @@ async def _what_is_broken(target: Target, live: Sequence[Tab]) -> str | None:
     # each process by itself: that a table of its own knows none of the others' users shows before any cut
     for port in {tab.link.target_port for tab in live}:
         await write_to_next([tab for tab in live if tab.link.target_port == port], "after it all")
-    await settle(live)
-    reached = sum(len(messages(tab, "after it all")) == 1 for tab in live)
+    await wait_until_delivered(live)
+    reached = sum(len(messages_received(tab, "after it all")) == 1 for tab in live)
     return None if reached == len(live) else f"only {reached} of {len(live)} users got the message written to them"
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

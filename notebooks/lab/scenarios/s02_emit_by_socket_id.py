@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Tab, tabs
-from lab.inbox import Received
-from lab.measure import Run
-from lab.ring import cut_and_return, people, settle
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = True
+from lab.clients.chat_ring import cut_and_reconnect, people, wait_until_delivered
+from lab.clients.inbox import Received
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 # beyond the time that a report takes
 PATIENCE_SECONDS = 5.0
@@ -34,10 +31,10 @@ async def run(
         asking = opened[::tabs_each]
         jobs = [await _ask_for_report(tab, report_milliseconds) for tab in asking]
         last_job = await _ask_for_report(staying, report_milliseconds)
-        await cut_and_return(opened)
+        await cut_and_reconnect(opened)
         spare_seconds = report_milliseconds / 1000 - (clock() - started)
         stayed = await _wait_for_report(staying, last_job, report_milliseconds / 1000 + PATIENCE_SECONDS)
-        await settle(opened)
+        await wait_until_delivered(opened)
         counts = await target.probe.counts()
     arrivals = [_reports(tab, jobs[place // tabs_each]) for place, tab in enumerate(opened)]
     # of several processes the one that sends them is a worker, with no probe beside it
@@ -83,3 +80,6 @@ def _timeline(tab: Tab, came: Sequence[Received], started: float) -> dict[str, A
     back = tab.inbox.of("connect")[-1].at_seconds - started
     received = came[0].at_seconds - started if came else None
     return {"user": tab.user, "back": round(back, 3), "received": received and round(received, 3)}
+
+
+SCENARIO = Scenario(run, makes_reports=True)

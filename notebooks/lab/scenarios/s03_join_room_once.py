@@ -4,14 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from lab.clients import Tab, in_turns, tabs
-from lab.measure import Run
-from lab.ring import cut_and_return, messages, people, settle, write_to_next
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = False
+from lab.clients.chat_ring import cut_and_reconnect, messages_received, people, wait_until_delivered, write_to_next
+from lab.clients.tab import Tab, gather_bounded, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 # an event of this mistake alone: a server that joins rooms at connect answers `unknown_event`, which is no harm
 SESSION_LOGIN = "session:login"
@@ -22,10 +19,10 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
     clock = asyncio.get_running_loop().time
     async with tabs(target, people(users), reconnection=True) as ring:
         started = clock()
-        await in_turns([lambda tab=tab: tab.ask(SESSION_LOGIN, {}) for tab in ring])  # type: ignore[misc]
+        await gather_bounded([lambda tab=tab: tab.ask(SESSION_LOGIN, {}) for tab in ring])  # type: ignore[misc]
         taken_before = await _write(ring, "before")
         cut_at = clock()
-        await cut_and_return(ring)
+        await cut_and_reconnect(ring)
         taken_after = await _write(ring, "after")
     also = {"received_before": _percentage_reached(ring, "before")}
     broken = None
@@ -39,19 +36,22 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
 
 async def _write(ring: Sequence[Tab], text: str) -> int:
     taken = await write_to_next(ring, text)
-    await settle(ring)
+    await wait_until_delivered(ring)
     return taken
 
 
 def _percentage_reached(ring: Sequence[Tab], text: str) -> float:
-    return 100 * sum(len(messages(tab, text)) == 1 for tab in ring) / len(ring)
+    return 100 * sum(len(messages_received(tab, text)) == 1 for tab in ring) / len(ring)
 
 
 def _timeline(tab: Tab, started: float) -> dict[str, Any]:
     """Seconds since the first login; a message that never came is absent."""
-    came = {text: messages(tab, text) for text in ("before", "after")}
+    came = {text: messages_received(tab, text) for text in ("before", "after")}
     return {
         "user": tab.user,
         "back": round(tab.inbox.of("connect")[-1].at_seconds - started, 3),
         **{text: round(received[0].at_seconds - started, 3) for text, received in came.items() if received},
     }
+
+
+SCENARIO = Scenario(run)

@@ -5,14 +5,12 @@ import random
 from collections.abc import Sequence
 
 from good_server import events
-from lab.clients import Tab, tabs
-from lab.measure import Run, percentile
-from lab.ring import people, settle
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = False
+from lab.clients.chat_ring import people, wait_until_delivered
+from lab.clients.tab import Tab, tabs
+from lab.results.run import Run
+from lab.results.statistics import percentile
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 ROOM = "job:17"
 
@@ -50,7 +48,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int 
 
 async def _reach_of_one(writer: Tab, others: Sequence[Tab]) -> int:
     await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": "before"})
-    await settle(others)
+    await wait_until_delivered(others)
     return sum(len(tab.inbox.of(events.CHAT_MESSAGE)) == 1 for tab in others)
 
 
@@ -61,8 +59,11 @@ async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
         writer, text = ring[number % len(ring)], f"after {number}"
         sent_at = asyncio.get_running_loop().time()
         await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": text})
-        await settle(ring)
+        await wait_until_delivered(ring)
         for tab in ring:
             came = tab.inbox.of(events.CHAT_MESSAGE, lambda data, text=text: data["text"] == text)  # type: ignore[misc]
             latencies += [received.at_seconds - sent_at for received in came]
     return latencies
+
+
+SCENARIO = Scenario(run)

@@ -6,17 +6,16 @@ On a server of several processes it is two tabs a user on each, of which one clo
 import random
 from collections.abc import Collection, Sequence
 
-from lab.clients import Tab, in_turns, tabs
-from lab.measure import Run
-from lab.ring import messages, people, settle, until, write_to_next
-from lab.servers import Target
+from lab.clients.chat_ring import messages_received, people, poll_until, wait_until_delivered, write_to_next
+from lab.clients.tab import Tab, gather_bounded, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 # the client's own event with the name that the library gives to a lost connection
 DISCONNECT = "disconnect"
@@ -67,12 +66,12 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
 
 async def _write(writers: Sequence[Tab], readers: Sequence[Tab], text: str) -> int:
     taken = await write_to_next(writers, text)
-    await settle(readers)
+    await wait_until_delivered(readers)
     return taken
 
 
 def _is_reached(tab: Tab, text: str) -> bool:
-    return len(messages(tab, text)) == 1
+    return len(messages_received(tab, text)) == 1
 
 
 async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
@@ -81,11 +80,14 @@ async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
     async def close(place: int, tab: Tab) -> None:
         await (tab.tell(DISCONNECT, {}) if place in by_event else tab.close())
 
-    await in_turns([lambda place=place, tab=tab: close(place, tab) for place, tab in enumerate(closing)])  # type: ignore[misc]
+    await gather_bounded([lambda place=place, tab=tab: close(place, tab) for place, tab in enumerate(closing)])  # type: ignore[misc]
 
 
 async def _until_connections(target: Target, count: int) -> bool:
     async def are_left() -> bool:
         return (await target.probe.read()).connections == count
 
-    return await until(are_left, timeout=CLOSING_SECONDS)
+    return await poll_until(are_left, timeout=CLOSING_SECONDS)
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Tab, in_turns, tabs
-from lab.inbox import Received
-from lab.measure import Run
-from lab.ring import settle
-from lab.servers import Target
+from lab.clients.chat_ring import wait_until_delivered
+from lab.clients.inbox import Received
+from lab.clients.tab import Person, Tab, gather_bounded, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 COMPANIES = 10
 # who each delivery is counted for, beside the companies' own users
@@ -36,12 +35,12 @@ class Cost:
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
     """`value` is the percentage of deliveries that concern the one they reached in nothing."""
     chance = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
-    async with tabs(target, cast(clients)) as opened:
+    async with tabs(target, create_people(clients)) as opened:
         idle, _ = await _cost(target, opened, _nothing)
         busy, taken = await _cost(target, opened, lambda: _live(opened, chance, positions, chats))
     people = {tab.user: tab.person for tab in opened}
     deliveries = [(tab.person, received) for tab in opened for received in tab.inbox.all if _author(received)]
-    wasted = [delivery for delivery in deliveries if not concerns(*delivery, people)]
+    wasted = [delivery for delivery in deliveries if not is_concerned(*delivery, people)]
     useful = len(deliveries) - len(wasted)
     expected = _expected(opened, positions) + chats
     broken = None
@@ -58,7 +57,7 @@ async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: i
     return Run(value, also, broken, _matrix(deliveries, people))
 
 
-def cast(clients: int) -> list[Person]:
+def create_people(clients: int) -> list[Person]:
     """The platform's people: a tenth drive, a fifth works in offices of the companies, a few are admins."""
     drivers, offices, admins = clients // 10, clients // 5, max(1, clients // 50)
     company = [f"company-{number}" for number in range(COMPANIES)]
@@ -71,7 +70,7 @@ def cast(clients: int) -> list[Person]:
     ]
 
 
-def concerns(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
+def is_concerned(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
     """Whether this person asked for it: a message is for whom it is to, a position for admins and its own company."""
     if received.event == events.CHAT_MESSAGE:
         return bool(received.data["to"] == person.user)
@@ -89,7 +88,7 @@ async def _live(opened: Sequence[Tab], chance: random.Random, positions: int, ch
         writer, reader = chance.sample(opened, 2)
         chat = {"to": reader.user, "text": "are you there?"}
         asking.append(lambda tab=writer, chat=chat: tab.ask(events.CHAT_SEND, chat))  # type: ignore[misc]
-    return [ack.get("ok") for ack in await in_turns(asking)].count(True)
+    return [ack.get("ok") for ack in await gather_bounded(asking)].count(True)
 
 
 async def _nothing() -> int:
@@ -100,7 +99,7 @@ async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awai
     """What the action costs, with the settling after it; idle, that is the settling alone."""
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     taken = await action()
-    await settle(opened)
+    await wait_until_delivered(opened)
     after = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     return Cost(after.cpu_seconds - before.cpu_seconds, after.bytes_sent - before.bytes_sent), taken
 
@@ -140,10 +139,13 @@ def _matrix(deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, 
             continue
         cell = (people[_author(position)].company, person.company if person.role == "company" else person.role)
         received[cell] += 1
-        concerned[cell] += concerns(person, position, people)
+        concerned[cell] += is_concerned(person, position, people)
     return {
         "companies": companies,
         "groups": groups,
         "received": [[received[company, group] for group in groups] for company in companies],
         "concerned": [[concerned[company, group] for group in groups] for company in companies],
     }
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import people, until
-from lab.servers import Target
+from lab.clients.chat_ring import people, poll_until
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # every client comes from one address, and a tab that is thrown out is back while its old connection is closing
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
-ALONE = False
-MAKES_REPORTS = False
 
 # one tab each, in nobody's way; so many that none outruns the rate of chats
 WRITERS = 4
@@ -41,7 +40,7 @@ async def run(
     ):
         started, connects_before = clock(), _connects(opened)
         sent = await _write_meanwhile(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
-        await until(lambda: _have_all(opened, messages), timeout=started + window_seconds - clock())
+        await poll_until(lambda: _have_all(opened, messages), timeout=started + window_seconds - clock())
         seconds, connects = clock() - started, _connects(opened) - connects_before
     got = [len(texts) for texts in map(_texts, opened)]
     distinct = [len(set(texts)) for texts in map(_texts, opened)]
@@ -100,3 +99,6 @@ def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: flo
         }
         for tab in opened
     ]
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

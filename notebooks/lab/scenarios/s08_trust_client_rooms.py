@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from good_server import events
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import settle
-from lab.servers import Target
-
-SETTINGS: dict[str, str] = {}
-ALONE = False
-MAKES_REPORTS = False
+from lab.clients.chat_ring import wait_until_delivered
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,13 @@ async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
     async with tabs(target, (ATTACKER, ADMIN, VICTIM, FRIEND, DRIVER, OFFICE)) as opened:
         by_user = {tab.user: tab for tab in opened}
         attacker, victim = by_user[ATTACKER.user], by_user[VICTIM.user]
-        joined = [await _is_taken(attacker, events.ROOM_JOIN, {"room": secret.room}) for secret in SECRETS]
+        joined = [await _is_accepted(attacker, events.ROOM_JOIN, {"room": secret.room}) for secret in SECRETS]
         for secret in SECRETS * rounds:
-            await _is_taken(by_user[secret.author.user], secret.event, secret.payload)
+            await _is_accepted(by_user[secret.author.user], secret.event, secret.payload)
         for person in FORGED:
             sender = {"id": person.user, "role": person.role}
-            await _is_taken(attacker, events.CHAT_SEND, {"to": VICTIM.user, "text": "forged", "from": sender})
-        await settle(opened)
+            await _is_accepted(attacker, events.CHAT_SEND, {"to": VICTIM.user, "text": "forged", "from": sender})
+        await wait_until_delivered(opened)
     arrived = sum(secret.copies(by_user[secret.reader.user]) for secret in SECRETS)
     read = [min(rounds, secret.copies(attacker)) for secret in SECRETS]
     believed = _forged_names(victim)
@@ -110,7 +107,7 @@ async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
     return Run(100 * sum(read) / expected, also, broken, details)
 
 
-async def _is_taken(tab: Tab, event: str, payload: Mapping[str, Any]) -> bool:
+async def _is_accepted(tab: Tab, event: str, payload: Mapping[str, Any]) -> bool:
     return (await tab.ask(event, payload)).get("ok") is True
 
 
@@ -118,3 +115,6 @@ def _forged_names(victim: Tab) -> Sequence[str]:
     """In whose names the victim was written to by somebody else."""
     seen = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
     return sorted({received.data["from"]["id"] for received in seen} & {person.user for person in FORGED})
+
+
+SCENARIO = Scenario(run)

@@ -8,18 +8,17 @@ import statistics
 from collections.abc import Sequence
 
 from good_server import events
-from lab.bystanders import Pulse, asking, p99_milliseconds, pulses, series
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import people
-from lab.servers import Target
+from lab.clients.bystanders import HeartbeatWatch, as_series, chat_on_schedule, p99_milliseconds, watch_heartbeats
+from lab.clients.chat_ring import people
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
 
 SETTINGS = {
     # clients that the stall drives away would not hear of the reports, which is how these are known to have been made
     "SERVER_PING_TIMEOUT_SECONDS": "10",
 }
-ALONE = True
-MAKES_REPORTS = True
 
 # heartbeats come once a second, so sockets opened over a second wait for theirs at all times
 IDLE_SECONDS = 1.0
@@ -37,17 +36,17 @@ async def run(
         tabs(target, people(bystanders)) as ring,
         # each asks for one: a server handles one client's events in order anyhow
         tabs(target, [Person(f"asker-{number}") for number in range(reports)]) as askers,
-        pulses(target, WATCHING, over_seconds=IDLE_SECONDS) as watched,
+        watch_heartbeats(target, WATCHING, over_seconds=IDLE_SECONDS) as watched,
     ):
         # whatever a first report has to start is started by this one
         await _have_reports_made(askers, 1)
-        async with asking(ring) as idle:
+        async with chat_on_schedule(ring) as idle:
             await asyncio.sleep(IDLE_SECONDS)
         await target.probe.reset()
-        async with asking(ring) as busy:
+        async with chat_on_schedule(ring) as busy:
             made, _ = await asyncio.gather(_have_reports_made(askers, report_milliseconds), asyncio.sleep(BUSY_SECONDS))
         stall_seconds = (await target.probe.read()).loop_lag_worst_seconds
-        missed = sum(pulse.missed(asyncio.get_running_loop().time()) for pulse in watched)
+        missed = sum(watch.missed(asyncio.get_running_loop().time()) for watch in watched)
     one_report = statistics.median(made) if made else float("nan")
     also = {
         "loop_stall_milliseconds": stall_seconds * 1000,
@@ -55,7 +54,7 @@ async def run(
         "idle_p99_milliseconds": p99_milliseconds(idle),
         "busy_p99_milliseconds": p99_milliseconds(busy),
     }
-    details = {"one_report_seconds": one_report, "idle": series(idle), "busy": series(busy)}
+    details = {"one_report_seconds": one_report, "idle": as_series(idle), "busy": as_series(busy)}
     value = also["busy_p99_milliseconds"] / 1000 / one_report
     return Run(value, also, _what_is_broken(len(made), reports, watched), details)
 
@@ -82,9 +81,12 @@ async def _report(asker: Tab, milliseconds: int) -> float | None:
     return float(result["cpu_seconds"]) if result else None
 
 
-def _what_is_broken(made: int, reports: int, watched: Sequence[Pulse]) -> str | None:
+def _what_is_broken(made: int, reports: int, watched: Sequence[HeartbeatWatch]) -> str | None:
     if made < reports:
         return f"{made} of {reports} reports were made"
-    if not all(pulse.beats for pulse in watched):
+    if not all(watch.beats for watch in watched):
         return "not every connection that watches heartbeats was taken"
     return None
+
+
+SCENARIO = Scenario(run, settings=SETTINGS, runs_alone=True, makes_reports=True)

@@ -6,18 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from good_server import events
-from lab.abuse import Tally, abuse
-from lab.apart import in_own_process
-from lab.bystanders import asking, p99_milliseconds, series
-from lab.clients import Person, Tab, tabs
-from lab.measure import Run
-from lab.ring import people
-from lab.servers import Target
-
-# none raised: the limits are what is measured
-SETTINGS: dict[str, str] = {}
-ALONE = True
-MAKES_REPORTS = False
+from lab.clients.abuser import Tally, abuse
+from lab.clients.bystanders import as_series, chat_on_schedule, p99_milliseconds
+from lab.clients.chat_ring import people
+from lab.clients.tab import Person, Tab, tabs
+from lab.results.run import Run
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
+from lab.system.own_process import in_own_process
 
 IDLE_SECONDS = 0.5
 # what a page that was offline for a while sends at once; within the contract's default limits
@@ -32,9 +28,9 @@ async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int
         tabs(target, [Person("back-online")]) as (returning,),
     ):
         burst = await _accepted_of_a_burst(returning, to=ring[0].user)
-        async with asking(ring) as idle:
+        async with chat_on_schedule(ring) as idle:
             await asyncio.sleep(IDLE_SECONDS)
-        async with asking(ring) as busy, _sampled_memory(target) as memory_bytes:
+        async with chat_on_schedule(ring) as busy, _sampled_memory(target) as memory_bytes:
             # from a process of its own, so that what the bystanders wait is the server's doing
             tally = await in_own_process(abuse, _address(target), rooms, chats)
     accepted = sum(_count(tally, kind, "accepted") for kind in tally)
@@ -49,7 +45,7 @@ async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int
     details = {
         "tally": {kind: dict(outcomes) for kind, outcomes in tally.items()},
         "idle_p99_milliseconds": p99_milliseconds(idle),
-        "busy": series(busy),
+        "busy": as_series(busy),
         "memory_bytes": memory_bytes,
     }
     return Run(100 * accepted / asked, also, broken, details)
@@ -85,3 +81,7 @@ def _address(target: Target) -> Target:
 
 def _count(tally: Tally, kind: str, outcome: str) -> int:
     return tally.get(kind, {}).get(outcome, 0)
+
+
+# none raised: the limits are what is measured
+SCENARIO = Scenario(run, runs_alone=True)

@@ -1,0 +1,138 @@
+"""The command `lab compare`: measures both servers side by side."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
+
+# What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
+if TYPE_CHECKING:
+    from lab.compare.comparison import Comparison
+    from lab.results.claims import Claim
+
+# wide enough for the table where nobody's window says how wide
+COLUMNS_WITHOUT_TERMINAL = 120
+# how many processes a side may be
+WORKERS = (1, 2)
+
+
+def add_command(commands: Any) -> None:
+    """Adds it to those of `lab`."""
+    compare = commands.add_parser(
+        "compare",
+        help="run the experiments against the bad and the good server and compare",
+        description="Runs the ten experiments against both servers. Exit 0 when every claim is shown, else 1.",
+        epilog="example: lab compare --only 03,06 --json out.json --html out.html; with Redis: lab compare --workers 2",
+    )
+    compare.add_argument("--only", metavar="IDS", help="a comma-separated list of claims, 01 to 10")
+    compare.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
+    compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained page with figures")
+    compare.add_argument("--readme", action="store_true", help="renew the rows in the repository's README.md")
+    compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
+    said = "1, or 2: each side as two processes with a Redis between them, and what that shows before any cut (1)"
+    compare.add_argument("--workers", metavar="N", type=int, default=1, help=said)
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    claims = _chosen(options.only)
+    _check_workers(options)
+    _check_files(options)
+    readme = _readme(options) if options.readme else None
+
+    comparison = _run(claims, options.seed, options.workers)
+    try:
+        _write(comparison, options, readme)
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+    return EXIT_DONE if comparison.is_shown else EXIT_NOT_DONE
+
+
+def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> None:
+    from lab.report.json_document import as_json
+    from lab.report.readme_table import write_rows
+    from lab.system import atomic_file
+
+    if options.json is not None:
+        atomic_file.write(options.json, as_json(comparison))
+    if options.html is not None:
+        from lab.report.html_page import as_html
+
+        atomic_file.write(options.html, as_html(comparison).encode())
+    if readme is not None:
+        write_rows(readme, comparison)
+
+
+def _chosen(only: str | None) -> "list[Claim]":
+    from lab.results.claims import ClaimsError, load_claims
+
+    try:
+        claims = {claim.id: claim for claim in load_claims()}
+    except ClaimsError as error:
+        raise UsageError(str(error)) from None
+    if only is None:
+        return list(claims.values())
+    wanted = [word.strip() for word in only.split(",")]
+    unknown = [word for word in wanted if word not in claims]
+    if unknown:
+        raise UsageError(f"--only: there is no claim {unknown[0]!r}; there are {', '.join(claims)}")
+    return [claim for claim in claims.values() if claim.id in wanted]
+
+
+def _check_workers(options: argparse.Namespace) -> None:
+    if options.workers not in WORKERS:
+        raise UsageError(f"--workers: {options.workers} is not measured; there are {' and '.join(map(str, WORKERS))}")
+    if options.workers == 1:
+        return
+    if options.readme:
+        raise UsageError("--readme writes the rows of one process: leave --workers out")
+    from lab.servers.redis import redis_program
+
+    redis_program()
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Before the run, not after it."""
+    from lab.system.atomic_file import why_not_writable
+
+    for path in (options.json, options.html):
+        if path is not None and (why := why_not_writable(path)) is not None:
+            raise UsageError(why)
+
+
+def _readme(options: argparse.Namespace) -> Path:
+    from lab.report.readme_table import ReadmeError, find_readme
+
+    if options.only is not None:
+        raise UsageError("--readme writes all ten rows: leave --only out")
+    try:
+        return find_readme()
+    except ReadmeError as error:
+        raise UsageError(str(error)) from None
+
+
+def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
+    from rich.console import Console
+
+    from lab.cli.progress_bar import CompareProgress
+    from lab.compare.runner import compare
+    from lab.report import terminal
+    from lab.system.open_files import raise_open_files
+
+    interrupt_on_sigterm()
+    warning = raise_open_files()
+    if warning is not None:
+        print(warning, file=sys.stderr)
+    with CompareProgress(len(claims)) as display:
+        measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
+        comparison = asyncio.run(measuring)
+    console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
+    console.print(terminal.table(comparison))
+    if comparison.before_any_cut:
+        console.print(terminal.before_any_cut(comparison))
+    for line in terminal.remarks(comparison):
+        console.print(line, markup=False)
+    return comparison

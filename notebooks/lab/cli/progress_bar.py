@@ -1,0 +1,86 @@
+"""Answers for what is seen while experiments run: a bar in a terminal, a line for each finished claim elsewhere."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lab.compare.comparison import Result
+from lab.compare.one_run import Phase
+from lab.results.claims import SIDES, Claim, Side
+from lab.results.verdict import reported_value
+from lab.results.wording import OUTCOMES, number
+
+
+def _bar_on_stderr() -> Progress:
+    console = Console(stderr=True, highlight=False)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+class NotebookProgress:
+    """Shows on stderr how far the building of notebooks is."""
+
+    def __init__(self, notebooks: int) -> None:
+        self._bar = _bar_on_stderr()
+        self._task = self._bar.add_task("", total=notebooks)
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def on_progress(self, name: str) -> Callable[[int, int], None]:
+        """What to call with the cells done, and with how many there are."""
+        self._began = time.monotonic()
+        return lambda done, of: self._bar.update(self._task, description=f"{name}, cell {done + 1} of {of}")
+
+    def done(self, name: str) -> None:
+        """A notebook was built."""
+        self._bar.advance(self._task)
+        self._bar.console.print(f"{name}: {time.monotonic() - self._began:.0f} s", soft_wrap=True)
+
+    def failed(self, why: str) -> None:
+        """A notebook was not."""
+        self._bar.advance(self._task)
+        self._bar.console.print(why, soft_wrap=True, markup=False)
+
+
+class CompareProgress:
+    """Shows on stderr what `compare` tells: its `progress` and `finished`."""
+
+    def __init__(self, claims: int) -> None:
+        self._bar = _bar_on_stderr()
+        self._console = self._bar.console
+        self._task = self._bar.add_task("", total=claims)
+        self._running: dict[tuple[str, Side], str] = {}
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def progress(self, claim: Claim, side: Side, phase: Phase) -> None:
+        """A run of a claim on a side has started or ended."""
+        if phase == "ended":
+            del self._running[claim.id, side]
+        else:
+            self._running[claim.id, side] = f"{claim.id} {side}" + (" again" if phase == "again" else "")
+        self._bar.update(self._task, description=", ".join(self._running.values()))
+
+    def finished(self, result: Result) -> None:
+        """A claim has its verdict."""
+        self._bar.advance(self._task)
+        if self._console.is_terminal:
+            return
+        values = ", ".join(f"{side} {number(reported_value(result.claim, result.runs[side]))}" for side in SIDES)
+        outcome = OUTCOMES[result.verdict.outcome]
+        self._console.print(f"{result.claim.id} {result.claim.slug}: {outcome} ({values})", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Simulated clients and the faulty links between them and a server."""

@@ -1,0 +1,123 @@
+"""Answers for one abusive client: it has a valid token, and sends what it likes as fast as it can."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import aiohttp
+
+from good_server import events
+from lab.clients.raw_tab import RawTab, raw_tab
+from lab.clients.tab import gather_bounded
+from lab.servers.target import Target
+
+# one request: what kind of abuse it is (malformed, oversize, room, event), the event, and its arguments
+Request = tuple[str, str, Sequence[Any]]
+# by kind: how often it was accepted, refused, closed (the connection), unanswered, unsent
+Tally = Mapping[str, Mapping[str, int]]
+
+ABUSER = "mallory"
+OVERSIZE_BYTES = 256 * 1024
+OVERSIZE_REQUESTS = 8
+ANSWER_SECONDS = 2.0
+IN_FLIGHT = 200
+# how often it connects again after it was thrown out
+RETURNS = 5
+
+MALFORMED: tuple[tuple[str, Sequence[Any]], ...] = (
+    (events.CHAT_SEND, []),
+    (events.CHAT_SEND, ["hello"]),
+    (events.CHAT_SEND, [["to", "text"]]),
+    (events.CHAT_SEND, [{}]),
+    (events.CHAT_SEND, [{"to": ABUSER}]),
+    (events.CHAT_SEND, [{"text": "to nobody"}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": ""}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": 17}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": "x" * 5000}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": "a key too many", "colour": "red"}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "room": "job:1", "text": "two targets"}]),
+    (events.CHAT_SEND, [{"to": {"user": ABUSER}, "text": "an object"}]),
+    (events.CHAT_SEND, [{"to": "x" * 1000, "text": "a long name"}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": "an id of the wrong type", "id": [1]}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": "two"}, {"to": ABUSER, "text": "objects"}]),
+    (events.ROOM_JOIN, []),
+    (events.ROOM_JOIN, [{}]),
+    (events.ROOM_JOIN, [{"room": 17}]),
+    (events.ROOM_JOIN, [{"room": ["job:1"]}]),
+    (events.ROOM_JOIN, [{"room": "job:"}]),
+    (events.ROOM_JOIN, [{"room": "job:" + "x" * 1000}]),
+    (events.ROOM_JOIN, [{"room": "job:1", "as": "admin"}]),
+)
+
+
+async def abuse(target: Target, rooms: int, chats: int) -> Tally:
+    """Everything it does, and what came of it. What it could not send any more is `unsent`."""
+    token = target.token(ABUSER)
+    oversize = {"to": ABUSER, "text": "x" * OVERSIZE_BYTES}
+    single: list[Request] = [
+        *(("malformed", event, arguments) for event, arguments in MALFORMED),
+        *[("oversize", events.CHAT_SEND, [oversize])] * OVERSIZE_REQUESTS,
+    ]
+    fast: list[Request] = [
+        *(("room", events.ROOM_JOIN, [{"room": f"job:{number}"}]) for number in range(rooms)),
+        *[("event", events.CHAT_SEND, [{"to": ABUSER, "text": "again"}])] * chats,
+    ]
+    async with aiohttp.ClientSession() as session:
+        # few at once: a user may have ten sockets
+        asking = [partial(_alone, session, target, token, number, request) for number, request in enumerate(single)]
+        outcomes = await gather_bounded(asking, at_once=4)
+        outcomes += await _flood(session, target, token, fast)
+    return _tally((*single, *fast), outcomes)
+
+
+async def _alone(session: aiohttp.ClientSession, target: Target, token: str, number: int, request: Request) -> str:
+    try:
+        async with _connected(session, target, token, number) as tab:
+            return await _send(tab, request)
+    except (aiohttp.ClientError, ConnectionError, TimeoutError):
+        return "unsent"
+
+
+async def _flood(session: aiohttp.ClientSession, target: Target, token: str, requests: Sequence[Request]) -> list[str]:
+    """As fast as it can; when it is thrown out it comes back a few times, on each process, and goes on where it was."""
+    outcomes: list[str] = []
+    for number in range(1 + RETURNS):
+        if len(outcomes) == len(requests):
+            break
+        try:
+            async with _connected(session, target, token, number) as tab:
+                while len(outcomes) < len(requests) and not tab.socket.closed:
+                    batch = requests[len(outcomes) : len(outcomes) + IN_FLIGHT]
+                    outcomes += await asyncio.gather(*(_send(tab, request) for request in batch))
+        except (aiohttp.ClientError, ConnectionError, TimeoutError):
+            continue
+    return [*outcomes, *["unsent"] * (len(requests) - len(outcomes))]
+
+
+@asynccontextmanager
+async def _connected(session: aiohttp.ClientSession, target: Target, token: str, number: int) -> AsyncIterator[RawTab]:
+    async with raw_tab(session, target, number=number) as tab:
+        if "sid" not in await tab.connect(token):
+            raise ConnectionError("not let in")
+        yield tab
+
+
+async def _send(tab: RawTab, request: Request) -> str:
+    _, event, arguments = request
+    try:
+        ack = await tab.ask(event, *arguments, timeout=ANSWER_SECONDS)
+    except TimeoutError:
+        return "unanswered"
+    except ConnectionError:
+        return "closed"
+    return "accepted" if isinstance(ack, dict) and ack.get("ok") is True else "refused"
+
+
+def _tally(requests: Iterable[Request], outcomes: Iterable[str]) -> Tally:
+    tally: dict[str, Counter[str]] = {}
+    for (kind, _, _), outcome in zip(requests, outcomes, strict=True):
+        tally.setdefault(kind, Counter())[outcome] += 1
+    return tally

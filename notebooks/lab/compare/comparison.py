@@ -1,0 +1,64 @@
+"""A comparison: the results of every claim, and where they were obtained."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import psutil
+
+from lab.compare.two_processes import TwoProcessResult
+from lab.results.claims import Claim, Runs
+from lab.results.verdict import Verdict
+from lab.servers.process import LAB_SETTINGS
+
+VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One claim, all its runs, and what they say."""
+
+    claim: Claim
+    runs: Runs
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The results of one `lab compare`, and where they were obtained."""
+
+    results: Sequence[Result]
+    environment: Mapping[str, Any]
+    seconds: float
+    # processes of each side
+    workers: int = 1
+    # with several processes alone
+    before_any_cut: Sequence[TwoProcessResult] = ()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether every claim is shown, and whatever is claimed of several processes before any cut."""
+        verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
+        return all(verdict.outcome == "shown" for verdict in verdicts)
+
+
+def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Where and with what it is measured; `raised_limits` are the settings that differ from the server's defaults."""
+    raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
+    for name, value in (item for one in settings for item in one.items()):
+        raised.setdefault(name, set()).add(value)
+    return {
+        "python": platform.python_version(),
+        # not the kernel build: it says nothing about the measurement
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpus": psutil.cpu_count(),
+        "versions": {name: metadata.version(name) for name in VERSIONS_OF if _is_installed(name)},
+        "seed": seed,
+        "raised_limits": {name: " or ".join(sorted(values)) for name, values in sorted(raised.items())},
+    }
+
+
+def _is_installed(name: str) -> bool:
+    return any(metadata.distributions(name=name))

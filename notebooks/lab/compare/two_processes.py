@@ -1,0 +1,130 @@
+"""Two processes: what is lost before any connection is cut, as each knows only its own users."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from good_server import events
+from lab.clients.chat_ring import messages_received, people, wait_until_delivered, write_to_next
+from lab.clients.tab import Tab, gather_bounded, tabs
+from lab.compare.one_run import Progress, run_once
+from lab.results.claims import SIDES, Claim, Side, TwoProcessBounds, load_two_process_bounds
+from lab.results.run import Run
+from lab.results.verdict import Verdict
+from lab.results.wording import number
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
+
+# a report that has not come by then does not come
+PATIENCE_SECONDS = 5.0
+REPORT_MILLISECONDS = 50
+
+
+def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
+    """A scenario: nobody loses a connection, and each user writes to the next or asks for a report."""
+
+    async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
+        """`value` is the percentage that arrived of what was written or asked for. Nothing here is random."""
+        async with tabs(target, people(users)) as ring:
+            taken, arrived = await (_have_reports_made(ring) if asks == "report" else _write(ring))
+        broken = None if taken == users else f"the server took {taken} of {users}"
+        return Run(100 * arrived / users, broken=broken)
+
+    return Scenario(run, makes_reports=asks == "report")
+
+
+async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
+    """How many messages were taken, and how many arrived."""
+    taken = await write_to_next(ring, "hello")
+    await wait_until_delivered(ring)
+    return taken, sum(len(messages_received(tab, "hello")) == 1 for tab in ring)
+
+
+async def _have_reports_made(ring: Sequence[Tab]) -> tuple[int, int]:
+    """How many reports were taken, and how many came back."""
+    jobs = await gather_bounded([lambda tab=tab: _ask_for_report(tab) for tab in ring])  # type: ignore[misc]
+    came = await asyncio.gather(*(_comes(tab, job) for tab, job in zip(ring, jobs, strict=True)))
+    return len(jobs) - jobs.count(None), came.count(True)
+
+
+async def _ask_for_report(tab: Tab) -> str | None:
+    ack = await tab.ask(events.REPORT_REQUEST, {"kind": "outside", "size": REPORT_MILLISECONDS})
+    return ack["data"]["job"] if ack.get("ok") else None
+
+
+async def _comes(tab: Tab, job: str | None) -> bool:
+    def is_it(data: Any) -> bool:
+        return bool(data["job"] == job)
+
+    try:
+        await tab.received(events.REPORT_READY, where=is_it, timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class TwoProcessResult:
+    """One mistake beside the good server, each as one process and as several; runs by side and processes."""
+
+    claim: Claim
+    bounds: TwoProcessBounds
+    runs: Mapping[tuple[Side, int], Run]
+    workers: int
+
+    def value(self, side: Side, workers: int) -> float | None:
+        """What arrived, in percent; None where the run does not count."""
+        run = self.runs[side, workers]
+        return run.value if run.broken is None else None
+
+    @property
+    def fails(self) -> bool:
+        """Whether the bad server already loses something with several processes, where with one it does not."""
+        one, several = self.value("bad", 1), self.value("bad", self.workers)
+        return one is not None and several is not None and several < one
+
+    @property
+    def finding(self) -> str:
+        """What was found, as a sentence with the values measured in it."""
+        values = {side: number(self.value(side, self.workers)) for side in SIDES}
+        return self.bounds.finding.format(**values, one=number(self.value("bad", 1)))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Shown when all four are within their bounds."""
+        reasons = []
+        for (side, workers), run in self.runs.items():
+            if run.broken is not None:
+                reasons.append(f"{side}, processes {workers}: {run.broken}")
+            elif not self.bounds.holds(side, workers, run.value):
+                wanted = self.bounds.wanted(side, workers)
+                reasons.append(f"{side}, processes {workers}: measured {run.value:.4g}, wanted {wanted}")
+        return Verdict("not_shown", "; ".join(reasons)) if reasons else Verdict("shown")
+
+
+def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
+    """What is measured for each row, in the order of its columns."""
+    return [(side, count) for side in SIDES for count in (1, workers)]
+
+
+async def measure_before_any_cut(
+    claims: Sequence[Claim],
+    *,
+    workers: int,
+    seed: int = 7,
+    progress: Progress = lambda claim, side, phase: None,
+) -> list[TwoProcessResult]:
+    """A row for each of `claims` that claims.toml says something of, measured with one process and with several."""
+    by_id = {claim.id: claim for claim in claims}
+    rows = []
+    for bounds in load_two_process_bounds():
+        if bounds.id not in by_id:
+            continue
+        claim, scenario, runs = by_id[bounds.id], scenario_without_cuts(bounds.asks), {}
+        for side, count in sides_and_processes(workers):
+            progress(claim, side, "started")
+            runs[side, count] = await run_once(claim, scenario, side, seed=seed, workers=count)
+            progress(claim, side, "ended")
+        rows.append(TwoProcessResult(claim, bounds, runs, workers))
+    return rows

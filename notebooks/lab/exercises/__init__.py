@@ -1,0 +1,1 @@
+"""Exercises: tasks, grades, hints and progress."""

@@ -1,0 +1,118 @@
+"""Answers for how measurements look: one way to draw bad beside good, readable in grey and by the colour-blind."""
+
+import io
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import same_color
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from lab.results.claims import SIDES, Claim, Runs, Side
+from lab.results.verdict import reported_value
+from lab.results.wording import describe_value, finding, number
+
+COLOURS = {"bad": "#D55E00", "good": "#009E73"}
+HATCHES = {"bad": "////", "good": ""}
+# a grey with enough contrast on white and on black; a page puts its own ink in its place
+INK = "#777777"
+PAPER_INK = "#333333"
+FONT = "system-ui, sans-serif"
+TITLE_LETTERS = 76
+# the room for values, beyond the end of the scale
+VALUES_BEGIN = 1.14
+
+
+def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
+    """A figure and its axes, with nothing drawn that carries no information; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(facecolor="none")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(INK)
+    axes.tick_params(colors=INK, labelsize=9)
+    return figure, axes
+
+
+def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: float | None = None) -> Figure:
+    """Both sides as bars on one axis: every run a dot, the bounds dashed lines, the finding as title.
+
+    Where `runs` has one side only, the same axis with that side alone. `guess` is what somebody thought of the bad one.
+    """
+    sides = [side for side in SIDES if side in runs]
+    figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
+    values = {side: reported_value(claim, runs[side]) for side in sides}
+    shown = [value for value in (*values.values(), guess) if value is not None]
+    end = max(claim.best, claim.worst, *shown)
+    for row, side in enumerate(sides):
+        _bar(axes, row, side, values[side], [run.value for run in runs[side]])
+        _bound(axes, row, claim.wanted(side), claim.bound(side), end)
+    if guess is not None and "bad" in runs:
+        _guess(axes, guess, end)
+    axes.set_yticks(range(len(sides)), [f"{side} (n={len(runs[side])})" for side in sides])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, end * VALUES_BEGIN)
+    axes.set_ylim(len(sides) - (0.6 if len(sides) > 1 else 0.45), -0.55)
+    axes.set_xlabel(f"{claim.metric} ({claim.unit})", color=INK, fontsize=9)
+    if is_titled:
+        set_title(axes, finding(claim, runs) if len(sides) > 1 else describe_value(claim, sides[0], values[sides[0]]))
+    return figure
+
+
+def set_title(axes: Axes, title: str) -> None:
+    """What was found, in as many lines as it takes, about equally long."""
+    lines = math.ceil(len(title) / TITLE_LETTERS)
+    width = min(TITLE_LETTERS, len(title) // lines + TITLE_LETTERS // 8)
+    axes.set_title(textwrap.fill(title, width), loc="left", fontsize=10, color=INK)
+
+
+def _bar(axes: Axes, row: int, side: Side, value: float | None, runs: Sequence[float]) -> None:
+    drawn = 0 if value is None else value
+    colour, hatch = COLOURS[side], HATCHES[side]
+    axes.barh(row, drawn, height=0.5, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
+    if len(runs) > 1:
+        axes.plot(runs, [row] * len(runs), "o", color=INK, markeredgecolor="white", markersize=5)
+    # in a column of its own, clear of bars and bounds
+    right = axes.get_yaxis_transform()
+    axes.text(1, row, number(value), transform=right, ha="right", va="center", color=INK, weight="bold")
+
+
+def _bound(axes: Axes, row: int, words: str, bound: float, end: float) -> None:
+    axes.vlines(bound, row - 0.38, row + 0.34, color=INK, linestyle=(0, (3, 2)), linewidth=1.4)
+    aside, leaning = (-4, "right") if bound > end / 2 else (4, "left")
+    above = axes.annotate(words, (bound, row - 0.38), (aside, 0), textcoords="offset points", va="center", color=INK)
+    above.set(ha=leaning, fontsize=8)
+
+
+def _guess(axes: Axes, guess: float, end: float) -> None:
+    axes.plot([guess], [0.36], marker="^", color=INK, markersize=7, clip_on=False)
+    aside, leaning = (-7, "right") if guess > end / 2 else (7, "left")
+    told = axes.annotate(f"your guess: {number(guess)}", (guess, 0.36), (aside, 0), textcoords="offset points")
+    told.set(ha=leaning, va="center", color=INK, fontsize=8)
+
+
+def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
+    """The figure on white paper, its words dark: an image cannot take on a page's colours."""
+    for text in figure.findobj(Text):
+        if same_color(text.get_color(), INK):
+            text.set_color(PAPER_INK)
+    buffer = io.BytesIO()
+    # without the library's version: the same figure is the same file
+    figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as an SVG element for a page: in the page's font, and in its ink, be that dark or light."""
+    buffer = io.StringIO()
+    # a fixed salt: the same figure is the same text
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rooms"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = re.sub(r"(font: [\d.]+px) [^;\"]+", rf"\1 {FONT}", text[text.index("<svg") :])
+    return text.replace(INK, "currentColor")

@@ -1,0 +1,142 @@
+"""Answers for the figures of single lessons: when things happened, how they grow, and who got what."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from lab.figures.bars import COLOURS, INK, new_figure, set_title
+from lab.results.claims import SIDES, Side
+from lab.results.statistics import slope
+from lab.results.wording import number
+
+# a sign, its colour and size for each kind of event: told apart by form as well as colour
+SIGNS = {
+    "connected": ("|", "#333333", 13.0),
+    "cut": ("x", "#D55E00", 7.0),
+    "sent": (">", "#0072B2", 6.0),
+    "received": ("o", "#009E73", 6.5),
+    "ready": ("s", "#CC79A7", 6.0),
+}
+LINES = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
+# side, xs, ys
+Growth = tuple[Side, Sequence[float], Sequence[float]]
+# xs, ys
+Level = tuple[Sequence[float], Sequence[float]]
+DASHES: tuple[tuple[str, Any], ...] = (("#333333", "-"), ("#D55E00", (0, (4, 2))), ("#0072B2", (0, (1, 1.5))))
+Events = Mapping[str, Sequence[float]]
+# as many as a low figure is high
+AXIS_LETTERS = 28
+
+
+def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
+    """A row for each of `rows`, its events by kind (one of `SIGNS`), in seconds."""
+    figure, axes = new_figure(height=1.3 + 0.24 * len(rows))
+    kinds = [kind for kind in SIGNS if any(kind in row for row in rows.values())]
+    for kind in kinds:
+        marker, colour, size = SIGNS[kind]
+        points = [(at, place) for place, row in enumerate(rows.values()) for at in row.get(kind, ())]
+        xs, ys = zip(*points, strict=True) if points else ((), ())
+        axes.plot(xs, ys, linestyle="", marker=marker, color=colour, markersize=size, markeredgewidth=1.8, label=kind)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    # from the moment that the label names
+    axes.set_xlim(left=min(0, axes.get_xlim()[0]))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", color=INK, alpha=0.25, linewidth=0.6)
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    words = {"fontsize": 8, "labelcolor": INK, "handletextpad": 0.2, "borderpad": 0.2}
+    figure.legend(loc="outside lower right", ncols=len(kinds), frameon=False, **words)
+    set_title(axes, title)
+    return figure
+
+
+def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str) -> Figure:
+    """How some counts went over time, each with its name at its end; told apart by dashes as well as colour."""
+    figure, axes = new_figure(height=2.4)
+    _show_left(axes)
+    for (name, (xs, ys)), (colour, dashes) in zip(lines.items(), DASHES, strict=False):
+        axes.plot(xs, ys, color=colour, linestyle=dashes, linewidth=1.8, drawstyle="steps-post")
+        _tell_at_end(axes, name, xs[-1], ys[-1])
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    axes.set_ylabel(y_label, color=INK, fontsize=9)
+    axes.set_ylim(bottom=0)
+    set_title(axes, title)
+    return figure
+
+
+def _show_left(axes: Axes) -> None:
+    axes.spines["left"].set_visible(True)
+    axes.spines["left"].set_color(INK)
+
+
+def _tell_at_end(axes: Axes, text: str, x: float, y: float) -> None:
+    axes.annotate(text, (x, y), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=8.5)
+
+
+def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
+    """Measured points of both sides with the line through them; at its end what each step of x (`each`) adds."""
+    figure, axes = new_figure(height=2.4)
+    _show_left(axes)
+    for side, xs, ys in lines:
+        marker, style = LINES[side]
+        rise, middle = slope(xs, ys), (sum(xs) / len(xs), sum(ys) / len(ys))
+        fitted = [middle[1] + rise * (x - middle[0]) for x in xs]
+        axes.plot(xs, fitted, linestyle=style, color=COLOURS[side], linewidth=1.5)
+        axes.plot(xs, ys, linestyle="", marker=marker, color=COLOURS[side], markersize=6)
+        told = f"{side} (n={len(xs)}): {'+' if rise > 0 else ''}{number(rise)} {each}"
+        _tell_at_end(axes, told, xs[-1], fitted[-1])
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    axes.set_ylabel(textwrap.fill(y_label, AXIS_LETTERS), color=INK, fontsize=9)
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], min_n_ticks=3))
+    set_title(axes, title)
+    return figure
+
+
+def fan_out(
+    received: Mapping[Side, Sequence[Sequence[int]]],
+    concerned: Sequence[Sequence[int]],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    x_label: str,
+    y_label: str,
+) -> Figure:
+    """Who got how much from whom: a panel a side, the darker the more; framed are those whom it concerned."""
+    figure, _ = new_figure(7.4, 1.6 + 0.19 * len(rows))
+    figure.clear()
+    most = max(max(row) for matrix in received.values() for row in matrix)
+    panels = [side for side in SIDES if side in received]
+    for place, side in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place, facecolor="none")
+        _panel(axes, side, received[side], concerned, most)
+        axes.set_xticks(range(len(columns)), columns, rotation=90)
+        axes.set_yticks(range(len(rows)), rows if place == 1 else [""] * len(rows))
+        axes.set_xlabel(x_label, color=INK, fontsize=9)
+        if place == 1:
+            axes.set_ylabel(y_label, color=INK, fontsize=9)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK)
+    return figure
+
+
+def _panel(
+    axes: Axes, side: Side, received: Sequence[Sequence[int]], concerned: Sequence[Sequence[int]], most: int
+) -> None:
+    shades = LinearSegmentedColormap.from_list(side, ["#FFFFFF", COLOURS[side]])
+    # a company's few must be seen beside the many vendors
+    axes.imshow(received, cmap=shades, norm=PowerNorm(0.4, vmin=0, vmax=most), aspect="auto")
+    for y, row in enumerate(concerned):
+        for x, count in enumerate(row):
+            if count:
+                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="#222222", linewidth=1.3))
+    axes.tick_params(colors=INK, labelsize=7, length=0)
+    for spine in axes.spines.values():
+        spine.set_color(INK)
+    axes.set_title(f"{side}: {sum(map(sum, received)):,} positions delivered", fontsize=9, color=INK, loc="left")

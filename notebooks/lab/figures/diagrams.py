@@ -1,0 +1,98 @@
+"""Answers for the two pictures that explain the kit: what a room is, and how all ten claims came out."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from lab.compare.comparison import Result
+from lab.figures.bars import COLOURS, INK, new_figure, set_title
+from lab.results.claims import SIDES
+from lab.results.verdict import reported_value
+from lab.results.wording import number
+
+PALE = "#E8F3EF"
+MARKS = {"bad": "s", "good": "o"}
+# a sign, its colour and size for each viewer of a drive: one fits around the other, and none needs its colour
+VIEWERS = (("o", "#0072B2", 6.5), ("x", "#D55E00", 9.0), ("s", "#009E73", 12.0), ("+", "#333333", 9.0))
+
+
+def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
+    """A message to a room, the sockets in it by tab with their ids, and the tabs that they reach."""
+    figure, axes = new_figure(height=0.9 + 0.5 * len(sockets))
+    axes.set_axis_off()
+    axes.set(xlim=(0, 10), ylim=(len(sockets) + 0.1, -0.75))
+    middle = (len(sockets) - 1) / 2
+    axes.add_patch(_box(3.3, -0.62, 3.1, len(sockets) + 0.42, PALE))
+    axes.text(4.85, -0.3, name, ha="center", va="center", color=INK, fontsize=9, weight="bold")
+    _boxed(axes, 0.1, middle + 0.2, 2.0, f"one message\nto {name}")
+    for row, (tab, socket_id) in enumerate(sockets.items()):
+        y = row + 0.3
+        _boxed(axes, 3.6, y, 2.5, f"{socket_id[:8]}…")
+        _boxed(axes, 7.6, y, 2.3, tab)
+        _arrow(axes, (2.1, middle + 0.2), (3.6, y))
+        _arrow(axes, (6.1, y), (7.6, y))
+    set_title(axes, title)
+    return figure
+
+
+def scores(results: Sequence[Result], *, title: str) -> Figure:
+    """Every claim a row: how far each server is between the worst and the best its metric can say."""
+    figure, axes = new_figure(7.4, 0.9 + 0.34 * len(results))
+    for row, result in enumerate(results):
+        claim = result.claim
+        places = []
+        for side in SIDES:
+            value = reported_value(claim, result.runs[side])
+            if value is None:
+                continue
+            place = min(1.0, max(0.0, (value - claim.worst) / (claim.best - claim.worst)))
+            places.append(place)
+            axes.plot([place], [row], MARKS[side], color=COLOURS[side], markersize=8, zorder=3)
+            leaning = (-9, "right") if side == "bad" else (9, "left")
+            told = axes.annotate(number(value), (place, row), (leaning[0], 0), textcoords="offset points")
+            told.set(ha=leaning[1], va="center", color=INK, fontsize=8)
+        axes.plot(places, [row] * len(places), color=INK, linewidth=1, alpha=0.6)
+    axes.set_yticks(range(len(results)), [f"{result.claim.id}  {result.claim.metric}" for result in results])
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlim=(-0.16, 1.16), ylim=(len(results) - 0.4, -0.6))
+    axes.set_xticks([0, 1], ["worst", "best"])
+    for side in SIDES:
+        axes.plot([], [], MARKS[side], color=COLOURS[side], label=f"{side} server")
+    figure.legend(loc="outside lower right", ncols=len(SIDES), frameon=False, fontsize=8, labelcolor=INK)
+    set_title(axes, title)
+    return figure
+
+
+def _box(x: float, y: float, width: float, height: float, colour: str) -> FancyBboxPatch:
+    return FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.12", facecolor=colour, edgecolor=INK)
+
+
+def _boxed(axes: Axes, x: float, y: float, width: float, text: str) -> None:
+    height = 0.62 if "\n" not in text else 0.95
+    axes.add_patch(_box(x, y - height / 2, width, height, "white"))
+    axes.text(x + width / 2, y, text, ha="center", va="center", color=INK, fontsize=8.5)
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.2, "shrinkA": 0})
+
+
+def track(
+    driven: Sequence[tuple[float, float]], seen: Mapping[str, Sequence[tuple[float, float]]], *, title: str
+) -> Figure:
+    """A drive as a line on a map, and by viewer the positions that reached them; each a pair of longitude, latitude."""
+    figure, axes = new_figure(height=3.4)
+    axes.plot(*zip(*driven, strict=True), color=INK, linewidth=6, alpha=0.15, solid_capstyle="round")
+    axes.annotate("start", driven[0], (0, -14), textcoords="offset points", ha="center", color=INK, fontsize=9)
+    for (viewer, positions), (mark, colour, size) in zip(seen.items(), VIEWERS, strict=False):
+        places = list(zip(*positions, strict=True)) or [(), ()]
+        label = f"{viewer}: {len(positions)} received"
+        axes.plot(*places, mark, color=colour, label=label, markersize=size, fillstyle="none", markeredgewidth=1.6)
+    axes.set_xlabel("longitude (degrees)", color=INK)
+    axes.set_ylabel("latitude (degrees)", color=INK)
+    axes.margins(0.08)
+    figure.legend(loc="outside lower center", ncols=len(seen), frameon=False, fontsize=9, labelcolor=INK)
+    set_title(axes, title)
+    return figure

@@ -1,0 +1,1 @@
+"""The interview: questions, with answers measured a moment ago."""

@@ -1,0 +1,1 @@
+"""What the cells of lessons use, and how notebooks are built."""

@@ -1,0 +1,39 @@
+"""Answers for the scoreboard of a notebook: all ten claims measured, told in one table."""
+
+from lab.compare.comparison import Comparison, Result
+from lab.compare.runner import compare
+from lab.figures import diagrams
+from lab.lessons.cell_output import Markdown, ProgressLine, draw, show_output, table
+from lab.report.terminal import doubts, summary
+from lab.results.claims import SIDES, load_claims
+from lab.results.verdict import reported_value
+from lab.results.wording import OUTCOMES, number
+
+
+async def measure_all() -> Comparison:
+    """Runs the ten experiments against both servers; about half a minute."""
+    claims, line, done = load_claims(), ProgressLine(), 0
+
+    def finished(result: Result) -> None:
+        nonlocal done
+        done += 1
+        line.bar(done, len(claims), "claims measured")
+
+    line.bar(0, len(claims), "claims measured")
+    comparison = await compare(claims, finished=finished)
+    line.tell(summary(comparison))
+    return comparison
+
+
+def scoreboard(comparison: Comparison) -> None:
+    """The table, each claim a link to its lesson; what speaks against a result, if anything does; the picture."""
+    rows = []
+    for result in comparison.results:
+        claim = result.claim
+        link = f"[{claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
+        values = [number(reported_value(claim, result.runs[side])) for side in SIDES]
+        rows.append([link, *values, claim.unit, OUTCOMES[result.verdict.outcome]])
+    table(["lesson", *SIDES, "unit", "claim"], *rows)
+    for doubt in doubts(comparison):
+        show_output(Markdown(f"*{doubt}*"))
+    draw(diagrams.scores(comparison.results, title=summary(comparison)))

@@ -1,0 +1,51 @@
+"""Answers for the measured rows in the repository's README.md, between two marks."""
+
+import datetime
+import re
+from pathlib import Path
+
+from lab.compare.comparison import Comparison
+from lab.report.terminal import environment_line
+from lab.results.claims import SIDES
+from lab.results.verdict import reported_value
+from lab.results.wording import OUTCOMES, number
+from lab.system.atomic_file import write
+
+BLOCK = re.compile(r"(<!-- lab compare: begin\b.*?-->\n).*?(<!-- lab compare: end -->)", re.DOTALL)
+
+
+class ReadmeError(Exception):
+    """The README cannot take the rows; the message is one line that says why."""
+
+
+def find_readme() -> Path:
+    """The README.md of the repository that the lab is installed from, else that of the working folder.
+
+    Raises `ReadmeError` when none has the marks.
+    """
+    for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
+        readme = folder / "README.md"
+        if readme.is_file() and BLOCK.search(readme.read_text(encoding="utf-8")):
+            return readme
+    raise ReadmeError("no README.md with the marks `<!-- lab compare: begin … -->` and `<!-- lab compare: end -->`")
+
+
+def write_rows(readme: Path, comparison: Comparison) -> None:
+    """Puts the rows between the marks."""
+    rows = as_markdown(comparison)
+    text = BLOCK.sub(lambda marks: f"{marks[1]}{rows}\n{marks[2]}", readme.read_text(encoding="utf-8"), count=1)
+    write(readme, text.encode())
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """A row a claim, then where and when it was measured."""
+    lines = ["| | claim | measured | bad | good | |", "|---|---|---|---:|---:|---|"]
+    for result in comparison.results:
+        claim = result.claim
+        bad, good = (number(reported_value(claim, result.runs[side])) for side in SIDES)
+        measured = f"{claim.metric} ({claim.unit})"
+        outcome = OUTCOMES[result.verdict.outcome]
+        lines.append(f"| {claim.id} | {claim.title} | {measured} | {bad} | {good} | {outcome} |")
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    where = environment_line(comparison.environment)
+    return "\n".join([*lines, "", f"<sub>Measured {today} in {comparison.seconds:.0f} s: {where}.</sub>"])

@@ -1,0 +1,102 @@
+"""The comparison in a terminal: tables, and remarks below them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from lab.compare.comparison import Comparison, Result
+from lab.compare.two_processes import sides_and_processes
+from lab.results.claims import SIDES
+from lab.results.run import is_late
+from lab.results.verdict import reported_value
+from lab.results.wording import OUTCOMES, number
+
+FAILS = {True: "yes", False: "no"}
+COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yellow"}
+
+
+def table(comparison: Comparison) -> Table:
+    """The terminal's table; it says in words what it says in colour."""
+    grid = Table(header_style="bold")
+    for name in ("", "claim", "measured"):
+        grid.add_column(name, overflow="fold")
+    for name in SIDES:
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=True)
+    for result in comparison.results:
+        claim, outcome = result.claim, result.verdict.outcome
+        values = (number(reported_value(claim, result.runs[side])) for side in SIDES)
+        told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
+        grid.add_row(claim.id, claim.title, f"{claim.metric} ({claim.unit})", *values, told)
+    return grid
+
+
+def before_any_cut(comparison: Comparison) -> Table:
+    """The second table of a comparison with several processes."""
+    title = "before any cut, with one process a side and with several"
+    grid = Table(header_style="bold", title=title, title_justify="left")
+    for name in ("", "mistake", "measured"):
+        grid.add_column(name, no_wrap=True)
+    for head in two_process_heads(comparison.workers):
+        grid.add_column(head, justify="right", no_wrap=True)
+    grid.add_column("fails yet")
+    grid.add_column("verdict", no_wrap=True)
+    for row in comparison.before_any_cut:
+        outcome = row.verdict.outcome
+        values = (number(row.value(*case)) for case in sides_and_processes(row.workers))
+        told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
+        grid.add_row(
+            row.claim.id, row.claim.slug, f"{row.bounds.metric} ({row.bounds.unit})", *values, FAILS[row.fails], told
+        )
+    return grid
+
+
+def two_process_heads(workers: int) -> list[str]:
+    """What stands over the values of that table: a side, and how many processes it is."""
+    return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
+
+
+def doubts(comparison: Comparison) -> list[str]:
+    """What speaks against a result, a line each: why a claim is not shown, whose clients were late."""
+    lines = [
+        f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
+        for result in comparison.results
+        if result.verdict.reason is not None
+    ]
+    lines += [
+        f"{row.claim.id} before any cut {OUTCOMES[row.verdict.outcome]}: {row.verdict.reason}"
+        for row in comparison.before_any_cut
+        if row.verdict.reason is not None
+    ]
+    late = [f"{result.claim.id} by {worst:.2f} s" for result in comparison.results if (worst := lateness(result))]
+    if late:
+        lines.append(f"the clients' own process was late ({', '.join(late)}): counts hold, times are to be doubted")
+    return lines
+
+
+def remarks(comparison: Comparison) -> list[str]:
+    """What stands under the tables, a line each."""
+    raised = comparison.environment["raised_limits"].items()
+    settings = ", ".join(f"{name}={value}" for name, value in raised)
+    found = [f"{row.claim.id} before any cut: {row.finding}" for row in comparison.before_any_cut]
+    return [*found, *doubts(comparison), f"settings of the lab's servers: {settings}", summary(comparison)]
+
+
+def lateness(result: Result) -> float:
+    """By how many seconds the clients of any of its runs were late; 0.0 where that is within bounds."""
+    return max((run.lateness_seconds for side in SIDES for run in result.runs[side] if is_late(run)), default=0.0)
+
+
+def summary(comparison: Comparison) -> str:
+    """The outcome in one line."""
+    shown = sum(result.verdict.outcome == "shown" for result in comparison.results)
+    processes = f" with {comparison.workers} processes a side" if comparison.workers > 1 else ""
+    return f"{shown} of {len(comparison.results)} claims shown{processes} in {comparison.seconds:.1f} s"
+
+
+def environment_line(environment: Mapping[str, Any]) -> str:
+    """Where and with what it was measured, in one line."""
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
+    return f"{where}; {versions}; seed {environment['seed']}"

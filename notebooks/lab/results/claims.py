@@ -1,0 +1,167 @@
+"""Claims: what is measured and which bounds must hold; the numbers are in claims.toml."""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lab.results.run import Run, is_late
+
+Side = Literal["bad", "good"]
+SIDES: tuple[Side, ...] = ("bad", "good")
+Runs = Mapping[Side, Sequence[Run]]
+BOUNDS: dict[str, dict[Side, str]] = {
+    "lower": {"bad": "bad_at_least", "good": "good_at_most"},
+    "higher": {"bad": "bad_at_most", "good": "good_at_least"},
+}
+# A value is near its bound within this part of the way from the bound to the end of the scale. At the end it is not
+# near, wherever the bound is: there is nothing better to hope for.
+NEAR = 0.1
+
+
+class ClaimsError(ValueError):
+    """The claims are wrong; the message is one line that says where."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Also(_Frozen):
+    """A metric that is reported beside the primary one; scenarios give it under `key`."""
+
+    key: str
+    metric: str
+    unit: str
+    relative: bool = False
+
+
+class Claim(_Frozen):
+    """What is measured, which way is better, and what each server must measure for the claim to be shown."""
+
+    id: Annotated[str, Field(pattern=r"^\d\d$")]
+    slug: str
+    title: str
+    finding: str
+    metric: str
+    unit: str
+    better: Literal["lower", "higher"]
+    best: float
+    worst: float
+    bad_at_least: float | None = None
+    good_at_most: float | None = None
+    bad_at_most: float | None = None
+    good_at_least: float | None = None
+    timed: bool = False
+    reason: str
+    also: tuple[Also, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_the_bounds_of_its_direction(self) -> Self:
+        wanted = set(BOUNDS[self.better].values())
+        given = {name for names in BOUNDS.values() for name in names.values() if getattr(self, name) is not None}
+        if given != wanted:
+            raise ValueError(f"where {self.better} is better the bounds are {' and '.join(sorted(wanted))}")
+        scale = [self.best, self.bound("good"), self.bound("bad"), self.worst]
+        if scale != sorted(scale, reverse=self.better == "higher") or scale[1] == scale[2]:
+            raise ValueError(f"best, good bound, bad bound and worst must go one way, apart: {scale}")
+        return self
+
+    @property
+    def number(self) -> int:
+        """The lesson's number, 1 to 10."""
+        return int(self.id)
+
+    def bound(self, side: Side) -> float:
+        """What that side must reach."""
+        return float(getattr(self, BOUNDS[self.better][side]))
+
+    def wanted(self, side: Side) -> str:
+        """The bound of that side in words: `at least 450`."""
+        words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
+        return f"{words} {self.bound(side):g}"
+
+    def holds(self, side: Side, value: float) -> bool:
+        """Whether a value is on that side's own side of its bound; no number never is."""
+        wants_less = (self.better == "lower") == (side == "good")
+        return value <= self.bound(side) if wants_less else value >= self.bound(side)
+
+    def is_doubtful(self, side: Side, run: Run) -> bool:
+        """Whether a run should be repeated: it proves nothing, or it counts and misses its bound or is near it."""
+        bound, end = self.bound(side), self.best if side == "good" else self.worst
+        is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
+        misses = run.broken is None and (is_near or not self.holds(side, run.value))
+        return misses or self.is_spoilt(run)
+
+    def is_spoilt(self, run: Run) -> bool:
+        """Whether late clients may have made the run what it is: a time they took, connections they lost."""
+        return is_late(run) and (self.timed or run.broken is not None)
+
+
+class TwoProcessBounds(_Frozen):
+    """What is asked of a mistake's neighbours on two processes before any connection is lost, in percent that arrive.
+
+    With one process, and on the good server, `others_at_least` must arrive; on the bad one with several as much as its
+    bound says.
+    """
+
+    id: Annotated[str, Field(pattern=r"^\d\d$")]
+    asks: Literal["chat", "report"]
+    metric: str
+    unit: str
+    finding: str
+    others_at_least: float
+    bad_at_most: float | None = None
+    bad_at_least: float | None = None
+    reason: str
+
+    @model_validator(mode="after")
+    def _has_one_bound(self) -> Self:
+        if (self.bad_at_most is None) == (self.bad_at_least is None):
+            raise ValueError("either bad_at_most or bad_at_least")
+        return self
+
+    def wanted(self, side: Side, workers: int) -> str:
+        """The bound in words: `at most 60`."""
+        if side == "good" or workers == 1:
+            return f"at least {self.others_at_least:g}"
+        return f"at most {self.bad_at_most:g}" if self.bad_at_most is not None else f"at least {self.bad_at_least:g}"
+
+    def holds(self, side: Side, workers: int, value: float) -> bool:
+        """Whether a value is within its bound; no number never is."""
+        if side == "good" or workers == 1:
+            return value >= self.others_at_least
+        return value <= self.bad_at_most if self.bad_at_most is not None else value >= (self.bad_at_least or math.inf)
+
+
+class _File(_Frozen):
+    claim: tuple[Claim, ...]
+    before_any_cut: tuple[TwoProcessBounds, ...] = ()
+
+
+def load_claims(text: str | None = None) -> tuple[Claim, ...]:
+    """The claims of claims.toml in their order; raises `ClaimsError` where the file is wrong."""
+    claims = _load(text).claim
+    if len({claim.id for claim in claims}) < len(claims):
+        raise ClaimsError("claims.toml: an id is used twice")
+    return claims
+
+
+def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
+    """What claims.toml says of several processes before any cut; raises `ClaimsError` where the file is wrong."""
+    return _load(text).before_any_cut
+
+
+def _load(text: str | None) -> _File:
+    text = text if text is not None else (resources.files("lab.results") / "claims.toml").read_text(encoding="utf-8")
+    try:
+        return _File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ClaimsError(f"claims.toml: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ClaimsError(f"claims.toml: {where}: {first['msg']}") from None

@@ -1,0 +1,30 @@
+"""Lateness of the measuring process: how late its own event loop wakes."""
+
+import asyncio
+from typing import Self
+
+TICK_SECONDS = 0.01
+
+
+class Lateness:
+    """Samples how late the event loop wakes: `async with Lateness() as lateness: …; lateness.worst_seconds`."""
+
+    def __init__(self) -> None:
+        self.worst_seconds = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._sample())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _sample(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            self.worst_seconds = max(self.worst_seconds, loop.time() - due)

@@ -1,0 +1,23 @@
+"""Statistics of samples: percentile and slope."""
+
+from collections.abc import Sequence
+
+
+def percentile(samples: Sequence[float], q: float) -> float:
+    """The `q`th percentile (0 to 100), interpolated between neighbours; raises `ValueError` without samples."""
+    if not samples:
+        raise ValueError("no samples to take a percentile of")
+    ordered = sorted(samples)
+    position = (len(ordered) - 1) * q / 100
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """How much y grows for each x, by least squares; raises `ValueError` for fewer than two different x."""
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    spread = sum((x - mean_x) ** 2 for x in xs)
+    if not spread:
+        raise ValueError("a slope needs two different points")
+    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread

@@ -1,0 +1,122 @@
+"""Answers for a server that is several processes with a Redis between them: started, killed and ended as one."""
+
+import asyncio
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab.servers.probe_client import FleetProbeClient
+from lab.servers.process import LAB_SETTINGS, Server, ServerError
+from lab.servers.redis import RedisServer
+from lab.servers.target import Target
+from lab.system.child_program import Program
+
+SUBSCRIBE_SECONDS = 10.0
+WORKER_COMMAND = (sys.executable, "-m", "good_server", "worker")
+WORKER_IS_READY = "worker ready"
+WORKER_SECONDS = 30.0
+POLL_SECONDS = 0.01
+
+
+class Fleet:
+    """Several processes of one side, each on a port of its own; made by `running(side, workers=…)`.
+
+    `processes` may be killed and started again one by one, `redis` stopped and started. With `makes_reports` there is
+    a process more, which makes the reports that are asked for.
+    """
+
+    def __init__(self, side: str, settings: Mapping[str, str], count: int, *, makes_reports: bool = False) -> None:
+        self.side = side
+        self.redis = RedisServer()
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-")
+        # fresh each time: what an earlier run said must not be heard
+        self._prefix = f"lab-{secrets.token_hex(4)}"
+        shared = {
+            "SERVER_REDIS_URL": self.redis.url,
+            "SERVER_REDIS_PREFIX": self._prefix,
+            "BAD_DATABASE": str(Path(self._folder.name) / "members.db"),
+            **settings,
+        }
+        self._worker = self._report_worker({**LAB_SETTINGS, **shared}) if makes_reports else None
+        self.processes: Sequence[Server] = [Server(side, shared) for _ in range(count)]
+
+    @property
+    def port(self) -> int:
+        """The public port of the first process."""
+        return self.processes[0].port
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The public port of each process."""
+        return tuple(process.port for process in self.processes)
+
+    @property
+    def url(self) -> str:
+        """The public address of the first process."""
+        return self.processes[0].url
+
+    @property
+    def probe(self) -> FleetProbeClient:
+        """The probes beside the processes, as one."""
+        return FleetProbeClient([process.probe for process in self.processes])
+
+    async def start(self) -> None:
+        """Returns when every process hears the others; raises `ServerError` or `RedisError`."""
+        await self.redis.start()
+        # one after the other, so that at a failure none is half started; each takes some tenths of a second
+        for process in self.processes:
+            await process.start()
+        await self.wait_for_subscribers()
+        if self._worker is not None:
+            await self._start_worker(self._worker)
+
+    async def wait_for_subscribers(self) -> None:
+        """Waits until as many listen to Redis as there are processes; raises `ServerError`."""
+        try:
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                while await self.redis.subscribers(self._prefix) < len(self.processes):  # noqa: ASYNC110 - Redis is asked
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise ServerError(f"the {self.side} servers do not hear each other through Redis") from None
+
+    async def kill(self) -> None:
+        """Ends all processes as a power cut would; Redis goes on."""
+        await asyncio.gather(*(process.kill() for process in self.processes))
+
+    async def start_again(self) -> None:
+        """The same processes on the same ports."""
+        for process in self.processes:
+            await process.start_again()
+        await self.wait_for_subscribers()
+
+    async def stop(self) -> None:
+        """Ends everything; leaves nothing behind."""
+        try:
+            if self._worker is not None:
+                await self._worker.stop()
+            await asyncio.gather(*(process.stop() for process in self.processes))
+        finally:
+            await self.redis.close()
+            self._folder.cleanup()
+
+    def target(self, lesson: int) -> Target:
+        """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""
+        return Target.of(self, lesson)
+
+    def _report_worker(self, settings: Mapping[str, str]) -> Program:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
+        return Program(WORKER_COMMAND, Path(self._folder.name), environment={**inherited, **settings})
+
+    async def _start_worker(self, worker: Program) -> None:
+        await worker.start()
+        try:
+            async with asyncio.timeout(WORKER_SECONDS):
+                while WORKER_IS_READY not in worker.lines:
+                    if not worker.is_running:
+                        raise ServerError(f"the worker for reports did not start: {worker.last_line}")
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise ServerError(f"the worker for reports is not ready after {WORKER_SECONDS:.0f} s") from None

@@ -1,0 +1,254 @@
+"""Answers for looking at a server process from outside the server's code: it runs beside any server's app.
+
+Nothing in a server cooperates in being measured, so the bad and the good one are treated alike. The probe listens on a
+loopback port of its own; what it counts, it counts at the public calls of libraries.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import signal
+import sqlite3
+import sys
+import time
+import types
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+import socketio
+import structlog
+from aiohttp import web
+
+from good_server.lifecycle import serve
+from good_server.observability import configure_logging
+from good_server.runtime import Addresses, loop_factory
+from good_server.settings import load_settings
+from lab.servers.heap import heap_bytes, ids_held
+from lab.system.spawn import prepare_child_process
+
+LAG_TICK_SECONDS = 0.005
+# what `fence` emits: whoever gets it has got all that the process had emitted before
+FENCE = "lab:fence"
+SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
+
+
+@dataclass
+class Counts:
+    """What a server did since the last reset: emits, the rooms they addressed, those with no live socket behind."""
+
+    emits: int = 0
+    addresses: int = 0
+    ghost_addresses: int = 0
+    sql_statements: int = 0
+    errors_logged: int = 0
+
+
+class _ErrorCounter(logging.Handler):
+    def __init__(self, probe: "ProcessProbe") -> None:
+        super().__init__(logging.ERROR)
+        self._probe = probe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._probe.counts.errors_logged += 1
+
+
+class ProcessProbe:
+    """The measuring end inside a server process."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        # by address, where no socket of this process was behind it: another process may have one
+        self._unreached: Counter[str] = Counter()
+        # where the server tells operators how it is
+        self.internal_url = ""
+        self._sio: Any = None
+        self._emit: Any = None
+        self._worst_lag_seconds = 0.0
+        # for how long the probe itself held the loop, which is no fault of the server's
+        self._own_seconds = 0.0
+        self._process = psutil.Process()
+
+    def install(self) -> None:
+        """Hooks what is counted: emits, SQL, and what is logged as an error."""
+        original_emit = self._emit = socketio.AsyncServer.emit
+        original_connect = sqlite3.connect
+
+        async def emit(sio: Any, event: str, data: Any = None, to: Any = None, room: Any = None, **rest: Any) -> None:
+            self._count_emit(to or room, rest.get("namespace") or "/")
+            await original_emit(sio, event, data, to=to, room=room, **rest)
+
+        def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = original_connect(*args, **kwargs)
+            connection.set_trace_callback(self._count_sql)
+            return connection
+
+        socketio.AsyncServer.emit = emit
+        sqlite3.connect = connect  # type: ignore[assignment]
+        logging.getLogger().addHandler(_ErrorCounter(self))
+        # the server's own lines do not pass through the standard library's logging
+        watch_log(self._count_error)
+
+    def attach(self, sio: socketio.AsyncServer) -> None:
+        """Names the server whose rooms and connections are looked at."""
+        self._sio = sio
+
+    def _count_emit(self, target: Any, namespace: str) -> None:
+        rooms = target if isinstance(target, list | tuple) else [target]
+        unreached = [room for room in rooms if not self._is_live(namespace, room)]
+        self.counts.emits += 1
+        self.counts.addresses += len(rooms)
+        self.counts.ghost_addresses += len(unreached)
+        self._unreached.update(f"{namespace} {room}" for room in unreached)
+
+    def _is_live(self, namespace: str, room: Any) -> bool:
+        return any(True for _ in self._sio.manager.get_participants(namespace, room))
+
+    def _count_error(self, method: str, _: Any) -> None:
+        self.counts.errors_logged += method in ("error", "critical", "exception")
+
+    def _count_sql(self, statement: str) -> None:
+        self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
+
+    async def watch_lag(self) -> None:
+        """Samples how late the server's loop wakes; runs until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due, own_before = loop.time() + LAG_TICK_SECONDS, self._own_seconds
+            await asyncio.sleep(LAG_TICK_SECONDS)
+            lag = loop.time() - due - (self._own_seconds - own_before)
+            self._worst_lag_seconds = max(self._worst_lag_seconds, lag)
+
+    @contextlib.contextmanager
+    def _not_counted(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._own_seconds += time.perf_counter() - started
+
+    def app(self) -> web.Application:
+        """The probe's HTTP face."""
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_get("/reading", self._reading)
+        app.router.add_get("/counts", self._counts)
+        app.router.add_get("/internal", self._internal)
+        app.router.add_post("/reset", self._reset)
+        app.router.add_get("/heap", self._heap)
+        app.router.add_post("/ids", self._ids)
+        app.router.add_post("/fence", self._fence)
+        app.router.add_post("/live", self._live)
+        return app
+
+    async def _reading(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "pid": self._process.pid,
+                "rss_bytes": self._process.memory_info().rss,
+                # of the whole process; the operating system's own table has steps of 10 ms
+                "cpu_seconds": time.process_time(),
+                "loop_lag_worst_seconds": self._worst_lag_seconds,
+                "connections": len(self._sio.eio.sockets),
+            }
+        )
+
+    async def _internal(self, request: web.Request) -> web.Response:
+        return web.json_response({"url": self.internal_url})
+
+    async def _counts(self, request: web.Request) -> web.Response:
+        return web.json_response({"counts": asdict(self.counts), "unreached": self._unreached})
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        self.counts = Counts()
+        self._unreached.clear()
+        self._worst_lag_seconds = 0.0
+        return web.json_response({})
+
+    async def _heap(self, request: web.Request) -> web.Response:
+        tasks = len(asyncio.all_tasks())
+        with self._not_counted():
+            size_bytes = heap_bytes()
+        return web.json_response({"size_bytes": size_bytes, "tasks": tasks})
+
+    async def _ids(self, request: web.Request) -> web.Response:
+        ids = (await request.json())["ids"]
+        with self._not_counted():
+            found = ids_held(ids, ignored=[ids, self._unreached])
+        return web.json_response(found)
+
+    async def _fence(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        await self._emit(self._sio, FENCE, {"mark": asked["mark"]}, to=asked["ids"], namespace=asked["namespace"])
+        # what another process heard last it may still hold: not the ids of ours
+        await self._emit(self._sio, FENCE, None, to=[FENCE], namespace=asked["namespace"])
+        return web.json_response({})
+
+    async def _live(self, request: web.Request) -> web.Response:
+        addresses = (await request.json())["addresses"]
+        return web.json_response([address for address in addresses if self._is_live(*address.split(" ", 1))])
+
+
+def watch_log(see: Callable[[str, structlog.typing.EventDict], None]) -> None:
+    """From now on `see` is told each line that the server logs: the method it was logged by, and what it says."""
+
+    def pass_on(_: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        see(method, entry)
+        return entry
+
+    structlog.configure(processors=[pass_on, *structlog.get_config()["processors"]])
+
+
+def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
+    """The whole life of a server process; `app` is `module:function`, a `create_app(settings)`.
+
+    Sends `("ready", public URL, probe URL)` or `("failed", why)` through the pipe, once.
+    """
+    prepare_child_process()
+    # a server's own worker processes import the main module anew, and the lab's is none of theirs
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for name in [name for name in os.environ if name.startswith("SERVER_")]:
+        del os.environ[name]
+    os.environ.update(settings)
+    configure_logging(json_lines=True)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(app, lambda public, probe: pipe.send(("ready", public, probe))))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the lab must hear of it
+        with contextlib.suppress(OSError):
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
+        sys.exit(1)
+
+
+async def _serve(app: str, ready: Callable[[str, str], None]) -> None:
+    probe = ProcessProbe()
+    # before the app is built, as it may open its database there
+    probe.install()
+    module, _, function = app.partition(":")
+    application = getattr(importlib.import_module(module), function)(load_settings(_env_file=None))
+    probe.attach(application.sio)
+    runner = web.AppRunner(probe.app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # Windows, where terminate() asks nobody
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    lag = asyncio.create_task(probe.watch_lag())
+
+    def announce(addresses: Addresses) -> None:
+        probe.internal_url = addresses.internal
+        ready(addresses.public, address)
+
+    try:
+        await serve(application, announce, stop)
+    finally:
+        lag.cancel()
+        await runner.cleanup()

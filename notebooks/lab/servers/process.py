@@ -1,0 +1,129 @@
+"""One server process: started, killed, started again on the same port, and stopped."""
+
+import asyncio
+import multiprocessing
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import aiohttp
+
+from lab.servers import probe as process_probe
+from lab.servers.probe_client import ProbeClient
+from lab.servers.target import Target
+from lab.system.spawn import process_context, receive, start_process
+
+START_SECONDS = 30.0
+END_SECONDS = 5.0
+APPS = {"good": "good_server.app:create_app", "bad": "bad_server.app:create_app"}
+# short heartbeats, so that a half-open peer is gone within about three seconds
+LAB_SETTINGS = {
+    "SERVER_PORT": "0",
+    "SERVER_INTERNAL_PORT": "0",
+    "SERVER_PING_INTERVAL_SECONDS": "1",
+    "SERVER_PING_TIMEOUT_SECONDS": "1",
+}
+
+
+class ServerError(Exception):
+    """A server process did not start; the message is one line that says why."""
+
+
+class Server:
+    """One server process; made by `running`."""
+
+    redis = None
+
+    def __init__(self, side: str, settings: Mapping[str, str]) -> None:
+        self.side = side
+        self.url = ""
+        self._app = APPS.get(side, side)
+        self._settings = {**LAB_SETTINGS, **settings}
+        self._process: BaseProcess | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._probe: ProbeClient | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-")
+        self._log = Path(self._folder.name) / "server.log"
+        # what mistake 04 wrote has to be there again after a kill
+        self._settings.setdefault("BAD_DATABASE", str(Path(self._folder.name) / "members.db"))
+
+    @property
+    def port(self) -> int:
+        """The public port."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The public port, alone."""
+        return (self.port,)
+
+    @property
+    def processes(self) -> "Sequence[Server]":
+        """This one."""
+        return (self,)
+
+    @property
+    def probe(self) -> ProbeClient:
+        """The probe beside the server."""
+        if self._probe is None:
+            raise ServerError("the server has not been started")
+        return self._probe
+
+    async def start(self) -> None:
+        """Raises `ServerError` when it is not ready in time."""
+        receiving, sending = multiprocessing.Pipe(duplex=False)
+        arguments = (self._app, self._settings, str(self._log), sending)
+        process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        self._process = process
+        with sending:
+            await start_process(process)
+        answer = await self._answer(receiving)
+        if answer[0] != "ready":
+            await self._end()
+            raise ServerError(f"the {self.side} server did not start: {answer[1]}")
+        self.url = answer[1]
+        self._session = self._session or aiohttp.ClientSession()
+        self._probe = ProbeClient(self._session, answer[2])
+
+    async def _answer(self, pipe: Connection) -> tuple[str, ...]:
+        try:
+            answer: tuple[str, ...] = await receive(pipe, timeout=START_SECONDS)
+        except TimeoutError:
+            return ("failed", f"no answer in {START_SECONDS:.0f} s")
+        except EOFError:
+            tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+            return ("failed", tail[0] if tail else "it ended without a word")
+        return answer
+
+    async def kill(self) -> None:
+        """Ends it as a power cut would: SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            await asyncio.to_thread(self._process.join, END_SECONDS)
+
+    async def start_again(self) -> None:
+        """The same server on the same port."""
+        self._settings["SERVER_PORT"] = str(self.port)
+        await self.start()
+
+    async def stop(self) -> None:
+        """Ends it in order, or by force where that takes too long; leaves nothing behind."""
+        if self._session is not None:
+            await self._session.close()
+        await self._end()
+        self._folder.cleanup()
+
+    async def _end(self) -> None:
+        if self._process is None or self._process.pid is None:
+            return
+        self._process.terminate()
+        await asyncio.to_thread(self._process.join, END_SECONDS)
+        if self._process.is_alive():
+            await self.kill()
+        self._process = None
+
+    def target(self, lesson: int) -> Target:
+        """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""
+        return Target.of(self, lesson)

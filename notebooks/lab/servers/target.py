@@ -1,0 +1,70 @@
+"""Target: what a scenario knows of a server."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jwt
+
+from good_server.settings import DEVELOPMENT_SECRET, Settings
+from lab.servers.probe_client import FleetProbeClient, ProbeClient
+
+
+class RunningServer(Protocol):
+    """One process or several that are one server, as a scenario may use them."""
+
+    side: str
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The public port of each process."""
+
+    @property
+    def probe(self) -> ProbeClient | FleetProbeClient:
+        """The probe beside the server."""
+
+    async def kill(self) -> None:
+        """Ends every process as a power cut would."""
+
+    async def start_again(self) -> None:
+        """Starts the same processes on the same ports."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """All that a scenario knows of a server: where its processes are, and how to make tokens it accepts."""
+
+    ports: tuple[int, ...]
+    namespace: str
+    server: RunningServer
+
+    @classmethod
+    def of(cls, server: RunningServer, lesson: int) -> "Target":
+        """The server as a lesson sees it."""
+        namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
+        return cls(server.ports, namespace, server)
+
+    @property
+    def port(self) -> int:
+        """The public port; of several processes the first one's."""
+        return self.ports[0]
+
+    @property
+    def url(self) -> str:
+        """The public address of that port."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def probe(self) -> ProbeClient | FleetProbeClient:
+        """The probe beside the server."""
+        return self.server.probe
+
+    def token(self, user: str, role: str = "vendor", *, company: str | None = None, rooms: Sequence[str] = ()) -> str:
+        """A token by the contract, signed with the published development secret."""
+        defaults = Settings.model_fields
+        now = int(time.time())
+        claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + 3600, "rooms": list(rooms)}
+        claims |= {"company": company} if company is not None else {}
+        claims |= {"iss": defaults["jwt_issuer"].default, "aud": defaults["jwt_audience"].default}
+        return jwt.encode(claims, DEVELOPMENT_SECRET, algorithm="HS256", headers={"typ": "at+jwt"})

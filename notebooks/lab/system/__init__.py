@@ -1,0 +1,1 @@
+"""Processes, files and exit codes of the operating system."""

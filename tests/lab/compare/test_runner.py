@@ -1,0 +1,189 @@
+"""The comparison around the scenarios: fresh servers, again where in doubt, and no exception for anyone."""
+
+import asyncio
+import time
+from typing import Any
+
+from lab.compare import one_run
+from lab.compare.comparison import Comparison, Result
+from lab.compare.runner import compare
+from lab.results.claims import Claim, load_claims
+from lab.results.run import LATE_SECONDS, Run
+from lab.scenarios.catalogue import load_scenarios
+from lab.scenarios.scenario import Scenario
+from lab.servers.target import Target
+
+CLAIM = Claim(
+    id="03",
+    slug="fake",
+    title="A fake claim",
+    finding="{bad} %, or {good} %.",
+    metric="messages received",
+    unit="%",
+    better="higher",
+    best=100,
+    worst=0,
+    bad_at_most=5,
+    good_at_least=100,
+    reason="for the test",
+)
+RAISED = {"SERVER_SOCKETS_PER_ADDRESS": "1000"}
+
+
+async def by_side(target: Target, *, seed: int) -> Run:
+    return Run(100.0 if target.namespace == "/" else 0.0)
+
+
+def scenario(measure: Any, *, alone: bool = False) -> Scenario:
+    return Scenario(measure, settings=RAISED, runs_alone=alone)
+
+
+async def compared(measure: Any, *, claim: Claim = CLAIM, alone: bool = False) -> Comparison:
+    return await compare([claim], known={claim.id: scenario(measure, alone=alone)})
+
+
+def test_every_claim_has_a_scenario_and_every_scenario_a_claim() -> None:
+    assert [claim.id for claim in load_claims()] == [f"{number:02}" for number in range(1, 11)]
+    assert set(load_scenarios()) == {claim.id for claim in load_claims()}
+
+
+async def test_the_same_scenario_runs_on_a_fresh_server_of_each_side() -> None:
+    seen: dict[str, int] = {}
+
+    async def note(target: Target, *, seed: int) -> Run:
+        seen[target.namespace] = (await target.probe.read()).pid
+        return await by_side(target, seed=seed)
+
+    comparison = await compared(note)
+    assert comparison.is_shown
+    assert set(seen) == {"/", "/mistake-03"}
+    assert len(set(seen.values())) == 2
+    assert RAISED.items() <= comparison.environment["raised_limits"].items()
+
+
+async def test_with_two_workers_a_side_is_two_processes(redis_program: str) -> None:
+    ports: dict[str, int] = {}
+
+    async def note(target: Target, *, seed: int) -> Run:
+        ports[target.namespace] = len(set(target.ports))
+        return await by_side(target, seed=seed)
+
+    comparison = await compare([CLAIM], known={CLAIM.id: scenario(note)}, workers=2)
+    assert ports == {"/": 2, "/mistake-03": 2}
+    assert (comparison.is_shown, comparison.workers, comparison.before_any_cut) == (True, 2, [])
+
+
+async def test_a_doubtful_side_is_measured_twice_more_with_other_seeds() -> None:
+    seeds: list[int] = []
+
+    async def waver(target: Target, *, seed: int) -> Run:
+        if target.namespace != "/":
+            return Run(0.0)
+        seeds.append(seed)
+        return Run(99.0 if len(seeds) == 1 else 100.0)
+
+    comparison = await compared(waver)
+    assert seeds == [7, 8, 9]
+    assert comparison.results[0].verdict.outcome == "inconclusive"
+    assert not comparison.is_shown
+
+
+async def test_a_run_whose_precondition_failed_is_not_tried_until_it_passes() -> None:
+    async def break_down(target: Target, *, seed: int) -> Run:
+        return Run(50.0, broken="nobody came")
+
+    (result,) = (await compared(break_down)).results
+    assert [len(runs) for runs in result.runs.values()] == [1, 1]
+    assert result.verdict.reason == "bad: nobody came"
+
+
+async def test_a_scenario_that_fails_is_a_claim_not_shown_with_its_reason() -> None:
+    async def fail(target: Target, *, seed: int) -> Run:
+        async with asyncio.TaskGroup():
+            raise RuntimeError("the roof is on fire\nreally")
+
+    (result,) = (await compared(fail, alone=True)).results
+    assert (result.verdict.outcome, result.verdict.reason) == ("not_shown", "bad: RuntimeError: the roof is on fire")
+
+
+async def test_a_scenario_that_hangs_is_given_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr(one_run, "RUN_SECONDS", 1.0)
+
+    async def hang(target: Target, *, seed: int) -> Run:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    (result,) = (await compared(hang)).results
+    assert result.verdict.reason == "bad: no end within 1 s"
+
+
+async def test_what_runs_alone_runs_with_nothing_beside_it_and_the_rest_beside_each_other() -> None:
+    running: list[str] = []
+    most: dict[str, int] = {"03": 0, "04": 0}
+
+    def noting(id: str) -> Any:
+        async def note(target: Target, *, seed: int) -> Run:
+            running.append(id)
+            most[id] = max(most[id], len(running))
+            await asyncio.sleep(0.5)
+            running.remove(id)
+            return await by_side(target, seed=seed)
+
+        return note
+
+    other = CLAIM.model_copy(update={"id": "04"})
+    known = {"03": scenario(noting("03"), alone=True), "04": scenario(noting("04"))}
+    assert (await compare([CLAIM, other], known=known)).is_shown
+    assert most == {"03": 1, "04": 2}
+
+
+async def test_late_clients_are_noted_and_where_time_is_measured_the_run_is_repeated() -> None:
+    calls = 0
+
+    async def oversleep_once(target: Target, *, seed: int) -> Run:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.02)
+        if calls == 1:
+            time.sleep(LATE_SECONDS * 2)  # noqa: ASYNC251 - a client process that is late is what is tested
+        await asyncio.sleep(0.02)
+        return await by_side(target, seed=seed)
+
+    (result,) = (await compared(oversleep_once, claim=CLAIM.model_copy(update={"timed": True}), alone=True)).results
+    assert result.runs["bad"][0].lateness_seconds > LATE_SECONDS
+    assert [len(runs) for runs in result.runs.values()] == [3, 1]
+    assert result.verdict.outcome == "shown"
+
+
+async def test_what_happens_is_told_while_it_happens() -> None:
+    told: list[Any] = []
+
+    def note(claim: Claim, side: str, phase: str) -> None:
+        told.append((claim.id, side, phase))
+
+    def finished(result: Result) -> None:
+        told.append(result.verdict.outcome)
+
+    await compare([CLAIM], known={"03": scenario(by_side, alone=True)}, progress=note, finished=finished)
+    runs = [("03", side, phase) for side in ("bad", "good") for phase in ("started", "ended")]
+    assert told == [*runs, "shown"]
+
+
+async def test_an_interruption_ends_every_server() -> None:
+    started = asyncio.Event()
+    targets: list[Target] = []
+
+    async def hang(target: Target, *, seed: int) -> Run:
+        targets.append(target)
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    comparison = asyncio.create_task(compared(hang))
+    await asyncio.wait_for(started.wait(), 20)
+    comparison.cancel()
+    await asyncio.wait([comparison], timeout=20)
+    assert comparison.cancelled()
+    for target in targets:
+        with_nobody = await asyncio.gather(asyncio.open_connection("127.0.0.1", target.port), return_exceptions=True)
+        assert isinstance(with_nobody[0], ConnectionRefusedError)

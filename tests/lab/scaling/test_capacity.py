@@ -1,0 +1,80 @@
+"""The plan of lesson 12: arithmetic that fits what it says, and a wall where there is one."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lab.scaling import capacity
+from lab.scaling.capacity import Assumed, Measured, figure, most_in_one_shard, plan, rows, shards_needed
+from lab.scaling.measure import Costs
+
+MEASURED = Measured(14_000, 1e-6, 50e-6, 20e-6, 10e-6, 100e-6, 2e-6, 10e-6)
+ASSUMED = Assumed()
+seconds = st.floats(1e-7, 1e-4)
+measurements = st.builds(Measured, st.floats(1e3, 1e5), *[seconds] * 5, st.floats(1e-7, 1e-5), st.floats(1e-7, 1e-4))
+
+
+@given(measurements, st.integers(1, 200_000))
+def test_what_is_planned_bears_it_and_one_process_fewer_does_not(measured, drivers):
+    planned = plan(drivers, measured, ASSUMED)
+    if planned.processes is None:
+        return
+    load = planned.emits_per_second, planned.processes, measured
+    assert capacity._process_share(*load, ASSUMED) <= ASSUMED.core_share
+    assert planned.connections <= planned.processes * ASSUMED.connections_per_process
+    if planned.limit == "CPU of a process":
+        fewer = planned.processes - 1
+        assert capacity._process_share(load[0], fewer, measured, ASSUMED) > ASSUMED.core_share
+
+
+@given(measurements)
+def test_one_shard_bears_no_more_than_its_wall(measured):
+    wall = most_in_one_shard(measured, ASSUMED)
+    assert plan(wall, measured, ASSUMED).processes is not None
+    assert plan(2 * wall + 2, measured, ASSUMED).processes is None
+
+
+@given(measurements, st.sampled_from(capacity.SIZES))
+def test_shards_bear_what_one_channel_does_not(measured, drivers):
+    shards = shards_needed(drivers, measured, ASSUMED)
+    assert plan(drivers, measured, ASSUMED, shards=shards).processes is not None
+    assert shards == 1 or plan(drivers, measured, ASSUMED, shards=shards // 2).processes is None
+
+
+def test_what_breaks_first_is_named():
+    drivers = 4 * most_in_one_shard(MEASURED, ASSUMED)
+    assert plan(drivers, MEASURED, ASSUMED).limit == "Redis' one core"
+    cheap = replace(MEASURED, redis_seconds_per_receive=1e-12, redis_seconds_per_request=1e-12)
+    assert plan(50 * drivers, cheap, ASSUMED).limit == "hearing every emit"
+
+
+def test_few_drivers_need_one_process_and_no_redis():
+    planned = plan(1000, MEASURED, ASSUMED)
+    assert (planned.processes, planned.redis_share) == (1, 0)
+
+
+def test_the_table_has_a_row_for_each_size_and_the_figure_says_where_the_wall_is():
+    told = rows(MEASURED, ASSUMED)
+    assert {row[0] for row in told} == {f"{size:,}" for size in capacity.SIZES}
+    assert {len(row) for row in told} == {len(capacity.HEAD)}
+    assert "one core" in figure(MEASURED, ASSUMED).axes[0].texts[0].get_text()
+
+
+def test_questions_cost_redis_and_who_asks():
+    drivers, unasked = 40_000, replace(ASSUMED, redis_requests_per_position=0)
+    with_questions, without = plan(drivers, MEASURED, ASSUMED), plan(drivers, MEASURED, unasked)
+    assert ASSUMED.redis_requests_per_position == 1 / 4 + 1 / 40
+    assert with_questions.processes > without.processes
+    assert with_questions.redis_share > without.redis_share
+
+
+def test_an_impossible_fleet_is_said_to_be_one(monkeypatch):
+    monkeypatch.setattr(capacity, "SHARDS_AT_MOST", 1)
+    with pytest.raises(ValueError, match="no number of shards"):
+        shards_needed(10_000_000, MEASURED, ASSUMED)
+
+
+def test_the_plan_reckons_for_one_listener_and_one_question_what_was_measured_for_two():
+    costs = Costs(50e-6, -3e-6, 10e-6, 250e-6, 4e-6, 20e-6, 1e-6, 14_000)
+    assert Measured.of(costs) == Measured(14_000, 1e-6, 50e-6, 0.0, 10e-6, 125e-6, 2e-6, 10e-6)

@@ -1,0 +1,134 @@
+"""Server processes and the people that use them: started, looked at, killed, started again, always gone at the end."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+from lab.clients.raw_tab import raw_tab
+from lab.clients.tab import Person, tabs
+from lab.servers.process import Server, ServerError
+from lab.servers.running import running
+from lab.system.own_process import in_own_process
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with running("good") as server:
+        yield server
+
+
+async def test_two_people_with_two_tabs_each_chat(server: Server) -> None:
+    async with tabs(server.target(1), [Person("ana"), Person("ben")], each=2) as (a1, a2, b1, b2):
+        ack = await a1.ask("chat:send", {"to": "ben", "text": "hello"})
+        assert ack["ok"]
+        for tab in (a2, b1, b2):
+            (received,) = await tab.received("chat:message")
+            assert received.data["text"] == "hello"
+        assert a1.inbox.of("chat:message") == []
+
+
+async def test_a_cut_tab_comes_back_by_itself_under_a_new_id(server: Server) -> None:
+    async with tabs(server.target(1), [Person("ana")], reconnection=True) as (tab,):
+        await tab.link.cut()
+        await tab.connected(2)
+        assert len(set(tab.ids)) == 2
+
+
+async def test_a_raw_socket_speaks_the_protocol_and_is_told_when_it_is_closed(server: Server) -> None:
+    target = server.target(1)
+    async with aiohttp.ClientSession() as session, raw_tab(session, target) as tab:
+        assert "sid" in await tab.connect(target.token("ana"))
+        ack = await tab.ask("chat:send", {"to": "ben"})
+        assert ack["error"]["field"] == "text"
+        assert (await tab.ask("disconnect"))["error"]["code"] == "invalid"
+        with pytest.raises(ConnectionError):
+            await tab.ask("chat:send", {"to": "ben", "text": "still there?"})
+
+
+async def test_the_probe_counts_what_goes_to_nobody(server: Server) -> None:
+    async with tabs(server.target(1), [Person("ana")]) as (tab,):
+        await server.probe.reset()
+        await tab.ask("chat:send", {"to": "nobody", "text": "anyone?"})
+        counts = await server.probe.counts()
+    assert (counts.emits, counts.addresses, counts.ghost_addresses) == (1, 2, 1)
+
+
+async def test_the_probe_finds_a_live_id_and_no_dead_one(server: Server) -> None:
+    async with tabs(server.target(1), [Person("ana")]) as (tab,):
+        ids = list(tab.ids)
+        held, references = await server.probe.dead_ids_held(ids)
+        assert held == 1
+        assert references >= 1
+    async with asyncio.timeout(5):
+        while (await server.probe.read()).connections:  # noqa: ASYNC110 - no event crosses the process border
+            await asyncio.sleep(0.01)
+    assert await server.probe.dead_ids_held(ids) == (0, 0)
+
+
+async def test_the_probe_does_not_take_its_own_look_for_the_servers_lag(server: Server) -> None:
+    await server.probe.reset()
+    started = time.perf_counter()
+    await server.probe.dead_ids_held(["x" * 20])
+    look_seconds = time.perf_counter() - started
+    assert (await server.probe.read()).loop_lag_worst_seconds < look_seconds / 2
+
+
+async def test_a_killed_server_starts_again_on_its_port(server: Server) -> None:
+    port = server.port
+    await server.kill()
+    await server.start_again()
+    assert server.port == port
+    assert (await server.probe.read()).connections == 0
+
+
+async def test_a_server_that_cannot_start_says_why_in_one_line() -> None:
+    with pytest.raises(ServerError, match=r"^the good server did not start: SettingsError: SERVER_PORT: .*$"):
+        async with running("good", settings={"SERVER_PORT": "many"}):
+            pass
+
+
+async def test_no_process_is_left_when_a_block_is_cancelled() -> None:
+    started = asyncio.Event()
+    pids: list[int] = []
+
+    async def work() -> None:
+        async with running("bad") as server:
+            pids.append((await server.probe.read()).pid)
+            started.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not psutil.pid_exists(pids[0])
+
+
+async def double(number: int) -> int:
+    return number * 2
+
+
+async def fail() -> None:
+    raise ValueError("on purpose")
+
+
+async def wait_for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_work_in_a_process_of_its_own_gives_its_result_or_its_error() -> None:
+    assert await in_own_process(double, 21) == 42
+    with pytest.raises(ValueError, match="on purpose"):
+        await in_own_process(fail)
+
+
+async def test_work_that_takes_too_long_is_ended() -> None:
+    before: Any = {child.pid for child in psutil.Process().children(recursive=True)}
+    with pytest.raises(TimeoutError, match="wait_for_ever"):
+        await in_own_process(wait_for_ever, timeout=1.0)
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
