@@ -174,9 +174,9 @@ lab.table(
 
 # %% [markdown]
 # The rounds differ, because other programs use this machine too. `tests/lab/scaling/test_load.py` measures longer and
-# checks what we claim about two processes. The servers, Redis, the load generator and the kernel share the cores, so the
-# servers cannot use what the generator takes. The second number in the title corrects for that: deliveries per second
-# of CPU time of the busier server process. Servers on separate machines would reach about that number.
+# checks what we claim about two processes. The servers, Redis, the load generator and the kernel share the cores, so
+# the servers cannot use what the generator takes. The second number in the title corrects for that: deliveries per
+# second of CPU time of the busier server process. Servers on separate machines would reach about that number.
 #
 # A message to *one* user is the opposite case. One process delivers it, but every process receives it from Redis.
 
@@ -246,8 +246,8 @@ lab.table(
 #
 # The other exercise is a rolling restart: two processes are restarted one after the other with five hundred clients
 # connected, and each client retries a message with the same id until it is acked. The test
-# `good_server/tests/cluster/test_rolling_restart.py` checks that no message is lost and none is delivered twice. A further
-# check makes sure that the test fails when the processes do not share the ids.
+# `good_server/tests/cluster/test_rolling_restart.py` checks that no message is lost and none is delivered twice. A
+# further check makes sure that the test fails when the processes do not share the ids.
 
 # %% [markdown]
 # ## A plan on paper
