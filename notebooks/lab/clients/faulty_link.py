@@ -50,8 +50,8 @@ class FaultyLink:
         self._server: asyncio.Server | None = None
         self._connections: set[_ForwardedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_flowing = asyncio.Event()
-        self._is_flowing.set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._delay_seconds = 0.0
 
     async def __aenter__(self) -> Self:
@@ -91,11 +91,11 @@ class FaultyLink:
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
         """Forward nothing until the block ends, not even a close."""
-        self._is_flowing.clear()
+        self._flowing.clear()
         try:
             yield
         finally:
-            self._is_flowing.set()
+            self._flowing.set()
 
     @contextlib.contextmanager
     def delayed(self, seconds: float) -> Iterator[None]:
@@ -113,7 +113,7 @@ class FaultyLink:
         task = asyncio.create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        # also when the task is cancelled before the target has accepted: then there is no pair to close yet
+        # also when the task is cancelled before the target has accepted: then there is no forwarded connection yet
         task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -146,14 +146,14 @@ class FaultyLink:
             while data := await reader.read(CHUNK_BYTES):
                 if self._delay_seconds:
                     await asyncio.sleep(self._delay_seconds)
-                await self._is_flowing.wait()
+                await self._flowing.wait()
                 if connection.is_silent:
                     continue
                 self.bytes_to_server += len(data) if to_server else 0
                 self.bytes_to_client += 0 if to_server else len(data)
                 writer.write(data)
                 await writer.drain()
-        await self._is_flowing.wait()
+        await self._flowing.wait()
         if not connection.is_silent and writer.can_write_eof():
             with contextlib.suppress(OSError):
                 writer.write_eof()

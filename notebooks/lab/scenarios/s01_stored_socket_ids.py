@@ -50,18 +50,18 @@ async def run(target: Target, *, seed: int = 7, users: int = 100, rounds: int = 
         steady = await stack.enter_async_context(tabs(target, everyone[::2], reconnection=True))
         moving = await stack.enter_async_context(tabs(target, everyone[1::2]))
         heap = await _heap_after_cuts(target, steady) if is_heap_weighed else []
-        lost: list[str] = []
+        lost_ids: list[str] = []
         for _ in range(rounds):
-            lost += [tab.ids[-1] for tab in (*steady, *moving)]
+            lost_ids += [tab.ids[-1] for tab in (*steady, *moving)]
             moving = await _lose_all_connections(stack, target, steady, moving, everyone[1::2])
         expiry = await _wait_for_expiry(target, users)
         live = [*steady, *moving]
         broken = await _failed_precondition(target, live)
-        ids_held, references = await target.probe.dead_ids_held(lost)
+        ids_held, references = await target.probe.dead_ids_held(lost_ids)
     also = {"ids_per_live_socket": (ids_held + users) / users}
     if heap:
         also["heap_bytes_per_reconnect"] = _bytes_per_reconnect(heap)
-    details = {"ids_lost": len(lost), "references": references, "heap": heap, "connections": expiry}
+    details = {"ids_lost": len(lost_ids), "references": references, "heap": heap, "connections": expiry}
     return Run(ids_held, also, broken, details)
 
 

@@ -1,8 +1,7 @@
 """Probe that measures a server process without changing the server's code.
 
-It runs in the same process, beside the server's app. No code of the server takes part in the measurement, so the bad
-and the good server are treated the same. The probe listens on its own loopback port, and counts calls of the public
-functions of libraries.
+It runs in the same process, beside the server's app, so the bad and the good server are treated the same. It listens
+on its own loopback port, and counts calls of the public functions of libraries.
 """
 
 import asyncio
@@ -41,10 +40,7 @@ SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 
 @dataclass
 class Counts:
-    """Counts of what a server did since the last reset.
-
-    `addresses` are the rooms that emits went to, `ghost_addresses` those of them without a live socket.
-    """
+    """Counts since the last reset; a ghost address has no live socket."""
 
     emits: int = 0
     addresses: int = 0
@@ -200,7 +196,7 @@ class ProcessProbe:
 def watch_log(observe: Callable[[str, structlog.typing.EventDict], None]) -> None:
     """Call `observe` for each line that the server logs.
 
-    The arguments are the log method and the entry.
+    Its arguments are the log method and the entry.
     """
 
     def pass_on(_: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
