@@ -5,6 +5,7 @@ On a server of several processes each user has two tabs on each process, and one
 
 import random
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from lab.clients.chat_ring import messages_received, people, poll_until, wait_until_delivered, write_to_next
 from lab.clients.tab import Tab, gather_bounded, tabs
@@ -56,7 +57,12 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
     elif accepted < 2 * users:
         broken = "the server did not accept every message"
     also = {"orphan_entries": ids_held, "errors_logged": counts.errors_logged}
-    details = [
+    details = {"users": _by_user(writers, users_by_event, reached)}
+    return Run(100 * reached.count(True) / users, also, broken, details)
+
+
+def _by_user(writers: Sequence[Tab], users_by_event: Collection[int], reached: Sequence[bool]) -> list[dict[str, Any]]:
+    return [
         {
             "user": tab.user,
             "other_tab_closed_by": "event" if index in users_by_event else "closing",
@@ -64,7 +70,6 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
         }
         for index, tab in enumerate(writers)
     ]
-    return Run(100 * reached.count(True) / users, also, broken, {"users": details})
 
 
 async def _write(writers: Sequence[Tab], readers: Sequence[Tab], text: str) -> int:
