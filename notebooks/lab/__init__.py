@@ -1,6 +1,6 @@
-"""The measuring bench: runs the same clients against both servers and compares.
+"""The lab runs the same clients against both servers and compares them.
 
-For notebooks it offers a few names of its own, each imported when it is first used: `import lab` alone is light.
+Notebooks use a few names of this package directly. Each name is imported on its first use, so `import lab` is light.
 """
 
 import importlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.lessons.scoreboard import measure_all as measure_all
     from lab.lessons.scoreboard import scoreboard as scoreboard
 
-_OFFERED = {
+_NOTEBOOK_NAMES = {
     "lab.exercises.notebook_help": ("grade", "hint", "solution"),
     "lab.interview.questions": ("questions",),
     "lab.lessons.cell_output": ("draw", "fold", "table"),
@@ -30,13 +30,13 @@ _OFFERED = {
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _OFFERED.items():
+    for source, names in _NOTEBOOK_NAMES.items():
         if name in names:
-            module = importlib.import_module(home)
+            module = importlib.import_module(source)
             globals()[name] = getattr(module, name)
             return globals()[name]
     raise AttributeError(f"module 'lab' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(name for names in _OFFERED.values() for name in names)
+    return sorted(name for names in _NOTEBOOK_NAMES.values() for name in names)

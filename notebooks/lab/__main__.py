@@ -1,4 +1,4 @@
-"""The command line: `lab compare`, `lab bench`, `lab notebooks` and the exercises' commands."""
+"""Command line of the lab, with one subcommand per module of `lab.cli`."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""What tests of the lab share."""
+"""Fixtures for all tests of the lab."""
 
 import os
 import shutil
@@ -8,8 +8,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def redis_program() -> str:
-    """The path of redis-server; without it a skip, and in CI a failure."""
-    found = shutil.which("redis-server")
-    if found is None:
+    """Return the path of redis-server; without it, skip, or fail in CI."""
+    path = shutil.which("redis-server")
+    if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("redis-server is not installed")
-    return found
+    return path

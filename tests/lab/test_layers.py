@@ -1,4 +1,4 @@
-"""Imports between the folders of the lab point downwards only, and no modules import each other in a circle."""
+"""Imports between the folders of the lab point downwards, without circles."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -8,7 +8,7 @@ import lab
 import pytest
 
 ROOT = Path(lab.__file__).parent
-# lowest first; a folder may import those of lower rows alone
+# lowest first; a folder may import only from lower rows
 LAYERS = (
     ("system",),
     ("results",),
@@ -21,46 +21,52 @@ LAYERS = (
     ("lessons", "scaling"),
     ("exercises", "interview"),
     ("cli",),
-    # what notebooks and the command line start with
+    # the entry points of notebooks and of the command line
     ("__init__", "__main__"),
 )
 LAYER = {part: number for number, row in enumerate(LAYERS) for part in row}
 MODULES_AT_MOST = 4
-# other code of the repository that the lab may import
-SUBJECTS = {"good_server", "bad_server"}
+# packages of the repository that the lab may import
+MEASURED_PACKAGES = {"good_server", "bad_server"}
 
 
 def modules(root):
-    """Every file's path below the root, with its syntax tree."""
+    """Yield the path and syntax tree of every file below the root."""
     for path in sorted(root.rglob("*.py")):
         yield path.relative_to(root), ast.parse(path.read_text("utf-8"))
 
 
 def folder_of(path):
-    """The folder of a file (`servers` of `servers/heap.py`), or its own name where it is in none."""
+    """Return the folder of a file, or its name at the top.
+
+    The folder of `servers/heap.py` is `servers`.
+    """
     return path.parts[0].removesuffix(".py")
 
 
 def imported(tree):
-    """The dotted names that a module imports, wherever it does."""
+    """Yield the dotted names that a module imports anywhere in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, "relative imports hide arrows"
+            assert not node.level, "relative imports hide the layer"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def imported_from_lab(tree):
-    """The parts after `lab` of the names that a module imports; `lab` itself is `__init__`."""
+    """Yield the parts after `lab` of each imported name.
+
+    For `lab` itself they are `__init__`.
+    """
     for name in imported(tree):
         package, *parts = name.split(".")
         if package == "lab":
             yield parts or ["__init__"]
 
 
-def wrong_arrows(root):
-    """Imports that go up, sideways, or to what has no layer."""
+def wrong_imports(root):
+    """Yield imports that go up, sideways, or to an unknown folder."""
     for path, tree in modules(root):
         for parts in imported_from_lab(tree):
             if parts[0] == folder_of(path):
@@ -70,7 +76,7 @@ def wrong_arrows(root):
 
 
 def circles(root):
-    """Modules that import each other, one line for the first circle found."""
+    """Yield the first circle of modules that import each other."""
     trees = {path.with_suffix("").parts: tree for path, tree in modules(root)}
     graph = {}
     for name, tree in trees.items():
@@ -87,7 +93,7 @@ def test_every_folder_of_the_lab_has_a_layer():
 
 
 def test_no_import_goes_up_or_sideways():
-    assert list(wrong_arrows(ROOT)) == []
+    assert list(wrong_imports(ROOT)) == []
 
 
 def test_no_modules_import_each_other():
@@ -100,34 +106,34 @@ def test_folders_hold_the_modules_one_level_deep():
     assert len([path for path in paths if len(path.parts) == 1]) <= MODULES_AT_MOST
 
 
-def test_of_the_repository_only_both_servers_are_imported():
+def test_only_both_servers_are_imported_from_the_repository():
     repository = {path.name for path in ROOT.parents[1].iterdir() if path.is_dir()} - {"lab"}
     found = {name.split(".")[0] for _, tree in modules(ROOT) for name in imported(tree)}
-    assert found & repository <= SUBJECTS
+    assert found & repository <= MEASURED_PACKAGES
 
 
 BAD = [
-    (wrong_arrows, "results/run.py", "from lab.servers.heap import heap_bytes"),
-    (wrong_arrows, "results/run.py", "from lab import servers"),
-    (wrong_arrows, "results/run.py", "import lab.cli.compare"),
-    (wrong_arrows, "results/run.py", "import lab"),
-    (wrong_arrows, "bench/run.py", "from lab.report import terminal"),
-    (wrong_arrows, "servers/fleet.py", "def later():\n    from lab.clients.tab import Tab"),
-    (wrong_arrows, "servers/fleet.py", "if TYPE_CHECKING:\n    from lab.compare import runner"),
-    (wrong_arrows, "helpers.py", "from lab.results.run import Run"),
-    (wrong_arrows, "cli/compare.py", "from lab.helpers import help"),
+    (wrong_imports, "results/run.py", "from lab.servers.heap import heap_bytes"),
+    (wrong_imports, "results/run.py", "from lab import servers"),
+    (wrong_imports, "results/run.py", "import lab.cli.compare"),
+    (wrong_imports, "results/run.py", "import lab"),
+    (wrong_imports, "bench/run.py", "from lab.report import terminal"),
+    (wrong_imports, "servers/fleet.py", "def later():\n    from lab.clients.tab import Tab"),
+    (wrong_imports, "servers/fleet.py", "if TYPE_CHECKING:\n    from lab.compare import runner"),
+    (wrong_imports, "helpers.py", "from lab.results.run import Run"),
+    (wrong_imports, "cli/compare.py", "from lab.helpers import help"),
     (circles, "results/run.py", "from lab.results.run import Run"),
 ]
 GOOD = [
-    (wrong_arrows, "servers/fleet.py", "from lab.system.spawn import start_process"),
-    (wrong_arrows, "servers/fleet.py", "from lab.servers.process import Server"),
-    (wrong_arrows, "servers/fleet.py", "from good_server.app import create_app"),
+    (wrong_imports, "servers/fleet.py", "from lab.system.spawn import start_process"),
+    (wrong_imports, "servers/fleet.py", "from lab.servers.process import Server"),
+    (wrong_imports, "servers/fleet.py", "from good_server.app import create_app"),
     (circles, "servers/fleet.py", "from lab.servers.process import Server"),
 ]
 
 
 @pytest.mark.parametrize(("check", "path", "text"), BAD)
-def test_a_planted_offence_is_found(tmp_path, check, path, text):
+def test_a_planted_violation_is_found(tmp_path, check, path, text):
     (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_text(text)
     assert len(list(check(tmp_path))) == 1
@@ -141,7 +147,7 @@ def test_a_planted_circle_of_two_modules_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(("check", "path", "text"), GOOD)
-def test_what_is_no_offence_is_not_found(tmp_path, check, path, text):
+def test_an_allowed_import_passes(tmp_path, check, path, text):
     (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_text(text)
     assert list(check(tmp_path)) == []

@@ -1,4 +1,7 @@
-"""The template, copied alone into an empty folder and installed from its own pins, serves and passes its own tests."""
+"""The template works in a copy, with only its own pinned packages.
+
+The copy starts a server and passes its own tests.
+"""
 
 import configparser
 import os
@@ -21,8 +24,8 @@ REPOSITORY = TEMPLATE.parent
 INSTALL_SECONDS = 240
 WAIT_SECONDS = 30
 SUITE_SECONDS = 900
-# All of them in CI. Elsewhere, as they take minutes and run beside this one anyway, those that need most: the settings,
-# the layers, the command line in an empty folder, real clients, worker processes, a child with the server in it.
+# In CI all tests run. Elsewhere they would take minutes, and they also run in place, so only a few run in the copy:
+# settings, layers, the command line in an empty folder, real clients, worker processes, a server in a child process.
 QUICK = (
     "core/test_settings.py",
     "core/test_layers.py",
@@ -39,26 +42,26 @@ def pins(path):
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
-def test_the_templates_pins_are_those_of_the_repository(name):
+def test_the_template_has_the_pins_of_the_repository(name):
     assert pins(TEMPLATE / name)
     assert pins(TEMPLATE / name) <= pins(REPOSITORY / "requirements.txt")
 
 
-def test_what_is_only_for_tests_is_not_installed_with_the_server():
+def test_test_packages_are_not_installed_with_the_server():
     assert not pins(TEMPLATE / "requirements.txt") & pins(TEMPLATE / "requirements-test.txt")
     assert "-r requirements.txt" in (TEMPLATE / "requirements-test.txt").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
-    """An empty folder with the template in it and nothing else of the repository."""
+    """Copy only the template into an empty folder."""
     folder = tmp_path_factory.mktemp("product")
     shutil.copytree(TEMPLATE, folder / "good_server", ignore=shutil.ignore_patterns("__pycache__", ".env"))
     return folder
 
 
-def installed(product, requirements, folder):
-    """The Python of a new environment with these requirements and no other."""
+def create_environment(product, requirements, folder):
+    """Create an environment with only these requirements; returns its Python."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
@@ -68,17 +71,17 @@ def installed(product, requirements, folder):
 
 @pytest.fixture(scope="module")
 def python_alone(product, tmp_path_factory):
-    return installed(product, "good_server/requirements.txt", tmp_path_factory.mktemp("server") / "venv")
+    return create_environment(product, "good_server/requirements.txt", tmp_path_factory.mktemp("server") / "venv")
 
 
 @pytest.fixture(scope="module")
 def python_with_tests(product, tmp_path_factory):
-    return installed(product, "good_server/requirements-test.txt", tmp_path_factory.mktemp("tests") / "venv")
+    return create_environment(product, "good_server/requirements-test.txt", tmp_path_factory.mktemp("tests") / "venv")
 
 
 @pytest.fixture
-def bare(monkeypatch):
-    """No setting and no module path of whoever runs the tests."""
+def clean_environment(monkeypatch):
+    """Remove the settings and the module path of the current environment."""
     for name in ("PYTHONPATH", "SERVER_ENV", "SERVER_JWT_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SERVER_PORT", "0")
@@ -86,12 +89,12 @@ def bare(monkeypatch):
 
 
 @pytest.mark.timeout(INSTALL_SECONDS + 2 * WAIT_SECONDS)
-def test_the_copy_serves_from_its_own_pins_alone(product, python_alone, bare):
+def test_the_copy_serves_with_only_its_own_pins(product, python_alone, clean_environment):
     command = [python_alone, "-m", "good_server"]
     with subprocess.Popen(command, cwd=product, stdout=subprocess.PIPE, text=True) as process:
         try:
-            said = next(line for line in process.stdout if line.startswith("listening on"))
-            url = re.search(r"http://[\d.:]+", said)[0]
+            line = next(line for line in process.stdout if line.startswith("listening on"))
+            url = re.search(r"http://[\d.:]+", line)[0]
             with urllib.request.urlopen(f"{url}/healthz", timeout=WAIT_SECONDS) as response:  # noqa: S310 - our own server
                 assert response.status == 200
             process.send_signal(signal.SIGTERM)
@@ -101,19 +104,19 @@ def test_the_copy_serves_from_its_own_pins_alone(product, python_alone, bare):
 
 
 @pytest.mark.timeout(INSTALL_SECONDS + SUITE_SECONDS)
-def test_the_copy_passes_its_own_tests(product, python_with_tests, bare):
+def test_the_copy_passes_its_own_tests(product, python_with_tests, clean_environment):
     chosen = [f"good_server/tests/{name}" for name in TESTS]
     command = [python_with_tests, "-m", "pytest", "-p", "no:cacheprovider", "-x", *chosen]
-    done = subprocess.run(command, cwd=product, capture_output=True, text=True, timeout=SUITE_SECONDS)
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert re.search(r"\d+ passed", done.stdout)
+    finished = subprocess.run(command, cwd=product, capture_output=True, text=True, timeout=SUITE_SECONDS)
+    assert finished.returncode == 0, finished.stdout[-3000:]
+    assert re.search(r"\d+ passed", finished.stdout)
 
 
-def test_the_copys_tests_run_as_the_repositorys_do(product):
-    here = configparser.ConfigParser()
-    here.read(product / "good_server" / "pytest.ini")
-    there = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
-    same = ("asyncio_mode", "asyncio_default_fixture_loop_scope", "timeout")
-    assert {name: here["pytest"][name] for name in same} == {name: str(there[name]) for name in same}
-    assert shlex.split(here["pytest"]["addopts"]) == there["addopts"]
-    assert here["pytest"]["filterwarnings"].split() == there["filterwarnings"]
+def test_the_copy_has_the_test_options_of_the_repository(product):
+    copy = configparser.ConfigParser()
+    copy.read(product / "good_server" / "pytest.ini")
+    repository = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    names = ("asyncio_mode", "asyncio_default_fixture_loop_scope", "timeout")
+    assert {name: copy["pytest"][name] for name in names} == {name: str(repository[name]) for name in names}
+    assert shlex.split(copy["pytest"]["addopts"]) == repository["addopts"]
+    assert copy["pytest"]["filterwarnings"].split() == repository["filterwarnings"]

@@ -1,4 +1,4 @@
-"""Answers for one abusive client: it has a valid token, and sends what it likes as fast as it can."""
+"""One abusive client with a valid token, which floods the server."""
 
 import asyncio
 from collections import Counter
@@ -14,9 +14,10 @@ from lab.clients.raw_tab import RawTab, raw_tab
 from lab.clients.tab import gather_bounded
 from lab.servers.target import Target
 
-# one request: what kind of abuse it is (malformed, oversize, room, event), the event, and its arguments
+# one request: the kind of abuse (malformed, oversize, room, event), the event, and its arguments
 Request = tuple[str, str, Sequence[Any]]
-# by kind: how often it was accepted, refused, closed (the connection), unanswered, unsent
+# by kind of abuse, the number of requests with each outcome: accepted, refused, closed (the connection),
+# unanswered, unsent
 Tally = Mapping[str, Mapping[str, int]]
 
 ABUSER = "mallory"
@@ -24,8 +25,8 @@ OVERSIZE_BYTES = 256 * 1024
 OVERSIZE_REQUESTS = 8
 ANSWER_SECONDS = 2.0
 IN_FLIGHT = 200
-# how often it connects again after it was thrown out
-RETURNS = 5
+# how often it connects again after the server closed its connection
+RECONNECTS = 5
 
 MALFORMED: tuple[tuple[str, Sequence[Any]], ...] = (
     (events.CHAT_SEND, []),
@@ -37,7 +38,7 @@ MALFORMED: tuple[tuple[str, Sequence[Any]], ...] = (
     (events.CHAT_SEND, [{"to": ABUSER, "text": ""}]),
     (events.CHAT_SEND, [{"to": ABUSER, "text": 17}]),
     (events.CHAT_SEND, [{"to": ABUSER, "text": "x" * 5000}]),
-    (events.CHAT_SEND, [{"to": ABUSER, "text": "a key too many", "colour": "red"}]),
+    (events.CHAT_SEND, [{"to": ABUSER, "text": "one key too many", "colour": "red"}]),
     (events.CHAT_SEND, [{"to": ABUSER, "room": "job:1", "text": "two targets"}]),
     (events.CHAT_SEND, [{"to": {"user": ABUSER}, "text": "an object"}]),
     (events.CHAT_SEND, [{"to": "x" * 1000, "text": "a long name"}]),
@@ -54,26 +55,32 @@ MALFORMED: tuple[tuple[str, Sequence[Any]], ...] = (
 
 
 async def abuse(target: Target, rooms: int, chats: int) -> Tally:
-    """Everything it does, and what came of it. What it could not send any more is `unsent`."""
+    """Send all abusive requests and count the outcomes.
+
+    A request that could not be sent any more is `unsent`.
+    """
     token = target.token(ABUSER)
     oversize = {"to": ABUSER, "text": "x" * OVERSIZE_BYTES}
-    single: list[Request] = [
+    one_per_connection: list[Request] = [
         *(("malformed", event, arguments) for event, arguments in MALFORMED),
         *[("oversize", events.CHAT_SEND, [oversize])] * OVERSIZE_REQUESTS,
     ]
-    fast: list[Request] = [
+    flood: list[Request] = [
         *(("room", events.ROOM_JOIN, [{"room": f"job:{number}"}]) for number in range(rooms)),
         *[("event", events.CHAT_SEND, [{"to": ABUSER, "text": "again"}])] * chats,
     ]
     async with aiohttp.ClientSession() as session:
-        # few at once: a user may have ten sockets
-        asking = [partial(_alone, session, target, token, number, request) for number, request in enumerate(single)]
+        # only a few at once, because a user may have ten sockets
+        asking = [
+            partial(_send_alone, session, target, token, number, request)
+            for number, request in enumerate(one_per_connection)
+        ]
         outcomes = await gather_bounded(asking, at_once=4)
-        outcomes += await _flood(session, target, token, fast)
-    return _tally((*single, *fast), outcomes)
+        outcomes += await _send_flood(session, target, token, flood)
+    return _tally((*one_per_connection, *flood), outcomes)
 
 
-async def _alone(session: aiohttp.ClientSession, target: Target, token: str, number: int, request: Request) -> str:
+async def _send_alone(session: aiohttp.ClientSession, target: Target, token: str, number: int, request: Request) -> str:
     try:
         async with _connected(session, target, token, number) as tab:
             return await _send(tab, request)
@@ -81,10 +88,15 @@ async def _alone(session: aiohttp.ClientSession, target: Target, token: str, num
         return "unsent"
 
 
-async def _flood(session: aiohttp.ClientSession, target: Target, token: str, requests: Sequence[Request]) -> list[str]:
-    """As fast as it can; when it is thrown out it comes back a few times, on each process, and goes on where it was."""
+async def _send_flood(
+    session: aiohttp.ClientSession, target: Target, token: str, requests: Sequence[Request]
+) -> list[str]:
+    """Send the requests on one connection, as fast as possible.
+
+    When the server closes the connection, it reconnects a few times, to each process, and continues there.
+    """
     outcomes: list[str] = []
-    for number in range(1 + RETURNS):
+    for number in range(1 + RECONNECTS):
         if len(outcomes) == len(requests):
             break
         try:
@@ -101,7 +113,7 @@ async def _flood(session: aiohttp.ClientSession, target: Target, token: str, req
 async def _connected(session: aiohttp.ClientSession, target: Target, token: str, number: int) -> AsyncIterator[RawTab]:
     async with raw_tab(session, target, number=number) as tab:
         if "sid" not in await tab.connect(token):
-            raise ConnectionError("not let in")
+            raise ConnectionError("the connection was refused")
         yield tab
 
 

@@ -1,7 +1,7 @@
-"""Answers for bystanders: people who only want their acks in time, and sockets that only want their heartbeats.
+"""Bystanders: users who wait for acks, and sockets that wait for heartbeats.
 
-Bystanders ask on a fixed schedule, and each answer is timed from when its question was due: an open loop, as one that
-waits for the last answer before it asks again would ask least when the server is slowest.
+Bystanders send requests on a fixed schedule, and each ack is timed from when its request was due. This is an open loop.
+In a closed loop a client waits for each ack before it sends again, so it would send least when the server is slowest.
 """
 
 import asyncio
@@ -20,93 +20,108 @@ from lab.clients.tab import Tab
 from lab.results.statistics import percentile
 from lab.servers.target import Target
 
-# no answer within this counts as this
+# a request without an ack within this time counts as this time
 TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """When a question was due, in seconds since the first, and how long its answer took from then."""
+    """One request: when it was due, and how long its ack took.
+
+    `due_seconds` counts from the start of the schedule, `seconds` from when the request was due.
+    """
 
     due_seconds: float
     seconds: float
 
 
 def p99_milliseconds(samples: Sequence[Sample]) -> float:
-    """The 99th percentile of the answers' times; NaN when nobody asked."""
+    """Return the 99th percentile of the ack times; NaN without samples."""
     return percentile([sample.seconds for sample in samples], 99) * 1000 if samples else float("nan")
 
 
 def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
-    """For a figure: when each question was due, and what its answer took, both in seconds."""
+    """Return the samples for a figure, in the order they were due.
+
+    `due` and `took` are in seconds.
+    """
     in_order = sorted(samples, key=lambda sample: sample.due_seconds)
     return [{"due": round(sample.due_seconds, 3), "took": round(sample.seconds, 4)} for sample in in_order]
 
 
 @asynccontextmanager
 async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
-    """While inside, each writes to the next that often; all answers are in, or given up, when the block has ended."""
+    """Let each tab write to the next one on a schedule.
+
+    Each tab writes `per_second` times per second until the block ends. Then every request has its ack or has timed out.
+    """
     samples: list[Sample] = []
-    questions: set[asyncio.Task[None]] = set()
-    schedule = asyncio.create_task(_ask_on_schedule(ring, per_second, samples, questions))
+    requests: set[asyncio.Task[None]] = set()
+    schedule = asyncio.create_task(_send_on_schedule(ring, per_second, samples, requests))
     try:
         yield samples
         schedule.cancel()
-        # each is bounded by its timeout
-        await asyncio.gather(*questions)
+        # each request has a timeout, so this ends
+        await asyncio.gather(*requests)
     finally:
-        for task in (schedule, *questions):
+        for task in (schedule, *requests):
             task.cancel()
-        await asyncio.gather(schedule, *questions, return_exceptions=True)
+        await asyncio.gather(schedule, *requests, return_exceptions=True)
 
 
-async def _ask_on_schedule(
-    ring: Sequence[Tab], per_second: float, samples: list[Sample], questions: set[asyncio.Task[None]]
+async def _send_on_schedule(
+    ring: Sequence[Tab], per_second: float, samples: list[Sample], requests: set[asyncio.Task[None]]
 ) -> None:
     clock = asyncio.get_running_loop().time
     started = clock()
     for number in itertools.count():
         due = started + number / (per_second * len(ring))
         await asyncio.sleep(due - clock())
-        asker, reader = ring[number % len(ring)], ring[(number + 1) % len(ring)]
-        questions.add(asyncio.create_task(_ask(asker, reader, due, started, samples)))
+        writer, reader = ring[number % len(ring)], ring[(number + 1) % len(ring)]
+        requests.add(asyncio.create_task(_send_request(writer, reader, due, started, samples)))
 
 
-async def _ask(asker: Tab, reader: Tab, due: float, started: float, samples: list[Sample]) -> None:
+async def _send_request(writer: Tab, reader: Tab, due: float, started: float, samples: list[Sample]) -> None:
     clock = asyncio.get_running_loop().time
     chat = {"to": reader.user, "text": "are you there?"}
     try:
-        is_answered = (await asker.ask(events.CHAT_SEND, chat, timeout=TIMEOUT_SECONDS)).get("ok") is True
+        is_acked = (await writer.ask(events.CHAT_SEND, chat, timeout=TIMEOUT_SECONDS)).get("ok") is True
     except (TimeoutError, socketio.exceptions.SocketIOError):
-        is_answered = False
-    samples.append(Sample(due - started, clock() - due if is_answered else TIMEOUT_SECONDS))
+        is_acked = False
+    samples.append(Sample(due - started, clock() - due if is_acked else TIMEOUT_SECONDS))
 
 
 @dataclass
 class HeartbeatWatch:
-    """A socket that notes when the server's heartbeats come."""
+    """A socket that records when the server's heartbeats arrive."""
 
     interval_seconds: float = 0.0
-    # the first is when the connection was opened
+    # the first entry is when the connection opened
     beats: list[float] = field(default_factory=list)
 
     def missed(self, now: float) -> int:
-        """How many came later than half an interval after they were due, the one that is due now included."""
+        """Count the heartbeats that came more than half an interval late.
+
+        The heartbeat that is due now is included.
+        """
         gaps = [after - before for before, after in itertools.pairwise([*self.beats, now])]
         return sum(gap > 1.5 * self.interval_seconds for gap in gaps)
 
 
 @asynccontextmanager
 async def watch_heartbeats(target: Target, count: int, *, over_seconds: float) -> AsyncIterator[list[HeartbeatWatch]]:
-    """Opens `count` sockets, spread over that time so that their heartbeats are not due together."""
-    taken = [HeartbeatWatch() for _ in range(count)]
+    """Open `count` sockets, spread over `over_seconds`.
+
+    Spread like this, their heartbeats are not all due at the same time.
+    """
+    watches = [HeartbeatWatch() for _ in range(count)]
     async with aiohttp.ClientSession() as session:
         watching = [
             asyncio.create_task(_watch(session, target, watch, number, number * over_seconds / count))
-            for number, watch in enumerate(taken)
+            for number, watch in enumerate(watches)
         ]
         try:
-            yield taken
+            yield watches
         finally:
             for task in watching:
                 task.cancel()

@@ -1,6 +1,6 @@
-"""Answers for what scenarios do alike: people who write in a ring, connections lost and back, waiting for facts.
+"""Common steps of scenarios: write in a ring, cut and reconnect, wait.
 
-In a ring each writes to the next, so that no one sender outruns a limit.
+In a ring each user writes to the next one, so that no sender exceeds a rate limit.
 """
 
 import asyncio
@@ -18,12 +18,15 @@ FENCE_SECONDS = 10.0
 
 
 def people(count: int, *, rooms: tuple[str, ...] = ()) -> list[Person]:
-    """`user-000`, `user-001`, …"""
+    """Create `count` people with the names `user-000`, `user-001`, …."""
     return [Person(f"user-{number:03}", rooms=rooms) for number in range(count)]
 
 
 async def write_to_next(writers: Sequence[Tab], text: str) -> int:
-    """Each writes `text` to the next one's user; returns how many of the messages the server took."""
+    """Let each tab write `text` to the user of the next tab.
+
+    Returns how many of the messages the server accepted.
+    """
     readers = [*writers[1:], *writers[:1]]
     sending = [
         lambda writer=writer, to=reader.user: writer.ask(events.CHAT_SEND, {"to": to, "text": text})
@@ -33,23 +36,27 @@ async def write_to_next(writers: Sequence[Tab], text: str) -> int:
 
 
 def messages_received(tab: Tab, text: str) -> list[Received]:
-    """The messages with this text that a tab got and that were written to its user."""
+    """Return the messages to the tab's user with this text."""
     return tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text and data.get("to") == tab.user)
 
 
 async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
-    """Returns when whatever had been sent to these tabs has arrived: a connection keeps its order, and an ack is last.
+    """Wait until everything that was sent to these tabs has arrived.
 
-    This way what does not arrive need not be waited for.
+    A connection keeps the order of its packets, so the ack of a new request arrives last. No timeout is needed for
+    messages that do not arrive.
     """
-    # an event that no server knows: the contract answers it, whatever else a server does
+    # no server knows this event, but the contract demands an ack for every event
     await gather_bounded([lambda tab=tab: tab.ask("lab:settle", {}) for tab in tabs])  # type: ignore[misc]
     if tabs and len(tabs[0].target.ports) > 1:
         await _wait_for_fences(tabs)
 
 
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
-    """What one process says to another's sockets comes later than their acks: each process says a last word to each."""
+    """Wait until every process has sent its `FENCE` to every tab.
+
+    What one process sends to the sockets of another may arrive after their acks. Each process emits the fence last.
+    """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
     fences = (
@@ -60,14 +67,17 @@ async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
 
 
 async def cut_and_reconnect(tabs: Sequence[Tab]) -> None:
-    """Resets the connections of tabs that reconnect by themselves; returns when all are connected again."""
-    times = [tab.connects + 1 for tab in tabs]
+    """Reset the tabs' connections, and wait until all have reconnected.
+
+    The tabs must be open with `reconnection=True`.
+    """
+    connects = [tab.connects + 1 for tab in tabs]
     await asyncio.gather(*(tab.link.cut() for tab in tabs))
-    await asyncio.gather(*(tab.connected(count) for tab, count in zip(tabs, times, strict=True)))
+    await asyncio.gather(*(tab.connected(count) for tab, count in zip(tabs, connects, strict=True)))
 
 
 async def poll_until(holds: Callable[[], Awaitable[Any]], *, timeout: float) -> bool:
-    """Asks again and again until `holds()` is true; False when it is not within `timeout` seconds."""
+    """Poll until `holds()` is true; returns False after `timeout` seconds."""
     deadline = asyncio.get_running_loop().time() + timeout
     while not await holds():
         if asyncio.get_running_loop().time() > deadline:

@@ -1,4 +1,4 @@
-"""Answers for what a client got: in order, and a way to wait for more."""
+"""Inbox of a client: received events in order, and waiting for more."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One event a client got; `at_seconds` on the clock of the client's event loop."""
+    """One received event; `at_seconds` is the time of the client's event loop."""
 
     event: str
     data: Any
@@ -16,33 +16,39 @@ class Received:
 
 
 class Inbox:
-    """What arrived, in order, and a way to wait for more."""
+    """Received events in order, with a way to wait for more."""
 
     def __init__(self) -> None:
         self.all: list[Received] = []
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiters: set[asyncio.Future[None]] = set()
 
     def add(self, event: str, *data: Any) -> None:
-        """Takes one event in and wakes who waits; of several arguments, the first is kept."""
+        """Add one event and wake all waiters.
+
+        Only the first argument of the event is kept.
+        """
         self.all.append(Received(event, data[0] if data else None, asyncio.get_running_loop().time()))
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def of(self, event: str, where: Callable[[Any], bool] = lambda data: True) -> list[Received]:
-        """What has arrived of one event so far."""
+        """Return what has been received of one event so far."""
         return [received for received in self.all if received.event == event and where(received.data)]
 
     async def wait(
         self, event: str, count: int = 1, *, where: Callable[[Any], bool] = lambda data: True, timeout: float = 5.0
     ) -> list[Received]:
-        """Waits until `count` have arrived; raises `TimeoutError` when they do not in `timeout` seconds."""
+        """Wait until `count` of an event have arrived.
+
+        Raises `TimeoutError` after `timeout` seconds.
+        """
         async with asyncio.timeout(timeout):
             while len(found := self.of(event, where)) < count:
-                news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._waiting.add(news)
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiters.add(waiter)
                 try:
-                    await news
+                    await waiter
                 finally:
-                    self._waiting.discard(news)
+                    self._waiters.discard(waiter)
         return found

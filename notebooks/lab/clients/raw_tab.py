@@ -1,4 +1,4 @@
-"""Answers for sockets without a client library: for what stock clients are too polite or too heavy for."""
+"""Sockets without a client library."""
 
 import asyncio
 import itertools
@@ -18,23 +18,32 @@ CONNECT_SECONDS = 10.0
 
 @dataclass
 class RawTab:
-    """A socket without a client library: for what stock clients are too polite or too heavy for."""
+    """A socket without a client library.
+
+    It can send what a stock client refuses to send, and it uses less memory and CPU time.
+    """
 
     socket: aiohttp.ClientWebSocketResponse
     namespace: str
     inbox: Inbox = field(default_factory=Inbox)
     acks: dict[int, asyncio.Future[Any]] = field(default_factory=dict)
-    _ids: Any = field(default_factory=itertools.count)
+    _ack_ids: Any = field(default_factory=itertools.count)
 
     async def connect(self, token: str) -> dict[str, Any]:
-        """Says CONNECT and returns the server's answer: `{"sid"}` or the error's `{"message", "data"?}`."""
+        """Send CONNECT and return the server's answer.
+
+        The answer is `{"sid"}`, or `{"message", "data"?}` when the server refuses.
+        """
         await self.send_raw(f"40{self._prefix}" + orjson.dumps({"token": token}).decode())
-        answered = await self.inbox.wait("CONNECT", timeout=CONNECT_SECONDS)
-        return dict(answered[0].data)
+        answers = await self.inbox.wait("CONNECT", timeout=CONNECT_SECONDS)
+        return dict(answers[0].data)
 
     async def ask(self, event: str, *data: Any, timeout: float = 5.0) -> Any:
-        """Sends and returns the ack's first argument; `TimeoutError` or `ConnectionError` when none comes."""
-        number = next(self._ids)
+        """Send an event and return the first argument of its ack.
+
+        Raises `TimeoutError` or `ConnectionError` when no ack arrives.
+        """
+        number = next(self._ack_ids)
         future = self.acks[number] = asyncio.get_running_loop().create_future()
         await self.send_raw(f"42{self._prefix}{number}" + orjson.dumps([event, *data]).decode())
         try:
@@ -43,12 +52,15 @@ class RawTab:
         finally:
             self.acks.pop(number, None)
 
-    async def tell(self, event: str, *data: Any) -> None:
-        """Sends and wants no ack."""
+    async def send(self, event: str, *data: Any) -> None:
+        """Send an event without asking for an ack."""
         await self.send_raw(f"42{self._prefix}" + orjson.dumps([event, *data]).decode())
 
     async def send_raw(self, text: str) -> None:
-        """Sends one Engine.IO packet as it is; raises `ConnectionError` when the connection is closed."""
+        """Send one Engine.IO packet unchanged.
+
+        Raises `ConnectionError` when the connection is closed.
+        """
         await self.socket.send_str(text)
 
     @property
@@ -56,17 +68,17 @@ class RawTab:
         return "" if self.namespace == "/" else f"{self.namespace},"
 
     async def read(self) -> None:
-        """Answers pings and sorts what comes in, until the connection is closed."""
+        """Answer pings and store what arrives, until the connection is closed."""
         async for message in self.socket:
             if isinstance(message.data, str):
-                await self._take(message.data)
+                await self._receive(message.data)
         for future in self.acks.values():
             if not future.done():
                 future.set_exception(ConnectionResetError("the connection was closed"))
-                # seen, as nobody may be waiting for it any more
+                # mark it as retrieved: maybe no caller waits for it any more, and then asyncio would log it
                 future.exception()
 
-    async def _take(self, text: str) -> None:
+    async def _receive(self, text: str) -> None:
         if text == "2":
             await self.send_raw("3")
         if not text.startswith("4"):
@@ -84,9 +96,9 @@ class RawTab:
 
 @asynccontextmanager
 async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
-    """A raw socket that is open and has not said CONNECT; it is closed when the block ends.
+    """Open a raw socket, which has not sent CONNECT yet.
 
-    Of a server's processes it goes to that with this number, counted round and round.
+    It is closed when the block ends. With several processes, `number` modulo their count chooses the process.
     """
     url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:

@@ -1,4 +1,4 @@
-"""Answers for the simulated people: tabs, each a real Socket.IO client behind its own faulty link."""
+"""Simulated users: tabs with real Socket.IO clients behind faulty links."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from lab.clients.faulty_link import FaultyLink
 from lab.clients.inbox import Inbox, Received
 from lab.servers.target import Target
 
-OPENING_AT_ONCE = 20
+ACTIONS_AT_ONCE = 20
 CONNECT_SECONDS = 10.0
 
 
@@ -29,9 +29,9 @@ class Person:
 
 
 class Tab:
-    """One browser tab: a real client, WebSocket only, through a link of its own.
+    """One browser tab: a real client, WebSocket only, with its own link.
 
-    On a server of several processes a lost connection comes back on another process than it was on.
+    On a server of several processes a lost connection reconnects to another process.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Tab:
             reconnection=reconnection,
             reconnection_delay=0.05,
             reconnection_delay_max=0.2,
-            # seconds that the client adds at random, so none
+            # no random delay, so that runs are repeatable
             randomization_factor=0,
-            # ours, as the library leaves its own open when a connection is lost at the wrong moment
+            # our own session, because the library does not close its session when a connection is lost while it opens
             http_session=session,
-            # its handler of Ctrl-C cancels every task of the process, those that end the servers too
+            # the library's Ctrl-C handler cancels every task of the process, also those that stop the servers
             handle_sigint=False,
         )
         self._client.on("connect", self._connected, namespace=target.namespace)
@@ -65,16 +65,16 @@ class Tab:
 
     @property
     def sid(self) -> str | None:
-        """The Socket.IO id it has now, or None."""
+        """Current Socket.IO id, or None when disconnected."""
         return self.ids[-1] if self._client.connected and self.ids else None
 
     @property
     def connects(self) -> int:
-        """How many times it was connected, the first included."""
+        """Number of connects so far, the first included."""
         return len(self.ids)
 
     async def connect(self) -> None:
-        """Raises `socketio.exceptions.ConnectionError` when it is refused."""
+        """Connect; raises `socketio.exceptions.ConnectionError` when refused."""
         person = self.person
         token = self.target.token(person.user, person.role, company=person.company, rooms=person.rooms)
         await self._client.connect(
@@ -90,56 +90,60 @@ class Tab:
         self.inbox.add("connect", None)
 
     async def connected(self, times: int = 1, *, timeout: float = CONNECT_SECONDS) -> None:
-        """Waits until it has been connected that often in all."""
+        """Wait until the tab has connected `times` times in total."""
         await self.inbox.wait("connect", times, timeout=timeout)
 
     async def ask(self, event: str, data: Any, *, timeout: float = 5.0) -> dict[str, Any]:
-        """Sends and returns the ack; raises `TimeoutError` when none comes."""
+        """Send an event and return its ack; raises `TimeoutError`."""
         try:
             ack = await self._client.call(event, data, namespace=self.target.namespace, timeout=timeout)
         except socketio.exceptions.TimeoutError:
             raise TimeoutError(f"no ack to {event}") from None
         return ack if isinstance(ack, dict) else {}
 
-    async def tell(self, event: str, data: Any) -> None:
-        """Sends and wants no ack."""
+    async def send(self, event: str, data: Any) -> None:
+        """Send an event without asking for an ack."""
         await self._client.emit(event, data, namespace=self.target.namespace)
 
     async def received(
         self, event: str, count: int = 1, *, where: Callable[[Any], bool] = lambda data: True, timeout: float = 5.0
     ) -> list[Received]:
-        """Waits until `count` of an event have arrived; raises `TimeoutError` otherwise."""
+        """Wait until `count` of an event have arrived; raises `TimeoutError`."""
         return await self.inbox.wait(event, count, where=where, timeout=timeout)
 
     async def close(self) -> None:
-        """Ends it, whatever state it is in: by a reset, not by a goodbye."""
+        """Close the tab in any state, with a reset."""
         self._client.reconnection = False
-        # the link first: over a dead one a goodbye would wait for its timeout
+        # the link first: over a dead link the closing handshake would wait for its timeout
         await self.link.cut()
         with contextlib.suppress(Exception):
             await self._client.shutdown()
 
 
 def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
-    """On which process the tab of each begins; several tabs of one user are on different processes.
+    """Return the index of the process on which each tab starts.
 
-    Users go there two by two: of neighbours in a ring as many are on the same process as are not.
+    Several tabs of one user are on different processes. Users are assigned in pairs, so half of the neighbours in a
+    ring are on the same process.
     """
-    found: list[int] = []
+    assigned: list[int] = []
     tabs_of: dict[str, int] = {}
     order: dict[str, int] = {}
     for person in people:
-        index, number = order.setdefault(person.user, len(order)), tabs_of.get(person.user, 0)
-        tabs_of[person.user] = number + 1
-        found.append((index // 2 + number) % processes)
-    return found
+        index, earlier_tabs = order.setdefault(person.user, len(order)), tabs_of.get(person.user, 0)
+        tabs_of[person.user] = earlier_tabs + 1
+        assigned.append((index // 2 + earlier_tabs) % processes)
+    return assigned
 
 
 @asynccontextmanager
 async def tabs(
     target: Target, people: Sequence[Person], *, each: int = 1, reconnection: bool = False
 ) -> AsyncIterator[list[Tab]]:
-    """Opens `each` connected tabs for every person, in order; closes all of them on every path."""
+    """Open `each` connected tabs for every person, in order.
+
+    All of them are closed when the block ends, also after an error.
+    """
     asyncio.get_running_loop().set_exception_handler(_ignore_lost_handshakes)
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
@@ -147,8 +151,8 @@ async def tabs(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
         )
         wanted = [person for person in people for _ in range(each)]
-        for person, place in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
-            link = await stack.enter_async_context(FaultyLink(*target.ports[place:], *target.ports[:place]))
+        for person, process in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
+            link = await stack.enter_async_context(FaultyLink(*target.ports[process:], *target.ports[:process]))
             opened.append(Tab(target, person, link, session, reconnection=reconnection))
         try:
             await gather_bounded([tab.connect for tab in opened])
@@ -158,19 +162,22 @@ async def tabs(
 
 
 def _ignore_lost_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The library forgets a connection that is lost while it opens; aiohttp would complain when that is collected."""
+    """Ignore aiohttp's complaints about connections lost during the handshake.
+
+    The library does not close such a connection, so aiohttp complains when it is garbage-collected.
+    """
     if "client_connection" not in context:
         loop.default_exception_handler(context)
 
 
 async def gather_bounded(
-    actions: Iterable[Callable[[], Awaitable[Any]]], *, at_once: int = OPENING_AT_ONCE
+    actions: Iterable[Callable[[], Awaitable[Any]]], *, at_once: int = ACTIONS_AT_ONCE
 ) -> list[Any]:
-    """Runs many actions, a few at once, and returns what they gave, in order."""
-    gate = asyncio.Semaphore(at_once)
+    """Run many actions, a few at once; returns their results in order."""
+    semaphore = asyncio.Semaphore(at_once)
 
     async def run(action: Callable[[], Awaitable[Any]]) -> Any:
-        async with gate:
+        async with semaphore:
             return await action()
 
     return await asyncio.gather(*(run(action) for action in actions))

@@ -1,1 +1,1 @@
-"""The comparison of both servers."""
+"""Comparison of both servers."""

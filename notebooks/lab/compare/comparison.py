@@ -1,4 +1,4 @@
-"""A comparison: the results of every claim, and where they were obtained."""
+"""Comparison: the results of all claims, and their environment."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 
 @dataclass(frozen=True)
 class Result:
-    """One claim, all its runs, and what they say."""
+    """A claim, all its runs, and the verdict."""
 
     claim: Claim
     runs: Runs
@@ -27,31 +27,34 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of one `lab compare`, and where they were obtained."""
+    """The results of one `lab compare`, and their environment."""
 
     results: Sequence[Result]
     environment: Mapping[str, Any]
     seconds: float
-    # processes of each side
+    # number of processes per side
     workers: int = 1
-    # with several processes alone
+    # empty with a single process
     before_any_cut: Sequence[TwoProcessResult] = ()
 
     @property
     def is_shown(self) -> bool:
-        """Whether every claim is shown, and whatever is claimed of several processes before any cut."""
+        """Whether every claim is shown, those before any cut included."""
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)
 
 
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Where and with what it is measured; `raised_limits` are the settings that differ from the server's defaults."""
+    """Return the platform, the versions and the settings of a measurement.
+
+    `raised_limits` are the settings that differ from the server's defaults.
+    """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
-    for name, value in (item for one in settings for item in one.items()):
+    for name, value in (item for scenario in settings for item in scenario.items()):
         raised.setdefault(name, set()).add(value)
     return {
         "python": platform.python_version(),
-        # not the kernel build: it says nothing about the measurement
+        # without the kernel build, which does not matter for the measurement
         "platform": f"{platform.system()} {platform.machine()}",
         "cpus": psutil.cpu_count(),
         "versions": {name: metadata.version(name) for name in VERSIONS_OF if _is_installed(name)},

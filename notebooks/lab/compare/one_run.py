@@ -1,4 +1,4 @@
-"""One run of a scenario on a fresh server."""
+"""One run of a scenario on a new server."""
 
 import asyncio
 import dataclasses
@@ -11,7 +11,7 @@ from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
 from lab.servers.running import running
 
-# several times what the longest scenario takes
+# several times as long as the longest scenario takes
 RUN_SECONDS = 60.0
 
 Phase = Literal["started", "again", "ended"]
@@ -21,7 +21,10 @@ Progress = Callable[[Claim, Side, Phase], None]
 async def run_once(
     claim: Claim, scenario: Scenario, side: str, *, seed: int = 7, workers: int = 1, **parameters: Any
 ) -> Run:
-    """One run of a scenario on a fresh server of so many processes; whatever goes wrong becomes the run's `broken`."""
+    """Run a scenario once on a new server of `workers` processes.
+
+    Any error becomes the `broken` of the run.
+    """
     lateness = Lateness()
     try:
         async with (
@@ -30,14 +33,17 @@ async def run_once(
             lateness,
         ):
             run = await scenario.run(server.target(claim.number), seed=seed, **parameters)
-    except Exception as error:  # noqa: BLE001 - a run that failed is a result: a claim not shown, with its reason
-        why = f"no end within {RUN_SECONDS:.0f} s" if limit.expired() else _in_one_line(error)
-        run = Run(float("nan"), broken=why)
+    except Exception as error:  # noqa: BLE001 - a failed run is a result: the claim is not shown, with this reason
+        reason = f"not finished within {RUN_SECONDS:.0f} s" if limit.expired() else _in_one_line(error)
+        run = Run(float("nan"), broken=reason)
     return dataclasses.replace(run, lateness_seconds=round(max(run.lateness_seconds, lateness.worst_seconds), 3))
 
 
 def _in_one_line(error: Exception) -> str:
-    """The class and the first line; of a group, those of its first."""
+    """Return the class and the first line of an error.
+
+    For a group of errors they are those of its first error.
+    """
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])

@@ -1,7 +1,7 @@
-"""Experiment runner: every chosen claim on both servers, repeated where a run leaves a doubt.
+"""Runner of the experiments: every chosen claim on both servers.
 
-Each run has a server process of its own, fresh. Scenarios that mostly wait overlap; those that measure time or load
-run with nothing else beside them.
+A doubtful run is repeated. Each run has its own new server. Scenarios that mostly wait run at the same time; scenarios
+that measure time or load run alone.
 """
 
 import asyncio
@@ -17,48 +17,51 @@ from lab.results.verdict import RUNS_IN_DOUBT, judge
 from lab.scenarios.catalogue import load_scenarios
 from lab.scenarios.scenario import Scenario
 
-# runs at once, each with a server of its own: more would measure each other's clients
+# runs at once, each with its own server; with more runs, the clients of one would slow down those of another
 AT_ONCE = 3
 
 Finished = Callable[[Result], None]
 
 
 class ExperimentRunner:
-    """Runs scenarios on fresh servers: most of them beside each other, some with nothing beside them."""
+    """Runner of scenarios on new servers, several at once or alone."""
 
     def __init__(
         self,
-        known: Mapping[str, Scenario],
+        scenarios: Mapping[str, Scenario],
         *,
         seed: int,
         progress: Progress,
         finished: Finished,
         workers: int = 1,
     ) -> None:
-        self._known = known
+        self._scenarios = scenarios
         self._workers = workers
         self._seed = seed
         self._progress = progress
         self._finished = finished
-        self._seats = asyncio.Semaphore(AT_ONCE)
+        self._semaphore = asyncio.Semaphore(AT_ONCE)
 
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
-        """By id; a scenario that fails is a claim not shown."""
-        alone = [claim for claim in claims if self._known[claim.id].runs_alone]
-        # when it is interrupted a group waits until every server has ended
+        """Run all claims; returns the results in the order of their ids.
+
+        The claim of a scenario that fails is not shown.
+        """
+        alone = [claim for claim in claims if self._scenarios[claim.id].runs_alone]
+        # after an interruption the task group waits until every server has stopped
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._result(claim)) for claim in claims if claim not in alone]
-        results = [task.result() for task in beside] + [await self._result(claim) for claim in alone]
+            together = [group.create_task(self._result(claim)) for claim in claims if claim not in alone]
+        results = [task.result() for task in together] + [await self._result(claim) for claim in alone]
         return sorted(results, key=lambda result: result.claim.id)
 
     async def _result(self, claim: Claim) -> Result:
-        if self._known[claim.id].runs_alone:
-            both = [await self._runs(claim, side) for side in SIDES]
+        if self._scenarios[claim.id].runs_alone:
+            runs_of_sides = [await self._runs(claim, side) for side in SIDES]
         else:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._runs(claim, side)) for side in SIDES]
-            both = [task.result() for task in tasks]
-        runs = dict(zip(SIDES, both, strict=True))
+            runs_of_sides = [task.result() for task in tasks]
+        runs = dict(zip(SIDES, runs_of_sides, strict=True))
         result = Result(claim, runs, judge(claim, runs))
         self._finished(result)
         return result
@@ -66,11 +69,11 @@ class ExperimentRunner:
     async def _runs(self, claim: Claim, side: Side) -> list[Run]:
         runs: list[Run] = []
         while not runs or (len(runs) < RUNS_IN_DOUBT and claim.is_doubtful(side, runs[0])):
-            async with self._seats:
+            async with self._semaphore:
                 self._progress(claim, side, "again" if runs else "started")
                 runs.append(
                     await run_once(
-                        claim, self._known[claim.id], side, seed=self._seed + len(runs), workers=self._workers
+                        claim, self._scenarios[claim.id], side, seed=self._seed + len(runs), workers=self._workers
                     )
                 )
                 self._progress(claim, side, "ended")
@@ -83,18 +86,19 @@ async def compare(
     seed: int = 7,
     progress: Progress = lambda claim, side, phase: None,
     finished: Finished = lambda result: None,
-    known: Mapping[str, Scenario] | None = None,
+    scenarios: Mapping[str, Scenario] | None = None,
     workers: int = 1,
 ) -> Comparison:
-    """Runs the experiments of `claims` by the scenarios in `known`, those of `lab.scenarios` by default.
+    """Run the experiments for `claims`.
 
-    Each side is as many processes as `workers` says; with several, what shows before any cut is measured as well.
+    `scenarios` are by the ids of the claims, by default those of `lab.scenarios`. Each side has `workers`
+    processes. With several processes, the messages that arrive before any cut are measured too.
     """
-    known = known if known is not None else load_scenarios()
+    scenarios = scenarios if scenarios is not None else load_scenarios()
     started = time.monotonic()
-    runner = ExperimentRunner(known, seed=seed, progress=progress, finished=finished, workers=workers)
+    runner = ExperimentRunner(scenarios, seed=seed, progress=progress, finished=finished, workers=workers)
     results = await runner.results(claims)
     rows = await measure_before_any_cut(claims, workers=workers, seed=seed, progress=progress) if workers > 1 else []
-    settings = [known[claim.id].settings for claim in claims]
+    settings = [scenarios[claim.id].settings for claim in claims]
     seconds = round(time.monotonic() - started, 1)
     return Comparison(results, environment(seed, settings), seconds, workers, rows)

@@ -1,4 +1,7 @@
-"""Two processes: what is lost before any connection is cut, as each knows only its own users."""
+"""Two processes: messages that are lost before any connection is cut.
+
+They are lost when each process knows only its own users.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -16,49 +19,55 @@ from lab.results.wording import number
 from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
-# a report that has not come by then does not come
+# a report that has not arrived by then counts as lost
 PATIENCE_SECONDS = 5.0
 REPORT_MILLISECONDS = 50
 
 
 def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
-    """A scenario: nobody loses a connection, and each user writes to the next or asks for a report."""
+    """Create a scenario in which no connection is cut.
+
+    Each user writes to the next user, or asks for a report.
+    """
 
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
-        """`value` is the percentage that arrived of what was written or asked for. Nothing here is random."""
+        """Measure the percentage of messages or reports that arrive, as `value`.
+
+        Nothing here is random.
+        """
         async with tabs(target, people(users)) as ring:
-            taken, arrived = await (_have_reports_made(ring) if asks == "report" else _write(ring))
-        broken = None if taken == users else f"the server took {taken} of {users}"
+            accepted, arrived = await (_request_reports(ring) if asks == "report" else _write(ring))
+        broken = None if accepted == users else f"the server accepted {accepted} of {users}"
         return Run(100 * arrived / users, broken=broken)
 
     return Scenario(run, makes_reports=asks == "report")
 
 
 async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
-    """How many messages were taken, and how many arrived."""
-    taken = await write_to_next(ring, "hello")
+    """Write the messages; returns how many were accepted, and how many arrived."""
+    accepted = await write_to_next(ring, "hello")
     await wait_until_delivered(ring)
-    return taken, sum(len(messages_received(tab, "hello")) == 1 for tab in ring)
+    return accepted, sum(len(messages_received(tab, "hello")) == 1 for tab in ring)
 
 
-async def _have_reports_made(ring: Sequence[Tab]) -> tuple[int, int]:
-    """How many reports were taken, and how many came back."""
-    jobs = await gather_bounded([lambda tab=tab: _ask_for_report(tab) for tab in ring])  # type: ignore[misc]
-    came = await asyncio.gather(*(_comes(tab, job) for tab, job in zip(ring, jobs, strict=True)))
-    return len(jobs) - jobs.count(None), came.count(True)
+async def _request_reports(ring: Sequence[Tab]) -> tuple[int, int]:
+    """Request reports; returns how many were accepted, and how many arrived."""
+    jobs = await gather_bounded([lambda tab=tab: _request_report(tab) for tab in ring])  # type: ignore[misc]
+    arrivals = await asyncio.gather(*(_arrives(tab, job) for tab, job in zip(ring, jobs, strict=True)))
+    return len(jobs) - jobs.count(None), arrivals.count(True)
 
 
-async def _ask_for_report(tab: Tab) -> str | None:
+async def _request_report(tab: Tab) -> str | None:
     ack = await tab.ask(events.REPORT_REQUEST, {"kind": "outside", "size": REPORT_MILLISECONDS})
     return ack["data"]["job"] if ack.get("ok") else None
 
 
-async def _comes(tab: Tab, job: str | None) -> bool:
-    def is_it(data: Any) -> bool:
+async def _arrives(tab: Tab, job: str | None) -> bool:
+    def is_for_job(data: Any) -> bool:
         return bool(data["job"] == job)
 
     try:
-        await tab.received(events.REPORT_READY, where=is_it, timeout=PATIENCE_SECONDS)
+        await tab.received(events.REPORT_READY, where=is_for_job, timeout=PATIENCE_SECONDS)
     except TimeoutError:
         return False
     return True
@@ -66,7 +75,10 @@ async def _comes(tab: Tab, job: str | None) -> bool:
 
 @dataclass(frozen=True)
 class TwoProcessResult:
-    """One mistake beside the good server, each as one process and as several; runs by side and processes."""
+    """One mistake and the good server, with one and several processes.
+
+    `runs` are by side and number of processes.
+    """
 
     claim: Claim
     bounds: TwoProcessBounds
@@ -74,25 +86,25 @@ class TwoProcessResult:
     workers: int
 
     def value(self, side: Side, workers: int) -> float | None:
-        """What arrived, in percent; None where the run does not count."""
+        """Return the percentage that arrived; None when the run does not count."""
         run = self.runs[side, workers]
         return run.value if run.broken is None else None
 
     @property
     def fails(self) -> bool:
-        """Whether the bad server already loses something with several processes, where with one it does not."""
+        """Whether the bad server loses more with several processes than with one."""
         one, several = self.value("bad", 1), self.value("bad", self.workers)
         return one is not None and several is not None and several < one
 
     @property
     def finding(self) -> str:
-        """What was found, as a sentence with the values measured in it."""
+        """The finding as a sentence with the measured values."""
         values = {side: number(self.value(side, self.workers)) for side in SIDES}
         return self.bounds.finding.format(**values, one=number(self.value("bad", 1)))
 
     @property
     def verdict(self) -> Verdict:
-        """Shown when all four are within their bounds."""
+        """The verdict: shown when all four values meet their bounds."""
         reasons = []
         for (side, workers), run in self.runs.items():
             if run.broken is not None:
@@ -104,7 +116,7 @@ class TwoProcessResult:
 
 
 def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
-    """What is measured for each row, in the order of its columns."""
+    """Return the measurements of each row, in the order of its columns."""
     return [(side, count) for side in SIDES for count in (1, workers)]
 
 
@@ -115,7 +127,10 @@ async def measure_before_any_cut(
     seed: int = 7,
     progress: Progress = lambda claim, side, phase: None,
 ) -> list[TwoProcessResult]:
-    """A row for each of `claims` that claims.toml says something of, measured with one process and with several."""
+    """Measure one row for each claim with bounds for two processes.
+
+    Each row is measured with one process and with several.
+    """
     by_id = {claim.id: claim for claim in claims}
     rows = []
     for bounds in load_two_process_bounds():

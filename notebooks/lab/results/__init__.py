@@ -1,1 +1,1 @@
-"""What is claimed, what was measured, and what it says."""
+"""Claims, measured runs, and verdicts."""

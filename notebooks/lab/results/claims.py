@@ -1,4 +1,7 @@
-"""Claims: what is measured and which bounds must hold; the numbers are in claims.toml."""
+"""Claims: metrics and the bounds that they must meet.
+
+The numbers are in claims.toml.
+"""
 
 import math
 import tomllib
@@ -17,13 +20,13 @@ BOUNDS: dict[str, dict[Side, str]] = {
     "lower": {"bad": "bad_at_least", "good": "good_at_most"},
     "higher": {"bad": "bad_at_most", "good": "good_at_least"},
 }
-# A value is near its bound within this part of the way from the bound to the end of the scale. At the end it is not
-# near, wherever the bound is: there is nothing better to hope for.
+# A value is near its bound when its distance is at most this fraction of the distance from the bound to the end of the
+# scale. A value at the end of the scale is never near its bound, because no value is better.
 NEAR = 0.1
 
 
 class ClaimsError(ValueError):
-    """The claims are wrong; the message is one line that says where."""
+    """The claims are invalid; the message is one line with the place."""
 
 
 class _Frozen(BaseModel):
@@ -31,7 +34,7 @@ class _Frozen(BaseModel):
 
 
 class Also(_Frozen):
-    """A metric that is reported beside the primary one; scenarios give it under `key`."""
+    """A secondary metric; scenarios report it under `key`."""
 
     key: str
     metric: str
@@ -40,7 +43,10 @@ class Also(_Frozen):
 
 
 class Claim(_Frozen):
-    """What is measured, which way is better, and what each server must measure for the claim to be shown."""
+    """A metric, its direction, and the bound of each server.
+
+    The claim is shown when both servers meet their bounds.
+    """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
     slug: str
@@ -60,14 +66,14 @@ class Claim(_Frozen):
     also: tuple[Also, ...] = ()
 
     @model_validator(mode="after")
-    def _has_the_bounds_of_its_direction(self) -> Self:
-        wanted = set(BOUNDS[self.better].values())
+    def _check_bounds(self) -> Self:
+        required = set(BOUNDS[self.better].values())
         given = {name for names in BOUNDS.values() for name in names.values() if getattr(self, name) is not None}
-        if given != wanted:
-            raise ValueError(f"where {self.better} is better the bounds are {' and '.join(sorted(wanted))}")
+        if given != required:
+            raise ValueError(f"where {self.better} is better the bounds are {' and '.join(sorted(required))}")
         scale = [self.best, self.bound("good"), self.bound("bad"), self.worst]
         if scale != sorted(scale, reverse=self.better == "higher") or scale[1] == scale[2]:
-            raise ValueError(f"best, good bound, bad bound and worst must go one way, apart: {scale}")
+            raise ValueError(f"best, good bound, bad bound and worst must be in order, with different bounds: {scale}")
         return self
 
     @property
@@ -76,36 +82,42 @@ class Claim(_Frozen):
         return int(self.id)
 
     def bound(self, side: Side) -> float:
-        """What that side must reach."""
+        """Return the bound of a side."""
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
-        """The bound of that side in words: `at least 450`."""
+        """Return a side's bound in words, such as `at least 450`."""
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
 
     def holds(self, side: Side, value: float) -> bool:
-        """Whether a value is on that side's own side of its bound; no number never is."""
-        wants_less = (self.better == "lower") == (side == "good")
-        return value <= self.bound(side) if wants_less else value >= self.bound(side)
+        """Whether a value meets the bound of a side; NaN never does."""
+        is_upper_bound = (self.better == "lower") == (side == "good")
+        return value <= self.bound(side) if is_upper_bound else value >= self.bound(side)
 
     def is_doubtful(self, side: Side, run: Run) -> bool:
-        """Whether a run should be repeated: it proves nothing, or it counts and misses its bound or is near it."""
+        """Whether a run should be repeated.
+
+        It should when it is spoilt, or when it counts and its value misses its bound or is near it.
+        """
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
-        misses = run.broken is None and (is_near or not self.holds(side, run.value))
-        return misses or self.is_spoilt(run)
+        is_uncertain = run.broken is None and (is_near or not self.holds(side, run.value))
+        return is_uncertain or self.is_spoilt(run)
 
     def is_spoilt(self, run: Run) -> bool:
-        """Whether late clients may have made the run what it is: a time they took, connections they lost."""
+        """Whether late clients may have falsified the run.
+
+        Late clients falsify measured times, and they may lose connections.
+        """
         return is_late(run) and (self.timed or run.broken is not None)
 
 
 class TwoProcessBounds(_Frozen):
-    """What is asked of a mistake's neighbours on two processes before any connection is lost, in percent that arrive.
+    """Bounds for messages that arrive before any connection is cut, in percent.
 
-    With one process, and on the good server, `others_at_least` must arrive; on the bad one with several as much as its
-    bound says.
+    `others_at_least` is the bound with one process, and on the good server with several. The other bound is for the
+    bad server with several processes.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -119,19 +131,19 @@ class TwoProcessBounds(_Frozen):
     reason: str
 
     @model_validator(mode="after")
-    def _has_one_bound(self) -> Self:
+    def _check_one_bound(self) -> Self:
         if (self.bad_at_most is None) == (self.bad_at_least is None):
             raise ValueError("either bad_at_most or bad_at_least")
         return self
 
     def wanted(self, side: Side, workers: int) -> str:
-        """The bound in words: `at most 60`."""
+        """Return the bound in words, such as `at most 60`."""
         if side == "good" or workers == 1:
             return f"at least {self.others_at_least:g}"
         return f"at most {self.bad_at_most:g}" if self.bad_at_most is not None else f"at least {self.bad_at_least:g}"
 
     def holds(self, side: Side, workers: int, value: float) -> bool:
-        """Whether a value is within its bound; no number never is."""
+        """Whether a value meets its bound; NaN never does."""
         if side == "good" or workers == 1:
             return value >= self.others_at_least
         return value <= self.bad_at_most if self.bad_at_most is not None else value >= (self.bad_at_least or math.inf)
@@ -143,7 +155,7 @@ class _File(_Frozen):
 
 
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
-    """The claims of claims.toml in their order; raises `ClaimsError` where the file is wrong."""
+    """Load the claims of claims.toml; raises `ClaimsError` when it is invalid."""
     claims = _load(text).claim
     if len({claim.id for claim in claims}) < len(claims):
         raise ClaimsError("claims.toml: an id is used twice")
@@ -151,7 +163,10 @@ def load_claims(text: str | None = None) -> tuple[Claim, ...]:
 
 
 def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
-    """What claims.toml says of several processes before any cut; raises `ClaimsError` where the file is wrong."""
+    """Load the bounds for several processes before any cut.
+
+    Raises `ClaimsError` when claims.toml is invalid.
+    """
     return _load(text).before_any_cut
 
 
@@ -163,5 +178,5 @@ def _load(text: str | None) -> _File:
         raise ClaimsError(f"claims.toml: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ClaimsError(f"claims.toml: {where}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        raise ClaimsError(f"claims.toml: {place}: {first['msg']}") from None

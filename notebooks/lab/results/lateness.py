@@ -1,4 +1,4 @@
-"""Lateness of the measuring process: how late its own event loop wakes."""
+"""Lateness of the measuring process: the lag of its own event loop."""
 
 import asyncio
 from typing import Self
@@ -7,7 +7,10 @@ TICK_SECONDS = 0.01
 
 
 class Lateness:
-    """Samples how late the event loop wakes: `async with Lateness() as lateness: …; lateness.worst_seconds`."""
+    """Sampler of the lag of the running event loop.
+
+    Used as `async with Lateness() as lateness`, after which `lateness.worst_seconds` is the worst lag.
+    """
 
     def __init__(self) -> None:
         self.worst_seconds = 0.0

@@ -1,20 +1,20 @@
-"""One run: what a scenario measured on one server."""
+"""Run: the measurements of one scenario on one server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# clients that were later than this have measured themselves, too
+# clients that were later than this have also measured their own delay
 LATE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one scenario measured on one server.
+    """The measurements of one scenario on one server.
 
-    `value` is the primary metric in the unit of claims.toml, `also` the others by their keys there. `broken` is the
-    precondition that failed, in one sentence, or None when the run counts. `details` is JSON-able material for
-    figures. `lateness_seconds` says how late this process's own loop was at worst.
+    `value` is the primary metric in the unit of claims.toml, and `also` has the secondary metrics by their keys there.
+    `broken` is the precondition that failed, in one sentence, or None when the run counts. `details` is data for
+    figures, which can be written as JSON. `lateness_seconds` is the worst lag of the event loop of the clients.
     """
 
     value: float
@@ -25,5 +25,5 @@ class Run:
 
 
 def is_late(run: Run) -> bool:
-    """Whether the process of the clients was late; what was counted holds nevertheless."""
+    """Whether the client process was late; counts are valid even then."""
     return run.lateness_seconds > LATE_SECONDS

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 
 def percentile(samples: Sequence[float], q: float) -> float:
-    """The `q`th percentile (0 to 100), interpolated between neighbours; raises `ValueError` without samples."""
+    """Return the `q`th percentile (0 to 100), interpolated between neighbours.
+
+    Raises `ValueError` without samples.
+    """
     if not samples:
         raise ValueError("no samples to take a percentile of")
     ordered = sorted(samples)
@@ -15,7 +18,10 @@ def percentile(samples: Sequence[float], q: float) -> float:
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
-    """How much y grows for each x, by least squares; raises `ValueError` for fewer than two different x."""
+    """Return how much y grows per x, by least squares.
+
+    Raises `ValueError` for fewer than two different x.
+    """
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - mean_x) ** 2 for x in xs)
     if not spread:

@@ -1,4 +1,4 @@
-"""Answers for how measurements are put into words, alike in the table, the page, the figures and the README."""
+"""Wording of measurements, the same in tables, figures and documents."""
 
 import math
 
@@ -10,7 +10,10 @@ NOTHING = "–"
 
 
 def number(value: float | None) -> str:
-    """A value as people read it, with two or three digits that count; a dash where nothing was measured."""
+    """Format a value with two or three significant digits.
+
+    It is a dash when nothing was measured.
+    """
     if value is None or math.isnan(value):
         return NOTHING
     if value == int(value) or abs(value) >= 100:
@@ -19,10 +22,10 @@ def number(value: float | None) -> str:
 
 
 def finding(claim: Claim, runs: Runs) -> str:
-    """What was found, as a sentence with the values measured in it."""
+    """Return the finding of a claim, with the measured values."""
     return claim.finding.format(**{side: number(reported_value(claim, runs[side])) for side in SIDES})
 
 
 def describe_value(claim: Claim, side: Side, value: float | None) -> str:
-    """One side's value with what it is a value of."""
+    """Describe the value of one side, with its unit and metric."""
     return f"The {side} server: {number(value)} {claim.unit}, {claim.metric}"

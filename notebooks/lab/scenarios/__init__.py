@@ -1,1 +1,4 @@
-"""One module a claim; each knows a URL, a namespace and a token maker, nothing of a server's inside."""
+"""Scenarios, one module per claim.
+
+A scenario knows a URL, a namespace and how to make tokens. It knows nothing about the inside of a server.
+"""

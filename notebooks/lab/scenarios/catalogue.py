@@ -1,4 +1,4 @@
-"""The catalogue of scenarios: one for each claim."""
+"""Catalogue of the scenarios, one for each claim."""
 
 import importlib
 import pkgutil
@@ -9,9 +9,12 @@ from lab.scenarios.scenario import Scenario
 
 
 def load_scenarios() -> dict[str, Scenario]:
-    """Every scenario by its claim's id, found by its module's name `sNN_…`."""
-    found: dict[str, Scenario] = {}
+    """Load every scenario, by the id of its claim.
+
+    The id comes from the name of the module, `sNN_…`.
+    """
+    loaded: dict[str, Scenario] = {}
     for module in pkgutil.iter_modules(scenarios.__path__):
-        if named := re.match(r"s(\d\d)_", module.name):
-            found[named[1]] = importlib.import_module(f"lab.scenarios.{module.name}").SCENARIO
-    return found
+        if match := re.match(r"s(\d\d)_", module.name):
+            loaded[match[1]] = importlib.import_module(f"lab.scenarios.{module.name}").SCENARIO
+    return loaded

@@ -1,4 +1,7 @@
-"""Logs in once as a page does, is cut, lets the client library reconnect, and counts who is still reached."""
+"""Scenario 03: count the users who still receive messages after a reconnect.
+
+A page logs in once, its connection is cut, and the client library reconnects by itself.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,34 +13,37 @@ from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
-# an event of this mistake alone: a server that joins rooms at connect answers `unknown_event`, which is no harm
+# only this mistake has the event; a server that joins rooms at connect answers `unknown_event`, which is harmless
 SESSION_LOGIN = "session:login"
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
-    """`value` is the percentage of users who got the message written to them after the cut. Nothing here is random."""
+    """Measure the percentage of users reached after the cut, as `value`.
+
+    Nothing here is random.
+    """
     clock = asyncio.get_running_loop().time
     async with tabs(target, people(users), reconnection=True) as ring:
         started = clock()
         await gather_bounded([lambda tab=tab: tab.ask(SESSION_LOGIN, {}) for tab in ring])  # type: ignore[misc]
-        taken_before = await _write(ring, "before")
+        accepted_before = await _write(ring, "before")
         cut_at = clock()
         await cut_and_reconnect(ring)
-        taken_after = await _write(ring, "after")
+        accepted_after = await _write(ring, "after")
     also = {"received_before": _percentage_reached(ring, "before")}
     broken = None
     if also["received_before"] < 100:
-        broken = f"before the cut only {also['received_before']:.0f} % got the message written to them"
-    elif min(taken_before, taken_after) < users:
-        broken = "the server did not take every message"
+        broken = f"before the cut only {also['received_before']:.0f} % received their message"
+    elif min(accepted_before, accepted_after) < users:
+        broken = "the server did not accept every message"
     details = {"cut": round(cut_at - started, 3), "timeline": [_timeline(tab, started) for tab in ring]}
     return Run(_percentage_reached(ring, "after"), also, broken, details)
 
 
 async def _write(ring: Sequence[Tab], text: str) -> int:
-    taken = await write_to_next(ring, text)
+    accepted = await write_to_next(ring, text)
     await wait_until_delivered(ring)
-    return taken
+    return accepted
 
 
 def _percentage_reached(ring: Sequence[Tab], text: str) -> float:
@@ -45,12 +51,15 @@ def _percentage_reached(ring: Sequence[Tab], text: str) -> float:
 
 
 def _timeline(tab: Tab, started: float) -> dict[str, Any]:
-    """Seconds since the first login; a message that never came is absent."""
-    came = {text: messages_received(tab, text) for text in ("before", "after")}
+    """Return the times of one tab, in seconds since the first login.
+
+    A message that did not arrive is absent.
+    """
+    arrived = {text: messages_received(tab, text) for text in ("before", "after")}
     return {
         "user": tab.user,
         "back": round(tab.inbox.of("connect")[-1].at_seconds - started, 3),
-        **{text: round(received[0].at_seconds - started, 3) for text, received in came.items() if received},
+        **{text: round(received[0].at_seconds - started, 3) for text, received in arrived.items() if received},
     }
 
 

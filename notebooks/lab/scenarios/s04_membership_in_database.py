@@ -1,4 +1,7 @@
-"""Kills the server under a full job room, lets half of the members come back, and counts what the others are sent."""
+"""Scenario 04: count the messages to room members who are gone.
+
+The server is killed while a job room is full, and half of the members reconnect.
+"""
 
 import asyncio
 import random
@@ -16,15 +19,18 @@ ROOM = "job:17"
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int = 10) -> Run:
-    """`value` is how many addresses with no live socket behind them one message to the room is emitted to."""
+    """Measure the dead addresses that a room message goes to, as `value`.
+
+    A dead address has no live socket.
+    """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
     half = users // 2
     async with (
         tabs(target, members[:half], reconnection=True) as returning,
-        tabs(target, members[half:]) as staying_away,
+        tabs(target, members[half:]) as gone,
     ):
-        reached_before = await _reach_of_one(returning[0], [*returning[1:], *staying_away])
+        reached_before = await _members_reached(returning[0], [*returning[1:], *gone])
         await target.server.kill()
         await target.server.start_again()
         await asyncio.gather(*(tab.connected(2) for tab in returning))
@@ -36,7 +42,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int 
     if reached_before < users - 1:
         broken = f"before the kill a message reached {reached_before} of {users - 1} other members"
     elif len(latencies) < expected:
-        broken = f"{len(latencies)} of {expected} deliveries reached the members who came back"
+        broken = f"{len(latencies)} of {expected} deliveries reached the members who reconnected"
     also = {
         "sql_statements_per_message": counts.sql_statements / messages,
         "sends_to_nobody": counts.ghost_addresses,
@@ -46,14 +52,17 @@ async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int 
     return Run(counts.ghost_addresses / messages, also, broken, details)
 
 
-async def _reach_of_one(writer: Tab, others: Sequence[Tab]) -> int:
+async def _members_reached(writer: Tab, others: Sequence[Tab]) -> int:
     await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": "before"})
     await wait_until_delivered(others)
     return sum(len(tab.inbox.of(events.CHAT_MESSAGE)) == 1 for tab in others)
 
 
 async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
-    """Members write one after the other; returns the seconds each delivery took, those that came."""
+    """Let members write one after the other; returns the delivery times.
+
+    They are in seconds. A message that did not arrive has no delivery time.
+    """
     latencies = []
     for number in range(messages):
         writer, text = ring[number % len(ring)], f"after {number}"
@@ -61,8 +70,8 @@ async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
         await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": text})
         await wait_until_delivered(ring)
         for tab in ring:
-            came = tab.inbox.of(events.CHAT_MESSAGE, lambda data, text=text: data["text"] == text)  # type: ignore[misc]
-            latencies += [received.at_seconds - sent_at for received in came]
+            arrived = tab.inbox.of(events.CHAT_MESSAGE, lambda data, text=text: data["text"] == text)  # type: ignore[misc]
+            latencies += [received.at_seconds - sent_at for received in arrived]
     return latencies
 
 

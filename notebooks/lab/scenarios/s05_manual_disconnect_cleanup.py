@@ -1,10 +1,11 @@
-"""Opens two tabs a user, closes one of them, and counts which users a message still reaches in the other.
+"""Scenario 05: count the users reached after one of two tabs closes.
 
-On a server of several processes it is two tabs a user on each, of which one closes.
+On a server of several processes each user has two tabs on each process, and one of the two closes.
 """
 
 import random
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from lab.clients.chat_ring import messages_received, people, poll_until, wait_until_delivered, write_to_next
 from lab.clients.tab import Tab, gather_bounded, tabs
@@ -13,32 +14,35 @@ from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
 SETTINGS = {
-    # every client comes from one address
+    # every client has the same address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 
-# the client's own event with the name that the library gives to a lost connection
+# an event that the client sends itself; the library uses the same name for a lost connection
 DISCONNECT = "disconnect"
 CLOSING_SECONDS = 5.0
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
-    """`value` is the percentage of users whose open tab got the message written to them after the other was closed."""
-    by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
+    """Measure the percentage of users whose open tab is reached, as `value`.
+
+    The message is sent after the user's other tab was closed.
+    """
+    users_by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
     processes = len(target.ports)
     async with tabs(target, people(users), each=2 * processes) as opened:
-        # the first so many of each user, one on each process
-        kept = [tab for place, tab in enumerate(opened) if place // processes % 2 == 0]
-        closing = [tab for place, tab in enumerate(opened) if place // processes % 2]
+        # the first tabs of each user, one on each process
+        kept = [tab for index, tab in enumerate(opened) if index // processes % 2 == 0]
+        closing = [tab for index, tab in enumerate(opened) if index // processes % 2]
         writers = kept[::processes]
         await target.probe.reset()
-        taken = await _write(writers, opened, "before")
-        await _close(closing, {user * processes + number for user in by_event for number in range(processes)})
-        closed = await _until_connections(target, len(kept))
-        taken += await _write(writers, kept, "after")
+        accepted = await _write(writers, opened, "before")
+        await _close(closing, {user * processes + number for user in users_by_event for number in range(processes)})
+        is_noticed = await _wait_for_connections(target, len(kept))
+        accepted += await _write(writers, kept, "after")
         await _close(kept, ())
-        closed &= await _until_connections(target, 0)
-        held, _ = await target.probe.dead_ids_held([tab.ids[-1] for tab in opened])
+        is_noticed &= await _wait_for_connections(target, 0)
+        ids_held, _ = await target.probe.dead_ids_held([tab.ids[-1] for tab in opened])
         counts = await target.probe.counts()
     reached_before = [_is_reached(tab, "before") for tab in opened].count(True)
     reached = [
@@ -48,26 +52,30 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
     broken = None
     if reached_before < len(opened):
         broken = f"while both tabs were open the message reached {reached_before} of {len(opened)} tabs"
-    elif not closed:
+    elif not is_noticed:
         broken = "the server did not notice that tabs were closed"
-    elif taken < 2 * users:
-        broken = "the server did not take every message"
-    also = {"orphan_entries": held, "errors_logged": counts.errors_logged}
-    details = [
+    elif accepted < 2 * users:
+        broken = "the server did not accept every message"
+    also = {"orphan_entries": ids_held, "errors_logged": counts.errors_logged}
+    details = {"users": _by_user(writers, users_by_event, reached)}
+    return Run(100 * reached.count(True) / users, also, broken, details)
+
+
+def _by_user(writers: Sequence[Tab], users_by_event: Collection[int], reached: Sequence[bool]) -> list[dict[str, Any]]:
+    return [
         {
             "user": tab.user,
-            "other_tab_closed_by": "event" if place in by_event else "closing",
-            "reached": reached[place],
+            "other_tab_closed_by": "event" if index in users_by_event else "closing",
+            "reached": reached[index],
         }
-        for place, tab in enumerate(writers)
+        for index, tab in enumerate(writers)
     ]
-    return Run(100 * reached.count(True) / users, also, broken, {"users": details})
 
 
 async def _write(writers: Sequence[Tab], readers: Sequence[Tab], text: str) -> int:
-    taken = await write_to_next(writers, text)
+    accepted = await write_to_next(writers, text)
     await wait_until_delivered(readers)
-    return taken
+    return accepted
 
 
 def _is_reached(tab: Tab, text: str) -> bool:
@@ -75,15 +83,18 @@ def _is_reached(tab: Tab, text: str) -> bool:
 
 
 async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
-    """Closes tabs as a browser does; those at the places `by_event` send an event named `disconnect` instead."""
+    """Close tabs as a browser does.
 
-    async def close(place: int, tab: Tab) -> None:
-        await (tab.tell(DISCONNECT, {}) if place in by_event else tab.close())
+    The tabs at the indexes in `by_event` send an event with the name `disconnect` instead.
+    """
 
-    await gather_bounded([lambda place=place, tab=tab: close(place, tab) for place, tab in enumerate(closing)])  # type: ignore[misc]
+    async def close(index: int, tab: Tab) -> None:
+        await (tab.send(DISCONNECT, {}) if index in by_event else tab.close())
+
+    await gather_bounded([lambda index=index, tab=tab: close(index, tab) for index, tab in enumerate(closing)])  # type: ignore[misc]
 
 
-async def _until_connections(target: Target, count: int) -> bool:
+async def _wait_for_connections(target: Target, count: int) -> bool:
     async def are_left() -> bool:
         return (await target.probe.read()).connections == count
 

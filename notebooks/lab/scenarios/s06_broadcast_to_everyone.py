@@ -1,4 +1,7 @@
-"""Fills a platform with ten companies, lets drivers report positions and some users chat, and counts who gets what."""
+"""Scenario 06: count the deliveries that do not concern their receiver.
+
+Drivers of ten companies report their positions, and some users chat.
+"""
 
 import random
 from collections import Counter
@@ -15,50 +18,56 @@ from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
 SETTINGS = {
-    # every client comes from one address
+    # every client has the same address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 
 COMPANIES = 10
-# who each delivery is counted for, beside the companies' own users
+# groups that deliveries are counted for, besides the users of each company
 OTHERS = ("admin", "driver", "provider", "vendor")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the server spent, and what it sent."""
+    """CPU time that the server used, and bytes that it sent."""
 
     cpu_seconds: float
     bytes_sent: int
 
 
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
-    """`value` is the percentage of deliveries that concern the one they reached in nothing."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
+    """Measure the percentage of wasted deliveries, as `value`.
+
+    A delivery is wasted when it does not concern the client that it reaches.
+    """
+    random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
-        idle, _ = await _cost(target, opened, _nothing)
-        busy, taken = await _cost(target, opened, lambda: _live(opened, chance, positions, chats))
+        idle, _ = await _cost(target, opened, _do_nothing)
+        busy, accepted = await _cost(target, opened, lambda: _report_and_chat(opened, random_source, positions, chats))
     people = {tab.user: tab.person for tab in opened}
     deliveries = [(tab.person, received) for tab in opened for received in tab.inbox.all if _author(received)]
     wasted = [delivery for delivery in deliveries if not is_concerned(*delivery, people)]
     useful = len(deliveries) - len(wasted)
-    expected = _expected(opened, positions) + chats
+    expected = _expected_deliveries(opened, positions) + chats
     broken = None
-    if taken < len(_drivers(opened)) * positions + chats:
-        broken = "the server did not take every position and message"
+    if accepted < len(_drivers(opened)) * positions + chats:
+        broken = "the server did not accept every position and message"
     elif useful != expected:
         broken = f"{useful} of {expected} useful deliveries arrived"
     also = {
         "bytes_on_the_wire": busy.bytes_sent - idle.bytes_sent,
         "cpu_microseconds_per_useful_delivery": (busy.cpu_seconds - idle.cpu_seconds) * 1e6 / expected,
-        "crossed_a_company_border": sum(_crosses_a_border(*delivery, people) for delivery in wasted),
+        "crossed_a_company_border": sum(_crosses_company_border(*delivery, people) for delivery in wasted),
     }
     value = 100 * len(wasted) / len(deliveries) if deliveries else float("nan")
     return Run(value, also, broken, _matrix(deliveries, people))
 
 
 def create_people(clients: int) -> list[Person]:
-    """The platform's people: a tenth drive, a fifth works in offices of the companies, a few are admins."""
+    """Create the users of the platform.
+
+    A tenth are drivers, a fifth work in the offices of the companies, and a few are admins.
+    """
     drivers, offices, admins = clients // 10, clients // 5, max(1, clients // 50)
     company = [f"company-{number}" for number in range(COMPANIES)]
     rest = clients - drivers - offices - admins
@@ -71,65 +80,77 @@ def create_people(clients: int) -> list[Person]:
 
 
 def is_concerned(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
-    """Whether this person asked for it: a message is for whom it is to, a position for admins and its own company."""
+    """Whether a delivery concerns this person.
+
+    A message concerns its receiver. A position concerns the admins and the driver's company.
+    """
     if received.event == events.CHAT_MESSAGE:
         return bool(received.data["to"] == person.user)
     author = people[_author(received)]
     return person.role == "admin" or (person.role == "company" and person.company == author.company)
 
 
-async def _live(opened: Sequence[Tab], chance: random.Random, positions: int, chats: int) -> int:
-    """Every driver moves, some users write to somebody; returns how much of it the server took."""
+async def _report_and_chat(opened: Sequence[Tab], random_source: random.Random, positions: int, chats: int) -> int:
+    """Let every driver move and some users chat.
+
+    Returns how many of the events the server accepted.
+    """
     asking: list[Callable[[], Awaitable[dict[str, Any]]]] = []
     for driver in _drivers(opened) * positions:
-        where = {"lat": chance.uniform(-90, 90), "lng": chance.uniform(-180, 180)}
-        asking.append(lambda tab=driver, where=where: tab.ask(events.TRACKING_UPDATE, where))  # type: ignore[misc]
+        position = {"lat": random_source.uniform(-90, 90), "lng": random_source.uniform(-180, 180)}
+        asking.append(lambda tab=driver, position=position: tab.ask(events.TRACKING_UPDATE, position))  # type: ignore[misc]
     for _ in range(chats):
-        writer, reader = chance.sample(opened, 2)
+        writer, reader = random_source.sample(opened, 2)
         chat = {"to": reader.user, "text": "are you there?"}
         asking.append(lambda tab=writer, chat=chat: tab.ask(events.CHAT_SEND, chat))  # type: ignore[misc]
     return [ack.get("ok") for ack in await gather_bounded(asking)].count(True)
 
 
-async def _nothing() -> int:
+async def _do_nothing() -> int:
     return 0
 
 
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
-    """What the action costs, with the settling after it; idle, that is the settling alone."""
+    """Measure what the action costs, with the wait for its deliveries.
+
+    With `_do_nothing` it is the cost of the wait alone.
+    """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
-    taken = await action()
+    accepted = await action()
     await wait_until_delivered(opened)
     after = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
-    return Cost(after.cpu_seconds - before.cpu_seconds, after.bytes_sent - before.bytes_sent), taken
+    return Cost(after.cpu_seconds - before.cpu_seconds, after.bytes_sent - before.bytes_sent), accepted
 
 
 def _drivers(opened: Sequence[Tab]) -> list[Tab]:
     return [tab for tab in opened if tab.person.role == "driver"]
 
 
-def _expected(opened: Sequence[Tab], positions: int) -> int:
-    """How many deliveries the positions are worth, by the contract."""
+def _expected_deliveries(opened: Sequence[Tab], positions: int) -> int:
+    """Return the number of deliveries that the positions must cause."""
     admins = sum(tab.person.role == "admin" for tab in opened)
     offices = Counter(tab.person.company for tab in opened if tab.person.role == "company")
     return sum(positions * (admins + offices[driver.person.company]) for driver in _drivers(opened))
 
 
 def _author(received: Received) -> str:
-    """The user it is from; empty for what is neither a position nor a message."""
+    """Return the author of a position or message; empty for other events."""
     if received.event == events.TRACKING_POSITION:
         return str(received.data["driver"])
     return str(received.data["from"]["id"]) if received.event == events.CHAT_MESSAGE else ""
 
 
-def _crosses_a_border(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
-    """Whether it left the company of the one it is from, though it does not concern who got it."""
+def _crosses_company_border(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
+    """Whether a wasted delivery left the company of its author."""
     company = people[_author(received)].company
     return company is not None and company != person.company
 
 
 def _matrix(deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, Person]) -> dict[str, Any]:
-    """Positions by the driver's company (rows) and by who got them (columns): all, and those that concern them."""
+    """Count positions by the driver's company (rows) and by receiver (columns).
+
+    `received` counts all of them, `concerned` those that concern the receiver.
+    """
     companies = [f"company-{number}" for number in range(COMPANIES)]
     groups = [*companies, *OTHERS]
     received: Counter[tuple[str | None, str | None]] = Counter()

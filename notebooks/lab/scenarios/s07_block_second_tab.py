@@ -1,6 +1,6 @@
-"""Opens three tabs a user, which reconnect by themselves, and counts the tabs that a message to the user reaches.
+"""Scenario 07: count the tabs that a message to their user reaches.
 
-On a server of several processes it is three tabs a user on each.
+Each user has three tabs, which reconnect by themselves. On a server of several processes there are three on each.
 """
 
 import asyncio
@@ -16,22 +16,25 @@ from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
 SETTINGS = {
-    # every client comes from one address, and a tab that is thrown out is back while its old connection is closing
+    # every client has the same address, and a tab that is disconnected is back while its old connection closes
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
 }
 
-# one tab each, in nobody's way; so many that none outruns the rate of chats
+# one tab each, apart from the readers; enough writers that none of them exceeds the rate limit for chat
 WRITERS = 4
-# after the last message, for it to arrive
+# for the last message to arrive
 ARRIVAL_SECONDS = 0.5
-# users whose every connect is kept for the figure
+# users in the figure, which shows each of their connects
 SHOWN_USERS = 2
 
 
 async def run(
     target: Target, *, seed: int = 7, users: int = 20, each: int = 3, messages: int = 4, window_seconds: float = 1.6
 ) -> Run:
-    """`value` is the percentage of messages to a user that reached a tab, over all tabs. Nothing here is random."""
+    """Measure the percentage of their user's messages that tabs receive, as `value`.
+
+    Nothing here is random.
+    """
     clock = asyncio.get_running_loop().time
     readers, each = people(users), each * len(target.ports)
     async with (
@@ -39,22 +42,25 @@ async def run(
         tabs(target, readers, each=each, reconnection=True) as opened,
     ):
         started, connects_before = clock(), _connects(opened)
-        sent = await _write_meanwhile(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
+        sent = await _write_over_time(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
         await poll_until(lambda: _have_all(opened, messages), timeout=started + window_seconds - clock())
         seconds, connects = clock() - started, _connects(opened) - connects_before
-    got = [len(texts) for texts in map(_texts, opened)]
+    received = [len(texts) for texts in map(_texts, opened)]
     distinct = [len(set(texts)) for texts in map(_texts, opened)]
-    also = {"reconnects_per_second": connects / seconds, "duplicates": sum(got) - sum(distinct)}
-    taken = sum(len(times) for times in sent.values())
-    broken = None if taken == users * messages else f"the server took {taken} of {users * messages} messages"
+    also = {"reconnects_per_second": connects / seconds, "duplicates": sum(received) - sum(distinct)}
+    accepted = sum(len(times) for times in sent.values())
+    broken = None if accepted == users * messages else f"the server accepted {accepted} of {users * messages} messages"
     details = {"seconds": round(seconds, 3), "users": _timelines(opened[: SHOWN_USERS * each], sent, started)}
     return Run(100 * sum(distinct) / (users * each * messages), also, broken, details)
 
 
-async def _write_meanwhile(
+async def _write_over_time(
     writers: Sequence[Tab], readers: Sequence[Person], messages: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Spreads `messages` to every reader over the time; returns by reader when those that were taken were sent."""
+    """Write `messages` messages to every reader, spread over the time.
+
+    Returns for each reader when the accepted messages were sent.
+    """
     clock = asyncio.get_running_loop().time
     started = clock()
     sent: dict[str, list[float]] = {reader.user: [] for reader in readers}
@@ -65,10 +71,10 @@ async def _write_meanwhile(
         if ack.get("ok"):
             sent[to].append(now)
 
-    for number in range(messages):
-        await asyncio.sleep(started + number * seconds / max(1, messages - 1) - clock())
+    for index in range(messages):
+        await asyncio.sleep(started + index * seconds / max(1, messages - 1) - clock())
         pairs = zip(itertools.cycle(writers), readers)
-        await asyncio.gather(*(write(writer, reader.user, f"message {number}") for writer, reader in pairs))
+        await asyncio.gather(*(write(writer, reader.user, f"message {index}") for writer, reader in pairs))
     return sent
 
 
@@ -85,7 +91,7 @@ def _connects(opened: Sequence[Tab]) -> int:
 
 
 def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: float) -> list[dict[str, Any]]:
-    """For each of these tabs, in seconds: when it was connected, when it was written to, when a message came."""
+    """Return the times of each tab's connects and messages, in seconds."""
 
     def since(times: Sequence[float]) -> list[float]:
         return [round(at - started, 3) for at in times]

@@ -1,4 +1,7 @@
-"""Lets an attacker with a valid token ask for other people's rooms and write in other people's names."""
+"""Scenario 08: count the private messages that an attacker receives.
+
+The attacker has a valid token, asks to join other users' rooms, and writes under other users' names.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from lab.servers.target import Target
 
 @dataclass(frozen=True)
 class Secret:
-    """Something said in a room that the attacker does not belong in: who says it how, and who has to get it."""
+    """A private message with its room, author, event and intended reader."""
 
     room: str
     author: Person
@@ -22,11 +25,11 @@ class Secret:
     payload: Mapping[str, Any]
     reader: Person
     arrives_as: str
-    # what tells it from everything else that arrives
+    # fields that identify it among all that arrives
     marks: Mapping[str, Any]
 
     def copies(self, tab: Tab) -> int:
-        """How many times it reached a tab."""
+        """Count the copies that a tab received."""
         return len(tab.inbox.of(self.arrives_as, lambda data: self.marks.items() <= data.items()))
 
 
@@ -75,12 +78,15 @@ SECRETS = (
         {"room": JOB, "text": "for the crew"},
     ),
 )
-# whose names the attacker writes in
+# users under whose names the attacker writes
 FORGED = (ADMIN, FRIEND, DRIVER, OFFICE)
 
 
 async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
-    """`value` is the percentage of private messages that the attacker got too. Nothing here is random."""
+    """Measure the percentage of private messages the attacker receives, as `value`.
+
+    Nothing here is random.
+    """
     async with tabs(target, (ATTACKER, ADMIN, VICTIM, FRIEND, DRIVER, OFFICE)) as opened:
         by_user = {tab.user: tab for tab in opened}
         attacker, victim = by_user[ATTACKER.user], by_user[VICTIM.user]
@@ -93,17 +99,17 @@ async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
         await wait_until_delivered(opened)
     arrived = sum(secret.copies(by_user[secret.reader.user]) for secret in SECRETS)
     read = [min(rounds, secret.copies(attacker)) for secret in SECRETS]
-    believed = _forged_names(victim)
+    forged_names = _forged_names(victim)
     expected = rounds * len(SECRETS)
-    broken = None if arrived == expected else f"{arrived} of {expected} private messages reached those they were for"
+    broken = None if arrived == expected else f"{arrived} of {expected} private messages reached their readers"
     details = {
         "rooms": [secret.room for secret in SECRETS],
         "joined": joined,
         "read": read,
         "of": rounds,
-        "forged": believed,
+        "forged": forged_names,
     }
-    also = {"forged_senders_accepted": 100 * len(believed) / len(FORGED)}
+    also = {"forged_senders_accepted": 100 * len(forged_names) / len(FORGED)}
     return Run(100 * sum(read) / expected, also, broken, details)
 
 
@@ -112,9 +118,9 @@ async def _is_accepted(tab: Tab, event: str, payload: Mapping[str, Any]) -> bool
 
 
 def _forged_names(victim: Tab) -> Sequence[str]:
-    """In whose names the victim was written to by somebody else."""
-    seen = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
-    return sorted({received.data["from"]["id"] for received in seen} & {person.user for person in FORGED})
+    """Return the names under which the victim received forged messages."""
+    forged = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
+    return sorted({received.data["from"]["id"] for received in forged} & {person.user for person in FORGED})
 
 
 SCENARIO = Scenario(run)

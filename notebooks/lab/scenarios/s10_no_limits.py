@@ -1,4 +1,7 @@
-"""Lets one client with a valid token do as it likes, and counts what the server does for it and what others wait."""
+"""Scenario 10: count the abusive requests that a server accepts.
+
+One client with a valid token sends as fast as it can, while other users wait for their acks.
+"""
 
 import asyncio
 import dataclasses
@@ -16,49 +19,54 @@ from lab.servers.target import Target
 from lab.system.own_process import in_own_process
 
 IDLE_SECONDS = 0.5
-# what a page that was offline for a while sends at once; within the contract's default limits
+# messages that a page sends at once after it was offline; within the contract's default limits
 BURST = 40
 SAMPLE_SECONDS = 0.1
 
 
 async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int = 2000, chats: int = 5000) -> Run:
-    """`value` is the percentage of abusive requests that were answered with ok. Nothing here is random."""
+    """Measure the percentage of abusive requests that are accepted, as `value`.
+
+    Nothing here is random.
+    """
     async with (
         tabs(target, people(bystanders)) as ring,
         tabs(target, [Person("back-online")]) as (returning,),
     ):
-        burst = await _accepted_of_a_burst(returning, to=ring[0].user)
+        burst_acks = await _send_burst(returning, to=ring[0].user)
         async with chat_on_schedule(ring) as idle:
             await asyncio.sleep(IDLE_SECONDS)
         async with chat_on_schedule(ring) as busy, _sampled_memory(target) as memory_bytes:
-            # from a process of its own, so that what the bystanders wait is the server's doing
-            tally = await in_own_process(abuse, _address(target), rooms, chats)
+            # in its own process, so that the bystanders wait for the server and not for the abuser
+            tally = await in_own_process(abuse, _without_server(target), rooms, chats)
     accepted = sum(_count(tally, kind, "accepted") for kind in tally)
-    asked = sum(sum(outcomes.values()) for outcomes in tally.values())
+    requests = sum(sum(outcomes.values()) for outcomes in tally.values())
     also = {
         "rooms_created": _count(tally, "room", "accepted"),
         "memory_growth_bytes": max(memory_bytes) - memory_bytes[0],
         "malformed_unanswered": _count(tally, "malformed", "unanswered"),
         "bystander_p99_milliseconds": p99_milliseconds(busy),
     }
-    broken = None if burst == BURST else f"{burst} of {BURST} messages of a legitimate burst were accepted"
+    broken = None if burst_acks == BURST else f"{burst_acks} of {BURST} messages of a legitimate burst were accepted"
     details = {
         "tally": {kind: dict(outcomes) for kind, outcomes in tally.items()},
         "idle_p99_milliseconds": p99_milliseconds(idle),
         "busy": as_series(busy),
         "memory_bytes": memory_bytes,
     }
-    return Run(100 * accepted / asked, also, broken, details)
+    return Run(100 * accepted / requests, also, broken, details)
 
 
-async def _accepted_of_a_burst(tab: Tab, *, to: str) -> int:
-    asks = [tab.ask(events.CHAT_SEND, {"to": to, "text": f"kept {number}"}) for number in range(BURST)]
-    return [ack.get("ok") for ack in await asyncio.gather(*asks)].count(True)
+async def _send_burst(tab: Tab, *, to: str) -> int:
+    requests = [tab.ask(events.CHAT_SEND, {"to": to, "text": f"queued {number}"}) for number in range(BURST)]
+    return [ack.get("ok") for ack in await asyncio.gather(*requests)].count(True)
 
 
 @asynccontextmanager
 async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
-    """The server's resident memory now and, while inside, ten times a second."""
+    """Sample the server's resident memory ten times per second.
+
+    The first sample is taken before the block starts."""
     samples = [(await target.probe.read()).rss_bytes]
 
     async def sample() -> None:
@@ -74,14 +82,17 @@ async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
         await asyncio.gather(sampling, return_exceptions=True)
 
 
-def _address(target: Target) -> Target:
-    """Where the server is, without the hold on its process, which no other process can be given."""
-    return dataclasses.replace(target, server=None)  # type: ignore[arg-type]  # an abuser has no use for it
+def _without_server(target: Target) -> Target:
+    """Return a copy of the target that another process can receive.
+
+    A handle on a process cannot be sent to another process.
+    """
+    return dataclasses.replace(target, server=None)  # type: ignore[arg-type]  # an abuser does not need it
 
 
 def _count(tally: Tally, kind: str, outcome: str) -> int:
     return tally.get(kind, {}).get(outcome, 0)
 
 
-# none raised: the limits are what is measured
+# no limit is raised, because the limits are what is measured
 SCENARIO = Scenario(run, runs_alone=True)

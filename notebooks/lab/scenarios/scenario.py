@@ -1,4 +1,4 @@
-"""A scenario: one experiment, run by the same clients on either server."""
+"""Scenario: an experiment that the same clients run on either server."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from lab.results.run import Run
 class Scenario:
     """One experiment; `run(target, seed=…, …)` measures once.
 
-    `settings` are the environment variables of its servers. One that `runs_alone` has nothing else beside it. Where it
-    `makes_reports`, a server of several processes needs one more for them.
+    `settings` are the environment variables of its servers. `runs_alone` means that no other scenario runs at the same
+    time. `makes_reports` means that a server of several processes needs one more process, which makes the reports.
     """
 
     run: Callable[..., Awaitable[Run]]

@@ -1,1 +1,1 @@
-"""Server processes, one or several, and the probe beside each."""
+"""Server processes, one or several, each with a probe."""

@@ -1,4 +1,4 @@
-"""Answers for a server that is several processes with a Redis between them: started, killed and ended as one."""
+"""One server of several processes with a shared Redis."""
 
 import asyncio
 import os
@@ -16,23 +16,23 @@ from lab.system.child_program import Program
 
 SUBSCRIBE_SECONDS = 10.0
 WORKER_COMMAND = (sys.executable, "-m", "good_server", "worker")
-WORKER_IS_READY = "worker ready"
+WORKER_READY_LINE = "worker ready"
 WORKER_SECONDS = 30.0
 POLL_SECONDS = 0.01
 
 
 class Fleet:
-    """Several processes of one side, each on a port of its own; made by `running(side, workers=…)`.
+    """Several processes of one side, each on its own port.
 
-    `processes` may be killed and started again one by one, `redis` stopped and started. With `makes_reports` there is
-    a process more, which makes the reports that are asked for.
+    Made by `running(side, workers=…)`. Single `processes` may be killed and started again, and `redis` stopped and
+    started. With `makes_reports` one more process makes the reports.
     """
 
     def __init__(self, side: str, settings: Mapping[str, str], count: int, *, makes_reports: bool = False) -> None:
         self.side = side
         self.redis = RedisServer()
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
-        # fresh each time: what an earlier run said must not be heard
+        # a new prefix each time, so that no messages of an earlier run are received
         self._prefix = f"lab-{secrets.token_hex(4)}"
         shared = {
             "SERVER_REDIS_URL": self.redis.url,
@@ -60,13 +60,16 @@ class Fleet:
 
     @property
     def probe(self) -> FleetProbeClient:
-        """The probes beside the processes, as one."""
+        """The probes of all processes, as one."""
         return FleetProbeClient([process.probe for process in self.processes])
 
     async def start(self) -> None:
-        """Returns when every process hears the others; raises `ServerError` or `RedisError`."""
+        """Start everything, and wait until every process receives the others' messages.
+
+        Raises `ServerError` or `RedisError`.
+        """
         await self.redis.start()
-        # one after the other, so that at a failure none is half started; each takes some tenths of a second
+        # one after the other, so that after a failure no process is half started; each takes some tenths of a second
         for process in self.processes:
             await process.start()
         await self.wait_for_subscribers()
@@ -74,26 +77,26 @@ class Fleet:
             await self._start_worker(self._worker)
 
     async def wait_for_subscribers(self) -> None:
-        """Waits until as many listen to Redis as there are processes; raises `ServerError`."""
+        """Wait until every process has subscribed to Redis; raises `ServerError`."""
         try:
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
-                while await self.redis.subscribers(self._prefix) < len(self.processes):  # noqa: ASYNC110 - Redis is asked
+                while await self.redis.subscribers(self._prefix) < len(self.processes):  # noqa: ASYNC110 - Redis gives no event
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            raise ServerError(f"the {self.side} servers do not hear each other through Redis") from None
+            raise ServerError(f"the {self.side} servers do not receive each other's messages through Redis") from None
 
     async def kill(self) -> None:
-        """Ends all processes as a power cut would; Redis goes on."""
+        """Kill all processes, as a power cut would; Redis keeps running."""
         await asyncio.gather(*(process.kill() for process in self.processes))
 
     async def start_again(self) -> None:
-        """The same processes on the same ports."""
+        """Start the same processes again, on the same ports."""
         for process in self.processes:
             await process.start_again()
         await self.wait_for_subscribers()
 
     async def stop(self) -> None:
-        """Ends everything; leaves nothing behind."""
+        """Stop everything and remove the temporary files."""
         try:
             if self._worker is not None:
                 await self._worker.stop()
@@ -103,7 +106,10 @@ class Fleet:
             self._folder.cleanup()
 
     def target(self, lesson: int) -> Target:
-        """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""
+        """Return what a scenario receives.
+
+        The namespace is that of the lesson on the bad server, and `/` on any other.
+        """
         return Target.of(self, lesson)
 
     def _report_worker(self, settings: Mapping[str, str]) -> Program:
@@ -114,9 +120,9 @@ class Fleet:
         await worker.start()
         try:
             async with asyncio.timeout(WORKER_SECONDS):
-                while WORKER_IS_READY not in worker.lines:
+                while WORKER_READY_LINE not in worker.lines:
                     if not worker.is_running:
-                        raise ServerError(f"the worker for reports did not start: {worker.last_line}")
+                        raise ServerError(f"the report worker did not start: {worker.last_line}")
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            raise ServerError(f"the worker for reports is not ready after {WORKER_SECONDS:.0f} s") from None
+            raise ServerError(f"the report worker is not ready after {WORKER_SECONDS:.0f} s") from None

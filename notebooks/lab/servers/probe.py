@@ -1,7 +1,7 @@
-"""Answers for looking at a server process from outside the server's code: it runs beside any server's app.
+"""Probe that measures a server process without changing the server's code.
 
-Nothing in a server cooperates in being measured, so the bad and the good one are treated alike. The probe listens on a
-loopback port of its own; what it counts, it counts at the public calls of libraries.
+It runs in the same process, beside the server's app, so the bad and the good server are treated the same. It listens
+on its own loopback port, and counts calls of the public functions of libraries.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ from lab.servers.heap import heap_bytes, ids_held
 from lab.system.spawn import prepare_child_process
 
 LAG_TICK_SECONDS = 0.005
-# what `fence` emits: whoever gets it has got all that the process had emitted before
+# the event that `fence` emits: a client that receives it has received all earlier emits of the process
 FENCE = "lab:fence"
 SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 
 
 @dataclass
 class Counts:
-    """What a server did since the last reset: emits, the rooms they addressed, those with no live socket behind."""
+    """Counts since the last reset; a ghost address has no live socket."""
 
     emits: int = 0
     addresses: int = 0
@@ -59,23 +59,23 @@ class _ErrorCounter(logging.Handler):
 
 
 class ProcessProbe:
-    """The measuring end inside a server process."""
+    """The probe inside a server process."""
 
     def __init__(self) -> None:
         self.counts = Counts()
-        # by address, where no socket of this process was behind it: another process may have one
+        # by address, the emits for which this process has no socket; another process may have one
         self._unreached: Counter[str] = Counter()
-        # where the server tells operators how it is
+        # address of the server's health checks and metrics
         self.internal_url = ""
         self._sio: Any = None
         self._emit: Any = None
         self._worst_lag_seconds = 0.0
-        # for how long the probe itself held the loop, which is no fault of the server's
-        self._own_seconds = 0.0
+        # time for which the probe itself blocked the loop; it is not part of the server's lag
+        self._probe_seconds = 0.0
         self._process = psutil.Process()
 
     def install(self) -> None:
-        """Hooks what is counted: emits, SQL, and what is logged as an error."""
+        """Install the hooks that count emits, SQL statements and logged errors."""
         original_emit = self._emit = socketio.AsyncServer.emit
         original_connect = sqlite3.connect
 
@@ -91,11 +91,11 @@ class ProcessProbe:
         socketio.AsyncServer.emit = emit
         sqlite3.connect = connect  # type: ignore[assignment]
         logging.getLogger().addHandler(_ErrorCounter(self))
-        # the server's own lines do not pass through the standard library's logging
+        # the server does not log through the standard library
         watch_log(self._count_error)
 
     def attach(self, sio: socketio.AsyncServer) -> None:
-        """Names the server whose rooms and connections are looked at."""
+        """Set the server whose rooms and connections are inspected."""
         self._sio = sio
 
     def _count_emit(self, target: Any, namespace: str) -> None:
@@ -116,24 +116,24 @@ class ProcessProbe:
         self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
 
     async def watch_lag(self) -> None:
-        """Samples how late the server's loop wakes; runs until it is cancelled."""
+        """Sample how late the server's loop wakes, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            due, own_before = loop.time() + LAG_TICK_SECONDS, self._own_seconds
+            due, probe_seconds_before = loop.time() + LAG_TICK_SECONDS, self._probe_seconds
             await asyncio.sleep(LAG_TICK_SECONDS)
-            lag = loop.time() - due - (self._own_seconds - own_before)
+            lag = loop.time() - due - (self._probe_seconds - probe_seconds_before)
             self._worst_lag_seconds = max(self._worst_lag_seconds, lag)
 
     @contextlib.contextmanager
-    def _not_counted(self) -> Iterator[None]:
+    def _excluded_from_lag(self) -> Iterator[None]:
         started = time.perf_counter()
         try:
             yield
         finally:
-            self._own_seconds += time.perf_counter() - started
+            self._probe_seconds += time.perf_counter() - started
 
     def app(self) -> web.Application:
-        """The probe's HTTP face."""
+        """Return the HTTP application of the probe."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_get("/reading", self._reading)
         app.router.add_get("/counts", self._counts)
@@ -150,7 +150,7 @@ class ProcessProbe:
             {
                 "pid": self._process.pid,
                 "rss_bytes": self._process.memory_info().rss,
-                # of the whole process; the operating system's own table has steps of 10 ms
+                # of the whole process; psutil's CPU times have a resolution of only 10 ms
                 "cpu_seconds": time.process_time(),
                 "loop_lag_worst_seconds": self._worst_lag_seconds,
                 "connections": len(self._sio.eio.sockets),
@@ -171,21 +171,21 @@ class ProcessProbe:
 
     async def _heap(self, request: web.Request) -> web.Response:
         tasks = len(asyncio.all_tasks())
-        with self._not_counted():
+        with self._excluded_from_lag():
             size_bytes = heap_bytes()
         return web.json_response({"size_bytes": size_bytes, "tasks": tasks})
 
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]
-        with self._not_counted():
+        with self._excluded_from_lag():
             found = ids_held(ids, ignored=[ids, self._unreached])
         return web.json_response(found)
 
     async def _fence(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        await self._emit(self._sio, FENCE, {"mark": asked["mark"]}, to=asked["ids"], namespace=asked["namespace"])
-        # what another process heard last it may still hold: not the ids of ours
-        await self._emit(self._sio, FENCE, None, to=[FENCE], namespace=asked["namespace"])
+        body = await request.json()
+        await self._emit(self._sio, FENCE, {"mark": body["mark"]}, to=body["ids"], namespace=body["namespace"])
+        # another process may still reference the last message that it received: let that be one without our ids
+        await self._emit(self._sio, FENCE, None, to=[FENCE], namespace=body["namespace"])
         return web.json_response({})
 
     async def _live(self, request: web.Request) -> web.Response:
@@ -193,23 +193,27 @@ class ProcessProbe:
         return web.json_response([address for address in addresses if self._is_live(*address.split(" ", 1))])
 
 
-def watch_log(see: Callable[[str, structlog.typing.EventDict], None]) -> None:
-    """From now on `see` is told each line that the server logs: the method it was logged by, and what it says."""
+def watch_log(observe: Callable[[str, structlog.typing.EventDict], None]) -> None:
+    """Call `observe` for each line that the server logs.
+
+    Its arguments are the log method and the entry.
+    """
 
     def pass_on(_: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        see(method, entry)
+        observe(method, entry)
         return entry
 
     structlog.configure(processors=[pass_on, *structlog.get_config()["processors"]])
 
 
 def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
-    """The whole life of a server process; `app` is `module:function`, a `create_app(settings)`.
+    """Main function of a server process.
 
-    Sends `("ready", public URL, probe URL)` or `("failed", why)` through the pipe, once.
+    `app` is `module:function`, where the function is a `create_app(settings)`. Sends `("ready", public URL, probe URL)`
+    or `("failed", why)` through the pipe, once.
     """
     prepare_child_process()
-    # a server's own worker processes import the main module anew, and the lab's is none of theirs
+    # worker processes of the server import the main module again, and that must not be the lab's
     sys.modules["__main__"] = types.ModuleType("__main__")
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
@@ -221,7 +225,7 @@ def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) 
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(app, lambda public, probe: pipe.send(("ready", public, probe))))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the lab must hear of it
+    except Exception as error:  # noqa: BLE001 - any error must be reported to the lab
         with contextlib.suppress(OSError):
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
         sys.exit(1)
@@ -229,7 +233,7 @@ def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) 
 
 async def _serve(app: str, ready: Callable[[str, str], None]) -> None:
     probe = ProcessProbe()
-    # before the app is built, as it may open its database there
+    # before the app is built, because building it may open a database
     probe.install()
     module, _, function = app.partition(":")
     application = getattr(importlib.import_module(module), function)(load_settings(_env_file=None))
@@ -239,7 +243,7 @@ async def _serve(app: str, ready: Callable[[str, str], None]) -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     address = f"http://127.0.0.1:{runner.addresses[0][1]}"
     stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows, where terminate() asks nobody
+    with contextlib.suppress(NotImplementedError):  # Windows, where terminate() sends no signal
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     lag = asyncio.create_task(probe.watch_lag())
 

@@ -1,4 +1,4 @@
-"""Answers for looking at server processes: asks the probe beside each, and adds up what several say."""
+"""Clients of the probes: one for a single process, one for several."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +13,10 @@ from lab.servers import probe as process_probe
 
 @dataclass(frozen=True, slots=True)
 class ProcessReading:
-    """A look at a server process; of several processes the sums, the worst lag, and the first one's pid."""
+    """Readings of a server process.
+
+    For several processes they are the sums, the worst lag, and the pid of the first process.
+    """
 
     pid: int
     rss_bytes: int
@@ -24,62 +27,76 @@ class ProcessReading:
 
 @dataclass(frozen=True, slots=True)
 class HeapReading:
-    """All objects on the heap of a server process; the tasks of its event loop tell what was going on meanwhile."""
+    """Size of all objects on the heap, and number of tasks.
+
+    The number of tasks of the event loop shows what was running during the measurement.
+    """
 
     size_bytes: int
     tasks: int
 
 
 class ProbeClient:
-    """Asks the probe inside a server process."""
+    """Client of the probe inside reading server process."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.url = url
         self._session = session
 
     async def read(self) -> ProcessReading:
-        """Memory, CPU time, worst loop lag since the last reset, connections."""
+        """Read memory, CPU time, connections, and the worst loop lag.
+
+        The lag is the worst since the last reset."""
         return ProcessReading(**await self._ask("GET", "/reading"))
 
     async def internal(self, path: str) -> str:
-        """What the server tells operators at `/readyz` or `/metrics`."""
+        """Return the server's response at an internal path, `/readyz` or `/metrics`."""
         url = (await self._ask("GET", "/internal"))["url"]
         async with self._session.get(url + path) as response:
             return await response.text()
 
     async def counts(self) -> process_probe.Counts:
-        """Emits, SQL statements and errors since the last reset."""
+        """Return the emits, SQL statements and errors since the last reset."""
         return process_probe.Counts(**(await self._ask("GET", "/counts"))["counts"])
 
     async def reset(self) -> None:
-        """Starts counting anew."""
+        """Set all counts to zero."""
         await self._ask("POST", "/reset")
 
     async def heap(self) -> HeapReading:
-        """The heap is walked for this, so the server stands still for some tenths of a second."""
+        """Measure the heap.
+
+        The heap walk blocks the server for some tenths of a second.
+        """
         return HeapReading(**await self._ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """How many of these ids the heap still holds, and by how many references."""
+        """Count the ids on the heap, and the references to them."""
         found = await self.references(ids)
         return len(found), sum(found.values())
 
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
-        """Has the process emit `FENCE` to these sockets, behind all it has emitted so far."""
+        """Let the process emit `FENCE` to these sockets, after all earlier emits."""
         await self._ask("POST", "/fence", {"namespace": namespace, "ids": list(socket_ids), "mark": mark})
 
     async def references(self, ids: Sequence[str]) -> dict[str, int]:
-        """By id how many references the heap has to it, of those it holds."""
+        """Return the number of references for each id that the heap holds."""
         found: dict[str, int] = await self._ask("POST", "/ids", {"ids": list(ids)})
         return found
 
     async def unreached(self) -> dict[str, int]:
-        """By address how often something was emitted to it since the last reset with no live socket here behind it."""
+        """Return the number of emits to each address without a live socket.
+
+        It counts the sockets of this process, and the emits since the last reset.
+        """
         found: dict[str, int] = (await self._ask("GET", "/counts"))["unreached"]
         return found
 
     async def live(self, addresses: Sequence[str]) -> list[str]:
-        """Those of these addresses, as `unreached` names them, that have a live socket here now."""
+        """Return the addresses that have a live socket in this process now.
+
+        Addresses are written as in `unreached`.
+        """
         found: list[str] = await self._ask("POST", "/live", {"addresses": list(addresses)})
         return found
 
@@ -90,47 +107,50 @@ class ProbeClient:
 
 
 class FleetProbeClient:
-    """The same questions to several processes that are one server."""
+    """Client of the probes of several processes that are reading server."""
 
     def __init__(self, probes: Sequence[ProbeClient]) -> None:
         self._probes = probes
 
     async def read(self) -> ProcessReading:
-        """Sums; the worst lag; the first one's pid."""
-        told = await asyncio.gather(*(probe.read() for probe in self._probes))
+        """Read all processes: sums, worst lag, and pid of the first."""
+        readings = await asyncio.gather(*(probe.read() for probe in self._probes))
         return ProcessReading(
-            pid=told[0].pid,
-            rss_bytes=sum(one.rss_bytes for one in told),
-            cpu_seconds=sum(one.cpu_seconds for one in told),
-            loop_lag_worst_seconds=max(one.loop_lag_worst_seconds for one in told),
-            connections=sum(one.connections for one in told),
+            pid=readings[0].pid,
+            rss_bytes=sum(reading.rss_bytes for reading in readings),
+            cpu_seconds=sum(reading.cpu_seconds for reading in readings),
+            loop_lag_worst_seconds=max(reading.loop_lag_worst_seconds for reading in readings),
+            connections=sum(reading.connections for reading in readings),
         )
 
     async def counts(self) -> process_probe.Counts:
-        """Sums. A ghost is an address that no process has a live socket for, as far as is known when this is asked."""
-        told = await asyncio.gather(*(probe.counts() for probe in self._probes))
-        counts = process_probe.Counts(*map(sum, zip(*map(astuple, told), strict=True)))
+        """Return the sums over all processes.
+
+        A ghost address is one for which no process has a live socket at the time of this call.
+        """
+        readings = await asyncio.gather(*(probe.counts() for probe in self._probes))
+        counts = process_probe.Counts(*map(sum, zip(*map(astuple, readings), strict=True)))
         counts.ghost_addresses = await self._ghosts()
         return counts
 
     async def reset(self) -> None:
-        """Starts counting anew."""
+        """Set all counts to zero."""
         await asyncio.gather(*(probe.reset() for probe in self._probes))
 
     async def heap(self) -> HeapReading:
-        """Sums."""
-        told = await asyncio.gather(*(probe.heap() for probe in self._probes))
-        return HeapReading(sum(one.size_bytes for one in told), sum(one.tasks for one in told))
+        """Measure all heaps and return the sums."""
+        readings = await asyncio.gather(*(probe.heap() for probe in self._probes))
+        return HeapReading(sum(reading.size_bytes for reading in readings), sum(reading.tasks for reading in readings))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """How many of these ids are held on any of the heaps, and by how many references in all."""
+        """Count the ids on all heaps, and the references to them."""
         found: Counter[str] = Counter()
         for references in await asyncio.gather(*(probe.references(ids) for probe in self._probes)):
             found.update(references)
         return len(found), found.total()
 
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
-        """Each process emits `FENCE` to these sockets, behind all it has emitted so far."""
+        """Let each process emit `FENCE` to these sockets, after all earlier emits."""
         await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self._probes))
 
     async def _ghosts(self) -> int:
@@ -138,5 +158,5 @@ class FleetProbeClient:
         for found in await asyncio.gather(*(probe.unreached() for probe in self._probes)):
             unreached.update(found)
         live = await asyncio.gather(*(probe.live(list(unreached)) for probe in self._probes))
-        elsewhere = {address for addresses in live for address in addresses}
-        return sum(count for address, count in unreached.items() if address not in elsewhere)
+        live_addresses = {address for addresses in live for address in addresses}
+        return sum(count for address, count in unreached.items() if address not in live_addresses)

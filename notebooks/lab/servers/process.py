@@ -1,4 +1,4 @@
-"""One server process: started, killed, started again on the same port, and stopped."""
+"""One server process, which can be killed and started again."""
 
 import asyncio
 import multiprocessing
@@ -18,7 +18,7 @@ from lab.system.spawn import process_context, receive, start_process
 START_SECONDS = 30.0
 END_SECONDS = 5.0
 APPS = {"good": "good_server.app:create_app", "bad": "bad_server.app:create_app"}
-# short heartbeats, so that a half-open peer is gone within about three seconds
+# short heartbeats, so that a half-open connection is closed within about three seconds
 LAB_SETTINGS = {
     "SERVER_PORT": "0",
     "SERVER_INTERNAL_PORT": "0",
@@ -28,11 +28,11 @@ LAB_SETTINGS = {
 
 
 class ServerError(Exception):
-    """A server process did not start; the message is one line that says why."""
+    """A server process did not start; the message is one line."""
 
 
 class Server:
-    """One server process; made by `running`."""
+    """One server process, made by `running`."""
 
     redis = None
 
@@ -46,7 +46,7 @@ class Server:
         self._probe: ProbeClient | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         self._log = Path(self._folder.name) / "server.log"
-        # what mistake 04 wrote has to be there again after a kill
+        # the database of mistake 04 has to survive a kill
         self._settings.setdefault("BAD_DATABASE", str(Path(self._folder.name) / "members.db"))
 
     @property
@@ -56,30 +56,30 @@ class Server:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The public port, alone."""
+        """The public port, in a tuple of one."""
         return (self.port,)
 
     @property
     def processes(self) -> "Sequence[Server]":
-        """This one."""
+        """The server itself, in a tuple of one."""
         return (self,)
 
     @property
     def probe(self) -> ProbeClient:
-        """The probe beside the server."""
+        """The probe of the server."""
         if self._probe is None:
             raise ServerError("the server has not been started")
         return self._probe
 
     async def start(self) -> None:
-        """Raises `ServerError` when it is not ready in time."""
+        """Start the server; raises `ServerError` when it is not ready in time."""
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
         process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
         self._process = process
         with sending:
             await start_process(process)
-        answer = await self._answer(receiving)
+        answer = await self._wait_for_answer(receiving)
         if answer[0] != "ready":
             await self._end()
             raise ServerError(f"the {self.side} server did not start: {answer[1]}")
@@ -87,29 +87,32 @@ class Server:
         self._session = self._session or aiohttp.ClientSession()
         self._probe = ProbeClient(self._session, answer[2])
 
-    async def _answer(self, pipe: Connection) -> tuple[str, ...]:
+    async def _wait_for_answer(self, pipe: Connection) -> tuple[str, ...]:
         try:
             answer: tuple[str, ...] = await receive(pipe, timeout=START_SECONDS)
         except TimeoutError:
             return ("failed", f"no answer in {START_SECONDS:.0f} s")
         except EOFError:
             tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
-            return ("failed", tail[0] if tail else "it ended without a word")
+            return ("failed", tail[0] if tail else "it ended without a message")
         return answer
 
     async def kill(self) -> None:
-        """Ends it as a power cut would: SIGKILL."""
+        """Kill the process with SIGKILL, as a power cut would."""
         if self._process is not None:
             self._process.kill()
             await asyncio.to_thread(self._process.join, END_SECONDS)
 
     async def start_again(self) -> None:
-        """The same server on the same port."""
+        """Start the same server again, on the same port."""
         self._settings["SERVER_PORT"] = str(self.port)
         await self.start()
 
     async def stop(self) -> None:
-        """Ends it in order, or by force where that takes too long; leaves nothing behind."""
+        """Stop the server gracefully, and kill it when that takes too long.
+
+        Its temporary files are removed.
+        """
         if self._session is not None:
             await self._session.close()
         await self._end()
@@ -125,5 +128,8 @@ class Server:
         self._process = None
 
     def target(self, lesson: int) -> Target:
-        """What a scenario is given: the namespace of the lesson on the bad server, `/` on any other."""
+        """Return what a scenario receives.
+
+        The namespace is that of the lesson on the bad server, and `/` on any other.
+        """
         return Target.of(self, lesson)

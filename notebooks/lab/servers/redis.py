@@ -1,4 +1,4 @@
-"""Answers for a real Redis on a free port of the loopback, for as long as the lab needs it."""
+"""A real Redis server on a free loopback port."""
 
 import asyncio
 import contextlib
@@ -20,15 +20,15 @@ START_SECONDS = 10.0
 POLL_SECONDS = 0.01
 PORTS = range(20_000, 32_000)
 READY = "Ready to accept connections"
-MISSING = "redis-server is not installed, and several processes need a Redis between them: apt install redis-server"
+MISSING = "redis-server is not installed, and several processes need a shared Redis: apt install redis-server"
 
 
 class RedisError(Exception):
-    """It did not start; the message is one line that says why."""
+    """Redis did not start; the message is one line."""
 
 
 def redis_program() -> str:
-    """The path of redis-server; raises `UsageError` when it is not installed."""
+    """Return the path of redis-server; raises `UsageError` when not installed."""
     found = shutil.which("redis-server")
     if found is None:
         raise UsageError(MISSING)
@@ -36,32 +36,33 @@ def redis_program() -> str:
 
 
 class RedisServer:
-    """One `redis-server` that saves nothing; it may be stopped and started on the same port as often as wanted.
+    """One `redis-server` without persistence.
 
-    Without a `port` it has a free one. Raises `UsageError` when redis-server is not installed.
+    It can be stopped and started again on the same port. Without a `port` it uses a free one. Raises `UsageError` when
+    redis-server is not installed.
     """
 
     def __init__(self, *, port: int | None = None) -> None:
         program = redis_program()
         self.port = port if port is not None else _free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="lab-redis-")
-        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", self._folder.name]
-        keeps_nothing = ["--save", "", "--appendonly", "no"]
-        self._program = Program([program, *where, *keeps_nothing], Path(self._folder.name))
+        address = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", self._folder.name]
+        no_persistence = ["--save", "", "--appendonly", "no"]
+        self._program = Program([program, *address, *no_persistence], Path(self._folder.name))
 
     @property
     def url(self) -> str:
-        """What SERVER_REDIS_URL is set to."""
+        """The value for SERVER_REDIS_URL."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     async def start(self) -> None:
-        """Returns when it takes connections; raises `RedisError`."""
-        said_before = len(self._program.lines)
+        """Start Redis and wait until it accepts connections; raises `RedisError`."""
+        lines_before = len(self._program.lines)
         await self._program.start()
         try:
             async with asyncio.timeout(START_SECONDS):
-                # by its own word: another program may answer on that port
-                while not any(READY in line for line in self._program.lines[said_before:]):
+                # read its log instead of connecting, because another program may listen on that port
+                while not any(READY in line for line in self._program.lines[lines_before:]):
                     if not self._program.is_running:
                         raise RedisError(f"redis-server did not start: {self._program.last_line}")
                     await asyncio.sleep(POLL_SECONDS)
@@ -69,16 +70,19 @@ class RedisServer:
             raise RedisError(f"redis-server does not listen after {START_SECONDS:.0f} s") from None
 
     async def stop(self) -> None:
-        """Ends it as a power cut would; `start` brings it back, empty."""
+        """Stop Redis as a power cut would; after `start` it is empty."""
         await self._program.stop()
 
     async def close(self) -> None:
-        """Ends it and leaves nothing behind."""
+        """Stop Redis and remove its temporary files."""
         await self.stop()
         self._folder.cleanup()
 
     async def subscribers(self, prefix: str) -> int:
-        """How many connections listen on a channel whose name begins so; the largest number, if there are several."""
+        """Return the number of subscribers of the channel with this prefix.
+
+        With several such channels it is the largest number.
+        """
         async with Redis(port=self.port) as client:
             channels = await client.pubsub_channels(f"{prefix}*")
             counts = await client.pubsub_numsub(*channels) if channels else []
@@ -87,7 +91,10 @@ class RedisServer:
 
 @asynccontextmanager
 async def running_redis() -> AsyncIterator[RedisServer]:
-    """A fresh Redis; it is gone when the block ends. Raises `UsageError` when redis-server is not installed."""
+    """Run a new Redis until the block ends.
+
+    Raises `UsageError` when redis-server is not installed.
+    """
     server = RedisServer()
     try:
         await server.start()
@@ -97,7 +104,10 @@ async def running_redis() -> AsyncIterator[RedisServer]:
 
 
 def _free_port() -> int:
-    """One that no outgoing connection is given meanwhile: those that systems choose by themselves are above these."""
+    """Return a free port below the ephemeral range.
+
+    The operating system takes the ports of outgoing connections from the ephemeral range, so this one stays free.
+    """
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", port))

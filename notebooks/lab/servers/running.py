@@ -1,4 +1,4 @@
-"""Running servers: started fresh, and gone when the block ends."""
+"""Servers that are started for a block and stopped at its end."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,10 +22,11 @@ def running(
 def running(
     side: str, *, workers: int = 1, settings: Mapping[str, str] | None = None, makes_reports: bool = False
 ) -> AbstractAsyncContextManager[Server | Fleet]:
-    """A fresh server: `good`, `bad`, or an app as `module:function`. It is gone when the block ends.
+    """Run a new server until the block ends.
 
-    With several workers it is as many processes with a Redis between them, and where it `makes_reports` a process more
-    for those, which one process makes by itself; raises `UsageError` where there is no redis-server.
+    `side` is `good`, `bad`, or an app as `module:function`. With several workers the server is that many processes
+    with a shared Redis, and with `makes_reports` one more process for reports. A single process makes its reports
+    itself. Raises `UsageError` when redis-server is not installed.
     """
     if workers == 1:
         return _running(Server(side, settings or {}))

@@ -1,4 +1,4 @@
-"""Target: what a scenario knows of a server."""
+"""Target: what a scenario knows about a server."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lab.servers.probe_client import FleetProbeClient, ProbeClient
 
 
 class RunningServer(Protocol):
-    """One process or several that are one server, as a scenario may use them."""
+    """A server of one or several processes, as a scenario uses it."""
 
     side: str
 
@@ -22,18 +22,21 @@ class RunningServer(Protocol):
 
     @property
     def probe(self) -> ProbeClient | FleetProbeClient:
-        """The probe beside the server."""
+        """The probe of the server."""
 
     async def kill(self) -> None:
-        """Ends every process as a power cut would."""
+        """Kill every process, as a power cut would."""
 
     async def start_again(self) -> None:
-        """Starts the same processes on the same ports."""
+        """Start the same processes again, on the same ports."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """All that a scenario knows of a server: where its processes are, and how to make tokens it accepts."""
+    """All that a scenario knows about a server.
+
+    It knows where the processes are, and how to make tokens that the server accepts.
+    """
 
     ports: tuple[int, ...]
     namespace: str
@@ -41,13 +44,13 @@ class Target:
 
     @classmethod
     def of(cls, server: RunningServer, lesson: int) -> "Target":
-        """The server as a lesson sees it."""
+        """Return the target for a lesson."""
         namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
         return cls(server.ports, namespace, server)
 
     @property
     def port(self) -> int:
-        """The public port; of several processes the first one's."""
+        """The public port of the first process."""
         return self.ports[0]
 
     @property
@@ -57,11 +60,11 @@ class Target:
 
     @property
     def probe(self) -> ProbeClient | FleetProbeClient:
-        """The probe beside the server."""
+        """The probe of the server."""
         return self.server.probe
 
     def token(self, user: str, role: str = "vendor", *, company: str | None = None, rooms: Sequence[str] = ()) -> str:
-        """A token by the contract, signed with the published development secret."""
+        """Make a token by the contract, signed with the published development secret."""
         defaults = Settings.model_fields
         now = int(time.time())
         claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + 3600, "rooms": list(rooms)}

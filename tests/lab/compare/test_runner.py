@@ -1,4 +1,4 @@
-"""The comparison around the scenarios: fresh servers, again where in doubt, and no exception for anyone."""
+"""The runner: new servers, repeated doubtful runs, and failures as results."""
 
 import asyncio
 import time
@@ -38,8 +38,8 @@ def scenario(measure: Any, *, alone: bool = False) -> Scenario:
     return Scenario(measure, settings=RAISED, runs_alone=alone)
 
 
-async def compared(measure: Any, *, claim: Claim = CLAIM, alone: bool = False) -> Comparison:
-    return await compare([claim], known={claim.id: scenario(measure, alone=alone)})
+async def compare_claim(measure: Any, *, claim: Claim = CLAIM, alone: bool = False) -> Comparison:
+    return await compare([claim], scenarios={claim.id: scenario(measure, alone=alone)})
 
 
 def test_every_claim_has_a_scenario_and_every_scenario_a_claim() -> None:
@@ -47,28 +47,28 @@ def test_every_claim_has_a_scenario_and_every_scenario_a_claim() -> None:
     assert set(load_scenarios()) == {claim.id for claim in load_claims()}
 
 
-async def test_the_same_scenario_runs_on_a_fresh_server_of_each_side() -> None:
-    seen: dict[str, int] = {}
+async def test_the_same_scenario_runs_on_a_new_server_of_each_side() -> None:
+    pids: dict[str, int] = {}
 
-    async def note(target: Target, *, seed: int) -> Run:
-        seen[target.namespace] = (await target.probe.read()).pid
+    async def record(target: Target, *, seed: int) -> Run:
+        pids[target.namespace] = (await target.probe.read()).pid
         return await by_side(target, seed=seed)
 
-    comparison = await compared(note)
+    comparison = await compare_claim(record)
     assert comparison.is_shown
-    assert set(seen) == {"/", "/mistake-03"}
-    assert len(set(seen.values())) == 2
+    assert set(pids) == {"/", "/mistake-03"}
+    assert len(set(pids.values())) == 2
     assert RAISED.items() <= comparison.environment["raised_limits"].items()
 
 
-async def test_with_two_workers_a_side_is_two_processes(redis_program: str) -> None:
+async def test_with_two_workers_a_side_has_two_processes(redis_program: str) -> None:
     ports: dict[str, int] = {}
 
-    async def note(target: Target, *, seed: int) -> Run:
+    async def record(target: Target, *, seed: int) -> Run:
         ports[target.namespace] = len(set(target.ports))
         return await by_side(target, seed=seed)
 
-    comparison = await compare([CLAIM], known={CLAIM.id: scenario(note)}, workers=2)
+    comparison = await compare([CLAIM], scenarios={CLAIM.id: scenario(record)}, workers=2)
     assert ports == {"/": 2, "/mistake-03": 2}
     assert (comparison.is_shown, comparison.workers, comparison.before_any_cut) == (True, 2, [])
 
@@ -76,68 +76,68 @@ async def test_with_two_workers_a_side_is_two_processes(redis_program: str) -> N
 async def test_a_doubtful_side_is_measured_twice_more_with_other_seeds() -> None:
     seeds: list[int] = []
 
-    async def waver(target: Target, *, seed: int) -> Run:
+    async def differ(target: Target, *, seed: int) -> Run:
         if target.namespace != "/":
             return Run(0.0)
         seeds.append(seed)
         return Run(99.0 if len(seeds) == 1 else 100.0)
 
-    comparison = await compared(waver)
+    comparison = await compare_claim(differ)
     assert seeds == [7, 8, 9]
     assert comparison.results[0].verdict.outcome == "inconclusive"
     assert not comparison.is_shown
 
 
-async def test_a_run_whose_precondition_failed_is_not_tried_until_it_passes() -> None:
+async def test_a_run_with_a_failed_precondition_is_not_repeated() -> None:
     async def break_down(target: Target, *, seed: int) -> Run:
         return Run(50.0, broken="nobody came")
 
-    (result,) = (await compared(break_down)).results
+    (result,) = (await compare_claim(break_down)).results
     assert [len(runs) for runs in result.runs.values()] == [1, 1]
     assert result.verdict.reason == "bad: nobody came"
 
 
-async def test_a_scenario_that_fails_is_a_claim_not_shown_with_its_reason() -> None:
+async def test_an_error_in_a_scenario_becomes_the_reason() -> None:
     async def fail(target: Target, *, seed: int) -> Run:
         async with asyncio.TaskGroup():
-            raise RuntimeError("the roof is on fire\nreally")
+            raise RuntimeError("the disk is full\nsecond line")
 
-    (result,) = (await compared(fail, alone=True)).results
-    assert (result.verdict.outcome, result.verdict.reason) == ("not_shown", "bad: RuntimeError: the roof is on fire")
+    (result,) = (await compare_claim(fail, alone=True)).results
+    assert (result.verdict.outcome, result.verdict.reason) == ("not_shown", "bad: RuntimeError: the disk is full")
 
 
-async def test_a_scenario_that_hangs_is_given_up(monkeypatch: Any) -> None:
+async def test_a_scenario_that_hangs_is_stopped(monkeypatch: Any) -> None:
     monkeypatch.setattr(one_run, "RUN_SECONDS", 1.0)
 
     async def hang(target: Target, *, seed: int) -> Run:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets it")
 
-    (result,) = (await compared(hang)).results
-    assert result.verdict.reason == "bad: no end within 1 s"
+    (result,) = (await compare_claim(hang)).results
+    assert result.verdict.reason == "bad: not finished within 1 s"
 
 
-async def test_what_runs_alone_runs_with_nothing_beside_it_and_the_rest_beside_each_other() -> None:
+async def test_only_scenarios_that_run_alone_do_not_overlap() -> None:
     running: list[str] = []
-    most: dict[str, int] = {"03": 0, "04": 0}
+    most_at_once: dict[str, int] = {"03": 0, "04": 0}
 
-    def noting(id: str) -> Any:
-        async def note(target: Target, *, seed: int) -> Run:
+    def measure_overlap(id: str) -> Any:
+        async def record(target: Target, *, seed: int) -> Run:
             running.append(id)
-            most[id] = max(most[id], len(running))
+            most_at_once[id] = max(most_at_once[id], len(running))
             await asyncio.sleep(0.5)
             running.remove(id)
             return await by_side(target, seed=seed)
 
-        return note
+        return record
 
     other = CLAIM.model_copy(update={"id": "04"})
-    known = {"03": scenario(noting("03"), alone=True), "04": scenario(noting("04"))}
-    assert (await compare([CLAIM, other], known=known)).is_shown
-    assert most == {"03": 1, "04": 2}
+    scenarios = {"03": scenario(measure_overlap("03"), alone=True), "04": scenario(measure_overlap("04"))}
+    assert (await compare([CLAIM, other], scenarios=scenarios)).is_shown
+    assert most_at_once == {"03": 1, "04": 2}
 
 
-async def test_late_clients_are_noted_and_where_time_is_measured_the_run_is_repeated() -> None:
+async def test_a_timed_run_with_late_clients_is_repeated() -> None:
     calls = 0
 
     async def oversleep_once(target: Target, *, seed: int) -> Run:
@@ -145,31 +145,33 @@ async def test_late_clients_are_noted_and_where_time_is_measured_the_run_is_repe
         calls += 1
         await asyncio.sleep(0.02)
         if calls == 1:
-            time.sleep(LATE_SECONDS * 2)  # noqa: ASYNC251 - a client process that is late is what is tested
+            time.sleep(LATE_SECONDS * 2)  # noqa: ASYNC251 - the test is about a late client process
         await asyncio.sleep(0.02)
         return await by_side(target, seed=seed)
 
-    (result,) = (await compared(oversleep_once, claim=CLAIM.model_copy(update={"timed": True}), alone=True)).results
+    (result,) = (
+        await compare_claim(oversleep_once, claim=CLAIM.model_copy(update={"timed": True}), alone=True)
+    ).results
     assert result.runs["bad"][0].lateness_seconds > LATE_SECONDS
     assert [len(runs) for runs in result.runs.values()] == [3, 1]
     assert result.verdict.outcome == "shown"
 
 
-async def test_what_happens_is_told_while_it_happens() -> None:
-    told: list[Any] = []
+async def test_progress_is_reported_during_the_comparison() -> None:
+    reported: list[Any] = []
 
-    def note(claim: Claim, side: str, phase: str) -> None:
-        told.append((claim.id, side, phase))
+    def record(claim: Claim, side: str, phase: str) -> None:
+        reported.append((claim.id, side, phase))
 
     def finished(result: Result) -> None:
-        told.append(result.verdict.outcome)
+        reported.append(result.verdict.outcome)
 
-    await compare([CLAIM], known={"03": scenario(by_side, alone=True)}, progress=note, finished=finished)
+    await compare([CLAIM], scenarios={"03": scenario(by_side, alone=True)}, progress=record, finished=finished)
     runs = [("03", side, phase) for side in ("bad", "good") for phase in ("started", "ended")]
-    assert told == [*runs, "shown"]
+    assert reported == [*runs, "shown"]
 
 
-async def test_an_interruption_ends_every_server() -> None:
+async def test_an_interruption_stops_every_server() -> None:
     started = asyncio.Event()
     targets: list[Target] = []
 
@@ -179,11 +181,11 @@ async def test_an_interruption_ends_every_server() -> None:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets it")
 
-    comparison = asyncio.create_task(compared(hang))
+    comparison = asyncio.create_task(compare_claim(hang))
     await asyncio.wait_for(started.wait(), 20)
     comparison.cancel()
     await asyncio.wait([comparison], timeout=20)
     assert comparison.cancelled()
     for target in targets:
-        with_nobody = await asyncio.gather(asyncio.open_connection("127.0.0.1", target.port), return_exceptions=True)
-        assert isinstance(with_nobody[0], ConnectionRefusedError)
+        attempts = await asyncio.gather(asyncio.open_connection("127.0.0.1", target.port), return_exceptions=True)
+        assert isinstance(attempts[0], ConnectionRefusedError)

@@ -1,4 +1,4 @@
-"""The main job with two processes a side: the same claims by the same bounds, and what shows before any cut."""
+"""All ten claims, and the bounds before any cut, with two processes."""
 
 import json
 import subprocess
@@ -9,12 +9,12 @@ import pytest
 from lab.results.claims import SIDES, load_claims, load_two_process_bounds
 
 CLAIMS = load_claims()
-BEFORE = load_two_process_bounds()
+BOUNDS = load_two_process_bounds()
 
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory, redis_program: str) -> dict[str, Any]:
-    """One run of `lab compare --workers 2`, the real one, as its JSON."""
+    """Run `lab compare --workers 2` once and return its JSON."""
     out = tmp_path_factory.mktemp("compare") / "out.json"
     command = [sys.executable, "-m", "lab", "compare", "--workers", "2", "--json", str(out)]
     subprocess.run(command, capture_output=True, timeout=200, check=False)
@@ -22,7 +22,7 @@ def document(tmp_path_factory: pytest.TempPathFactory, redis_program: str) -> di
     return read
 
 
-# the fixture's one run of all ten stands behind the first of these tests
+# the first of these tests also waits for the fixture, which runs all ten claims
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("number", range(len(CLAIMS)), ids=[f"{claim.id} {claim.title}" for claim in CLAIMS])
 def test_the_claim_is_shown_with_two_processes_too(document: dict[str, Any], number: int) -> None:
@@ -33,16 +33,16 @@ def test_the_claim_is_shown_with_two_processes_too(document: dict[str, Any], num
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("number", range(len(BEFORE)), ids=[bounds.id for bounds in BEFORE])
-def test_before_any_cut_it_is_as_claimed(document: dict[str, Any], number: int) -> None:
+@pytest.mark.parametrize("number", range(len(BOUNDS)), ids=[bounds.id for bounds in BOUNDS])
+def test_the_bounds_before_any_cut_are_met(document: dict[str, Any], number: int) -> None:
     measured = document["before_any_cut"][number]
-    assert measured["id"] == BEFORE[number].id
+    assert measured["id"] == BOUNDS[number].id
     assert measured["verdict"] == "shown", measured["reason"]
-    assert BEFORE[number].holds("bad", 2, measured["bad"])
+    assert BOUNDS[number].holds("bad", 2, measured["bad"])
 
 
 @pytest.mark.timeout(240)
-def test_mistakes_that_keep_a_dict_fail_before_any_cut_and_the_one_that_keeps_none_does_not(
+def test_only_mistakes_with_a_dict_fail_before_any_cut(
     document: dict[str, Any],
 ) -> None:
     fails = {measured["id"]: measured["fails_before_any_cut"] for measured in document["before_any_cut"]}

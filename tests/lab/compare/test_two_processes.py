@@ -1,4 +1,4 @@
-"""Before any cut: what a mistake loses as soon as there are two processes, and what it does not lose yet."""
+"""Messages that a mistake loses with two processes, before any cut."""
 
 import pytest
 from lab.compare.two_processes import measure_before_any_cut, scenario_without_cuts
@@ -9,7 +9,7 @@ USERS = 8
 
 
 @pytest.mark.parametrize(("side", "lesson", "arrives"), [("bad", 1, 50), ("bad", 5, 50), ("good", 1, 100)])
-async def test_a_dict_knows_the_users_of_its_own_process_alone_and_rooms_know_all(
+async def test_a_dict_knows_only_the_users_of_its_own_process(
     redis_program: str, side: str, lesson: int, arrives: float
 ) -> None:
     async with running(side, workers=2) as server:
@@ -17,7 +17,7 @@ async def test_a_dict_knows_the_users_of_its_own_process_alone_and_rooms_know_al
     assert (run.value, run.broken) == (arrives, None)
 
 
-async def test_a_mistake_is_beside_the_good_server_as_one_process_and_as_two(redis_program: str) -> None:
+async def test_both_sides_are_measured_with_one_and_two_processes(redis_program: str) -> None:
     claims = [claim for claim in load_claims() if claim.id in ("02", "03")]
     (row,) = await measure_before_any_cut(claims, workers=2)
     assert row.claim.id == "02"

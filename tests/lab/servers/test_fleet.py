@@ -1,4 +1,7 @@
-"""A server that is two processes with a Redis between them: one to its users, whichever process they are on."""
+"""A server of two processes with a shared Redis.
+
+Users do not notice which process they are on.
+"""
 
 import asyncio
 import time
@@ -18,7 +21,7 @@ from lab.clients.tab import Person, tabs
 from lab.servers.fleet import Fleet
 from lab.servers.running import running
 
-# "within seconds": the client library's own delay is a fraction of one
+# the reconnect delay of the client library is less than a second
 BACK_SECONDS = 5.0
 
 
@@ -29,7 +32,7 @@ async def good(redis_program: str) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-async def test_neighbours_on_both_processes_all_hear_each_other_before_and_after_a_cut(good: Fleet) -> None:
+async def test_neighbours_receive_each_others_messages_after_a_cut(good: Fleet) -> None:
     async with tabs(good.target(1), people(8), reconnection=True) as ring:
         before = [tab.link.target_port for tab in ring]
         assert set(before) == set(good.target(1).ports)
@@ -40,7 +43,7 @@ async def test_neighbours_on_both_processes_all_hear_each_other_before_and_after
             await cut_and_reconnect(ring)
 
 
-async def test_a_lost_connection_comes_back_on_the_other_process(good: Fleet) -> None:
+async def test_a_lost_connection_reconnects_to_the_other_process(good: Fleet) -> None:
     first, second = good.target(1).ports
     async with tabs(good.target(1), [Person("ana")], reconnection=True) as (tab,):
         assert tab.link.target_port == first
@@ -48,7 +51,7 @@ async def test_a_lost_connection_comes_back_on_the_other_process(good: Fleet) ->
         assert tab.link.target_port == second
 
 
-async def test_the_clients_of_a_killed_process_are_back_on_the_other_within_seconds_in_their_rooms(good: Fleet) -> None:
+async def test_clients_of_a_killed_process_move_to_the_other(good: Fleet) -> None:
     members = people(8, rooms=("job:17",))
     async with tabs(good.target(4), members, reconnection=True) as ring:
         killed, alive = good.processes
@@ -64,7 +67,7 @@ async def test_the_clients_of_a_killed_process_are_back_on_the_other_within_seco
         assert [len(messages_received(tab, "to you")) for tab in ring] == [1] * 8
 
 
-async def test_a_killed_process_comes_back_and_is_heard_again(good: Fleet) -> None:
+async def test_a_killed_process_exchanges_messages_after_a_restart(good: Fleet) -> None:
     first, second = good.processes
     await second.kill()
     await second.start_again()
@@ -76,7 +79,7 @@ async def test_a_killed_process_comes_back_and_is_heard_again(good: Fleet) -> No
         assert [(await process.probe.read()).connections for process in (first, second)] == [2, 2]
 
 
-async def test_the_probe_adds_up_and_knows_a_ghost_from_a_socket_on_the_other_process(good: Fleet) -> None:
+async def test_a_socket_on_the_other_process_is_no_ghost(good: Fleet) -> None:
     async with tabs(good.target(1), people(4)) as ring:
         await good.probe.reset()
         await write_to_next(ring, "hello")
@@ -87,7 +90,7 @@ async def test_the_probe_adds_up_and_knows_a_ghost_from_a_socket_on_the_other_pr
         assert (await good.probe.dead_ids_held([tab.ids[-1] for tab in ring]))[0] == 4
 
 
-async def test_no_id_is_held_by_either_process_when_its_tab_has_closed(good: Fleet) -> None:
+async def test_no_process_references_the_id_of_a_closed_tab(good: Fleet) -> None:
     async with tabs(good.target(1), people(4)) as ring:
         await write_to_next(ring, "hello")
         await wait_until_delivered(ring)
@@ -100,7 +103,7 @@ async def test_no_id_is_held_by_either_process_when_its_tab_has_closed(good: Fle
     assert await good.probe.dead_ids_held(ids) == (0, 0)
 
 
-async def test_local_delivery_goes_on_while_redis_is_stopped_and_all_hear_again_when_it_is_back(good: Fleet) -> None:
+async def test_redis_outage_keeps_local_delivery_and_recovers(good: Fleet) -> None:
     async with tabs(good.target(1), people(4)) as ring:
         await good.redis.stop()
         await write_to_next(ring, "alone")
@@ -110,14 +113,14 @@ async def test_local_delivery_goes_on_while_redis_is_stopped_and_all_hear_again_
         await good.redis.start()
         await good.wait_for_subscribers()
 
-        async def all_hear() -> bool:
+        async def all_receive() -> bool:
             await write_to_next(ring, "together")
             return all(messages_received(tab, "together") for tab in ring)
 
-        assert await poll_until(all_hear, timeout=10)
+        assert await poll_until(all_receive, timeout=10)
 
 
-async def test_reports_are_made_by_a_process_of_their_own(redis_program: str) -> None:
+async def test_reports_are_made_by_their_own_process(redis_program: str) -> None:
     async with (
         running("good", workers=2, makes_reports=True) as fleet,
         tabs(fleet.target(2), people(4)) as ring,
@@ -127,9 +130,9 @@ async def test_reports_are_made_by_a_process_of_their_own(redis_program: str) ->
         await asyncio.gather(*(tab.received("report:ready") for tab in ring))
 
 
-async def test_no_process_is_left_when_a_block_is_cancelled(redis_program: str) -> None:
+async def test_no_process_remains_after_a_block_is_cancelled(redis_program: str) -> None:
     async with running("good"):
-        # the fork server is there from now on
+        # starts the fork server, which then stays
         pass
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     started = asyncio.Event()
@@ -141,10 +144,10 @@ async def test_no_process_is_left_when_a_block_is_cancelled(redis_program: str) 
 
     task = asyncio.create_task(work())
     await asyncio.wait_for(started.wait(), 30)
-    family = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-    # two servers, Redis and the worker, the keepers of the last two
-    assert len(family) >= 6
+    children = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    # two servers, Redis, the worker, and one parent process each for the last two
+    assert len(children) >= 6
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert psutil.wait_procs(children, timeout=5)[1] == []

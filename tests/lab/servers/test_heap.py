@@ -1,4 +1,4 @@
-"""The heap scan finds an id wherever a program can hold it, and nowhere else."""
+"""The heap walk finds an id in every kind of container."""
 
 import base64
 import collections
@@ -23,7 +23,10 @@ def fresh_id() -> str:
 
 
 def copied(text: str) -> str:
-    """An equal string that is another object, so that the question does not answer itself."""
+    """Return an equal string that is another object.
+
+    With the same object, the list of ids that the test passes would count as a reference.
+    """
     return "".join(list(text))
 
 
@@ -37,7 +40,7 @@ HOLDERS: dict[str, Callable[[str], Any]] = {
     "a deque": lambda id: collections.deque([id]),
     "a slot": Slotted,
     "part of a room's name": lambda id: [f"user:{id}"],
-    "deep inside what the collector does not track": lambda id: {"a": (("b", ("c", id)),)},
+    "nested tuples that the collector does not track": lambda id: {"a": (("b", ("c", id)),)},
     "a tuple as a key": lambda id: {("room", id): 1},
 }
 
@@ -45,12 +48,12 @@ HOLDERS: dict[str, Callable[[str], Any]] = {
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS.keys())
 def test_an_id_is_found_in(holder: Callable[[str], Any]) -> None:
     id = fresh_id()
-    # in a list, as a name in a running frame is not a container
+    # in a list, because a local variable of a running function is not a container
     held = [holder(copied(id))]
-    question = [id]
-    assert ids_held(question, ignored=[question]) == {id: 1}
+    ids = [id]
+    assert ids_held(ids, ignored=[ids]) == {id: 1}
     del held
-    assert ids_held(question, ignored=[question]) == {}
+    assert ids_held(ids, ignored=[ids]) == {}
 
 
 def test_ids_of_different_lengths_are_found_together() -> None:
@@ -60,12 +63,12 @@ def test_ids_of_different_lengths_are_found_together() -> None:
     del held
 
 
-def test_what_nobody_holds_is_not_found() -> None:
-    question = [fresh_id() for _ in range(100)]
-    assert ids_held(question, ignored=[question]) == {}
+def test_an_id_without_references_is_not_found() -> None:
+    ids = [fresh_id() for _ in range(100)]
+    assert ids_held(ids, ignored=[ids]) == {}
 
 
-def test_the_heap_grows_by_what_is_held_and_shrinks_when_it_is_let_go() -> None:
+def test_heap_size_follows_what_is_referenced() -> None:
     before = heap_bytes()
     # in a list, as above
     held = [{fresh_id(): "ana" for _ in range(1000)}]

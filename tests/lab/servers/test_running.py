@@ -1,4 +1,4 @@
-"""Server processes and the people that use them: started, looked at, killed, started again, always gone at the end."""
+"""Server processes: start, probe, kill, restart and stop."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ async def server() -> AsyncIterator[Server]:
         yield server
 
 
-async def test_two_people_with_two_tabs_each_chat(server: Server) -> None:
+async def test_two_users_with_two_tabs_each_chat(server: Server) -> None:
     async with tabs(server.target(1), [Person("ana"), Person("ben")], each=2) as (a1, a2, b1, b2):
         ack = await a1.ask("chat:send", {"to": "ben", "text": "hello"})
         assert ack["ok"]
@@ -31,14 +31,14 @@ async def test_two_people_with_two_tabs_each_chat(server: Server) -> None:
         assert a1.inbox.of("chat:message") == []
 
 
-async def test_a_cut_tab_comes_back_by_itself_under_a_new_id(server: Server) -> None:
+async def test_a_cut_tab_reconnects_by_itself_with_a_new_id(server: Server) -> None:
     async with tabs(server.target(1), [Person("ana")], reconnection=True) as (tab,):
         await tab.link.cut()
         await tab.connected(2)
         assert len(set(tab.ids)) == 2
 
 
-async def test_a_raw_socket_speaks_the_protocol_and_is_told_when_it_is_closed(server: Server) -> None:
+async def test_a_raw_socket_gets_acks_and_notices_a_close(server: Server) -> None:
     target = server.target(1)
     async with aiohttp.ClientSession() as session, raw_tab(session, target) as tab:
         assert "sid" in await tab.connect(target.token("ana"))
@@ -49,7 +49,7 @@ async def test_a_raw_socket_speaks_the_protocol_and_is_told_when_it_is_closed(se
             await tab.ask("chat:send", {"to": "ben", "text": "still there?"})
 
 
-async def test_the_probe_counts_what_goes_to_nobody(server: Server) -> None:
+async def test_the_probe_counts_emits_without_a_live_socket(server: Server) -> None:
     async with tabs(server.target(1), [Person("ana")]) as (tab,):
         await server.probe.reset()
         await tab.ask("chat:send", {"to": "nobody", "text": "anyone?"})
@@ -60,21 +60,21 @@ async def test_the_probe_counts_what_goes_to_nobody(server: Server) -> None:
 async def test_the_probe_finds_a_live_id_and_no_dead_one(server: Server) -> None:
     async with tabs(server.target(1), [Person("ana")]) as (tab,):
         ids = list(tab.ids)
-        held, references = await server.probe.dead_ids_held(ids)
-        assert held == 1
+        ids_held, references = await server.probe.dead_ids_held(ids)
+        assert ids_held == 1
         assert references >= 1
     async with asyncio.timeout(5):
-        while (await server.probe.read()).connections:  # noqa: ASYNC110 - no event crosses the process border
+        while (await server.probe.read()).connections:  # noqa: ASYNC110 - another process gives no event
             await asyncio.sleep(0.01)
     assert await server.probe.dead_ids_held(ids) == (0, 0)
 
 
-async def test_the_probe_does_not_take_its_own_look_for_the_servers_lag(server: Server) -> None:
+async def test_the_heap_walk_is_not_counted_as_lag(server: Server) -> None:
     await server.probe.reset()
     started = time.perf_counter()
     await server.probe.dead_ids_held(["x" * 20])
-    look_seconds = time.perf_counter() - started
-    assert (await server.probe.read()).loop_lag_worst_seconds < look_seconds / 2
+    walk_seconds = time.perf_counter() - started
+    assert (await server.probe.read()).loop_lag_worst_seconds < walk_seconds / 2
 
 
 async def test_a_killed_server_starts_again_on_its_port(server: Server) -> None:
@@ -85,13 +85,13 @@ async def test_a_killed_server_starts_again_on_its_port(server: Server) -> None:
     assert (await server.probe.read()).connections == 0
 
 
-async def test_a_server_that_cannot_start_says_why_in_one_line() -> None:
+async def test_a_failed_start_is_reported_in_one_line() -> None:
     with pytest.raises(ServerError, match=r"^the good server did not start: SettingsError: SERVER_PORT: .*$"):
         async with running("good", settings={"SERVER_PORT": "many"}):
             pass
 
 
-async def test_no_process_is_left_when_a_block_is_cancelled() -> None:
+async def test_no_process_remains_after_a_block_is_cancelled() -> None:
     started = asyncio.Event()
     pids: list[int] = []
 
@@ -117,18 +117,18 @@ async def fail() -> None:
     raise ValueError("on purpose")
 
 
-async def wait_for_ever() -> None:
+async def never_return() -> None:
     await asyncio.Event().wait()
 
 
-async def test_work_in_a_process_of_its_own_gives_its_result_or_its_error() -> None:
+async def test_work_in_its_own_process_returns_its_result_or_error() -> None:
     assert await in_own_process(double, 21) == 42
     with pytest.raises(ValueError, match="on purpose"):
         await in_own_process(fail)
 
 
-async def test_work_that_takes_too_long_is_ended() -> None:
+async def test_work_in_its_own_process_ends_at_the_timeout() -> None:
     before: Any = {child.pid for child in psutil.Process().children(recursive=True)}
-    with pytest.raises(TimeoutError, match="wait_for_ever"):
-        await in_own_process(wait_for_ever, timeout=1.0)
+    with pytest.raises(TimeoutError, match="never_return"):
+        await in_own_process(never_return, timeout=1.0)
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
