@@ -1,1 +1,1 @@
-"""The bench: the good server beside its peers, one load, one run; `lab bench` runs it."""
+"""The bench: measures the good server and its peers under one load."""

@@ -1,4 +1,4 @@
-"""Answers for the load generator: many raw sockets in one event loop, as light as Python can be."""
+"""Load generator: many raw sockets in one event loop, with little CPU."""
 
 import asyncio
 import contextlib
@@ -12,19 +12,25 @@ from lab.bench import wire
 
 ADDRESS = "127.0.0.1"
 CONNECT_SECONDS = 20.0
-AT_ONCE = 50
+CONCURRENT_CONNECTS = 50
 MESSAGE = b'42["chat:message"'
-# a phone on a mobile network: small packets and a small window, so that little waits in the kernels between
+# a phone on a mobile network: small packets and a small window, so that the kernels can buffer only little
 PHONE_SEGMENT_BYTES = 1400
 PHONE_WINDOW_BYTES = 8192
 
 
 class LoadError(Exception):
-    """A server did not do what the load asks of it; the message is one line."""
+    """A server did not do what the load requires.
+
+    The message is one line.
+    """
 
 
-class Tally:
-    """Counts the messages that a crowd receives, and times them when `latencies` is a list (seconds)."""
+class MessageCounter:
+    """Counts the messages that a crowd receives.
+
+    It also records their latencies in seconds when `latencies` is a list.
+    """
 
     def __init__(self) -> None:
         self.latencies: list[float] | None = None
@@ -33,71 +39,74 @@ class Tally:
         self._done: asyncio.Future[None] | None = None
 
     def expect(self, count: int) -> None:
-        """Starts to count; times are taken from now."""
+        """Starts to count; latencies are measured from now."""
         self._missing = count
         self._done = asyncio.get_running_loop().create_future()
         self._sent_at = time.perf_counter()
 
-    def arrived(self, count: int) -> None:
-        """So many messages came in one read."""
+    def add(self, count: int) -> None:
+        """Counts the messages of one read."""
         if self.latencies is not None:
             self.latencies += [time.perf_counter() - self._sent_at] * count
         self._missing -= count
         if self._missing <= 0 and self._done is not None and not self._done.done():
             self._done.set_result(None)
 
-    async def complete(self, timeout: float) -> None:
-        """Waits for all; raises `LoadError` when some do not come."""
+    async def wait_for_all(self, timeout: float) -> None:
+        """Waits for all expected messages; raises `LoadError` after the timeout."""
         if self._done is None:
-            raise LoadError("nothing was expected")
+            raise LoadError("no message was expected")
         try:
             async with asyncio.timeout(timeout):
                 await self._done
         except TimeoutError:
-            raise LoadError(f"{self._missing:,} deliveries had not come after {timeout:.0f} s") from None
+            raise LoadError(f"{self._missing:,} deliveries did not arrive within {timeout:.0f} s") from None
 
 
 class Member(asyncio.Protocol):
-    """One raw socket: it connects, answers pings, counts messages and tells of acks."""
+    """One raw client socket of a crowd.
 
-    def __init__(self, user: str, tally: Tally, *, is_plain: bool = False) -> None:
+    It connects, answers pings, counts messages and calls `on_ack` for each ack.
+    """
+
+    def __init__(self, user: str, counter: MessageCounter, *, is_plain_tcp: bool = False) -> None:
         self.user = user
-        self.tally: Tally | None = tally
+        self.counter: MessageCounter | None = counter
         self.on_ack: Callable[[Member], None] | None = None
         self.is_lost = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.transport: asyncio.Transport | None = None
-        self._is_plain = is_plain
-        self._is_upgraded = is_plain
-        self._rest = b""
+        self._is_plain_tcp = is_plain_tcp
+        self._is_upgraded = is_plain_tcp
+        self._incomplete = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asks for the upgrade; a plain socket is ready at once."""
-        # uvloop's own is none of asyncio's classes
+        """Requests the WebSocket upgrade; a plain TCP socket is ready at once."""
+        # uvloop's transport does not inherit from asyncio's classes
         self.transport = cast(asyncio.Transport, transport)
-        if self._is_plain:
+        if self._is_plain_tcp:
             self.ready.set_result(None)
         else:
             self.transport.write(wire.UPGRADE)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Notes it; who waits for the connect is told."""
+        """Records the loss and fails a connect that is still pending."""
         self.is_lost = True
         if not self.ready.done():
             self.ready.set_exception(LoadError(f"a connection was closed before it was accepted: {error or 'EOF'}"))
 
     def write(self, data: bytes) -> None:
-        """Writes frames; what is written to a lost socket is lost."""
+        """Writes frames; data for a lost socket is dropped."""
         if self.transport is not None:
             self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Reads whole frames, and keeps what is not whole yet."""
-        if self._rest:
-            data = self._rest + data
-        at = 0 if self._is_upgraded else self._upgrade(data)
+        """Reads the complete frames and keeps an incomplete one for later."""
+        if self._incomplete:
+            data = self._incomplete + data
+        at = 0 if self._is_upgraded else self._read_upgrade(data)
         if not self._is_upgraded:
-            self._rest = data
+            self._incomplete = data
             return
         end, messages = len(data), 0
         while end - at >= 2:
@@ -112,53 +121,62 @@ class Member(asyncio.Protocol):
             if data.startswith(MESSAGE, start):
                 messages += 1
             else:
-                self._take(data[at], data[start:after])
+                self._handle(data[at], data[start:after])
             at = after
-        self._rest = data[at:]
-        if messages and self.tally is not None:
-            self.tally.arrived(messages)
+        self._incomplete = data[at:]
+        if messages and self.counter is not None:
+            self.counter.add(messages)
 
-    def _upgrade(self, data: bytes) -> int:
-        """Where the frames begin, once the answer is whole."""
+    def _read_upgrade(self, data: bytes) -> int:
+        """Returns where the frames begin, once the HTTP response is complete."""
         head = data.find(b"\r\n\r\n")
         if head >= 0 and not data.startswith(b"HTTP/1.1 101"):
-            self._refused(data[: data.find(b"\r\n")].decode(errors="replace"))
+            self._fail_connect(data[: data.find(b"\r\n")].decode(errors="replace"))
         else:
             self._is_upgraded = head >= 0
         return head + 4
 
-    def _take(self, first: int, payload: bytes) -> None:
-        if first == wire.PING:
-            self.write(wire.frame(payload, first=wire.PONG))
+    def _handle(self, first_byte: int, payload: bytes) -> None:
+        """Handles a frame that is not a chat message."""
+        if first_byte == wire.PING:
+            self.write(wire.frame(payload, first_byte=wire.PONG))
         elif payload == b"2":
             self.write(wire.frame(b"3"))
         elif payload.startswith(b"43"):
             if self.on_ack is not None:
                 self.on_ack(self)
         elif payload.startswith(b"0{"):
-            self.write(wire.connect(self.user))
+            self.write(wire.connect_frame(self.user))
         elif payload.startswith(b"40") and not self.ready.done():
             self.ready.set_result(None)
         elif payload.startswith(b"44"):
-            self._refused(payload.decode(errors="replace"))
+            self._fail_connect(payload.decode(errors="replace"))
 
-    def _refused(self, why: str) -> None:
+    def _fail_connect(self, reason: str) -> None:
         if not self.ready.done():
-            self.ready.set_exception(LoadError(f"a connection was refused: {why[:100]}"))
+            self.ready.set_exception(LoadError(f"a connection was refused: {reason[:100]}"))
 
 
 class Crowd:
     """Members of one room on one server."""
 
     def __init__(self, port: int) -> None:
-        self.tally = Tally()
+        self.counter = MessageCounter()
         self.members: list[Member] = []
         self._port = port
 
-    async def join(self, count: int, *, name: str = "member", is_plain: bool = False, is_phone: bool = False) -> None:
-        """Connects so many more, some at once, each a user of its own; raises `LoadError`."""
+    async def join(
+        self, count: int, *, name: str = "member", is_plain_tcp: bool = False, is_phone: bool = False
+    ) -> None:
+        """Connects `count` more members, each as a different user.
+
+        Several of them connect at a time. Raises `LoadError`.
+        """
         users = (f"{name}-{number}" for number in range(count))
-        workers = [asyncio.ensure_future(self._connect(users, is_plain, is_phone)) for _ in range(min(AT_ONCE, count))]
+        workers = [
+            asyncio.ensure_future(self._connect(users, is_plain_tcp, is_phone))
+            for _ in range(min(CONCURRENT_CONNECTS, count))
+        ]
         try:
             async with asyncio.timeout(CONNECT_SECONDS + count / 100):
                 await asyncio.gather(*workers)
@@ -171,39 +189,46 @@ class Crowd:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _connect(self, users: Iterator[str], is_plain: bool, is_phone: bool) -> None:
+    async def _connect(self, users: Iterator[str], is_plain_tcp: bool, is_phone: bool) -> None:
         loop = asyncio.get_running_loop()
         for user in users:
-            member = Member(user, self.tally, is_plain=is_plain)
+            member = Member(user, self.counter, is_plain_tcp=is_plain_tcp)
             self.members.append(member)
             if is_phone:
-                await loop.create_connection(partial(_same, member), sock=_phone(self._port))
+                await loop.create_connection(partial(_as_protocol, member), sock=_connected_phone_socket(self._port))
             else:
-                await loop.create_connection(partial(_same, member), ADDRESS, self._port)
+                await loop.create_connection(partial(_as_protocol, member), ADDRESS, self._port)
             await member.ready
 
     def leave(self) -> None:
-        """All of them at once, with a reset: a cut line, and no port is kept waiting."""
+        """Aborts all connections at once with a TCP reset.
+
+        This is like a broken line, and no port stays in TIME_WAIT.
+        """
         for member in self.members:
-            member.tally = None
+            member.counter = None
             if member.ready.done():
-                # seen, as nobody may be waiting for it any more
+                # retrieve the exception, because possibly no task awaits it any more
                 member.ready.cancelled() or member.ready.exception()
             if member.transport is not None:
                 member.transport.abort()
         self.members = []
 
 
-def _same(member: Member) -> Member:
+def _as_protocol(member: Member) -> Member:
+    """Returns the member: the protocol factory that asyncio requires."""
     return member
 
 
-def _phone(port: int) -> socket.socket:
-    """A connected socket; on loopback it blocks for no longer than a system call."""
+def _connected_phone_socket(port: int) -> socket.socket:
+    """Returns a connected socket with the small buffers of a phone.
+
+    On loopback the connect blocks no longer than a system call.
+    """
     connection = socket.socket()
     try:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PHONE_WINDOW_BYTES)
-        with contextlib.suppress(OSError, AttributeError):  # not every system lets one choose
+        with contextlib.suppress(OSError, AttributeError):  # some systems do not allow it
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, PHONE_SEGMENT_BYTES)
         connection.connect((ADDRESS, port))
         connection.setblocking(False)

@@ -1,4 +1,7 @@
-"""Answers for the bench as a picture: each peer as a multiple of the good server, readable in grey."""
+"""The bench as a figure, readable in grey.
+
+Each peer is shown as a multiple of the good server.
+"""
 
 import textwrap
 from typing import Any
@@ -13,43 +16,51 @@ from lab.results.wording import number
 
 COLOURS = {"python-socketio": "#D55E00", "node": "#0072B2"}
 HATCHES = {"python-socketio": "////", "node": "...."}
-BAR = 0.36
+BAR_HEIGHT = 0.36
 TITLE_LETTERS = 100
 
 
 def draw(bench: BenchResults) -> Figure:
-    """A row a benchmark; the good server is the line at 1, what is worse goes to the right and what is better left."""
+    """Draws one row per benchmark.
+
+    The good server is the line at 1. A worse value goes to the right, a better one to the left.
+    """
     peers = [peer.id for peer in bench.peers if peer.id in COLOURS]
     results = [result for result in bench.results if any(relative(result, peer) for peer in peers)]
     figure, axes = new_figure(7.6, 1.5 + 0.62 * len(results))
     axes.set_xscale("log")
-    ends = [1.0]
+    bar_ends = [1.0]
     for row, result in enumerate(results):
         for place, peer in enumerate(peers):
-            times = relative(result, peer)
-            if times is None:
+            multiple = relative(result, peer)
+            if multiple is None:
                 continue
-            at = row + BAR * (place - (len(peers) - 1) / 2)
-            look: dict[str, Any] = {"facecolor": COLOURS[peer], "hatch": HATCHES[peer], "edgecolor": "white"}
-            axes.barh(at, times - 1, left=1, height=BAR * 0.9, linewidth=0, label=peer, **look)
-            told = f" {number(result.value(peer))} "
-            axes.text(times, at, told, ha="left" if times > 1 else "right", va="center", color=INK, fontsize=8.5)
-            ends.append(times)
+            y = row + BAR_HEIGHT * (place - (len(peers) - 1) / 2)
+            style: dict[str, Any] = {"facecolor": COLOURS[peer], "hatch": HATCHES[peer], "edgecolor": "white"}
+            axes.barh(y, multiple - 1, left=1, height=BAR_HEIGHT * 0.9, linewidth=0, label=peer, **style)
+            label = f" {number(result.value(peer))} "
+            side = "left" if multiple > 1 else "right"
+            axes.text(multiple, y, label, ha=side, va="center", color=INK, fontsize=8.5)
+            bar_ends.append(multiple)
     axes.axvline(1, color="#009E73", linewidth=2.2)
     axes.set_yticks(range(len(results)), [_label(result) for result in results])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(results) - 0.4, -0.6)
-    axes.set_xlim(min(ends) / 1.8, max(ends) * 1.6)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda times, _: f"{times:g} x"))
+    axes.set_xlim(min(bar_ends) / 1.8, max(bar_ends) * 1.6)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda multiple, _: f"{multiple:g} x"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("times the good server (the line); further right is worse", color=INK, fontsize=9)
-    words: dict[str, Any] = {"fontsize": 8.5, "labelcolor": INK, "handlelength": 1.6}
-    named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    figure.legend(named.values(), named.keys(), loc="outside lower right", ncols=len(peers), frameon=False, **words)
-    # over the whole width: the labels take a third of it
+    axes.set_xlabel("multiple of the good server's value (the line); right is worse", color=INK, fontsize=9)
+    _add_legend_and_title(figure, axes, bench, columns=len(peers))
+    return figure
+
+
+def _add_legend_and_title(figure: Figure, axes: Any, bench: BenchResults, *, columns: int) -> None:
+    font: dict[str, Any] = {"fontsize": 8.5, "labelcolor": INK, "handlelength": 1.6}
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower right", ncols=columns, frameon=False, **font)
+    # across the whole figure, because the labels need a third of the width
     title = textwrap.fill(finding(bench), TITLE_LETTERS)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK)
-    return figure
 
 
 def _label(result: BenchmarkResult) -> str:
@@ -57,14 +68,14 @@ def _label(result: BenchmarkResult) -> str:
 
 
 def finding(bench: BenchResults) -> str:
-    """What was found about the first benchmark, as a sentence with the values in it."""
+    """Returns the first benchmark's result as a sentence with the values."""
     result = next((result for result in bench.results if "good" in result.samples), None)
     if result is None:
         return "The good server was not measured"
-    told = [
-        f"{peer.id} takes {number(times)} times what the good server takes"
+    comparisons = [
+        f"{peer.id} takes {number(multiple)} times what the good server takes"
         for peer in bench.peers
-        if peer.id != "good" and (times := relative(result, peer.id)) is not None
+        if peer.id != "good" and (multiple := relative(result, peer.id)) is not None
     ]
     title = f"{result.benchmark.title[:1].upper()}{result.benchmark.title[1:]}"
-    return f"{title}: {', '.join(told) or 'the good server alone'}"
+    return f"{title}: {', '.join(comparisons) or 'the good server alone'}"

@@ -1,6 +1,6 @@
-"""Answers for the peer `one send() each`: what the operating system itself takes for a delivery, and nothing else.
+"""The peer `one send() each`: the system's own cost of a delivery.
 
-For each byte it is sent it writes one ready frame to every other socket, with one system call each.
+For each byte that it receives, it writes one prepared frame to every other socket, with one system call per socket.
 """
 
 import selectors
@@ -11,8 +11,11 @@ from lab.bench import wire
 
 
 def main() -> None:
-    """Serves on a free port of loopback until it is killed; says on which. Its argument is the text's length."""
-    ready = wire.delivered(["x" * int(sys.argv[1])])
+    """Serves on a free loopback port and prints the port.
+
+    It runs until it is killed. The argument is the length of the text.
+    """
+    prepared_frame = wire.delivery_frames(["x" * int(sys.argv[1])])
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]} \n")
     sys.stdout.flush()
@@ -25,17 +28,17 @@ def main() -> None:
                 connections.append(listener.accept()[0])
                 selector.register(connections[-1], selectors.EVENT_READ)
             else:
-                _deliver(key.fileobj, connections, ready)  # type: ignore[arg-type]
+                _deliver(key.fileobj, connections, prepared_frame)  # type: ignore[arg-type]
 
 
-def _deliver(asked: socket.socket, connections: list[socket.socket], ready: bytes) -> None:
-    messages = len(asked.recv(4096))
+def _deliver(sender: socket.socket, connections: list[socket.socket], prepared_frame: bytes) -> None:
+    messages = len(sender.recv(4096))
     if not messages:
         sys.exit()
-    sends = [connection.sendall for connection in connections if connection is not asked]
+    sends = [connection.sendall for connection in connections if connection is not sender]
     for _ in range(messages):
         for send in sends:
-            send(ready)
+            send(prepared_frame)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Answers for Node beside Python: where its Socket.IO is, how it gets there, and how to get it."""
+"""Installs and finds Socket.IO for Node, the peer of the bench."""
 
 import shutil
 import subprocess
@@ -14,16 +14,25 @@ MAJOR = "4"
 
 
 class NodeError(Exception):
-    """Socket.IO for Node cannot be had; the message is one line that says why."""
+    """Socket.IO for Node cannot be installed.
+
+    The message is one line with the reason.
+    """
 
 
 def folder() -> Path:
-    """Where the server and its packages are: the user's cache, never the repository."""
+    """Returns the folder of the Node server and its packages.
+
+    It is in the user's cache, never in the repository.
+    """
     return user_cache_path("rooms-not-ids") / "bench-node"
 
 
 def version() -> str | None:
-    """The version of Socket.IO that is installed, None without one or without Node."""
+    """Returns the installed version of Socket.IO.
+
+    Returns None when it is not installed, or when Node is missing.
+    """
     try:
         package = orjson.loads((folder() / "node_modules" / "socket.io" / "package.json").read_bytes())
         found = str(package["version"])
@@ -33,17 +42,20 @@ def version() -> str | None:
 
 
 def why_absent() -> str:
-    """How to get it, in one line."""
+    """Returns one line that says how to install it."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "node is not measured: install Node.js (with npm), then run lab bench --with-node once"
     return "node is not measured: run lab bench --with-node once, which installs the npm package socket.io 4"
 
 
 def install() -> None:
-    """Installs socket.io 4 from npm into the cache folder unless it is there; raises `NodeError`."""
+    """Installs socket.io 4 from npm into the cache folder if needed.
+
+    Raises `NodeError`.
+    """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        raise NodeError("--with-node needs Node.js with npm, and there is none on the PATH")
+        raise NodeError("--with-node needs Node.js with npm, but it is not on the PATH")
     if version() is not None:
         return
     try:
@@ -61,7 +73,10 @@ def install() -> None:
 
 
 def copy_files() -> None:
-    """Puts our server beside its packages, where Node looks for them; raises `OSError`."""
+    """Copies our server next to its packages, where Node finds them.
+
+    Raises `OSError`.
+    """
     folder().mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (folder() / name).write_bytes((resources.files("lab.bench") / "node" / name).read_bytes())

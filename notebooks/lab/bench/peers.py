@@ -1,4 +1,4 @@
-"""Answers for the servers that are compared: how each is started, looked at from outside, and ended on every path."""
+"""The servers that the bench compares: start, observe and stop each one."""
 
 import asyncio
 import os
@@ -19,38 +19,37 @@ from lab.bench import node, wire
 from lab.bench.crowd import LoadError
 
 START_SECONDS = 30.0
-END_SECONDS = 5.0
+STOP_SECONDS = 5.0
 TEXT_LETTERS = 100
-# the load comes from one address and a few users, which is what these limits are against; nothing else is changed
-RAISED = {
+# the load comes from one address and a few users, which these limits prevent; no other limit is changed
+RAISED_LIMITS = {
     "SERVER_CHAT_PER_SECOND": "1000000",
     "SERVER_CONNECTS_PER_SECOND": "1000000",
     "SERVER_EVENTS_PER_SECOND": "1000000",
     "SERVER_SOCKETS_PER_ADDRESS": "20000",
 }
-# as it runs in production: JSON logs, a secret of its own
+# as in production: JSON logs and a private secret
 PRODUCTION = {
     "SERVER_ENV": "production",
     "SERVER_JWT_SECRET": wire.SECRET,
     "SERVER_PORT": "0",
     "SERVER_INTERNAL_PORT": "0",
 }
-SHARED = {"BENCH_SECRET": wire.SECRET, "BENCH_ISSUER": wire.ISSUER, "BENCH_AUDIENCE": wire.AUDIENCE}
-# below this share of a core a server has nothing left to do
-# low, as a server that has to share its core with others is busy at less than a whole one
-QUIET_SHARE = 0.05
-QUIET_SECONDS = 0.12
-QUIET_LOOKS = 3
+TOKEN_SETTINGS = {"BENCH_SECRET": wire.SECRET, "BENCH_ISSUER": wire.ISSUER, "BENCH_AUDIENCE": wire.AUDIENCE}
+# a server is idle below this share of a core; low, because a server that shares its core cannot use all of it
+IDLE_SHARE = 0.05
+IDLE_CHECK_SECONDS = 0.12
+IDLE_CHECKS = 3
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that is measured; `told` says in a line what runs."""
+    """A server that the bench measures; `description` is one line."""
 
     id: str
-    told: str
+    description: str
     command: Callable[[], list[str]]
-    settings: Mapping[str, str] = field(default_factory=lambda: SHARED)
+    settings: Mapping[str, str] = field(default_factory=lambda: TOKEN_SETTINGS)
 
 
 def _node_command() -> list[str]:
@@ -62,7 +61,7 @@ GOOD = Peer(
     "good",
     "the good server as shipped: all guards on, its log written to a file",
     lambda: [sys.executable, "-m", "good_server"],
-    {**PRODUCTION, **RAISED},
+    {**PRODUCTION, **RAISED_LIMITS},
 )
 STOCK = Peer(
     "python-socketio",
@@ -72,13 +71,16 @@ STOCK = Peer(
 NODE = Peer("node", "Socket.IO 4 on Node's http, its defaults, WebSocket only, minimal handlers", _node_command)
 FLOOR = Peer(
     "one send() each",
-    "no server: a ready frame written to each socket with a system call of its own",
+    "no server: writes a prepared frame to each socket, one system call per socket",
     lambda: [sys.executable, "-m", "lab.bench.floor", str(TEXT_LETTERS)],
 )
 
 
 def available_peers() -> tuple[list[Peer], dict[str, str]]:
-    """The peers that can be measured here, and of each that cannot how to get it."""
+    """Returns the peers that can be measured here.
+
+    The second value says for each missing peer, by its id, how to install it.
+    """
     if node.version() is None:
         return [GOOD, STOCK], {NODE.id: node.why_absent()}
     return [GOOD, STOCK, NODE], {}
@@ -90,51 +92,57 @@ class Server:
     def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.port = port
         self._process = process
-        self._seen = psutil.Process(process.pid)
+        self._statistics = psutil.Process(process.pid)
 
     def cpu_seconds(self) -> float:
-        """User and system time of the whole process; raises `LoadError` when it has ended."""
+        """Returns the user and system time of the whole process.
+
+        Raises `LoadError` when it has ended.
+        """
         if self._process.poll() is not None:
             raise LoadError("the server ended during the load")
         if sys.platform == "linux":
-            # the CPU clock of another process, clock_getcpuclockid(3): psutil's table has steps of 10 ms
+            # the CPU clock of another process, clock_getcpuclockid(3), because psutil has steps of 10 ms
             return time.clock_gettime((~self._process.pid << 3) | 2)
-        times = self._seen.cpu_times()
+        times = self._statistics.cpu_times()
         return times.user + times.system
 
     def rss_bytes(self) -> int:
-        """Memory in use."""
-        return self._seen.memory_info().rss
+        """Returns the memory in use."""
+        return self._statistics.memory_info().rss
 
     def open_files(self) -> int:
-        """How many it has open, its connections among them."""
+        """Returns the number of open files, connections included."""
         if sys.platform == "win32":
-            return self._seen.num_handles()
-        return self._seen.num_fds()
+            return self._statistics.num_handles()
+        return self._statistics.num_fds()
 
-    async def quiet(self, *, timeout: float = 3.0) -> bool:
-        """Waits until it has nothing left to do; False when that took too long."""
-        deadline, in_a_row = time.monotonic() + timeout, 0
-        while in_a_row < QUIET_LOOKS and time.monotonic() < deadline:
+    async def wait_until_idle(self, *, timeout: float = 3.0) -> bool:
+        """Waits until the server is idle; returns False after the timeout."""
+        deadline, idle_checks = time.monotonic() + timeout, 0
+        while idle_checks < IDLE_CHECKS and time.monotonic() < deadline:
             before, since = self.cpu_seconds(), time.monotonic()
-            await asyncio.sleep(QUIET_SECONDS)
+            await asyncio.sleep(IDLE_CHECK_SECONDS)
             share = (self.cpu_seconds() - before) / (time.monotonic() - since)
-            # one that waits for a core is not quiet either; elsewhere the system tells less of it
-            waits = sys.platform == "linux" and self._seen.status() == psutil.STATUS_RUNNING
-            in_a_row = in_a_row + 1 if share < QUIET_SHARE and not waits else 0
-        return in_a_row == QUIET_LOOKS
+            # a process that waits for a core is not idle either; other systems do not report this reliably
+            is_runnable = sys.platform == "linux" and self._statistics.status() == psutil.STATUS_RUNNING
+            idle_checks = idle_checks + 1 if share < IDLE_SHARE and not is_runnable else 0
+        return idle_checks == IDLE_CHECKS
 
 
 @asynccontextmanager
 async def running(peer: Peer) -> AsyncIterator[Server]:
-    """A fresh process of this peer; it and its folder are gone when the block ends. Raises `LoadError`."""
+    """Runs a fresh process of this peer.
+
+    The process and its folder are removed when the block ends. Raises `LoadError`.
+    """
     with tempfile.TemporaryDirectory(prefix="lab-bench-", ignore_cleanup_errors=True) as name:
         log = Path(name) / "server.log"
         process = _start(peer, log)
         try:
-            yield Server(process, await _port(process, log))
+            yield Server(process, await _wait_for_port(process, log))
         finally:
-            _end(process)
+            _kill(process)
 
 
 def _start(peer: Peer, log: Path) -> "subprocess.Popen[bytes]":
@@ -142,44 +150,44 @@ def _start(peer: Peer, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own servers
             peer.command(),
-            # no `.env` there
+            # a folder without a `.env`
             cwd=log.parent,
             env={**settings, **peer.settings},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # a terminal's Ctrl-C is for the lab alone, which ends this one
+            # Ctrl-C in a terminal goes only to the lab, which then stops this process
             start_new_session=True,
         )
 
 
-def _told(log: Path) -> str:
+def _read(log: Path) -> str:
     return log.read_text(errors="replace")
 
 
-async def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+async def _wait_for_port(process: "subprocess.Popen[bytes]", log: Path) -> int:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        told = _told(log)
-        if found := re.search(r"^listening on http://127\.0\.0\.1:(\d+)\s", told, re.MULTILINE):
+        output = _read(log)
+        if found := re.search(r"^listening on http://127\.0\.0\.1:(\d+)\s", output, re.MULTILINE):
             return int(found[1])
         if process.poll() is not None:
-            raise LoadError(f"it did not start: {(told.strip().splitlines() or ['it ended without a word'])[-1]}")
+            raise LoadError(f"it did not start: {(output.strip().splitlines() or ['it ended without output'])[-1]}")
         await asyncio.sleep(0.02)
     raise LoadError(f"it did not start in {START_SECONDS:.0f} s")
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """By force, with the workers it started: nothing of it is worth a goodbye."""
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kills the process and its children; a graceful shutdown is not needed."""
     try:
-        ending = psutil.Process(process.pid).children(recursive=True)
+        children = psutil.Process(process.pid).children(recursive=True)
     except psutil.Error:
-        ending = []
+        children = []
     process.kill()
-    for child in ending:
+    for child in children:
         try:
             child.kill()
         except psutil.NoSuchProcess:
             continue
-    process.wait(END_SECONDS)
-    psutil.wait_procs(ending, timeout=END_SECONDS)
+    process.wait(STOP_SECONDS)
+    psutil.wait_procs(children, timeout=STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""Answers for how a bench is told: a table and remarks in the terminal, and JSON for programs."""
+"""Report of the bench: a terminal table with remarks, and JSON."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ SCHEMA = 1
 
 
 def table(bench: BenchResults) -> Table:
-    """A row a benchmark, with the good server's value over or under each peer's; under it, dim, its other figures."""
+    """Returns a table: one row per benchmark, one column per peer.
+
+    Each peer's value is followed by its multiple of the good server's. The other values are dim rows below.
+    """
     peers = [peer.id for peer in bench.peers]
     grid = Table(header_style="bold")
     for name in ("benchmark", "unit"):
@@ -22,8 +25,9 @@ def table(bench: BenchResults) -> Table:
         grid.add_column(name, justify="right", no_wrap=True)
     for result in bench.results:
         grid.add_row(result.benchmark.id, result.benchmark.unit, *(_cell(result, peer) for peer in peers))
-        for name in _names(result):
-            cells = (number(result.also(peer).get(name)) if peer in result.samples else NOTHING for peer in peers)
+        for name in _other_names(result):
+            values = (result.other_values(peer).get(name) if peer in result.samples else None for peer in peers)
+            cells = (number(value) for value in values)
             grid.add_row("", f"  {name}", *cells, style="dim")
         if FLOOR.id in result.samples:
             floor = f"{number(result.value(FLOOR.id))} {spread(result, FLOOR.id)}"
@@ -31,26 +35,29 @@ def table(bench: BenchResults) -> Table:
     return grid
 
 
-def _names(result: BenchmarkResult) -> list[str]:
-    return list(next((samples[0].also for samples in result.samples.values()), {}))
+def _other_names(result: BenchmarkResult) -> list[str]:
+    return list(next((samples[0].other_values for samples in result.samples.values()), {}))
 
 
 def _cell(result: BenchmarkResult, peer: str) -> str:
     if peer not in result.samples:
         return NOTHING
-    times = relative(result, peer)
-    beside = "" if peer == "good" or times is None else f" = {number(times)} x good"
-    return " ".join(filter(None, [number(result.value(peer)), spread(result, peer)])) + beside
+    multiple = relative(result, peer)
+    comparison = "" if peer == "good" or multiple is None else f" = {number(multiple)} x good"
+    return " ".join(filter(None, [number(result.value(peer)), spread(result, peer)])) + comparison
 
 
 def spread(result: BenchmarkResult, peer: str) -> str:
-    """The least and the most of the runs; nothing where there was one."""
+    """Returns the smallest and largest run; empty for a single run."""
     values = [sample.value for sample in result.samples[peer]]
     return f"({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
 
 
 def relative(result: BenchmarkResult, peer: str) -> float | None:
-    """A peer's value as a multiple of the good server's; None where either is missing or zero."""
+    """Returns a peer's value as a multiple of the good server's.
+
+    Returns None when either value is missing or zero.
+    """
     if "good" not in result.samples or peer not in result.samples:
         return None
     good, value = result.value("good"), result.value(peer)
@@ -58,7 +65,7 @@ def relative(result: BenchmarkResult, peer: str) -> float | None:
 
 
 def remarks(bench: BenchResults) -> list[str]:
-    """What stands under the table, a line each."""
+    """Returns the lines below the table."""
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
@@ -66,19 +73,19 @@ def remarks(bench: BenchResults) -> list[str]:
     return [
         *(f"doubt: {line}" for line in doubts(bench)),
         *bench.absent.values(),
-        *(f"{peer.id}: {peer.told}" for peer in bench.peers),
+        *(f"{peer.id}: {peer.description}" for peer in bench.peers),
         f"the good server's limits raised for this load: {raised}",
         f"{where}; {versions}; {environment['seconds']:.0f} s",
     ]
 
 
 def doubts(bench: BenchResults) -> list[str]:
-    """What speaks against a figure, a line each."""
+    """Returns the reasons to doubt a value, one per line."""
     return [*bench.doubts, *(line for result in bench.results for line in result.doubts)]
 
 
 def as_json(bench: BenchResults) -> bytes:
-    """The bench by the contract's schema."""
+    """Returns the bench as JSON, in the documented schema."""
     document = {
         "schema": SCHEMA,
         "environment": {**bench.environment, "doubts": bench.doubts, "absent": bench.absent},
@@ -96,7 +103,7 @@ def _as_data(result: BenchmarkResult) -> dict[str, Any]:
         "better": benchmark.better,
         "results": {peer: result.value(peer) for peer in samples},
         "runs": {peer: [sample.value for sample in samples[peer]] for peer in samples},
-        "also": {peer: result.also(peer) for peer in samples},
+        "also": {peer: result.other_values(peer) for peer in samples},
         "generator_share": {peer: [sample.generator_share for sample in samples[peer]] for peer in samples},
         "doubts": result.doubts,
     }

@@ -1,4 +1,7 @@
-"""Answers for one run of the bench: which loads there are, rounds that go from peer to peer, what is to be doubted."""
+"""One run of the bench: its benchmarks, its rounds and its doubts.
+
+A doubt is a reason not to trust a value.
+"""
 
 import os
 import platform
@@ -14,16 +17,17 @@ import psutil
 
 from lab.bench import loads, node
 from lab.bench.crowd import LoadError
-from lab.bench.loads import Sample, Sizes
-from lab.bench.peers import FLOOR, RAISED, Peer, Server, available_peers, running
+from lab.bench.loads import Sample
+from lab.bench.peers import FLOOR, RAISED_LIMITS, Peer, Server, available_peers, running
+from lab.bench.sizes import Sizes
 
 VERSIONS_OF = ("aiohttp", "python-engineio", "python-socketio", "rooms-not-ids", "uvloop")
-# above this share of a core it is the load generator that is measured
-BUSY_SHARE = 0.85
-# the range of the runs over their median
-WIDE_SPREAD = 0.5
-# programs beside the bench, in cores
-CROWDED_LOAD = 0.5
+# above this share of a core the load generator limits the result
+MAX_GENERATOR_SHARE = 0.85
+# the range of the runs, divided by their median
+MAX_SPREAD = 0.5
+# the load average of other programs, in cores
+MAX_OTHER_LOAD = 0.5
 
 Load = Callable[[Server, Sizes], Awaitable[Sample]]
 ProgressCallback = Callable[[str], None]
@@ -31,49 +35,64 @@ ProgressCallback = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One load and its unit; `busy` says what a busy generator makes of its figures."""
+    """One load and its unit.
+
+    `busy_remark` says how to read its values when the load generator was busy.
+    """
 
     id: str
     title: str
     unit: str
     load: Load
-    busy: str
+    busy_remark: str
     is_long: bool = False
     better: Literal["lower", "higher"] = "lower"
 
 
-RATE = "its rate is a lower bound; the CPU of the server stands"
-LATE = "its times are upper bounds"
+RATE_REMARK = "its rate is a lower bound; the CPU of the server is still valid"
+TIME_REMARK = "its times are upper bounds"
 BENCHMARKS = (
-    Benchmark("fanout", "a message to a full room, in bursts", "us cpu per delivery", loads.fan_out, RATE),
-    Benchmark("fanout-idle", "a lone message to a full room, p99", "ms", loads.fan_out_idle, LATE),
-    Benchmark("ack", "a request and its ack", "us cpu per request", loads.ack, RATE),
-    Benchmark("connect", "a connection, its token checked", "ms cpu per connection", loads.connect, RATE),
+    Benchmark("fanout", "a message to a full room, in bursts", "us cpu per delivery", loads.fan_out, RATE_REMARK),
+    Benchmark("fanout-idle", "a single message to a full room, p99", "ms", loads.fan_out_idle, TIME_REMARK),
+    Benchmark("ack", "a request and its ack", "us cpu per request", loads.ack, RATE_REMARK),
+    Benchmark("connect", "a connection with a token check", "ms cpu per connection", loads.connect, RATE_REMARK),
     Benchmark(
-        "disconnect", "one of many that leave together", "times its cost in a small crowd", loads.disconnect, RATE, True
+        "disconnect",
+        "a disconnect when all leave at once",
+        "times its cost in a small crowd",
+        loads.disconnect,
+        RATE_REMARK,
+        is_long=True,
     ),
     Benchmark(
-        "slow-reader", "memory for readers that stopped (1 in 20)", "MiB more in use", loads.slow_reader, LATE, True
+        "slow-reader",
+        "memory for slow consumers (1 in 20)",
+        "MiB more in use",
+        loads.slow_reader,
+        TIME_REMARK,
+        is_long=True,
     ),
 )
 
 
 @dataclass
 class BenchmarkResult:
-    """The samples of each peer, by its id, and what is to be doubted, a line each."""
+    """The samples by peer id, and the doubts, one per line."""
 
     benchmark: Benchmark
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
 
     def value(self, peer: str) -> float:
-        """The median."""
+        """Returns the median of a peer's runs."""
         return statistics.median(sample.value for sample in self.samples[peer])
 
-    def also(self, peer: str) -> dict[str, float]:
-        """The medians of its other figures."""
+    def other_values(self, peer: str) -> dict[str, float]:
+        """Returns the medians of a peer's other values."""
         samples = self.samples[peer]
-        return {name: statistics.median(sample.also[name] for sample in samples) for name in samples[0].also}
+        return {
+            name: statistics.median(sample.other_values[name] for sample in samples) for name in samples[0].other_values
+        }
 
 
 @dataclass
@@ -88,32 +107,39 @@ class BenchResults:
 
 
 async def measure(
-    benchmarks: Sequence[Benchmark], sizes: Sizes, *, told: ProgressCallback = lambda _: None
+    benchmarks: Sequence[Benchmark], sizes: Sizes, *, on_progress: ProgressCallback = lambda _: None
 ) -> BenchResults:
-    """Runs the loads on every peer that is here, in rounds; `told` hears what is running."""
+    """Runs the loads on every available peer, in rounds.
+
+    `on_progress` is called with one line for each run.
+    """
     peers, absent = available_peers()
-    environment, doubts = _environment(sizes, peers), _crowded()
+    environment, doubts = _environment(sizes, peers), _machine_doubts()
     results = [BenchmarkResult(benchmark) for benchmark in benchmarks]
     began = time.monotonic()
-    for number in range(max(sizes.rounds, sizes.rounds_when_long)):
+    for round_number in range(max(sizes.rounds, sizes.rounds_when_long)):
         for result in results:
-            if number < (sizes.rounds_when_long if result.benchmark.is_long else sizes.rounds):
-                await _round(result, peers, sizes, number, told)
+            if round_number < (sizes.rounds_when_long if result.benchmark.is_long else sizes.rounds):
+                await _run_round(result, peers, sizes, round_number, on_progress)
     for result in results:
-        result.doubts += _doubts(result)
+        result.doubts += _result_doubts(result)
     environment["seconds"] = round(time.monotonic() - began, 1)
     return BenchResults(results, peers, absent, environment, doubts)
 
 
-async def _round(
-    result: BenchmarkResult, peers: Sequence[Peer], sizes: Sizes, number: int, told: ProgressCallback
+async def _run_round(
+    result: BenchmarkResult, peers: Sequence[Peer], sizes: Sizes, round_number: int, on_progress: ProgressCallback
 ) -> None:
-    """Once on each peer; who begins changes, as a machine that warms up slows down."""
-    order = [*peers[number % len(peers) :], *peers[: number % len(peers)]]
+    """Runs a benchmark once on each peer.
+
+    Each round starts with another peer, because a machine slows down as it warms up.
+    """
+    first = round_number % len(peers)
+    order = [*peers[first:], *peers[:first]]
     if result.benchmark.load is loads.fan_out:
         order.append(FLOOR)
     for peer in order:
-        told(f"{result.benchmark.id} {peer.id}, round {number + 1}")
+        on_progress(f"{result.benchmark.id} {peer.id}, round {round_number + 1}")
         load = loads.floor if peer is FLOOR else result.benchmark.load
         try:
             async with running(peer) as server:
@@ -124,23 +150,25 @@ async def _round(
         result.samples.setdefault(peer.id, []).append(sample)
 
 
-def _doubts(result: BenchmarkResult) -> list[str]:
+def _result_doubts(result: BenchmarkResult) -> list[str]:
     lines = []
     for peer, samples in result.samples.items():
         name = f"{result.benchmark.id} {peer}"
-        busy = max(sample.generator_share for sample in samples)
-        if busy > BUSY_SHARE:
-            lines.append(f"{name}: the load generator was busy {busy:.0%} of the time; {result.benchmark.busy}")
+        generator_share = max(sample.generator_share for sample in samples)
+        if generator_share > MAX_GENERATOR_SHARE:
+            lines.append(
+                f"{name}: the load generator was busy {generator_share:.0%} of the time; {result.benchmark.busy_remark}"
+            )
         values = [sample.value for sample in samples]
-        middle = statistics.median(values)
-        if middle and (max(values) - min(values)) / abs(middle) > WIDE_SPREAD:
-            lines.append(f"{name}: the runs differ by {(max(values) - min(values)) / abs(middle):.0%} of their median")
+        median = statistics.median(values)
+        if median and (max(values) - min(values)) / abs(median) > MAX_SPREAD:
+            lines.append(f"{name}: the runs differ by {(max(values) - min(values)) / abs(median):.0%} of their median")
     return lines
 
 
-def _crowded() -> list[str]:
+def _machine_doubts() -> list[str]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load < CROWDED_LOAD:
+    if load < MAX_OTHER_LOAD:
         return []
     return [f"this machine was not idle at the start: load {load:.1f} on {psutil.cpu_count()} CPUs"]
 
@@ -156,7 +184,7 @@ def _environment(sizes: Sizes, peers: Sequence[Peer]) -> dict[str, Any]:
         "cpus": psutil.cpu_count(),
         "load": round(os.getloadavg()[0], 2) if sys.platform != "win32" else None,
         "versions": {name: version for name, version in versions.items() if version is not None},
-        "raised_limits": dict(RAISED),
-        "peers": {peer.id: peer.told for peer in (*peers, FLOOR)},
+        "raised_limits": dict(RAISED_LIMITS),
+        "peers": {peer.id: peer.description for peer in (*peers, FLOOR)},
         "sizes": asdict(sizes),
     }

@@ -1,6 +1,7 @@
-"""Answers for the peer `python-socketio`: the library as it comes on aiohttp, with minimal handlers and no guards.
+"""The peer `python-socketio`: the stock library on aiohttp, without guards.
 
-It is given uvloop, which its documentation leaves to the user: what is compared is not the event loop.
+Its handlers are minimal. It uses uvloop too, which the library's documentation leaves to the user: the bench does not
+compare event loops.
 """
 
 import os
@@ -18,7 +19,10 @@ from good_server.runtime import loop_factory
 
 
 def create_app(secret: str, issuer: str, audience: str) -> web.Application:
-    """The same events as the good server's chat, and a token that is checked the plain way."""
+    """Creates a server with the good server's chat events.
+
+    Tokens are checked with a plain call of PyJWT.
+    """
     sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
     app = web.Application()
     sio.attach(app)
@@ -36,18 +40,18 @@ def create_app(secret: str, issuer: str, audience: str) -> web.Application:
 
     @sio.on("chat:send")  # type: ignore[untyped-decorator]
     async def send(sid: str, chat: dict[str, Any]) -> dict[str, Any]:
-        number, at = uuid.uuid4().hex, time.time_ns() // 1_000_000
+        message_id, at = uuid.uuid4().hex, time.time_ns() // 1_000_000
         # a chat holds its target, `to` or `room`, and its text
-        message = {"id": number, "from": await sio.get_session(sid), **chat, "at": at}
+        message = {"id": message_id, "from": await sio.get_session(sid), **chat, "at": at}
         target = f"user:{chat['to']}" if "to" in chat else chat["room"]
         await sio.emit("chat:message", message, room=target, skip_sid=sid)
-        return {"ok": True, "data": {"id": number, "at": at}}
+        return {"ok": True, "data": {"id": message_id, "at": at}}
 
     return app
 
 
 def main() -> None:
-    """Serves on a free port of loopback until it is killed; says on which."""
+    """Prints a free loopback port and serves there until killed."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]} \n")
     sys.stdout.flush()

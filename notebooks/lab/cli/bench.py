@@ -1,4 +1,4 @@
-"""The command line of the bench: `lab bench` measures the good server beside its peers."""
+"""The command `lab bench`: compares the good server with its peers."""
 
 import argparse
 import asyncio
@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
-# What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
+# Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
-    from lab.bench.loads import Sizes
     from lab.bench.run import Benchmark, BenchResults
+    from lab.bench.sizes import Sizes
 
-# wide enough for three peers with their spread where nobody's window says how wide
+# wide enough for three peers with their spread, when the output is not a terminal
 COLUMNS_WITHOUT_TERMINAL = 150
-# beside the connections: libraries, logs, the loop
+# files besides the connections: libraries, logs, the event loop
 OTHER_FILES = 300
 
 
 def add_command(commands: Any) -> None:
-    """Adds it to those of `lab`."""
+    """Adds `lab bench` to the commands."""
     bench = commands.add_parser(
         "bench",
-        help="measure the good server beside stock python-socketio and Node's Socket.IO",
-        description="Measures the good server beside its peers in one run. Exit 0 when every run succeeded, else 1.",
+        help="compare the good server with stock python-socketio and Node's Socket.IO",
+        description="Compares the good server with its peers in one run. Exit code 0 when every run succeeded, else 1.",
         epilog="example: lab bench --quick --only fanout,ack --json out.json",
     )
     bench.add_argument("--only", metavar="IDS", help="a comma-separated list of benchmarks")
-    bench.add_argument("--quick", action="store_true", help="less of everything, in under a minute")
+    bench.add_argument("--quick", action="store_true", help="measure less, in under a minute")
     bench.add_argument("--with-node", action="store_true", help="install socket.io 4 from npm into the user's cache")
     bench.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
-    bench.add_argument("--figure", metavar="FILE", type=Path, help="write them as a picture (PNG)")
+    bench.add_argument("--figure", metavar="FILE", type=Path, help="write the results as a figure (PNG)")
     bench.set_defaults(run=_bench)
 
 
@@ -39,15 +39,15 @@ def _bench(options: argparse.Namespace) -> int:
     from lab.system.atomic_file import why_not_writable
 
     for path in (options.json, options.figure):
-        if path is not None and (why := why_not_writable(path)) is not None:
-            raise UsageError(why)
-    from lab.bench.loads import FULL, QUICK
+        if path is not None and (reason := why_not_writable(path)) is not None:
+            raise UsageError(reason)
+    from lab.bench.sizes import FULL, QUICK
 
-    chosen = _chosen(options.only)
+    chosen = _choose(options.only)
     interrupt_on_sigterm()
     if options.with_node:
         _install_node()
-    bench = _run(chosen, _fitting(QUICK if options.quick else FULL))
+    bench = _run(chosen, _fit_to_open_files(QUICK if options.quick else FULL))
     _print(bench)
     try:
         _write(bench, options)
@@ -57,7 +57,7 @@ def _bench(options: argparse.Namespace) -> int:
     return EXIT_DONE if all(peers <= result.samples.keys() for result in bench.results) else EXIT_NOT_DONE
 
 
-def _chosen(only: str | None) -> "list[Benchmark]":
+def _choose(only: str | None) -> "list[Benchmark]":
     from lab.bench.run import BENCHMARKS
 
     known = {benchmark.id: benchmark for benchmark in BENCHMARKS}
@@ -79,20 +79,20 @@ def _install_node() -> None:
         raise UsageError(str(error)) from None
 
 
-def _fitting(sizes: "Sizes") -> "Sizes":
-    """Without the crowds for which too few files may be open here; says so."""
+def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
+    """Removes the crowds that need too many open files, with a warning."""
     import dataclasses
 
     from lab.system.open_files import open_files, raise_open_files
 
     raise_open_files(max(sizes.leaving) + OTHER_FILES)
-    most = open_files() - OTHER_FILES
-    leaving = tuple(size for size in sizes.leaving if size <= most)
-    if sizes.members > most or sizes.connections * 1.5 > most or len(leaving) < 2:
-        raise UsageError(f"only {most + OTHER_FILES:,} files may be open here; raise it with ulimit -n 8192")
+    max_connections = open_files() - OTHER_FILES
+    leaving = tuple(size for size in sizes.leaving if size <= max_connections)
+    if sizes.members > max_connections or sizes.connections * 1.5 > max_connections or len(leaving) < 2:
+        raise UsageError(f"only {open_files():,} files may be open here; raise the limit with ulimit -n 8192")
     if leaving != sizes.leaving:
-        told = f"lab: {most + OTHER_FILES:,} files may be open here (ulimit -n): disconnect goes up to {leaving[-1]:,}"
-        print(told, file=sys.stderr)
+        limit = f"only {open_files():,} files may be open here (ulimit -n)"
+        print(f"lab: {limit}: disconnect goes up to {leaving[-1]:,}", file=sys.stderr)
     return dataclasses.replace(sizes, leaving=leaving)
 
 
@@ -100,11 +100,11 @@ def _run(chosen: "list[Benchmark]", sizes: "Sizes") -> "BenchResults":
     from good_server.runtime import loop_factory
     from lab.bench.run import measure
 
-    def told(line: str) -> None:
+    def print_progress(line: str) -> None:
         print(line, file=sys.stderr)
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(measure(chosen, sizes, told=told))
+        return runner.run(measure(chosen, sizes, on_progress=print_progress))
 
 
 def _print(bench: "BenchResults") -> None:

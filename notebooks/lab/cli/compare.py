@@ -1,4 +1,4 @@
-"""The command `lab compare`: measures both servers side by side."""
+"""The command `lab compare`: measures both servers and compares them."""
 
 import argparse
 import asyncio
@@ -8,40 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
-# What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
+# Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
     from lab.compare.comparison import Comparison
     from lab.results.claims import Claim
 
-# wide enough for the table where nobody's window says how wide
+# wide enough for the table, when the output is not a terminal
 COLUMNS_WITHOUT_TERMINAL = 120
-# how many processes a side may be
+# the allowed numbers of processes per side
 WORKERS = (1, 2)
 
 
 def add_command(commands: Any) -> None:
-    """Adds it to those of `lab`."""
+    """Adds `lab compare` to the commands."""
     compare = commands.add_parser(
         "compare",
         help="run the experiments against the bad and the good server and compare",
-        description="Runs the ten experiments against both servers. Exit 0 when every claim is shown, else 1.",
+        description="Runs the ten experiments against both servers. Exit code 0 when every claim is shown, else 1.",
         epilog="example: lab compare --only 03,06 --json out.json --html out.html; with Redis: lab compare --workers 2",
     )
     compare.add_argument("--only", metavar="IDS", help="a comma-separated list of claims, 01 to 10")
     compare.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
-    compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained page with figures")
-    compare.add_argument("--readme", action="store_true", help="renew the rows in the repository's README.md")
-    compare.add_argument("--seed", metavar="N", type=int, default=7, help="the seed of every random choice (7)")
-    said = "1, or 2: each side as two processes with a Redis between them, and what that shows before any cut (1)"
-    compare.add_argument("--workers", metavar="N", type=int, default=1, help=said)
+    compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained HTML page with figures")
+    compare.add_argument("--readme", action="store_true", help="update the rows in the repository's README.md")
+    compare.add_argument(
+        "--seed", metavar="N", type=int, default=7, help="the seed of every random choice (default: 7)"
+    )
+    workers_help = "processes per side, 1 or 2; with 2 it uses Redis and also measures before any cut (default: 1)"
+    compare.add_argument("--workers", metavar="N", type=int, default=1, help=workers_help)
     compare.set_defaults(run=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    claims = _chosen(options.only)
+    claims = _choose(options.only)
     _check_workers(options)
     _check_files(options)
-    readme = _readme(options) if options.readme else None
+    readme = _find_readme(options) if options.readme else None
 
     comparison = _run(claims, options.seed, options.workers)
     try:
@@ -66,7 +68,7 @@ def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path |
         write_rows(readme, comparison)
 
 
-def _chosen(only: str | None) -> "list[Claim]":
+def _choose(only: str | None) -> "list[Claim]":
     from lab.results.claims import ClaimsError, load_claims
 
     try:
@@ -84,7 +86,7 @@ def _chosen(only: str | None) -> "list[Claim]":
 
 def _check_workers(options: argparse.Namespace) -> None:
     if options.workers not in WORKERS:
-        raise UsageError(f"--workers: {options.workers} is not measured; there are {' and '.join(map(str, WORKERS))}")
+        raise UsageError(f"--workers: {options.workers} is not supported; choose {' or '.join(map(str, WORKERS))}")
     if options.workers == 1:
         return
     if options.readme:
@@ -95,15 +97,15 @@ def _check_workers(options: argparse.Namespace) -> None:
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Before the run, not after it."""
+    """Checks before the run that the result files can be written."""
     from lab.system.atomic_file import why_not_writable
 
     for path in (options.json, options.html):
-        if path is not None and (why := why_not_writable(path)) is not None:
-            raise UsageError(why)
+        if path is not None and (reason := why_not_writable(path)) is not None:
+            raise UsageError(reason)
 
 
-def _readme(options: argparse.Namespace) -> Path:
+def _find_readme(options: argparse.Namespace) -> Path:
     from lab.report.readme_table import ReadmeError, find_readme
 
     if options.only is not None:

@@ -1,4 +1,4 @@
-"""The commands of exercises: `lab grade`, `lab hint`, `lab solution` and `lab progress`."""
+"""The exercise commands: `lab grade`, `hint`, `solution` and `progress`."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def add_command(commands: Any) -> None:
-    """Adds the four to those of `lab`."""
+    """Adds the four exercise commands."""
     _add_grade(commands)
     _add_hint(commands)
     _add_solution(commands)
@@ -23,9 +23,9 @@ def add_command(commands: Any) -> None:
 def _add_grade(commands: Any) -> None:
     grade = commands.add_parser(
         "grade",
-        help="run a lesson's own scenario on your answer to its exercise",
-        description="Grades an exercise. Without FILE the answer is exercise_NN.py here; where there is none, the"
-        " handler with the mistake in it is written there. Exit 0 when it passes, else 1.",
+        help="run a lesson's scenario on your answer to its exercise",
+        description="Grades an exercise. Without FILE the answer is exercise_NN.py in this folder. If that file does"
+        " not exist, it is created with the handler that has the mistake. Exit code 0 when it passes, else 1.",
         epilog="example: lab grade 03 mine.py",
     )
     grade.add_argument("number", metavar="NN", help="the exercise, 01 to 10")
@@ -37,7 +37,7 @@ def _add_hint(commands: Any) -> None:
     hint = commands.add_parser(
         "hint",
         help="show the next hint to an exercise",
-        description="Shows one hint more each time: vague at first, exact at last.",
+        description="Shows one more hint each time. The first is vague, the last is exact.",
         epilog="example: lab hint 03",
     )
     hint.add_argument("number", metavar="NN", help="the exercise, 01 to 10")
@@ -47,12 +47,12 @@ def _add_hint(commands: Any) -> None:
 def _add_solution(commands: Any) -> None:
     solution = commands.add_parser(
         "solution",
-        help="show one right answer to an exercise",
-        description="Shows one right answer, once you have passed.",
+        help="show a correct answer to an exercise",
+        description="Shows a correct answer after you have passed.",
         epilog="example: lab solution 03 --anyway",
     )
     solution.add_argument("number", metavar="NN", help="the exercise, 01 to 10")
-    solution.add_argument("--anyway", action="store_true", help="show it before you have passed")
+    solution.add_argument("--anyway", action="store_true", help="show it even if you have not passed")
     solution.set_defaults(run=_solution)
 
 
@@ -60,15 +60,15 @@ def _add_progress(commands: Any) -> None:
     progress = commands.add_parser(
         "progress",
         help="show which exercises you have passed",
-        description="Shows which exercises are passed. That is kept in your own state folder, not in the repository.",
+        description="Shows which exercises are passed. The record is in your state folder, not in the repository.",
         epilog="example: lab progress --reset",
     )
-    progress.add_argument("--reset", action="store_true", help="forget all of it")
+    progress.add_argument("--reset", action="store_true", help="delete the whole record")
     progress.set_defaults(run=_progress)
 
 
-def _number(options: argparse.Namespace) -> int:
-    """The exercise's number; raises `UsageError`."""
+def _exercise_number(options: argparse.Namespace) -> int:
+    """Returns the number of the exercise; raises `UsageError`."""
     text: str = options.number
     if not (text.isdigit() and 1 <= int(text) <= 10):
         raise UsageError(f"there is no exercise {text!r}; there are 01 to 10")
@@ -76,7 +76,7 @@ def _number(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    number = _number(options)
+    number = _exercise_number(options)
     from lab.exercises.grade import grade
     from lab.exercises.tasks import AnswerError, load_exercise
 
@@ -84,7 +84,7 @@ def _grade(options: argparse.Namespace) -> int:
     try:
         if options.file is None and not file.exists():
             file.write_text(load_exercise(number).given.lstrip(), encoding="utf-8")
-            print(f"{file} has the mistake in it: mend it, then run lab grade {number:02} again")
+            print(f"{file} has the mistake in it: fix it, then run lab grade {number:02} again")
             return EXIT_NOT_DONE
         source = file.read_text(encoding="utf-8")
     except OSError as error:
@@ -102,20 +102,20 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _hint(options: argparse.Namespace) -> int:
-    number = _number(options)
+    number = _exercise_number(options)
     from lab.exercises.hints import next_hint
 
-    print(_recorded(lambda: next_hint(number)))
+    print(_checking_record(lambda: next_hint(number)))
     return EXIT_DONE
 
 
 def _solution(options: argparse.Namespace) -> int:
-    number = _number(options)
+    number = _exercise_number(options)
     from lab.exercises.hints import solution
     from lab.exercises.tasks import AnswerError
 
     try:
-        print(_recorded(lambda: solution(number, anyway=options.anyway)))
+        print(_checking_record(lambda: solution(number, anyway=options.anyway)))
     except AnswerError as error:
         print(f"lab: {error}", file=sys.stderr)
         return EXIT_NOT_DONE
@@ -127,22 +127,25 @@ def _progress(options: argparse.Namespace) -> int:
     from lab.results.claims import load_claims
 
     if options.reset:
-        _recorded(progress_file.reset)
-        print("nothing is recorded any more")
+        _checking_record(progress_file.reset)
+        print("the record is deleted")
         return EXIT_DONE
-    known, claims = _recorded(progress_file.load), load_claims()
+    progress, claims = _checking_record(progress_file.load), load_claims()
     width = max(len(claim.title) for claim in claims)
     for claim in claims:
-        passed, hints = known.passed.get(claim.id), known.hints.get(claim.id, 0)
-        state = f"passed {passed}" if passed else "open"
-        taken = f", {hints} {'hint' if hints == 1 else 'hints'}" if hints else ""
-        print(f"{claim.id}  {claim.title:<{width}}  {state}{taken}")
-    print(f"{len(known.passed)} of {len(claims)} passed")
+        passed_on, hint_count = progress.passed.get(claim.id), progress.hints.get(claim.id, 0)
+        state = f"passed {passed_on}" if passed_on else "open"
+        hints = f", {hint_count} {'hint' if hint_count == 1 else 'hints'}" if hint_count else ""
+        print(f"{claim.id}  {claim.title:<{width}}  {state}{hints}")
+    print(f"{len(progress.passed)} of {len(claims)} passed")
     return EXIT_DONE
 
 
-def _recorded(action: Callable[[], T]) -> T:
-    """What the action gives; a record that cannot be used is the user's to know of."""
+def _checking_record(action: Callable[[], T]) -> T:
+    """Returns the result of an action that uses the progress file.
+
+    Raises `UsageError` when the file cannot be used.
+    """
     from lab.exercises.progress_file import ProgressFileError
 
     try:

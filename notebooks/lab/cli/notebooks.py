@@ -1,4 +1,4 @@
-"""The command `lab notebooks`: builds the notebooks from their sources and runs them."""
+"""The command `lab notebooks`: builds and runs the notebooks."""
 
 import argparse
 import asyncio
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
-# What is heavy is imported when the command needs it: a wrong word should not cost two seconds.
+# Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
     from lab.lessons.build_notebooks import Notebook
 
 
 def add_command(commands: Any) -> None:
-    """Adds it to those of `lab`."""
+    """Adds `lab notebooks` to the commands."""
     build = commands.add_parser(
         "notebooks",
         help="build the notebooks from their sources and run them",
-        description="Builds notebooks/*.ipynb from notebooks/source, each in a fresh kernel. Exit 1 where one fails.",
+        description="Builds notebooks/*.ipynb from notebooks/source, each in a fresh kernel. Exit code 1 if one fails.",
         epilog="example: lab notebooks 01 03_join_room_once",
     )
     build.add_argument(
-        "names", metavar="NAME", nargs="*", help="a notebook, as 03 or 03_join_room_once; all without one"
+        "names", metavar="NAME", nargs="*", help="a notebook, such as 03 or 03_join_room_once; without a name: all"
     )
-    build.add_argument("--check", action="store_true", help="run nothing; fail where one differs from its source")
+    build.add_argument("--check", action="store_true", help="do not run them; fail when one differs from its source")
     build.set_defaults(run=_notebooks)
 
 
@@ -48,7 +48,7 @@ def _check(chosen: "list[Notebook]", *, is_all: bool) -> int:
     for fault in faults:
         print(f"lab: {fault}", file=sys.stderr)
     if not faults:
-        print(f"{len(chosen)} notebooks are as their sources")
+        print(f"{len(chosen)} notebooks match their sources")
     return EXIT_NOT_DONE if faults else EXIT_DONE
 
 
@@ -57,14 +57,14 @@ async def _build(chosen: "list[Notebook]") -> int:
     from lab.lessons.build_notebooks import CellError
 
     code = EXIT_DONE
-    with NotebookProgress(len(chosen)) as building:
+    with NotebookProgress(len(chosen)) as progress:
         for notebook in chosen:
             try:
-                executed = await notebook.execute(notebook.path.parent, building.on_progress(notebook.name))
+                executed = await notebook.execute(notebook.path.parent, progress.on_progress(notebook.name))
                 notebook.save(executed)
-                building.done(notebook.name)
+                progress.done(notebook.name)
             except CellError as error:
-                building.failed(f"lab: {error}")
+                progress.failed(f"lab: {error}")
                 code = EXIT_NOT_DONE
             except OSError as error:
                 raise UsageError(f"cannot write {notebook.path}: {error.strerror}") from None

@@ -1,4 +1,7 @@
-"""Answers for what is seen while experiments run: a bar in a terminal, a line for each finished claim elsewhere."""
+"""Progress display on stderr while experiments or notebooks run.
+
+In a terminal it is a bar, otherwise one line per finished claim or notebook.
+"""
 
 import time
 from collections.abc import Callable
@@ -22,7 +25,7 @@ def _bar_on_stderr() -> Progress:
 
 
 class NotebookProgress:
-    """Shows on stderr how far the building of notebooks is."""
+    """Shows the progress of a build of notebooks."""
 
     def __init__(self, notebooks: int) -> None:
         self._bar = _bar_on_stderr()
@@ -37,23 +40,29 @@ class NotebookProgress:
         self._bar.stop()
 
     def on_progress(self, name: str) -> Callable[[int, int], None]:
-        """What to call with the cells done, and with how many there are."""
+        """Returns a callback for the progress of one notebook.
+
+        Its arguments are the number of finished cells and the number of all cells.
+        """
         self._began = time.monotonic()
-        return lambda done, of: self._bar.update(self._task, description=f"{name}, cell {done + 1} of {of}")
+        return lambda done, total: self._bar.update(self._task, description=f"{name}, cell {done + 1} of {total}")
 
     def done(self, name: str) -> None:
-        """A notebook was built."""
+        """Shows that a notebook was built, with its seconds."""
         self._bar.advance(self._task)
         self._bar.console.print(f"{name}: {time.monotonic() - self._began:.0f} s", soft_wrap=True)
 
-    def failed(self, why: str) -> None:
-        """A notebook was not."""
+    def failed(self, reason: str) -> None:
+        """Shows why a notebook failed."""
         self._bar.advance(self._task)
-        self._bar.console.print(why, soft_wrap=True, markup=False)
+        self._bar.console.print(reason, soft_wrap=True, markup=False)
 
 
 class CompareProgress:
-    """Shows on stderr what `compare` tells: its `progress` and `finished`."""
+    """Shows the progress of a comparison.
+
+    `progress` and `finished` are callbacks for `compare`.
+    """
 
     def __init__(self, claims: int) -> None:
         self._bar = _bar_on_stderr()
@@ -69,7 +78,7 @@ class CompareProgress:
         self._bar.stop()
 
     def progress(self, claim: Claim, side: Side, phase: Phase) -> None:
-        """A run of a claim on a side has started or ended."""
+        """Shows that a run on one side has started or ended."""
         if phase == "ended":
             del self._running[claim.id, side]
         else:
@@ -77,7 +86,7 @@ class CompareProgress:
         self._bar.update(self._task, description=", ".join(self._running.values()))
 
     def finished(self, result: Result) -> None:
-        """A claim has its verdict."""
+        """Shows that a claim has its verdict."""
         self._bar.advance(self._task)
         if self._console.is_terminal:
             return

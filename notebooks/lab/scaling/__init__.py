@@ -1,1 +1,1 @@
-"""What several processes bring and cost: measured for lesson 12."""
+"""Measures the benefits and costs of several processes, for lesson 12."""

@@ -1,11 +1,12 @@
-"""Answers for how far a fleet of drivers goes, on paper: from what was measured and what is assumed.
+"""Capacity plan for a fleet of drivers, from measurements and assumptions.
 
-Every process of a shard hears every emit of it, whoever it is for. That part of its work does not shrink when there
-are more processes; nor does Redis have more than one core.
+Every process of a shard receives every emit of that shard, for any recipient. More processes do not reduce this part of
+the work. Redis uses only one core.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -19,14 +20,17 @@ GIB = 1024**3
 DEFAULTS = Settings.model_fields
 BURST_SECONDS = float(DEFAULTS["burst_seconds"].default)
 RATES = [float(DEFAULTS[name].default) for name in ("tracking_per_second", "events_per_second")]
-PROCESSES_AT_MOST = 10_000
-SHARDS_AT_MOST = 1 << 20
-SIZES = (10_000, 1_000_000, 10_000_000)
+MAX_PROCESSES = 10_000
+MAX_SHARDS = 1 << 20
+FLEET_SIZES = (10_000, 1_000_000, 10_000_000)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of CPU and bytes, each for one: from this machine, in this run."""
+    """Costs of one operation, measured on this machine in this run.
+
+    They are seconds of CPU, and bytes of memory per connection.
+    """
 
     memory_bytes_per_connection: float
     seconds_per_delivery: float
@@ -39,12 +43,15 @@ class Measured:
 
     @classmethod
     def of(cls, costs: Costs) -> "Measured":
-        """There an emit has two that hear it, and a message id is two questions: to claim it, and to keep its ack."""
+        """Converts the measured costs.
+
+        There, an emit has two subscribers. A message id takes two Redis requests: one claims it, one stores its ack.
+        """
         return cls(
             memory_bytes_per_connection=costs.memory_bytes_per_connection,
             seconds_per_delivery=costs.delivery,
             seconds_per_event=costs.event,
-            # a difference of two measurements, which the scatter may leave below nothing
+            # a difference of two measurements: noise may make it negative
             seconds_per_publish=max(0.0, costs.publish),
             seconds_per_receive=costs.receive,
             seconds_per_redis_request=costs.with_id / 2,
@@ -55,21 +62,25 @@ class Measured:
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a product knows of itself: change it."""
+    """Assumptions about the product: change them to match yours."""
 
     positions_per_second: float = 0.5
     watchers_per_driver: float = 3.0
     watchers_per_connection: float = 0.05
-    # a position is settled with Redis in lots, as one of its kind and as one of all events
+    # rates are synced with Redis in batches: a position counts for its own rate and for that of all events
     redis_requests_per_position: float = sum(1 / sync_batch(round(rate * BURST_SECONDS)) for rate in RATES)
-    # of a core, so that there is room for a wave of reconnects
+    # the planned load of a core: the rest is for a wave of reconnects
     core_share: float = 0.5
     connections_per_process: int = int(DEFAULTS["connections"].default)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What so many drivers need in so many shards; `processes` is None where no number of them is enough."""
+    """The servers that a fleet needs in a number of shards.
+
+    `processes` is None when no number of them is enough. `limit` is what sets their number.
+    `redis_share` is the load of the core of Redis.
+    """
 
     drivers: int
     shards: int
@@ -82,64 +93,82 @@ class Plan:
 
 
 def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1) -> Plan:
-    """The least number of processes that bears it, with the drivers spread over `shards` by company."""
+    """Returns the smallest number of processes that is enough.
+
+    The drivers are spread over `shards` by company.
+    """
     connections = drivers * (1 + assumed.watchers_per_connection)
     emits = drivers * assumed.positions_per_second
-    found, limit = _processes(connections / shards, emits / shards, measured, assumed)
+    per_shard, limit = _processes_per_shard(connections / shards, emits / shards, measured, assumed)
     return Plan(
         drivers,
         shards,
         connections,
         emits,
         connections * measured.memory_bytes_per_connection,
-        None if found is None else found * shards,
+        None if per_shard is None else per_shard * shards,
         limit,
-        None if found is None else _redis_share(emits / shards, found, measured, assumed),
+        None if per_shard is None else _redis_share(emits / shards, per_shard, measured, assumed),
     )
 
 
-def _processes(connections: float, emits: float, measured: Measured, assumed: Assumed) -> tuple[int | None, str]:
-    """Of one shard, and what sets their number or makes every number too small."""
-    least = max(1, -int(-connections // assumed.connections_per_process))
-    for processes in range(least, PROCESSES_AT_MOST):
+def _processes_per_shard(
+    connections: float, emits: float, measured: Measured, assumed: Assumed
+) -> tuple[int | None, str]:
+    """Returns the number of processes of one shard, and its limit.
+
+    The limit is what sets the number, or what makes every number too small.
+    """
+    minimum = max(1, -int(-connections // assumed.connections_per_process))
+    for processes in range(minimum, MAX_PROCESSES):
         if processes > 1 and _redis_share(emits, processes, measured, assumed) > assumed.core_share:
-            # each further process makes it worse
-            return None, "Redis' one core"
+            # more processes only increase the load of Redis
+            return None, "the one core of Redis"
         if _process_share(emits, processes, measured, assumed) <= assumed.core_share:
-            return processes, "connections" if processes == least else "CPU of a process"
-    is_deafening = emits * measured.seconds_per_receive > assumed.core_share
-    return None, "hearing every emit" if is_deafening else f"more than {PROCESSES_AT_MOST:,} processes"
+            return processes, "connections" if processes == minimum else "CPU of a process"
+    is_overloaded = emits * measured.seconds_per_receive > assumed.core_share
+    return None, "receiving every emit" if is_overloaded else f"more than {MAX_PROCESSES:,} processes"
 
 
 def _process_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
-    """Of a core: its own part of the events and deliveries, and what it hears of all the others."""
+    """Returns the load of one process as a share of a core.
+
+    It handles its part of the events and deliveries, and receives the emits of all other processes.
+    """
     several = processes > 1
-    asking = assumed.redis_requests_per_position * measured.seconds_per_redis_request
-    event = measured.seconds_per_event + several * (measured.seconds_per_publish + asking)
+    sync = assumed.redis_requests_per_position * measured.seconds_per_redis_request
+    event = measured.seconds_per_event + several * (measured.seconds_per_publish + sync)
     own = emits / processes * (event + assumed.watchers_per_driver * measured.seconds_per_delivery)
     return own + several * emits * (1 - 1 / processes) * measured.seconds_per_receive
 
 
 def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
-    """Of its core: every emit handed to every process, and the questions of those that settle their rates."""
+    """Returns the load of Redis as a share of its core.
+
+    Redis sends every emit to every process, and answers the requests that sync the rates.
+    """
     if processes == 1:
         return 0.0
-    asked = assumed.redis_requests_per_position * measured.redis_seconds_per_request
-    return emits * (processes * measured.redis_seconds_per_receive + asked)
+    sync = assumed.redis_requests_per_position * measured.redis_seconds_per_request
+    return emits * (processes * measured.redis_seconds_per_receive + sync)
 
 
 def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:
-    """The least number of shards, each with processes and a Redis of its own, that bears it; a power of two."""
+    """Returns the smallest number of shards that is enough.
+
+    It is a power of two. Each shard has its own processes and its own Redis. Raises `ValueError` when no number
+    is enough.
+    """
     shards = 1
     while plan(drivers, measured, assumed, shards=shards).processes is None:
         shards *= 2
-        if shards > SHARDS_AT_MOST:
-            raise ValueError("no number of shards bears this")
+        if shards > MAX_SHARDS:
+            raise ValueError("no number of shards is enough")
     return shards
 
 
-def most_in_one_shard(measured: Measured, assumed: Assumed) -> int:
-    """How many drivers one shard bears at most."""
+def max_drivers_in_one_shard(measured: Measured, assumed: Assumed) -> int:
+    """Returns how many drivers one shard can serve at most."""
     low, high = 1, 2
     while plan(high, measured, assumed).processes is not None:
         low, high = high, 2 * high
@@ -153,66 +182,75 @@ HEAD = (
     "drivers",
     "shards",
     "connections",
-    "their memory",
+    "memory",
     "positions/s",
     "processes",
-    "set by",
-    "Redis' core",
+    "limited by",
+    "Redis CPU",
 )
 
 
 def rows(measured: Measured, assumed: Assumed) -> list[list[str]]:
-    """A row for each size in one shard, and where that does not bear it, one with as many as it takes."""
-    told = []
-    for drivers in SIZES:
+    """Returns a table row for each fleet size in one shard.
+
+    Where one shard is not enough, a second row has the number of shards that is.
+    """
+    plans = []
+    for drivers in FLEET_SIZES:
         shards = shards_needed(drivers, measured, assumed)
-        told += [plan(drivers, measured, assumed)]
-        told += [plan(drivers, measured, assumed, shards=shards)] if shards > 1 else []
-    return [_row(one) for one in told]
+        plans += [plan(drivers, measured, assumed)]
+        plans += [plan(drivers, measured, assumed, shards=shards)] if shards > 1 else []
+    return [_row(planned) for planned in plans]
 
 
-def _row(one: Plan) -> list[str]:
+def _row(planned: Plan) -> list[str]:
     return [
-        f"{one.drivers:,}",
-        f"{one.shards:,}",
-        f"{one.connections:,.0f}",
-        f"{number(one.memory_bytes / GIB)} GiB",
-        f"{one.emits_per_second:,.0f}",
-        "no number is enough" if one.processes is None else f"{one.processes:,}",
-        one.limit,
-        "–" if one.redis_share is None else f"{100 * one.redis_share:.0f} %",
+        f"{planned.drivers:,}",
+        f"{planned.shards:,}",
+        f"{planned.connections:,.0f}",
+        f"{number(planned.memory_bytes / GIB)} GiB",
+        f"{planned.emits_per_second:,.0f}",
+        "not possible" if planned.processes is None else f"{planned.processes:,}",
+        planned.limit,
+        "–" if planned.redis_share is None else f"{100 * planned.redis_share:.0f} %",
     ]
 
 
 def figure(measured: Measured, assumed: Assumed) -> Figure:
-    """Processes by drivers: one channel that all hear, up to its wall, and shards by company."""
-    drawn, axes = new_figure(height=3.0)
+    """Draws the server processes by the number of drivers.
+
+    One line is for a single channel, up to its limit. The other is for shards by company.
+    """
+    drawing, axes = new_figure(height=3.0)
     axes.spines["left"].set_visible(True)
     axes.spines["left"].set_color(INK)
-    wall = most_in_one_shard(measured, assumed)
+    channel_limit = max_drivers_in_one_shard(measured, assumed)
     drivers = [round(10 ** (3 + step / 12)) for step in range(5 * 12 + 1)]
     sharded = [plan(count, measured, assumed, shards=shards_needed(count, measured, assumed)) for count in drivers]
-    _line(axes, drivers, sharded, "good", "sharded by company")
-    one = [count for count in drivers if count < wall] + [wall]
-    _line(axes, one, [plan(count, measured, assumed) for count in one], "bad", "one channel that all hear")
-    top = max(each.processes or 0 for each in sharded)
-    limit = plan(2 * wall, measured, assumed).limit
-    axes.plot([wall, wall], [1, top], color=INK, linestyle=":", linewidth=1.2)
-    words = f"the wall of one channel:\n{limit}"
-    axes.annotate(words, (wall, top), (-6, -2), textcoords="offset points", ha="right", va="top", color=INK, fontsize=8)
+    _add_line(axes, drivers, sharded, "good", "sharded by company")
+    below_limit = [count for count in drivers if count < channel_limit] + [channel_limit]
+    one_channel = [plan(count, measured, assumed) for count in below_limit]
+    _add_line(axes, below_limit, one_channel, "bad", "one channel for all processes")
+    top = max(planned.processes or 0 for planned in sharded)
+    reason = plan(2 * channel_limit, measured, assumed).limit
+    axes.plot([channel_limit, channel_limit], [1, top], color=INK, linestyle=":", linewidth=1.2)
+    note = f"the limit of one channel:\n{reason}"
+    position: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "top"}
+    axes.annotate(note, (channel_limit, top), (-6, -2), color=INK, fontsize=8, **position)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for size in SIZES:
+    for size in FLEET_SIZES:
         axes.axvline(size, color=INK, alpha=0.3, linewidth=0.8)
     axes.set_xlabel("drivers", color=INK, fontsize=9)
     axes.set_ylabel("server processes", color=INK, fontsize=9)
     axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
-    set_title(axes, f"One channel bears about {float(f'{wall:.2g}'):,.0f} drivers; beyond that, shards by company")
-    return drawn
+    rounded_limit = float(f"{channel_limit:.2g}")
+    set_title(axes, f"One channel serves about {rounded_limit:,.0f} drivers; larger fleets need shards by company")
+    return drawing
 
 
-def _line(axes: object, xs: Sequence[float], plans: Sequence[Plan], side: str, name: str) -> None:
+def _add_line(axes: object, xs: Sequence[float], plans: Sequence[Plan], side: str, name: str) -> None:
     marker, style, width = {"bad": ("s", (0, (2, 2)), 3.0), "good": ("o", "-", 1.5)}[side]
-    ys = [each.processes or 0 for each in plans]
+    ys = [planned.processes or 0 for planned in plans]
     colour = COLOURS[side]
     axes.plot(xs, ys, color=colour, linestyle=style, marker=marker, markevery=12, linewidth=width, label=name)  # type: ignore[attr-defined]

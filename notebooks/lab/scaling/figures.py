@@ -1,4 +1,4 @@
-"""Answers for bars that are not bad beside good: one process beside two, each run a dot."""
+"""Bar figure of lesson 12 with one dot per run."""
 
 import statistics
 import textwrap
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from lab.figures.bars import COLOURS, HATCHES, INK, TITLE_LETTERS, VALUES_BEGIN, new_figure
 from lab.results.wording import number
 
-# told apart by hatch as well as colour
-LOOKS = {"bad": (COLOURS["bad"], HATCHES["bad"]), "good": (COLOURS["good"], HATCHES["good"]), "plain": (INK, "....")}
+# hatches too, so that a grey print is readable
+STYLES = {"bad": (COLOURS["bad"], HATCHES["bad"]), "good": (COLOURS["good"], HATCHES["good"]), "plain": (INK, "....")}
 
 
 def bars(
@@ -21,25 +21,28 @@ def bars(
     looks: Mapping[str, str] | None = None,
     guess: float | None = None,
 ) -> Figure:
-    """A bar a row, as long as the median of its runs; `looks` gives a row that of `bad` or `good`, by its name."""
+    """Draws one bar per row.
+
+    A bar is as long as the median of its runs. `looks` gives a row, by its name, the style of `bad` or `good`.
+    """
     figure, axes = new_figure(height=1.1 + 0.36 * len(rows))
-    end = max([*(value for runs in rows.values() for value in runs), guess or 0.0])
+    largest = max([*(value for runs in rows.values() for value in runs), guess or 0.0])
     for place, (name, runs) in enumerate(rows.items()):
-        colour, hatch = LOOKS[(looks or {}).get(name, "plain")]
-        middle = statistics.median(runs)
-        axes.barh(place, middle, height=0.55, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        colour, hatch = STYLES[(looks or {}).get(name, "plain")]
+        median = statistics.median(runs)
+        axes.barh(place, median, height=0.55, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
         if len(runs) > 1:
             axes.plot(runs, [place] * len(runs), "o", color="#333333", markeredgecolor="white", markersize=5)
-        right = axes.get_yaxis_transform()
-        axes.text(1, place, number(middle), transform=right, ha="right", va="center", color=INK, weight="bold")
+        right_edge = axes.get_yaxis_transform()
+        axes.text(1, place, number(median), transform=right_edge, ha="right", va="center", color=INK, weight="bold")
     if guess is not None:
         axes.axvline(guess, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.2)
         axes.annotate("your guess", (guess, -0.45), (4, 0), textcoords="offset points", color=INK, fontsize=8)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, end * VALUES_BEGIN)
+    axes.set_xlim(0, largest * VALUES_BEGIN)
     axes.set_ylim(len(rows) - 0.5, -0.6)
     axes.set_xlabel(x_label, color=INK, fontsize=9)
-    # from the left edge, as names of rows may be long
+    # from the left edge, because row names may be long
     figure.suptitle(textwrap.fill(title, TITLE_LETTERS), x=0.01, ha="left", fontsize=10, color=INK)
     return figure

@@ -1,4 +1,7 @@
-"""Load of lesson 12: runs in its own process, counts bytes, and reads every process's CPU."""
+"""Load generator of lesson 12.
+
+It runs in its own process, counts bytes, and measures the CPU of every process.
+"""
 
 import asyncio
 import itertools
@@ -13,187 +16,207 @@ from lab.bench.crowd import Crowd, LoadError, Member
 from lab.scaling.resource_meter import ResourceMeter, ResourceUse, ServerAddress
 from lab.servers.probe_client import ProbeClient
 
-BURST = 20
+BURST_MESSAGES = 20
 WARM_UP_BURSTS = 2
-# so much waits at the servers while a burst is delivered, so that none of them rests
+# this many bursts are queued while one is delivered, so that no server process is idle
 BURSTS_AHEAD = 40
-# longer than a connection that was written to gathers what comes next
-REST_SECONDS = 0.02
+# longer than a server collects messages for a batched write
+PAUSE_SECONDS = 0.02
 TEXT_LETTERS = 80
 STEP_SECONDS = 20.0
 READ_BYTES = 256 * 1024
 
 
 class ByteCounter:
-    """Bytes that have come to all readers, and who waits for so many."""
+    """Counts the bytes that all readers received."""
 
     def __init__(self) -> None:
         self.buffer = memoryview(bytearray(READ_BYTES))
-        self.came = 0
-        self._wanted = 0
+        self.received = 0
+        self._expected = 0
         self._reached: asyncio.Future[None] | None = None
 
     def add(self, count: int) -> None:
-        """So many more."""
-        self.came += count
-        if self._reached is not None and self.came >= self._wanted and not self._reached.done():
+        """Counts `count` more bytes."""
+        self.received += count
+        if self._reached is not None and self.received >= self._expected and not self._reached.done():
             self._reached.set_result(None)
 
-    async def reach(self, wanted: int) -> None:
-        """Waits until so many have come in all; raises `LoadError`."""
-        if self.came >= wanted:
+    async def wait_for(self, expected: int) -> None:
+        """Waits for `expected` bytes in total; raises `LoadError`."""
+        if self.received >= expected:
             return
-        self._wanted, self._reached = wanted, asyncio.get_running_loop().create_future()
+        self._expected, self._reached = expected, asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(STEP_SECONDS):
                 await self._reached
         except TimeoutError:
-            raise LoadError(f"{wanted - self.came:,} bytes had not come after {STEP_SECONDS:.0f} s") from None
+            missing = expected - self.received
+            raise LoadError(f"{missing:,} bytes did not arrive within {STEP_SECONDS:.0f} s") from None
 
 
 class Reader(asyncio.BufferedProtocol):
-    """A member that is let in and reads: into one buffer for all, as nobody looks at what came."""
+    """Reads and counts the bytes of one connected member.
 
-    def __init__(self, total: ByteCounter) -> None:
-        self._total = total
+    All readers share one buffer, because the content is not used.
+    """
+
+    def __init__(self, counter: ByteCounter) -> None:
+        self._counter = counter
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """The buffer for the next bytes."""
-        return self._total.buffer
+        """Returns the buffer for the next bytes."""
+        return self._counter.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many came."""
-        self._total.add(nbytes)
+        """Counts the bytes of one read."""
+        self._counter.add(nbytes)
 
 
-async def fan_out(where: ServerAddress, members: int, seconds: float) -> ResourceUse:
-    """Bursts to one room of so many members, spread evenly over the processes; counts deliveries."""
-    wire.SECRET = where.secret
-    crowds = [await _joined(port, members // len(where.ports), f"member{n}") for n, port in enumerate(where.ports)]
-    talkers = [await _joined(port, 1, f"talker{n}") for n, port in enumerate(where.ports)]
-    total, readers = ByteCounter(), [member for crowd in crowds for member in crowd.members]
-    says = itertools.cycle(talker.members[0] for talker in talkers)
-    length = await _length_of_one(next(says), crowds)
+async def fan_out(address: ServerAddress, members: int, seconds: float) -> ResourceUse:
+    """Measures bursts to one room and counts the deliveries.
+
+    The members are spread evenly over the server processes.
+    """
+    wire.SECRET = address.secret
+    per_process = members // len(address.ports)
+    crowds = [await _connected_crowd(port, per_process, f"member{n}") for n, port in enumerate(address.ports)]
+    senders = [await _connected_crowd(port, 1, f"sender{n}") for n, port in enumerate(address.ports)]
+    counter, readers = ByteCounter(), [member for crowd in crowds for member in crowd.members]
+    next_sender = itertools.cycle(sender.members[0] for sender in senders)
+    delivery_bytes = await _measure_delivery_bytes(next(next_sender), crowds)
     for reader in readers:
         if reader.transport is not None:
-            reader.transport.set_protocol(Reader(total))
-    each = BURST * len(readers)
+            reader.transport.set_protocol(Reader(counter))
+    deliveries_per_burst = BURST_MESSAGES * len(readers)
+    burst_bytes = deliveries_per_burst * delivery_bytes
     for _ in range(WARM_UP_BURSTS):
-        next(says).write(_burst())
-        await total.reach(total.came + each * length)
-    started, sent = total.came, 0
-    async with ResourceMeter(where) as meter:
-        ends = time.perf_counter() + seconds
-        while time.perf_counter() < ends:
-            next(says).write(_burst())
-            sent += 1
-            await total.reach(started + (sent - BURSTS_AHEAD + 1) * each * length)
-        await total.reach(started + sent * each * length)
-    if total.came != started + sent * each * length:
-        raise LoadError("more came than was sent")
-    for crowd in (*crowds, *talkers):
+        next(next_sender).write(_burst())
+        await counter.wait_for(counter.received + burst_bytes)
+    bytes_before, bursts = counter.received, 0
+    async with ResourceMeter(address) as meter:
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            next(next_sender).write(_burst())
+            bursts += 1
+            await counter.wait_for(bytes_before + (bursts - BURSTS_AHEAD + 1) * burst_bytes)
+        await counter.wait_for(bytes_before + bursts * burst_bytes)
+    if counter.received != bytes_before + bursts * burst_bytes:
+        raise LoadError("more bytes arrived than were sent")
+    for crowd in (*crowds, *senders):
         crowd.leave()
-    return meter.on(sent * each)
+    return meter.use_of(bursts * deliveries_per_burst)
 
 
 def _burst() -> bytes:
-    return b"".join(wire.chat("x" * TEXT_LETTERS, room=wire.ROOM, ack=number) for number in range(BURST))
+    frames = (wire.chat_frame("x" * TEXT_LETTERS, room=wire.ROOM, ack=ack_id) for ack_id in range(BURST_MESSAGES))
+    return b"".join(frames)
 
 
-async def _joined(port: int, count: int, name: str) -> Crowd:
+async def _connected_crowd(port: int, count: int, name: str) -> Crowd:
     crowd = Crowd(port)
     await crowd.join(count, name=name)
     return crowd
 
 
-async def _length_of_one(talker: Member, crowds: Sequence[Crowd]) -> int:
-    """How many bytes one delivery is: a message that nothing comes with, and one reader that counts its bytes."""
-    counting, total = crowds[0].members[0], ByteCounter()
-    if counting.transport is not None:
-        counting.transport.set_protocol(Reader(total))
-    for place, crowd in enumerate(crowds):
-        crowd.tally.expect(len(crowd.members) - (place == 0))
-    talker.write(wire.chat("x" * TEXT_LETTERS, room=wire.ROOM, ack=0))
-    for crowd in crowds:
-        await crowd.tally.complete(STEP_SECONDS)
-    await total.reach(1)
-    return total.came
+async def _measure_delivery_bytes(sender: Member, crowds: Sequence[Crowd]) -> int:
+    """Returns the size of one delivery in bytes.
 
-
-async def requests(where: ServerAddress, count: int, in_flight: int, words: dict[str, Any]) -> ResourceUse:
-    """Chat whose acks are awaited, one at a time from each of `in_flight` users of the first process.
-
-    `words` are what a message has beside its text: `{"to": …}`; an `id` of True gives each an id of its own.
+    It sends one message that no other data accompanies, and one reader counts its bytes.
     """
-    wire.SECRET = where.secret
-    crowd = await _joined(where.ports[0], in_flight, "asker")
-    asks = _Asks(crowd.members, words)
-    await asks.run(count // 4)
-    async with ResourceMeter(where) as meter:
-        await asks.run(count)
+    counting_member, counter = crowds[0].members[0], ByteCounter()
+    if counting_member.transport is not None:
+        counting_member.transport.set_protocol(Reader(counter))
+    for place, crowd in enumerate(crowds):
+        crowd.counter.expect(len(crowd.members) - (place == 0))
+    sender.write(wire.chat_frame("x" * TEXT_LETTERS, room=wire.ROOM, ack=0))
+    for crowd in crowds:
+        await crowd.counter.wait_for_all(STEP_SECONDS)
+    await counter.wait_for(1)
+    return counter.received
+
+
+async def requests(address: ServerAddress, count: int, in_flight: int, fields: dict[str, Any]) -> ResourceUse:
+    """Measures chat requests with acks.
+
+    Each of `in_flight` users of the first process sends one request at a time. `fields` are added to the text of each
+    message: `{"to": …}`. An `id` of True gives each message a different id.
+    """
+    wire.SECRET = address.secret
+    crowd = await _connected_crowd(address.ports[0], in_flight, "asker")
+    requester = _Requester(crowd.members, fields)
+    await requester.run(count // 4)
+    async with ResourceMeter(address) as meter:
+        await requester.run(count)
     crowd.leave()
-    return meter.on(count)
+    return meter.use_of(count)
 
 
-class _Asks:
-    def __init__(self, members: Sequence[Member], words: dict[str, Any]) -> None:
-        self._members, self._words = members, words
-        self._numbers = itertools.count()
-        self._left = self._to_send = 0
+class _Requester:
+    def __init__(self, members: Sequence[Member], fields: dict[str, Any]) -> None:
+        self._members, self._fields = members, fields
+        self._ack_ids = itertools.count()
+        self._unanswered = self._to_send = 0
         self._done: asyncio.Future[None] | None = None
 
     async def run(self, count: int) -> None:
-        self._left = self._to_send = count
+        self._unanswered = self._to_send = count
         self._done = asyncio.get_running_loop().create_future()
         for member in self._members:
-            member.on_ack = self._answered
-            self._ask(member)
+            member.on_ack = self._on_ack
+            self._send(member)
         async with asyncio.timeout(STEP_SECONDS):
             await self._done
 
-    def _ask(self, member: Member) -> None:
+    def _send(self, member: Member) -> None:
         if self._to_send <= 0:
             return
         self._to_send -= 1
-        number = next(self._numbers)
-        said = {"text": "x" * TEXT_LETTERS, **self._words}
-        if said.get("id"):
-            said["id"] = f"{number}-{time.monotonic_ns()}"
-        member.write(wire.event("chat:send", said, ack=number))
+        ack_id = next(self._ack_ids)
+        message = {"text": "x" * TEXT_LETTERS, **self._fields}
+        if message.get("id"):
+            message["id"] = f"{ack_id}-{time.monotonic_ns()}"
+        member.write(wire.event_frame("chat:send", message, ack=ack_id))
 
-    def _answered(self, member: Member) -> None:
-        self._left -= 1
-        if self._left == 0 and self._done is not None:
+    def _on_ack(self, member: Member) -> None:
+        self._unanswered -= 1
+        if self._unanswered == 0 and self._done is not None:
             self._done.set_result(None)
-        self._ask(member)
+        self._send(member)
 
 
-async def latencies(where: ServerAddress, count: int) -> dict[str, list[float]]:
-    """Seconds from a message's sending to its arrival, one at a time: on the same process and on the other one."""
-    wire.SECRET = where.secret
-    talker = await _joined(where.ports[0], 1, "talker")
-    near, far = [await _joined(port, 1, f"reader{n}") for n, port in enumerate(where.ports)]
-    waited: dict[str, list[float]] = {"same process": [], "other process": []}
+async def latencies(address: ServerAddress, count: int) -> dict[str, list[float]]:
+    """Measures the seconds between sending and receiving a message.
+
+    It sends one message at a time, to a user of the same process and to a user of the other one.
+    """
+    wire.SECRET = address.secret
+    sender = await _connected_crowd(address.ports[0], 1, "sender")
+    same, other = [await _connected_crowd(port, 1, f"reader{n}") for n, port in enumerate(address.ports)]
+    measured: dict[str, list[float]] = {"same process": [], "other process": []}
     for number in range(count):
-        for crowd, user, name in ((near, "reader0-0", "same process"), (far, "reader1-0", "other process")):
-            crowd.tally.latencies = waited[name]
-            crowd.tally.expect(1)
-            talker.members[0].write(wire.chat("x" * TEXT_LETTERS, to=user, ack=number))
-            await crowd.tally.complete(STEP_SECONDS)
-            await asyncio.sleep(REST_SECONDS)
-    for crowd in (talker, near, far):
+        for crowd, user, name in ((same, "reader0-0", "same process"), (other, "reader1-0", "other process")):
+            crowd.counter.latencies = measured[name]
+            crowd.counter.expect(1)
+            sender.members[0].write(wire.chat_frame("x" * TEXT_LETTERS, to=user, ack=number))
+            await crowd.counter.wait_for_all(STEP_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+    for crowd in (sender, same, other):
         crowd.leave()
-    return waited
+    return measured
 
 
-async def memory(where: ServerAddress, connections: int) -> float:
-    """Bytes of the server's memory that each further connection takes, once some have been there."""
-    wire.SECRET = where.secret
-    first = await _joined(where.ports[0], connections // 4, "first")
+async def memory_per_connection(address: ServerAddress, connections: int) -> float:
+    """Measures the server's memory per connection in bytes.
+
+    The first connections are not counted, because they also allocate shared memory.
+    """
+    wire.SECRET = address.secret
+    first = await _connected_crowd(address.ports[0], connections // 4, "first")
     async with aiohttp.ClientSession() as session:
-        probe = ProbeClient(session, where.probes[0])
+        probe = ProbeClient(session, address.probes[0])
         before = await probe.read()
-        more = await _joined(where.ports[0], connections, "more")
+        more = await _connected_crowd(address.ports[0], connections, "more")
         after = await probe.read()
     for crowd in (first, more):
         crowd.leave()

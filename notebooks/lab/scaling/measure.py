@@ -1,4 +1,7 @@
-"""Answers for what lesson 12 measures: one process beside two, what Redis costs, and what a connection holds."""
+"""Measurements of lesson 12.
+
+They compare one process with two, and measure the costs of Redis and of a connection.
+"""
 
 import secrets
 import statistics
@@ -14,7 +17,7 @@ from lab.servers.process import Server
 from lab.servers.running import running
 from lab.system.own_process import in_own_process
 
-# the load comes from few users of one address, and nobody's ping may be among the bytes that are counted
+# the load comes from a few users of one address, and pings would distort the byte counts
 SETTINGS = {
     "SERVER_PING_INTERVAL_SECONDS": "300",
     "SERVER_SOCKETS_PER_ADDRESS": "20000",
@@ -26,40 +29,50 @@ ROUNDS = 3
 IN_FLIGHT = 50
 
 
-# of a run, such as `by_the_clock`
+# a function that computes a value of a run, such as `by_the_clock`
 Rate = Callable[[ResourceUse], float]
 
 
 def by_the_clock(run: ResourceUse) -> float:
-    """Deliveries a second."""
+    """Returns the deliveries per second of wall-clock time."""
     return run.each_second
 
 
 def by_the_busiest(run: ResourceUse) -> float:
-    """Deliveries while the busiest server process used a second of CPU."""
+    """Returns the deliveries per CPU second of the busiest server process."""
     return run.each_busiest_second
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Fan-out to one room by one and by two processes, in rounds that take turns."""
+    """Fan-out to one room, measured in turn with one and two processes.
+
+    `runs` has the rounds by the number of processes.
+    """
 
     members: int
     runs: Mapping[int, Sequence[ResourceUse]]
 
-    def median(self, processes: int, of: Rate) -> float:
-        """The median of a rate over the rounds."""
-        return statistics.median(of(run) for run in self.runs[processes])
+    def median(self, processes: int, rate: Rate) -> float:
+        """Returns the median of a rate over the rounds."""
+        return statistics.median(rate(run) for run in self.runs[processes])
 
-    def times(self, of: Rate) -> float:
-        """Two processes, as a multiple of one: the median of the rounds' own ratios."""
+    def times(self, rate: Rate) -> float:
+        """Returns the rate of two processes as a multiple of one.
+
+        It is the median of the ratios of the rounds.
+        """
         pairs = zip(self.runs[1], self.runs[2], strict=True)
-        return statistics.median(of(two) / of(one) for one, two in pairs)
+        return statistics.median(rate(two) / rate(one) for one, two in pairs)
 
 
 @dataclass(frozen=True)
 class Costs:
-    """CPU seconds for each: a request alone, with a Redis to tell, with an id, and elsewhere; bytes of a connection."""
+    """Costs of one operation, in CPU seconds.
+
+    `event` is a request without Redis. `publish` and `with_id` are what the publishing to Redis and a message id add.
+    `receive` is the cost in the other process. `latencies` are in seconds.
+    """
 
     event: float
     publish: float
@@ -73,66 +86,72 @@ class Costs:
 
 
 async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
-    """Both servers stand beside each other, and one of them at a time is asked."""
+    """Measures both servers in turn, while both are running."""
     runs: dict[int, list[ResourceUse]] = {1: [], 2: []}
-    async with BothServers() as places:
+    async with BothServers() as addresses:
         for _ in range(rounds):
-            for processes, where in places.items():
-                runs[processes].append(await _in_own_process(load.fan_out, where, members, seconds))
+            for processes, address in addresses.items():
+                runs[processes].append(await _in_own_process(load.fan_out, address, members, seconds))
     return Throughput(members, runs)
 
 
 async def costs(*, requests: int = 3000, members: int = 400, connections: int = 800) -> Costs:
-    """To nobody: what is left is the price of the asking and the telling."""
-    async with BothServers() as places:
-        alone, shared = places[1], places[2]
-        nobody = {"to": "nobody"}
+    """Measures the costs of requests, deliveries and connections.
+
+    The recipient is not connected, so a request costs only its handling and its publishing.
+    """
+    async with BothServers() as addresses:
+        single, shared = addresses[1], addresses[2]
+        absent = {"to": "nobody"}
         rounds = [
             (
-                await _in_own_process(load.requests, alone, requests, IN_FLIGHT, nobody),
-                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, nobody),
-                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, {**nobody, "id": True}),
+                await _in_own_process(load.requests, single, requests, IN_FLIGHT, absent),
+                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, absent),
+                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, {**absent, "id": True}),
             )
             for _ in range(ROUNDS)
         ]
-        spread = await _in_own_process(load.fan_out, alone, members, 0.5)
-        memory = await _in_own_process(load.memory, alone, connections)
-        waited = await _in_own_process(load.latencies, shared, 60)
-    event, told, with_id = zip(*rounds, strict=True)
-    served, told_served, with_id_served = (
-        _each(runs, lambda run: run.server_seconds[0]) for runs in (event, told, with_id)
+        spread = await _in_own_process(load.fan_out, single, members, 0.5)
+        memory = await _in_own_process(load.memory_per_connection, single, connections)
+        latencies = await _in_own_process(load.latencies, shared, 60)
+    event, published, with_id = zip(*rounds, strict=True)
+    event_seconds, published_seconds, with_id_seconds = (
+        _cost_of_one(runs, lambda run: run.server_seconds[0]) for runs in (event, published, with_id)
     )
-    redis, redis_with_id = (_each(runs, lambda run: run.redis_seconds) for runs in (told, with_id))
+    redis, redis_with_id = (_cost_of_one(runs, lambda run: run.redis_seconds) for runs in (published, with_id))
     return Costs(
-        event=served,
-        publish=told_served - served,
-        receive=_each(told, lambda run: run.server_seconds[1]),
-        with_id=with_id_served - told_served,
+        event=event_seconds,
+        publish=published_seconds - event_seconds,
+        receive=_cost_of_one(published, lambda run: run.server_seconds[1]),
+        with_id=with_id_seconds - published_seconds,
         redis_per_emit=redis,
         redis_per_id=redis_with_id - redis,
         delivery=spread.server_seconds[0] / spread.count,
         memory_bytes_per_connection=memory,
-        latencies=waited,
+        latencies=latencies,
     )
 
 
-def _each(runs: Sequence[ResourceUse], of: Rate) -> float:
-    """What one thing took, the median over the rounds."""
-    return statistics.median(of(run) / run.count for run in runs)
+def _cost_of_one(runs: Sequence[ResourceUse], cost: Rate) -> float:
+    """Returns the cost of one operation, as the median over the rounds."""
+    return statistics.median(cost(run) / run.count for run in runs)
 
 
 class BothServers:
-    """A server of one process and one of two, by their number of processes."""
+    """Runs a server of one process and a server of two.
+
+    `async with` gives their addresses by the number of processes.
+    """
 
     async def __aenter__(self) -> dict[int, ServerAddress]:
         self._stack = AsyncExitStack()
-        places = {}
+        addresses = {}
         for processes in (1, 2):
             secret = secrets.token_hex(32)
             settings = {**SETTINGS, "SERVER_JWT_SECRET": secret}
             server = await self._stack.enter_async_context(running("good", workers=processes, settings=settings))
-            places[processes] = _address_of(server, secret)
-        return places
+            addresses[processes] = _address_of(server, secret)
+        return addresses
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()

@@ -1,4 +1,4 @@
-"""Answers for a failure drill: people write at a steady pace, and Redis is killed and started again meanwhile."""
+"""Failure drill: Redis is killed and restarted while users chat."""
 
 import asyncio
 import re
@@ -14,27 +14,31 @@ from lab.figures.bars import COLOURS, INK, new_figure, set_title
 from lab.servers.fleet import Fleet
 from lab.servers.running import running
 
-# four messages a second from each: within what a user may write
+# four messages per second from each user, which is below the rate limit
 PACE_SECONDS = 0.25
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 LOST = re.compile(r'^server_redis_lost_total\{reason="(away|full)"\} ([\d.]+)', re.MULTILINE)
 
 
 @dataclass
 class SentMessage:
-    """One message: when it was sent (seconds since the start), how far it had to go, and whether it came."""
+    """One message of the drill.
 
-    at: float
+    `sent_at` is in seconds since the start. `is_near` is True when the recipient is on the same process.
+    """
+
+    sent_at: float
     is_near: bool
-    has_come: bool = False
+    has_arrived: bool = False
     is_acked: bool = False
 
 
 @dataclass(frozen=True)
 class Outage:
-    """What became of every message; times in seconds since the start. `ready` is what `/readyz` of a process said.
+    """Result of the drill, with every message.
 
-    `lost_counted` is what the servers counted: emits that the other process did not hear, had it somebody or not.
+    Times are in seconds since the start. `ready` has the answers of one process's `/readyz`. `lost_counted` is
+    what the servers counted: emits that were not published to the other process, even if no recipient was there.
     """
 
     sent: Sequence[SentMessage]
@@ -44,20 +48,23 @@ class Outage:
     ready: Sequence[tuple[float, str]] = field(default_factory=tuple)
 
     def missing(self, *, is_near: bool) -> list[SentMessage]:
-        """Those that did not come."""
-        return [one for one in self.sent if one.is_near == is_near and not one.has_come]
+        """Returns the messages that did not arrive."""
+        return [message for message in self.sent if message.is_near == is_near and not message.has_arrived]
 
     @property
     def recovered_at(self) -> float:
-        """From when on all that was sent came again."""
-        return max((one.at for one in self.missing(is_near=False)), default=self.stopped_at)
+        """When the last lost message was sent; all later ones arrived."""
+        return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
-    def arrived(self, *, is_near: bool) -> tuple[list[float], list[float]]:
-        """Times and the percentage of what was sent within the pace after them that came."""
+    def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
+        """Returns slot times and the percentage of messages that arrived.
+
+        A slot is `PACE_SECONDS` long and holds the messages that were sent in it.
+        """
         slots: dict[int, list[bool]] = {}
-        for one in self.sent:
-            if one.is_near == is_near:
-                slots.setdefault(int(one.at / PACE_SECONDS), []).append(one.has_come)
+        for message in self.sent:
+            if message.is_near == is_near:
+                slots.setdefault(int(message.sent_at / PACE_SECONDS), []).append(message.has_arrived)
         xs = [slot * PACE_SECONDS for slot in sorted(slots)]
         return xs, [100 * sum(slots[slot]) / len(slots[slot]) for slot in sorted(slots)]
 
@@ -65,7 +72,11 @@ class Outage:
 async def outage(
     *, users: int = 40, before_seconds: float = 1.5, away_seconds: float = 1.5, after_seconds: float = 2.0
 ) -> Outage:
-    """Half of the neighbours are on the same process, half are not. Nobody helps: Redis goes, and comes back."""
+    """Runs the drill with two processes.
+
+    Half of the users write to a user on the same process, half to one on the other. Only Redis is stopped and started;
+    nothing else is repaired by hand.
+    """
     async with running("good", workers=2) as fleet:
         assert isinstance(fleet, Fleet)
         async with tabs(fleet.target(0), people(users)) as ring:
@@ -76,7 +87,7 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
     clock = asyncio.get_running_loop().time
     began = clock()
     ready: list[tuple[float, str]] = []
-    looking = asyncio.create_task(_look(fleet, began, ready))
+    polling = asyncio.create_task(_poll_readiness(fleet, began, ready))
     writing = asyncio.create_task(_write(ring, began, before + away + after))
     await asyncio.sleep(before)
     stopped_at = clock() - began
@@ -87,73 +98,80 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
     sent = await writing
     await fleet.wait_for_subscribers()
     await wait_until_delivered(ring)
-    looking.cancel()
-    await asyncio.gather(looking, return_exceptions=True)
-    _find(ring, sent)
-    told = [await process.probe.internal("/metrics") for process in fleet.processes]
-    lost = sum(float(count) for text in told for _, count in LOST.findall(text))
-    return Outage([one for one, _ in sent.values()], stopped_at, started_at, lost, ready)
+    polling.cancel()
+    await asyncio.gather(polling, return_exceptions=True)
+    _mark_arrivals(ring, sent)
+    metrics = [await process.probe.internal("/metrics") for process in fleet.processes]
+    lost = sum(float(count) for text in metrics for _, count in LOST.findall(text))
+    return Outage([message for message, _ in sent.values()], stopped_at, started_at, lost, ready)
 
 
-async def _look(fleet: Fleet, began: float, ready: list[tuple[float, str]]) -> None:
-    """What the first process says of itself, whenever it says something else."""
+async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, str]]) -> None:
+    """Records each change of the first process's readiness."""
     while True:
-        word = (await fleet.processes[0].probe.internal("/readyz")).strip()
-        if not ready or ready[-1][1] != word:
-            ready.append((asyncio.get_running_loop().time() - began, word))
-        await asyncio.sleep(LOOK_SECONDS)
+        answer = (await fleet.processes[0].probe.internal("/readyz")).strip()
+        if not ready or ready[-1][1] != answer:
+            ready.append((asyncio.get_running_loop().time() - began, answer))
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[SentMessage, Tab]]:
-    """Each writes to the next at the pace, spread over it; returns the messages by their text, with their readers."""
+    """Lets each user write to the next user of the ring.
+
+    The users write at a steady pace, each at a different moment of it. Returns the messages and their recipients by
+    text.
+    """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
-    where = assign_processes([tab.person for tab in ring], 2)
+    processes = assign_processes([tab.person for tab in ring], 2)
     clock = asyncio.get_running_loop().time
 
     async def write(place: int) -> None:
-        reader = (place + 1) % len(ring)
+        recipient = (place + 1) % len(ring)
         for number in range(int(seconds / PACE_SECONDS)):
             due = began + (number + place / len(ring)) * PACE_SECONDS
             await asyncio.sleep(max(0.0, due - clock()))
             text = f"{place} {number}"
-            one = SentMessage(clock() - began, is_near=where[place] == where[reader])
-            sent[text] = one, ring[reader]
-            ack = await ring[place].ask(events.CHAT_SEND, {"to": ring[reader].user, "text": text})
-            one.is_acked = bool(ack.get("ok"))
+            message = SentMessage(clock() - began, is_near=processes[place] == processes[recipient])
+            sent[text] = message, ring[recipient]
+            ack = await ring[place].ask(events.CHAT_SEND, {"to": ring[recipient].user, "text": text})
+            message.is_acked = bool(ack.get("ok"))
 
     await asyncio.gather(*(write(place) for place in range(len(ring))))
     return sent
 
 
-def _find(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Tab]]) -> None:
-    """Marks what has come to whom it was written."""
+def _mark_arrivals(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Tab]]) -> None:
+    """Marks the messages that their recipients have received."""
     for reader in ring:
         for received in reader.inbox.of(events.CHAT_MESSAGE):
-            one, to = sent[received.data["text"]]
-            one.has_come |= to is reader
+            message, recipient = sent[received.data["text"]]
+            message.has_arrived |= recipient is reader
 
 
 def figure(outage: Outage) -> Figure:
-    """What arrived, by when it was sent, near and far; the time without Redis shaded, and what `/readyz` said."""
-    drawn, axes = new_figure(height=2.6)
+    """Draws the percentage of arrived messages by their sending time.
+
+    The time without Redis is shaded. Above it are the answers of `/readyz`.
+    """
+    drawing, axes = new_figure(height=2.6)
     axes.axvspan(outage.stopped_at, outage.started_at, color=INK, alpha=0.18, linewidth=0)
-    looks = (("same process", True, COLOURS["good"], "o", "-"), ("other process", False, COLOURS["bad"], "s", "--"))
-    for name, is_near, colour, marker, style in looks:
-        xs, ys = outage.arrived(is_near=is_near)
+    lines = (("same process", True, COLOURS["good"], "o", "-"), ("other process", False, COLOURS["bad"], "s", "--"))
+    for name, is_near, colour, marker, style in lines:
+        xs, ys = outage.arrived_percent(is_near=is_near)
         axes.plot(xs, ys, color=colour, marker=marker, markersize=4, linestyle=style, linewidth=1.5, label=name)
-    for at, word in outage.ready:
-        axes.annotate(word, (at, 112), fontsize=8, color=INK, ha="left", annotation_clip=False)
+    for at, answer in outage.ready:
+        axes.annotate(answer, (at, 112), fontsize=8, color=INK, ha="left", annotation_clip=False)
         axes.plot([at, at], [0, 110], color=INK, linewidth=0.6, linestyle=":")
     axes.set_ylim(-4, 122)
     axes.set_yticks([0, 50, 100])
-    axes.set_xlabel("seconds since the start, by when it was sent", color=INK, fontsize=9)
+    axes.set_xlabel("sending time (seconds since the start)", color=INK, fontsize=9)
     axes.set_ylabel("arrived (%)", color=INK, fontsize=9)
-    drawn.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=8, labelcolor=INK)
+    drawing.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=8, labelcolor=INK)
     far, near = (len(outage.missing(is_near=is_near)) for is_near in (False, True))
     seconds = max(0.0, outage.recovered_at - outage.started_at)
     set_title(
         axes,
-        f"While Redis is away {far} messages to the other process are lost and {near} to the same one; "
-        f"the last is lost {seconds:.1f} s after Redis is back",
+        f"While Redis is down, {far} messages to the other process are lost, and {near} to the same one; "
+        f"the last one is lost {seconds:.1f} s after Redis is back",
     )
-    return drawn
+    return drawing

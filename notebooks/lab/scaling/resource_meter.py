@@ -1,4 +1,4 @@
-"""Resource meter: CPU and bytes that a server's processes and its Redis use while it is open."""
+"""Measures the CPU and bytes that a server and Redis use."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from lab.servers.probe_client import ProbeClient
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """A server of one or of several processes: public ports, probes' addresses, the port of their Redis."""
+    """Addresses of a server with one or several processes.
+
+    It holds the public ports, the URLs of the probes and the port of Redis.
+    """
 
     ports: tuple[int, ...]
     probes: tuple[str, ...]
@@ -21,7 +24,10 @@ class ServerAddress:
 
 @dataclass(frozen=True)
 class ResourceUse:
-    """What `count` things took: seconds by the clock, and of CPU by process."""
+    """The resources that `count` operations used.
+
+    `server_seconds` has the CPU seconds of each server process.
+    """
 
     count: int
     wall_seconds: float
@@ -32,20 +38,26 @@ class ResourceUse:
 
     @property
     def each_second(self) -> float:
-        """How many a second by the clock."""
+        """Operations per second of wall-clock time."""
         return self.count / self.wall_seconds
 
     @property
     def each_busiest_second(self) -> float:
-        """How many while the busiest server process used a second of CPU: what they could do if nothing else did."""
+        """Operations per CPU second of the busiest server process.
+
+        The servers would reach this rate if no other program used the machine.
+        """
         return self.count / max(self.server_seconds)
 
 
 class ResourceMeter:
-    """`async with ResourceMeter(where) as meter: …`, then `meter.on(count)`."""
+    """Measures resources inside an `async with` block.
 
-    def __init__(self, where: ServerAddress) -> None:
-        self._server = where
+    Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
+    """
+
+    def __init__(self, address: ServerAddress) -> None:
+        self._address = address
         self._before: list[float] = []
         self._after: list[float] = []
 
@@ -59,18 +71,23 @@ class ResourceMeter:
         await self._session.close()
 
     async def _read(self) -> list[float]:
-        """CPU seconds of each server process, those of Redis, its bytes out, those of this process, and the clock."""
-        servers = [(await ProbeClient(self._session, url).read()).cpu_seconds for url in self._server.probes]
-        return [*servers, *await self._redis(), time.process_time(), time.perf_counter()]
+        """Reads all counters.
 
-    async def _redis(self) -> tuple[float, float]:
-        if self._server.redis_port is None:
+        They are the CPU seconds of each server process and of Redis, Redis' bytes out, the CPU seconds of this process
+        and the wall clock.
+        """
+        servers = [(await ProbeClient(self._session, url).read()).cpu_seconds for url in self._address.probes]
+        return [*servers, *await self._read_redis(), time.process_time(), time.perf_counter()]
+
+    async def _read_redis(self) -> tuple[float, float]:
+        if self._address.redis_port is None:
             return 0.0, 0.0
-        async with Redis(port=self._server.redis_port) as client:
-            told = await client.info("cpu") | await client.info("stats")
-        return told["used_cpu_user"] + told["used_cpu_sys"], told["total_net_output_bytes"]
+        async with Redis(port=self._address.redis_port) as client:
+            info = await client.info("cpu") | await client.info("stats")
+        return info["used_cpu_user"] + info["used_cpu_sys"], info["total_net_output_bytes"]
 
-    def on(self, count: int) -> ResourceUse:
-        """What `count` things took while it was open."""
-        *servers, redis, out, own, wall = (now - then for then, now in zip(self._before, self._after, strict=True))
-        return ResourceUse(count, wall, tuple(servers), redis, out, own)
+    def use_of(self, count: int) -> ResourceUse:
+        """Returns what `count` operations used while the meter was open."""
+        differences = (after - before for before, after in zip(self._before, self._after, strict=True))
+        *servers, redis, bytes_out, generator, wall = differences
+        return ResourceUse(count, wall, tuple(servers), redis, bytes_out, generator)

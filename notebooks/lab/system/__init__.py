@@ -1,1 +1,1 @@
-"""Processes, files and exit codes of the operating system."""
+"""Processes, files and exit codes: the interface to the operating system."""

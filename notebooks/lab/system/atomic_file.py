@@ -1,4 +1,7 @@
-"""Answers for files that are written: whole or not at all, and refused before hours of work, not after."""
+"""Atomic files: written completely or not at all.
+
+A path can be checked before a long measurement, so that the result is not lost after it.
+"""
 
 import contextlib
 import os
@@ -7,7 +10,7 @@ from pathlib import Path
 
 
 def why_not_writable(path: Path) -> str | None:
-    """In one line why a file cannot be written there, or None when it can."""
+    """Returns why a path is not writable as one line, or None."""
     if path.is_dir():
         return f"cannot write {path}: it is a folder"
     try:
@@ -18,9 +21,12 @@ def why_not_writable(path: Path) -> str | None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replaces a file at once, whoever reads it meanwhile; raises `OSError`."""
+    """Replaces a file atomically.
+
+    A reader sees the old content or the new content, never a part. Raises `OSError`.
+    """
     if path.exists() and not path.is_file():
-        # a terminal or a pipe cannot be replaced
+        # a terminal or a pipe cannot be replaced by a file
         path.write_bytes(content)
         return
     path = path.resolve()

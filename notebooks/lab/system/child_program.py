@@ -1,6 +1,7 @@
-"""Answers for programs of others beside the servers, a Redis for one: each ends with the lab, however that ends.
+"""External programs as child processes, for example Redis.
 
-A keeper process of the lab's own starts the program and ends it: when it is told to, or when the lab's process is gone.
+Each program ends when the lab ends, even if the lab is killed. A keeper process starts the program. The keeper kills it
+on request, or when the lab's process is gone.
 """
 
 import asyncio
@@ -15,13 +16,14 @@ from pathlib import Path
 
 from lab.system.spawn import process_context, start_process
 
-END_SECONDS = 5.0
+STOP_SECONDS = 5.0
 
 
 class Program:
-    """A program that can be started and ended, again and again, in `folder`; what it says goes into a file there.
+    """An external program that can be started and stopped repeatedly.
 
-    `environment` is its whole environment, the lab's own by default.
+    It runs in `folder`, and its output goes into a log file there. `environment` is its whole environment; the default
+    is that of the lab.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
@@ -33,63 +35,64 @@ class Program:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the program was started and has not ended."""
         return self._keeper is not None and self._keeper.is_alive()
 
     @property
     def lines(self) -> Sequence[str]:
-        """What it has said so far."""
+        """The lines of its output so far."""
         return self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
 
     @property
     def last_line(self) -> str:
-        """The last line that it said."""
-        return next((line for line in reversed(self.lines) if line.strip()), "it ended without a word")
+        """The last line of its output that is not blank."""
+        return next((line for line in reversed(self.lines) if line.strip()), "it ended without output")
 
     async def start(self) -> None:
-        """Returns when it has been started, which is before it is ready."""
+        """Starts the program; it may not be ready when this returns."""
         arguments = (self._command, self._environment, str(self._folder), str(self._log))
-        self._keeper = process_context().Process(target=_keep, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        self._keeper = process_context().Process(target=_run_keeper, args=arguments, daemon=True)  # type: ignore[attr-defined]
         await start_process(self._keeper)
 
     async def stop(self) -> None:
-        """Ends it as a power cut would."""
+        """Kills the program, without a graceful shutdown."""
         if self._keeper is None or self._keeper.pid is None:
             return
         self._keeper.terminate()
-        await asyncio.to_thread(self._keeper.join, END_SECONDS)
+        await asyncio.to_thread(self._keeper.join, STOP_SECONDS)
         self._keeper = None
 
 
-def _keep(command: Sequence[str], environment: Mapping[str, str], folder: str, log_path: str) -> None:
-    """The keeper's whole life."""
+def _run_keeper(command: Sequence[str], environment: Mapping[str, str], folder: str, log_path: str) -> None:
+    """Runs the keeper, which starts the program and kills it later."""
     reading, writing = os.pipe()
 
-    def leave(*_: object) -> None:
+    def request_end(*_: object) -> None:
         os.write(writing, b".")
 
-    def after(wait: Callable[[], object]) -> None:
+    def request_end_after(wait: Callable[[], object]) -> None:
         wait()
-        leave()
+        request_end()
 
-    # before there is anything to end, and by a pipe, which a signal's handler may write to at any moment
+    # set before the program starts; a pipe, because a signal handler may write to it at any moment
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, request_end)
     with open(log_path, "ab") as log:
-        kept = subprocess.Popen(  # noqa: S603 - the lab's own choice of program
+        program = subprocess.Popen(  # noqa: S603 - the lab chooses the program
             command,
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # a group of its own: a terminal's Ctrl-C is for the lab, and whatever the program starts ends with it
+            # a separate process group: Ctrl-C in a terminal goes only to the lab, and the program's children are killed
+            # with it
             start_new_session=True,
         )
     parent = multiprocessing.parent_process()
-    for wait in (kept.wait, *([parent.join] if parent is not None else [])):
-        threading.Thread(target=after, args=(wait,), daemon=True).start()
+    for wait in (program.wait, *([parent.join] if parent is not None else [])):
+        threading.Thread(target=request_end_after, args=(wait,), daemon=True).start()
     os.read(reading, 1)
-    if kept.poll() is None:
-        os.killpg(kept.pid, signal.SIGKILL)
-    kept.wait()
+    if program.poll() is None:
+        os.killpg(program.pid, signal.SIGKILL)
+    program.wait()

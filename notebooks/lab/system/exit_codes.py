@@ -1,4 +1,7 @@
-"""Answers for how a command ends: at a wrong use with one line and exit code 2, at a signal in order."""
+"""Exit codes of the commands, usage errors and signals.
+
+A usage error prints one line and ends with exit code 2.
+"""
 
 import argparse
 import signal
@@ -8,15 +11,18 @@ EXIT_DONE, EXIT_NOT_DONE, EXIT_WRONG_USE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 class UsageError(Exception):
-    """A user's mistake; the message is one line that says what is wrong and what would be right."""
+    """A user's mistake on the command line.
+
+    The message is one line that says what is wrong and what is allowed.
+    """
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in a notebook: the same one line."""
+        """Returns what IPython shows in a notebook: the same one line."""
         return [f"lab: {self}"]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
+    """An argument parser with one-line error messages."""
 
     def error(self, message: str) -> NoReturn:
         """Raises `UsageError`."""
@@ -24,5 +30,5 @@ class Parser(argparse.ArgumentParser):
 
 
 def interrupt_on_sigterm() -> None:
-    """From now on what ends a Ctrl-C in order ends a termination in order."""
+    """Handles SIGTERM like Ctrl-C, so that both stop every server."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

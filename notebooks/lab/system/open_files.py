@@ -1,4 +1,4 @@
-"""Answers for the limits of the machine that stand in a measurement's way."""
+"""The operating system's limit of open files."""
 
 import sys
 
@@ -6,7 +6,10 @@ ENOUGH_FILES = 8192
 
 
 def raise_open_files(enough: int = ENOUGH_FILES) -> str | None:
-    """Raises the soft limit of open files as far as it may go; returns one line of warning when that is too little."""
+    """Raises the soft limit of open files as far as allowed.
+
+    Returns one line of warning when the result is below `enough`, else None.
+    """
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -17,11 +20,11 @@ def raise_open_files(enough: int = ENOUGH_FILES) -> str | None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if max(soft, wanted) >= enough:
         return None
-    return f"lab: at most {wanted} files may be open here; large runs want {enough} (ulimit -n)"
+    return f"lab: only {wanted} files may be open here; large runs need {enough} (ulimit -n)"
 
 
 def open_files() -> int:
-    """How many files this process may have open."""
+    """Returns how many files this process may have open."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

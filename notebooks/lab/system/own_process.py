@@ -1,4 +1,7 @@
-"""Answers for work in a process of its own, so that a client's load is not what a client measures."""
+"""Runs work in its own process.
+
+So a load generator does not slow down the clients that measure.
+"""
 
 import asyncio
 import pickle
@@ -14,10 +17,12 @@ from lab.system.spawn import prepare_child_process, process_context, receive, st
 async def in_own_process(
     function: Callable[..., Awaitable[Any]], *args: Any, timeout: float = 60.0, is_fast: bool = False
 ) -> Any:
-    """Runs a picklable coroutine function in a process of its own and returns what it gives, or raises what it raised.
+    """Runs a coroutine function in its own process.
 
-    `is_fast` gives it the event loop of the servers. The process is ended when this is cancelled. Raises `TimeoutError`
-    after `timeout` seconds, and `RuntimeError` when the process ended without a word or raised what cannot be pickled.
+    The function and its arguments must be picklable. Returns its result, or raises its exception. `is_fast` selects the
+    event loop of the servers. The process is killed when the caller is cancelled. Raises `TimeoutError` after `timeout`
+    seconds. Raises `RuntimeError` when the process ended without a result, or raised an exception that cannot be
+    pickled.
     """
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_in_child, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]
@@ -45,14 +50,14 @@ def _run_in_child(
     try:
         with asyncio.Runner(loop_factory=loop_factory() if is_fast else None) as runner:
             pipe.send((True, runner.run(function(*args))))  # type: ignore[arg-type]
-    except Exception as error:  # noqa: BLE001 - it is raised again where it was asked for
-        pipe.send((False, _portable(error)))
+    except Exception as error:  # noqa: BLE001 - it is raised again in the caller's process
+        pipe.send((False, _picklable(error)))
 
 
-def _portable(error: Exception) -> Exception:
-    """The error itself, or its words where it does not survive the way: pickling may fail at either end."""
+def _picklable(error: Exception) -> Exception:
+    """Returns the error, or its text when pickling it fails."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    except Exception:  # noqa: BLE001 - an error's own code runs here, and may raise anything
+    except Exception:  # noqa: BLE001 - runs code of the error, which may raise anything
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

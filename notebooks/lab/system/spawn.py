@@ -1,4 +1,4 @@
-"""Answers for the lab's own processes: where they come from, and that each one that was started can be ended."""
+"""Starts the lab's own processes so that each one can be stopped."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,10 @@ from typing import Any
 
 
 def process_context() -> BaseContext:
-    """Where processes come from: a fork server with everything imported, or spawn where there is none."""
+    """Returns the context that starts processes.
+
+    It is a fork server with the heavy modules imported, or spawn where there is no fork server.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -24,14 +27,15 @@ def process_context() -> BaseContext:
 
 
 def _start_without_interrupts(process: BaseProcess) -> None:
-    """Starts a process, and the fork server with the first one, that a terminal's Ctrl-C does not reach.
+    """Starts a process that a terminal's Ctrl-C does not reach.
 
-    It is for this process alone, which ends the others in order; the fork server would tell of an interrupted import.
+    The first call also starts the fork server. Only this process handles Ctrl-C, and then stops the others. The fork
+    server would print the traceback of an interrupted import.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         process.start()
         return
-    # first, as its own start would unblock the signal again
+    # started first, because its own start would unblock the signal again
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -41,19 +45,22 @@ def _start_without_interrupts(process: BaseProcess) -> None:
 
 
 async def start_process(process: BaseProcess) -> None:
-    """Starts it. When this is cancelled, the start is completed first, so that the caller can end the process."""
-    # a thread cannot be cancelled: what it starts meanwhile has to be known, to be ended
+    """Starts a process.
+
+    When this is cancelled, the start is completed first, so that the caller can stop the process.
+    """
+    # a thread cannot be cancelled, and a process that it starts must be known to be stopped
     await complete_even_if_cancelled(asyncio.to_thread(_start_without_interrupts, process))
 
 
 async def receive(pipe: Connection, *, timeout: float) -> Any:
-    """Receives one object from a child process, and closes the pipe.
+    """Receives one object from a child process and closes the pipe.
 
     Raises `TimeoutError` after `timeout` seconds, and `EOFError` when the child ended without sending anything.
     """
 
     def wait() -> Any:
-        # closed here, not by a cancelled caller: its descriptor could be given to another file during the wait
+        # closed here, not by a cancelled caller: the descriptor could be reused by another file during the wait
         with pipe:
             if not pipe.poll(timeout):
                 raise TimeoutError
@@ -63,7 +70,10 @@ async def receive(pipe: Connection, *, timeout: float) -> Any:
 
 
 async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
-    """Completes `work` also when cancelled meanwhile, however often, and is cancelled then."""
+    """Completes `work` even when cancelled, then raises the cancellation.
+
+    It may be cancelled several times meanwhile.
+    """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -80,13 +90,16 @@ async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
 
 
 def prepare_child_process() -> None:
-    """Leaves Ctrl-C to the lab, which ends its processes in order; ends this one when the lab's is gone anyhow."""
+    """Prepares a child process of the lab.
+
+    It ignores Ctrl-C, because the lab handles it and stops its processes. It exits when the lab's process is gone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
-    def follow() -> None:
+    def exit_with_parent() -> None:
         if parent is not None:
             parent.join()
         os._exit(1)
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`lab` as people use it, and misuse it: one line that says what is wrong, and nothing left behind."""
+"""Test the command line of `lab`: its results, usage errors and interruptions."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import psutil
 import pytest
 from lab.__main__ import main
 
-SECONDS_TO_START = 30.0
+START_SECONDS = 30.0
 
 
 def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -22,7 +22,7 @@ def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["compare", "--only", "11"], "there is no claim '11'; there are 01, 02"),
         (["compare", "--only", ""], "there is no claim ''"),
@@ -30,7 +30,7 @@ def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProc
         (["compare", "--json", "/nowhere/at/all.json"], "cannot write /nowhere/at/all.json: No such file"),
         (["compare", "--html", "."], "cannot write .: it is a folder"),
         (["compare", "--readme", "--only", "03"], "--readme writes all ten rows"),
-        (["compare", "--workers", "3"], "--workers: 3 is not measured; there are 1 and 2"),
+        (["compare", "--workers", "3"], "--workers: 3 is not supported; choose 1 or 2"),
         (["compare", "--workers", "two"], "invalid int value: 'two'"),
         (["compare", "--workers", "2", "--readme"], "--readme writes the rows of one process"),
         (["compare", "more"], "unrecognized arguments: more"),
@@ -38,39 +38,42 @@ def lab(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProc
         ([], "required: command"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_usage_error_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("lab: ")
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
 
 
-def test_without_redis_server_two_workers_are_refused_before_anything_is_measured(
+def test_two_workers_without_redis_server_is_a_usage_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert main(["compare", "--workers", "2"]) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("lab: redis-server is not installed")
-    assert (told.err.count("\n"), told.out) == (1, "")
+    printed = capsys.readouterr()
+    assert printed.err.startswith("lab: redis-server is not installed")
+    # nothing is measured before the check
+    assert (printed.err.count("\n"), printed.out) == (1, "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]])
 def test_every_command_has_help_with_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main(arguments)
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     assert "example: lab compare" in capsys.readouterr().out
 
 
-def test_help_and_mistakes_do_not_wait_for_heavy_imports() -> None:
+def test_usage_errors_do_not_import_heavy_modules() -> None:
     program = "import sys, lab.__main__ as m; m.main(['compare', '--seed', 'x']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert not {"socketio", "aiohttp", "matplotlib", "rich", "pydantic"} & set(done.stdout.split())
 
 
-def test_one_claim_is_compared_from_any_folder_and_written(tmp_path: Path) -> None:
+def test_one_claim_is_compared_and_written_in_any_folder(tmp_path: Path) -> None:
     done = lab("compare", "--only", "03", "--json", "out.json", "--html", "out.html", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 1 claims shown" in done.stdout
@@ -81,7 +84,7 @@ def test_one_claim_is_compared_from_any_folder_and_written(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("sent", "servers", "workers"),
+    ("sent_signal", "servers", "workers"),
     [
         (signal.SIGINT, 0, 1),
         (signal.SIGINT, 2, 1),
@@ -89,10 +92,10 @@ def test_one_claim_is_compared_from_any_folder_and_written(tmp_path: Path) -> No
         (signal.SIGINT, 1, 2),
         (signal.SIGINT, 7, 2),
     ],
-    ids=["ctrl-c while the first server starts", "ctrl-c", "termination", "ctrl-c while Redis starts", "ctrl-c, two"],
+    ids=["ctrl-c while the first server starts", "ctrl-c", "sigterm", "ctrl-c while Redis starts", "ctrl-c, two"],
 )
 def test_an_interruption_leaves_no_process_and_no_file(
-    sent: signal.Signals, servers: int, workers: int, tmp_path: Path, request: pytest.FixtureRequest
+    sent_signal: signal.Signals, servers: int, workers: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if workers > 1:
         request.getfixturevalue("redis_program")
@@ -106,28 +109,31 @@ def test_an_interruption_leaves_no_process_and_no_file(
         start_new_session=True,
     )
     try:
-        family = _with_servers(psutil.Process(process.pid), servers)
+        family = _wait_for_servers(psutil.Process(process.pid), servers)
         # to the whole group, as a terminal does
-        os.killpg(process.pid, sent) if sent is signal.SIGINT else process.send_signal(sent)
-        told, _ = process.communicate(timeout=20)
+        os.killpg(process.pid, sent_signal) if sent_signal is signal.SIGINT else process.send_signal(sent_signal)
+        output, _ = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert told == "lab: interrupted; every server is stopped\n"
+    assert output == "lab: interrupted; every server is stopped\n"
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
     assert list(tmp_path.iterdir()) == []
 
 
-def _with_servers(process: psutil.Process, count: int) -> list[psutil.Process]:
-    """A comparison's processes, once that many of them listen: nothing tells of it but the system's tables."""
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until:
+def _wait_for_servers(process: psutil.Process, count: int) -> list[psutil.Process]:
+    """Returns the processes of a comparison when `count` of them listen.
+
+    Only the tables of the operating system show this, so it polls them.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         family = process.children(recursive=True)
         if family and sum(map(_listens, family)) >= count:
             return family
         time.sleep(0.02)
-    raise TimeoutError("the servers of the comparison did not come up")
+    raise TimeoutError("the servers of the comparison did not start")
 
 
 def _listens(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""The learners' commands: what they print, how they end, what they keep, and nothing left behind."""
+"""Test the learners' commands: output, exit codes, records and interruptions."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from lab.__main__ import main
 from lab.exercises import progress_file
 from lab.exercises.tasks import load_exercise
 
-SECONDS_TO_START = 30.0
+START_SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["grade", "11"], "there is no exercise '11'; there are 01 to 10"),
         (["grade", "three"], "there is no exercise 'three'"),
@@ -38,29 +38,31 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["progress", "03"], "unrecognized arguments: 03"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_usage_error_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("lab: ")
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["notebooks", "grade", "hint", "solution", "progress"])
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main([command, "--help"])
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     assert f"example: lab {command}" in capsys.readouterr().out
 
 
-def test_help_does_not_wait_for_heavy_imports() -> None:
+def test_usage_errors_do_not_import_heavy_modules() -> None:
     program = "import sys, lab.__main__ as m; m.main(['grade', 'x']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert not {"socketio", "nbclient", "IPython", "matplotlib", "rich", "pydantic"} & set(done.stdout.split())
 
 
-def test_an_exercise_is_handed_out_once_and_then_graded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exercise_is_written_once_and_then_graded(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["grade", "03"]) == 1
     assert "exercise_03.py has the mistake in it" in capsys.readouterr().out
     assert Path("exercise_03.py").read_text() == load_exercise(3).given.lstrip()
@@ -68,7 +70,7 @@ def test_an_exercise_is_handed_out_once_and_then_graded(capsys: pytest.CaptureFi
     assert "who joins the room on the second connect?" in capsys.readouterr().out
 
 
-def test_an_answer_that_passes_is_told_and_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_passed_answer_is_printed_and_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.py").write_text(load_exercise(3).solution)
     assert main(["grade", "03", "mine.py"]) == 0
     assert capsys.readouterr().out.startswith("Passed. messages received after a reconnect: 100 %")
@@ -78,74 +80,74 @@ def test_an_answer_that_passes_is_told_and_recorded(capsys: pytest.CaptureFixtur
     assert lines[-1] == "1 of 10 passed"
 
 
-def test_an_answer_that_is_not_python_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_with_a_syntax_error_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.py").write_text("class Handlers(")
     assert main(["grade", "03", "mine.py"]) == 2
     assert "lab: mine.py: line 1 is not Python: '(' was never closed\n" in capsys.readouterr().err
 
 
-def test_each_hint_says_more_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_hints_come_one_at_a_time_and_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         assert main(["hint", "3"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in told] == ["hint 1 of 3", "hint 2 of 3"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["hint 1 of 3", "hint 2 of 3"]
     main(["progress"])
     assert "open, 2 hints" in capsys.readouterr().out
 
 
-def test_a_solution_waits_until_one_has_passed_or_wants_it_anyway(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_solution_needs_a_passed_exercise_or_anyway(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solution", "03"]) == 1
     assert "is not passed yet" in capsys.readouterr().err
     assert main(["solution", "03", "--anyway"]) == 0
     assert "class Handlers" in capsys.readouterr().out
 
 
-def test_progress_is_forgotten_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_can_be_reset(capsys: pytest.CaptureFixture[str]) -> None:
     progress_file.record_pass("03")
     assert main(["progress", "--reset"]) == 0
     assert main(["progress"]) == 0
     assert capsys.readouterr().out.endswith("0 of 10 passed\n")
 
 
-def test_a_record_that_is_none_is_named_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_record_is_a_usage_error_with_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     progress_file.progress_path().parent.mkdir()
     progress_file.progress_path().write_text("[]")
     assert main(["progress"]) == 2
     assert "is not a record of progress; lab progress --reset begins a new one" in capsys.readouterr().err
 
 
-def test_the_record_is_kept_outside_of_the_repository() -> None:
+def test_the_record_is_kept_outside_the_repository() -> None:
     program = "from lab.exercises import progress_file; print(progress_file.progress_path())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
-    where = Path(done.stdout.strip())
-    assert Path(__file__).resolve().parents[3] not in where.parents
-    assert where.name == "progress.json"
+    path = Path(done.stdout.strip())
+    assert Path(__file__).resolve().parents[3] not in path.parents
+    assert path.name == "progress.json"
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "termination"])
-def test_an_interrupted_build_leaves_no_process_and_the_notebook_as_it_was(sent: signal.Signals) -> None:
+@pytest.mark.parametrize("sent_signal", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_build_leaves_no_process_and_no_change(sent_signal: signal.Signals) -> None:
     command = [sys.executable, "-m", "lab", "notebooks", "01"]
     built = Path(__file__).resolve().parents[3] / "notebooks" / "01_stored_socket_ids.ipynb"
     before = built.read_bytes()
     process = subprocess.Popen(command, env={**os.environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        family = _with_kernel(psutil.Process(process.pid))
-        process.send_signal(sent)
-        told, _ = process.communicate(timeout=20)
+        family = _wait_for_kernel(psutil.Process(process.pid))
+        process.send_signal(sent_signal)
+        output, _ = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert told == "lab: interrupted; every server is stopped\n"
+    assert output == "lab: interrupted; every server is stopped\n"
     assert psutil.wait_procs(family, timeout=10)[1] == []
     assert built.read_bytes() == before
 
 
-def _with_kernel(process: psutil.Process) -> list[psutil.Process]:
-    """The processes of a build, once the kernel has servers of its own."""
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until:
+def _wait_for_kernel(process: psutil.Process) -> list[psutil.Process]:
+    """Returns the processes of a build when its kernel has started servers."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         family = process.children(recursive=True)
         if len(family) >= 4:
             return family
         time.sleep(0.05)
-    raise TimeoutError("the kernel did not come up")
+    raise TimeoutError("the kernel did not start its servers")

@@ -232,4 +232,4 @@ def test_an_unknown_name_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[st
 
 def test_check_runs_nothing_and_says_that_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["notebooks", "--check"]) == 0
-    assert "are as their sources" in capsys.readouterr().out
+    assert "match their sources" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The plan of lesson 12: arithmetic that fits what it says, and a wall where there is one."""
+"""Test the capacity plan of lesson 12: its arithmetic and its limits."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab.scaling import capacity
-from lab.scaling.capacity import Assumed, Measured, figure, most_in_one_shard, plan, rows, shards_needed
+from lab.scaling.capacity import Assumed, Measured, figure, max_drivers_in_one_shard, plan, rows, shards_needed
 from lab.scaling.measure import Costs
 
 MEASURED = Measured(14_000, 1e-6, 50e-6, 20e-6, 10e-6, 100e-6, 2e-6, 10e-6)
@@ -16,7 +16,7 @@ measurements = st.builds(Measured, st.floats(1e3, 1e5), *[seconds] * 5, st.float
 
 
 @given(measurements, st.integers(1, 200_000))
-def test_what_is_planned_bears_it_and_one_process_fewer_does_not(measured, drivers):
+def test_a_plan_has_the_smallest_number_of_processes(measured, drivers):
     planned = plan(drivers, measured, ASSUMED)
     if planned.processes is None:
         return
@@ -29,24 +29,24 @@ def test_what_is_planned_bears_it_and_one_process_fewer_does_not(measured, drive
 
 
 @given(measurements)
-def test_one_shard_bears_no_more_than_its_wall(measured):
-    wall = most_in_one_shard(measured, ASSUMED)
-    assert plan(wall, measured, ASSUMED).processes is not None
-    assert plan(2 * wall + 2, measured, ASSUMED).processes is None
+def test_one_shard_serves_no_more_drivers_than_its_limit(measured):
+    limit = max_drivers_in_one_shard(measured, ASSUMED)
+    assert plan(limit, measured, ASSUMED).processes is not None
+    assert plan(2 * limit + 2, measured, ASSUMED).processes is None
 
 
-@given(measurements, st.sampled_from(capacity.SIZES))
-def test_shards_bear_what_one_channel_does_not(measured, drivers):
+@given(measurements, st.sampled_from(capacity.FLEET_SIZES))
+def test_shards_serve_a_fleet_that_one_channel_cannot(measured, drivers):
     shards = shards_needed(drivers, measured, ASSUMED)
     assert plan(drivers, measured, ASSUMED, shards=shards).processes is not None
     assert shards == 1 or plan(drivers, measured, ASSUMED, shards=shards // 2).processes is None
 
 
-def test_what_breaks_first_is_named():
-    drivers = 4 * most_in_one_shard(MEASURED, ASSUMED)
-    assert plan(drivers, MEASURED, ASSUMED).limit == "Redis' one core"
+def test_a_plan_names_its_first_bottleneck():
+    drivers = 4 * max_drivers_in_one_shard(MEASURED, ASSUMED)
+    assert plan(drivers, MEASURED, ASSUMED).limit == "the one core of Redis"
     cheap = replace(MEASURED, redis_seconds_per_receive=1e-12, redis_seconds_per_request=1e-12)
-    assert plan(50 * drivers, cheap, ASSUMED).limit == "hearing every emit"
+    assert plan(50 * drivers, cheap, ASSUMED).limit == "receiving every emit"
 
 
 def test_few_drivers_need_one_process_and_no_redis():
@@ -54,27 +54,27 @@ def test_few_drivers_need_one_process_and_no_redis():
     assert (planned.processes, planned.redis_share) == (1, 0)
 
 
-def test_the_table_has_a_row_for_each_size_and_the_figure_says_where_the_wall_is():
-    told = rows(MEASURED, ASSUMED)
-    assert {row[0] for row in told} == {f"{size:,}" for size in capacity.SIZES}
-    assert {len(row) for row in told} == {len(capacity.HEAD)}
+def test_the_table_has_every_fleet_size_and_the_figure_the_limit():
+    table = rows(MEASURED, ASSUMED)
+    assert {row[0] for row in table} == {f"{size:,}" for size in capacity.FLEET_SIZES}
+    assert {len(row) for row in table} == {len(capacity.HEAD)}
     assert "one core" in figure(MEASURED, ASSUMED).axes[0].texts[0].get_text()
 
 
-def test_questions_cost_redis_and_who_asks():
-    drivers, unasked = 40_000, replace(ASSUMED, redis_requests_per_position=0)
-    with_questions, without = plan(drivers, MEASURED, ASSUMED), plan(drivers, MEASURED, unasked)
+def test_rate_sync_costs_redis_and_the_server_processes():
+    drivers, no_sync = 40_000, replace(ASSUMED, redis_requests_per_position=0)
+    with_sync, without_sync = plan(drivers, MEASURED, ASSUMED), plan(drivers, MEASURED, no_sync)
     assert ASSUMED.redis_requests_per_position == 1 / 4 + 1 / 40
-    assert with_questions.processes > without.processes
-    assert with_questions.redis_share > without.redis_share
+    assert with_sync.processes > without_sync.processes
+    assert with_sync.redis_share > without_sync.redis_share
 
 
-def test_an_impossible_fleet_is_said_to_be_one(monkeypatch):
-    monkeypatch.setattr(capacity, "SHARDS_AT_MOST", 1)
+def test_an_impossible_fleet_raises_an_error(monkeypatch):
+    monkeypatch.setattr(capacity, "MAX_SHARDS", 1)
     with pytest.raises(ValueError, match="no number of shards"):
         shards_needed(10_000_000, MEASURED, ASSUMED)
 
 
-def test_the_plan_reckons_for_one_listener_and_one_question_what_was_measured_for_two():
+def test_costs_measured_for_two_are_converted_to_one():
     costs = Costs(50e-6, -3e-6, 10e-6, 250e-6, 4e-6, 20e-6, 1e-6, 14_000)
     assert Measured.of(costs) == Measured(14_000, 1e-6, 50e-6, 0.0, 10e-6, 125e-6, 2e-6, 10e-6)

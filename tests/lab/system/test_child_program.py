@@ -1,4 +1,4 @@
-"""Programs of others beside the servers: they end when they are told to, and with the lab, however that ends."""
+"""Test external programs: they end on request and with the lab."""
 
 import asyncio
 import os
@@ -12,18 +12,18 @@ import psutil
 import pytest
 from lab.system.child_program import Program
 
-PATIENCE_SECONDS = 10.0
-# ignores every request to end, and has a child of its own that does likewise
+TIMEOUT_SECONDS = 10.0
+# ignores every signal that it can ignore, and has a child that does the same
 STUBBORN = """
 import os, signal, sys, time
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
+for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(each, signal.SIG_IGN)
 child = os.fork()
 if child:
     print(os.getpid(), child, flush=True)
 time.sleep(600)
 """
-# a lab that keeps such a program until it is ended
+# a lab that runs such a program until the lab ends
 LAB = """
 import asyncio, sys
 from pathlib import Path
@@ -46,18 +46,18 @@ if __name__ == "__main__":
 
 
 async def pids_of(program: Program) -> list[int]:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not program.lines:  # noqa: ASYNC110 - a file tells nobody that it grew
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not program.lines:  # noqa: ASYNC110 - there is no event for a file that grows
             await asyncio.sleep(0.01)
     return [int(pid) for pid in program.lines[0].split()]
 
 
 def are_gone(pids: list[int]) -> bool:
     alive: list[Any] = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
-    return psutil.wait_procs(alive, timeout=PATIENCE_SECONDS)[1] == []
+    return psutil.wait_procs(alive, timeout=TIMEOUT_SECONDS)[1] == []
 
 
-async def test_a_program_is_ended_with_what_it_has_started_whether_it_wants_or_not(tmp_path: Path) -> None:
+async def test_a_program_that_ignores_signals_is_killed_with_children(tmp_path: Path) -> None:
     program = Program([sys.executable, "-c", STUBBORN], tmp_path)
     await program.start()
     pids = await pids_of(program)
@@ -66,28 +66,28 @@ async def test_a_program_is_ended_with_what_it_has_started_whether_it_wants_or_n
     assert not program.is_running
 
 
-async def test_it_can_be_started_again(tmp_path: Path) -> None:
+async def test_a_program_can_be_started_again(tmp_path: Path) -> None:
     program = Program([sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"], tmp_path)
     for times in (1, 2):
         await program.start()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while program.lines != ["up"] * times:  # noqa: ASYNC110 - a file tells nobody that it grew
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while program.lines != ["up"] * times:  # noqa: ASYNC110 - there is no event for a file that grows
                 await asyncio.sleep(0.01)
         await program.stop()
 
 
-async def test_one_that_ends_by_itself_is_noticed_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_program_that_ends_by_itself_has_a_last_line(tmp_path: Path) -> None:
     program = Program([sys.executable, "-c", "print('no room'); print()"], tmp_path)
     await program.start()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while program.is_running:  # noqa: ASYNC110 - no event crosses the process border
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while program.is_running:  # noqa: ASYNC110 - there is no event from another process
             await asyncio.sleep(0.01)
     assert program.last_line == "no room"
     await program.stop()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
-def test_it_ends_with_the_lab(sent: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent_signal", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
+def test_a_program_ends_with_the_lab(sent_signal: signal.Signals, tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(LAB)
     command = [sys.executable, str(path), STUBBORN, str(tmp_path)]
@@ -96,6 +96,6 @@ def test_it_ends_with_the_lab(sent: signal.Signals, tmp_path: Path) -> None:
         pids = [int(pid) for pid in lab.stdout.readline().split()]
         family = [process.pid for process in psutil.Process(lab.pid).children(recursive=True)]
         assert set(pids) <= set(family)
-        # a terminal sends Ctrl-C to the whole group
-        os.killpg(lab.pid, sent) if sent is signal.SIGINT else lab.kill()
+        # a terminal sends Ctrl-C to the whole process group
+        os.killpg(lab.pid, sent_signal) if sent_signal is signal.SIGINT else lab.kill()
     assert are_gone(family)

@@ -1,4 +1,4 @@
-"""Processes of the lab: cancelled at a bad moment, crashed, or left alone by a lab that was killed."""
+"""Test the lab's processes: cancelled, crashed, or without the lab."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,8 @@ from lab.servers.running import running
 from lab.system.own_process import in_own_process
 from lab.system.spawn import process_context, start_process
 
-PATIENCE_SECONDS = 10.0
-# one stroke for each process that imports it; a server imports it once, as every child of multiprocessing does
+TIMEOUT_SECONDS = 10.0
+# appends one mark per process that imports it; a server imports it once, like every child of multiprocessing
 PROGRAM = """
 import asyncio
 from lab.servers.running import running
@@ -39,9 +39,9 @@ if __name__ == "__main__":
 def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     path, pipe = tmp_path / "program.py", subprocess.PIPE
     path.write_text(PROGRAM)
-    # who is killed cannot tidy up, so its temporary files are ours to remove
+    # a killed process cannot remove its temporary files, so they are in the test's folder
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    # a group of its own, so that whatever a failed test leaves can be ended
+    # a separate process group, so that all processes of a failed test can be killed
     with subprocess.Popen(
         [sys.executable, str(path)], stdout=pipe, text=True, env=environment, start_new_session=True
     ) as process:
@@ -52,30 +52,28 @@ def program(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_servers_and_their_workers_die_with_a_lab_that_is_killed(program: subprocess.Popen[str]) -> None:
+def test_servers_and_workers_end_when_the_lab_is_killed(program: subprocess.Popen[str]) -> None:
     family = psutil.Process(program.pid).children(recursive=True)
     program.kill()
     program.wait()
-    _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
+    _, alive = psutil.wait_procs(family, timeout=TIMEOUT_SECONDS)
     assert alive == []
 
 
-def test_the_workers_of_a_server_do_not_import_the_program_that_measures_it(
-    program: subprocess.Popen[str], tmp_path: Path
-) -> None:
+def test_server_workers_do_not_import_the_measuring_program(program: subprocess.Popen[str], tmp_path: Path) -> None:
     assert (tmp_path / "program.py.imports").read_text() == "||"
 
 
-async def test_a_cancellation_while_a_server_stops_is_not_swallowed() -> None:
-    leaving, pids = asyncio.Event(), []
+async def test_a_cancellation_while_a_server_stops_is_raised() -> None:
+    stopping, pids = asyncio.Event(), []
 
     async def work() -> None:
         async with running("good") as server:
             pids.append((await server.probe.read()).pid)
-            leaving.set()
+            stopping.set()
 
     task = asyncio.create_task(work())
-    await asyncio.wait_for(leaving.wait(), PATIENCE_SECONDS)
+    await asyncio.wait_for(stopping.wait(), TIMEOUT_SECONDS)
     for _ in range(2):
         task.cancel()
         await asyncio.sleep(0)
@@ -84,8 +82,8 @@ async def test_a_cancellation_while_a_server_stops_is_not_swallowed() -> None:
     assert not psutil.pid_exists(pids[0])
 
 
-async def test_a_start_that_is_cancelled_is_completed_so_that_the_process_can_be_ended() -> None:
-    process = process_context().Process(target=time.sleep, args=(PATIENCE_SECONDS,), daemon=True)  # type: ignore[attr-defined]
+async def test_a_cancelled_start_is_completed_and_the_process_known() -> None:
+    process = process_context().Process(target=time.sleep, args=(TIMEOUT_SECONDS,), daemon=True)  # type: ignore[attr-defined]
     task = asyncio.create_task(start_process(process))
     await asyncio.sleep(0)
     task.cancel()
@@ -96,7 +94,7 @@ async def test_a_start_that_is_cancelled_is_completed_so_that_the_process_can_be
     process.join()
 
 
-async def end_without_a_word() -> None:
+async def end_without_result() -> None:
     os._exit(3)
 
 
@@ -105,15 +103,15 @@ class TwoParts(Exception):
         super().__init__(f"{first} and {second}")
 
 
-async def raise_what_cannot_be_pickled() -> None:
+async def raise_unpicklable_error() -> None:
     raise TwoParts("one", "two")
 
 
-async def test_a_process_that_ends_without_a_word_is_told() -> None:
-    with pytest.raises(RuntimeError, match="end_without_a_word ended its process"):
-        await in_own_process(end_without_a_word)
+async def test_a_process_that_ends_without_a_result_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="end_without_result ended its process"):
+        await in_own_process(end_without_result)
 
 
-async def test_an_error_that_cannot_be_pickled_is_told_in_its_words() -> None:
+async def test_an_error_that_cannot_be_pickled_keeps_its_text() -> None:
     with pytest.raises(RuntimeError, match="TwoParts: one and two"):
-        await in_own_process(raise_what_cannot_be_pickled)
+        await in_own_process(raise_unpicklable_error)

@@ -1,4 +1,4 @@
-// Answers for the peer `node`: Socket.IO 4 as it comes, with minimal handlers and no guards beyond the token.
+// The peer `node`: stock Socket.IO 4 with minimal handlers. The token check is its only guard.
 import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { Server } from "socket.io";

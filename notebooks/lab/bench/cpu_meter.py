@@ -1,0 +1,34 @@
+"""CPU meter for a server and the load generator."""
+
+import time
+from typing import Self
+
+from lab.bench.peers import Server
+
+
+class CpuMeter:
+    """Measures the CPU of the server and of this process.
+
+    It measures while the `with` block is open, together with the wall-clock time. Several blocks add up.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.cpu_seconds = self.wall_seconds = self._generator_seconds = 0.0
+        self._server = server
+
+    def __enter__(self) -> Self:
+        self._add(-1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._add(1)
+
+    def _add(self, sign: int) -> None:
+        self.wall_seconds += sign * time.perf_counter()
+        self._generator_seconds += sign * time.process_time()
+        self.cpu_seconds += sign * self._server.cpu_seconds()
+
+    @property
+    def generator_share(self) -> float:
+        """The CPU share of the load generator; 1 is one core."""
+        return self._generator_seconds / self.wall_seconds
