@@ -43,10 +43,10 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
 
 
 def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: float | None = None) -> Figure:
-    """Draw both sides as bars on one axis; the title is the finding.
+    """Draw both sides as bars on one axis.
 
-    Every run is a dot, and every bound is a dashed line. If `runs` has only one side, the axis is the same and shows
-    that side alone. `guess` is the reader's guess of the bad server's value.
+    The title is the finding, every run is a dot, and every bound is a dashed line. If `runs` has only one side, the
+    axis is the same and shows that side alone. `guess` is the reader's guess of the bad server's value.
     """
     sides = [side for side in SIDES if side in runs]
     figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
