@@ -23,9 +23,21 @@ from bad_server import mistake_03_joins_the_room_once
 pytestmark = pytest.mark.filterwarnings("ignore:.*Connection.__del__:pytest.PytestUnraisableExceptionWarning")
 
 NUMBERS = range(1, 11)
+# the exercise that is graded in the default lane, because it is the quickest; the others are slow
+QUICKEST = 3
 EXERCISES = {number: load_exercise(number) for number in NUMBERS}
-DECOYS = [(number, decoy) for number in NUMBERS for decoy in EXERCISES[number].decoys]
+
+
+def graded(number: int, *arguments: Any, id: str) -> Any:
+    """Return a parameter set for a test that grades an exercise, in its lane."""
+    return pytest.param(number, *arguments, id=id, marks=[] if number == QUICKEST else pytest.mark.slow)
+
+
 EACH = pytest.mark.parametrize("number", NUMBERS)
+EACH_GRADED = pytest.mark.parametrize("number", [graded(number, id=str(number)) for number in NUMBERS])
+DECOYS = [
+    graded(number, decoy, id=f"{number:02} {decoy.idea}") for number in NUMBERS for decoy in EXERCISES[number].decoys
+]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +45,7 @@ def separate_progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(progress_file, "progress_path", lambda: tmp_path / "progress.json")
 
 
-@EACH
+@EACH_GRADED
 async def test_the_given_code_fails_only_on_the_intended_metric(number: int) -> None:
     result = await grade(number, EXERCISES[number].given)
     assert not result.passed
@@ -41,13 +53,13 @@ async def test_the_given_code_fails_only_on_the_intended_metric(number: int) -> 
     assert progress_file.load().passed == {}
 
 
-@EACH
+@EACH_GRADED
 async def test_the_solution_passes_and_is_recorded(number: int) -> None:
     assert (await grade(number, EXERCISES[number].solution)).passed
     assert list(progress_file.load().passed) == [f"{number:02}"]
 
 
-@pytest.mark.parametrize(("number", "decoy"), DECOYS, ids=[f"{n:02} {decoy.idea}" for n, decoy in DECOYS])
+@pytest.mark.parametrize(("number", "decoy"), DECOYS)
 async def test_a_wrong_answer_fails_with_a_reason(number: int, decoy: Decoy) -> None:
     result = await grade(number, decoy.code)
     assert not result.passed

@@ -25,12 +25,16 @@ from lab.results.claims import load_claims
 NOTEBOOKS = {notebook.name: notebook for notebook in find_notebooks()}
 # one for each claim
 LESSONS = [name for name in NOTEBOOKS if 1 <= int(name[:2]) <= 10]
+# the notebook that runs in the default lane, because it is the quickest; the others are slow
+QUICKEST = "03_join_room_once"
 EACH = pytest.mark.parametrize("name", NOTEBOOKS)
 EACH_LESSON = pytest.mark.parametrize("name", LESSONS)
 MOST_BYTES = 500_000
 MOST_LINES = 10
 LESSON_SECONDS = 30
 ALL_SECONDS = 300
+# the timing lane runs all notebooks within one test
+LANE_SECONDS = 600
 # an environment variable that marks every process started by these tests, even if its parent ends
 MARK = "LAB_TEST_OF_NOTEBOOKS"
 SECTIONS = [
@@ -63,6 +67,15 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         patch.setenv(MARK, str(os.getpid()))
         patch.chdir(tmp_path_factory.mktemp("anywhere"))
         yield
+
+
+def in_its_lane(name: str) -> Any:
+    """Return a parameter for a test that runs a notebook, in its lane."""
+    return pytest.param(name, marks=[] if name == QUICKEST else pytest.mark.slow)
+
+
+EACH_RUN = pytest.mark.parametrize("name", [in_its_lane(name) for name in NOTEBOOKS])
+EACH_LESSON_RUN = pytest.mark.parametrize("name", [in_its_lane(name) for name in LESSONS])
 
 
 @cache
@@ -156,14 +169,14 @@ def class_in(source: str) -> str:
 
 
 @pytest.mark.timeout(150)
-@EACH
+@EACH_RUN
 def test_a_notebook_runs_without_errors_in_a_fresh_kernel(name: str) -> None:
     notebook, _ = executed(name)
     found = outputs(notebook)
     assert [output for output in found if output.output_type == "error" or output.get("name") == "stderr"] == []
 
 
-@EACH_LESSON
+@EACH_LESSON_RUN
 def test_a_lesson_shows_figures_with_text_and_a_verdict(name: str) -> None:
     data = [output.get("data", {}) for output in outputs(executed(name)[0])]
     figures = [bundle["text/plain"] for bundle in data if "image/png" in bundle]
@@ -174,12 +187,14 @@ def test_a_lesson_shows_figures_with_text_and_a_verdict(name: str) -> None:
     assert "and no server is left running" in text
 
 
-@EACH_LESSON
+@EACH_LESSON_RUN
 def test_an_unsolved_exercise_gets_an_answer_without_an_error(name: str) -> None:
     texts = [output.get("data", {}).get("text/markdown", "") for output in outputs(executed(name)[0])]
     assert sum(text.startswith("**Not yet.**") for text in texts) == 1
 
 
+@pytest.mark.timing
+@pytest.mark.timeout(LANE_SECONDS)
 def test_a_lesson_takes_half_a_minute_and_all_take_five() -> None:
     if os.getloadavg()[0] > (psutil.cpu_count() or 1):
         pytest.skip("other processes keep this machine busy, so times are not valid")
