@@ -1,4 +1,4 @@
-"""Shared fixtures of the lab's tests, and their lanes."""
+"""Fixtures for all tests of the lab."""
 
 import json
 import os
@@ -27,18 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def redis_program() -> str:
-    """Return the path of redis-server.
-
-    Without it the test is skipped; in CI the test fails.
-    """
-    found = shutil.which("redis-server")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("redis-server is not installed")
-    return found
-
-
-@pytest.fixture(scope="session")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the JSON of one complete run of `lab compare`.
 
@@ -52,3 +40,12 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         subprocess.run(command, capture_output=True, timeout=COMPARE_SECONDS, check=False)
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> str:
+    """Return the path of redis-server; without it, skip, or fail in CI."""
+    path = shutil.which("redis-server")
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("redis-server is not installed")
+    return path
