@@ -29,7 +29,7 @@ EXERCISES = {number: load_exercise(number) for number in NUMBERS}
 
 
 def graded(number: int, *arguments: Any, id: str) -> Any:
-    """Return a parameter set for a test that grades an exercise, in its lane."""
+    """Return the parameters of a test that grades an exercise."""
     return pytest.param(number, *arguments, id=id, marks=[] if number == QUICKEST else pytest.mark.slow)
 
 

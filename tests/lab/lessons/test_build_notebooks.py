@@ -70,7 +70,7 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 def in_its_lane(name: str) -> Any:
-    """Return a parameter for a test that runs a notebook, in its lane."""
+    """Return the parameter of a test that runs a notebook."""
     return pytest.param(name, marks=[] if name == QUICKEST else pytest.mark.slow)
 
 
