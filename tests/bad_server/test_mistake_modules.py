@@ -1,6 +1,6 @@
-"""Checks the form of the ten modules that a learner reads.
+"""Tests the form of the ten modules with a mistake.
 
-Each opens with its mistake, its symptom, its measurement and the place of its fix.
+Each begins with its mistake, its symptom, its measurement and the place of its fix.
 """
 
 import ast
@@ -24,14 +24,14 @@ def source_of(mistake) -> str:
 
 
 @EACH
-def test_it_opens_with_the_same_four_lines(number, mistake) -> None:
+def test_a_module_begins_with_the_four_fixed_lines(number, mistake) -> None:
     lines = mistake.__doc__.strip().splitlines()
     assert [line.partition(":")[0] for line in lines] == ["Mistake", "Symptom", "Measured by", "Fixed in"]
     assert lines[2] == f"Measured by: lab compare --only {number:02}"
 
 
 @EACH
-def test_the_place_of_its_fix_exists(number, mistake) -> None:
+def test_the_place_of_the_fix_exists(number, mistake) -> None:
     line = mistake.__doc__.strip().splitlines()[3]
     path = re.search(r"good_server/(\S+\.py)", line)
     assert path is not None
@@ -45,12 +45,12 @@ def test_the_place_of_its_fix_exists(number, mistake) -> None:
 
 
 @EACH
-def test_it_has_25_to_60_lines(number, mistake) -> None:
+def test_a_module_has_25_to_60_lines(number, mistake) -> None:
     assert 25 <= len(source_of(mistake).splitlines()) <= 60
 
 
 @EACH
-def test_its_number_is_that_of_its_claim(number, mistake) -> None:
+def test_a_module_has_the_number_of_its_claim(number, mistake) -> None:
     assert mistake.__name__.startswith(f"bad_server.mistake_{number:02}_")
     assert load_claims()[number - 1].id == f"{number:02}"
 

@@ -1,9 +1,45 @@
 """Fixtures for all tests of the lab."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+HERE = Path(__file__).parent
+COMPARE_SECONDS = 150
+# a test that uses one of these fixtures is slow, unless it is a timing test
+SLOW_FIXTURES = {"redis_program", "comparison"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that need a real part as slow."""
+    # this hook runs first, so that `-m` sees the markers
+    for item in items:
+        needs_real_part = bool(SLOW_FIXTURES & set(getattr(item, "fixturenames", ())))
+        if needs_real_part and item.path.is_relative_to(HERE) and item.get_closest_marker("timing") is None:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the JSON of one complete run of `lab compare`.
+
+    `LAB_COMPARE_JSON` names the file of an earlier run, as in CI. Without it the command runs once.
+    """
+    given = os.environ.get("LAB_COMPARE_JSON")
+    path = Path(given) if given else tmp_path_factory.mktemp("compare") / "out.json"
+    if not given:
+        command = [sys.executable, "-m", "lab", "compare", "--json", str(path)]
+        # the exit code is 1 if a claim is not shown; the tests report which one
+        subprocess.run(command, capture_output=True, timeout=COMPARE_SECONDS, check=False)
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 @pytest.fixture(scope="session")

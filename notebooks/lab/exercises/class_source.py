@@ -1,6 +1,6 @@
-"""Answers for how a class gets out of a notebook: as the text of a module that stands by itself.
+"""Extracts a class from a notebook as a complete module.
 
-The server that it is graded on is another process, to which a class that lives in a kernel cannot be sent.
+The class is graded on a server in another process, and a class that lives in a kernel cannot be sent there.
 """
 
 import ast
@@ -15,17 +15,18 @@ from typing import Any
 from lab.exercises.tasks import AnswerError
 
 HEAD = "from __future__ import annotations"
-# what only uses the class, the call of its grade above all, stays behind
+# statements of other kinds only use the class, such as the call that grades it, and are left out
 KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 CONSTANTS = (str, int, float, bool, type(None), tuple, frozenset)
-# a cell may await; it is parsed, never run
+# a cell may contain await at the top level; it is parsed and never run
 CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def source_of_class(handlers: type[Any]) -> str:
-    """A module with the class: its cell's imports, constants and functions, and what it uses of other cells' imports.
+    """Return the text of a module that defines the class.
 
-    Raises `AnswerError` where that is not enough.
+    It contains the imports, constants and functions of the class's cell, and the names that it uses from other cells.
+    Raises `AnswerError` if a name cannot be imported.
     """
     function = next((value for value in vars(handlers).values() if isinstance(value, FunctionType)), None)
     if function is None:
@@ -35,36 +36,40 @@ def source_of_class(handlers: type[Any]) -> str:
         raise AnswerError("its source is not known: run its cell again")
     tree = compile("".join(lines), "cell", "exec", CELL)
     assert isinstance(tree, ast.Module)
-    kept = [node for node in tree.body if isinstance(node, KEPT) and not _stays_behind(node)]
+    kept = [node for node in tree.body if isinstance(node, KEPT) and not _is_left_out(node)]
     own = "\n\n".join(ast.unparse(node) for node in kept)
     return "\n".join([HEAD, *_imports(own, function.__globals__), own])
 
 
-def _stays_behind(node: ast.stmt) -> bool:
-    """What awaits at the top level, as a cell may and a module may not; and what has to come first."""
+def _is_left_out(node: ast.stmt) -> bool:
+    """Whether a statement cannot stand in the module.
+
+    An assignment may await in a cell but not in a module. A `__future__` import has to be on the first line.
+    """
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return True
-    is_plain = isinstance(node, ast.Assign | ast.AnnAssign)
-    return is_plain and any(isinstance(part, ast.Await) for part in ast.walk(node))
+    is_assignment = isinstance(node, ast.Assign | ast.AnnAssign)
+    return is_assignment and any(isinstance(part, ast.Await) for part in ast.walk(node))
 
 
 def _imports(own: str, known: Mapping[str, Any]) -> list[str]:
-    """A line for each name that the code uses and does not define."""
+    """Define each name that the code uses but does not define."""
     code = compile(f"{HEAD}\n{own}", "cell", "exec", dont_inherit=True)
     used = {name for name in _names_used(code, set()) if name in known and not hasattr(builtins, name)}
-    return [_line(name, known[name]) for name in sorted(used)]
+    return [_definition(name, known[name]) for name in sorted(used)]
 
 
 def _names_used(code: CodeType, defined: set[str]) -> Iterator[str]:
-    steps = list(dis.get_instructions(code))
-    own = defined | {step.argval for step in steps if step.opname == "STORE_NAME"}
-    yield from (step.argval for step in steps if step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in own)
+    instructions = list(dis.get_instructions(code))
+    own = defined | {step.argval for step in instructions if step.opname == "STORE_NAME"}
+    loads = (step.argval for step in instructions if step.opname in ("LOAD_NAME", "LOAD_GLOBAL"))
+    yield from (name for name in loads if name not in own)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names_used(constant, own)
 
 
-def _line(name: str, value: Any) -> str:
+def _definition(name: str, value: Any) -> str:
     if isinstance(value, ModuleType):
         return f"import {value.__name__} as {name}"
     if isinstance(value, CONSTANTS):

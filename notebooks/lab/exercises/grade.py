@@ -1,4 +1,7 @@
-"""Grades: an answer measured by the lesson's own scenario, against the good server's bound."""
+"""Grades an answer by measuring it with the lesson's own scenario.
+
+The answer has to meet the good server's bound.
+"""
 
 import tempfile
 from collections.abc import Mapping
@@ -9,7 +12,7 @@ from typing import Any
 from lab.compare.one_run import run_once
 from lab.exercises import progress_file, server
 from lab.exercises.class_source import source_of_class
-from lab.exercises.tasks import Exercise, Further, load_exercise
+from lab.exercises.tasks import Exercise, SecondCheck, load_exercise
 from lab.results.claims import Claim, load_claims
 from lab.results.run import Run
 from lab.results.wording import number as in_digits
@@ -17,28 +20,28 @@ from lab.scenarios.catalogue import load_scenarios
 
 APP = "lab.exercises.server:create_app"
 DID_NOT_START = "did not start: "
-# the key of the exceptions among a run's details
+# the key of the raised exceptions in a run's details
 RAISED = "raised"
 
 
 @dataclass(frozen=True)
 class Grade:
-    """Whether an answer passed, what it measured, and what is told of it."""
+    """The result of an answer: whether it passed, its run, a message."""
 
     passed: bool
     run: Run
-    told: str
+    message: str
 
     def __str__(self) -> str:
-        return self.told
+        return self.message
 
     __repr__ = __str__
 
 
 async def grade(number: int, answer: type[Any] | str) -> Grade:
-    """Runs an answer, a class `Handlers` or its source, and says how it did; a pass is recorded.
+    """Measure an answer, and record a pass.
 
-    Raises `AnswerError` when it cannot be run at all.
+    `answer` is a class `Handlers` or its source. Raises `AnswerError` if it cannot be run at all.
     """
     exercise = load_exercise(number)
     source = answer if isinstance(answer, str) else source_of_class(answer)
@@ -47,13 +50,13 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
     claim = claims[number - 1]
     run = await _measure(claim, number, source, exercise.parameters)
     fault = _fault(claim, exercise, run)
-    if fault is None and (further := exercise.further) is not None:
-        other = claims[further.claim - 1]
-        fault = _further_fault(other, further, await _measure(other, number, source, further.parameters))
+    if fault is None and (check := exercise.second_check) is not None:
+        other = claims[check.claim - 1]
+        fault = _second_fault(other, check, await _measure(other, number, source, check.parameters))
     if fault is not None:
         return Grade(False, run, f"Not yet. {fault}{_raised(run)}")
-    told = f"Passed. {_measured(claim, run)}. One more way to write it: lab solution {claim.id}"
-    return Grade(True, run, told + _recorded(claim.id))
+    message = f"Passed. {_measured(claim, run)}. One more way to write it: lab solution {claim.id}"
+    return Grade(True, run, message + _recorded(claim.id))
 
 
 async def _measure(claim: Claim, number: int, source: str, parameters: Mapping[str, Any]) -> Run:
@@ -62,9 +65,9 @@ async def _measure(claim: Claim, number: int, source: str, parameters: Mapping[s
         file = Path(folder) / "answer.py"
         file.write_text(source, encoding="utf-8")
         settings = {**scenario.settings, server.NUMBER_VARIABLE: str(number), server.FILE_VARIABLE: str(file)}
-        # by one process, which makes its reports itself
-        own = replace(scenario, settings=settings, makes_reports=False)
-        run = await run_once(claim, own, APP, **parameters)
+        # a single process, which makes the reports itself
+        adapted = replace(scenario, settings=settings, makes_reports=False)
+        run = await run_once(claim, adapted, APP, **parameters)
         faults = file.with_suffix(server.FAULTS)
         raised = faults.read_text(encoding="utf-8").splitlines() if faults.exists() else []
     return replace(run, details={**run.details, RAISED: raised})
@@ -75,14 +78,19 @@ def _measured(claim: Claim, run: Run) -> str:
 
 
 def _fault(claim: Claim, exercise: Exercise, run: Run) -> str | None:
-    """What is wrong, in numbers, with a question that points at the cause; None when nothing is."""
+    """Describe what is wrong in numbers, or return None.
+
+    A question that points at the cause follows the numbers.
+    """
     if run.broken is not None and DID_NOT_START in run.broken:
         return f"The server did not start with it: {run.broken.partition(DID_NOT_START)[2]}."
     if run.broken is not None:
         return f"It broke what worked before: {run.broken}."
     if not claim.holds("good", run.value):
-        asked = next((remark.text for remark in exercise.remarks if remark.at_least <= run.value <= remark.at_most), "")
-        return f"{_measured(claim, run)}. {asked}".strip()
+        question = next(
+            (remark.text for remark in exercise.remarks if remark.at_least <= run.value <= remark.at_most), ""
+        )
+        return f"{_measured(claim, run)}. {question}".strip()
     for demand in exercise.demands:
         if (value := run.also[demand.key]) > demand.at_most:
             also = next(also for also in claim.also if also.key == demand.key)
@@ -90,20 +98,20 @@ def _fault(claim: Claim, exercise: Exercise, run: Run) -> str | None:
     return None
 
 
-def _further_fault(claim: Claim, further: Further, run: Run) -> str | None:
+def _second_fault(claim: Claim, check: SecondCheck, run: Run) -> str | None:
     if run.broken is None and claim.holds("good", run.value):
         return None
-    return f"{run.broken or _measured(claim, run)}. {further.text}"
+    return f"{run.broken or _measured(claim, run)}. {check.text}"
 
 
 def _raised(run: Run) -> str:
-    """What the answer's own code raised, which the gateway keeps from its clients."""
+    """Describe the exceptions of the answer's code, which clients do not see."""
     raised: list[str] = run.details[RAISED]
     return f" Your code raised {len(raised)} exceptions, first {raised[0]}." if raised else ""
 
 
 def _recorded(exercise: str) -> str:
-    """Records the pass; what to say when that is not possible."""
+    """Record the pass; return a note if that fails."""
     try:
         progress_file.record_pass(exercise)
     except progress_file.ProgressFileError as error:

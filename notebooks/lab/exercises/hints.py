@@ -1,11 +1,11 @@
-"""Hints and solutions of exercises, given out step by step."""
+"""Hints and solutions of exercises, shown step by step."""
 
 from lab.exercises import progress_file
 from lab.exercises.tasks import AnswerError, load_exercise
 
 
 def next_hint(number: int) -> str:
-    """One hint more than last time, from vague to exact; the last one is repeated."""
+    """Return the next hint, from vague to exact; the last one repeats."""
     exercise = load_exercise(number)
     taken = progress_file.record_hint(f"{number:02}")
     index = min(taken, len(exercise.hints) - 1)
@@ -13,7 +13,10 @@ def next_hint(number: int) -> str:
 
 
 def solution(number: int, *, anyway: bool = False) -> str:
-    """One right answer, once the exercise was passed or when it is wanted anyway; raises `AnswerError` before."""
+    """Return the solution of an exercise.
+
+    Raises `AnswerError` if the exercise is not passed yet, unless `anyway` is true.
+    """
     exercise = load_exercise(number)
     if not anyway and f"{number:02}" not in progress_file.load().passed:
         raise AnswerError(f"exercise {number:02} is not passed yet; lab solution {number:02} --anyway shows it anyway")

@@ -1,4 +1,4 @@
-"""Answers for help at an exercise, as a notebook shows it: the grade, the next hint, the solution."""
+"""Help with an exercise in a notebook: grade, hint and solution."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,24 +11,27 @@ from lab.lessons.cell_output import Markdown, ProgressLine, show_output
 
 
 async def grade(number: int, handlers: type[Any]) -> None:
-    """Runs the lesson's own scenario on the class, and says in numbers how it did: `await lab.grade(3, Handlers)`."""
+    """Measure the class with the lesson's own scenario and show the result.
+
+    Example: `await lab.grade(3, Handlers)`.
+    """
     try:
-        async with ProgressLine().ticking(f"exercise {number:02}"):
+        async with ProgressLine().show_elapsed(f"exercise {number:02}"):
             graded = await grading.grade(number, handlers)
     except AnswerError as error:
         show_output(Markdown(f"**Not yet.** It cannot be run: {error}"))
         return
-    first, _, rest = graded.told.partition(". ")
+    first, _, rest = graded.message.partition(". ")
     show_output(Markdown(f"**{first}.** {rest}"))
 
 
 def hint(number: int) -> None:
-    """Shows the next hint: vague at first, exact at last."""
+    """Show the next hint: the first is vague, the last is exact."""
     _show(lambda: hints.next_hint(number))
 
 
 def solution(number: int, *, anyway: bool = False) -> None:
-    """Shows one right answer, once the exercise is passed, or `anyway`."""
+    """Show the solution if the exercise is passed, or `anyway`."""
     _show(lambda: f"```python\n{hints.solution(number, anyway=anyway)}\n```")
 
 

@@ -1,4 +1,4 @@
-"""Progress file: what a learner has done so far, in the user's state folder, never in the repository."""
+"""A learner's progress, stored in the user's state folder."""
 
 import os
 from datetime import UTC, date, datetime
@@ -13,11 +13,14 @@ FOLDER = "rooms-not-ids"
 
 
 class ProgressFileError(Exception):
-    """The file cannot be read or written; the message is one line that says which and why."""
+    """The file cannot be read or written; a one-line message says why."""
 
 
 class Progress(BaseModel):
-    """By exercise, `01` to `10`: when it was passed, and how many of its hints were taken."""
+    """Passed exercises and shown hints.
+
+    `passed` maps an exercise (`01` to `10`) to the day of its first pass, `hints` to the number of its hints shown.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,12 +29,12 @@ class Progress(BaseModel):
 
 
 def progress_path() -> Path:
-    """The file; it need not exist."""
+    """Return the path of the file, which may not exist."""
     return platformdirs.user_state_path(FOLDER) / "progress.json"
 
 
 def load() -> Progress:
-    """What is recorded, nothing where there is no file; raises `ProgressFileError`."""
+    """Read the progress, empty if there is no file; raises `ProgressFileError`."""
     path = progress_path()
     try:
         return Progress.model_validate_json(path.read_bytes())
@@ -44,7 +47,7 @@ def load() -> Progress:
 
 
 def save(progress: Progress) -> None:
-    """Raises `ProgressFileError`."""
+    """Write the progress; raises `ProgressFileError`."""
     path = progress_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,14 +57,14 @@ def save(progress: Progress) -> None:
 
 
 def record_pass(exercise: str) -> None:
-    """The first time counts."""
+    """Record the day of the first pass; later passes change nothing."""
     progress = load()
     progress.passed.setdefault(exercise, datetime.now(UTC).date())
     save(progress)
 
 
 def record_hint(exercise: str) -> int:
-    """Takes one more hint; returns how many were taken before."""
+    """Count one more hint; return how many were shown before."""
     progress = load()
     before = progress.hints.get(exercise, 0)
     progress.hints[exercise] = before + 1
@@ -70,7 +73,7 @@ def record_hint(exercise: str) -> int:
 
 
 def reset() -> None:
-    """Forgets everything; raises `ProgressFileError`."""
+    """Delete the progress; raises `ProgressFileError`."""
     path = progress_path()
     try:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Exercise server: a learner's handlers in a server process of their own."""
+"""Exercise server: runs a learner's handlers in a separate process."""
 
 import os
 import traceback
@@ -15,24 +15,24 @@ from lab.exercises.tasks import AnswerError
 from lab.servers.probe import watch_log
 
 NUMBER_VARIABLE, FILE_VARIABLE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
-# what the answer is called in a traceback, and what the exceptions that it raised are written to
+# the file name of the answer in tracebacks, and the suffix of the file that records its exceptions
 ANSWER, FAULTS = "<answer>", ".faults"
 
 
 def mistake_module(number: int) -> ModuleType:
-    """The bad module that the exercise mends."""
+    """Return the module with the mistake that the exercise fixes."""
     return MISTAKES[number - 1]
 
 
 def load_handlers(source: str, number: int) -> type[Any]:
-    """The class `Handlers` that an answer defines; raises `AnswerError`.
+    """Return the class `Handlers` that an answer defines; raises `AnswerError`.
 
-    Every name of the bad module is there, so that an answer has to say only what it changes.
+    The answer can use every name of the bad module, so that it only needs to contain its changes.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
     try:
-        exec(compile(source, ANSWER, "exec"), names)  # noqa: S102 - running it is what was asked for, by its author
+        exec(compile(source, ANSWER, "exec"), names)  # noqa: S102 - its author asks for it to be run
     except SyntaxError as error:
         raise AnswerError(f"line {error.lineno} is not Python: {error.msg}") from None
     except Exception as error:  # noqa: BLE001 - a learner's code may raise anything
@@ -44,22 +44,22 @@ def load_handlers(source: str, number: int) -> type[Any]:
 
 
 def _exception_recorder(file: Path) -> Callable[[str, Any], None]:
-    """Writes down, for the grade, each exception that the answer's own code raised."""
+    """Return a log watcher that records the exceptions of the answer's code."""
 
-    def note(_: str, entry: Any) -> None:
+    def record(_: str, entry: Any) -> None:
         error = entry.get("exc_info")
         if not isinstance(error, BaseException):
             return
-        places = [frame.name for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ANSWER]
-        if places:
+        functions = [frame.name for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ANSWER]
+        if functions:
             with file.open("a", encoding="utf-8") as faults:
-                faults.write(f"{traceback.format_exception_only(error)[-1].strip()} in {places[-1]}\n")
+                faults.write(f"{traceback.format_exception_only(error)[-1].strip()} in {functions[-1]}\n")
 
-    return note
+    return record
 
 
 def create_app(settings: Settings) -> Application:
-    """The bad server's bootstrap with the answer's class alone, at `/`."""
+    """Create a bad server with only the answer's class, at `/`."""
     number = int(os.environ[NUMBER_VARIABLE])
     file = Path(os.environ[FILE_VARIABLE])
     handlers = load_handlers(file.read_text(encoding="utf-8"), number)

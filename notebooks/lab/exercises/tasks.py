@@ -1,4 +1,4 @@
-"""Exercises as they stand in their files: what is given, asked, hinted and right."""
+"""Exercises, read from their TOML files."""
 
 import tomllib
 from importlib import resources
@@ -9,21 +9,24 @@ from lab.results.claims import load_claims
 
 
 class AnswerError(Exception):
-    """An answer cannot be run; the message is one line that says why."""
+    """An answer cannot be run; a one-line message says why."""
 
 
 class Decoy(BaseModel):
-    """A plausible wrong answer, and a word that its grade has to say of it."""
+    """A plausible wrong answer and a phrase that its grade must contain."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     idea: str
     code: str
-    told: str
+    expected_phrase: str
 
 
 class Remark(BaseModel):
-    """What to ask a learner whose run measured so; the first whose bounds fit is told."""
+    """A question for a learner whose measured value lies within the bounds.
+
+    The first matching remark is shown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,7 +36,7 @@ class Remark(BaseModel):
 
 
 class Demand(BaseModel):
-    """A secondary metric that has to be right as well, and what to ask where it is not."""
+    """A bound on a secondary metric, and a question for a miss."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,8 +45,11 @@ class Demand(BaseModel):
     text: str
 
 
-class Further(BaseModel):
-    """Another lesson's scenario that the answer has to pass too, so that one mistake is not mended by another."""
+class SecondCheck(BaseModel):
+    """Another lesson's scenario that the answer has to pass too.
+
+    It prevents an answer that replaces one mistake by another.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,15 +59,15 @@ class Further(BaseModel):
 
 
 class Exercise(BaseModel):
-    """What is given, what is asked, what helps, what is right, and what only looks so."""
+    """An exercise: the given code, checks, hints, solution and wrong answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # of the scenario, smaller than the lesson's where that still convicts
+    # parameters of the scenario, smaller than the lesson's if the mistake is still detected
     parameters: dict[str, int | float] = {}
     remarks: tuple[Remark, ...]
     demands: tuple[Demand, ...] = ()
-    further: Further | None = None
+    second_check: SecondCheck | None = None
     hints: tuple[str, ...]
     given: str
     solution: str
@@ -69,7 +75,7 @@ class Exercise(BaseModel):
 
 
 def load_exercise(number: int) -> Exercise:
-    """Raises `AnswerError` when there is no such exercise."""
+    """Read an exercise; raises `AnswerError` if it does not exist."""
     file = resources.files("lab.exercises") / f"{number:02}.toml"
     if not file.is_file():
         raise AnswerError(f"there is no exercise {number}; there are 1 to {len(load_claims())}")

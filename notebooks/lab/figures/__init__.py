@@ -1,1 +1,1 @@
-"""Figures."""
+"""Figures: measurements as bars, charts and diagrams."""

@@ -1,4 +1,7 @@
-"""Answers for how measurements look: one way to draw bad beside good, readable in grey and by the colour-blind."""
+"""Bars that show the bad server beside the good one.
+
+Sides differ in hatch as well as in colour, so that the figures are readable in grey and by colour-blind people.
+"""
 
 import io
 import math
@@ -19,17 +22,17 @@ from lab.results.wording import describe_value, finding, number
 
 COLOURS = {"bad": "#D55E00", "good": "#009E73"}
 HATCHES = {"bad": "////", "good": ""}
-# a grey with enough contrast on white and on black; a page puts its own ink in its place
+# a grey with enough contrast on white and on black; a page replaces it with its own text colour
 INK = "#777777"
 PAPER_INK = "#333333"
 FONT = "system-ui, sans-serif"
 TITLE_LETTERS = 76
-# the room for values, beyond the end of the scale
+# the axis ends at this multiple of the largest value; the numbers are written in the space beyond
 VALUES_BEGIN = 1.14
 
 
 def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
-    """A figure and its axes, with nothing drawn that carries no information; sizes in inches."""
+    """Create a figure with plain axes; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(facecolor="none")
@@ -40,9 +43,10 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
 
 
 def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: float | None = None) -> Figure:
-    """Both sides as bars on one axis: every run a dot, the bounds dashed lines, the finding as title.
+    """Draw both sides as bars on one axis.
 
-    Where `runs` has one side only, the same axis with that side alone. `guess` is what somebody thought of the bad one.
+    The title is the finding, every run is a dot, and every bound is a dashed line. If `runs` has only one side, the
+    axis is the same and shows that side alone. `guess` is the reader's guess of the bad server's value.
     """
     sides = [side for side in SIDES if side in runs]
     figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
@@ -65,7 +69,7 @@ def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: flo
 
 
 def set_title(axes: Axes, title: str) -> None:
-    """What was found, in as many lines as it takes, about equally long."""
+    """Set the title, wrapped into lines of about equal length."""
     lines = math.ceil(len(title) / TITLE_LETTERS)
     width = min(TITLE_LETTERS, len(title) // lines + TITLE_LETTERS // 8)
     axes.set_title(textwrap.fill(title, width), loc="left", fontsize=10, color=INK)
@@ -77,40 +81,43 @@ def _bar(axes: Axes, row: int, side: Side, value: float | None, runs: Sequence[f
     axes.barh(row, drawn, height=0.5, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
     if len(runs) > 1:
         axes.plot(runs, [row] * len(runs), "o", color=INK, markeredgecolor="white", markersize=5)
-    # in a column of its own, clear of bars and bounds
+    # the numbers stand in their own column, where they cover no bar and no bound
     right = axes.get_yaxis_transform()
     axes.text(1, row, number(value), transform=right, ha="right", va="center", color=INK, weight="bold")
 
 
-def _bound(axes: Axes, row: int, words: str, bound: float, end: float) -> None:
+def _bound(axes: Axes, row: int, label: str, bound: float, end: float) -> None:
     axes.vlines(bound, row - 0.38, row + 0.34, color=INK, linestyle=(0, (3, 2)), linewidth=1.4)
-    aside, leaning = (-4, "right") if bound > end / 2 else (4, "left")
-    above = axes.annotate(words, (bound, row - 0.38), (aside, 0), textcoords="offset points", va="center", color=INK)
-    above.set(ha=leaning, fontsize=8)
+    offset, alignment = (-4, "right") if bound > end / 2 else (4, "left")
+    note = axes.annotate(label, (bound, row - 0.38), (offset, 0), textcoords="offset points", va="center", color=INK)
+    note.set(ha=alignment, fontsize=8)
 
 
 def _guess(axes: Axes, guess: float, end: float) -> None:
     axes.plot([guess], [0.36], marker="^", color=INK, markersize=7, clip_on=False)
-    aside, leaning = (-7, "right") if guess > end / 2 else (7, "left")
-    told = axes.annotate(f"your guess: {number(guess)}", (guess, 0.36), (aside, 0), textcoords="offset points")
-    told.set(ha=leaning, va="center", color=INK, fontsize=8)
+    offset, alignment = (-7, "right") if guess > end / 2 else (7, "left")
+    note = axes.annotate(f"your guess: {number(guess)}", (guess, 0.36), (offset, 0), textcoords="offset points")
+    note.set(ha=alignment, va="center", color=INK, fontsize=8)
 
 
 def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
-    """The figure on white paper, its words dark: an image cannot take on a page's colours."""
+    """Render the figure as PNG: dark text on white.
+
+    An image cannot take over a page's colours.
+    """
     for text in figure.findobj(Text):
         if same_color(text.get_color(), INK):
             text.set_color(PAPER_INK)
     buffer = io.BytesIO()
-    # without the library's version: the same figure is the same file
+    # the metadata leaves out the library's version, so that the same figure gives the same file
     figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def as_svg(figure: Figure) -> str:
-    """The figure as an SVG element for a page: in the page's font, and in its ink, be that dark or light."""
+    """Render the figure as SVG in the page's font and text colour."""
     buffer = io.StringIO()
-    # a fixed salt: the same figure is the same text
+    # a fixed salt, so that the same figure gives the same text
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rooms"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Answers for the figures of single lessons: when things happened, how they grow, and who got what."""
+"""Figures of single lessons: timelines, levels, growth and fan-out."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from lab.results.claims import SIDES, Side
 from lab.results.statistics import slope
 from lab.results.wording import number
 
-# a sign, its colour and size for each kind of event: told apart by form as well as colour
+# marker, colour and size for each kind of event; the kinds differ in form as well as in colour
 SIGNS = {
     "connected": ("|", "#333333", 13.0),
     "cut": ("x", "#D55E00", 7.0),
@@ -30,39 +30,45 @@ Growth = tuple[Side, Sequence[float], Sequence[float]]
 Level = tuple[Sequence[float], Sequence[float]]
 DASHES: tuple[tuple[str, Any], ...] = (("#333333", "-"), ("#D55E00", (0, (4, 2))), ("#0072B2", (0, (1, 1.5))))
 Events = Mapping[str, Sequence[float]]
-# as many as a low figure is high
+# the longest label that fits along the vertical axis of a low figure
 AXIS_LETTERS = 28
 
 
 def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
-    """A row for each of `rows`, its events by kind (one of `SIGNS`), in seconds."""
+    """Draw one row of events for each of `rows`.
+
+    A row maps a kind of event (one of `SIGNS`) to its times in seconds.
+    """
     figure, axes = new_figure(height=1.3 + 0.24 * len(rows))
     kinds = [kind for kind in SIGNS if any(kind in row for row in rows.values())]
     for kind in kinds:
         marker, colour, size = SIGNS[kind]
-        points = [(at, place) for place, row in enumerate(rows.values()) for at in row.get(kind, ())]
+        points = [(at, row_number) for row_number, row in enumerate(rows.values()) for at in row.get(kind, ())]
         xs, ys = zip(*points, strict=True) if points else ((), ())
         axes.plot(xs, ys, linestyle="", marker=marker, color=colour, markersize=size, markeredgewidth=1.8, label=kind)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    # from the moment that the label names
+    # the axis begins at the moment that its label names
     axes.set_xlim(left=min(0, axes.get_xlim()[0]))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=INK, alpha=0.25, linewidth=0.6)
     axes.set_xlabel(x_label, color=INK, fontsize=9)
-    words = {"fontsize": 8, "labelcolor": INK, "handletextpad": 0.2, "borderpad": 0.2}
-    figure.legend(loc="outside lower right", ncols=len(kinds), frameon=False, **words)
+    style = {"fontsize": 8, "labelcolor": INK, "handletextpad": 0.2, "borderpad": 0.2}
+    figure.legend(loc="outside lower right", ncols=len(kinds), frameon=False, **style)
     set_title(axes, title)
     return figure
 
 
 def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str) -> Figure:
-    """How some counts went over time, each with its name at its end; told apart by dashes as well as colour."""
+    """Draw counts over time as lines, each labelled at its end.
+
+    The lines differ in their dashes as well as in colour.
+    """
     figure, axes = new_figure(height=2.4)
-    _show_left(axes)
+    _show_left_axis(axes)
     for (name, (xs, ys)), (colour, dashes) in zip(lines.items(), DASHES, strict=False):
         axes.plot(xs, ys, color=colour, linestyle=dashes, linewidth=1.8, drawstyle="steps-post")
-        _tell_at_end(axes, name, xs[-1], ys[-1])
+        _label_end(axes, name, xs[-1], ys[-1])
     axes.set_xlabel(x_label, color=INK, fontsize=9)
     axes.set_ylabel(y_label, color=INK, fontsize=9)
     axes.set_ylim(bottom=0)
@@ -70,27 +76,30 @@ def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str
     return figure
 
 
-def _show_left(axes: Axes) -> None:
+def _show_left_axis(axes: Axes) -> None:
     axes.spines["left"].set_visible(True)
     axes.spines["left"].set_color(INK)
 
 
-def _tell_at_end(axes: Axes, text: str, x: float, y: float) -> None:
+def _label_end(axes: Axes, text: str, x: float, y: float) -> None:
     axes.annotate(text, (x, y), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=8.5)
 
 
 def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
-    """Measured points of both sides with the line through them; at its end what each step of x (`each`) adds."""
+    """Draw the measured points of both sides with fitted lines.
+
+    The label at the end of a line says how much each step of x (`each`) adds.
+    """
     figure, axes = new_figure(height=2.4)
-    _show_left(axes)
+    _show_left_axis(axes)
     for side, xs, ys in lines:
         marker, style = LINES[side]
-        rise, middle = slope(xs, ys), (sum(xs) / len(xs), sum(ys) / len(ys))
-        fitted = [middle[1] + rise * (x - middle[0]) for x in xs]
+        rise, mean_x, mean_y = slope(xs, ys), sum(xs) / len(xs), sum(ys) / len(ys)
+        fitted = [mean_y + rise * (x - mean_x) for x in xs]
         axes.plot(xs, fitted, linestyle=style, color=COLOURS[side], linewidth=1.5)
         axes.plot(xs, ys, linestyle="", marker=marker, color=COLOURS[side], markersize=6)
-        told = f"{side} (n={len(xs)}): {'+' if rise > 0 else ''}{number(rise)} {each}"
-        _tell_at_end(axes, told, xs[-1], fitted[-1])
+        label = f"{side} (n={len(xs)}): {'+' if rise > 0 else ''}{number(rise)} {each}"
+        _label_end(axes, label, xs[-1], fitted[-1])
     axes.set_xlabel(x_label, color=INK, fontsize=9)
     axes.set_ylabel(textwrap.fill(y_label, AXIS_LETTERS), color=INK, fontsize=9)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
@@ -109,18 +118,21 @@ def fan_out(
     x_label: str,
     y_label: str,
 ) -> Figure:
-    """Who got how much from whom: a panel a side, the darker the more; framed are those whom it concerned."""
+    """Draw the deliveries between senders and receivers, one panel per side.
+
+    A darker cell means more deliveries. A frame marks a cell whose receivers are concerned by the messages.
+    """
     figure, _ = new_figure(7.4, 1.6 + 0.19 * len(rows))
     figure.clear()
     most = max(max(row) for matrix in received.values() for row in matrix)
     panels = [side for side in SIDES if side in received]
-    for place, side in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place, facecolor="none")
+    for position, side in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), position, facecolor="none")
         _panel(axes, side, received[side], concerned, most)
         axes.set_xticks(range(len(columns)), columns, rotation=90)
-        axes.set_yticks(range(len(rows)), rows if place == 1 else [""] * len(rows))
+        axes.set_yticks(range(len(rows)), rows if position == 1 else [""] * len(rows))
         axes.set_xlabel(x_label, color=INK, fontsize=9)
-        if place == 1:
+        if position == 1:
             axes.set_ylabel(y_label, color=INK, fontsize=9)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK)
     return figure
@@ -130,7 +142,7 @@ def _panel(
     axes: Axes, side: Side, received: Sequence[Sequence[int]], concerned: Sequence[Sequence[int]], most: int
 ) -> None:
     shades = LinearSegmentedColormap.from_list(side, ["#FFFFFF", COLOURS[side]])
-    # a company's few must be seen beside the many vendors
+    # a power scale keeps a company's few deliveries visible beside the many of the vendors
     axes.imshow(received, cmap=shades, norm=PowerNorm(0.4, vmin=0, vmax=most), aspect="auto")
     for y, row in enumerate(concerned):
         for x, count in enumerate(row):

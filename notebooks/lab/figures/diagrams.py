@@ -1,4 +1,4 @@
-"""Answers for the two pictures that explain the kit: what a room is, and how all ten claims came out."""
+"""Diagrams: a room, the results of all claims, and a drive."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,12 +14,15 @@ from lab.results.wording import number
 
 PALE = "#E8F3EF"
 MARKS = {"bad": "s", "good": "o"}
-# a sign, its colour and size for each viewer of a drive: one fits around the other, and none needs its colour
+# marker, colour and size for each viewer of a drive; the markers fit around each other and differ in form
 VIEWERS = (("o", "#0072B2", 6.5), ("x", "#D55E00", 9.0), ("s", "#009E73", 12.0), ("+", "#333333", 9.0))
 
 
 def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
-    """A message to a room, the sockets in it by tab with their ids, and the tabs that they reach."""
+    """Draw a message to a room and the tabs that it reaches.
+
+    `sockets` maps each tab to the id of its socket in the room.
+    """
     figure, axes = new_figure(height=0.9 + 0.5 * len(sockets))
     axes.set_axis_off()
     axes.set(xlim=(0, 10), ylim=(len(sockets) + 0.1, -0.75))
@@ -38,22 +41,25 @@ def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
 
 
 def scores(results: Sequence[Result], *, title: str) -> Figure:
-    """Every claim a row: how far each server is between the worst and the best its metric can say."""
+    """Draw one row per claim, from worst to best.
+
+    A row shows both servers. Its ends are the worst and the best value of the claim's metric.
+    """
     figure, axes = new_figure(7.4, 0.9 + 0.34 * len(results))
     for row, result in enumerate(results):
         claim = result.claim
-        places = []
+        positions = []
         for side in SIDES:
             value = reported_value(claim, result.runs[side])
             if value is None:
                 continue
-            place = min(1.0, max(0.0, (value - claim.worst) / (claim.best - claim.worst)))
-            places.append(place)
-            axes.plot([place], [row], MARKS[side], color=COLOURS[side], markersize=8, zorder=3)
-            leaning = (-9, "right") if side == "bad" else (9, "left")
-            told = axes.annotate(number(value), (place, row), (leaning[0], 0), textcoords="offset points")
-            told.set(ha=leaning[1], va="center", color=INK, fontsize=8)
-        axes.plot(places, [row] * len(places), color=INK, linewidth=1, alpha=0.6)
+            position = min(1.0, max(0.0, (value - claim.worst) / (claim.best - claim.worst)))
+            positions.append(position)
+            axes.plot([position], [row], MARKS[side], color=COLOURS[side], markersize=8, zorder=3)
+            offset, alignment = (-9, "right") if side == "bad" else (9, "left")
+            label = axes.annotate(number(value), (position, row), (offset, 0), textcoords="offset points")
+            label.set(ha=alignment, va="center", color=INK, fontsize=8)
+        axes.plot(positions, [row] * len(positions), color=INK, linewidth=1, alpha=0.6)
     axes.set_yticks(range(len(results)), [f"{result.claim.id}  {result.claim.metric}" for result in results])
     axes.tick_params(axis="y", length=0)
     axes.set(xlim=(-0.16, 1.16), ylim=(len(results) - 0.4, -0.6))
@@ -82,14 +88,17 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
 def track(
     driven: Sequence[tuple[float, float]], seen: Mapping[str, Sequence[tuple[float, float]]], *, title: str
 ) -> Figure:
-    """A drive as a line on a map, and by viewer the positions that reached them; each a pair of longitude, latitude."""
+    """Draw a drive on a map, with the positions each viewer received.
+
+    A position is a pair of longitude and latitude.
+    """
     figure, axes = new_figure(height=3.4)
     axes.plot(*zip(*driven, strict=True), color=INK, linewidth=6, alpha=0.15, solid_capstyle="round")
     axes.annotate("start", driven[0], (0, -14), textcoords="offset points", ha="center", color=INK, fontsize=9)
     for (viewer, positions), (mark, colour, size) in zip(seen.items(), VIEWERS, strict=False):
-        places = list(zip(*positions, strict=True)) or [(), ()]
+        coordinates = list(zip(*positions, strict=True)) or [(), ()]
         label = f"{viewer}: {len(positions)} received"
-        axes.plot(*places, mark, color=colour, label=label, markersize=size, fillstyle="none", markeredgewidth=1.6)
+        axes.plot(*coordinates, mark, color=colour, label=label, markersize=size, fillstyle="none", markeredgewidth=1.6)
     axes.set_xlabel("longitude (degrees)", color=INK)
     axes.set_ylabel("latitude (degrees)", color=INK)
     axes.margins(0.08)

@@ -1,1 +1,1 @@
-"""The interview: questions, with answers measured a moment ago."""
+"""The interview: questions, with answers from fresh measurements."""

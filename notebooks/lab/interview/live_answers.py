@@ -1,4 +1,7 @@
-"""Answers for small questions put to a running good server: each answer is a number or a code read from the wire."""
+"""Live answers: small requests to a running good server.
+
+Each answer is a number or a code that was received from it.
+"""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -10,15 +13,18 @@ from lab.clients.raw_tab import RawTab, raw_tab
 from lab.servers.running import running
 from lab.servers.target import Target
 
-ONE_A_SECOND = {"SERVER_CONNECTS_PER_SECOND": "1"}
-STRANGE_ORIGIN = "https://elsewhere.example"
+ONE_CONNECT_PER_SECOND = {"SERVER_CONNECTS_PER_SECOND": "1"}
+UNKNOWN_ORIGIN = "https://elsewhere.example"
 OVERSIZE_BYTES = 256 * 1024
-# what a client may wait for an answer
+# the longest time that a client waits for an answer
 ANSWER_SECONDS = 2.0
 
 
 async def collect_live_answers() -> Mapping[str, str]:
-    """What a fresh good server answered, by the key that questions.toml quotes as `{asked.key}`."""
+    """Return the answers of a fresh good server by key.
+
+    questions.toml quotes them as `{asked.key}`.
+    """
     async with running("good") as server, AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         target = server.target(0)
@@ -34,7 +40,7 @@ async def _connected_tab(stack: AsyncExitStack, http: aiohttp.ClientSession, tar
     tab = await stack.enter_async_context(raw_tab(http, target))
     answer = await tab.connect(target.token(user))
     if "sid" not in answer:
-        raise ConnectionError(f"{user} was not let in: {answer}")
+        raise ConnectionError(f"{user} could not connect: {answer}")
     return tab
 
 
@@ -54,64 +60,70 @@ async def _handshakes(stack: AsyncExitStack, http: aiohttp.ClientSession, target
     stranger = await stack.enter_async_context(raw_tab(http, target))
     refused = await stranger.connect("not a token")
     return {
-        "strange_origin": await _status(http, target, "websocket", {"Origin": STRANGE_ORIGIN}),
+        "unknown_origin": await _status(http, target, "websocket", {"Origin": UNKNOWN_ORIGIN}),
         "polling": await _status(http, target, "polling", {}),
         "bad_token": refused["data"]["code"],
     }
 
 
 async def _chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
-    """One message sent twice under one id, and one that a user writes to itself."""
+    """Send one message twice, and one to the sender itself."""
     message = {"to": "bob", "text": "once", "id": "m-1"}
     acks = [await ana.ask(events.CHAT_SEND, message) for _ in range(2)]
     await ana.ask(events.CHAT_SEND, {"to": "ana", "text": "to myself"})
     for each in (tab, bob):
-        # its answer comes after all that was sent before
+        # the answer to this request arrives after everything that was sent before it
         await each.ask("lab:settle", {})
-    heard = [got.data for got in tab.inbox.of(events.CHAT_MESSAGE)]
+    received = [chat.data for chat in tab.inbox.of(events.CHAT_MESSAGE)]
     return {
         "retry_acks": len({str(ack) for ack in acks}),
         "retry_delivered": len(bob.inbox.of(events.CHAT_MESSAGE)),
-        "to_myself": sum(data["text"] == "to myself" for data in heard),
+        "to_myself": sum(data["text"] == "to myself" for data in received),
     }
 
 
 async def _refusals(ana: RawTab, target: Target) -> dict[str, object]:
-    asks: dict[str, tuple[str, object]] = {
+    requests: dict[str, tuple[str, object]] = {
         "forged_sender": (events.CHAT_SEND, {"to": "bob", "text": "hello", "from": "root"}),
         "job_of_others": (events.ROOM_JOIN, {"room": "job:99"}),
         "other_user": (events.AUTH_REFRESH, {"token": target.token("bob")}),
     }
-    return {key: (await ana.ask(event, data))["error"]["code"] for key, (event, data) in asks.items()}
+    return {key: (await ana.ask(event, data))["error"]["code"] for key, (event, data) in requests.items()}
 
 
 async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
-    """How an event with a reserved name is answered, what is served after it, and how too big a frame is closed."""
+    """Send a reserved event name, and a frame that is too big.
+
+    The answers say what was served afterwards and how the connection was closed.
+    """
     reserved, oversize = [await _connected_tab(stack, http, target, user) for user in ("mallory", "trudy")]
     refused = await reserved.ask("disconnect", {})
     return {
         "reserved": refused["error"]["code"],
-        "answered_after_reserved": await _answered(reserved, events.ROOM_JOIN, {"room": "job:99"}),
-        "oversize_answered": await _answered(oversize, events.CHAT_SEND, {"text": "x" * OVERSIZE_BYTES}),
+        "answered_after_reserved": await _count_answers(reserved, events.ROOM_JOIN, {"room": "job:99"}),
+        "oversize_answered": await _count_answers(oversize, events.CHAT_SEND, {"text": "x" * OVERSIZE_BYTES}),
         "oversize_close_code": oversize.socket.close_code,
     }
 
 
 async def _admission() -> dict[str, object]:
-    """What one too many is told before the upgrade, and whether who is in is told of a restart."""
+    """Connect too often, then restart the server.
+
+    The answers are the HTTP status of the refused connection and the number of clients notified of the restart.
+    """
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(running("good", settings=ONE_A_SECOND))
+        server = await stack.enter_async_context(running("good", settings=ONE_CONNECT_PER_SECOND))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         target = server.target(0)
-        inside = await _connected_tab(stack, http, target, "ana")
+        connected_tab = await _connected_tab(stack, http, target, "ana")
         status = await _status(http, target, "websocket", {})
-        connected = (await server.probe.read()).connections
+        connections = (await server.probe.read()).connections
         await server.stop()
-        closing = await inside.inbox.wait(events.SERVER_CLOSING, timeout=ANSWER_SECONDS)
-    return {"crowd": status, "inside": connected, "told_of_the_restart": len(closing)}
+        closing = await connected_tab.inbox.wait(events.SERVER_CLOSING, timeout=ANSWER_SECONDS)
+    return {"over_the_rate": status, "connected": connections, "notified_of_the_restart": len(closing)}
 
 
-async def _answered(tab: RawTab, event: str, data: object) -> int:
+async def _count_answers(tab: RawTab, event: str, data: object) -> int:
     try:
         await tab.ask(event, data, timeout=ANSWER_SECONDS)
     except (ConnectionError, TimeoutError):

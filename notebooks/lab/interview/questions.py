@@ -1,4 +1,4 @@
-"""Answers for the interview: questions whose answers quote what was measured a moment ago, by claim and by side."""
+"""Interview questions, whose answers quote fresh measurements."""
 
 import re
 import tomllib
@@ -13,15 +13,15 @@ from lab.lessons.cell_output import Markdown, show_output
 from lab.results.verdict import reported_value
 from lab.results.wording import number
 
-# `{07.good}` is the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
-QUOTED = re.compile(r"\{(\d\d)\.(?:(\w+)\.)?(bad|good)\}")
-# `{asked.crowd}` is what the good server answered to one of the small questions of lab.interview.live_answers
-ANSWERED = re.compile(r"\{asked\.(\w+)\}")
+# `{07.good}` quotes the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
+MEASUREMENT = re.compile(r"\{(\d\d)\.(?:(\w+)\.)?(bad|good)\}")
+# `{asked.polling}` quotes the good server's answer to a small request of lab.interview.live_answers
+LIVE_ANSWER = re.compile(r"\{asked\.(\w+)\}")
 CODE = re.compile(r"`([^`]+)`")
 
 
 class Question(BaseModel):
-    """What is asked, the short answer, and the follow-up."""
+    """A question of the interview, its short answer and a follow-up."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,36 +32,39 @@ class Question(BaseModel):
 
 
 def load_questions() -> tuple[Question, ...]:
-    """All of questions.toml, in their order."""
+    """Return all questions of questions.toml in their order."""
     text = (resources.files("lab.interview") / "questions.toml").read_text(encoding="utf-8")
     return tuple(Question.model_validate(table) for table in tomllib.loads(text)["question"])
 
 
 class Interview:
-    """Shows the questions of a theme, each answer folded: `ask("Rooms")`."""
+    """Shows the questions of a theme with folded answers: `ask("Rooms")`."""
 
-    def __init__(self, comparison: Comparison, answered: Mapping[str, str]) -> None:
-        self._answered = answered
+    def __init__(self, comparison: Comparison, live_answers: Mapping[str, str]) -> None:
+        self._live_answers = live_answers
         self._asked: set[tuple[str, str]] = set()
         self._results = {result.claim.id: result for result in comparison.results}
 
     @property
     def asked(self) -> int:
-        """How many questions were asked; one whose cell is run again counts once."""
+        """The number of questions asked; asking one again does not count."""
         return len(self._asked)
 
     def __call__(self, theme: str) -> None:
         for question in (question for question in load_questions() if question.theme == theme):
             self._asked.add((theme, question.ask))
-            # no Markdown inside a summary
-            asked = CODE.sub(r"<code>\1</code>", question.ask)
+            # a summary does not render Markdown
+            summary = CODE.sub(r"<code>\1</code>", question.ask)
             answer = f"{self.quoted(question.answer)}\n\n*Then:* {self.quoted(question.then)}"
-            show_output(Markdown(f"<details><summary><b>{asked}</b></summary>\n\n{answer}\n\n</details>"))
+            show_output(Markdown(f"<details><summary><b>{summary}</b></summary>\n\n{answer}\n\n</details>"))
 
     def quoted(self, text: str) -> str:
-        """The text with every quotation replaced by its value; raises `KeyError` for one that is not measured."""
-        text = ANSWERED.sub(lambda match: self._answered[match[1]], " ".join(text.split()))
-        return QUOTED.sub(self._value, text)
+        """Replace every quotation in the text by its value.
+
+        Raises `KeyError` for a quotation that is not measured.
+        """
+        text = LIVE_ANSWER.sub(lambda match: self._live_answers[match[1]], " ".join(text.split()))
+        return MEASUREMENT.sub(self._value, text)
 
     def _value(self, match: re.Match[str]) -> str:
         result = self._results[match[1]]
@@ -72,5 +75,8 @@ class Interview:
 
 
 async def questions(comparison: Comparison) -> Interview:
-    """What asks the questions, with the numbers of one comparison, and what a good server answers now."""
+    """Create the interview from one comparison.
+
+    A good server is started to collect its live answers.
+    """
     return Interview(comparison, await collect_live_answers())

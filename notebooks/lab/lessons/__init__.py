@@ -1,1 +1,1 @@
-"""What the cells of lessons use, and how notebooks are built."""
+"""Functions for the cells of lessons, and the build of notebooks."""

@@ -1,4 +1,7 @@
-"""Answers for the notebooks: made from their sources, executed in a fresh kernel each, and held against them."""
+"""Builds notebooks from their sources and executes them.
+
+Each notebook runs in a fresh kernel. A check compares the stored notebook with its source.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,70 +21,73 @@ from nbformat import NotebookNode
 
 from lab.system.atomic_file import write
 
-# the longest cell takes a third of it
+# the longest cell takes a third of this time
 CELL_SECONDS = 120
-# a kernel starts in two
+# a kernel normally starts in two seconds
 KERNEL_SECONDS = 60
 KERNEL = "python3"
-# the same on every machine: no version, no path, no time
+# the same on every machine: contains no version, no path and no time
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
-# called with the number of cells done, and of all
+# called with the number of executed cells and the number of all cells
 ProgressCallback = Callable[[int, int], None]
 
 
 class NotebooksError(Exception):
-    """There is no such notebook; the message is one line that names those there are."""
+    """No such notebook; a one-line message names the existing ones."""
 
 
 class CellError(Exception):
-    """A cell failed; the message is one line that names the notebook, the cell and the error."""
+    """A cell failed; a one-line message names notebook, cell and error."""
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """A source and what is made of it."""
+    """A notebook: its source and the .ipynb that is built from it."""
 
     source: Path
 
     @property
     def name(self) -> str:
-        """As on the command line: `03_join_room_once`."""
+        """The name on the command line, such as `03_join_room_once`."""
         return self.source.stem
 
     @property
     def path(self) -> Path:
-        """The .ipynb."""
+        """The path of the .ipynb."""
         return self.source.parent.parent / f"{self.name}.ipynb"
 
     def read(self) -> NotebookNode:
-        """The source as a notebook without outputs, whose cells have the same ids every time."""
+        """Read the source as a notebook without outputs, with stable cell ids."""
         notebook: NotebookNode = jupytext.read(self.source, fmt="py:percent")
         notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
         notebook.nbformat, notebook.nbformat_minor = 4, 5
         for number, cell in enumerate(notebook.cells):
             cell.id = f"cell-{number:02}"
             if cell.cell_type == "code" and cell.source.startswith("lab.fold("):
-                # else the answer would be read in the code before it is unfolded below
+                # otherwise the reader would see the answer in the code before unfolding it below
                 cell.metadata["jupyter"] = {"source_hidden": True}
         return notebook
 
     def drift(self) -> str | None:
-        """In one line where the .ipynb differs from its source; None when it does not."""
+        """Describe in one line how the .ipynb differs from its source.
+
+        None if it does not differ.
+        """
         if not self.path.is_file():
-            return f"{self.path.name} is not there"
-        built, wanted = _read(self.path).cells, self.read().cells
-        for number, (one, other) in enumerate(zip(built, wanted, strict=False)):
-            if _content(one) != _content(other):
+            return f"{self.path.name} does not exist"
+        built, expected = _read(self.path).cells, self.read().cells
+        for number, (built_cell, expected_cell) in enumerate(zip(built, expected, strict=False)):
+            if _content(built_cell) != _content(expected_cell):
                 return f"{self.path.name}: cell {number} differs from its source"
-        if len(built) != len(wanted):
-            return f"{self.path.name} has {len(built)} cells, its source {len(wanted)}"
+        if len(built) != len(expected):
+            return f"{self.path.name} has {len(built)} cells, its source {len(expected)}"
         return None
 
     async def execute(self, folder: Path, on_progress: ProgressCallback = lambda done, of: None) -> NotebookNode:
-        """The notebook with the outputs of a fresh kernel that works in `folder`; raises `CellError`."""
+        """Run the notebook in a fresh kernel in `folder`; raises `CellError`."""
         notebook = self.read()
         client = NotebookClient(notebook, timeout=CELL_SECONDS, record_timing=False, coalesce_streams=True)
         async with _kernel(folder) as (client.km, client.kc):
@@ -94,27 +100,30 @@ class Notebook:
                 except (DeadKernelError, TimeoutError) as error:
                     task = asyncio.current_task()
                     if task is not None and task.cancelling():
-                        # nbclient takes every cancellation for the kernel's end
+                        # nbclient mistakes every cancellation for the end of the kernel
                         raise asyncio.CancelledError from None
                     raise self._failed(number, str(error)) from None
         return notebook
 
-    def _failed(self, number: int, why: str) -> CellError:
-        return CellError(f"{self.path.name}: cell {number}: {' '.join(why.split())}")
+    def _failed(self, number: int, reason: str) -> CellError:
+        return CellError(f"{self.path.name}: cell {number}: {' '.join(reason.split())}")
 
     def save(self, notebook: NotebookNode) -> None:
-        """Writes the .ipynb; raises `OSError`."""
+        """Write the .ipynb; raises `OSError`."""
         text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
         write(self.path, (text.rstrip("\n") + "\n").encode())
 
 
 @asynccontextmanager
 async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
-    """A kernel of its own, ended on every path. nbclient would start one, and take Ctrl-C for itself."""
-    # without it a kernel that could encrypt warns that nobody asked it to
+    """Start a kernel and shut it down on every path.
+
+    nbclient is not asked to start it, because nbclient would then handle Ctrl-C itself.
+    """
+    # without this option a kernel that supports encryption warns that it does not encrypt
     manager = AsyncKernelManager(kernel_name=KERNEL, transport_encryption="auto")
     try:
-        # what cells print comes as messages; what the kernel itself has to say at its end is nobody's concern
+        # cells print through messages; what the kernel process itself prints at its end is not needed
         await manager.start_kernel(cwd=str(folder), stdout=DEVNULL, stderr=DEVNULL)
         client = manager.client()
         client.start_channels()
@@ -128,7 +137,10 @@ async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, Async
 
 
 def find_notebooks(names: Sequence[str] = ()) -> list[Notebook]:
-    """All notebooks, or those named in any way (`03`, a file), in their order; raises `NotebooksError`."""
+    """Return all notebooks, or the named ones, in their order.
+
+    A name is a number (`03`), a notebook's name or a file. Raises `NotebooksError`.
+    """
     found = [Notebook(source) for source in sorted(_folder().glob("[0-9][0-9]_*.py"))]
     known = {notebook.name: notebook for notebook in found}
     chosen = set()
@@ -142,13 +154,16 @@ def find_notebooks(names: Sequence[str] = ()) -> list[Notebook]:
 
 
 def orphans() -> list[Path]:
-    """Every .ipynb that has no source."""
+    """Return every .ipynb that has no source."""
     sources = {notebook.path for notebook in find_notebooks()}
     return sorted(set(_folder().parent.glob("*.ipynb")) - sources)
 
 
 def _folder() -> Path:
-    """The sources, beside the lab where it is installed from the repository, else below the working folder."""
+    """Return the folder of the sources; raises `NotebooksError`.
+
+    It is beside the lab if that is installed from the repository, otherwise below the working folder.
+    """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd() / "notebooks"):
         if (folder / "source").is_dir():
             return folder / "source"

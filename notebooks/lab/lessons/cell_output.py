@@ -1,4 +1,4 @@
-"""Answers for what a cell puts out: things that show themselves, folded text, and a line that is renewed in place."""
+"""Output of a cell: Markdown, figures, tables, folded text and progress."""
 
 import asyncio
 import base64
@@ -15,16 +15,16 @@ TICK_SECONDS = 0.5
 BAR_LETTERS = 24
 
 
-def show_output(thing: object) -> None:
-    """Shows a thing below the cell, as its own representation says; in a terminal as text."""
+def show_output(output: object) -> None:
+    """Show an object below the cell; a terminal shows it as text."""
     from IPython.display import display
 
-    display(thing)  # type: ignore[no-untyped-call]  # IPython types its arguments only
+    display(output)  # type: ignore[no-untyped-call]  # IPython types its arguments only
 
 
 @dataclass(frozen=True)
 class Markdown:
-    """Markdown where it is rendered, and as it is where it is not."""
+    """Markdown text, shown as plain text where it cannot be rendered."""
 
     markdown: str
 
@@ -39,7 +39,7 @@ class Markdown:
 
 @dataclass(frozen=True)
 class FigureOutput:
-    """A figure as a small PNG, with its finding as the text for who cannot see it."""
+    """A figure as a small PNG with an alternative text."""
 
     figure: "Figure"
     alt: str
@@ -55,30 +55,30 @@ class FigureOutput:
 
 
 def fold(summary: str, answer: str) -> None:
-    """Shows `summary`, and `answer` (Markdown) once the reader asks for it by a click."""
+    """Show `summary`; a click on it unfolds `answer` (Markdown)."""
     show_output(Markdown(f"<details><summary>{summary}</summary>\n\n{answer}\n\n</details>"))
 
 
 def draw(figure: "Figure") -> None:
-    """Shows a figure; its title is its text for who cannot see it."""
+    """Show a figure with its title as alternative text."""
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     show_output(FigureOutput(figure, " ".join(title.split())))
 
 
 def table(head: Sequence[str], *rows: Sequence[str]) -> None:
-    """Shows a table: its first column to the left, the others to the right."""
+    """Show a table with the first column aligned left, the others right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     show_output(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
 
 
 class ProgressLine:
-    """One line of output that says what is going on, and at the end what came of it."""
+    """One line of output that is updated in place."""
 
     def __init__(self) -> None:
         self._handle: Any = None
 
-    def tell(self, text: str) -> None:
-        """Replaces what the line said."""
+    def update(self, text: str) -> None:
+        """Replace the text of the line."""
         from IPython.display import display
 
         data = {"text/plain": text}
@@ -88,24 +88,27 @@ class ProgressLine:
             self._handle.update(data, raw=True)
 
     def bar(self, done: int, of: int, what: str) -> None:
-        """How far a work of so many steps is."""
+        """Show a bar for work with a known number of steps."""
         filled = round(BAR_LETTERS * done / of)
-        self.tell(f"{'█' * filled}{'░' * (BAR_LETTERS - filled)} {done} of {of} {what}")
+        self.update(f"{'█' * filled}{'░' * (BAR_LETTERS - filled)} {done} of {of} {what}")
 
     @asynccontextmanager
-    async def ticking(self, what: str) -> AsyncIterator[None]:
-        """While inside, says how long it has taken so far; how many steps a single run has nobody knows."""
+    async def show_elapsed(self, what: str) -> AsyncIterator[None]:
+        """Show the elapsed time while the block runs.
+
+        A single run has no known number of steps, so it gets no bar.
+        """
         began = time.monotonic()
 
         async def tick() -> None:
             while True:
-                self.tell(f"{what}: measuring, {time.monotonic() - began:.0f} s")
+                self.update(f"{what}: measuring, {time.monotonic() - began:.0f} s")
                 await asyncio.sleep(TICK_SECONDS)
 
-        ticks = asyncio.create_task(tick())
+        ticking = asyncio.create_task(tick())
         try:
             yield
-            self.tell(f"{what}: measured in {time.monotonic() - began:.1f} s")
+            self.update(f"{what}: measured in {time.monotonic() - began:.1f} s")
         finally:
-            ticks.cancel()
-            await asyncio.gather(ticks, return_exceptions=True)
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Answers for the scoreboard of a notebook: all ten claims measured, told in one table."""
+"""The scoreboard of a notebook: all ten claims in one table."""
 
 from lab.compare.comparison import Comparison, Result
 from lab.compare.runner import compare
@@ -11,7 +11,7 @@ from lab.results.wording import OUTCOMES, number
 
 
 async def measure_all() -> Comparison:
-    """Runs the ten experiments against both servers; about half a minute."""
+    """Run the ten experiments on both servers; takes about half a minute."""
     claims, line, done = load_claims(), ProgressLine(), 0
 
     def finished(result: Result) -> None:
@@ -21,12 +21,15 @@ async def measure_all() -> Comparison:
 
     line.bar(0, len(claims), "claims measured")
     comparison = await compare(claims, finished=finished)
-    line.tell(summary(comparison))
+    line.update(summary(comparison))
     return comparison
 
 
 def scoreboard(comparison: Comparison) -> None:
-    """The table, each claim a link to its lesson; what speaks against a result, if anything does; the picture."""
+    """Show a table, the reasons to doubt a result, and a figure.
+
+    Each claim in the table links to its lesson.
+    """
     rows = []
     for result in comparison.results:
         claim = result.claim

@@ -1,1 +1,1 @@
-"""A comparison as a table, as JSON, as a page and as rows of the README."""
+"""Reports of a comparison: table, JSON, page and README rows."""

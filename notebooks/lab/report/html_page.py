@@ -1,4 +1,4 @@
-"""Answers for the comparison as one self-contained page, with its figures inside."""
+"""The comparison as one self-contained HTML page, figures included."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from lab.compare.comparison import Comparison, Result
 from lab.compare.two_processes import sides_and_processes
 from lab.figures.bars import as_svg, side_by_side
 from lab.report.json_document import also_values
-from lab.report.terminal import doubts, summary, two_process_heads
+from lab.report.terminal import doubts, summary, two_process_headings
 from lab.results.claims import SIDES
 from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, finding, number
@@ -19,11 +19,11 @@ SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side
 
 
 def as_html(comparison: Comparison) -> str:
-    """The whole page; it loads nothing from anywhere."""
+    """Render the whole page, which loads no other resource."""
     style = (resources.files("lab.report") / "page.css").read_text(encoding="utf-8")
     rows = "".join(_row(result) for result in comparison.results)
     sections = "".join(_section(result) for result in comparison.results)
-    doubted = _aside(doubts(comparison))
+    warnings = _note(doubts(comparison))
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -33,15 +33,15 @@ def as_html(comparison: Comparison) -> str:
 {style}</style>
 <header>
 <h1>Rooms, not IDs</h1>
-<p class="lead">Mistakes that Socket.IO servers are shipped with, and what rooms put right: each measured by the same
-clients on a server with the mistake and on one without.</p>
+<p class="lead">Common mistakes of Socket.IO servers, and how rooms fix them. Each is measured with the same clients on
+a server with the mistake and on a server without it.</p>
 <p class="soft">{escape(summary(comparison))}, {_today()}</p>
 </header>
 <main>
 <table>
 <tr><th></th><th>claim</th>{SWATCHES}<th></th></tr>
 {rows}</table>
-{doubted}
+{warnings}
 {_before_any_cut(comparison)}{sections}</main>
 <footer>
 <h2>How it was measured</h2>
@@ -65,7 +65,7 @@ def _row(result: Result) -> str:
 def _before_any_cut(comparison: Comparison) -> str:
     if not comparison.before_any_cut:
         return ""
-    heads = "".join(f'<th class="number">{head}</th>' for head in two_process_heads(comparison.workers))
+    headings = "".join(f'<th class="number">{text}</th>' for text in two_process_headings(comparison.workers))
     rows = "".join(
         f"<tr><td>{row.claim.id}</td><td>{escape(row.claim.slug)}"
         f'<span class="soft">{escape(row.finding)}</span></td>'
@@ -74,15 +74,15 @@ def _before_any_cut(comparison: Comparison) -> str:
         for row in comparison.before_any_cut
     )
     return f"""<section>
-<h2>Before any cut, with one process a side and with {comparison.workers}</h2>
+<h2>Before any cut, with one process per side and with {comparison.workers}</h2>
 <table>
-<tr><th></th><th>what arrives, in percent</th>{heads}<th></th></tr>
+<tr><th></th><th>what arrives, in percent</th>{headings}<th></th></tr>
 {rows}</table>
 </section>
 """
 
 
-def _aside(lines: Sequence[str]) -> str:
+def _note(lines: Sequence[str]) -> str:
     return '<p class="doubt">' + "<br>".join(map(escape, lines)) + "</p>" if lines else ""
 
 
@@ -99,16 +99,16 @@ def _outcome(outcome: str) -> str:
 
 
 def _section(result: Result) -> str:
-    claim, told = result.claim, escape(finding(result.claim, result.runs))
-    reason = _aside([result.verdict.reason] if result.verdict.reason else [])
+    claim, found = result.claim, escape(finding(result.claim, result.runs))
+    reason = _note([result.verdict.reason] if result.verdict.reason else [])
     also = "".join(
         f"<tr><td>{escape(f'{also.metric} ({also.unit})')}</td>{_cells(also_values(result, also))}</tr>\n"
         for also in claim.also
     )
     return f"""<section id="claim-{claim.id}">
 <div class="heading"><h2><span>{claim.id}</span>{escape(claim.title)}</h2>{_verdict(result)}</div>
-<p class="finding">{told}</p>
-{reason}<figure role="img" aria-label="{told}">
+<p class="finding">{found}</p>
+{reason}<figure role="img" aria-label="{found}">
 {as_svg(side_by_side(claim, result.runs, is_titled=False))}
 <figcaption>Dashed: the bounds. {escape(claim.reason)}</figcaption>
 </figure>
@@ -122,14 +122,14 @@ def _section(result: Result) -> str:
 def _environment(comparison: Comparison) -> str:
     known = comparison.environment
     raised = "<br>".join(f"<code>{escape(f'{name}={value}')}</code>" for name, value in known["raised_limits"].items())
-    told = {
+    entries = {
         "machine": escape(f"{known['platform']}, {known['cpus']} CPUs"),
         "versions": escape(", ".join(f"{name} {version}" for name, version in _versions(comparison).items())),
         "seed": known["seed"],
-        "runs": "one a side; two more where a run misses its bound or is near it, and then the median is shown",
-        "settings": f"{raised}<br>raised for the lab, as all its clients come from one address and must not wait long",
+        "runs": "one per side; two more if a run misses its bound or is close to it, and then the median is shown",
+        "settings": f"{raised}<br>raised for the lab, because all its clients have one address and must not wait long",
     }
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in told.items()) + "</dl>\n"
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in entries.items()) + "</dl>\n"
 
 
 def _versions(comparison: Comparison) -> dict[str, str]:

@@ -15,7 +15,7 @@ BOUNDS_BEFORE = ("bad_at_most", "bad_at_least", "others_at_least")
 
 
 def as_json(comparison: Comparison) -> bytes:
-    """The comparison by the contract's schema; where nothing was measured, null."""
+    """Serialize the comparison in its documented schema; null where nothing was measured."""
     document = {
         "schema": SCHEMA,
         "environment": comparison.environment,
@@ -46,7 +46,6 @@ def _claim_as_data(result: Result) -> dict[str, Any]:
 
 
 def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
-    told = row.verdict
     return {
         "id": row.claim.id,
         "slug": row.claim.slug,
@@ -54,13 +53,16 @@ def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
         **{side: row.value(side, row.workers) for side in SIDES},
         "one_process": {side: row.value(side, 1) for side in SIDES},
         "fails_before_any_cut": row.fails,
-        "verdict": told.outcome,
-        "reason": told.reason,
+        "verdict": row.verdict.outcome,
+        "reason": row.verdict.reason,
     }
 
 
 def also_values(result: Result, also: Also) -> dict[str, float | None]:
-    """A secondary metric by side, as multiples of the good server's where it is relative; None if not measured."""
+    """Return a secondary metric by side, None where it was not measured.
+
+    A relative metric is given as a multiple of the good server's value.
+    """
     values: dict[str, float | None] = {
         side: reported_value(result.claim, result.runs[side], also.key) for side in SIDES
     }

@@ -1,4 +1,4 @@
-"""Answers for the measured rows in the repository's README.md, between two marks."""
+"""Writes the measured rows between two marks in README.md."""
 
 import datetime
 import re
@@ -15,13 +15,14 @@ BLOCK = re.compile(r"(<!-- lab compare: begin\b.*?-->\n).*?(<!-- lab compare: en
 
 
 class ReadmeError(Exception):
-    """The README cannot take the rows; the message is one line that says why."""
+    """The README cannot take the rows; a one-line message says why."""
 
 
 def find_readme() -> Path:
-    """The README.md of the repository that the lab is installed from, else that of the working folder.
+    """Find the README.md that has the marks.
 
-    Raises `ReadmeError` when none has the marks.
+    The repository that the lab is installed from comes first, then the working folder. Raises `ReadmeError` if neither
+    has a README with the marks.
     """
     for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
         readme = folder / "README.md"
@@ -31,14 +32,14 @@ def find_readme() -> Path:
 
 
 def write_rows(readme: Path, comparison: Comparison) -> None:
-    """Puts the rows between the marks."""
+    """Replace the rows between the marks."""
     rows = as_markdown(comparison)
     text = BLOCK.sub(lambda marks: f"{marks[1]}{rows}\n{marks[2]}", readme.read_text(encoding="utf-8"), count=1)
     write(readme, text.encode())
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """A row a claim, then where and when it was measured."""
+    """One table row per claim, then where and when it was measured."""
     lines = ["| | claim | measured | bad | good | |", "|---|---|---|---:|---:|---|"]
     for result in comparison.results:
         claim = result.claim

@@ -1,4 +1,4 @@
-"""The comparison in a terminal: tables, and remarks below them."""
+"""The comparison in a terminal: tables with remarks below them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yell
 
 
 def table(comparison: Comparison) -> Table:
-    """The terminal's table; it says in words what it says in colour."""
+    """Build the table of all claims; words repeat what the colours say."""
     grid = Table(header_style="bold")
     for name in ("", "claim", "measured"):
         grid.add_column(name, overflow="fold")
@@ -27,38 +27,42 @@ def table(comparison: Comparison) -> Table:
     for result in comparison.results:
         claim, outcome = result.claim, result.verdict.outcome
         values = (number(reported_value(claim, result.runs[side])) for side in SIDES)
-        told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
-        grid.add_row(claim.id, claim.title, f"{claim.metric} ({claim.unit})", *values, told)
+        grid.add_row(claim.id, claim.title, f"{claim.metric} ({claim.unit})", *values, _coloured(outcome))
     return grid
 
 
 def before_any_cut(comparison: Comparison) -> Table:
-    """The second table of a comparison with several processes."""
-    title = "before any cut, with one process a side and with several"
+    """Build the second table of a comparison with several processes."""
+    title = "before any cut, with one process per side and with several"
     grid = Table(header_style="bold", title=title, title_justify="left")
     for name in ("", "mistake", "measured"):
         grid.add_column(name, no_wrap=True)
-    for head in two_process_heads(comparison.workers):
-        grid.add_column(head, justify="right", no_wrap=True)
-    grid.add_column("fails yet")
+    for heading in two_process_headings(comparison.workers):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("already fails")
     grid.add_column("verdict", no_wrap=True)
     for row in comparison.before_any_cut:
-        outcome = row.verdict.outcome
+        measured = f"{row.bounds.metric} ({row.bounds.unit})"
         values = (number(row.value(*case)) for case in sides_and_processes(row.workers))
-        told = f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
-        grid.add_row(
-            row.claim.id, row.claim.slug, f"{row.bounds.metric} ({row.bounds.unit})", *values, FAILS[row.fails], told
-        )
+        verdict = _coloured(row.verdict.outcome)
+        grid.add_row(row.claim.id, row.claim.slug, measured, *values, FAILS[row.fails], verdict)
     return grid
 
 
-def two_process_heads(workers: int) -> list[str]:
-    """What stands over the values of that table: a side, and how many processes it is."""
+def _coloured(outcome: str) -> str:
+    return f"[{COLOURS[outcome]}]{OUTCOMES[outcome]}[/]"
+
+
+def two_process_headings(workers: int) -> list[str]:
+    """Name the value columns of that table: side and number of processes."""
     return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
 
 
 def doubts(comparison: Comparison) -> list[str]:
-    """What speaks against a result, a line each: why a claim is not shown, whose clients were late."""
+    """List the reasons to doubt a result, one line each.
+
+    A claim may not be shown, or the clients may have been late.
+    """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
         for result in comparison.results
@@ -71,12 +75,12 @@ def doubts(comparison: Comparison) -> list[str]:
     ]
     late = [f"{result.claim.id} by {worst:.2f} s" for result in comparison.results if (worst := lateness(result))]
     if late:
-        lines.append(f"the clients' own process was late ({', '.join(late)}): counts hold, times are to be doubted")
+        lines.append(f"the clients' own process was late ({', '.join(late)}): counts are valid, times are doubtful")
     return lines
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """What stands under the tables, a line each."""
+    """List the lines below the tables."""
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
     found = [f"{row.claim.id} before any cut: {row.finding}" for row in comparison.before_any_cut]
@@ -84,19 +88,19 @@ def remarks(comparison: Comparison) -> list[str]:
 
 
 def lateness(result: Result) -> float:
-    """By how many seconds the clients of any of its runs were late; 0.0 where that is within bounds."""
+    """Return the clients' greatest lateness in seconds; 0.0 if within bounds."""
     return max((run.lateness_seconds for side in SIDES for run in result.runs[side] if is_late(run)), default=0.0)
 
 
 def summary(comparison: Comparison) -> str:
-    """The outcome in one line."""
+    """Summarize the outcome in one line."""
     shown = sum(result.verdict.outcome == "shown" for result in comparison.results)
-    processes = f" with {comparison.workers} processes a side" if comparison.workers > 1 else ""
+    processes = f" with {comparison.workers} processes per side" if comparison.workers > 1 else ""
     return f"{shown} of {len(comparison.results)} claims shown{processes} in {comparison.seconds:.1f} s"
 
 
 def environment_line(environment: Mapping[str, Any]) -> str:
-    """Where and with what it was measured, in one line."""
+    """Describe the machine and the versions in one line."""
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
     return f"{where}; {versions}; seed {environment['seed']}"

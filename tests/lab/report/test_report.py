@@ -1,4 +1,4 @@
-"""How a comparison is told: table, remarks, JSON, page, figures, README, and the files they go into."""
+"""Tests the reports of a comparison, and the writing of their files."""
 
 import dataclasses
 import io
@@ -42,7 +42,7 @@ CLAIM = Claim.model_validate(
     }
 )
 RAISED = {"SERVER_SOCKETS_PER_ADDRESS": "1000"}
-HALF = Run(50.0)
+HALF_ARRIVED = Run(50.0)
 
 
 def comparison(*, good: tuple[Run, ...] = (Run(0, {"sql": 0, "p50": 2.0}),)) -> Comparison:
@@ -50,7 +50,7 @@ def comparison(*, good: tuple[Run, ...] = (Run(0, {"sql": 0, "p50": 2.0}),)) -> 
     return Comparison([Result(CLAIM, runs, judge(CLAIM, runs))], environment(7, [RAISED]), 12.34)
 
 
-def row(*, bad: Run = HALF) -> TwoProcessResult:
+def row(*, bad: Run = HALF_ARRIVED) -> TwoProcessResult:
     bounds = TwoProcessBounds(
         id="04",
         asks="chat",
@@ -67,23 +67,23 @@ def row(*, bad: Run = HALF) -> TwoProcessResult:
     )
 
 
-def with_two(*rows: TwoProcessResult) -> Comparison:
+def with_two_processes(*rows: TwoProcessResult) -> Comparison:
     return dataclasses.replace(comparison(), workers=2, before_any_cut=rows)
 
 
-def as_data(told: Comparison) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(as_json(told))
+def as_data(compared: Comparison) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(as_json(compared))
     return document
 
 
-def as_text(told: Comparison) -> str:
+def as_text(compared: Comparison) -> str:
     console = Console(width=120, file=io.StringIO())
     with console.capture() as captured:
-        console.print(terminal.table(told))
+        console.print(terminal.table(compared))
     return captured.get()
 
 
-def test_the_json_is_that_of_the_contract() -> None:
+def test_the_json_has_the_documented_schema() -> None:
     document = as_data(comparison())
     assert (document["schema"], document["seconds"]) == (1, 12.34)
     assert {"python", "platform", "cpus", "versions", "seed", "raised_limits"} <= set(document["environment"])
@@ -105,23 +105,23 @@ def test_the_json_is_that_of_the_contract() -> None:
     assert "bad_at_most" not in claim
 
 
-def test_a_relative_metric_is_told_as_a_multiple_of_the_good_servers() -> None:
+def test_a_relative_metric_is_a_multiple_of_the_good_server() -> None:
     sql, p50 = as_data(comparison())["claims"][0]["also"]
     assert (sql["metric"], sql["bad"], sql["good"]) == ("statements", 101, 0)
     assert (p50["unit"], p50["bad"], p50["good"]) == ("×", 1.5, 1.0)
 
 
-def test_what_was_not_measured_is_null_and_a_dash_and_not_shown() -> None:
-    told = comparison(good=(Run(float("nan"), broken="[nobody] came back"),))
-    (claim,) = as_data(told)["claims"]
+def test_a_missing_measurement_is_null_and_not_shown() -> None:
+    compared = comparison(good=(Run(float("nan"), broken="[no client] came back"),))
+    (claim,) = as_data(compared)["claims"]
     assert (claim["good"], claim["runs"]["good"], claim["verdict"]) == (None, [None], "not_shown")
     assert claim["also"][1] == {"key": "p50", "metric": "delivery", "unit": "×", "bad": None, "good": None}
-    assert terminal.remarks(told)[0] == "04 NOT SHOWN: good: [nobody] came back"
-    assert "NOT SHOWN" in as_text(told)
-    assert "[nobody] came back" in as_html(told)
+    assert terminal.remarks(compared)[0] == "04 NOT SHOWN: good: [no client] came back"
+    assert "NOT SHOWN" in as_text(compared)
+    assert "[no client] came back" in as_html(compared)
 
 
-def test_the_table_says_everything_in_words() -> None:
+def test_the_table_needs_no_colour() -> None:
     text = as_text(comparison())
     assert [cell.strip() for cell in text.splitlines()[3].split("│")[1:-1]] == [
         "04",
@@ -133,14 +133,14 @@ def test_the_table_says_everything_in_words() -> None:
     ]
 
 
-def test_late_clients_are_told_of() -> None:
-    told = comparison(good=(Run(0, lateness_seconds=LATE_SECONDS * 2),))
-    assert "the clients' own process was late (04 by 0.50 s)" in terminal.remarks(told)[0]
-    assert as_data(told)["claims"][0]["clients_were_late"] is True
+def test_late_clients_are_reported() -> None:
+    compared = comparison(good=(Run(0, lateness_seconds=LATE_SECONDS * 2),))
+    assert "the clients' own process was late (04 by 0.50 s)" in terminal.remarks(compared)[0]
+    assert as_data(compared)["claims"][0]["clients_were_late"] is True
     assert as_data(comparison())["claims"][0]["clients_were_late"] is False
 
 
-def test_the_page_is_one_file_that_loads_nothing() -> None:
+def test_the_page_is_one_file_without_other_resources() -> None:
     page = as_html(comparison())
     assert "A &lt;fake&gt; claim" in page
     assert "50 sent &amp; 0 sent." in page
@@ -149,7 +149,7 @@ def test_the_page_is_one_file_that_loads_nothing() -> None:
     assert not re.search(r"\bsrc=|@import|url\((?!#)|<link|<script", page)
 
 
-def test_a_figure_tells_the_sides_apart_by_label_and_hatch_too() -> None:
+def test_sides_in_a_figure_differ_by_label_and_hatch() -> None:
     (axes,) = side_by_side(CLAIM, comparison().results[0].runs).axes
     bars = [bar for bar in axes.patches if bar.get_label() != "_"]
     assert len({bar.get_hatch() for bar in bars}) == len(bars) == len(COLOURS)
@@ -161,7 +161,7 @@ def test_a_figure_tells_the_sides_apart_by_label_and_hatch_too() -> None:
 BEGIN, END = "<!-- lab compare: begin (generated, do not edit) -->", "<!-- lab compare: end -->"
 
 
-def test_the_readme_gets_its_rows_between_the_marks_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_rows_are_written_between_the_marks_of_the_readme(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"# before\n{BEGIN}\nold rows\n{END}\nafter\n")
     write_rows(readme, comparison())
@@ -174,7 +174,7 @@ def test_the_readme_gets_its_rows_between_the_marks_and_keeps_the_rest(tmp_path:
     assert "seed 7" in text
 
 
-def test_a_readme_without_the_marks_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_readme_without_the_marks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "README.md").write_text("# no marks\n")
     monkeypatch.setattr("lab.report.readme_table.__file__", str(tmp_path / "a" / "b" / "c" / "readme_table.py"))
     monkeypatch.chdir(tmp_path)
@@ -182,7 +182,7 @@ def test_a_readme_without_the_marks_is_told_of(tmp_path: Path, monkeypatch: pyte
         find_readme()
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_written_completely_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "out.json"
     atomic_file.write(target, b"old")
 
@@ -195,7 +195,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.json", b"old")]
 
 
-def test_a_link_and_a_device_stay_what_they_are(tmp_path: Path) -> None:
+def test_writing_keeps_a_symlink_and_a_device(tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(tmp_path / "real.json")
     atomic_file.write(link, b"content")
@@ -205,12 +205,12 @@ def test_a_link_and_a_device_stay_what_they_are(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
-def test_of_one_process_the_json_has_no_key_more() -> None:
+def test_the_json_of_one_process_has_no_extra_keys() -> None:
     assert not {"workers", "before_any_cut"} & set(as_data(comparison()))
 
 
-def test_of_two_processes_the_json_says_so_and_has_what_shows_before_any_cut() -> None:
-    document = as_data(with_two(row()))
+def test_the_json_of_two_processes_has_results_before_any_cut() -> None:
+    document = as_data(with_two_processes(row()))
     assert (document["schema"], document["workers"]) == (1, 2)
     assert document["before_any_cut"] == [
         {
@@ -230,22 +230,22 @@ def test_of_two_processes_the_json_says_so_and_has_what_shows_before_any_cut() -
     ]
 
 
-def test_what_does_not_show_before_any_cut_is_a_doubt_and_the_comparison_is_not_shown() -> None:
-    told = with_two(row(bad=Run(100.0)), row(bad=Run(0.0, broken="nobody was let in")))
-    assert not told.is_shown
-    doubts = terminal.doubts(told)
+def test_a_miss_before_any_cut_makes_the_comparison_not_shown() -> None:
+    compared = with_two_processes(row(bad=Run(100.0)), row(bad=Run(0.0, broken="no client could connect")))
+    assert not compared.is_shown
+    doubts = terminal.doubts(compared)
     assert doubts[0] == "04 before any cut NOT SHOWN: bad, processes 2: measured 100, wanted at most 60"
-    assert doubts[1] == "04 before any cut NOT SHOWN: bad, processes 2: nobody was let in"
-    assert [one["fails_before_any_cut"] for one in as_data(told)["before_any_cut"]] == [False, False]
+    assert doubts[1] == "04 before any cut NOT SHOWN: bad, processes 2: no client could connect"
+    assert [one["fails_before_any_cut"] for one in as_data(compared)["before_any_cut"]] == [False, False]
 
 
-def test_the_second_table_and_its_findings_are_told_in_the_terminal_and_on_the_page() -> None:
-    told = with_two(row())
+def test_the_second_table_is_in_the_terminal_and_on_the_page() -> None:
+    compared = with_two_processes(row())
     console = Console(width=120, file=io.StringIO())
     with console.capture() as captured:
-        console.print(terminal.before_any_cut(told))
+        console.print(terminal.before_any_cut(compared))
     cells = [cell.strip() for cell in captured.get().splitlines()[-2].split("│")[1:-1]]
     assert cells == ["04", "fake", "messages that arrive (%)", "100", "50", "100", "100", "yes", "shown"]
-    assert terminal.remarks(told)[0] == "04 before any cut: 50 % & 100 %, 100 %."
-    assert "50 % &amp; 100 %, 100 %." in as_html(told)
+    assert terminal.remarks(compared)[0] == "04 before any cut: 50 % & 100 %, 100 %."
+    assert "50 % &amp; 100 %, 100 %." in as_html(compared)
     assert "before any cut" not in as_html(comparison()).lower()
