@@ -88,6 +88,7 @@ def clean_environment(monkeypatch):
     monkeypatch.setenv("SERVER_INTERNAL_PORT", "0")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(INSTALL_SECONDS + 2 * WAIT_SECONDS)
 def test_the_copy_serves_with_only_its_own_pins(product, python_alone, clean_environment):
     command = [python_alone, "-m", "good_server"]
@@ -103,6 +104,7 @@ def test_the_copy_serves_with_only_its_own_pins(product, python_alone, clean_env
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(INSTALL_SECONDS + SUITE_SECONDS)
 def test_the_copy_passes_its_own_tests(product, python_with_tests, clean_environment):
     chosen = [f"good_server/tests/{name}" for name in TESTS]

@@ -27,6 +27,8 @@ from rich.console import Console
 
 TINY = Sizes(1, 1, 12, 1, 2, 40, 10, (10, 20), 20, 20)
 PEERS = [peers.GOOD, peers.STOCK, peers.NODE]
+# Node's peer needs packages that npm installs
+PEER_PARAMETERS = [peers.GOOD, peers.STOCK, pytest.param(peers.NODE, marks=pytest.mark.slow)]
 
 
 def require(peer: peers.Peer) -> peers.Peer:
@@ -51,7 +53,8 @@ def printed(bench: BenchResults) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.id)
+@pytest.mark.slow
+@pytest.mark.parametrize("peer", PEER_PARAMETERS, ids=lambda peer: peer.id)
 async def test_every_load_measures_something_plausible(peer: peers.Peer) -> None:
     async with peers.running(require(peer)) as server:
         samples = {benchmark.id: await benchmark.load(server, TINY) for benchmark in BENCHMARKS}
@@ -62,6 +65,7 @@ async def test_every_load_measures_something_plausible(peer: peers.Peer) -> None
     assert samples["fanout-idle"].other_values["p50 ms"] <= samples["fanout-idle"].value
 
 
+@pytest.mark.slow
 async def test_a_run_measures_peers_and_floor_in_the_documented_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "available_peers", lambda: ([peers.GOOD, peers.STOCK], {}))
     document = json.loads(report.as_json(await run.measure([BENCHMARKS[0]], TINY)))
@@ -73,7 +77,7 @@ async def test_a_run_measures_peers_and_floor_in_the_documented_schema(monkeypat
     assert all(fanout["results"][peer] == fanout["runs"][peer][0] > 0 for peer in fanout["runs"])
 
 
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.id)
+@pytest.mark.parametrize("peer", PEER_PARAMETERS, ids=lambda peer: peer.id)
 async def test_a_peer_delivers_a_message_to_the_others_and_acks_it(peer: peers.Peer) -> None:
     received: dict[str, bytes] = {}
 
@@ -104,7 +108,7 @@ async def test_a_peer_delivers_a_message_to_the_others_and_acks_it(peer: peers.P
         assert message == {**answer["data"], "room": wire.ROOM, "text": "hello"}
 
 
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.id)
+@pytest.mark.parametrize("peer", PEER_PARAMETERS, ids=lambda peer: peer.id)
 async def test_a_peer_refuses_a_forged_token(peer: peers.Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     async with peers.running(require(peer)) as server:
         valid = wire.token("eve")

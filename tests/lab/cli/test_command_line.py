@@ -86,11 +86,11 @@ def test_one_claim_is_compared_and_written_in_any_folder(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("sent_signal", "servers", "workers"),
     [
-        (signal.SIGINT, 0, 1),
+        pytest.param(signal.SIGINT, 0, 1, marks=pytest.mark.slow),
         (signal.SIGINT, 2, 1),
-        (signal.SIGTERM, 2, 1),
-        (signal.SIGINT, 1, 2),
-        (signal.SIGINT, 7, 2),
+        pytest.param(signal.SIGTERM, 2, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 1, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 7, 2, marks=pytest.mark.slow),
     ],
     ids=["ctrl-c while the first server starts", "ctrl-c", "sigterm", "ctrl-c while Redis starts", "ctrl-c, two"],
 )

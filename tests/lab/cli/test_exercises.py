@@ -124,6 +124,7 @@ def test_the_record_is_kept_outside_the_repository() -> None:
     assert path.name == "progress.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent_signal", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_an_interrupted_build_leaves_no_process_and_no_change(sent_signal: signal.Signals) -> None:
     command = [sys.executable, "-m", "lab", "notebooks", "01"]

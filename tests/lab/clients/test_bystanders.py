@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 
+import pytest
 from lab.clients.bystanders import HeartbeatWatch, chat_on_schedule, p99_milliseconds, watch_heartbeats
 from lab.clients.chat_ring import people, poll_until
 from lab.clients.tab import tabs
@@ -22,6 +23,7 @@ def test_a_connection_that_was_never_opened_missed_nothing() -> None:
     assert HeartbeatWatch().missed(now=99.0) == 0
 
 
+@pytest.mark.timing
 async def test_an_ack_is_timed_from_when_its_request_was_due() -> None:
     async with running("good") as server, tabs(server.target(9), people(2)) as ring:
         pid = (await server.probe.read()).pid

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
 from lab.compare import one_run
 from lab.compare.comparison import Comparison, Result
 from lab.compare.runner import compare
@@ -137,6 +138,7 @@ async def test_only_scenarios_that_run_alone_do_not_overlap() -> None:
     assert most_at_once == {"03": 1, "04": 2}
 
 
+@pytest.mark.timing
 async def test_a_timed_run_with_late_clients_is_repeated() -> None:
     calls = 0
 

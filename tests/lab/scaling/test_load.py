@@ -16,6 +16,7 @@ MIN_MULTIPLE = 1.7
 MAX_TRIES = 3
 
 
+@pytest.mark.timing
 @pytest.mark.timeout(180)
 async def test_two_processes_deliver_nearly_twice_as_much_per_cpu(redis_program):
     measured = []
@@ -26,6 +27,7 @@ async def test_two_processes_deliver_nearly_twice_as_much_per_cpu(redis_program)
     assert statistics.median(measured) >= MIN_MULTIPLE, measured
 
 
+@pytest.mark.timing
 @pytest.mark.timeout(120)
 async def test_two_processes_share_work_evenly_and_redis_uses_little(redis_program):
     spread = await measure.throughput(members=400, seconds=0.3)
@@ -35,6 +37,7 @@ async def test_two_processes_share_work_evenly_and_redis_uses_little(redis_progr
         assert run.redis_seconds < 0.1 * max(first, second)
 
 
+@pytest.mark.timing
 @pytest.mark.timeout(120)
 async def test_redis_costs_something_and_receiving_costs_less(redis_program):
     costs = await measure.costs(requests=1500, members=200, connections=300)

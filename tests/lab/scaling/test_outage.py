@@ -7,6 +7,7 @@ import pytest
 from lab.scaling.outage import Outage, SentMessage, outage
 
 
+@pytest.mark.timing
 @pytest.mark.timeout(120)
 async def test_without_redis_only_messages_between_processes_are_lost(redis_program):
     result = await outage(users=16, before_seconds=1.0, away_seconds=1.0, after_seconds=2.5)

@@ -51,6 +51,7 @@ async def test_a_lost_connection_reconnects_to_the_other_process(good: Fleet) ->
         assert tab.link.target_port == second
 
 
+@pytest.mark.timing
 async def test_clients_of_a_killed_process_move_to_the_other(good: Fleet) -> None:
     members = people(8, rooms=("job:17",))
     async with tabs(good.target(4), members, reconnection=True) as ring:

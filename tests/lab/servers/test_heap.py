@@ -68,6 +68,7 @@ def test_an_id_without_references_is_not_found() -> None:
     assert ids_held(ids, ignored=[ids]) == {}
 
 
+@pytest.mark.timing
 def test_heap_size_follows_what_is_referenced() -> None:
     before = heap_bytes()
     # in a list, as above

@@ -69,6 +69,7 @@ async def test_the_probe_finds_a_live_id_and_no_dead_one(server: Server) -> None
     assert await server.probe.dead_ids_held(ids) == (0, 0)
 
 
+@pytest.mark.timing
 async def test_the_heap_walk_is_not_counted_as_lag(server: Server) -> None:
     await server.probe.reset()
     started = time.perf_counter()
