@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lab.servers.heap import heap_bytes, ids_held
+from lab.servers.heap import ids_held
 
 
 @pytest.fixture(autouse=True)
