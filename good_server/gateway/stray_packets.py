@@ -1,7 +1,7 @@
 """Stray packets, which no gateway sees. A few close the connection.
 
-They are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. The library ignores
-the first two without a limit, and answers the third with an error that says nothing.
+They are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. The library sets no
+limit to them.
 """
 
 from typing import Any
