@@ -1,7 +1,4 @@
-"""The socket bootstrap: builds the whole server from its settings alone.
-
-There is no module-level server object; two applications in one process share nothing.
-"""
+"""The socket bootstrap: builds the whole server from its settings alone."""
 
 import time
 from collections.abc import Callable, Sequence
