@@ -1,8 +1,4 @@
-"""Authentication: a handshake becomes an `Identity` or is refused.
-
-PyJWT verifies the signature. A model of our own verifies the claims, because PyJWT accepts an empty `sub`, an `exp` in
-ten years and any `typ`.
-"""
+"""Authentication: a handshake becomes an `Identity` or is refused."""
 
 import asyncio
 import time
@@ -16,12 +12,12 @@ from .errors import TokenExpired, Unauthorized
 from .roles import TOPIC_ROOM_FORM, CompanyId, Identity, Role, UserId
 from .settings import Settings
 
-REQUIRED_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp")
+REQUIRED_CLAIMS = ["iss", "aud", "sub", "role", "iat", "exp"]
 TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
 
 
 class Claims(BaseModel):
-    """The claims that a token must have, beyond a valid signature."""
+    """The claims that a token must have. PyJWT would accept an empty `sub` and an `exp` in ten years."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -97,12 +93,7 @@ class TokenAuth:
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,
                 # `_verify` checks exp and iat with the clock that was passed in
-                options={
-                    "require": list(REQUIRED_CLAIMS),
-                    "strict_aud": True,
-                    "verify_exp": False,
-                    "verify_iat": False,
-                },
+                options={"require": REQUIRED_CLAIMS, "strict_aud": True, "verify_exp": False, "verify_iat": False},
                 leeway=settings.jwt_leeway_seconds,
             )
             if str(decoded["header"].get("typ", "")).lower() != settings.jwt_type.lower():
@@ -123,10 +114,9 @@ def make_token(
     life_seconds: float = 3600,
     clock: Callable[[], float] = time.time,
 ) -> str:
-    """Return a token for development and tests.
+    """Return a token for development and tests, which a server with the same settings accepts.
 
-    A server with the same settings accepts it. Raises `pydantic.ValidationError` or `Unauthorized`
-    when no server would.
+    Raises `pydantic.ValidationError` or `Unauthorized` when no server would.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}
