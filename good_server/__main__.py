@@ -15,10 +15,7 @@ EXAMPLE_ROOM = "job:17"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return the exit code.
-
-    It is 0, or 2 at a user's mistake, with one line on stderr that names it.
-    """
+    """Run the command and return the exit code. It is 2 at a user's mistake, which one line on stderr names."""
     from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)
@@ -30,10 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line."""
+    """A parser that reports a mistake in one line and exits with code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with code 2."""
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
@@ -74,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Add the option of every server that `run` serves."""
-    help_text = "processes that share the public port (1); more than one needs SERVER_REDIS_URL, SIGHUP restarts them"
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help=f"{help_text} one after the other")
+    help_text = "processes on one public port (1); more than one needs SERVER_REDIS_URL; SIGHUP restarts one at a time"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=help_text)
 
 
 def _print_contract(settings: Any, options: argparse.Namespace) -> int:

@@ -35,26 +35,15 @@ class Claims(BaseModel):
         return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
 
 
-def key_source(settings: Settings) -> Callable[[str], Any]:
-    """Return the function that finds the verification key of a token.
-
-    Keys that the header of a token names are ignored (RFC 8725, 3.10). A JWKS URL is fetched, and may block.
-    """
-    if settings.jwt_jwks_url is not None:
-        client = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5)
-        return lambda token: client.get_signing_key_from_jwt(token).key
-    key = settings.jwt_public_key or settings.secret
-    return lambda token: key
-
-
 class TokenAuth:
     """Verifier of tokens; it stores nothing of them."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._clock = clock
-        self._fetches = settings.jwt_jwks_url is not None
-        self._key_for = key_source(settings)
+        # keys that the header of a token names are ignored: RFC 8725, 3.10
+        self._key = settings.jwt_public_key or settings.secret
+        self._jwks = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5) if settings.jwt_jwks_url is not None else None
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     async def identify(self, auth: Any) -> Identity:
@@ -68,7 +57,7 @@ class TokenAuth:
             raise Unauthorized
         if len(token) > self._settings.max_token_bytes:
             raise Unauthorized("the token is too long")
-        if self._fetches:
+        if self._jwks is not None:
             # the key may have to be fetched, and the client of PyJWT blocks
             return await asyncio.to_thread(self._verify, token)
         return self._verify(token)
@@ -88,7 +77,7 @@ class TokenAuth:
         try:
             decoded = self._jwt.decode_complete(
                 token,
-                self._key_for(token),
+                self._key if self._jwks is None else self._jwks.get_signing_key_from_jwt(token).key,
                 algorithms=list(settings.jwt_algorithms),
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from .admission import age_seconds, close_transport, is_closing
@@ -19,23 +17,13 @@ SWEEP_BATCH = 500
 DROP_SECONDS = 0.5
 
 
-@asynccontextmanager
-async def sweeping(application: Application) -> AsyncIterator[None]:
-    """Sweep again and again until the context ends."""
-
-    async def sweep_forever() -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            application.guards.rates.sweep()
-            application.guards.cluster.counts.renew_lease()
-            await sweep(application)
-
-    task = asyncio.create_task(sweep_forever())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def sweep_forever(application: Application) -> None:
+    """Sweep again and again until the task is cancelled."""
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        application.guards.rates.sweep()
+        application.guards.cluster.counts.renew_lease()
+        await sweep(application)
 
 
 async def sweep(application: Application) -> None:

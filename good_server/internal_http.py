@@ -8,8 +8,7 @@ from .admission import HttpLog
 from .app import Application, healthz
 from .runtime import cannot_listen
 
-# the text format of Prometheus
-METRICS_TYPE = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+METRICS_HEADERS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 def internal_app(application: Application) -> web.Application:
@@ -23,7 +22,7 @@ def internal_app(application: Application) -> web.Application:
 
     async def metrics(request: web.Request) -> web.Response:
         application.guards.metrics.connections.set(application.limits.connections)
-        return web.Response(body=application.guards.metrics.exposition(), headers=METRICS_TYPE)
+        return web.Response(body=application.guards.metrics.exposition(), headers=METRICS_HEADERS)
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)

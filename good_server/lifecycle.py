@@ -8,7 +8,7 @@ from collections.abc import Callable
 from .admission import close_transport
 from .app import Application
 from .events import Message, ServerClosing
-from .idle_sweep import sweeping
+from .idle_sweep import sweep_forever
 from .internal_http import internal_app, listen, url_of
 from .observability import log
 from .rooms import Address, everyone
@@ -56,17 +56,19 @@ async def serve(
         stack.push_async_callback(internal.cleanup)
         stack.push_async_callback(reports.stop)
         await reports.start(publish)
-        async with sweeping(application):
-            ready(Addresses(url_of(public), url_of(internal)))
-            await stop.wait()
-            if shares_port:
-                # new clients go to other processes, connected ones stay
-                for site in list(public.sites):
-                    await site.stop()
-            await _drain(application)
-            if cluster.is_shared:
-                # other processes need what the last handlers still publish
-                await _wait_for_handlers(application)
+        sweeping = asyncio.create_task(sweep_forever(application))
+        stack.push_async_callback(lambda: asyncio.gather(sweeping, return_exceptions=True))
+        stack.callback(sweeping.cancel)
+        ready(Addresses(url_of(public), url_of(internal)))
+        await stop.wait()
+        if shares_port:
+            # new clients go to other processes, connected ones stay
+            for site in list(public.sites):
+                await site.stop()
+        await _drain(application)
+        if cluster.is_shared:
+            # other processes need what the last handlers still publish
+            await _wait_for_handlers(application)
 
 
 async def _drain(application: Application) -> None:

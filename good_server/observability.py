@@ -17,7 +17,8 @@ def configure_logging(*, json_lines: bool) -> None:
     # the default would print the local variables of every frame, tokens and texts among them
     plain = structlog.dev.plain_traceback
     readable = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-    renderer: Any = structlog.processors.JSONRenderer(serializer=_as_json) if json_lines else readable
+    lines = structlog.processors.JSONRenderer(serializer=lambda entry, **_: orjson.dumps(entry, default=repr).decode())
+    renderer: Any = lines if json_lines else readable
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,10 +42,6 @@ def configure_logging(*, json_lines: bool) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-
-
-def _as_json(entry: Any, **_ignored: Any) -> str:
-    return orjson.dumps(entry, default=repr).decode()
 
 
 class Metrics:

@@ -20,7 +20,6 @@ RESERVED_NAME = ("reserved name",)
 EVENT = str(packet.EVENT)
 # the library allows ids of up to a hundred digits; this many fit a machine word
 PLAIN_ID_DIGITS = 18
-_CLIENT_TYPES = frozenset({packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK})
 
 
 class Json:
@@ -86,14 +85,13 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         return True
 
     def _problem(self) -> tuple[str] | None:
-        if self.packet_type not in _CLIENT_TYPES:
-            return MALFORMED
         if self.packet_type in (packet.CONNECT, packet.DISCONNECT):
             return None
         if self.packet_type == packet.ACK:
             # the library keeps a counter of its own under ack id 0
             return None if isinstance(self.data, list) and self.id else MALFORMED
-        if not isinstance(self.data, list) or not self.data or not isinstance(self.data[0], str):
+        is_event = self.packet_type == packet.EVENT and isinstance(self.data, list) and self.data
+        if not is_event or not isinstance(self.data[0], str):
             return MALFORMED
         return RESERVED_NAME if self.data[0] in RESERVED else None
 

@@ -1,7 +1,4 @@
-"""Eviction: one socket too many closes the user's longest silent one.
-
-So a phone that reconnects again and again is never locked out.
-"""
+"""Eviction: one socket too many closes the user's longest silent one."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ from .request import SocketState
 
 @dataclass(frozen=True, slots=True)
 class SocketCap:
-    """The cap on the sockets of one user, over all processes."""
+    """The cap on a user's sockets, over all processes. A phone that reconnects often is never locked out."""
 
     namespace: str
     cluster: Cluster
