@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line and exits with code 2."""
+    """A parser that reports a mistake in one line. The exit code is then 2."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see --help\n")

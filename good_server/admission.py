@@ -110,9 +110,10 @@ class Admission:
         return "*" in allowed or origin in allowed
 
     def address_of(self, request: web.Request) -> str:
-        """Return the client address that the caps count; of an IPv6 address, its network.
+        """Return the client address that the caps count.
 
-        It is the peer, or behind trusted proxies the last hop of `X-Forwarded-For` that no such proxy added.
+        It is the peer, or behind trusted proxies the last hop of `X-Forwarded-For` that no such proxy added. An IPv6
+        address counts as its network.
         """
         address = _canonical(request.remote or "") or ""
         # a proxy may add a second header in place of a word to the first: join them all, in order
@@ -139,7 +140,7 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 
 
 def _canonical(written: str) -> str | None:
-    """Return an address in its one form, without port, brackets or zone; None when it is no address."""
+    """Return an address without port, brackets or zone. Return None for other text."""
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
     if host.count(":") == 1:
         host = host.partition(":")[0]

@@ -103,9 +103,9 @@ def make_token(
     life_seconds: float = 3600,
     clock: Callable[[], float] = time.time,
 ) -> str:
-    """Return a token for development and tests, which a server with the same settings accepts.
+    """Return a token for development and tests.
 
-    Raises `pydantic.ValidationError` or `Unauthorized` when no server would.
+    A server with the same settings accepts it. Raises pydantic's `ValidationError` or `Unauthorized` when none would.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}

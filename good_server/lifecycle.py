@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+from aiohttp import web
 
 from .admission import close_transport
 from .app import Application
@@ -61,18 +63,14 @@ async def serve(
         stack.callback(sweeping.cancel)
         ready(Addresses(url_of(public), url_of(internal)))
         await stop.wait()
-        if shares_port:
-            # new clients go to other processes, connected ones stay
-            for site in list(public.sites):
-                await site.stop()
-        await _drain(application)
-        if cluster.is_shared:
-            # other processes need what the last handlers still publish
-            await _wait_for_handlers(application)
+        await _drain(application, public.sites if shares_port else ())
 
 
-async def _drain(application: Application) -> None:
-    """Accept no more clients, tell each one when to reconnect, then close the transports."""
+async def _drain(application: Application, shared_sites: Collection[web.BaseSite]) -> None:
+    """Accept no more clients, tell each when to reconnect, close the transports."""
+    # new clients go to the other processes that listen there, connected ones stay
+    for site in list(shared_sites):
+        await site.stop()
     application.admission.is_draining = True
     log.info("closing", connections=application.limits.connections)
     for gateway in application.gateways:
@@ -85,6 +83,9 @@ async def _drain(application: Application) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.shutdown_seconds):
             await application.sio.shutdown()
+    if application.guards.cluster.is_shared:
+        # other processes need what the last handlers still publish
+        await _wait_for_handlers(application)
 
 
 async def _wait_for_handlers(application: Application) -> None:

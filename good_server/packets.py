@@ -97,9 +97,9 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
 
 def _unreadable(text: Any) -> tuple[str, ...]:
-    """Return the event and key of a value that orjson rejects: a NaN, an infinity or a lone surrogate.
+    """Return the event and key of a value that orjson rejects.
 
-    It is more often a bug than an attack, so the refusal names the field.
+    It is a NaN, an infinity or a lone surrogate: more often a bug than an attack, so the refusal names the field.
     """
     try:
         name, payload = json.loads(text[text.index("[") :])

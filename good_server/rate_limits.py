@@ -1,4 +1,4 @@
-"""Rate limits of users."""
+"""Rate limits: how often a user may send events."""
 
 import time
 from collections.abc import Callable

@@ -98,7 +98,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             close_transport(environ)
 
     async def trigger_event(self, event: Any, *args: Any) -> Any:
-        """Handle a connect, disconnect or event, as the library documents; return the ack."""
+        """Handle a connect, disconnect or event; return the ack. The library documents this hook."""
         if event == "connect":
             return await self._connect(*args)
         if event == "disconnect":

@@ -1,4 +1,4 @@
-"""Reports of one process: they wait in memory and run in worker processes.
+"""Reports of one process. They wait in memory and run in worker processes.
 
 Threads would share the interpreter's lock with the event loop. anyio keeps the worker processes: it replaces one that
 crashes or hangs, and all of them end with the server, also when that is killed.
@@ -68,7 +68,7 @@ class EmbeddedReports:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report and return its job id; raise `Busy` when too many wait."""
+        """Accept a report and return its job id. Raise `Busy` when too many wait."""
         if len(self._tasks) >= self._most_waiting:
             raise Busy
         job = secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""Reports of several processes, which wait in Redis (a saq queue) for a worker."""
+"""Reports that wait in Redis (a saq queue) for a worker."""
 
 import asyncio
 import logging
