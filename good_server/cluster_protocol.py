@@ -34,7 +34,7 @@ class Cluster(Protocol):
     is_shared: bool
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Return the Socket.IO client manager, which extends the class of the delivery path."""
+        """Return the Socket.IO client manager. It extends the class of the delivery path."""
 
     def publish(self, message: dict[str, Any]) -> None:
         """Send a message to the other processes soon, and do not wait."""

@@ -1,4 +1,4 @@
-"""Eviction: one socket too many closes the user's longest silent one."""
+"""Eviction: above the cap, the user's longest silent socket is closed."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
