@@ -5,20 +5,17 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 # Only light modules are imported up here: worker processes import this module, too.
 
-# RFC 2606 names no example room; this one is in the documentation and in the tokens of development mode
+# the room in the examples and in the tokens of development mode
 EXAMPLE_ROOM = "job:17"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return the exit code.
-
-    It is 0, or 2 at a user's mistake, with one line on stderr that names it.
-    """
+    """Run the command and return the exit code. It is 2 at a user's mistake, which one line on stderr names."""
     from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)
@@ -30,10 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line."""
+    """A parser that reports a mistake in one line. The exit code is then 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with code 2."""
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
@@ -74,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Add the option of every server that `run` serves."""
-    help_text = "processes that share the public port (1); more than one needs SERVER_REDIS_URL, SIGHUP restarts them"
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help=f"{help_text} one after the other")
+    help_text = "processes on one public port (1); more than one needs SERVER_REDIS_URL; SIGHUP restarts one at a time"
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help=help_text)
 
 
 def _print_contract(settings: Any, options: argparse.Namespace) -> int:
@@ -115,26 +111,20 @@ def _print_token(settings: Any, options: argparse.Namespace) -> int:
 
 def _serve(settings: Any, options: argparse.Namespace) -> int:
     from .app import create_app
-
-    # here too, so that nothing is printed before
-    _check_workers(settings, options.workers)
-    if settings.env == "development" and not settings.has_public_key:
-        _print_tokens(settings)
-    return run(__package__ or "", settings, create_app, workers=options.workers)
-
-
-def _print_tokens(settings: Any) -> None:
     from .auth import make_token
     from .roles import Role
 
-    print("development mode; one token per role, for an hour:")
-    for role in Role:
-        company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
-        print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=[EXAMPLE_ROOM])}")
+    # here too, so that no token is printed before a mistake
+    _check_workers(settings, options.workers)
+    if settings.env == "development" and not settings.has_public_key:
+        print("development mode; one token per role, for an hour:")
+        for role in Role:
+            company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
+            print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=[EXAMPLE_ROOM])}")
+    return run(__package__ or "", settings, create_app, workers=options.workers)
 
 
 def _check_workers(settings: Any, workers: int) -> None:
-    """Raise `SettingsError` when there cannot be so many processes."""
     if workers == 1:
         return
     from .optional_parts import require_part
@@ -153,7 +143,6 @@ def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int 
     """
     from .lifecycle import serve
     from .observability import configure_logging
-    from .runtime import loop_factory
     from .settings import SettingsError
 
     configure_logging(json_lines=settings.env == "production")
@@ -161,35 +150,27 @@ def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int 
     gc.set_threshold(10_000, 20, 20)
     try:
         _check_workers(settings, workers)
-        if workers > 1:
+        if workers == 1:
+            _run_loop(lambda stop: serve(create(settings), lambda addresses: _announce([addresses]), stop))
+        else:
             from .cluster.workers import run_workers
 
             run_workers(settings, create, serve, _announce, workers)
-            return 0
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_run(settings, create))
     except (OSError, SettingsError) as error:
         print(f"{name}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
     return 0
 
 
-async def _run(settings: Any, create: Callable[[Any], Any]) -> None:
-    from .lifecycle import serve
-
-    await serve(create(settings), lambda addresses: _announce([addresses]), _stop_signal())
-
-
 def _announce(servers: Sequence[Any]) -> None:
     # one write with its newline: a reader that waits for the line may stop reading right after it
-    sys.stdout.write(f"listening on {servers[0].public} (internal {', '.join(each.internal for each in servers)})\n")
-    sys.stdout.flush()
+    internal = ", ".join(each.internal for each in servers)
+    print(f"listening on {servers[0].public} (internal {internal})\n", end="", flush=True)
 
 
 def _work(settings: Any, options: argparse.Namespace) -> int:
     from .observability import configure_logging
     from .optional_parts import require_part
-    from .runtime import loop_factory
     from .settings import SettingsError
 
     if settings.redis_url is None:
@@ -197,29 +178,27 @@ def _work(settings: Any, options: argparse.Namespace) -> int:
     require_part("reports", "the command worker")
     from .reports.worker import run_worker
 
-    def announce() -> None:
-        sys.stdout.write("worker ready\n")
-        sys.stdout.flush()
-
-    async def work() -> None:
-        await run_worker(settings, announce, _stop_signal())
-
     configure_logging(json_lines=settings.env == "production")
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(work())
+    _run_loop(lambda stop: run_worker(settings, lambda: print("worker ready\n", end="", flush=True), stop))
     return 0
 
 
-def _stop_signal() -> asyncio.Event:
-    """Return an event that SIGTERM and Ctrl-C set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    return stop
+def _run_loop(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run `work` in an event loop. SIGTERM and Ctrl-C set the event that it gets."""
+    from .runtime import loop_factory
+
+    async def run_work() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, stop.set)
+            except NotImplementedError:  # Windows
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        await work(stop)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(run_work())
 
 
 COMMANDS: dict[str | None, Callable[[Any, argparse.Namespace], int]] = {

@@ -27,7 +27,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def close_transport(environ: dict[str, Any]) -> None:
     """Close the transport of a connection once its last messages are sent.
 
-    A Socket.IO disconnect would leave the transport open, and a stock JavaScript client would never reconnect.
+    A Socket.IO disconnect would leave it open, and a stock JavaScript client would never reconnect.
     """
     request: web.Request = environ["aiohttp.request"]
     if DELIVERY in request:
@@ -90,14 +90,11 @@ class Admission:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and not self._is_allowed(origin, request):
             return web.Response(status=403, text="this origin is not allowed")
-        transport = request.query.get("transport", "polling")
-        if transport not in self._settings.transports:
+        if request.query.get("transport", "polling") not in self._settings.transports:
             sentence = "This server speaks WebSocket only: set transports to ['websocket'] in the client."
             cors = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin} if origin is not None else {}
             return web.Response(status=400, text=sentence, headers=cors | {hdrs.VARY: hdrs.ORIGIN})
-        if "sid" in request.query:
-            return None
-        return await self._overload(request)
+        return None if "sid" in request.query else await self._overload(request)
 
     async def _overload(self, request: web.Request) -> web.Response | None:
         if self.is_draining:
@@ -108,27 +105,24 @@ class Admission:
         return _retry_later(503, wait, "the server is busy") if wait else None
 
     def _is_allowed(self, origin: str, request: web.Request) -> bool:
-        allowed = self._settings.allowed_origins
-        if allowed:
-            return "*" in allowed or origin in allowed
-        # not the forwarded host: any client may write that header
-        return origin in (f"http://{request.host}", f"https://{request.host}")
+        # by default the same origin; not the forwarded host, as any client may write that header
+        allowed = self._settings.allowed_origins or (f"http://{request.host}", f"https://{request.host}")
+        return "*" in allowed or origin in allowed
 
     def address_of(self, request: web.Request) -> str:
         """Return the client address that the caps count.
 
-        It is the peer, or behind trusted proxies the last hop of `X-Forwarded-For` that no such proxy added.
+        It is the peer, or behind trusted proxies the last hop of `X-Forwarded-For` that no such proxy added. An IPv6
+        address counts as its network.
         """
         address = _canonical(request.remote or "") or ""
         # a proxy may add a second header in place of a word to the first: join them all, in order
         named = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         hops = [hop.strip() for hop in named if hop.strip()]
-        while hops and self._is_proxy(address):
-            before = _canonical(hops.pop())
-            if before is None:
-                break
+        while hops and self._is_proxy(address) and (before := _canonical(hops.pop())) is not None:
             address = before
-        return _counted_as(address)
+        # a site with one IPv6 address has the other 2**64 of its network, too (RFC 4291, 2.5.4)
+        return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
     def _is_proxy(self, address: str) -> bool:
         return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
@@ -146,10 +140,7 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 
 
 def _canonical(written: str) -> str | None:
-    """Return an address in its one form, without port, brackets or zone.
-
-    So no client has two addresses. Returns None when the text is no address.
-    """
+    """Return an address without port, brackets or zone. Return None for other text."""
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
     if host.count(":") == 1:
         host = host.partition(":")[0]
@@ -160,20 +151,12 @@ def _canonical(written: str) -> str | None:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-def _counted_as(address: str) -> str:
-    """Return the IPv6 network of an address, or the IPv4 address itself.
-
-    A site with one IPv6 address has the other 2**64 of its network, too (RFC 4291, 2.5.4).
-    """
-    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
-
-
 def _retry_later(status: int, seconds: float, reason: str) -> web.Response:
     return web.Response(status=status, text=reason, headers={hdrs.RETRY_AFTER: str(max(1, round(seconds)))})
 
 
 def _without_compression(request: web.Request) -> web.Request:
-    """Remove the offer of permessage-deflate, which aiohttp would accept. It costs about 250 KB per connection."""
+    # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
     headers = request.headers.copy()
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
     return request.clone(headers=headers)

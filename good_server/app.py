@@ -1,7 +1,4 @@
-"""The socket bootstrap: builds the whole server from its settings alone.
-
-There is no module-level server object; two applications in one process share nothing.
-"""
+"""The socket bootstrap: builds the whole server from its settings alone."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -161,8 +158,6 @@ def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
         # admission checks origins before the upgrade
         cors_allowed_origins=[],
         allow_upgrades="polling" in settings.transports,
-        logger=False,
-        engineio_logger=False,
     )
     stray_packets.count_strays(sio, settings, guards.metrics)
     delivery.install(sio)

@@ -1,8 +1,4 @@
-"""Authentication: a handshake becomes an `Identity` or is refused.
-
-PyJWT verifies the signature. A model of our own verifies the claims, because PyJWT accepts an empty `sub`, an `exp` in
-ten years and any `typ`.
-"""
+"""Authentication: a handshake becomes an `Identity` or is refused."""
 
 import asyncio
 import time
@@ -16,12 +12,12 @@ from .errors import TokenExpired, Unauthorized
 from .roles import TOPIC_ROOM_FORM, CompanyId, Identity, Role, UserId
 from .settings import Settings
 
-REQUIRED_CLAIMS = ("iss", "aud", "sub", "role", "iat", "exp")
+REQUIRED_CLAIMS = ["iss", "aud", "sub", "role", "iat", "exp"]
 TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
 
 
 class Claims(BaseModel):
-    """The claims that a token must have, beyond a valid signature."""
+    """The claims that a token must have. PyJWT would accept an empty `sub` and an `exp` in ten years."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -39,26 +35,15 @@ class Claims(BaseModel):
         return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
 
 
-def key_source(settings: Settings) -> Callable[[str], Any]:
-    """Return the function that finds the verification key of a token.
-
-    Keys that the header of a token names are ignored (RFC 8725, 3.10). A JWKS URL is fetched, and may block.
-    """
-    if settings.jwt_jwks_url is not None:
-        client = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5)
-        return lambda token: client.get_signing_key_from_jwt(token).key
-    key = settings.jwt_public_key or settings.secret
-    return lambda token: key
-
-
 class TokenAuth:
     """Verifier of tokens; it stores nothing of them."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._clock = clock
-        self._fetches = settings.jwt_jwks_url is not None
-        self._key_for = key_source(settings)
+        # keys that the header of a token names are ignored: RFC 8725, 3.10
+        self._key = settings.jwt_public_key or settings.secret
+        self._jwks = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5) if settings.jwt_jwks_url is not None else None
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     async def identify(self, auth: Any) -> Identity:
@@ -72,7 +57,7 @@ class TokenAuth:
             raise Unauthorized
         if len(token) > self._settings.max_token_bytes:
             raise Unauthorized("the token is too long")
-        if self._fetches:
+        if self._jwks is not None:
             # the key may have to be fetched, and the client of PyJWT blocks
             return await asyncio.to_thread(self._verify, token)
         return self._verify(token)
@@ -92,17 +77,12 @@ class TokenAuth:
         try:
             decoded = self._jwt.decode_complete(
                 token,
-                self._key_for(token),
+                self._key if self._jwks is None else self._jwks.get_signing_key_from_jwt(token).key,
                 algorithms=list(settings.jwt_algorithms),
                 audience=settings.jwt_audience,
                 issuer=settings.jwt_issuer,
                 # `_verify` checks exp and iat with the clock that was passed in
-                options={
-                    "require": list(REQUIRED_CLAIMS),
-                    "strict_aud": True,
-                    "verify_exp": False,
-                    "verify_iat": False,
-                },
+                options={"require": REQUIRED_CLAIMS, "strict_aud": True, "verify_exp": False, "verify_iat": False},
                 leeway=settings.jwt_leeway_seconds,
             )
             if str(decoded["header"].get("typ", "")).lower() != settings.jwt_type.lower():
@@ -125,8 +105,7 @@ def make_token(
 ) -> str:
     """Return a token for development and tests.
 
-    A server with the same settings accepts it. Raises `pydantic.ValidationError` or `Unauthorized`
-    when no server would.
+    A server with the same settings accepts it. Raises pydantic's `ValidationError` or `Unauthorized` when none would.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}

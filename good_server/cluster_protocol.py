@@ -1,7 +1,6 @@
-"""The `Cluster` protocol, and its default for one process.
+"""What the processes of one server share: rate limits, counts, acks, emits.
 
-A cluster is what the processes of one server share: rate limits, counts, acks and emits. One process shares nothing,
-needs no Redis, and is the default. `cluster/` implements the protocol for several processes.
+`cluster/` implements the protocol with Redis. The default is one process, which shares nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,7 @@ from .idempotency import IdempotencyCache
 from .rate_limits import RateLimits
 from .settings import Settings
 
-# the method of a message that asks another process to evict one socket of a user
+# a message asks another process to evict a socket: `{"method": EVICT, "process": …, "namespace": …, "user": …}`
 EVICT = "evict"
 # evicts the socket of a user, in a namespace, that has been silent longest: `await evict(namespace, user)`
 Evict = Callable[[str, str], Awaitable[None]]
@@ -26,7 +25,7 @@ class Health(NamedTuple):
 
 
 class Cluster(Protocol):
-    """What the processes of one server share."""
+    """The state that the processes of one server share."""
 
     rates: RateLimits
     counts: Counts
@@ -35,7 +34,7 @@ class Cluster(Protocol):
     is_shared: bool
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Return the client manager, which extends the class of the delivery path."""
+        """Return the Socket.IO client manager. It extends the class of the delivery path."""
 
     def publish(self, message: dict[str, Any]) -> None:
         """Send a message to the other processes soon, and do not wait."""
@@ -51,7 +50,7 @@ class Cluster(Protocol):
 
 
 class SingleProcess:
-    """The cluster of one process, which has nobody to share with."""
+    """The cluster of one process, which needs no Redis."""
 
     is_shared = False
 
@@ -71,8 +70,3 @@ class SingleProcess:
 
     def health(self) -> Health:
         return Health(True, "ready")
-
-
-def eviction_request(process: str, namespace: str, user: str) -> dict[str, Any]:
-    """Return the message that asks another process to evict a socket."""
-    return {"method": EVICT, "process": process, "namespace": namespace, "user": user}

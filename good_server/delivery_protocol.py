@@ -1,7 +1,7 @@
-"""The `Delivery` protocol, and its default: the library's own path.
+"""How an emit reaches the sockets of a room.
 
-Delivery is how an emit reaches the sockets of a room. `delivery/` implements the protocol with one frame per message
-and a bounded send queue per connection.
+`delivery/` implements the protocol with one frame per message and a bounded send queue per connection. The default is
+the library's own path.
 """
 
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from aiohttp import web
 
 
 class Delivery(Protocol):
-    """How emits reach the sockets of a room."""
+    """The path of emits to the sockets of a room."""
 
     @property
     def manager(self) -> type:

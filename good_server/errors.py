@@ -1,6 +1,4 @@
-"""Every refusal and its stable code.
-
-Clients match on codes, people read messages.
+"""Every refusal and its stable code. Clients match on codes, people read messages.
 
     Refusal
     ├── Invalid            invalid            the payload does not match the event
@@ -15,7 +13,7 @@ Clients match on codes, people read messages.
     ├── UnknownNamespace   unknown_namespace  no such namespace
     └── Internal           internal           an error of ours; `id` finds it in the log
 
-A message never repeats what the client sent: an echo would carry an attacker's text into a log, a page or to a user.
+A message never repeats what the client sent, which could be an attacker's text.
 """
 
 from typing import Any, ClassVar

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 from .admission import age_seconds, close_transport, is_closing
@@ -19,18 +17,8 @@ SWEEP_BATCH = 500
 DROP_SECONDS = 0.5
 
 
-@asynccontextmanager
-async def sweeping(application: Application) -> AsyncIterator[None]:
-    """Sweep again and again until the context ends."""
-    task = asyncio.create_task(_sweep_forever(application))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _sweep_forever(application: Application) -> None:
+async def sweep_forever(application: Application) -> None:
+    """Sweep again and again until the task is cancelled."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         application.guards.rates.sweep()
@@ -40,37 +28,31 @@ async def _sweep_forever(application: Application) -> None:
 
 async def sweep(application: Application) -> None:
     """Check every connection once: drop lost ones, close idle and expired ones."""
-    environs: dict[str, dict[str, Any]] = application.sio.environ
+    eio = application.sio.eio
     lost = []
-    for number, (connection, environ) in enumerate(list(environs.items())):
+    for number, (connection, environ) in enumerate(list(application.sio.environ.items())):
         if number % SWEEP_BATCH == SWEEP_BATCH - 1:
             await asyncio.sleep(0)
         if is_closing(environ):
             lost.append(connection)
             continue
         try:
-            session = await application.sio.eio.get_session(connection)
+            session = await eio.get_session(connection)
         except KeyError:
             continue
         await _check(application, connection, environ, session)
-    await _drop(application, lost)
-
-
-async def _drop(application: Application, connections: Sequence[str]) -> None:
-    """Report lost connections to the library, whose reader may have ended silently."""
+    # the library's reader of a lost connection may have ended silently
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DROP_SECONDS):
-            await asyncio.gather(*(application.sio.eio.disconnect(connection) for connection in connections))
+            await asyncio.gather(*(eio.disconnect(connection) for connection in lost))
 
 
 async def _check(application: Application, connection: str, environ: dict[str, Any], session: dict[str, Any]) -> None:
-    settings = application.settings
+    settings, sid_of = application.settings, application.sio.manager.sid_from_eio_sid
     gateway = next((gateway for gateway in application.gateways if STATE in session.get(gateway.namespace, {})), None)
     if gateway is None:
         # a token check that runs has a deadline of its own, and its refusal says why
-        is_checked = any(
-            application.sio.manager.sid_from_eio_sid(connection, gateway.namespace) for gateway in application.gateways
-        )
+        is_checked = any(sid_of(connection, gateway.namespace) for gateway in application.gateways)
         if age_seconds(environ) > settings.handshake_seconds and not is_checked:
             close_transport(environ)
         return
@@ -81,5 +63,5 @@ async def _check(application: Application, connection: str, environ: dict[str, A
         close_transport(environ)
     elif left < settings.expiry_notice_seconds and not state.was_warned:
         state.was_warned = True
-        sid = application.sio.manager.sid_from_eio_sid(connection, gateway.namespace)
-        await gateway.send_to_socket(AuthExpiring(expires_in=max(0.0, round(left, 3))), sid)
+        expiring = AuthExpiring(expires_in=max(0.0, round(left, 3)))
+        await gateway.send_to_socket(expiring, sid_of(connection, gateway.namespace))

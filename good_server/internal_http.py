@@ -8,7 +8,7 @@ from .admission import HttpLog
 from .app import Application, healthz
 from .runtime import cannot_listen
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_HEADERS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 def internal_app(application: Application) -> web.Application:
@@ -22,7 +22,7 @@ def internal_app(application: Application) -> web.Application:
 
     async def metrics(request: web.Request) -> web.Response:
         application.guards.metrics.connections.set(application.limits.connections)
-        return web.Response(body=application.guards.metrics.exposition(), headers={"Content-Type": METRICS_TYPE})
+        return web.Response(body=application.guards.metrics.exposition(), headers=METRICS_HEADERS)
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
@@ -33,8 +33,8 @@ def internal_app(application: Application) -> web.Application:
 
 async def listen(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> web.AppRunner:
     """Serve an HTTP application. Raises `OSError` that names the address."""
-    http_log = HttpLog(logging.getLogger("aiohttp.server"))
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=http_log)
+    log = HttpLog(logging.getLogger("aiohttp.server"))
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=log)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_port=reuse_port or None).start()

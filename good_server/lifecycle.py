@@ -3,19 +3,17 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection
 
 from aiohttp import web
 
 from .admission import close_transport
 from .app import Application
-from .events import ServerClosing
-from .gateway import Gateway, publisher
-from .idle_sweep import sweeping
+from .events import Message, ServerClosing
+from .idle_sweep import sweep_forever
 from .internal_http import internal_app, listen, url_of
 from .observability import log
-from .rooms import everyone
+from .rooms import Address, everyone
 from .runtime import Addresses
 
 # clients reconnect spread over this time (jitter), so that they do not return as one wave
@@ -38,58 +36,56 @@ async def serve(
     `ready` is called once, when both ports listen. With `shares_port` other processes may listen on the public port,
     too. Raises `OSError` when a port is taken.
     """
-    async with _in_cluster(application):
-        await _serve(application, ready, stop, shares_port)
-
-
-async def _serve(
-    application: Application, ready: Callable[[Addresses], None], stop: asyncio.Event, shares_port: bool
-) -> None:
-    settings = application.settings
-    public = await listen(application.public, settings.host, settings.port, reuse_port=shares_port)
-    try:
-        internal = await listen(internal_app(application), settings.internal_host, settings.internal_port)
-        try:
-            await application.reports.start(publisher(application.gateways))
-            async with sweeping(application):
-                ready(Addresses(url_of(public), url_of(internal)))
-                await stop.wait()
-                if shares_port:
-                    await _stop_accepting(public)
-                await _drain(application)
-                if application.guards.cluster.is_shared:
-                    # other processes need what the last handlers still publish
-                    await _wait_for_handlers(application)
-        finally:
-            await application.reports.stop()
-            await internal.cleanup()
-    finally:
-        # after the transports: this waits for open ones
-        await public.cleanup()
-
-
-async def _stop_accepting(runner: web.AppRunner) -> None:
-    """Stop listening: new clients go to other processes, connected ones stay."""
-    for site in list(runner.sites):
-        await site.stop()
-
-
-@asynccontextmanager
-async def _in_cluster(application: Application) -> AsyncIterator[None]:
-    """Join the cluster before the first client, leave after the last."""
-    cluster = application.guards.cluster
     gateways = {gateway.namespace: gateway for gateway in application.gateways}
 
     async def evict(namespace: str, user: str) -> None:
         # another release may serve other namespaces
         if namespace in gateways:
-            await gateways[namespace].evict(user)
+            await gateways[namespace].socket_cap.evict(user)
 
-    try:
+    async def publish(address: Address, message: Message) -> None:
+        await gateways[address.namespace].send(message.event, message, to=address.rooms)
+
+    settings, cluster, reports = application.settings, application.guards.cluster, application.reports
+    async with contextlib.AsyncExitStack() as stack:
+        # what is pushed first stops last: the cluster is joined before the first client, and left after the last
+        stack.push_async_callback(cluster.stop)
         await cluster.start(evict)
-        yield
-    finally:
-        await cluster.stop()
+        public = await listen(application.public, settings.host, settings.port, reuse_port=shares_port)
+        # after the transports: this waits for open ones
+        stack.push_async_callback(public.cleanup)
+        internal = await listen(internal_app(application), settings.internal_host, settings.internal_port)
+        stack.push_async_callback(internal.cleanup)
+        stack.push_async_callback(reports.stop)
+        await reports.start(publish)
+        sweeping = asyncio.create_task(sweep_forever(application))
+        stack.push_async_callback(lambda: asyncio.gather(sweeping, return_exceptions=True))
+        stack.callback(sweeping.cancel)
+        ready(Addresses(url_of(public), url_of(internal)))
+        await stop.wait()
+        await _drain(application, public.sites if shares_port else ())
+
+
+async def _drain(application: Application, shared_sites: Collection[web.BaseSite]) -> None:
+    """Accept no more clients, tell each when to reconnect, close the transports."""
+    # new clients go to the other processes that listen there, connected ones stay
+    for site in list(shared_sites):
+        await site.stop()
+    application.admission.is_draining = True
+    log.info("closing", connections=application.limits.connections)
+    for gateway in application.gateways:
+        for sid in [sid for room in everyone() for sid in gateway.sids_in(room)]:
+            retry_in = round(random.uniform(0.1, RETURN_WITHIN_SECONDS), 3)  # noqa: S311 - jitter is no secret
+            await gateway.send_to_socket(ServerClosing(retry_in=retry_in), sid)
+    await asyncio.sleep(GOODBYE_SECONDS)
+    for environ in list(application.sio.environ.values()):
+        close_transport(environ)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(application.settings.shutdown_seconds):
+            await application.sio.shutdown()
+    if application.guards.cluster.is_shared:
+        # other processes need what the last handlers still publish
+        await _wait_for_handlers(application)
 
 
 async def _wait_for_handlers(application: Application) -> None:
@@ -98,22 +94,3 @@ async def _wait_for_handlers(application: Application) -> None:
         async with asyncio.timeout(application.settings.handler_seconds):
             while application.limits.connections:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(POLL_SECONDS)
-
-
-async def _drain(application: Application) -> None:
-    """Stop accepting, tell each client when to reconnect, then close the transports."""
-    application.admission.is_draining = True
-    log.info("closing", connections=application.limits.connections)
-    await asyncio.gather(*(_announce_closing(gateway) for gateway in application.gateways))
-    await asyncio.sleep(GOODBYE_SECONDS)
-    for environ in list(application.sio.environ.values()):
-        close_transport(environ)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(application.settings.shutdown_seconds):
-            await application.sio.shutdown()
-
-
-async def _announce_closing(gateway: Gateway) -> None:
-    for sid in [sid for room in everyone() for sid in gateway.sids_in(room)]:
-        retry_in = round(random.uniform(0.1, RETURN_WITHIN_SECONDS), 3)  # noqa: S311 - jitter is no secret
-        await gateway.send_to_socket(ServerClosing(retry_in=retry_in), sid)

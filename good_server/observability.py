@@ -1,11 +1,8 @@
-"""Logs and metrics for operators.
-
-Neither holds a token or the text of a message, and no metric has a user as a label.
-"""
+"""Logs and metrics, without tokens, texts of messages or users as labels."""
 
 import logging
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -20,7 +17,8 @@ def configure_logging(*, json_lines: bool) -> None:
     # the default would print the local variables of every frame, tokens and texts among them
     plain = structlog.dev.plain_traceback
     readable = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-    renderer: Any = structlog.processors.JSONRenderer(serializer=_as_json) if json_lines else readable
+    lines = structlog.processors.JSONRenderer(serializer=lambda entry, **_: orjson.dumps(entry, default=repr).decode())
+    renderer: Any = lines if json_lines else readable
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -46,32 +44,22 @@ def configure_logging(*, json_lines: bool) -> None:
     root.setLevel(logging.INFO)
 
 
-def _as_json(entry: Any, **_ignored: Any) -> str:
-    return orjson.dumps(entry, default=repr).decode()
-
-
 class Metrics:
-    """The metrics of one server, in a registry of their own. So two servers in one process do not mix."""
+    """The metrics of one server. Each has its own registry, so two servers in one process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.connections = Gauge("server_connections", "Connections open now.", registry=self.registry)
-        self.connects = Counter("server_connects", "Connects by outcome.", ["outcome"], registry=self.registry)
-        self.closes = Counter("server_closes", "Closed connections by reason.", ["reason"], registry=self.registry)
-        self.slow_readers = Counter(
-            "server_slow_readers",
-            "Slow consumers that were disconnected, by reason.",
-            ["reason"],
-            registry=self.registry,
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.connections = gauge("server_connections", "Connections open now.")
+        self.connects = counter("server_connects", "Connects by outcome.", ["outcome"])
+        self.closes = counter("server_closes", "Closed connections by reason.", ["reason"])
+        self.slow_readers = counter(
+            "server_slow_readers", "Slow consumers that were disconnected, by reason.", ["reason"]
         )
-        self.outbox_bytes = Gauge("server_outbox_bytes", "Bytes in all send queues.", registry=self.registry)
-        self.events = Counter(
-            "server_events", "Events by name and outcome.", ["event", "outcome"], registry=self.registry
-        )
-        self.handler_seconds = Histogram(
-            "server_handler_seconds", "Time in a handler, in seconds.", ["event"], registry=self.registry
-        )
-
+        self.outbox_bytes = gauge("server_outbox_bytes", "Bytes in all send queues.")
+        self.events = counter("server_events", "Events by name and outcome.", ["event", "outcome"])
+        self.handler_seconds = histogram("server_handler_seconds", "Time in a handler, in seconds.", ["event"])
         # `labels` builds a new key at each call, and there are few events and outcomes
         self._timed = lru_cache(self.handler_seconds.labels)
         self._counted = lru_cache(self.events.labels)

@@ -1,7 +1,4 @@
-"""Which optional parts of this package are installed.
-
-An optional part is a folder that a team may delete together with its tests. It is imported only where it is chosen.
-"""
+"""Optional parts: folders that a team may delete together with their tests."""
 
 from importlib.util import find_spec
 

@@ -1,8 +1,7 @@
 """The library's packet parser, hardened against malformed packets.
 
-The library raises on a malformed packet, logs it and goes on: no ack, no consequence. Here such a packet becomes an
-event that no client can name, so the gateway answers it and counts it like any other. The server gets the class as
-`serializer=`, the documented place for a packet class.
+The library only logs such a packet. Here it becomes an event that no client can name, so the gateway answers it and
+counts it like any other.
 """
 
 import json
@@ -21,7 +20,6 @@ RESERVED_NAME = ("reserved name",)
 EVENT = str(packet.EVENT)
 # the library allows ids of up to a hundred digits; this many fit a machine word
 PLAIN_ID_DIGITS = 18
-_CLIENT_TYPES = frozenset({packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK})
 
 
 class Json:
@@ -37,10 +35,7 @@ class Json:
 
 
 class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no types
-    """A packet from a client that is not trusted.
-
-    The contract has no binary events, so binary packets are malformed.
-    """
+    """A packet from a client. Binary ones are malformed, as the contract has no binary events."""
 
     json = Json
 
@@ -62,10 +57,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
-        """Parse a packet from a client; never raise.
-
-        Returns the number of attachments to wait for, which is always 0.
-        """
+        """Parse a packet; never raise. Returns the number of attachments to wait for, which is always 0."""
         named: tuple[str, ...] = ()
         try:
             if not isinstance(encoded_packet, str):
@@ -84,9 +76,8 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         """Parse `2[...]` and `217[...]`, nearly all packets; leave others to the library."""
         start = text.find("[")
         number = text[1:start]
-        if start < 1 or text[0] != EVENT or not (not number or (number.isascii() and number.isdigit())):
-            return False
-        if len(number) > PLAIN_ID_DIGITS:
+        is_id = not number or (number.isascii() and number.isdigit() and len(number) <= PLAIN_ID_DIGITS)
+        if start < 1 or text[0] != EVENT or not is_id:
             return False
         self.packet_type = packet.EVENT
         self.id = int(number) if number else None
@@ -94,26 +85,21 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         return True
 
     def _problem(self) -> tuple[str] | None:
-        if self.packet_type not in _CLIENT_TYPES:
-            return MALFORMED
         if self.packet_type in (packet.CONNECT, packet.DISCONNECT):
             return None
-        # the library keeps a counter of its own under ack id 0
-        is_list = isinstance(self.data, list) and (self.id != 0 or self.packet_type == packet.EVENT)
-        if not is_list or (self.packet_type == packet.ACK and self.id is None):
-            return MALFORMED
         if self.packet_type == packet.ACK:
-            return None
-        name = self.data[0] if self.data else None
-        if not isinstance(name, str):
+            # the library keeps a counter of its own under ack id 0
+            return None if isinstance(self.data, list) and self.id else MALFORMED
+        is_event = self.packet_type == packet.EVENT and isinstance(self.data, list) and self.data
+        if not is_event or not isinstance(self.data[0], str):
             return MALFORMED
-        return RESERVED_NAME if name in RESERVED else None
+        return RESERVED_NAME if self.data[0] in RESERVED else None
 
 
 def _unreadable(text: Any) -> tuple[str, ...]:
     """Return the event and key of a value that orjson rejects.
 
-    That is a NaN, an infinity or a lone surrogate: more often a bug than an attack, so the refusal names the field.
+    It is a NaN, an infinity or a lone surrogate: more often a bug than an attack, so the refusal names the field.
     """
     try:
         name, payload = json.loads(text[text.index("[") :])

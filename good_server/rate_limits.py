@@ -1,7 +1,4 @@
-"""Rate limits: how often a user may do a thing.
-
-They belong to users, never to sockets: a second tab gets no second allowance.
-"""
+"""Rate limits: how often a user may send events."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +8,7 @@ from .token_bucket import TokenBucket
 
 
 class RateLimits:
-    """One token bucket per user and kind: `events`, `chat`, `tracking`."""
+    """One token bucket per user and kind (`events`, `chat`, `tracking`). A second tab gets no second allowance."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The verified user of a connection, as the token says.
+    """The verified user of a connection, from the token.
 
     `topic_rooms` are the rooms that the token grants; `expires_at` is in seconds since the epoch.
     """

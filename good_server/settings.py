@@ -1,7 +1,6 @@
 """Every setting and limit, with its reason on the line above it.
 
-They are read from environment variables with the prefix `SERVER_` and from `.env` in the working folder. The
-environment wins.
+They come from environment variables with the prefix `SERVER_`, then from `.env` in the working folder.
 """
 
 import ipaddress
@@ -12,16 +11,15 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-# Published on purpose: it lets a newcomer start with no setting at all, and is refused in production.
+# published on purpose: it lets a newcomer start with no setting at all, and is refused in production
 DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
-# RFC 7518, 3.2: an HMAC key is at least as long as the hash; PyJWT is told to refuse a shorter one.
+# RFC 7518, 3.2: an HMAC key is at least as long as the hash
 HMAC_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 PUBLIC_KEY_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"}
 )
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 
 class SettingsError(Exception):
@@ -145,24 +143,19 @@ class Settings(BaseSettings):
     def _is_fit_for_its_env(self) -> "Settings":
         if "websocket" not in self.transports or set(self.transports) - {"websocket", "polling"}:
             raise ValueError("SERVER_TRANSPORTS must hold websocket, and may add polling")
-        self._check_algorithms()
         self._check_public_key()
-        if self.env == "development":
-            self._check_development()
-        else:
-            self._check_production()
-        self._check_secret_length()
+        self._check_env()
+        if not self.has_public_key:
+            self._check_secret()
         self._check_proxies()
         self._check_redis()
         return self
 
-    def _check_algorithms(self) -> None:
+    def _check_public_key(self) -> None:
         # a public key must never be usable as an HMAC secret: RFC 8725, 3.1
         fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
         if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
-
-    def _check_public_key(self) -> None:
         if self.jwt_jwks_url is not None and not self.jwt_jwks_url.startswith(("https://", "http://")):
             raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
         if self.jwt_public_key is None:
@@ -183,9 +176,20 @@ class Settings(BaseSettings):
             if is_short:
                 raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
 
-    def _check_secret_length(self) -> None:
-        if self.has_public_key:
-            return
+    def _check_env(self) -> None:
+        has_own_key = self.jwt_secret is not None or self.has_public_key
+        if self.env == "production":
+            if "*" in self.allowed_origins:
+                raise ValueError("SERVER_ALLOWED_ORIGINS must list origins in production, not *")
+            if not has_own_key:
+                raise ValueError("SERVER_JWT_SECRET is missing: production needs a secret of 32 bytes or more")
+        elif self.host not in LOOPBACK and not has_own_key:
+            raise ValueError("SERVER_HOST must be a loopback address while the published development secret is used")
+
+    def _check_secret(self) -> None:
+        is_known = self.secret == DEVELOPMENT_SECRET or any(word in self.secret.lower() for word in PLACEHOLDERS)
+        if self.env == "production" and is_known:
+            raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
         least = max(HMAC_KEY_BYTES[name] for name in self.jwt_algorithms)
         if len(self.secret.encode()) < least:
             raise ValueError(f"SERVER_JWT_SECRET is shorter than the {least} bytes that its algorithm needs")
@@ -202,31 +206,15 @@ class Settings(BaseSettings):
             return
         try:
             url = urlsplit(self.redis_url.get_secret_value())
-            is_address = url.scheme in REDIS_SCHEMES and bool(url.path if url.scheme == "unix" else url.hostname)
+            has_target = bool(url.path if url.scheme == "unix" else url.hostname)
             _ = url.port
         except ValueError:
-            is_address = False
-        if not is_address:
+            has_target = False
+        if not has_target or url.scheme not in ("redis", "rediss", "unix"):
             raise ValueError("SERVER_REDIS_URL must be redis://host:port/0, rediss:// for TLS, or unix:///path")
         is_open = url.password is None and url.scheme != "unix" and url.hostname not in LOOPBACK
         if self.env == "production" and is_open:
             raise ValueError("SERVER_REDIS_URL has no password: any client that reaches it could write to everyone")
-
-    def _check_development(self) -> None:
-        own_secret = self.jwt_secret is not None or self.has_public_key
-        if self.host not in LOOPBACK and not own_secret:
-            raise ValueError("SERVER_HOST must be a loopback address while the published development secret is used")
-
-    def _check_production(self) -> None:
-        if "*" in self.allowed_origins:
-            raise ValueError("SERVER_ALLOWED_ORIGINS must list origins in production, not *")
-        if not self.has_public_key and self.jwt_secret is None:
-            raise ValueError("SERVER_JWT_SECRET is missing: production needs a secret of 32 bytes or more")
-        if self.has_public_key:
-            return
-        secret = self.secret
-        if secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS):
-            raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
 
     @property
     def has_public_key(self) -> bool:
@@ -243,14 +231,9 @@ def load_settings(**overrides: Any) -> Settings:
     """Return the settings. Raises `SettingsError` with one line that names the setting."""
     try:
         return Settings(**overrides)
-    except (ValidationError, ValueError) as error:
-        raise SettingsError(_one_line(error)) from None
-
-
-def _one_line(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error).splitlines()[0]
-    first = error.errors(include_input=False, include_url=False)[0]
-    message = str(first["msg"]).removeprefix("Value error, ")
-    name = "_".join(str(part) for part in first["loc"][:1])
-    return f"SERVER_{name.upper()}: {message}" if name else message
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = f"SERVER_{first['loc'][0]}: ".upper() if first["loc"] else ""
+        raise SettingsError(name + first["msg"].removeprefix("Value error, ")) from None
+    except ValueError as error:
+        raise SettingsError(str(error).splitlines()[0]) from None

@@ -21,7 +21,7 @@ class TokenBucket:
         return (1 - self._tokens) / self._rate
 
     def is_full(self, now: float) -> bool:
-        """Whether the bucket is as good as new and can be dropped."""
+        """Whether the bucket is full, so that it can be dropped."""
         self._refill(now)
         return self._tokens >= self._burst
 

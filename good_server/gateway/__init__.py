@@ -1,20 +1,8 @@
 """The one way in: every connect, event, ack and disconnect passes here."""
 
 from .gateway import STATE, Gateway
-from .publishing import Publish, publisher
 from .refusals import NoSuchNamespace
 from .request import Request, SocketState
 from .route import ANYONE, Guards, Route
 
-__all__ = [
-    "ANYONE",
-    "STATE",
-    "Gateway",
-    "Guards",
-    "NoSuchNamespace",
-    "Publish",
-    "Request",
-    "Route",
-    "SocketState",
-    "publisher",
-]
+__all__ = ["ANYONE", "STATE", "Gateway", "Guards", "NoSuchNamespace", "Request", "Route", "SocketState"]

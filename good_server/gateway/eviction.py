@@ -1,73 +1,46 @@
-"""Eviction: one socket too many closes the user's longest silent one.
+"""Eviction: above the cap, the user's longest silent socket is closed."""
 
-So a phone that reconnects again and again is never locked out.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from ..cluster_protocol import Cluster, eviction_request
-from ..rooms import user_room
+from ..cluster_protocol import EVICT, Cluster
 from .request import SocketState
-
-
-class Sockets(Protocol):
-    """What eviction asks of a gateway."""
-
-    namespace: str
-    close: Callable[[str], None]
-
-    def sids_in(self, room: str) -> Sequence[str]:
-        """Return the sockets in a room."""
-
-    def is_closing(self, sid: str) -> bool:
-        """Whether a socket is being closed."""
-
-    async def state_of(self, sid: str) -> SocketState:
-        """Return the state of a socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class SocketCap:
-    """The cap on the sockets of one user, over all processes."""
+    """The cap on a user's sockets, over all processes. A phone that reconnects often is never locked out."""
 
-    sockets: Sockets
+    namespace: str
     cluster: Cluster
     most: int
+    # the user's sockets in this process that are not being closed
+    open_sids: Callable[[str], list[str]]
+    state_of: Callable[[str], Awaitable[SocketState]]
+    close: Callable[[str], None]
 
     async def make_room_for(self, user: str) -> None:
         """Evict one socket when the user has as many as allowed.
 
         Of several processes the one with most of the user's sockets evicts one of its own.
         """
-        here = len(self._open(user))
-        others = {} if here >= self.most else await self.cluster.counts.of_others("user", self._name_of(user))
+        here = len(self.open_sids(user))
+        others = {} if here >= self.most else await self.cluster.counts.of_others("user", self.namespace + user)
         if here + sum(others.values()) < self.most:
             return
         process, count = max(others.items(), key=lambda other: other[1], default=("", 0))
         if count > here:
-            self.cluster.publish(eviction_request(process, self.sockets.namespace, user))
+            self.cluster.publish({"method": EVICT, "process": process, "namespace": self.namespace, "user": user})
         else:
             await self.evict(user)
 
     async def evict(self, user: str) -> None:
         """Close the socket of this user here that has been silent longest."""
-        heard = [((await self.sockets.state_of(sid)).last_heard, sid) for sid in self._open(user)]
+        heard = [((await self.state_of(sid)).last_heard, sid) for sid in self.open_sids(user)]
         if heard:
-            self.sockets.close(min(heard)[1])
+            self.close(min(heard)[1])
 
     def publish_count(self, user: str, *, without: str | None = None) -> None:
         """Publish the number of the user's sockets here. `without` is leaving."""
-        count = len([sid for sid in self._open(user) if sid != without])
-        self.cluster.counts.publish("user", self._name_of(user), count)
-
-    def _open(self, user: str) -> list[str]:
-        """Return the sockets of this process that are not being closed.
-
-        A closing socket was evicted for an earlier one and does not count again.
-        """
-        return [sid for sid in self.sockets.sids_in(user_room(user)) if not self.sockets.is_closing(sid)]
-
-    def _name_of(self, user: str) -> str:
-        return f"{self.sockets.namespace}{user}"
+        count = len([sid for sid in self.open_sids(user) if sid != without])
+        self.cluster.counts.publish("user", self.namespace + user, count)

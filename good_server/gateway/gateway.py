@@ -1,7 +1,6 @@
 """The gateway: guards around every connect, event and disconnect of a namespace.
 
-`trigger_event` is the library's documented place for that. A connect fails closed: the library accepts a socket on
-anything but an explicit refusal, so every error here becomes an explicit refusal.
+A connect fails closed: the library accepts a socket on anything but an explicit refusal, so every error becomes one.
 """
 
 import asyncio
@@ -9,30 +8,21 @@ import math
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
+from functools import cached_property
 from typing import Any
 
 import socketio
 
 from ..admission import close_transport, is_closing
-from ..errors import (
-    Forbidden,
-    Internal,
-    Invalid,
-    RateLimited,
-    Refusal,
-    TimedOut,
-    TokenExpired,
-    Unauthorized,
-    UnknownEvent,
-)
+from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
 from ..events import Message
 from ..observability import log
 from ..packets import MALFORMED, RESERVED_NAME
 from ..roles import Identity
-from ..rooms import rooms_at_connect
+from ..rooms import rooms_at_connect, user_room
 from .deadline import with_deadline
 from .eviction import SocketCap
-from .refusals import read_payload, refuse
+from .refusals import malformed_packet, read_payload, refuse
 from .request import Actions, Request, SocketState
 from .route import Guards, Route
 
@@ -47,8 +37,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         super().__init__(namespace)
         self.guards = guards
         self._given_routes = tuple(routes)
-        self._by_event: dict[str, Route] | None = None
-        self._cap = SocketCap(self, guards.cluster, guards.settings.sockets_per_user)
+        most = guards.settings.sockets_per_user
+        self.socket_cap = SocketCap(namespace, guards.cluster, most, self._open_sids, self.state_of, self.close)
         self._actions = Actions(
             namespace, guards.clock, self.send, self._rooms_of, self.enter_room, self.leave_room, self.state_of
         )
@@ -78,9 +68,9 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return read_payload(route.payload, arguments)
 
     async def send(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
-        """Send a message to rooms; raise `ValueError` when there are none.
+        """Send a message to rooms, but not to the socket `skip`.
 
-        An emit without a target would reach everyone, sockets that are not authenticated included.
+        Raises `ValueError` without rooms: such an emit would reach everyone, also sockets that are not authenticated.
         """
         if isinstance(to, str) or not to or not all(to):
             raise ValueError("an emit needs rooms to go to")
@@ -107,17 +97,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         if environ is not None:
             close_transport(environ)
 
-    def is_closing(self, sid: str) -> bool:
-        """Whether a socket is gone or is being closed."""
-        environ = self.server.get_environ(sid, self.namespace)
-        return environ is None or is_closing(environ)
-
-    async def evict(self, user: str) -> None:
-        """Close the socket of this user here that has been silent longest."""
-        await self._cap.evict(user)
-
     async def trigger_event(self, event: Any, *args: Any) -> Any:
-        """Handle a connect, disconnect or event; the return value is the ack."""
+        """Handle a connect, disconnect or event; return the ack. The library documents this hook."""
         if event == "connect":
             return await self._connect(*args)
         if event == "disconnect":
@@ -139,11 +120,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             raise Unauthorized("the token could not be checked in time") from None
         if is_closing(environ):
             raise Unauthorized("the client left during the check")
-        await self._cap.make_room_for(identity.user)
+        await self.socket_cap.make_room_for(identity.user)
         # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
         await self.save_session(sid, {STATE: SocketState(identity, time.monotonic())})
         await self.joined(Request(self._actions, sid, identity))
-        self._cap.publish_count(identity.user)
+        self.socket_cap.publish_count(identity.user)
         return identity
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
@@ -155,7 +136,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         if state is None:
             return
         # this socket leaves its rooms only after this method
-        self._cap.publish_count(state.identity.user, without=sid)
+        self.socket_cap.publish_count(state.identity.user, without=sid)
         self.guards.metrics.closes.labels(reason).inc()
         log.info("disconnected", namespace=self.namespace, user=state.identity.user, reason=reason)
         await self._outcome("disconnect", self.left(Request(self._actions, sid, state.identity)))
@@ -163,7 +144,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     async def _event(self, event: Any, sid: str, *arguments: Any) -> dict[str, Any]:
         state = await self.state_of(sid)
         state.last_heard = time.monotonic()
-        route = self._route(event)
+        route = self._by_event.get(event)
         name = route.event if route is not None else "unknown"
         began = time.perf_counter()
         outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
@@ -187,7 +168,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self, route: Route | None, event: Any, sid: str, state: SocketState, arguments: Sequence[Any]
     ) -> dict[str, Any]:
         if event in (MALFORMED, RESERVED_NAME):
-            raise Invalid("the packet is malformed", field=self._known_field(*arguments))
+            raise malformed_packet(self._by_event, *arguments)
         await self.check_rate(state.identity, route)
         if route is None:
             raise UnknownEvent
@@ -202,18 +183,17 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         except TimeoutError:
             raise TimedOut from None
 
-    def _route(self, event: Any) -> Route | None:
-        if self._by_event is None:
-            self._by_event = {route.event: route for route in self.routes()}
-        return self._by_event.get(event)
+    @cached_property
+    def _by_event(self) -> dict[str, Route]:
+        return {route.event: route for route in self.routes()}
 
     def _rooms_of(self, sid: str) -> set[str]:
         return set(self.server.rooms(sid, namespace=self.namespace))
 
-    def _known_field(self, event: str | None = None, key: str | None = None) -> str | None:
-        """Return the key if the event has such a field. Input is not echoed."""
-        route = self._route(event)
-        return key if route is not None and key in route.payload.model_fields else None
+    def _open_sids(self, user: str) -> list[str]:
+        # a closing socket was evicted for an earlier one and does not count again
+        environs = {sid: self.server.get_environ(sid, self.namespace) for sid in self.sids_in(user_room(user))}
+        return [sid for sid, environ in environs.items() if environ is not None and not is_closing(environ)]
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal | None) -> None:
         """Close a socket that floods, or sends malformed packets or reserved names."""

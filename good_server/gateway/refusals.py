@@ -1,7 +1,7 @@
 """Refusals: of a connection, of a namespace, of a payload."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import socketio
@@ -11,7 +11,7 @@ from socketio.exceptions import ConnectionRefusedError
 from ..admission import close_transport
 from ..errors import Invalid, Refusal, UnknownNamespace
 from ..observability import Metrics, log
-from .route import Guards
+from .route import Guards, Route
 
 # long enough to send the refusal, too short for the client to do anything meanwhile
 REFUSAL_SENT_SECONDS = 0.2
@@ -27,37 +27,35 @@ def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoRet
 
 
 class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
-    """Refuses a connect to any namespace that is not served."""
+    """Refuses a connect to a namespace that is not served. No socket is accepted, so only connects get here."""
 
     def __init__(self, guards: Guards) -> None:
         super().__init__("*")
         self._guards = guards
 
     async def trigger_event(self, event: Any, *args: Any) -> None:
-        """Refuse the connect; nothing else gets here, as no socket is accepted."""
-        if event != "connect":
-            return
-        environ = next(argument for argument in args if isinstance(argument, dict))
-        refuse(environ, UnknownNamespace(), self._guards.metrics)
+        """Refuse the connect."""
+        if event == "connect":
+            environ = next(argument for argument in args if isinstance(argument, dict))
+            refuse(environ, UnknownNamespace(), self._guards.metrics)
+
+
+def malformed_packet(routes: Mapping[str, Route], event: str = "", key: str | None = None) -> Invalid:
+    """Return the refusal of a malformed packet. It names the key only if the event has it: input is not echoed."""
+    is_known = event in routes and key in routes[event].payload.model_fields
+    return Invalid("the packet is malformed", field=key if is_known else None)
 
 
 def read_payload(model: type[BaseModel], arguments: Sequence[Any]) -> Any:
-    """Return the one object of an event as `model`.
-
-    Raises `Invalid` with the field; the message never echoes the input.
-    """
+    """Return the one object of an event as `model`. Raises `Invalid` with the field; it never echoes the input."""
     if len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise Invalid("this event takes one object")
     try:
         return model.model_validate(arguments[0])
     except ValidationError as error:
-        raise _invalid(error, model) from None
-
-
-def _invalid(error: ValidationError, model: type[BaseModel]) -> Invalid:
-    """Return the refusal that names the wrong field. A key that the model does not know is input, and is not echoed."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     name = str(first["loc"][0]) if first["loc"] else None
+    # a key that the model does not know is input
     if name is not None and name not in model.model_fields:
-        return Invalid("there is a key that this event does not take")
-    return Invalid(str(first["msg"]).removeprefix("Value error, "), field=name)
+        raise Invalid("there is a key that this event does not take")
+    raise Invalid(str(first["msg"]).removeprefix("Value error, "), field=name)

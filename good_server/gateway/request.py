@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ..events import Message
 from ..roles import Identity
@@ -20,19 +20,13 @@ class SocketState:
     malformed: int = 0
 
 
-class Send(Protocol):
-    """Sends a message to rooms; one socket may be left out."""
-
-    async def __call__(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
-        """Send `message`; raise `ValueError` when `to` is empty."""
-
-
 class Actions(NamedTuple):
     """The functions of a gateway that requests use, made once per gateway."""
 
     namespace: str
     clock: Callable[[], float]
-    send: Send
+    # `await send(event, message, to=rooms, skip=sid)`
+    send: Callable[..., Awaitable[None]]
     rooms_of: Callable[[str], set[str]]
     enter_room: Callable[[str, str], Awaitable[Any]]
     leave_room: Callable[[str, str], Awaitable[Any]]

@@ -1,7 +1,7 @@
 """Stray packets, which no gateway sees. A few close the connection.
 
-They are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. The library ignores
-the first two without a limit, and answers the third with an error that says nothing.
+They are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. The library sets no
+limit to them.
 """
 
 from typing import Any
@@ -18,11 +18,13 @@ STRAYS = f"{__package__}.strays"
 
 def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
     """Put a check before the library's reader, which never sees strays."""
-    library = sio.eio.handlers["message"]
+    library, sid_of = sio.eio.handlers["message"], sio.manager.sid_from_eio_sid
 
     async def check(connection: str, data: Any) -> None:
         environ = sio.environ.get(connection)
-        if environ is None or not _is_stray(sio, connection, data):
+        received = sio.packet_class(encoded_packet=data)
+        has_joined = sid_of(connection, received.namespace or "/") is not None
+        if environ is None or has_joined is not (received.packet_type == packet.CONNECT):
             await library(connection, data)
             return
         environ[STRAYS] = environ.get(STRAYS, 0) + 1
@@ -32,9 +34,3 @@ def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
             close_transport(environ)
 
     sio.eio.on("message", check)
-
-
-def _is_stray(sio: Any, connection: str, data: Any) -> bool:
-    received = sio.packet_class(encoded_packet=data)
-    has_joined = sio.manager.sid_from_eio_sid(connection, received.namespace or "/") is not None
-    return has_joined is (received.packet_type == packet.CONNECT)

@@ -1,7 +1,7 @@
-"""Reports of one process: they wait in memory and run in worker processes.
+"""Reports of one process. They wait in memory and run in worker processes.
 
-Threads do not help CPU-bound work: they share the interpreter's lock with the event loop. anyio keeps the worker
-processes. It replaces one that crashes or hangs, and all of them end with the server, also when that is killed.
+Threads would share the interpreter's lock with the event loop. anyio keeps the worker processes: it replaces one that
+crashes or hangs, and all of them end with the server, also when that is killed.
 """
 
 import asyncio
@@ -23,34 +23,27 @@ class ReportRunner:
     """A pool of worker processes, and a deadline for every report."""
 
     def __init__(self, settings: Settings) -> None:
-        self._deadline_seconds = settings.report_seconds
-        self._workers = settings.report_workers
+        self._settings = settings
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def start(self) -> None:
         """Start the worker processes before the first report."""
-        self._limiter = anyio.CapacityLimiter(self._workers)
-        await asyncio.gather(*(self._burn(1) for _ in range(self._workers)))
+        self._limiter = anyio.CapacityLimiter(self._settings.report_workers)
+        await asyncio.gather(*(self._burn(1) for _ in range(self._settings.report_workers)))
 
     async def run(self, job: str, kind: ReportKind, size: int) -> ReportReady:
         """Run a report and return its message. A crash or hang is an error message."""
-        work = self._burn if kind == "cpu" else self._wait_outside
+        # the kind `outside` stands in for a call to an outside service
+        work = self._burn(size) if kind == "cpu" else asyncio.sleep(size / 1000, 0.0)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                return compose(job, kind, await work(size))
+            async with asyncio.timeout(self._settings.report_seconds):
+                return compose(job, kind, await work)
         except (TimeoutError, anyio.BrokenWorkerProcess) as error:
             log.error("report failed", job=job, kind=kind, error=type(error).__name__)
             return compose(job, kind, None)
 
-    async def _burn(self, milliseconds: int) -> float:
-        return await to_process.run_sync(
-            cpu.run_in_worker, cpu.burn, milliseconds, cancellable=True, limiter=self._limiter
-        )
-
-    async def _wait_outside(self, milliseconds: int) -> float:
-        """Stand in for a call to an outside service."""
-        await asyncio.sleep(milliseconds / 1000)
-        return 0.0
+    async def _burn(self, size: int) -> float:
+        return await to_process.run_sync(cpu.run_in_worker, cpu.burn, size, cancellable=True, limiter=self._limiter)
 
 
 class EmbeddedReports:
@@ -75,7 +68,7 @@ class EmbeddedReports:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report of `size` milliseconds; raise `Busy` when too many wait."""
+        """Accept a report and return its job id. Raise `Busy` when too many wait."""
         if len(self._tasks) >= self._most_waiting:
             raise Busy
         job = secrets.token_hex(16)

@@ -1,8 +1,4 @@
-"""Reports of several processes, which wait in Redis for a worker.
-
-The queue is saq: one dependency beside redis, asyncio only, with timeouts and heartbeats of its own. taskiq would add a
-broker abstraction and a result store that nothing here uses.
-"""
+"""Reports that wait in Redis (a saq queue) for a worker."""
 
 import asyncio
 import logging
@@ -48,7 +44,6 @@ PUBLISH_SECONDS = 30
 # the longest wait for the next job before asking again, so that a dead connection is noticed
 NEXT_SECONDS = 1
 RETRY_SECONDS = 0.5
-CONNECTIONS = 32
 
 
 def connect(settings: Settings) -> redis.Redis:
@@ -56,7 +51,7 @@ def connect(settings: Settings) -> redis.Redis:
     url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
     pool = redis.BlockingConnectionPool.from_url(
         url,
-        max_connections=CONNECTIONS,
+        max_connections=32,
         timeout=settings.redis_seconds,
         socket_timeout=NEXT_SECONDS + settings.redis_seconds,
         socket_connect_timeout=settings.redis_seconds,
@@ -75,8 +70,7 @@ def queue_name(settings: Settings, kind: ReportKind) -> str:
 class RedisAvailability:
     """Whether Redis answers; each change is logged once."""
 
-    def __init__(self) -> None:
-        self._is_available = True
+    _is_available = True
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -87,10 +81,10 @@ class RedisAvailability:
             if self._is_available:
                 log.warning("redis is unavailable", error=type(error).__name__)
             self._is_available = False
-        else:
-            if not self._is_available:
-                log.info("redis is available")
-            self._is_available = True
+            return
+        if not self._is_available:
+            log.info("redis is available")
+        self._is_available = True
 
 
 class WorkerQueue(RedisQueue):
@@ -133,9 +127,7 @@ class QueuedReports:
     """Reports that wait in Redis; a worker makes and publishes them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._most_waiting = settings.reports_waiting
-        self._seconds = settings.redis_seconds
-        self._job_seconds = math.ceil(settings.report_seconds) + PUBLISH_SECONDS
+        self._settings = settings
         self._redis = connect(settings)
         self._queues = {kind: RedisQueue(self._redis, queue_name(settings, kind)) for kind in KINDS}
         # this process adds one report at a time: only other processes may overshoot the cap, by one each
@@ -149,15 +141,12 @@ class QueuedReports:
         await self._redis.aclose(close_connection_pool=True)
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report of `size` milliseconds and return its job id.
-
-        Raises `Busy` when too many wait, and when Redis does not answer within `redis_seconds`.
-        """
+        """Accept a report and return its job id. Raises `Busy` when too many wait, and when Redis does not answer."""
         job = self._job(kind, size, to)
         try:
-            async with asyncio.timeout(self._seconds), self._turn:
+            async with asyncio.timeout(self._settings.redis_seconds), self._turn:
                 waiting = [await queue.count("incomplete") for queue in self._queues.values()]
-                if sum(waiting) >= self._most_waiting:
+                if sum(waiting) >= self._settings.reports_waiting:
                     raise Busy
                 await self._queues[kind].enqueue(job)
         except UNAVAILABLE as error:
@@ -166,13 +155,13 @@ class QueuedReports:
         return job.key
 
     def _job(self, kind: ReportKind, size: int, to: Address) -> Job:
-        """Return a job with what a worker needs: no socket, no token."""
         return Job(
             function=MAKE,
+            # all that a worker needs: no socket, no token
             kwargs={"kind": kind, "size": size, "namespace": to.namespace, "rooms": list(to.rooms)},
             key=secrets.token_hex(16),
-            # the worker has an earlier deadline and publishes a failure; this one is for a worker that cannot
-            timeout=self._job_seconds + SILENT_SECONDS,
+            # a worker has an earlier deadline and publishes a failure; this one is for a worker that cannot
+            timeout=math.ceil(self._settings.report_seconds) + PUBLISH_SECONDS + SILENT_SECONDS,
             heartbeat=SILENT_SECONDS,
             retries=RETRIES,
         )

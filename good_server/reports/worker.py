@@ -1,15 +1,13 @@
 """A process that makes reports from the queue and publishes them.
 
-It holds no socket: it writes to rooms with the library's write-only manager. A report whose worker is killed is made
-again by another worker. Each report is published once, or twice with the same job id when its worker is killed between
-publishing it and noting that.
+It holds no socket. A report whose worker is killed is made again by another worker. Each report is published once, or
+twice with the same job id when its worker is killed between publishing it and noting that.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import socketio
@@ -18,7 +16,6 @@ from saq.worker import Worker
 
 from ..events import ReportKind, ReportReady
 from ..observability import log
-from ..rooms import Address
 from ..services.reports import compose
 from ..settings import Settings
 from . import queue
@@ -62,25 +59,29 @@ class ReportWorker:
     async def make_report(self, context: Any, *, kind: ReportKind, size: int, namespace: str, rooms: list[str]) -> None:
         """Make and publish one job of the queue."""
         job: Job = context["job"]
-        async with _heartbeat(job):
-            if job.attempts > queue.TRIES:
+        is_done = asyncio.Event()
+        heartbeats = asyncio.create_task(_send_heartbeats(job, is_done))
+        try:
+            is_given_up = job.attempts > queue.TRIES
+            if is_given_up:
                 log.error("report given up", job=job.key, kind=kind, tries=queue.TRIES)
-                report = compose(job.key, kind, None)
-            else:
-                report = await self.runner.run(job.key, kind, size)
-            await self._publish(report, Address(namespace, tuple(rooms)))
+            report = compose(job.key, kind, None) if is_given_up else await self.runner.run(job.key, kind, size)
+            await self._publish(report, namespace, rooms)
+        finally:
+            # not cancelled: a cancelled heartbeat could still be written after the end of the job
+            is_done.set()
+            await heartbeats
 
-    async def _publish(self, report: ReportReady, to: Address) -> None:
-        """Publish once, though two workers may have made it. Retries without Redis."""
-        note, is_published = f"{self._prefix}:reports:told:{report.job}", False
+    async def _publish(self, report: ReportReady, namespace: str, rooms: list[str]) -> None:
+        """Publish once, though two workers may have made it. Retries while Redis is unavailable."""
+        note, message = f"{self._prefix}:reports:told:{report.job}", report.on_the_wire()
+        is_published = False
         try:
             async with asyncio.timeout(queue.PUBLISH_SECONDS):
                 while True:
                     with contextlib.suppress(*UNAVAILABLE):
                         if not (is_published or await self._redis.exists(note)):
-                            await self._rooms.emit(
-                                report.event, report.on_the_wire(), namespace=to.namespace, room=list(to.rooms)
-                            )
+                            await self._rooms.emit(report.event, message, namespace=namespace, room=rooms)
                         is_published = True
                         await self._redis.set(note, 1, ex=queue.PUBLISH_SECONDS * queue.RETRIES)
                         return
@@ -89,25 +90,12 @@ class ReportWorker:
             log.error("report not published", job=report.job, kind=report.kind)
 
 
-@asynccontextmanager
-async def _heartbeat(job: Job) -> AsyncIterator[None]:
-    """Renew the heartbeat of a job while it runs."""
-    is_done = asyncio.Event()
-
-    async def beat() -> None:
-        while not is_done.is_set():
-            with contextlib.suppress(*UNAVAILABLE):
-                await job.update()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(is_done.wait(), queue.BEAT_SECONDS)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        # not cancelled: a cancelled heartbeat could still be written after the end of the job
-        is_done.set()
-        await beating
+async def _send_heartbeats(job: Job, is_done: asyncio.Event) -> None:
+    while not is_done.is_set():
+        with contextlib.suppress(*UNAVAILABLE):
+            await job.update()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(is_done.wait(), queue.BEAT_SECONDS)
 
 
 class QueueConsumer(Worker[Any]):
@@ -117,13 +105,8 @@ class QueueConsumer(Worker[Any]):
 
     def __init__(self, jobs: WorkerQueue, worker: ReportWorker, at_once: int, shutdown_seconds: float) -> None:
         timers = {"sweep": queue.SWEEP_SECONDS, "abort": NEVER_SECONDS, "schedule": NEVER_SECONDS}
-        super().__init__(
-            jobs,
-            [(MAKE, worker.make_report)],
-            concurrency=at_once,
-            timers=timers,  # type: ignore[arg-type]
-            shutdown_grace_period_s=GIVE_BACK_SECONDS,
-        )
+        options: dict[str, Any] = {"timers": timers, "shutdown_grace_period_s": GIVE_BACK_SECONDS}
+        super().__init__(jobs, [(MAKE, worker.make_report)], concurrency=at_once, **options)
         self._jobs = jobs
         self._finish_seconds = max(0.0, shutdown_seconds - 2 * GIVE_BACK_SECONDS)
 
@@ -165,7 +148,6 @@ async def run_worker(settings: Settings, ready: Callable[[], None], stop: asynci
 
 
 async def _wait_for_redis(client: Any, availability: RedisAvailability, stop: asyncio.Event) -> None:
-    """Return when Redis has answered, or when `stop` is set."""
     while not stop.is_set():
         with availability.watched():
             await client.ping()
