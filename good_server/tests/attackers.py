@@ -12,21 +12,22 @@ import time
 
 from ..settings import Settings
 from . import tokens
+from .stand_in import NOTE_SEND, topic
 from .wire import Bare, bare, client_frame
 
-HERD_ROOM = "job:herd"
+HERD_ROOM = topic("herd")
 HERD_RETURN_SECONDS = 1.0
 
 
 async def flood(url, token, seconds):
-    """Send chat without a pause; returns what the server answered."""
+    """Send notes without a pause; returns what the server answered."""
     async with bare(url, token) as attacker:
         return await _flood(attacker, seconds)
 
 
 async def _flood(attacker, seconds):
     codes, waits = {}, []
-    message = client_frame('427["chat:send",{"to":"nobody","text":"hello"}]')
+    message = client_frame("427" + json.dumps([NOTE_SEND, {"to": "nobody", "text": "hello"}]))
     began, sent = time.monotonic(), 0
 
     async def send():

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from .. import events
+from ..events import SERVER_CLOSING
+from .stand_in import NOTE_RECEIVED, NOTE_SEND
 from .wire import SOCKETIO
 
 JOIN_SECONDS = 10.0
@@ -75,7 +76,7 @@ class Line:
             await self._socket.send_str("3")
         elif text.startswith(EVENT):
             event, data = json.loads(text[len(EVENT) :])
-            self._is_in_tunnel |= event == events.SERVER_CLOSING and self._miss is not None
+            self._is_in_tunnel |= event == SERVER_CLOSING and self._miss is not None
             self._hear(event, data)
         elif text.startswith(ACK):
             number, _, body = text[len(ACK) :].partition("[")
@@ -158,7 +159,7 @@ class Client:
             self.letters.append(Letter(f"{self._user}/{len(self.letters)}"))
         letter, number = self.letters[-1], len(self.letters)
         letter.sent_to.append(line.url)
-        ack = await line.ask(events.CHAT_SEND, {"to": self._to, "text": letter.text, "id": str(number)})
+        ack = await line.ask(NOTE_SEND, {"to": self._to, "text": letter.text, "id": str(number)})
         if not ack["ok"]:
             letter.refusals.append(ack["error"]["code"])
             return
@@ -195,7 +196,7 @@ class Tab:
             await asyncio.sleep(RETURN_SECONDS / 10)
 
     def _hear(self, event, data):
-        if event == events.CHAT_MESSAGE:
+        if event == NOTE_RECEIVED:
             self.heard.append(data["text"])
 
 

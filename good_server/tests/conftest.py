@@ -165,7 +165,10 @@ async def in_pace(request):
 
 @pytest.fixture
 def create_app():
-    """What builds the servers of the tests: the stand-in product, in `demo/` and `contract/` the real one."""
+    """The function that builds the servers: the stand-in product's.
+
+    `demo/` and `contract/` override it with the real product's.
+    """
     return stand_in.create_app
 
 
@@ -209,9 +212,9 @@ async def new_tab(http):
 
 @pytest.fixture
 def connect(server, new_tab):
-    """`await connect("ana", "driver", company="acme")`: a connected tab; `to=` another server."""
+    """`await connect("ana", PRIVILEGED)`: a connected tab; `to=` another server."""
 
-    async def open_tab(user, role="vendor", *, to=server, token=None, client=None, **claims):
+    async def open_tab(user, role=stand_in.PLAIN, *, to=server, token=None, client=None, **claims):
         tab = new_tab(**(client or {}))
         await tab.connect(to.url, token or to.token(user, role, **claims))
         return tab
