@@ -19,6 +19,7 @@ import structlog
 from .. import idle_sweep, lifecycle
 from ..settings import Settings
 from . import stand_in, waiting
+from .lanes import pytest_terminal_summary, pytest_xdist_auto_num_workers
 from .pace import Lateness, check_pace
 from .package import IMPORT_FOLDER, has_part
 from .redis import RealRedis
@@ -26,11 +27,12 @@ from .servers import Clock, running
 from .tabs import Tab
 from .wire import SOCKETIO, Wire
 
+__all__ = ["pytest_terminal_summary", "pytest_xdist_auto_num_workers"]
+
 # no deadline, as the machine is shared; no random examples, as a red test must stay red
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=300)
 hypothesis.settings.load_profile("tests")
 
-QUICK_LANE = "not slow and not timing"
 # a row of the ledger on the server as it is; its counterpart, named `fails_…`, takes the defence away
 ROW = re.compile(r"test_row_\d\d_(?!fails_)")
 # fixtures that start the program of another project
@@ -80,12 +82,6 @@ def pytest_collection_modifyitems(items):
         # one event loop for all tests: the worker processes of reports, slow to start, belong to a loop
         if asyncio.iscoroutinefunction(item.obj):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if config.option.markexpr == QUICK_LANE:
-        line = "Only the quick tests ran. `pytest -m slow` runs those that need Redis, nginx or npm; `pytest -m timing`"
-        terminalreporter.write_line(f"{line} those that measure time: run it alone on the machine.")
 
 
 @pytest.fixture(scope="session", autouse=True)
