@@ -24,12 +24,13 @@ from ...cluster.supervisor import RESTART_SECONDS
 from ...events import SERVER_CLOSING
 from ...settings import Settings
 from .. import server_processes
-from ..package import PACKAGE, SERVER
+from ..package import PACKAGE, SERVER, child_program
 from ..server_processes import STAND_IN_SERVER, connections
 from ..stand_in import create_app
 from ..tokens import PRODUCTION_ENVIRONMENT, production_token
 from ..waiting import PROCESS_SECONDS
 
+TWO_PROCESSES = (*STAND_IN_SERVER, "--workers", "2")
 READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (\S+), (\S+)\)\n")
 # spread by chance: the probability that all connections are on one of two processes is 2 ** -39
 MANY = 40
@@ -84,8 +85,8 @@ async def start(*command, redis, options=None, **settings):
 
 
 @asynccontextmanager
-async def serving(redis, *, options=None, **settings):
-    process = await start(*STAND_IN_SERVER, "--workers", "2", redis=redis, options=options, **settings)
+async def serving(redis, *, program=TWO_PROCESSES, options=None, **settings):
+    process = await start(*program, redis=redis, options=options, **settings)
     try:
         yield Workers(process, (await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)).decode())
     finally:
@@ -145,7 +146,8 @@ async def test_a_terminal_that_closes_shuts_them_down(redis):
 
 @pytest.mark.timing
 async def test_a_process_that_does_not_end_is_killed(redis):
-    async with serving(redis, SERVER_SHUTDOWN_SECONDS="0.1") as servers:
+    program = child_program("cluster.impatient_server")
+    async with serving(redis, program=program, SERVER_SHUTDOWN_SECONDS="0.1") as servers:
         servers.children()[0].suspend()
         servers.process.terminate()
         code, errors = await servers.ended()

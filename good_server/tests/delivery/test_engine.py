@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ...delivery import connection
 from ...delivery import frame_reader as reading
 from ...delivery.frame_reader import FrameError, FrameReader
 from ...delivery.heartbeats import Heartbeats
@@ -122,7 +123,9 @@ async def frame_of(reader, kind):
 
 @pytest.mark.engine
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (masked(0x81, b"\xff"), 1007)])
-async def test_a_broken_frame_is_answered_with_its_close_code(server, sent, code):
+async def test_a_broken_frame_is_answered_with_its_close_code(server, monkeypatch, sent, code):
+    # this client does not answer the close frame
+    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.1)
     reader, writer = await raw_socket(server)
     writer.write(sent)
     assert await frame_of(reader, 0x88) == code.to_bytes(2, "big")

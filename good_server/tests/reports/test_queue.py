@@ -157,7 +157,7 @@ async def test_a_report_reaches_a_tab_that_reconnected_elsewhere(two, connect, w
     assert (await back.receives(REPORT_READY))["job"] == job
 
 
-@pytest.mark.parametrize(("fault", "seconds"), [(os._exit, 30), (time.sleep, 0.2)])
+@pytest.mark.parametrize(("fault", "seconds"), [(os._exit, 30), (time.sleep, 2)])
 async def test_a_report_that_crashes_or_hangs_ends_with_an_error(two, connect, worker, monkeypatch, fault, seconds):
     ana = await connect("ana", to=(await two())[0])
     await worker(report_seconds=seconds)
@@ -203,7 +203,8 @@ async def test_a_client_gets_busy_while_redis_is_down(redis, two, connect):
         redis.start()
 
 
-async def test_a_report_whose_worker_was_killed_is_made_by_another(two, connect, worker_process, looking):
+async def test_a_report_whose_worker_was_killed_is_made_by_another(two, connect, worker_process, looking, monkeypatch):
+    monkeypatch.setattr(queue, "SILENT_SECONDS", 3)
     ana = await connect("ana", to=(await two())[0])
     first = await worker_process()
     await first.ready()
