@@ -16,7 +16,7 @@ ROLL_SECONDS = 60.0
 # the library's clients wait 0.5 to 1.5 s before they reconnect
 BACK_SECONDS = 5.0
 
-Outcome = namedtuple("Outcome", "letters tabs")
+Outcome = namedtuple("Outcome", "notes tabs")
 
 
 async def rolled(http, servers, count, *, urls=None, pause_seconds):
@@ -26,17 +26,17 @@ async def rolled(http, servers, count, *, urls=None, pause_seconds):
     """
     own_urls = [server.url for server in servers]
     tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}
-    talk = client_fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
-    listen = client_fleet.listening(http, own_urls, production_token("bob"))
-    async with asyncio.timeout(ROLL_SECONDS), listen as tabs:
-        async with talk as letters:
+    sending = client_fleet.sending_clients(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
+    receiving = client_fleet.connected_tabs(http, own_urls, production_token("bob"))
+    async with asyncio.timeout(ROLL_SECONDS), receiving as tabs:
+        async with sending as notes:
             for server, tab in zip(servers, tabs, strict=True):
                 assert await server.end() == 0
                 await server.start()
                 # a disconnected tab receives nothing, by design: one of bob's two tabs is always connected
                 await tab.arrivals.get()
         await fence(http, own_urls, tabs)
-    return Outcome(letters, tabs)
+    return Outcome(notes, tabs)
 
 
 async def fence(http, urls, tabs):

@@ -170,8 +170,8 @@ async def test_a_rolling_restart_neither_loses_nor_repeats_messages(site, many):
     async with site(limit="rate=1000r/s") as (url, servers):
         outcome = await rolled(many, servers, FEW_CLIENTS, urls=[url], pause_seconds=0.2)
     received = {text for tab in outcome.tabs for text in tab.received}
-    assert {letter.text for letter in outcome.letters} - received == set()
+    assert {note.text for note in outcome.notes} - received == set()
     assert received_twice(outcome) == []
-    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
+    acked_twice = [note for note in outcome.notes if len(note.acks) > 1]
     assert acked_twice
-    assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
+    assert all(len({id for _, id in note.acks}) == 1 for note in acked_twice)

@@ -32,13 +32,13 @@ async def outcome(redis, many, tmp_path_factory):
 
 
 async def test_every_message_of_every_client_is_acked(outcome):
-    assert len({letter.text.partition("/")[0] for letter in outcome.letters}) == CLIENTS
-    assert [letter for letter in outcome.letters if not letter.is_acked or letter.refusals] == []
+    assert len({note.text.partition("/")[0] for note in outcome.notes}) == CLIENTS
+    assert [note for note in outcome.notes if not note.is_acked or note.refusals] == []
 
 
 async def test_no_message_is_lost(outcome):
     received = {text for tab in outcome.tabs for text in tab.received}
-    assert {letter.text for letter in outcome.letters} - received == set()
+    assert {note.text for note in outcome.notes} - received == set()
 
 
 async def test_no_tab_gets_a_message_twice(outcome):
@@ -47,19 +47,19 @@ async def test_no_tab_gets_a_message_twice(outcome):
 
 async def test_a_message_resent_elsewhere_gets_its_first_ack(outcome):
     # no client received their first ack
-    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
-    by_both = [letter for letter in acked_twice if len({url for url, _ in letter.acks}) == 2]
+    acked_twice = [note for note in outcome.notes if len(note.acks) > 1]
+    by_both = [note for note in acked_twice if len({url for url, _ in note.acks}) == 2]
     assert len(by_both) > CLIENTS // 50
-    assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
+    assert all(len({id for _, id in note.acks}) == 1 for note in acked_twice)
 
 
 async def test_without_shared_message_ids_messages_arrive_twice(redis, many, tmp_path):
     program = child_program("cluster.unshared_server")
     async with serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
         outcome = await rolled(many, servers, FEW_CLIENTS, pause_seconds=0.2)
-    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
-    assert {letter.text for letter in acked_twice} & set(received_twice(outcome))
-    assert all(len({id for _, id in letter.acks}) == 2 for letter in acked_twice)
+    acked_twice = [note for note in outcome.notes if len(note.acks) > 1]
+    assert {note.text for note in acked_twice} & set(received_twice(outcome))
+    assert all(len({id for _, id in note.acks}) == 2 for note in acked_twice)
 
 
 async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, new_tab, until, tmp_path):
