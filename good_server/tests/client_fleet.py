@@ -178,7 +178,7 @@ class Client:
 
 
 class Tab:
-    """A tab that reconnects to one URL and keeps the texts that it receives."""
+    """A tab that reconnects to one URL and keeps received texts."""
 
     def __init__(self, http, url, token):
         self.received = []

@@ -1,7 +1,7 @@
-"""The quick lane of the tests: two workers, and a line about the other lanes.
+"""The quick lane: two workers, and a line about the other lanes.
 
-`pytest` without `-m` runs the quick lane. The options `-n auto` and `--dist loadfile` stand in the settings of pytest;
-here pytest-xdist gets the number of workers. A `conftest.py` imports both hooks.
+`pytest` without `-m` runs the quick lane. The configuration of pytest has the options `-n auto` and `--dist loadfile`,
+and pytest-xdist asks here for the number of workers. Each `conftest.py` imports both hooks.
 """
 
 import pytest
@@ -23,7 +23,7 @@ def names_only_folders(config):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """Return the number of workers for `-n auto`. With 0 the tests run serially, in this process."""
-    # slow and timing tests need the machine for themselves, and a worker starts slower than one file runs
+    # slow and timing tests need the whole machine, and a worker takes longer to start than one file to run
     return WORKERS if is_quick_lane(config) and names_only_folders(config) else 0
 
 
@@ -33,4 +33,4 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     config.stash[IS_ANNOUNCED] = True
     line = "Only the quick tests ran. `pytest -m slow` runs those that need Redis, nginx or npm; `pytest -m timing`"
-    terminalreporter.write_line(f"{line} those that measure time: run it alone on the machine.")
+    terminalreporter.write_line(f"{line} those that measure time: run nothing else meanwhile.")

@@ -62,7 +62,7 @@ class Tab:
 
     async def shut_down(self):
         """Close the client, also while it is reconnecting."""
-        # `shutdown` stops an attempt to reconnect that may not have begun, and then would wait forever
+        # without this turn of the loop, `shutdown` may wait forever for a reconnect that has not started
         self.sio.reconnection = False
         await asyncio.sleep(0)
         await self.sio.shutdown()

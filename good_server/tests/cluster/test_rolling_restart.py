@@ -85,7 +85,10 @@ async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, n
 
 
 def internal_url(process):
-    """The internal URL of one worker: on the port that it does not share."""
+    """The internal URL of one worker.
+
+    It is on the port that the worker does not share.
+    """
     ports = {line.laddr.port for line in process.net_connections("tcp") if line.status == psutil.CONN_LISTEN}
     (url,) = (f"http://127.0.0.1:{port}" for port in ports - {public_port(process)})
     return url

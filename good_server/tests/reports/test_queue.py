@@ -248,7 +248,7 @@ async def test_a_report_that_was_made_twice_is_published_once(two, connect, work
 
 @pytest.mark.timeout(30)
 async def test_the_job_of_a_dead_worker_is_queued_again(shared, looking):
-    """It is queued also while the worker that looks for it has no processor time."""
+    """The worker that looks for it may have no processor time meanwhile."""
     reports = QueuedReports(Settings(**shared))
     await reports.request("cpu", 1, ANA)
     jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability())

@@ -1,4 +1,4 @@
-"""Row 35 of the ledger: jobs that crash, hang or are too many."""
+"""Row 35 of the ledger: failing, hanging and too many jobs."""
 
 import asyncio
 import json
@@ -16,7 +16,10 @@ UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 
 async def check_jobs(server, tab, monkeypatch, fault):
-    """Assert that a lost job ends with an error, and that the next job is done."""
+    """Assert that a lost job ends with an error.
+
+    The next job is done.
+    """
     with monkeypatch.context() as patch:
         patch.setattr(cpu, "burn", fault)
         assert (await tab.ask(REPORT_REQUEST, {"kind": "cpu", "size": 2000}))["ok"]
