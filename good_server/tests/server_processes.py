@@ -85,7 +85,7 @@ class ServerProcess:
 
 @asynccontextmanager
 async def serving(folder, count, *, program=STAND_IN_SERVER, **settings):
-    """This many server processes with the same settings, once all serve."""
+    """`count` server processes with the same settings, once all serve."""
     started = [ServerProcess(folder, program, **settings) for _ in range(count)]
     try:
         await asyncio.gather(*(server.start() for server in started))
@@ -153,8 +153,8 @@ class HeapServer:
         return tokens.token(Settings(), user, role, **claims)
 
     async def held(self, ids, *, once_left):
-        """The ids that are on the heap. It waits until only `once_left` sockets are left."""
-        # backwards, so that the question itself is not found
+        """The ids that are on the heap, once only `once_left` sockets are connected."""
+        # backwards, so that the search does not find the question itself
         self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
         line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)
         assert line.endswith(b"\n")

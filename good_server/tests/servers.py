@@ -1,4 +1,4 @@
-"""Good servers in the process of the tests."""
+"""Servers in the process of the tests."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Server:
-    """A good server in this process, with what tests need from it."""
+    """A server in this process, and what tests need from it."""
 
     def __init__(self, application, addresses, stop, task):
         self.application, self.addresses, self.stop, self.task = application, addresses, stop, task
@@ -36,7 +36,7 @@ class Server:
         self._fences = count()
 
     def token(self, user, role=PLAIN, **claims):
-        """A good token."""
+        """A valid token for this server."""
         return tokens.token(self.settings, user, role, clock=self.application.clock, **claims)
 
     def signed(self, **changes):

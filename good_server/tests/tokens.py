@@ -1,4 +1,4 @@
-"""Good and forged tokens, and the keys that sign them."""
+"""Valid and forged tokens, and the keys that sign them."""
 
 import base64
 import json
@@ -21,12 +21,12 @@ PRODUCTION_ENVIRONMENT = {f"SERVER_{name.upper()}": value for name, value in PRO
 
 
 def token(settings, user, role=PLAIN, *, clock=time.time, **claims):
-    """A good token that servers with these settings accept."""
+    """A valid token that servers with these settings accept."""
     return make_token(settings, user, Role(role), clock=clock, **claims)
 
 
 def production_token(user, role=PLAIN, **claims):
-    """A good token that every server with the production secret accepts."""
+    """A valid token that every server with the production secret accepts."""
     return token(Settings(jwt_secret=SECRET, _env_file=None), user, role, **claims)
 
 
