@@ -13,7 +13,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from saq.job import Job
-from saq.queue.base import Queue
 from saq.queue.redis import RedisQueue
 
 from ..errors import Busy
@@ -37,8 +36,6 @@ BEAT_SECONDS = 1
 SILENT_SECONDS = 5
 # how often the queue looks for such jobs
 SWEEP_SECONDS = 2
-# saq would wait 5 s for a dead worker to abort each of them
-ABORT_SECONDS = 0.1
 # how long a worker tries to publish a finished report while Redis is unavailable
 PUBLISH_SECONDS = 30
 # the longest wait for the next job before asking again, so that a dead connection is noticed
@@ -107,15 +104,19 @@ class WorkerQueue(RedisQueue):
             await asyncio.sleep(RETRY_SECONDS)
             return None
 
-    async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = ABORT_SECONDS) -> list[str]:
+    async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.0) -> list[str]:
         """Give the jobs of dead workers to other workers."""
         with self._availability.watched():
-            return await super().sweep(lock, ABORT_SECONDS)
+            return await super().sweep(lock, abort)
         return []
 
-    async def listen(self, *args: Any, **options: Any) -> None:
-        """Poll. The subscription of saq would retry without a pause."""
-        await Queue.listen(self, *args, **options)
+    async def listen(self, *_: Any, **__: Any) -> None:
+        """Raise `TimeoutError` at once: no worker answers when `sweep` aborts its job.
+
+        Until a swept job is queued again it is in no list. saq's wait for an answer can last forever: before Python
+        3.12, redis-py may swallow the cancellation at its timeout.
+        """
+        raise TimeoutError
 
     async def write_worker_info(self, *args: Any, **options: Any) -> None:
         """Write what dashboards of saq show."""

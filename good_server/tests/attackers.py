@@ -1,4 +1,4 @@
-"""Attackers of the tests, each in a process of its own.
+"""Attackers of the tests; each runs in its own process.
 
 As child programs: `attackers flood URL TOKEN SECONDS` and `attackers herd URL COUNT`.
 """
@@ -12,21 +12,22 @@ import time
 
 from ..settings import Settings
 from . import tokens
+from .stand_in import NOTE_SEND, topic
 from .wire import Bare, bare, client_frame
 
-HERD_ROOM = "job:herd"
+HERD_ROOM = topic("herd")
 HERD_RETURN_SECONDS = 1.0
 
 
 async def flood(url, token, seconds):
-    """Send chat without a pause; returns what the server answered."""
+    """Send notes without a pause; return a summary of the acks."""
     async with bare(url, token) as attacker:
         return await _flood(attacker, seconds)
 
 
 async def _flood(attacker, seconds):
     codes, waits = {}, []
-    message = client_frame('427["chat:send",{"to":"nobody","text":"hello"}]')
+    message = client_frame("427" + json.dumps([NOTE_SEND, {"to": "nobody", "text": "hello"}]))
     began, sent = time.monotonic(), 0
 
     async def send():
@@ -35,7 +36,7 @@ async def _flood(attacker, seconds):
             attacker.writer.write(message * 10)
             sent += 10
             await asyncio.wait_for(attacker.writer.drain(), seconds)
-            # since Python 3.12 `drain` may return at once, and acks that are not read are lost when the server closes
+            # since Python 3.12 `drain` may return at once, and unread acks are lost when the server closes
             await asyncio.sleep(0)
 
     sending = asyncio.create_task(send())
@@ -53,9 +54,12 @@ async def _flood(attacker, seconds):
 
 
 async def herd(url, count):
-    """Run many clients that reconnect by themselves. After `cut` on stdin all leave at once."""
+    """Run many clients that reconnect by themselves.
+
+    After `cut` on stdin all disconnect at once.
+    """
     settings, is_over, inside = Settings(), asyncio.Event(), set()
-    dice = random.Random(count)  # noqa: S311 - only when to come back
+    dice = random.Random(count)  # noqa: S311 - only the length of pauses
 
     async def one(number):
         token = tokens.token(settings, f"herd-{number}", rooms=[HERD_ROOM])

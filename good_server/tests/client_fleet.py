@@ -1,6 +1,6 @@
 """A fleet of light clients that resend messages until they are acked.
 
-Takes URLs and tokens: it knows neither how the servers came about nor what the tests make of it.
+It takes URLs and tokens. It does not start servers and does not judge the outcome.
 """
 
 import asyncio
@@ -14,30 +14,32 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from .. import events
+from ..events import SERVER_CLOSING
+from .stand_in import NOTE_RECEIVED, NOTE_SEND
 from .wire import SOCKETIO
 
 JOIN_SECONDS = 10.0
-# over the deadline of a handler: an ack that has not come by then does not come
+# longer than the deadline of a handler: a later ack never arrives
 ACK_SECONDS = 6.0
-# a lost connection is made again after up to this, so that not all come at once
+# the longest pause before a reconnect; it is random, so that not all clients return at once
 RETURN_SECONDS = 0.5
-# a peer that is gone answers no close
+# a dead peer does not answer a close frame
 CLOSE_SECONDS = 0.5
-# what a connection ends in; `ClientError` is a refused handshake, too
+# the errors of a lost connection; `ClientError` is also a refused handshake
 LOST = (aiohttp.ClientError, OSError, TimeoutError)
 JOINED, REFUSED, EVENT, ACK = "40", "44", "42", "43"
 
 
 class Line:
-    """One connection without a client library. `hear(event, data)` is called for each event.
+    """One connection without a client library.
 
-    With `miss`, a client in a tunnel: after the server's goodbye no ack gets through, `miss(ack)` gets it instead.
+    It calls `on_event(event, data)` for each event. With `on_lost_ack` it stands for a client in a tunnel: after
+    `server:closing` each ack is lost and goes to `on_lost_ack(ack)` instead.
     """
 
-    def __init__(self, url, socket, *, hear, miss=None):
+    def __init__(self, url, socket, *, on_event, on_lost_ack=None):
         self.url = url
-        self._socket, self._hear, self._miss = socket, hear, miss
+        self._socket, self._on_event, self._on_lost_ack = socket, on_event, on_lost_ack
         self._joined = asyncio.get_running_loop().create_future()
         self._acks = {}
         self._numbers = itertools.count()
@@ -45,13 +47,13 @@ class Line:
         self.reading = asyncio.create_task(self._read())
 
     async def join(self, token):
-        """Says CONNECT; raises `ConnectionError` when it is refused."""
+        """Send CONNECT; raise `ConnectionError` when it is refused."""
         await self._socket.send_str(JOINED + json.dumps({"token": token}))
         async with asyncio.timeout(JOIN_SECONDS):
             await self._joined
 
     async def ask(self, event, data):
-        """The ack; raises one of `LOST` when there is none."""
+        """Send an event and return its ack. Raises one of `LOST` when there is none."""
         number = next(self._numbers)
         waiting = self._acks[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_str(f"{EVENT}{number}{json.dumps([event, data])}")
@@ -67,7 +69,7 @@ class Line:
                 await self._take(message.data)
         if not self._joined.done():
             self._joined.set_exception(ConnectionResetError())
-            # seen, as nobody may be waiting for it
+            # marked as retrieved, as possibly no task waits for it
             self._joined.exception()
 
     async def _take(self, text):
@@ -75,8 +77,8 @@ class Line:
             await self._socket.send_str("3")
         elif text.startswith(EVENT):
             event, data = json.loads(text[len(EVENT) :])
-            self._is_in_tunnel |= event == events.SERVER_CLOSING and self._miss is not None
-            self._hear(event, data)
+            self._is_in_tunnel |= event == SERVER_CLOSING and self._on_lost_ack is not None
+            self._on_event(event, data)
         elif text.startswith(ACK):
             number, _, body = text[len(ACK) :].partition("[")
             self._settle(int(number), json.loads("[" + body)[0])
@@ -87,19 +89,19 @@ class Line:
 
     def _settle(self, number, ack):
         if self._is_in_tunnel:
-            self._miss(ack)
+            self._on_lost_ack(ack)
         else:
             self._acks.pop(number).set_result(ack)
 
 
 @asynccontextmanager
-async def connected(http, url, token, *, hear=lambda event, data: None, miss=None):
+async def connected(http, url, token, *, on_event=lambda event, data: None, on_lost_ack=None):
     """An accepted `Line`. Raises one of `LOST` when it is refused."""
     timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
     async with asyncio.timeout(JOIN_SECONDS):
         socket = await http.ws_connect(url + SOCKETIO, timeout=timeout)
     async with socket:
-        line = Line(url, socket, hear=hear, miss=miss)
+        line = Line(url, socket, on_event=on_event, on_lost_ack=on_lost_ack)
         try:
             await line.join(token)
             yield line
@@ -109,26 +111,29 @@ async def connected(http, url, token, *, hear=lambda event, data: None, miss=Non
 
 
 @dataclass
-class Letter:
-    """One message and what became of it."""
+class Note:
+    """One note, and how it was sent and acked."""
 
     text: str
     # the URLs it was sent to, in order; more than one means that it was sent again
     sent_to: list = field(default_factory=list)
-    # (URL, the id that the server gave it) of every positive ack, those that no client saw included
+    # (URL, the id from the server) of every positive ack, lost ones included
     acks: list = field(default_factory=list)
-    # the codes of the others
+    # the codes of the negative acks
     refusals: list = field(default_factory=list)
     is_acked: bool = False
 
 
 class Client:
-    """A client that sends messages in order, each until it is acked. A retry has the same id."""
+    """A client that sends notes in order, each until it is acked.
+
+    A retry has the same id.
+    """
 
     def __init__(self, http, urls, user, token, to, *, pause_seconds, is_lossy):
-        """`is_lossy` clients lose acks after the server's goodbye: see `Line`."""
-        self.letters = []
-        self.has_spoken, self.is_last = asyncio.Event(), asyncio.Event()
+        """`is_lossy` clients lose acks after `server:closing`: see `Line`."""
+        self.notes = []
+        self.has_sent, self.is_last = asyncio.Event(), asyncio.Event()
         self._http, self._token, self._user, self._to = http, token, user, to
         self._urls = itertools.cycle(urls)
         self._pause_seconds, self._is_lossy = pause_seconds, is_lossy
@@ -136,71 +141,71 @@ class Client:
         self._random = random.Random(user)  # noqa: S311 - not a secret
 
     async def run(self):
-        """Until `is_last` is set and the last message is acked."""
+        """Send until `is_last` is set and the last note is acked."""
         while not self._is_done():
             with contextlib.suppress(*LOST):
-                await self._visit(next(self._urls))
+                await self._connect_once(next(self._urls))
             await asyncio.sleep(self._random.uniform(0, RETURN_SECONDS))
 
-    async def _visit(self, url):
-        miss = self._missed if self._is_lossy else None
-        async with connected(self._http, url, self._token, miss=miss) as line:
+    async def _connect_once(self, url):
+        on_lost_ack = self._keep_lost_ack if self._is_lossy else None
+        async with connected(self._http, url, self._token, on_lost_ack=on_lost_ack) as line:
             while not (self._is_done() or line.reading.done()):
-                await self._tell(line)
+                await self._send_note(line)
                 pause = self._random.uniform(0.5, 1.5) * self._pause_seconds
                 await asyncio.wait({line.reading}, timeout=pause)
 
     def _is_done(self):
-        return self.is_last.is_set() and (not self.letters or self.letters[-1].is_acked)
+        return self.is_last.is_set() and (not self.notes or self.notes[-1].is_acked)
 
-    async def _tell(self, line):
-        if not self.letters or self.letters[-1].is_acked:
-            self.letters.append(Letter(f"{self._user}/{len(self.letters)}"))
-        letter, number = self.letters[-1], len(self.letters)
-        letter.sent_to.append(line.url)
-        ack = await line.ask(events.CHAT_SEND, {"to": self._to, "text": letter.text, "id": str(number)})
+    async def _send_note(self, line):
+        if not self.notes or self.notes[-1].is_acked:
+            self.notes.append(Note(f"{self._user}/{len(self.notes)}"))
+        note, number = self.notes[-1], len(self.notes)
+        note.sent_to.append(line.url)
+        ack = await line.ask(NOTE_SEND, {"to": self._to, "text": note.text, "id": str(number)})
         if not ack["ok"]:
-            letter.refusals.append(ack["error"]["code"])
+            note.refusals.append(ack["error"]["code"])
             return
-        letter.acks.append((line.url, ack["data"]["id"]))
-        letter.is_acked = True
-        self.has_spoken.set()
+        note.acks.append((line.url, ack["data"]["id"]))
+        note.is_acked = True
+        self.has_sent.set()
 
-    def _missed(self, ack):
-        # one at a time is under way
+    def _keep_lost_ack(self, ack):
+        # only one note is in flight
         if ack["ok"]:
-            self.letters[-1].acks.append((self.letters[-1].sent_to[-1], ack["data"]["id"]))
+            self.notes[-1].acks.append((self.notes[-1].sent_to[-1], ack["data"]["id"]))
 
 
 class Tab:
-    """A tab that always reconnects to one URL. It keeps the texts that it receives."""
+    """A tab that reconnects to one URL and keeps received texts."""
 
     def __init__(self, http, url, token):
-        self.heard = []
-        # one item each time it was let in
+        self.received = []
+        # one item per successful connect
         self.arrivals = asyncio.Queue()
         self._http, self._url, self._token = http, url, token
 
     def times(self):
-        """How often it heard each text."""
-        return Counter(self.heard)
+        """How often it received each text."""
+        return Counter(self.received)
 
     async def run(self):
-        """Until it is cancelled."""
+        """Stay connected until it is cancelled."""
         while True:
             with contextlib.suppress(*LOST):
-                async with connected(self._http, self._url, self._token, hear=self._hear) as line:
+                async with connected(self._http, self._url, self._token, on_event=self._keep) as line:
                     self.arrivals.put_nowait(self._url)
                     await asyncio.wait({line.reading})
             await asyncio.sleep(RETURN_SECONDS / 10)
 
-    def _hear(self, event, data):
-        if event == events.CHAT_MESSAGE:
-            self.heard.append(data["text"])
+    def _keep(self, event, data):
+        if event == NOTE_RECEIVED:
+            self.received.append(data["text"])
 
 
 @asynccontextmanager
-async def listening(http, urls, token):
+async def connected_tabs(http, urls, token):
     """A user's tabs, one at each URL, all connected."""
     tabs = [Tab(http, url, token) for url in urls]
     tasks = [asyncio.create_task(tab.run()) for tab in tabs]
@@ -215,13 +220,14 @@ async def listening(http, urls, token):
 
 
 @asynccontextmanager
-async def talking(http, urls, tokens, to, *, pause_seconds):
-    """One client for each user of `tokens`, each sending to `to`. The mean pause is `pause_seconds`.
+async def sending_clients(http, urls, tokens, to, *, pause_seconds):
+    """Clients for the users of `tokens`, which send to the user `to`.
 
-    Gives the list of all letters, filled when the block has ended and each client has had its last ack. Clients begin
-    at each of the URLs in turn, and every other pair of them is lossy.
+    The mean pause between two notes is `pause_seconds`. The block gets the list of all notes. It is filled after the
+    block, when each client has received its last ack. The clients start at each of the URLs in turn, and every other
+    pair of them is lossy.
     """
-    letters, clients = [], []
+    notes, clients = [], []
     for number, (user, token) in enumerate(tokens.items()):
         start = number % len(urls)
         order, is_lossy = (*urls[start:], *urls[:start]), number // len(urls) % 2 == 1
@@ -230,8 +236,8 @@ async def talking(http, urls, tokens, to, *, pause_seconds):
         for client in clients:
             group.create_task(client.run())
         for client in clients:
-            await client.has_spoken.wait()
-        yield letters
+            await client.has_sent.wait()
+        yield notes
         for client in clients:
             client.is_last.set()
-    letters += [letter for client in clients for letter in client.letters]
+    notes += [note for client in clients for note in client.notes]

@@ -19,6 +19,7 @@ import structlog
 from .. import idle_sweep, lifecycle
 from ..settings import Settings
 from . import stand_in, waiting
+from .lanes import pytest_terminal_summary, pytest_xdist_auto_num_workers
 from .pace import Lateness, check_pace
 from .package import IMPORT_FOLDER, has_part
 from .redis import RealRedis
@@ -26,20 +27,21 @@ from .servers import Clock, running
 from .tabs import Tab
 from .wire import SOCKETIO, Wire
 
-# no deadline, as the machine is shared; no random examples, as a red test must stay red
+__all__ = ["pytest_terminal_summary", "pytest_xdist_auto_num_workers"]
+
+# no deadline, as the machine is shared; the same examples in each run, as a failure must be repeatable
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=300)
 hypothesis.settings.load_profile("tests")
 
-QUICK_LANE = "not slow and not timing"
-# a row of the ledger on the server as it is; its counterpart, named `fails_…`, takes the defence away
+# a row of the ledger on the complete server; its counterpart `fails_…` removes the defence
 ROW = re.compile(r"test_row_\d\d_(?!fails_)")
 # fixtures that start the program of another project
 REAL_PARTS = {"redis", "nginx", "npm_folder"}
 MARKERS = (
-    "engine: only the delivery engine promises this",
+    "engine: only the delivery engine passes this",
     "needs(*parts): the test is skipped when one of these optional parts was deleted",
-    "pace: the server's loop may never be late during this test; set for the rows of the ledger",
-    "no_pace(reason): a row that measures the loop itself, or holds it up",
+    "pace: no server loop may be late during this test; set for the rows of the ledger",
+    "no_pace(reason): a row that measures the loop itself, or blocks it",
 )
 
 
@@ -59,7 +61,7 @@ def is_ours(item):
 
 
 def is_held_to_pace(item):
-    """Whether this row may never delay the loop of a server here."""
+    """Whether this row may not delay the loop of a server."""
     is_row = asyncio.iscoroutinefunction(item.obj) and ROW.match(item.originalname)
     return bool(is_row) and not item.get_closest_marker("no_pace")
 
@@ -77,20 +79,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=f"deleted parts: {', '.join(sorted(missing))}"))
         if item.get_closest_marker("engine") and item.config.getoption("--delivery") == "stock":
             item.add_marker(pytest.mark.skip(reason="the library's own path does not promise this"))
-        # one event loop for all tests: the worker processes of reports, slow to start, belong to a loop
+        # one event loop for all tests: the pool of report workers belongs to a loop and is slow to start
         if asyncio.iscoroutinefunction(item.obj):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if config.option.markexpr == QUICK_LANE:
-        line = "Only the quick tests ran. `pytest -m slow` runs those that need Redis, nginx or npm; `pytest -m timing`"
-        terminalreporter.write_line(f"{line} those that measure time: run it alone on the machine.")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def found_from_anywhere():
-    """Let child processes import the server from any folder. The template may be copied and not installed."""
+    """Let child processes import the server from any folder.
+
+    The template may be a copy that is not installed.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(IMPORT_FOLDER))
         yield
@@ -98,7 +97,7 @@ def found_from_anywhere():
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):
-    """Remove the caller's settings, and shorten sweeps and goodbyes."""
+    """Remove the caller's settings, and shorten the pauses of sweeps and shutdowns."""
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -115,7 +114,7 @@ def clock():
 async def worker_pool():
     """Make the pool's workers outlive single tests.
 
-    anyio ends all workers with the task that first asked for one: that is this one, and its worker is gone.
+    anyio ends all workers with the task that first asked for one. That is this task, and its own worker has ended.
     """
     with pytest.raises(anyio.BrokenWorkerProcess):
         await anyio.to_process.run_sync(os._exit, 0)
@@ -134,26 +133,27 @@ async def nothing_lost():
 
 @pytest.fixture
 def delivery(request):
-    """The delivery path of servers that do not choose one. `--delivery stock` tests the other one."""
+    """The delivery path of servers that do not choose one: see `--delivery`."""
     return request.config.getoption("--delivery")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def plain_log():
-    """Log without colours. They cost a tenth of a second each in tests that configure nothing."""
+    """Log without colours, which take 0.1 s in each test."""
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def in_pace(request):
-    """Assert that no attack delays a server's loop. The clients share that loop, so the test is harder than reality.
+    """Assert that no attack delays a server's loop.
 
-    Not beside other workers of pytest-xdist: those tests say nothing about time there, and run again in a serial pass.
+    The clients share that loop, so the test is harder than reality. It measures nothing beside other workers of
+    pytest-xdist, as they take the processor; a serial run measures.
     """
     if "PYTEST_XDIST_WORKER" in os.environ or not request.node.get_closest_marker("pace"):
         yield
         return
-    # the collector does not walk through what earlier tests left on the heap
+    # the collector skips the objects that earlier tests left
     gc.freeze()
     lateness = Lateness()
     yield
@@ -165,7 +165,10 @@ async def in_pace(request):
 
 @pytest.fixture
 def create_app():
-    """What builds the servers of the tests: the stand-in product, in `demo/` and `contract/` the real one."""
+    """The function that builds the servers: the stand-in product's.
+
+    `demo/` and `contract/` override it with the real product's.
+    """
     return stand_in.create_app
 
 
@@ -209,9 +212,9 @@ async def new_tab(http):
 
 @pytest.fixture
 def connect(server, new_tab):
-    """`await connect("ana", "driver", company="acme")`: a connected tab; `to=` another server."""
+    """`await connect("ana", PRIVILEGED)`: a connected tab; `to=` another server."""
 
-    async def open_tab(user, role="vendor", *, to=server, token=None, client=None, **claims):
+    async def open_tab(user, role=stand_in.PLAIN, *, to=server, token=None, client=None, **claims):
         tab = new_tab(**(client or {}))
         await tab.connect(to.url, token or to.token(user, role, **claims))
         return tab
@@ -243,7 +246,7 @@ def until():
 
 @pytest.fixture(scope="module")
 def redis():
-    """A real Redis for one file. A server with `redis_url=redis.url` is one of several processes."""
+    """A real Redis for one file, for servers with `redis_url=redis.url`."""
     with RealRedis() as server:
         yield server
 
@@ -267,7 +270,7 @@ async def two(serve, shared, until):
         servers = [await serve(**(shared | settings)) for _ in range(2)]
         for server in servers:
             await until(lambda server=server: server.application.guards.cluster.link.state == "up")
-            # its own heartbeat has come back
+            # it receives its own heartbeat
             await until(lambda server=server: server.application.guards.cluster.link.has_own_heartbeat)
         return servers
 

@@ -4,7 +4,7 @@ import asyncio
 
 
 class Everything:
-    """Entitles everybody to every topic room."""
+    """Entitles all users to all topic rooms."""
 
     async def may_join(self, identity, room):
         return True
@@ -18,7 +18,7 @@ class Stuck:
 
 
 class Broken:
-    """Fails with an error that tells too much."""
+    """Fails with an error whose message is confidential."""
 
     def __init__(self, message):
         self.message = message

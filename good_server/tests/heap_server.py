@@ -1,20 +1,22 @@
-"""A good server in its own process that searches its heap. It looks for socket ids.
+"""A stand-in server that searches its own heap for socket ids.
 
-With the argument `forgetless` it keeps the ids of users that are named after a way to keep them. Each line on stdin
-asks for ids, written backwards so that the search does not find the question itself.
+With the argument `forgetless` it keeps the ids of users whose name is one of `WAYS`. Each line on stdin asks for ids,
+written backwards so that the search does not find the question itself.
 """
 
 import asyncio
 import gc
 import sys
 from collections import OrderedDict, deque
+from types import ModuleType
 
-from ..app import assemble, create_parts, create_routes
+from ..app import assemble, create_parts
 from ..gateway import Gateway
 from ..lifecycle import serve
 from ..observability import configure_logging
 from ..rooms import everyone
 from ..settings import Settings
+from .stand_in import create_routes
 
 
 async def hold(sid):
@@ -36,7 +38,7 @@ WAYS = {
 
 
 class Forgetless(Gateway):
-    """Keeps each socket's id. The user's name is the way to keep it."""
+    """A gateway that keeps the id of each socket. The user's name says how."""
 
     kept = {way: make() for way, (make, _) in WAYS.items()}  # noqa: RUF012 - the mistake itself
 
@@ -47,7 +49,7 @@ class Forgetless(Gateway):
 
 
 def texts_on_the_heap():
-    """Every string and bytes that any object of this process holds.
+    """All strings and bytes that any object of this process holds.
 
     `gc.get_objects()` has neither dicts nor tuples of plain strings, and `gc.get_referents` skips keys that are.
     """
@@ -58,14 +60,21 @@ def texts_on_the_heap():
             texts[id(thing)] = thing
         elif id(thing) not in seen and thing is not texts and thing is not seen:
             seen.add(id(thing))
-            waiting += gc.get_referents(thing)
-            waiting += list(thing) if isinstance(thing, dict) else ()
+            waiting += _parts(thing)
     return [text.encode(errors="replace") if isinstance(text, str) else bytes(text) for text in texts.values()]
 
 
+def _parts(thing):
+    if isinstance(thing, dict):
+        # a copy at C speed, as the walk must not see a dict change
+        return [*thing.keys(), *thing.values()]
+    # `_asyncio` before 3.13 damages its own free list when it is walked, and hangs: cpython issue 122695
+    return [vars(thing)] if isinstance(thing, ModuleType) else gc.get_referents(thing)
+
+
 async def held(gateway, left, *backwards):
-    """The numbers of the ids on the heap. It waits until only `left` sockets are connected."""
-    while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - nothing tells
+    """The numbers of the ids on the heap, once only `left` sockets are connected."""
+    while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(0.01)
     gc.collect()
     heap = b"\n".join(texts_on_the_heap())

@@ -7,7 +7,10 @@ MOST_LATE_MS = 100
 
 
 def withheld_seconds():
-    """Seconds that this thread was ready while another one ran. Zero where the system does not count it."""
+    """Seconds in which this thread waited for a processor.
+
+    Zero where the system does not count them.
+    """
     try:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
     except OSError:
@@ -17,7 +20,7 @@ def withheld_seconds():
 class Lateness:
     """The worst delay of this process's loop, in milliseconds. Each question starts a new measurement.
 
-    `late_ms` is by the clock; `own_ms` leaves out the time in which a busy machine kept the processor from it.
+    `late_ms` is by the clock; `own_ms` does not count the time in which this thread waited for a processor.
     """
 
     STEP_SECONDS = 0.005
@@ -37,8 +40,8 @@ class Lateness:
         self._timer = loop.call_at(self._due, self._tick)
 
     async def asked(self):
-        """The worst delay until now; counting starts again from here."""
-        # a delay that lasts now is counted at its next tick
+        """The worst delay since the last call."""
+        # a delay that is going on is counted at its next tick
         await asyncio.sleep(2 * self.STEP_SECONDS)
         worst = {"late_ms": self._late * 1000, "own_ms": self._own * 1000}
         self._late = self._own = 0.0

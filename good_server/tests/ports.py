@@ -4,12 +4,15 @@ import contextlib
 import random
 import socket
 
-# above those that need rights, below those that systems give to clients
+# above the privileged ports, below the ports of clients
 PORTS = range(10_000, 30_000)
 
 
 def lasting_port():
-    """A free port that stays free while its server is away. No client ever gets it as its own."""
+    """A free port that stays free while its server is down.
+
+    No client gets it as its own port.
+    """
     while True:
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", random.choice(PORTS)))  # noqa: S311 - a guess, not a secret

@@ -74,7 +74,7 @@ class RealRedis:
 
 
 class Deafening:
-    """A proxy to Redis that drops a subscriber's messages while `is_deaf`. Everything else passes."""
+    """A proxy to Redis that drops a subscriber's messages while `is_deaf`."""
 
     def __init__(self, redis):
         self.is_deaf = False

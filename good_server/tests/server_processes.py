@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 
 from ..settings import Settings
 from . import tokens
-from .package import SERVER, child_program
+from .package import child_program
 from .ports import lasting_port
+from .stand_in import PLAIN
 from .waiting import PROCESS_SECONDS
 
+STAND_IN_SERVER = child_program("stand_in_server")
 LISTENING = re.compile(r"listening on \S+ \(internal (.+)\)\n")
 CONNECTIONS = re.compile(r"^server_connections (\S+)$", re.MULTILINE)
 
@@ -47,8 +49,8 @@ async def connections(http, internal_url):
 class ServerProcess:
     """A server process on a fixed port with these settings only."""
 
-    def __init__(self, folder, program=SERVER, **settings):
-        """It runs in `folder`, and writes its log there."""
+    def __init__(self, folder, program=STAND_IN_SERVER, **settings):
+        """`folder` is where it runs and writes its log."""
         self.port, self.process, self.internal_urls = lasting_port(), None, []
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder, self._program = folder, program
@@ -82,8 +84,8 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(folder, count, *, program=SERVER, **settings):
-    """This many server processes with the same settings, once all serve."""
+async def serving(folder, count, *, program=STAND_IN_SERVER, **settings):
+    """`count` server processes with the same settings, once all serve."""
     started = [ServerProcess(folder, program, **settings) for _ in range(count)]
     try:
         await asyncio.gather(*(server.start() for server in started))
@@ -147,12 +149,12 @@ class HeapServer:
     def __init__(self, process, url):
         self.process, self.url = process, url
 
-    def token(self, user, role="vendor", **claims):
+    def token(self, user, role=PLAIN, **claims):
         return tokens.token(Settings(), user, role, **claims)
 
     async def held(self, ids, *, once_left):
-        """The ids that are on the heap. It waits until only `once_left` sockets are left."""
-        # backwards, so that the question itself is not found
+        """The ids that are on the heap, once only `once_left` sockets are connected."""
+        # backwards, so that the search does not find the question itself
         self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
         line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)
         assert line.endswith(b"\n")

@@ -1,4 +1,4 @@
-"""Good servers in the process of the tests."""
+"""Servers in the process of the tests."""
 
 import asyncio
 import time
@@ -7,13 +7,14 @@ from itertools import count
 
 from .. import lifecycle, rooms
 from . import tokens
+from .stand_in import PLAIN
 from .waiting import WAIT_SECONDS
 
 FENCE = "test:fence"
 
 
 class Clock:
-    """Seconds since the epoch that pass only by `advance`."""
+    """A clock in seconds since the epoch. It moves only by `advance`."""
 
     def __init__(self):
         self.now = float(int(time.time()))
@@ -26,7 +27,7 @@ class Clock:
 
 
 class Server:
-    """A good server in this process, with what tests ask of it."""
+    """A server in this process, and what tests need from it."""
 
     def __init__(self, application, addresses, stop, task):
         self.application, self.addresses, self.stop, self.task = application, addresses, stop, task
@@ -34,22 +35,22 @@ class Server:
         self.settings, self.sio, self.gateway = application.settings, application.sio, application.gateways[0]
         self._fences = count()
 
-    def token(self, user, role="vendor", **claims):
-        """A good token."""
+    def token(self, user, role=PLAIN, **claims):
+        """A valid token for this server."""
         return tokens.token(self.settings, user, role, clock=self.application.clock, **claims)
 
     def signed(self, **changes):
-        """A token of good claims, changed: see `tokens.signed`."""
+        """A signed token with changed claims: see `tokens.signed`."""
         return tokens.signed(self.settings, self.application.clock(), **changes)
 
     def members(self, room):
         return len(self.gateway.sids_in(room))
 
     async def fence(self, *tabs):
-        """What each tab received until now. Everything sent before has arrived once the fence has."""
+        """The messages that each tab received until now. All that was sent before the fence arrives before it."""
         number = next(self._fences)
         await self.sio.emit(FENCE, number, room=list(rooms.everyone()))
-        return [await tab.heard_until_fence(number) for tab in tabs]
+        return [await tab.received_until_fence(number) for tab in tabs]
 
     async def ended(self):
         """Stop the server and wait for its end."""
@@ -59,7 +60,7 @@ class Server:
 
 @asynccontextmanager
 async def running(application):
-    """Serve an application for the length of a block."""
+    """Serve an application during a block."""
     ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
     task = asyncio.create_task(lifecycle.serve(application, ready.set_result, stop))
     await asyncio.wait({task, ready}, timeout=WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)

@@ -91,7 +91,7 @@ class Done(Answer):
 
 
 async def send_note(request, note):
-    """Send to the user or the room, and to the sender's other tabs."""
+    """Send to the user or room, and to the sender's other tabs."""
     target = user_room(note.to) if note.to is not None else topic_room(note.room or "")
     if note.to is None and target not in request.rooms():
         raise Forbidden

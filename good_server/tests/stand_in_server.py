@@ -1,4 +1,7 @@
-"""A server process with the stand-in product: `python -m good_server.tests stand_in_server [--workers N]`."""
+"""A server process with the stand-in product.
+
+Run it with `python -m good_server.tests stand_in_server [--workers N]`.
+"""
 
 import argparse
 

@@ -29,37 +29,40 @@ class Tab:
         )
 
     async def ask(self, event, data=None):
-        """The ack."""
+        """Send an event and return its ack."""
         return await self.sio.call(event, data, timeout=WAIT_SECONDS)
 
     async def code(self, event, data=None):
-        """The code of the refusal in the ack."""
+        """Send an event and return the error code of its ack."""
         return (await self.ask(event, data))["error"]["code"]
 
-    async def hears(self, event):
+    async def receives(self, event):
         """The payload of the next such event; others before it are skipped."""
         while True:
             name, data = await asyncio.wait_for(self.inbox.get(), WAIT_SECONDS)
             if name == event:
                 return data
 
-    async def heard_until_fence(self, number):
+    # the former name
+    hears = receives
+
+    async def received_until_fence(self, number):
         """The events before the server's fence of this number."""
-        heard = []
+        received = []
         while (item := await asyncio.wait_for(self.inbox.get(), WAIT_SECONDS)) != (FENCE, number):
-            heard += [item] if item[0] != FENCE else []
-        return heard
+            received += [item] if item[0] != FENCE else []
+        return received
 
     async def is_closed(self):
         return await asyncio.wait_for(self.closed.wait(), WAIT_SECONDS)
 
     async def is_back(self):
-        """After `is_closed`: the client has connected again by itself."""
+        """Wait, after `is_closed`, until the client has reconnected by itself."""
         return await asyncio.wait_for(self.connected.wait(), WAIT_SECONDS)
 
     async def shut_down(self):
         """Close the client, also while it is reconnecting."""
-        # `shutdown` stops an attempt to reconnect that may not have begun, and then would wait forever
+        # without this turn of the loop, `shutdown` may wait forever for a reconnect that has not started
         self.sio.reconnection = False
         await asyncio.sleep(0)
         await self.sio.shutdown()

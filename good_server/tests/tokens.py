@@ -1,4 +1,4 @@
-"""Good and forged tokens, and the keys that sign them."""
+"""Valid and forged tokens, and the keys that sign them."""
 
 import base64
 import json
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ..auth import make_token
 from ..roles import Role
 from ..settings import Settings
+from .stand_in import PLAIN
 
 LIFE_SECONDS = 600
 # a production secret, and the settings of a server that uses it
@@ -19,19 +20,19 @@ PRODUCTION = {"env": "production", "jwt_secret": SECRET}
 PRODUCTION_ENVIRONMENT = {f"SERVER_{name.upper()}": value for name, value in PRODUCTION.items()}
 
 
-def token(settings, user, role="vendor", *, clock=time.time, **claims):
-    """A good token that servers with these settings accept."""
+def token(settings, user, role=PLAIN, *, clock=time.time, **claims):
+    """A valid token that servers with these settings accept."""
     return make_token(settings, user, Role(role), clock=clock, **claims)
 
 
-def production_token(user, role="vendor", **claims):
-    """A good token that every server with the production secret accepts."""
+def production_token(user, role=PLAIN, **claims):
+    """A valid token that every server with the production secret accepts."""
     return token(Settings(jwt_secret=SECRET, _env_file=None), user, role, **claims)
 
 
 def signed(settings, now, *, key=None, algorithm="HS256", headers=None, **changes):
-    """A token of good claims, changed. A change to None removes the claim; PyJWT's own checks are bypassed."""
-    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "sub": "ana", "role": "vendor"}
+    """A signed token with changed claims, without the checks of PyJWT. None removes a claim."""
+    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "sub": "ana", "role": PLAIN}
     claims |= {"iat": int(now), "exp": int(now) + LIFE_SECONDS} | changes
     kept = {name: value for name, value in claims.items() if value is not None}
     headers = {"typ": settings.jwt_type} | (headers or {})

@@ -2,7 +2,7 @@
 
 import asyncio
 
-# generous, as the machine is shared; no test waits this long unless it fails
+# long, as the machine is shared; only a failing test waits this long
 WAIT_SECONDS = 10.0
 # a new process imports the server first
 PROCESS_SECONDS = 20.0

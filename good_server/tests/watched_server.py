@@ -1,4 +1,4 @@
-"""A good server in its own process, measured from outside its code.
+"""A stand-in server in its own process, measured from outside its code.
 
 It writes its two URLs as a JSON line. Each line on stdin is the name of a room; the answer is the loop's worst
 lateness since the last question, the memory, and the members of that room. It shuts down at SIGTERM or when its stdin
@@ -11,13 +11,13 @@ import sys
 
 import psutil
 
-from ..app import create_app
 from ..lifecycle import serve
 from ..observability import configure_logging
 from ..runtime import loop_factory
 from ..settings import Settings
 from .attackers import say
 from .pace import Lateness
+from .stand_in import create_app
 
 
 async def answer(application, stop, lateness):

@@ -18,7 +18,7 @@ UPGRADE_HEADERS = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
-# what a server answers to that key: the example of RFC 6455, 1.3
+# the answer to that key: the example of RFC 6455, 1.3
 ACCEPT = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 UPGRADE = "".join(
     [
@@ -47,6 +47,11 @@ def client_frame(payload, *, kind=TEXT, fin=True, announced=None, key=b"\0\0\0\0
         length = b"\xfe" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xff" + size.to_bytes(8, "big")
     masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(data)) if any(key) else data
     return bytes([kind | (FIN if fin else 0)]) + length + key + masked
+
+
+def event_text(event, data, *, id=""):
+    """An event as the text of a frame. With an `id` the server answers with an ack."""
+    return f"42{id}{json.dumps([event, data])}"
 
 
 def address_of(url):
@@ -91,7 +96,7 @@ class Wire:
 
 
 class Bare:
-    """A WebSocket of which the test writes every byte."""
+    """A WebSocket whose bytes are all written by the test."""
 
     def __init__(self, reader, writer):
         self.reader, self.writer, self.close_code = reader, writer, None
@@ -99,7 +104,7 @@ class Bare:
     @classmethod
     async def open(cls, url, token=None, *, receive_bytes=None):
         """An upgraded socket; with a token it has sent CONNECT. Raises `OSError` when it is refused."""
-        # asyncio turns off the gathering of small writes where the protocol is named
+        # asyncio sets TCP_NODELAY only if the protocol is named
         raw = socket.socket(proto=socket.IPPROTO_TCP)
         if receive_bytes:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
@@ -112,13 +117,13 @@ class Bare:
         bare = cls(*await asyncio.open_connection(sock=raw, limit=1 << 16))
         bare.writer.write(UPGRADE.encode())
         try:
-            await bare._be_let_in(token)
+            await bare._be_accepted(token)
         except (OSError, asyncio.IncompleteReadError) as error:
             bare.cut()
-            raise OSError("not let in") from error
+            raise OSError("not accepted") from error
         return bare
 
-    async def _be_let_in(self, token):
+    async def _be_accepted(self, token):
         head = await self.reader.readuntil(b"\r\n\r\n")
         if b" 101 " not in head.partition(b"\r\n")[0]:
             raise OSError("refused")
@@ -167,7 +172,7 @@ class Bare:
         return True
 
     def cut(self):
-        """Close by a reset, without a goodbye. A router does so after a lost cable."""
+        """Close by a reset without a close frame, as after a lost cable."""
         raw = self.writer.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):
@@ -177,7 +182,7 @@ class Bare:
 
 @contextlib.asynccontextmanager
 async def bare(url, token=None, **options):
-    """A bare socket for the length of a block."""
+    """A bare socket, open during a block."""
     opened = await Bare.open(url, token, **options)
     try:
         yield opened

@@ -4,50 +4,55 @@ import asyncio
 from collections import namedtuple
 
 from .. import client_fleet
+from ..stand_in import NOTE_SEND
 from ..tokens import production_token
 from ..waiting import until
 
 CLIENTS = 500
-# enough to be caught by a restart, and each of them five times as busy
+# enough that a restart interrupts some of them; each sends five times as often
 FEW_CLIENTS = 100
-# of the whole, so that a message that is never acked ends the test
+# for the whole restart: a message that is never acked fails the test
 ROLL_SECONDS = 60.0
-# stock clients wait 0.5 to 1.5 s before they try again
+# the library's clients wait 0.5 to 1.5 s before they reconnect
 BACK_SECONDS = 5.0
 
-Outcome = namedtuple("Outcome", "letters tabs")
+Outcome = namedtuple("Outcome", "notes tabs")
 
 
 async def rolled(http, servers, count, *, urls=None, pause_seconds):
-    """Restart all servers in turn under load. `count` clients send to bob, through `urls` or directly."""
+    """Restart all servers in turn while `count` clients send to bob.
+
+    They connect through `urls`, or directly.
+    """
     own_urls = [server.url for server in servers]
     tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}
-    talk = client_fleet.talking(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
-    listen = client_fleet.listening(http, own_urls, production_token("bob"))
-    async with asyncio.timeout(ROLL_SECONDS), listen as tabs:
-        async with talk as letters:
+    sending = client_fleet.sending_clients(http, urls or own_urls, tokens, "bob", pause_seconds=pause_seconds)
+    receiving = client_fleet.connected_tabs(http, own_urls, production_token("bob"))
+    async with asyncio.timeout(ROLL_SECONDS), receiving as tabs:
+        async with sending as notes:
             for server, tab in zip(servers, tabs, strict=True):
                 assert await server.end() == 0
                 await server.start()
-                # who is away hears nothing, by design: one of bob's two tabs is always there
+                # a disconnected tab receives nothing, by design: one of bob's two tabs is always connected
                 await tab.arrivals.get()
         await fence(http, own_urls, tabs)
-    return Outcome(letters, tabs)
+    return Outcome(notes, tabs)
 
 
 async def fence(http, urls, tabs):
-    """Returns when each tab has heard all that was said before."""
+    """Wait until each tab has received all that was sent before."""
     for url in urls:
         async with client_fleet.connected(http, url, production_token("ana")) as line:
-            assert (await line.ask("chat:send", {"to": "bob", "text": url}))["ok"]
+            assert (await line.ask(NOTE_SEND, {"to": "bob", "text": url}))["ok"]
         for tab in tabs:
-            await until(lambda tab=tab, url=url: url in tab.heard, seconds=ROLL_SECONDS)
+            await until(lambda tab=tab, url=url: url in tab.received, seconds=ROLL_SECONDS)
 
 
 def shared_by(redis, prefix):
-    """Settings of processes that share one Redis and one address's clients."""
+    """Settings of processes that share one Redis. All clients have one address."""
     return {"redis_url": redis.url, "redis_prefix": prefix, "sockets_per_address": 2 * CLIENTS}
 
 
-def heard_twice(outcome):
+def received_twice(outcome):
+    """The texts that one tab received more than once."""
     return [text for tab in outcome.tabs for text, times in tab.times().items() if times > 1]

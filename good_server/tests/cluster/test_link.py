@@ -6,18 +6,18 @@ import pytest
 from redis.asyncio.connection import AbstractConnection
 
 from ... import lifecycle
-from ...app import create_app
 from ...cluster import redis_link as link_module
 from ...cluster.redis_link import CONNECTIONS, RedisLink, RedisUnavailable
 from ...observability import Metrics
 from ...settings import Settings
 from ..ports import is_open, lasting_port
+from ..stand_in import create_app
 from ..waiting import WAIT_SECONDS, until
 
 
 @pytest.fixture
 def new_link(redis, request):
-    """`new_link(any_setting=…)`: a link of this test's own."""
+    """`new_link(any_setting=…)`: a link that only this test uses."""
 
     def make(**settings):
         return RedisLink(Settings(redis_url=redis.url, redis_prefix=f"link-{id(request)}", **settings), Metrics())
@@ -29,7 +29,7 @@ async def test_waiting_for_a_connection_is_no_outage(new_link):
     link = new_link(redis_seconds=0.5)
     await link.start()
     questions = [link.query(lambda redis: redis.blpop("nothing", timeout=0.1)) for _ in range(10 * CONNECTIONS)]
-    # one after the other on each connection: a second in all
+    # each connection runs its queries one after the other: this takes a second in all
     assert await asyncio.gather(*questions) == [None] * len(questions)
     assert link.is_up
     await link.stop()
@@ -52,13 +52,13 @@ async def test_a_connection_lost_during_a_write_is_an_outage(new_link, monkeypat
     await link.start()
 
     async def closed(*_, **__):
-        raise RuntimeError("the handler is closed")  # in uvloop's words
+        raise RuntimeError("the handler is closed")  # uvloop's message
 
     with monkeypatch.context() as patch:
         patch.setattr(AbstractConnection, "send_packed_command", closed)
         with pytest.raises(RedisUnavailable):
             await link.query(lambda redis: redis.ping())
-        # what is said finds the same
+        # publishing finds the outage too
         await asyncio.sleep(0)
         await link._send()
         assert link.state == "down"
@@ -68,19 +68,19 @@ async def test_a_connection_lost_during_a_write_is_an_outage(new_link, monkeypat
 
 @pytest.mark.parametrize("turns", range(12))
 async def test_a_stopping_link_still_publishes_what_was_queued(new_link, turns):
-    listening, talking = new_link(), new_link()
-    heard = aiter(listening.heard())
-    await listening.start()
-    first = asyncio.create_task(anext(heard))
-    await until(lambda: listening.has_own_heartbeat)
-    await talking.start()
-    talking.say({"method": "last words"})
+    receiver, sender = new_link(), new_link()
+    received = aiter(receiver.messages())
+    await receiver.start()
+    first = asyncio.create_task(anext(received))
+    await until(lambda: receiver.has_own_heartbeat)
+    await sender.start()
+    sender.publish({"method": "last words"})
     for _ in range(turns):
         await asyncio.sleep(0)
-    await talking.stop()
+    await sender.stop()
     assert await asyncio.wait_for(first, WAIT_SECONDS) == {"method": "last words"}
-    await heard.aclose()
-    await listening.stop()
+    await received.aclose()
+    await receiver.stop()
 
 
 async def test_a_server_listens_once_its_pub_sub_works(redis, worker_pool):

@@ -1,4 +1,7 @@
-"""A Redis with a password and TLS needs only its URL. Wrong credentials give no access and do not stop the server."""
+"""A Redis with a password and TLS needs only its URL.
+
+With wrong credentials the server runs without Redis.
+"""
 
 import datetime
 import ipaddress
@@ -10,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ..redis import RealRedis
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND
 
 PASSWORD = "a-password-of-this-test"
 
@@ -37,14 +41,14 @@ def authority(tmp_path_factory):
 
 
 @pytest.mark.parametrize("with_tls", [False, True], ids=["password", "password and TLS"])
-async def test_a_guarded_redis_carries_messages(serve, connect, until, authority, with_tls):
+async def test_a_redis_with_password_and_tls_carries_messages(serve, connect, until, authority, with_tls):
     with RealRedis(password=PASSWORD, tls=authority if with_tls else None) as redis:
         first, second = [await serve(redis_url=redis.url) for _ in range(2)]
         for server in (first, second):
             await until(lambda server=server: server.application.guards.cluster.link.has_own_heartbeat)
         ana, bob = await connect("ana", to=first), await connect("bob", to=second)
-        await ana.ask("chat:send", {"to": "bob", "text": "hello"})
-        assert (await bob.hears("chat:message"))["text"] == "hello"
+        await ana.ask(NOTE_SEND, {"to": "bob", "text": "hello"})
+        assert (await bob.receives(NOTE_RECEIVED))["text"] == "hello"
         for server in (first, second):
             await server.ended()
 
@@ -55,15 +59,15 @@ async def test_a_wrong_redis_password_is_in_no_log(serve, connect, capfd):
         assert server.application.guards.cluster.link.state == "down"
         assert (await connect("ana", to=server)).sio.connected
         await server.ended()
-    said = "".join(capfd.readouterr())
-    assert "redis is unavailable" in said or "redis subscription lost" in said
-    assert "another-word" not in said
-    assert PASSWORD not in said
+    log = "".join(capfd.readouterr())
+    assert "redis is unavailable" in log or "redis subscription lost" in log
+    assert "another-word" not in log
+    assert PASSWORD not in log
 
 
-async def test_a_certificate_of_a_stranger_is_not_believed(serve, authority):
+async def test_a_certificate_of_an_unknown_authority_is_refused(serve, authority):
     with RealRedis(tls=authority) as redis:
-        # the system's own authorities, of which this one is none
+        # without `ssl_ca_certs` only the system's authorities are trusted
         server = await serve(redis_url=redis.url.partition("?")[0])
         assert server.application.guards.cluster.link.state == "down"
         await server.ended()

@@ -1,4 +1,7 @@
-"""Restarts and crashes of processes under load. No message is lost or delivered twice, and all clients reconnect."""
+"""Restarts and crashes of processes under load.
+
+No message is lost or delivered twice, and all clients reconnect.
+"""
 
 import time
 
@@ -6,16 +9,18 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from ..package import SERVER, child_program
-from ..server_processes import serving
+from ..package import child_program
+from ..server_processes import STAND_IN_SERVER, serving
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, topic
 from ..tokens import production_token
-from .rolling import BACK_SECONDS, CLIENTS, FEW_CLIENTS, heard_twice, rolled, shared_by
+from .rolling import BACK_SECONDS, CLIENTS, FEW_CLIENTS, received_twice, rolled, shared_by
 
 pytestmark = pytest.mark.timing
 
-# spread by chance: all on one of two processes once in 2 ** 29
+# spread by chance: the probability that all are on one of two processes is 2 ** -29
 TABS = 30
-WORKERS = (*SERVER, "--workers", "2")
+TOPIC = topic("17")
+WORKERS = (*STAND_IN_SERVER, "--workers", "2")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -27,41 +32,41 @@ async def outcome(redis, many, tmp_path_factory):
 
 
 async def test_every_message_of_every_client_is_acked(outcome):
-    assert len({letter.text.partition("/")[0] for letter in outcome.letters}) == CLIENTS
-    assert [letter for letter in outcome.letters if not letter.is_acked or letter.refusals] == []
+    assert len({note.text.partition("/")[0] for note in outcome.notes}) == CLIENTS
+    assert [note for note in outcome.notes if not note.is_acked or note.refusals] == []
 
 
 async def test_no_message_is_lost(outcome):
-    heard = {text for tab in outcome.tabs for text in tab.heard}
-    assert {letter.text for letter in outcome.letters} - heard == set()
+    received = {text for tab in outcome.tabs for text in tab.received}
+    assert {note.text for note in outcome.notes} - received == set()
 
 
 async def test_no_tab_gets_a_message_twice(outcome):
-    assert heard_twice(outcome) == []
+    assert received_twice(outcome) == []
 
 
 async def test_a_message_resent_elsewhere_gets_its_first_ack(outcome):
-    # their first ack came to nobody
-    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
-    by_both = [letter for letter in acked_twice if len({url for url, _ in letter.acks}) == 2]
+    # no client received their first ack
+    acked_twice = [note for note in outcome.notes if len(note.acks) > 1]
+    by_both = [note for note in acked_twice if len({url for url, _ in note.acks}) == 2]
     assert len(by_both) > CLIENTS // 50
-    assert all(len({id for _, id in letter.acks}) == 1 for letter in acked_twice)
+    assert all(len({id for _, id in note.acks}) == 1 for note in acked_twice)
 
 
 async def test_without_shared_message_ids_messages_arrive_twice(redis, many, tmp_path):
     program = child_program("cluster.unshared_server")
     async with serving(tmp_path, 2, program=program, **shared_by(redis, "unshared")) as servers:
         outcome = await rolled(many, servers, FEW_CLIENTS, pause_seconds=0.2)
-    acked_twice = [letter for letter in outcome.letters if len(letter.acks) > 1]
-    assert {letter.text for letter in acked_twice} & set(heard_twice(outcome))
-    assert all(len({id for _, id in letter.acks}) == 2 for letter in acked_twice)
+    acked_twice = [note for note in outcome.notes if len(note.acks) > 1]
+    assert {note.text for note in acked_twice} & set(received_twice(outcome))
+    assert all(len({id for _, id in note.acks}) == 2 for note in acked_twice)
 
 
 async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, new_tab, until, tmp_path):
     async with serving(tmp_path, 1, program=WORKERS, **shared_by(redis, "killed")) as [server]:
         tabs = [new_tab(reconnection=True) for _ in range(TABS)]
         for number, tab in enumerate(tabs):
-            await tab.connect(server.url, production_token(f"user-{number}", rooms=["job:17"]))
+            await tab.connect(server.url, production_token(f"user-{number}", rooms=[TOPIC]))
         counts = dict(zip(server.internal_urls, await server.connections(many), strict=True))
         victim = psutil.Process(server.process.pid).children()[0]
         expected = counts[internal_url(victim)]
@@ -73,14 +78,17 @@ async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, n
         assert time.monotonic() - lost_at < BACK_SECONDS
         assert 0 < expected < TABS
         for text in ("first", "last"):
-            assert (await tabs[0].ask("chat:send", {"room": "job:17", "text": text}))["ok"]
+            assert (await tabs[0].ask(NOTE_SEND, {"room": TOPIC, "text": text}))["ok"]
         for tab in tabs[1:]:
-            assert [(await tab.hears("chat:message"))["text"] for _ in range(2)] == ["first", "last"]
+            assert [(await tab.receives(NOTE_RECEIVED))["text"] for _ in range(2)] == ["first", "last"]
         assert await server.end() == 0
 
 
 def internal_url(process):
-    """The internal URL of one worker. It is the port that the worker does not share."""
+    """The internal URL of one worker.
+
+    It is on the port that the worker does not share.
+    """
     ports = {line.laddr.port for line in process.net_connections("tcp") if line.status == psutil.CONN_LISTEN}
     (url,) = (f"http://127.0.0.1:{port}" for port in ports - {public_port(process)})
     return url

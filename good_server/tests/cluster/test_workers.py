@@ -19,25 +19,27 @@ import pytest
 
 from ... import lifecycle
 from ...__main__ import main
-from ...app import create_app
 from ...cluster.shared_port import reserved
 from ...cluster.supervisor import RESTART_SECONDS
+from ...events import SERVER_CLOSING
 from ...settings import Settings
 from .. import server_processes
-from ..package import PACKAGE, SERVER
-from ..server_processes import connections
+from ..package import PACKAGE, SERVER, child_program
+from ..server_processes import STAND_IN_SERVER, connections
+from ..stand_in import create_app
 from ..tokens import PRODUCTION_ENVIRONMENT, production_token
 from ..waiting import PROCESS_SECONDS
 
+TWO_PROCESSES = (*STAND_IN_SERVER, "--workers", "2")
 READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (\S+), (\S+)\)\n")
-# connections that are spread by chance: all on one of two processes once in 2 ** 39
+# spread by chance: the probability that all connections are on one of two processes is 2 ** -39
 MANY = 40
-PRODUCT = """
+PROGRAM = """
 import sys
 from {package}.__main__ import run
 from {package}.settings import load_settings
 if __name__ == "__main__":
-    sys.exit(run("dispatch", load_settings(), lambda settings: {create}, workers=2))
+    sys.exit(run("program", load_settings(), lambda settings: {create}, workers=2))
 """
 
 
@@ -55,7 +57,7 @@ class Workers:
         return production_token(user, **claims)
 
     async def logged(self, event):
-        """The next such line of the log."""
+        """The next line of the log with this event."""
         while True:
             line = await asyncio.wait_for(self.process.stderr.readline(), PROCESS_SECONDS)
             assert line, f"the log ended without {event!r}"
@@ -63,13 +65,16 @@ class Workers:
                 return json.loads(line)
 
     async def ended(self):
-        """The exit code and what went to stderr."""
+        """The exit code, and the rest of stderr."""
         _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
         return self.process.returncode, errors.decode()
 
 
 def kill_group(process):
-    """Kill what a failed test left. The group belongs to `process` while one of it lives."""
+    """Kill the processes that a failed test left.
+
+    The group belongs to `process` as long as one of them runs.
+    """
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -80,8 +85,8 @@ async def start(*command, redis, options=None, **settings):
 
 
 @asynccontextmanager
-async def serving(redis, *, options=None, **settings):
-    process = await start(*SERVER, "--workers", "2", redis=redis, options=options, **settings)
+async def serving(redis, *, program=TWO_PROCESSES, options=None, **settings):
+    process = await start(*program, redis=redis, options=options, **settings)
     try:
         yield Workers(process, (await asyncio.wait_for(process.stdout.readline(), PROCESS_SECONDS)).decode())
     finally:
@@ -98,7 +103,7 @@ async def failed(process):
     return process.returncode, errors.decode().splitlines(), printed.decode().splitlines()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system need not spread them")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems may not spread them")
 async def test_new_connections_are_spread_over_the_processes(redis, http, dial):
     async with serving(redis) as servers:
         wires = [await dial(to=servers, token=servers.token(f"user-{number}")) for number in range(MANY)]
@@ -108,19 +113,19 @@ async def test_new_connections_are_spread_over_the_processes(redis, http, dial):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_all_in_order(redis, connect, number):
+async def test_a_signal_shuts_all_processes_down_gracefully(redis, connect, number):
     async with serving(redis) as servers:
         family = servers.children(recursive=True)
         tabs = [await connect("ana", to=servers, token=servers.token("ana")) for _ in range(4)]
         servers.process.send_signal(number)
         for tab in tabs:
-            await tab.hears("server:closing")
+            await tab.receives(SERVER_CLOSING)
         code, errors = await servers.ended()
         assert (code, "Traceback" in errors, errors.count('"closing"')) == (0, False, 2)
         assert (await asyncio.to_thread(psutil.wait_procs, family, timeout=PROCESS_SECONDS))[1] == []
 
 
-async def test_ctrl_c_in_a_terminal_ends_each_once(redis):
+async def test_repeated_ctrl_c_shuts_each_process_down_once(redis):
     async with serving(redis) as servers:
         for _ in range(2):
             os.killpg(servers.process.pid, signal.SIGINT)
@@ -129,7 +134,7 @@ async def test_ctrl_c_in_a_terminal_ends_each_once(redis):
         assert (code, logged.count("closing")) == (0, 2)
 
 
-async def test_a_terminal_that_closes_ends_them(redis):
+async def test_a_terminal_that_closes_shuts_them_down(redis):
     terminal, theirs = os.openpty()
     take_it = {"stdin": theirs, "preexec_fn": partial(fcntl.ioctl, theirs, termios.TIOCSCTTY, 0)}
     async with serving(redis, options=take_it) as servers:
@@ -141,7 +146,8 @@ async def test_a_terminal_that_closes_ends_them(redis):
 
 @pytest.mark.timing
 async def test_a_process_that_does_not_end_is_killed(redis):
-    async with serving(redis, SERVER_SHUTDOWN_SECONDS="0.1") as servers:
+    program = child_program("cluster.impatient_server")
+    async with serving(redis, program=program, SERVER_SHUTDOWN_SECONDS="0.1") as servers:
         servers.children()[0].suspend()
         servers.process.terminate()
         code, errors = await servers.ended()
@@ -153,12 +159,12 @@ async def test_no_process_outlives_a_parent_that_was_killed(redis, connect):
         family = servers.children(recursive=True)
         tab = await connect("ana", to=servers, token=servers.token("ana"))
         servers.process.kill()
-        await tab.hears("server:closing")
+        await tab.receives(SERVER_CLOSING)
         assert (await asyncio.to_thread(psutil.wait_procs, family, timeout=PROCESS_SECONDS))[1] == []
 
 
 @pytest.mark.timing
-async def test_a_process_that_dies_is_started_again_where_it_was(redis, http):
+async def test_a_killed_process_restarts_with_its_number_and_port(redis, http):
     async with serving(redis) as servers:
         servers.children()[0].kill()
         ended = await servers.logged("worker ended")
@@ -182,24 +188,24 @@ async def test_a_process_that_keeps_dying_restarts_once_a_second(redis):
             started.append(child.create_time())
             child.kill()
         pauses = [later - earlier for earlier, later in pairwise(started)]
-        # the system tells the time of a start in hundredths
+        # the system reports start times in hundredths of a second
         assert min(pauses) > RESTART_SECONDS - 0.02
 
 
 @pytest.mark.timing
-async def test_sighup_renews_one_process_at_a_time(redis):
+async def test_sighup_restarts_one_process_at_a_time(redis):
     async with serving(redis) as servers:
-        former = {child.pid for child in servers.children()}
+        old = {child.pid for child in servers.children()}
         servers.process.send_signal(signal.SIGHUP)
         for number in (1, 2):
             assert (await servers.logged("closing"))["worker"] == number
             assert (await servers.logged("worker ready"))["worker"] == number
-        assert former.isdisjoint(child.pid for child in servers.children())
+        assert old.isdisjoint(child.pid for child in servers.children())
         servers.process.terminate()
         assert (await servers.ended())[0] == 0
 
 
-async def test_a_draining_process_leaves_new_clients_to_the_others(monkeypatch, dial, worker_pool):
+async def test_a_draining_process_accepts_no_new_connection(monkeypatch, dial, worker_pool):
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.5)
     ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
     application = create_app(Settings(port=0, internal_port=0, report_workers=1))
@@ -215,7 +221,7 @@ async def test_a_draining_process_leaves_new_clients_to_the_others(monkeypatch, 
 
 
 @pytest.mark.parametrize("setting", ["SERVER_PORT", "SERVER_INTERNAL_PORT"])
-async def test_a_taken_port_is_said_in_one_line(redis, setting):
+async def test_a_taken_port_is_reported_in_one_line(redis, setting):
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
         port = str(taken.getsockname()[1])
         process = await start(*SERVER, "--workers", "2", redis=redis, **{setting: port})
@@ -225,22 +231,22 @@ async def test_a_taken_port_is_said_in_one_line(redis, setting):
 
 
 @pytest.mark.parametrize(
-    ("create", "said"),
+    ("create", "reason"),
     [
         ("open('/absent')", "No such file or directory"),
         ("sys.stdout.flush() or __import__('os')._exit(7)", "worker . ended at its start with exit code 7"),
     ],
 )
-async def test_a_process_that_fails_at_its_start_stops_all(redis, tmp_path, create, said):
-    (tmp_path / "dispatch.py").write_text(PRODUCT.format(package=PACKAGE, create=create))
-    code, errors, printed = await failed(await start("dispatch.py", redis=redis))
+async def test_a_process_that_fails_at_its_start_stops_all(redis, tmp_path, create, reason):
+    (tmp_path / "program.py").write_text(PROGRAM.format(package=PACKAGE, create=create))
+    code, errors, printed = await failed(await start("program.py", redis=redis))
     assert (code, printed, len(errors)) == (2, [], 1)
-    assert re.fullmatch(f"dispatch: {said}", errors[0])
+    assert re.fullmatch(f"program: {reason}", errors[0])
 
 
 @pytest.fixture
-def said(capsys):
-    """`said(*arguments)`: the exit code, and what was printed and complained about."""
+def run_command(capsys):
+    """`run_command(*arguments)`: the exit code, stdout and stderr."""
 
     def run(*arguments):
         try:
@@ -262,30 +268,30 @@ def said(capsys):
         ("3", {"SERVER_REDIS_URL": "redis://127.0.0.1:1", "SERVER_INTERNAL_PORT": "65534"}, "SERVER_INTERNAL_PORT"),
     ],
 )
-def test_a_wrong_use_is_said_in_one_line(said, monkeypatch, count, settings, named):
+def test_a_wrong_option_is_reported_in_one_line(run_command, monkeypatch, count, settings, named):
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    code, printed, errors = said("--workers", count)
+    code, printed, errors = run_command("--workers", count)
     assert (code, printed, errors.count("\n")) == (2, "", 1)
     assert named in errors
 
 
 @pytest.mark.parametrize(("module", "name"), [(os, "fork"), (socket, "SO_REUSEPORT")])
-def test_where_no_port_can_be_shared_one_process_is_the_most(said, monkeypatch, module, name):
+def test_without_shared_ports_one_process_is_the_maximum(run_command, monkeypatch, module, name):
     monkeypatch.setenv("SERVER_REDIS_URL", "redis://127.0.0.1:1")
     monkeypatch.delattr(module, name)
-    code, printed, errors = said("--workers", "2")
+    code, printed, errors = run_command("--workers", "2")
     assert (code, printed, errors.count("\n")) == (2, "", 1)
     assert "--workers" in errors
 
 
-def test_a_reserved_port_is_nobody_elses():
+def test_a_reserved_port_cannot_be_bound_by_others():
     taken = pytest.raises(OSError, match="Address already in use")
     with reserved("127.0.0.1", 0) as port, socket.socket() as other, taken:
         other.bind(("127.0.0.1", port))
 
 
-def test_help_names_the_option(said):
-    code, printed, _ = said("--help")
+def test_help_names_the_option(run_command):
+    code, printed, _ = run_command("--help")
     assert code == 0
     assert "--workers" in printed

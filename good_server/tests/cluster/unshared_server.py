@@ -1,12 +1,13 @@
-"""A good server whose processes do not share message ids. Tests must detect it."""
+"""A stand-in server whose processes do not share message ids."""
 
 from dataclasses import replace
 
 from ...__main__ import run
-from ...app import assemble, create_parts, create_routes
+from ...app import assemble, create_parts
 from ...gateway import Gateway
 from ...idempotency import IdempotencyCache
 from ...settings import load_settings
+from ..stand_in import create_routes
 
 
 def create(settings):

@@ -1,4 +1,7 @@
-"""The engine reads what RFC 6455 allows. It closes with the RFC's codes on anything else."""
+"""The engine reads what RFC 6455 allows.
+
+Anything else closes the connection with the code of the RFC.
+"""
 
 import asyncio
 import itertools
@@ -8,10 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ...delivery import connection
 from ...delivery import frame_reader as reading
 from ...delivery.frame_reader import FrameError, FrameReader
 from ...delivery.heartbeats import Heartbeats
-from ..wire import ACCEPT, UPGRADE, address_of, client_frame
+from ...events import ROOM_LEAVE
+from ...rooms import user_room
+from ..stand_in import topic
+from ..wire import ACCEPT, UPGRADE, address_of, client_frame, event_text
 
 MOST_BYTES = 1000
 
@@ -29,7 +36,7 @@ def read_all(reader):
 
 
 def fragments(kind, payload, cuts):
-    """A message in as many frames as there are cuts, and one."""
+    """A message in frames, split at these cuts."""
     edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
     pieces = [payload[start:end] for start, end in itertools.pairwise(edges)]
     for number, piece in enumerate(pieces):
@@ -82,7 +89,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_protocol_error_closes_after_what_came_before_is_read(broken):
+def test_frames_before_a_protocol_error_are_still_read(broken):
     data, code = BROKEN[broken]
     reader = FrameReader(MOST_BYTES)
     reader.feed(masked(0x81, b"before") + data)
@@ -93,7 +100,7 @@ def test_a_protocol_error_closes_after_what_came_before_is_read(broken):
 
 
 async def raw_socket(server):
-    """A WebSocket of which every byte is ours."""
+    """A WebSocket whose bytes are all written by the test."""
     reader, writer = await asyncio.open_connection(*address_of(server.url))
     writer.write(UPGRADE.encode())
     head = await reader.readuntil(b"\r\n\r\n")
@@ -116,7 +123,9 @@ async def frame_of(reader, kind):
 
 @pytest.mark.engine
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (masked(0x81, b"\xff"), 1007)])
-async def test_a_broken_frame_is_answered_by_a_close_with_its_code(server, sent, code):
+async def test_a_broken_frame_is_answered_with_its_close_code(server, monkeypatch, sent, code):
+    # this client does not answer the close frame
+    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.1)
     reader, writer = await raw_socket(server)
     writer.write(sent)
     assert await frame_of(reader, 0x88) == code.to_bytes(2, "big")
@@ -125,7 +134,7 @@ async def test_a_broken_frame_is_answered_by_a_close_with_its_code(server, sent,
     writer.close()
 
 
-async def test_a_ping_is_answered_with_what_it_carried(server):
+async def test_a_ping_is_answered_with_its_payload(server):
     reader, writer = await raw_socket(server)
     writer.write(masked(0x89, b"are you there"))
     assert await frame_of(reader, 0x8A) == b"are you there"
@@ -133,7 +142,7 @@ async def test_a_ping_is_answered_with_what_it_carried(server):
 
 
 @pytest.mark.engine
-async def test_a_close_is_answered_and_the_connection_ended_at_once(server):
+async def test_a_close_is_answered_and_ends_the_connection_at_once(server):
     reader, writer = await raw_socket(server)
     writer.write(masked(0x88, (1000).to_bytes(2, "big")))
     assert await frame_of(reader, 0x88) == (1000).to_bytes(2, "big")
@@ -174,7 +183,7 @@ class Peer:
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(0.01, 0.3), (0.3, 0.01)])
-async def test_who_answers_is_asked_again_and_who_does_not_is_closed(interval, timeout):
+async def test_a_silent_peer_is_closed_and_others_are_pinged_again(interval, timeout):
     heartbeats, loop = Heartbeats(interval, timeout), asyncio.get_running_loop()
     began, peers = loop.time(), [Peer(heartbeats, answers) for answers in (0, 2)]
     for peer in peers:
@@ -185,7 +194,7 @@ async def test_who_answers_is_asked_again_and_who_does_not_is_closed(interval, t
     assert loop.time() - began >= 3 * interval + timeout
 
 
-async def test_who_is_forgotten_is_neither_asked_nor_closed():
+async def test_a_removed_peer_is_neither_pinged_nor_closed():
     heartbeats = Heartbeats(0.01, 0.01)
     gone, silent = Peer(heartbeats, 0), Peer(heartbeats, 0)
     heartbeats.add(gone)
@@ -200,8 +209,8 @@ async def test_only_a_client_that_answers_no_ping_is_closed(serve, dial, connect
     server = await serve(ping_interval_seconds=1, ping_timeout_seconds=0.3)
     await dial(to=server, token=server.token("silent"))
     await connect("ana", to=server)
-    await until(lambda: not server.members("user:silent"), seconds=3)
-    assert server.members("user:ana") == 1
+    await until(lambda: not server.members(user_room("silent")), seconds=3)
+    assert server.members(user_room("ana")) == 1
 
 
 @pytest.mark.engine
@@ -219,9 +228,9 @@ async def test_a_slow_handler_applies_backpressure_to_its_client(serve, dial):
     wire = await dial(to=server, token=server.token("ana"))
     sending = asyncio.create_task(send_many(wire, 200))
     other = await dial(to=server, token=server.token("bob"))
-    await other.send('427["room:leave",{"room":"job:1"}]')
+    await other.send(event_text(ROOM_LEAVE, {"room": topic("1")}, id=7))
     assert (await other.ack(7))["ok"]
-    # 200 times 60,000 bytes do not fit into what the server and the kernel hold: the client is held back
+    # 200 times 60,000 bytes do not fit into the buffers of server and kernel: the client has to wait
     assert seen == [0]
     assert not sending.done()
     gate.set()

@@ -4,14 +4,18 @@ import asyncio
 
 import pytest
 
+from ...events import ROOM_LEAVE
+from ...rooms import user_room
 from ..pace import check_pace
 from ..server_processes import watched_server
-from ..wire import SLOW_RECEIVE_BYTES, bare
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, topic
+from ..wire import SLOW_RECEIVE_BYTES, bare, event_text
 
 pytestmark = pytest.mark.timing
 
+TOPIC = topic("17")
 SLACK_MB = 16
-# what the room receives while one of it does not read: more than the buffers of a connection hold
+# sent to the room while one member does not read: more than the buffers of a connection hold
 MESSAGES, TEXT_CHARACTERS = 6000, 4000
 UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
@@ -22,52 +26,56 @@ def ana(server, new_tab):
 
     async def open_tab(url, **client):
         tab = new_tab(**client)
-        # while its server is away it fails more than once
+        # it fails more than once while its server is down
         tab.sio.on("connect_error", lambda data: None)
-        await tab.connect(url, server.token("ana", rooms=["job:17"]))
+        await tab.connect(url, server.token("ana", rooms=[TOPIC]))
         return tab
 
     return open_tab
 
 
-async def pongs(reader):
-    """All that this client still does."""
+async def send_pongs(reader):
+    """Send pongs, and read nothing."""
     while True:
         reader.send("3")
         await asyncio.sleep(0.3)
 
 
-async def speak(speaker, text):
-    """Tells the room, as fast as the acks come."""
+async def send_notes(sender, text):
+    """Send notes to the room as fast as the acks arrive."""
+    note = event_text(NOTE_SEND, {"room": TOPIC, "text": text}, id=7)
     for number in range(MESSAGES):
-        speaker.send(f'427["chat:send",{{"room":"job:17","text":"{text}"}}]')
+        sender.send(note)
         if number % 20 == 19:
             for _ in range(20):
-                assert (await speaker.ack(7))["ok"]
+                assert (await sender.ack(7))["ok"]
 
 
-async def hear(listener):
-    """How many chat messages came, until all have."""
-    heard = 0
-    while heard < MESSAGES and (frame := await listener.frame()) is not None:
-        heard += frame.startswith('42["chat:message"')
-    return heard
+async def count_notes(receiver):
+    """The number of notes that arrived, at most all."""
+    received = 0
+    while received < MESSAGES and (frame := await receiver.frame()) is not None:
+        received += frame.startswith(f'42["{NOTE_RECEIVED}"')
+    return received
 
 
 async def check_slow_reader(child, token):
-    """Assert that a member that does not read is closed. Memory stays flat, and the others receive everything."""
-    url, rooms = child.url, {"rooms": ["job:17"]}
+    """Assert that a member that does not read is closed.
+
+    Memory stays flat, and the others receive everything.
+    """
+    url, rooms = child.url, {"rooms": [TOPIC]}
     async with (
         bare(url, token("slow", **rooms), receive_bytes=SLOW_RECEIVE_BYTES) as slow,
         bare(url, token("bob", **rooms)) as bob,
         bare(url, token("eve", **rooms)) as eve,
     ):
-        before, ponging = await child.ask("user:slow"), asyncio.create_task(pongs(slow))
+        before, ponging = await child.ask(user_room("slow")), asyncio.create_task(send_pongs(slow))
         assert before["members"] == 1
-        heard, _ = await asyncio.gather(hear(eve), speak(bob, "x" * TEXT_CHARACTERS))
-        after = await child.ask("user:slow")
+        received, _ = await asyncio.gather(count_notes(eve), send_notes(bob, "x" * TEXT_CHARACTERS))
+        after = await child.ask(user_room("slow"))
         ponging.cancel()
-    assert heard == MESSAGES
+    assert received == MESSAGES
     assert after["members"] == 0, "was not closed"
     assert after["rss_mb"] - before["rss_mb"] < SLACK_MB
     return after
@@ -80,7 +88,7 @@ async def test_row_31_a_reader_that_stops_but_pongs_is_closed(server, ana):
         tab = await ana(child.url)
         after = await check_slow_reader(child, server.token)
         check_pace([after])
-        assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
+        assert (await tab.ask(ROOM_LEAVE, {"room": TOPIC}))["ok"]
 
 
 @pytest.mark.timeout(120)

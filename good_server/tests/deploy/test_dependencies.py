@@ -1,4 +1,4 @@
-"""Row 38 of the ledger: no installed package has a known hole."""
+"""Row 38 of the ledger: no installed package has a known vulnerability."""
 
 import json
 import re
@@ -8,19 +8,19 @@ from importlib import metadata
 
 import pytest
 
-# the first version without the hole: CVE-2026-48804, CVE-2026-48802, and the fixes up to these two
+# the first fixed version: CVE-2026-48804, CVE-2026-48802, and the fixes before them
 FLOORS = {"python-socketio": (5, 16, 2), "python-engineio": (4, 13, 2), "pyjwt": (2, 13), "aiohttp": (3, 14, 1)}
 AUDIT_SECONDS = 50
 
 
 def release(version):
-    """The numbers a version begins with."""
+    """The leading numbers of a version."""
     return tuple(int(part) for part in re.match(r"\d+(\.\d+)*", version)[0].split("."))
 
 
 def check_floors():
     low = {name: metadata.version(name) for name in FLOORS if release(metadata.version(name)) < FLOORS[name]}
-    assert not low, f"known holes: {low}"
+    assert not low, f"known vulnerabilities: {low}"
 
 
 def test_row_38_installed_versions_have_no_known_holes():
@@ -30,14 +30,14 @@ def test_row_38_installed_versions_have_no_known_holes():
 @pytest.mark.parametrize("version", ["1.0", "2.12.9", "4.13.1rc1"])
 def test_row_38_fails_without_its_defence(monkeypatch, version):
     monkeypatch.setattr(metadata, "version", lambda name: version)
-    with pytest.raises(AssertionError, match="known holes"):
+    with pytest.raises(AssertionError, match="known vulnerabilities"):
         check_floors()
 
 
 def judged(report):
-    """The holes by package, and how many packages were audited."""
+    """The vulnerabilities by package, and the number of audited packages."""
     audited = [package for package in report["dependencies"] if "vulns" in package]
-    return {p["name"]: [hole["id"] for hole in p["vulns"]] for p in audited if p["vulns"]}, len(audited)
+    return {p["name"]: [found["id"] for found in p["vulns"]] for p in audited if p["vulns"]}, len(audited)
 
 
 def test_row_38_a_found_hole_differs_from_an_unknown_package():
@@ -55,9 +55,9 @@ def test_row_38_an_audit_of_what_is_installed_finds_nothing(tmp_path):
     command = [program, "--requirement", pins, "--no-deps", "--disable-pip", "--progress-spinner", "off", "-f", "json"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=AUDIT_SECONDS, check=False)
-        holes, audited = judged(json.loads(ended.stdout))
+        vulnerabilities, audited = judged(json.loads(ended.stdout))
     except (subprocess.TimeoutExpired, ValueError):
-        pytest.skip("not audited: pip-audit could not reach its database of holes")
-    assert holes == {}
+        pytest.skip("not audited: pip-audit could not reach its database")
+    assert vulnerabilities == {}
     if not audited:
         pytest.skip("not audited: pip-audit's database was reached and knew none of the packages")

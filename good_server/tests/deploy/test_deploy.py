@@ -30,18 +30,18 @@ def text(name):
 
 
 def example():
-    """The settings of `.env.example`, those behind a # too, by their names."""
+    """The settings of `.env.example` by name, commented-out ones included."""
     return dict(SETTING.findall(text(".env.example")))
 
 
 def as_written(value):
-    """A default as one would set it in the environment."""
+    """A default value as text for the environment."""
     if value is None:
         return ""
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def test_the_example_holds_every_setting_with_its_default():
+def test_the_example_has_every_setting_with_its_default():
     expected = {name.upper(): as_written(field.default) for name, field in Settings.model_fields.items()}
     assert example() == expected
 
@@ -49,11 +49,11 @@ def test_the_example_holds_every_setting_with_its_default():
 def test_every_setting_of_the_example_has_a_reason():
     pairs = pairwise(text(".env.example").splitlines())
     bare = {line.partition("=")[0] for above, line in pairs if SETTING.match(line) and not above.startswith("# ")}
-    # these share the reason of the setting right above them
+    # these share the reason of the setting above
     assert bare == {"#SERVER_JWT_JWKS_URL", "#SERVER_JWT_AUDIENCE"}
 
 
-def test_the_example_taken_as_it_is_changes_nothing(tmp_path):
+def test_the_unchanged_example_sets_nothing(tmp_path):
     (tmp_path / ".env").write_text(text(".env.example"))
     assert Settings() == Settings(_env_file=None)
 
@@ -66,22 +66,22 @@ def test_the_uncommented_example_is_the_default(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "deploy/nginx.conf", *UNIT_NAMES])
-def test_every_setting_that_is_named_is_one(name):
+def test_every_named_setting_exists(name):
     named = {setting.lower() for setting in re.findall(r"\bSERVER_([A-Z]+(?:_[A-Z]+)*)\b", text(name))}
     assert named
     assert named <= Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize("name", [".env.example", "Dockerfile", "compose.yaml", *UNIT_NAMES])
-def test_nothing_that_is_deployed_holds_a_secret(name):
-    # a reference to the environment is no secret
+def test_no_deployed_file_contains_a_secret(name):
+    # references to the environment are no secrets
     words = re.sub(r"\$\{\w+:\?[^}]*\}", "", text(name))
     assert re.findall(r"(?:SECRET|PASSWORD|TOKEN|PRIVATE_KEY)[ \t]*[=:][ \t]*(\S+)", words) == []
     assert re.findall(r"://[^/\s]*:[^@/\s]+@", words) == []
 
 
 def instructions():
-    """The Dockerfile's instructions in order, continued lines joined."""
+    """The Dockerfile's instructions in order, with continued lines joined."""
     joined = text("Dockerfile").replace("\\\n", " ")
     return [line.split(maxsplit=1) for line in joined.splitlines() if line and not line.startswith("#")]
 
@@ -102,7 +102,7 @@ def test_the_image_runs_as_a_numeric_user_that_is_not_root():
     assert order.index("USER") > len(order) - 1 - order[::-1].index("COPY")
 
 
-def test_what_the_image_copies_is_there_and_is_not_ignored():
+def test_the_files_that_the_image_copies_exist():
     ignored = text(".dockerignore").splitlines()
     for sources in (rest.split()[:-1] for rest in instruction("COPY")):
         assert all((ROOT / source).exists() and source not in ignored for source in sources)
@@ -114,7 +114,7 @@ def test_the_image_starts_without_a_shell_for_sigterm():
     assert json.loads(command) == ["python", "-m", deployed_name()]
 
 
-async def test_the_image_looks_after_itself_by_asking_healthz(server, monkeypatch):
+async def test_the_health_check_of_the_image_requests_healthz(server, monkeypatch):
     (check,) = instruction("HEALTHCHECK")
     command = json.loads(check.partition("CMD")[2])
     monkeypatch.setenv("SERVER_PORT", server.url.rpartition(":")[2])
@@ -132,7 +132,7 @@ def services():
     return yaml.safe_load(text("compose.yaml"))["services"]
 
 
-def test_compose_builds_from_here_and_starts_after_what_it_needs():
+def test_compose_builds_this_folder_after_its_dependencies():
     server = services()["server"]
     assert (ROOT / server["build"] / "Dockerfile").exists()
     assert server["depends_on"].keys() <= services().keys()
@@ -148,7 +148,7 @@ def test_the_compose_worker_matches_the_server_without_a_port():
     assert [worker[name] for name in same] == [server[name] for name in same]
 
 
-def test_compose_publishes_the_servers_public_port_alone():
+def test_compose_publishes_only_the_public_port():
     published = {name: service.get("ports", []) for name, service in services().items()}
     assert published == {"server": [f"127.0.0.1:{DEFAULTS.port}:{DEFAULTS.port}"], "worker": [], "redis": []}
 
@@ -160,7 +160,7 @@ def test_the_compose_redis_needs_a_password_and_has_no_default():
 
 
 def service_of(unit):
-    """The unit's [Service], a repeated key as a list in `EnvironmentFile` alone."""
+    """The [Service] section of the unit."""
     parser = ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str
     parser.read_string(unit.read_text("utf-8"))
@@ -169,29 +169,29 @@ def service_of(unit):
 
 @pytest.mark.slow
 @EACH_UNIT
-def test_systemd_takes_the_unit(tmp_path, unit):
-    # systemd looks for the program, too: one that is here stands in for the one of the deployed machine
-    stand_in = re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text(), flags=re.MULTILINE)
-    (tmp_path / unit.name).write_text(stand_in)
+def test_systemd_accepts_the_unit(tmp_path, unit):
+    # systemd checks that the program exists: replace it with one of this machine
+    unit_text = re.sub(r"^ExecStart=\S+", f"ExecStart={shutil.which('true')}", unit.read_text(), flags=re.MULTILINE)
+    (tmp_path / unit.name).write_text(unit_text)
     command = [installed("systemd-analyze"), "verify", str(tmp_path / unit.name)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS)
     assert (done.returncode, unit.stem.removesuffix("@") in done.stderr) == (0, False), done.stderr
 
 
 @EACH_UNIT
-def test_the_unit_leaves_its_process_time_to_end(unit):
+def test_the_unit_leaves_time_for_a_graceful_shutdown(unit):
     service = service_of(unit)
     assert int(service["TimeoutStopSec"]) > DEFAULTS.shutdown_seconds
     assert shlex.split(service["ExecStart"])[1:] == ["-m", deployed_name(), *UNITS[unit]]
 
 
-def test_the_unit_leaves_the_server_its_sockets():
+def test_the_unit_allows_as_many_files_as_connections():
     (server,) = [unit for unit, command in UNITS.items() if not command]
     assert int(service_of(server)["LimitNOFILE"]) > DEFAULTS.connections
 
 
 @EACH_UNIT
-def test_the_unit_gives_its_process_no_rights(unit):
+def test_the_unit_gives_its_process_no_privileges(unit):
     service = service_of(unit)
     assert (service["DynamicUser"], service["NoNewPrivileges"], service["ProtectSystem"]) == ("yes", "yes", "strict")
     assert service["CapabilityBoundingSet"] == ""

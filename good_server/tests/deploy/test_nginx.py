@@ -7,9 +7,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from ...rooms import user_room
 from ...settings import Settings
 from ..nginx import NGINX, proxied
 from ..programs import installed
+from ..stand_in import NOTE_SEND
 from ..waiting import PROCESS_SECONDS
 from ..wire import SOCKETIO
 
@@ -28,7 +30,7 @@ def test_the_proxy_waits_longer_than_the_heartbeat(directive):
 @pytest_asyncio.fixture(loop_scope="session")
 async def nginx(serve, tmp_path):
     """The URL of nginx, and the two servers behind it."""
-    # before the servers, as they would start for nothing
+    # first: without nginx no server is needed
     installed("nginx")
     servers = [await serve(trusted_proxies=("127.0.0.1",)) for _ in range(2)]
     async with proxied(tmp_path, [server.url for server in servers]) as url:
@@ -36,7 +38,7 @@ async def nginx(serve, tmp_path):
 
 
 @pytest.mark.slow
-def test_nginx_takes_the_file(tmp_path):
+def test_nginx_accepts_the_configuration(tmp_path):
     command = [installed("nginx"), "-t", "-p", str(tmp_path), "-c", str(NGINX), "-e", "stderr"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS)
     assert (done.returncode, "[warn]" in done.stderr) == (0, False), done.stderr
@@ -46,13 +48,13 @@ async def test_clients_of_both_processes_are_served_through_nginx(nginx, new_tab
     before, servers = nginx
     tabs = [new_tab() for _ in range(4)]
     for tab in tabs:
-        await tab.connect(before, servers[0].token("ana", "admin"))
-        assert (await tab.ask("chat:send", {"to": "ana", "text": "hello"}))["ok"]
-    # least_conn without stickiness: both have some
-    assert {server.members("user:ana") for server in servers} == {2}
+        await tab.connect(before, servers[0].token("ana"))
+        assert (await tab.ask(NOTE_SEND, {"to": "ana", "text": "hello"}))["ok"]
+    # least_conn, no sticky sessions: each has two
+    assert {server.members(user_room("ana")) for server in servers} == {2}
 
 
-async def test_the_server_learns_the_address_not_the_clients_claim(nginx, http):
+async def test_the_server_gets_the_real_address_not_a_forged_one(nginx, http):
     before, servers = nginx
     claim = {"X-Forwarded-For": "203.0.113.9"}
     async with http.ws_connect(before + SOCKETIO, headers=claim) as websocket:
@@ -63,12 +65,12 @@ async def test_the_server_learns_the_address_not_the_clients_claim(nginx, http):
 
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/metrics", 404), ("/readyz", 404), ("/", 404)])
-async def test_nginx_lets_health_through_and_nothing_of_the_inside(nginx, http, path, status):
+async def test_nginx_passes_on_health_and_no_internal_path(nginx, http, path, status):
     async with http.get(nginx[0] + path) as response:
         assert response.status == status
 
 
-async def test_nginx_holds_back_one_address_that_connects_too_fast(nginx, http):
+async def test_nginx_limits_the_rate_of_new_connections(nginx, http):
     statuses = []
     for _ in range(120):
         async with http.get(nginx[0] + SOCKETIO.replace("websocket", "polling")) as response:
@@ -84,10 +86,10 @@ async def test_a_lost_process_leaves_the_other_one_serving(nginx, new_tab):
     for _ in range(3):
         tab = new_tab()
         await tab.connect(before, servers[1].token("ana"))
-    assert servers[1].members("user:ana") == 3
+    assert servers[1].members(user_room("ana")) == 3
 
 
-async def test_a_page_behind_nginx_may_connect_to_its_own_origin_alone(nginx, http):
+async def test_a_page_behind_nginx_may_connect_to_its_own_origin_only(nginx, http):
     address = nginx[0] + SOCKETIO
     async with http.ws_connect(address, headers={"Origin": nginx[0]}) as websocket:
         assert (await websocket.receive(timeout=PROCESS_SECONDS)).data.startswith("0{")

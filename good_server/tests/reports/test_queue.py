@@ -1,4 +1,7 @@
-"""Reports that wait in Redis and are made by workers. A user gets them on any server."""
+"""Reports that wait in Redis and are made by workers.
+
+A user gets them on any server.
+"""
 
 import asyncio
 import json
@@ -16,22 +19,24 @@ from saq.queue.redis import RedisQueue
 
 from ...app import create_parts
 from ...errors import Busy
+from ...events import REPORT_READY, REPORT_REQUEST
 from ...reports import queue
 from ...reports.embedded import EmbeddedReports
-from ...reports.queue import QueuedReports, connect, queue_name
+from ...reports.queue import QueuedReports, RedisAvailability, WorkerQueue, connect, queue_name
 from ...reports.worker import RoomPublisher, run_worker
-from ...rooms import Address
+from ...rooms import Address, user_room
 from ...services import cpu
 from ...settings import Settings
 from ..package import PACKAGE, SERVER
 from ..server_processes import start as start_python
+from ..stand_in import NOTE_SEND, PRIVILEGED
 from ..tokens import PRODUCTION_ENVIRONMENT
 from ..waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.needs("cluster")
 
-ANA = Address("/", ("user:ana",))
-# a killed worker is silent for so long before its job is another's; then that one is asked for
+ANA = Address("/", (user_room("ana"),))
+# until the job of a killed worker is given to another one, and its report is made
 FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
 
 
@@ -59,7 +64,7 @@ class WorkerProcess:
         assert line == b"worker ready\n"
 
     async def logged(self):
-        """The next line of the log, taken apart."""
+        """The next line of the log, as JSON data."""
         return json.loads(await asyncio.wait_for(self.process.stderr.readline(), WAIT_SECONDS))
 
     def family(self):
@@ -93,7 +98,7 @@ async def worker_process(shared):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def looking(shared):
-    """The queue of one kind, to look at."""
+    """`looking(kind)`: the queue of a kind."""
     settings = Settings(**shared)
     client = connect(settings)
     yield lambda kind: RedisQueue(client, queue_name(settings, kind))
@@ -108,7 +113,7 @@ async def ask_until_yes(ask):
 
 
 async def is_taken(jobs):
-    """Returns once a worker has begun with a job."""
+    """Wait until a worker has started a job."""
 
     async def has_begun():
         found = [await jobs.job(key) for key in await active(jobs)]
@@ -121,10 +126,10 @@ async def active(jobs):
     return [jobs.job_key_from_id(name.decode()) for name in await jobs.redis.lrange(jobs.namespace("active"), 0, -1)]
 
 
-async def heard(tab, seconds):
-    """The next report. A killed worker may have to be missed first."""
+async def next_report(tab, seconds):
+    """The next report, within a longer time than `Tab.receives` waits."""
     async with asyncio.timeout(seconds):
-        while (event := await tab.inbox.get())[0] != "report:ready":
+        while (event := await tab.inbox.get())[0] != REPORT_READY:
             pass
         return event[1]
 
@@ -133,12 +138,12 @@ async def test_a_workers_report_reaches_all_tabs_on_both_servers(two, connect, w
     servers = await two()
     await (await worker_process()).ready()
     tabs = [await connect("ana", to=server) for server in (*servers, *servers)]
-    eve = await connect("eve", "admin", to=servers[1])
-    job = (await tabs[0].ask("report:request", {"kind": "cpu", "size": 20}))["data"]["job"]
-    told = [await tab.hears("report:ready") for tab in tabs]
-    assert (told[0]["job"], told[0]["kind"]) == (job, "cpu")
-    assert told[0]["result"]["cpu_seconds"] >= 0.02
-    assert told == [told[0]] * 4
+    eve = await connect("eve", PRIVILEGED, to=servers[1])
+    job = (await tabs[0].ask(REPORT_REQUEST, {"kind": "cpu", "size": 20}))["data"]["job"]
+    reports = [await tab.receives(REPORT_READY) for tab in tabs]
+    assert (reports[0]["job"], reports[0]["kind"]) == (job, "cpu")
+    assert reports[0]["result"]["cpu_seconds"] >= 0.02
+    assert reports == [reports[0]] * 4
     assert await servers[1].fence(eve) == [[]]
 
 
@@ -146,34 +151,34 @@ async def test_a_report_reaches_a_tab_that_reconnected_elsewhere(two, connect, w
     first, second = await two()
     await worker()
     leaving = await connect("ana", to=first)
-    job = (await leaving.ask("report:request", {"kind": "outside", "size": 500}))["data"]["job"]
+    job = (await leaving.ask(REPORT_REQUEST, {"kind": "outside", "size": 500}))["data"]["job"]
     await leaving.sio.disconnect()
     back = await connect("ana", to=second)
-    assert (await back.hears("report:ready"))["job"] == job
+    assert (await back.receives(REPORT_READY))["job"] == job
 
 
-@pytest.mark.parametrize(("fault", "seconds"), [(os._exit, 30), (time.sleep, 0.2)])
+@pytest.mark.parametrize(("fault", "seconds"), [(os._exit, 30), (time.sleep, 2)])
 async def test_a_report_that_crashes_or_hangs_ends_with_an_error(two, connect, worker, monkeypatch, fault, seconds):
     ana = await connect("ana", to=(await two())[0])
     await worker(report_seconds=seconds)
     with monkeypatch.context() as patch:
         patch.setattr(cpu, "burn", fault)
-        job = (await ana.ask("report:request", {"kind": "cpu", "size": 2000}))["data"]["job"]
-        report = await ana.hears("report:ready")
+        job = (await ana.ask(REPORT_REQUEST, {"kind": "cpu", "size": 2000}))["data"]["job"]
+        report = await ana.receives(REPORT_READY)
     assert (report["job"], report["error"]["code"]) == (job, "internal")
-    await ana.ask("report:request", {"kind": "cpu", "size": 1})
-    assert "result" in await ana.hears("report:ready")
+    await ana.ask(REPORT_REQUEST, {"kind": "cpu", "size": 1})
+    assert "result" in await ana.receives(REPORT_READY)
 
 
-async def test_64_reports_may_wait_over_all_servers_the_next_is_busy(two, connect):
+async def test_64_reports_may_wait_in_all_and_the_next_is_busy(two, connect):
     tabs = [await connect("ana", to=server) for server in await two(reports_waiting=64)]
     asked = {"kind": "outside", "size": 1}
-    acks = [await tabs[number % 2].ask("report:request", asked) for number in range(65)]
+    acks = [await tabs[number % 2].ask(REPORT_REQUEST, asked) for number in range(65)]
     assert [ack["ok"] for ack in acks] == [True] * 64 + [False]
     assert acks[-1]["error"]["code"] == "busy"
 
 
-async def test_a_redis_that_stands_still_costs_its_seconds_and_is_busy(redis, shared):
+async def test_a_redis_that_does_not_answer_means_busy_in_time(redis, shared):
     reports = QueuedReports(Settings(**shared, redis_seconds=1))
     await reports.request("cpu", 1, ANA)
     redis.pause()
@@ -189,104 +194,130 @@ async def test_a_redis_that_stands_still_costs_its_seconds_and_is_busy(redis, sh
     await reports.stop()
 
 
-async def test_a_client_is_told_busy_while_redis_is_gone(redis, two, connect):
+async def test_a_client_gets_busy_while_redis_is_down(redis, two, connect):
     ana = await connect("ana", to=(await two())[0])
     redis.stop()
     try:
-        assert await ana.code("report:request", {"kind": "cpu", "size": 1}) == "busy"
+        assert await ana.code(REPORT_REQUEST, {"kind": "cpu", "size": 1}) == "busy"
     finally:
         redis.start()
 
 
-async def test_a_report_whose_worker_was_killed_is_made_by_another(two, connect, worker_process, looking):
+async def test_a_report_whose_worker_was_killed_is_made_by_another(two, connect, worker_process, looking, monkeypatch):
+    monkeypatch.setattr(queue, "SILENT_SECONDS", 3)
     ana = await connect("ana", to=(await two())[0])
     first = await worker_process()
     await first.ready()
-    job = (await ana.ask("report:request", {"kind": "cpu", "size": 2000}))["data"]["job"]
+    job = (await ana.ask(REPORT_REQUEST, {"kind": "cpu", "size": 2000}))["data"]["job"]
     await is_taken(looking("cpu"))
     family = first.family()
     assert await first.ended(signal.SIGKILL) == -signal.SIGKILL
     await (await worker_process()).ready()
-    report = await heard(ana, FOUND_SECONDS)
+    report = await next_report(ana, FOUND_SECONDS)
     assert (report["job"], "result" in report) == (job, True)
-    # what computed for the killed one has ended too
+    # the pool processes of the killed worker have ended too
     assert len(family) > 1
     assert psutil.wait_procs(family[1:], timeout=WAIT_SECONDS)[1] == []
 
 
-async def test_a_report_that_ended_every_worker_is_told_as_failed(two, connect, worker, shared, looking):
+async def test_a_report_that_killed_every_worker_fails(two, connect, worker, shared, looking):
     ana = await connect("ana", to=(await two())[0])
     reports = QueuedReports(Settings(**shared))
     job = reports._job("cpu", 1, ANA)
     job.attempts = queue.TRIES
     await looking("cpu").enqueue(job)
     await worker()
-    assert (await ana.hears("report:ready"))["error"]["code"] == "internal"
+    assert (await ana.receives(REPORT_READY))["error"]["code"] == "internal"
     await reports.stop()
 
 
-async def test_a_report_that_was_made_twice_is_told_once(two, connect, worker, shared, looking):
+async def test_a_report_that_was_made_twice_is_published_once(two, connect, worker, shared, looking):
     server, _ = await two()
     ana, reports = await connect("ana", to=server), QueuedReports(Settings(**shared))
     await worker()
     job = await reports.request("outside", 1, ANA)
-    assert (await ana.hears("report:ready"))["job"] == job
+    assert (await ana.receives(REPORT_READY))["job"] == job
     again = reports._job("outside", 1, ANA)
     again.key = job
     await ask_until_yes(lambda: looking("outside").enqueue(again))
     await ask_until_yes(lambda: is_empty(looking("outside")))
     last = await reports.request("outside", 1, ANA)
-    assert (await ana.hears("report:ready"))["job"] == last
+    assert (await ana.receives(REPORT_READY))["job"] == last
     await reports.stop()
 
 
-async def test_what_no_server_hears_is_not_taken_for_told(shared, looking):
+@pytest.mark.timeout(30)
+async def test_the_job_of_a_dead_worker_is_queued_again(shared, looking):
+    """The worker that looks for it may have no processor time meanwhile."""
+    reports = QueuedReports(Settings(**shared))
+    await reports.request("cpu", 1, ANA)
+    jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability())
+    job = await jobs.dequeue()
+    await job.update(status="active")
+    # as if it was long ago
+    job.touched = 1
+    await jobs.redis.set(job.id, jobs.serialize(job))
+    stalling = asyncio.create_task(stall())
+    await asyncio.wait_for(jobs.sweep(), WAIT_SECONDS)
+    stalling.cancel()
+    assert [await jobs.count(kind) for kind in ("queued", "active")] == [1, 0]
+    await reports.stop()
+
+
+async def stall():
+    """Hold up the event loop in each of its turns."""
+    while True:
+        time.sleep(0.12)  # noqa: ASYNC251 - a process that gets no processor time
+        await asyncio.sleep(0)
+
+
+async def test_a_report_that_no_server_received_is_an_error(shared, looking):
     rooms = RoomPublisher(Settings(**shared), looking("cpu").redis)
     with pytest.raises(ConnectionError):
-        await rooms.emit("report:ready", {}, room=["user:ana"])
+        await rooms.emit(REPORT_READY, {}, room=[user_room("ana")])
 
 
-async def test_a_job_in_redis_holds_names_alone(two, connect, looking):
+async def test_a_job_in_redis_contains_only_names(two, connect, looking):
     ana = await connect("ana", to=(await two())[0])
-    await ana.ask("chat:send", {"to": "bob", "text": "a word of mine"})
-    key = (await ana.ask("report:request", {"kind": "cpu", "size": 7}))["data"]["job"]
+    await ana.ask(NOTE_SEND, {"to": "bob", "text": "a private note"})
+    key = (await ana.ask(REPORT_REQUEST, {"kind": "cpu", "size": 7}))["data"]["job"]
     stored = await looking("cpu").redis.get(looking("cpu").job_id(key))
-    assert json.loads(stored)["kwargs"] == {"kind": "cpu", "size": 7, "namespace": "/", "rooms": ["user:ana"]}
+    assert json.loads(stored)["kwargs"] == {"kind": "cpu", "size": 7, "namespace": "/", "rooms": [user_room("ana")]}
     everything = [await dumped(looking("cpu").redis, name) for name in await looking("cpu").redis.keys("saq:*")]
-    assert any(b"user:ana" in each for each in everything)
-    assert not any(word.encode() in each for each in everything for word in (ana.sio.get_sid(), "a word of mine"))
+    assert any(user_room("ana").encode() in each for each in everything)
+    assert not any(word.encode() in each for each in everything for word in (ana.sio.get_sid(), "a private note"))
 
 
 async def dumped(client, name):
     kind = await client.type(name)
-    asked = {b"string": client.get, b"list": lambda name: client.lrange(name, 0, -1)}.get(kind)
-    return repr(await asked(name) if asked else await client.zrange(name, 0, -1)).encode()
+    read = {b"string": client.get, b"list": lambda name: client.lrange(name, 0, -1)}.get(kind)
+    return repr(await read(name) if read else await client.zrange(name, 0, -1)).encode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_worker_told_to_end_gives_back_what_takes_too_long(two, connect, worker_process, looking, number):
+async def test_a_stopping_worker_returns_a_slow_job_to_the_queue(two, connect, worker_process, looking, number):
     ana = await connect("ana", to=(await two())[0])
     first = await worker_process(SERVER_SHUTDOWN_SECONDS="4")
     await first.ready()
-    await ana.ask("report:request", {"kind": "cpu", "size": 2000})
+    await ana.ask(REPORT_REQUEST, {"kind": "cpu", "size": 2000})
     await is_taken(looking("cpu"))
     family = first.family()
     assert await first.ended(number) == 0
     assert psutil.wait_procs(family[1:], timeout=WAIT_SECONDS)[1] == []
     assert await looking("cpu").count("queued") == 1
     await (await worker_process()).ready()
-    assert "result" in await ana.hears("report:ready")
+    assert "result" in await ana.receives(REPORT_READY)
 
 
-async def test_a_worker_told_to_end_finishes_what_it_makes(two, connect, worker_process, looking):
+async def test_a_stopping_worker_finishes_a_running_job(two, connect, worker_process, looking):
     ana = await connect("ana", to=(await two())[0])
     first = await worker_process()
     await first.ready()
-    await ana.ask("report:request", {"kind": "cpu", "size": 500})
+    await ana.ask(REPORT_REQUEST, {"kind": "cpu", "size": 500})
     await is_taken(looking("cpu"))
-    # as a terminal does: to all of the group
+    # to the whole group, as a terminal does
     os.killpg(first.process.pid, signal.SIGINT)
-    assert "result" in await ana.hears("report:ready")
+    assert "result" in await ana.receives(REPORT_READY)
     assert await asyncio.wait_for(first.process.wait(), WAIT_SECONDS) == 0
 
 
@@ -295,7 +326,7 @@ async def test_a_worker_waits_for_redis_and_logs_it_once(redis, worker_process):
     try:
         waiting = await worker_process()
         assert (await waiting.logged())["event"] == "redis is unavailable"
-        # several tries
+        # long enough for several attempts
         await asyncio.sleep(3 * queue.RETRY_SECONDS)
     finally:
         redis.start()
@@ -308,17 +339,17 @@ async def test_a_report_finished_in_an_outage_is_sent_afterwards(redis, two, con
     servers = await two()
     ana = await connect("ana", to=servers[1])
     await worker()
-    job = (await ana.ask("report:request", {"kind": "outside", "size": 300}))["data"]["job"]
+    job = (await ana.ask(REPORT_REQUEST, {"kind": "outside", "size": 300}))["data"]["job"]
     await is_taken(looking("outside"))
     redis.stop()
     try:
         await asyncio.sleep(0.5)
     finally:
         redis.start()
-    assert (await ana.hears("report:ready"))["job"] == job
+    assert (await ana.receives(REPORT_READY))["job"] == job
 
 
-async def test_an_idle_worker_retries_redis_with_pauses_and_goes_on(redis, two, connect, worker_process):
+async def test_an_idle_worker_retries_redis_with_pauses(redis, two, connect, worker_process):
     ana = await connect("ana", to=(await two())[0])
     idle = await worker_process()
     await idle.ready()
@@ -329,8 +360,8 @@ async def test_an_idle_worker_retries_redis_with_pauses_and_goes_on(redis, two, 
     finally:
         redis.start()
     assert sum(psutil.Process(idle.process.pid).cpu_times()[:2]) - spent < 1
-    await ask_until_yes(lambda: is_told_yes(ana))
-    assert "result" in await ana.hears("report:ready")
+    await ask_until_yes(lambda: is_accepted(ana))
+    assert "result" in await ana.receives(REPORT_READY)
     assert await idle.ended(signal.SIGTERM) == 0
 
 
@@ -338,11 +369,11 @@ async def is_empty(jobs):
     return not await jobs.count("incomplete")
 
 
-async def is_told_yes(tab):
-    return (await tab.ask("report:request", {"kind": "outside", "size": 1}))["ok"]
+async def is_accepted(tab):
+    return (await tab.ask(REPORT_REQUEST, {"kind": "outside", "size": 1}))["ok"]
 
 
-def test_a_worker_without_the_setting_says_so_in_one_line():
+def test_a_worker_without_redis_exits_with_one_line():
     command = [sys.executable, *SERVER, "worker"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert (done.returncode, done.stdout) == (2, "")

@@ -1,0 +1,15 @@
+"""Two stand-in processes whose supervisor kills a stopped one early."""
+
+from functools import partial
+
+from ...__main__ import run
+from ...cluster import workers
+from ...settings import load_settings
+from ..stand_in import create_app
+
+CLOSE_SECONDS = 0.5
+
+
+def main():
+    workers.run_workers = partial(workers.run_workers, close_seconds=CLOSE_SECONDS)
+    return run("impatient", load_settings(), create_app, workers=2)
