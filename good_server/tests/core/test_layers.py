@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from ... import events
+from ... import events, rooms
+from ...roles import TOPIC_ROOM_FORM
 from ..package import FOLDER as ROOT
 from ..package import PACKAGE
 
@@ -20,13 +21,18 @@ LAYER = {
 }
 # folders of which each file stands alone
 SEPARATE = {"handlers"}
-ROOM = re.compile(r"(user|role|company|job):")
 EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinstance(name, str)}
 SPELLS_ROOMS = {
     "rooms.py": "it is the one place",
     "roles.py": "the form of a topic room, as a token may grant some",
-    "__main__.py": "the room of the examples and of the tokens that a newcomer is given",
+    "__main__.py": "the room of the examples and of the printed tokens",
 }
+
+
+def room_prefixes():
+    """The beginnings of all rooms, as `rooms.py` and the form of a topic room spell them."""
+    spelled = set(literals(ast.parse((ROOT / "rooms.py").read_text("utf-8"))))
+    return {text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {TOPIC_ROOM_FORM.partition(":")[0] + ":"}
 
 
 def modules(root):
@@ -60,7 +66,7 @@ def wrong_arrows(root):
 
 
 def docstrings(tree):
-    """The strings that are prose."""
+    """The strings that are prose, and no names."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
@@ -74,16 +80,16 @@ def literals(tree):
 
 
 def misspelled(root):
-    """Names of rooms and events as literals where they do not belong."""
+    """Literals that spell a room or an event outside its module."""
     for inside, _, tree in modules(root):
         for text in literals(tree):
-            if ROOM.match(text) and inside.as_posix() not in SPELLS_ROOMS:
+            if text.startswith(tuple(room_prefixes())) and inside.as_posix() not in SPELLS_ROOMS:
                 yield f"{inside} spells the room {text!r}"
             if text in EVENTS and inside.as_posix() != "events.py":
                 yield f"{inside} spells the event {text!r}"
 
 
-def strangers(root):
+def foreign_imports(root):
     """Imports of the repository, which a copied template does not have."""
     for inside, _, tree in modules(root):
         names = [name for name in imported(tree, inside) if name.split(".")[0] in ("bad_server", "lab")]
@@ -99,12 +105,12 @@ def test_no_import_goes_up_or_sideways():
 
 
 def test_nothing_of_the_rest_of_the_repository_is_imported():
-    assert list(strangers(ROOT)) == []
+    assert list(foreign_imports(ROOT)) == []
 
 
 def test_no_handler_knows_of_redis():
     handlers = sorted((ROOT / "handlers").glob("*.py"))
-    assert len(handlers) > 5
+    assert {path.name for path in handlers} >= {"rooms.py", "session.py"}
     assert [path.name for path in handlers if re.search(r"redis|cluster", path.read_text("utf-8"), re.I)] == []
 
 
@@ -113,41 +119,49 @@ def test_rooms_and_events_are_named_in_one_place():
 
 
 def test_every_event_of_the_contract_is_looked_for():
-    assert {"chat:send", "auth:refresh", "server:closing"} < EVENTS
+    messages = [message for message in events.Message.__subclasses__() if message.__module__ == events.__name__]
+    assert {events.AUTH_REFRESH, events.SERVER_CLOSING, *(message.event for message in messages)} < EVENTS
 
 
+def test_the_rooms_of_every_kind_are_looked_for():
+    topic = TOPIC_ROOM_FORM.partition(":")[0]
+    names = {rooms.user_room("ana"), *rooms.everyone(), f"{topic}:17"}
+    assert {name.partition(":")[0] + ":" for name in names} <= room_prefixes()
+
+
+USER, ROLE = rooms.user_room(""), rooms.role_room("")
 BAD = [
     (wrong_arrows, "roles.py", "from .rooms import user_room"),
     (wrong_arrows, "roles.py", "from . import gateway"),
     (wrong_arrows, "roles.py", f"import {PACKAGE}.app"),
-    (wrong_arrows, "rooms.py", "from .events import CHAT_SEND"),
+    (wrong_arrows, "rooms.py", "from .events import AUTH_REFRESH"),
     (wrong_arrows, "services/reports.py", "from ..gateway.gateway import Gateway"),
     (wrong_arrows, "handlers/chat.py", "def later():\n    from ..handlers import rooms"),
     (wrong_arrows, "admission.py", "if TYPE_CHECKING:\n    from .app import Application"),
     (wrong_arrows, "helpers.py", f"from {PACKAGE}.errors import Refusal"),
     (wrong_arrows, "errors.py", "from .helpers import help"),
-    (strangers, "app.py", "from bad_server.app import MISTAKES"),
-    (strangers, "app.py", "import lab.measure"),
-    (misspelled, "handlers/chat.py", "room = f'user:{name}'"),
-    (misspelled, "gateway/gateway.py", "room = 'role:' + role"),
-    (misspelled, "handlers/chat.py", "Route('chat:send')"),
+    (foreign_imports, "app.py", "from bad_server.app import MISTAKES"),
+    (foreign_imports, "app.py", "import lab.measure"),
+    (misspelled, "handlers/chat.py", f"room = f'{USER}{{name}}'"),
+    (misspelled, "gateway/gateway.py", f"room = '{ROLE}' + role"),
+    (misspelled, "handlers/chat.py", f"Route('{events.AUTH_REFRESH}')"),
 ]
 GOOD = [
     (wrong_arrows, "rooms.py", "from .roles import Identity"),
     (wrong_arrows, "gateway/gateway.py", "from .route import Route"),
-    (misspelled, "handlers/chat.py", '"""Joins `user:ana`."""\nname = "ana"'),
+    (misspelled, "handlers/chat.py", f'"""Joins `{USER}ana`."""\nname = "ana"'),
 ]
 
 
 @pytest.mark.parametrize(("check", "path", "text"), BAD)
-def test_a_planted_offence_is_found(tmp_path, check, path, text):
+def test_a_wrong_import_or_name_is_found(tmp_path, check, path, text):
     (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_text(text)
     assert len(list(check(tmp_path))) == 1
 
 
 @pytest.mark.parametrize(("check", "path", "text"), GOOD)
-def test_what_is_no_offence_is_not_found(tmp_path, check, path, text):
+def test_a_right_import_or_name_is_not_reported(tmp_path, check, path, text):
     (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_text(text)
     assert list(check(tmp_path)) == []

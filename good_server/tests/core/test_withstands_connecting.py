@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from ... import admission, idle_sweep
 from ..checks import AT_ONCE_SECONDS, notices_nothing
+from ..stand_in import LEAVE
 from ..wire import SOCKETIO, UPGRADE_HEADERS, upgraded
 
 PROXY = "127.0.0.1"
@@ -174,7 +175,7 @@ async def test_row_15_a_socket_too_many_evicts_the_users_most_idle(serve, connec
     server = await serve(sockets_per_user=3)
     bob = await connect("bob", to=server)
     tabs = [await connect("ana", to=server) for _ in range(3)]
-    await tabs[0].ask("room:leave", {"room": "job:17"})
+    await tabs[0].ask(*LEAVE)
     await connect("ana", to=server)
     assert await tabs[1].is_closed()
     assert [tab.closed.is_set() for tab in tabs] == [False, True, False]

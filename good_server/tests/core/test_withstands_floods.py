@@ -6,9 +6,12 @@ import time
 
 import pytest
 
+from ...events import ROOM_JOIN
+from ...rooms import role_room, user_room
 from ..entitlements import Everything
 from ..pace import Lateness, check_pace
 from ..server_processes import running_child, watched_server
+from ..stand_in import LEAVE, PRIVILEGED, topic
 from ..wire import bare
 
 FLOOD_SECONDS = 3
@@ -49,11 +52,11 @@ async def test_row_25_a_flooder_is_slowed_then_closed_without_lag(server, bob):
         tab = await bob(child.url)
         # the first flood brings in what serving one needs
         await check_flood(child, server.token("ana"))
-        before = await child.ask("user:bob")
+        before = await child.ask(user_room("bob"))
         await check_flood(child, server.token("eve"))
-        after = await child.ask("user:bob")
+        after = await child.ask(user_room("bob"))
         assert after["rss_mb"] - before["rss_mb"] < SLACK_MB
-        assert (await tab.ask("chat:send", {"to": "bob", "text": "note"}))["ok"]
+        assert (await tab.ask(*LEAVE))["ok"]
         check_pace([after])
 
 
@@ -82,7 +85,7 @@ class Slow:
     async def may_join(self, identity, room):
         self.now += 1
         self.most = max(self.most, self.now)
-        await asyncio.sleep(0.001 if int(room.removeprefix("job:")) % 2 else 0.003)
+        await asyncio.sleep(0.001 if int(room.rpartition(":")[2]) % 2 else 0.003)
         self.now -= 1
         return False
 
@@ -91,7 +94,7 @@ async def check_slow(server, slow):
     """Assert that one client's slow events run one at a time."""
     async with bare(server.url, server.token("ana")) as ana:
         for number in range(1, SLOW_EVENTS + 1):
-            ana.send(f'42{number}["room:join",{{"room":"job:{number}"}}]')
+            ana.send(f"42{number}{json.dumps([ROOM_JOIN, {'room': topic(number)}])}")
         frames = [await ana.frame() for _ in range(SLOW_EVENTS)]
     assert slow.most == 1, "many were in flight"
     assert [frame.partition("[")[0] for frame in frames] == [f"43{number}" for number in range(1, SLOW_EVENTS + 1)]
@@ -104,7 +107,7 @@ async def test_row_25_slow_events_run_one_at_a_time_and_in_order(serve, connect)
     checking = asyncio.create_task(check_slow(server, slow))
     await asyncio.sleep(0)
     # not behind ana's: the innocent's event takes its own way
-    assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
+    assert (await tab.ask(*LEAVE))["ok"]
     assert not checking.done()
     await checking
 
@@ -129,7 +132,7 @@ async def test_row_25_fails_when_slow_events_run_at_once(serve, monkeypatch):
 async def codes_of(ana, rooms):
     """The outcome of joining each of these rooms."""
     for number, room in enumerate(rooms, start=10):
-        ana.send(f'42{number}["room:join",{{"room":{json.dumps(room)}}}]')
+        ana.send(f"42{number}{json.dumps([ROOM_JOIN, {'room': room}])}")
     acks = [await ana.ack(number) for number in range(10, 10 + len(rooms))]
     return ["ok" if ack["ok"] else ack["error"]["code"] for ack in acks]
 
@@ -139,11 +142,11 @@ async def check_rooms(server, tab):
     most = 16
     async with bare(server.url, server.token("ana")) as ana:
         before = set(server.sio.manager.rooms["/"])
-        codes = await codes_of(ana, [f"job:{number}" for number in range(MANY_ROOMS)])
+        codes = await codes_of(ana, [topic(number) for number in range(MANY_ROOMS)])
         made = set(server.sio.manager.rooms["/"]) - before
     assert len(made) <= most, "rooms were made"
     assert codes == ["ok"] * most + ["too_many_rooms"] * (MANY_ROOMS - most)
-    assert (await tab.ask("room:leave", {"room": "job:17"}))["ok"]
+    assert (await tab.ask(*LEAVE))["ok"]
 
 
 async def test_row_26_rooms_by_the_thousand_are_not_made(serve, connect):
@@ -159,14 +162,14 @@ async def test_row_26_fails_without_its_defence(serve, connect):
 
 async def test_row_26_no_room_is_made_of_what_is_malformed_or_anothers(serve, connect):
     server = await serve(**UNLIMITED)
-    bob = await connect("bob", to=server, rooms=["job:17"])
-    malformed = ["job:", "job:" + "x" * 33, "job:a b", "", "JOB:17", "job:17\n", bob.sio.get_sid()]
-    others = ["job:17", "job:18", "user:bob", "role:admin", "company:acme"]
+    bob = await connect("bob", to=server, rooms=[topic("17")])
+    malformed = [topic(""), topic("x" * 129), topic("a b"), "", topic("17").upper(), topic("17\n"), bob.sio.get_sid()]
+    others = [topic("17"), topic("18"), user_room("bob"), user_room("ana"), role_room(PRIVILEGED)]
     async with bare(server.url, server.token("ana")) as ana:
         before = set(server.sio.manager.rooms["/"])
         codes = await codes_of(ana, malformed + others)
         assert set(server.sio.manager.rooms["/"]) == before
     assert codes == ["invalid"] * len(malformed) + ["forbidden"] * len(others)
-    await server.sio.emit("news", 1, room=["user:bob"])
-    assert await bob.hears("news") == 1
-    assert server.members("job:17") == 1
+    await server.sio.emit("news", 1, room=[user_room("bob")])
+    assert await bob.receives("news") == 1
+    assert server.members(topic("17")) == 1

@@ -10,15 +10,18 @@ import pytest_asyncio
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from ... import auth, rooms
+from ... import auth
 from ...admission import age_seconds
+from ...events import AUTH_EXPIRING, AUTH_REFRESH
 from ...gateway import Gateway
 from ...handlers import session
-from ...roles import Identity, Role
+from ...roles import Identity
+from ...rooms import role_room, user_room
 from ...settings import DEVELOPMENT_SECRET
 from ..checks import AT_ONCE_SECONDS, is_refused, notices_nothing
 from ..package import SERVER
 from ..server_processes import start
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PLAIN, PRIVILEGED, topic
 from ..tokens import (
     LIFE_SECONDS,
     PRODUCTION_ENVIRONMENT,
@@ -88,8 +91,8 @@ def all_refused(connect, dial):
 async def test_row_01_a_token_that_nobody_signed_is_refused(server, all_refused):
     good = server.signed()
     header, payload, signature = good.split(".")
-    admin = server.signed(role="admin").split(".")[1]
-    changed = [f"{header}.{admin}.{signature}", f"{header}.{payload}.", f"{header}.{payload}.{signature[:-4]}AAAA"]
+    privileged = server.signed(role=PRIVILEGED).split(".")[1]
+    changed = [f"{header}.{privileged}.{signature}", f"{header}.{payload}.", f"{header}.{payload}.{signature[:-4]}AAAA"]
     unsigned = [with_header(f"{header}.{payload}.{end}", alg=alg) for alg in ("none", "None") for end in ("", "AAAA")]
     others = [
         server.signed(key="k" * 48, algorithm="HS384"),
@@ -192,16 +195,16 @@ async def test_row_04_within_the_leeway_a_token_allows_a_refresh_only(serve, con
     server = await serve(clock=clock)
     late = server.signed(exp=int(clock.now) - LEEWAY_SECONDS + 1)
     ana = await connect("ana", to=server, token=late)
-    assert await ana.code("chat:send", NOTE) == "token_expired"
-    assert (await ana.ask("auth:refresh", {"token": server.token("ana")}))["ok"]
-    assert (await ana.ask("chat:send", NOTE))["ok"]
+    assert await ana.code(NOTE_SEND, NOTE) == "token_expired"
+    assert (await ana.ask(AUTH_REFRESH, {"token": server.token("ana")}))["ok"]
+    assert (await ana.ask(NOTE_SEND, NOTE))["ok"]
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
 async def test_row_04_a_token_from_a_slightly_fast_clock_is_accepted(serve, connect, clock, claim):
     server = await serve(clock=clock)
     ana = await connect("ana", to=server, token=server.signed(**{claim: int(clock.now) + LEEWAY_SECONDS - 1}))
-    assert (await ana.ask("chat:send", NOTE))["ok"]
+    assert (await ana.ask(NOTE_SEND, NOTE))["ok"]
 
 
 async def test_row_04_fails_without_its_defence(serve, all_refused, clock, monkeypatch):
@@ -211,8 +214,9 @@ async def test_row_04_fails_without_its_defence(serve, all_refused, clock, monke
 
 
 async def check_issuer_and_audience(server, all_refused):
-    audiences = [{"aud": aud} for aud in ("other", "", None, ["dispatch"], ["other", "dispatch"], ["dispatch", "x"])]
-    issuers = [{"iss": iss} for iss in ("other", "", None, "rooms-not-ids/", ["rooms-not-ids"])]
+    ours, issuer = server.settings.jwt_audience, server.settings.jwt_issuer
+    audiences = [{"aud": aud} for aud in ("other", "", None, [ours], ["other", ours], [ours, "x"])]
+    issuers = [{"iss": iss} for iss in ("other", "", None, f"{issuer}/", [issuer])]
     await all_refused(server, [server.signed(**changes) for changes in audiences + issuers])
 
 
@@ -254,10 +258,11 @@ async def test_row_06_fails_without_its_defence(server, all_refused, monkeypatch
 
 async def check_claims(server, all_refused):
     users = [{"sub": sub} for sub in ("", None, "x" * 65, "a b", "ana\n", "ana:b", "\u0430na", 7, ["ana"], {})]
-    roles = [{"role": role} for role in ("", None, "root", "Admin", ["admin"], {"admin": 1}, 1, True)]
-    companies = [{"company": company} for company in ("", ["acme"], "a:b", 7)] + [{"role": "company"}]
-    granted = [{"rooms": rooms} for rooms in ("job:17", ["user:bob"], ["job:"], ["job:1"] * 17, [["job:1"]])]
-    await all_refused(server, [server.signed(**changes) for changes in users + roles + companies + granted])
+    odd = ("", None, "root", PRIVILEGED.swapcase(), [PRIVILEGED], {PRIVILEGED: 1}, 1, True)
+    roles = [{"role": role} for role in odd]
+    one = topic("1")
+    granted = [{"rooms": rooms} for rooms in (one, [user_room("bob")], [topic("")], [one] * 17, [[one]])]
+    await all_refused(server, [server.signed(**changes) for changes in users + roles + granted])
 
 
 async def test_row_07_claims_that_are_not_of_their_form_are_refused(server, all_refused):
@@ -340,13 +345,13 @@ async def test_row_08_a_token_in_a_failed_check_is_in_no_log(server, dial, writt
 async def check_ending(server, connect, clock):
     ana, bob = await connect("ana", to=server, life_seconds=LIFE_SECONDS), await connect("bob", to=server)
     clock.advance(LIFE_SECONDS - server.settings.expiry_notice_seconds + 1)
-    assert (await ana.hears("auth:expiring"))["expires_in"] > 0
+    assert (await ana.receives(AUTH_EXPIRING))["expires_in"] > 0
     clock.advance(server.settings.expiry_notice_seconds - 1)
-    assert await ana.code("chat:send", NOTE) == "token_expired"
+    assert await ana.code(NOTE_SEND, NOTE) == "token_expired"
     clock.advance(server.settings.expiry_grace_seconds + 1)
     async with asyncio.timeout(AT_ONCE_SECONDS):
         await ana.closed.wait()
-    assert server.members("user:ana") == 0
+    assert server.members(user_room("ana")) == 0
     await notices_nothing(server, bob)
 
 
@@ -363,12 +368,12 @@ async def test_row_09_fails_without_its_defence(serve, connect, clock):
 
 
 async def check_lesser_role(server, connect):
-    tab, dora = await connect("ana", "admin"), await connect("dora", "driver")
-    assert (await tab.ask("auth:refresh", {"token": server.token("ana", "vendor")}))["ok"]
-    await dora.ask("tracking:update", {"lat": 0, "lng": 0})
-    assert await server.fence(tab) == [[]], "still hears what admins hear"
-    assert await tab.code("system:announce", {"text": "hello", "level": "info"}) == "forbidden"
-    assert (server.members("role:admin"), server.members("role:vendor")) == (0, 1)
+    tab, dora = await connect("ana", PRIVILEGED), await connect("dora", PRIVILEGED)
+    assert (await tab.ask(AUTH_REFRESH, {"token": server.token("ana", PLAIN)}))["ok"]
+    await dora.ask(PIN_SET, {"lat": 0, "lng": 0})
+    assert await server.fence(tab) == [[]], "still receives the messages of the old role"
+    assert await tab.code(NOTICE_PUBLISH, {"text": "hello"}) == "forbidden"
+    assert (server.members(role_room(PRIVILEGED)), server.members(role_room(PLAIN))) == (1, 1)
 
 
 async def test_row_10_a_refresh_to_a_lesser_role_leaves_the_old_rooms(server, connect):
@@ -376,18 +381,19 @@ async def test_row_10_a_refresh_to_a_lesser_role_leaves_the_old_rooms(server, co
 
 
 async def test_row_10_a_refresh_to_another_user_is_refused(server, connect):
-    tab, bob, eve = await connect("ana"), await connect("bob"), await connect("eve", "admin")
-    for role in ("vendor", "admin"):
-        assert await tab.code("auth:refresh", {"token": server.token("eve", role)}) == "unauthorized"
-    assert (server.members("user:eve"), server.members("role:admin"), server.members("role:vendor")) == (1, 1, 2)
-    await eve.ask("chat:send", {"to": "ana", "text": "hello"})
-    assert (await tab.hears("chat:message"))["to"] == "ana"
+    tab, bob, eve = await connect("ana"), await connect("bob"), await connect("eve", PRIVILEGED)
+    for role in (PLAIN, PRIVILEGED):
+        assert await tab.code(AUTH_REFRESH, {"token": server.token("eve", role)}) == "unauthorized"
+    rooms = (user_room("eve"), role_room(PRIVILEGED), role_room(PLAIN))
+    assert [server.members(room) for room in rooms] == [1, 1, 2]
+    await eve.ask(NOTE_SEND, {"to": "ana", "text": "hello"})
+    assert (await tab.receives(NOTE_RECEIVED))["sender"] == "eve"
     await notices_nothing(server, bob)
 
 
 async def test_row_10_fails_without_its_defence(server, connect, monkeypatch):
     monkeypatch.setattr(session, "base_rooms", lambda identity: ())
-    with pytest.raises(AssertionError, match="still hears what admins hear"):
+    with pytest.raises(AssertionError, match="still receives the messages of the old role"):
         await check_lesser_role(server, connect)
 
 
@@ -421,7 +427,7 @@ async def check_nothing_left(server, connect, dial, until, monkeypatch, how):
     await wire.send('40{"token":"x"}')
     # to everyone who is in: a client under check must not receive it
     await server.fence(bob)
-    answer = await wire.frame() or "closed without a word"
+    answer = await wire.frame() or "closed without an answer"
     assert answer.startswith("44"), f"was not refused: {answer}"
     assert json.loads(answer[2:])["data"]["code"] == code
     assert await wire.is_closed()
@@ -442,7 +448,7 @@ async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, di
     async def slow(token):
         began.set()
         await go_on.wait()
-        return Identity("ana", Role.ADMIN, server.application.clock() + LIFE_SECONDS)
+        return Identity("ana", PRIVILEGED, server.application.clock() + LIFE_SECONDS)
 
     bob, wire = await connect("bob"), await dial()
     monkeypatch.setattr(server.application.guards.auth, "identify", slow)
@@ -452,7 +458,8 @@ async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, di
     await until(lambda: any(environ["aiohttp.request"].transport is None for environ in server.sio.environ.values()))
     go_on.set()
     await until(lambda: len(server.sio.environ) == 1)
-    assert [server.members(room) for room in (None, rooms.user_room("ana"), rooms.role_room(Role.ADMIN))] == [1, 0, 0]
+    rooms = (None, user_room("ana"), role_room(PRIVILEGED))
+    assert [server.members(room) for room in rooms] == [1, 0, 0]
     await notices_nothing(server, bob)
 
 
@@ -463,7 +470,7 @@ async def test_row_11_fails_without_its_defence(serve, connect, dial, until, mon
         try:
             await self.guards.auth.identify(auth)
         except asyncio.CancelledError:
-            return Identity("ana", Role.VENDOR, 0)
+            return Identity("ana", PLAIN, 0)
         return await real(self, sid, environ, auth)
 
     monkeypatch.setattr(Gateway, "_admit", let_in)
