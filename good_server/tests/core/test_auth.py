@@ -152,7 +152,7 @@ def keys():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def serve_text():
-    """`await serve_text(text)`: the URL of a web server that answers with this text."""
+    """`await serve_text(text)`: the URL of a web server that sends it."""
     runners = []
 
     async def start(text):

@@ -1,4 +1,4 @@
-"""Imports point downwards only, and names are spelled in one place."""
+"""Imports point down the layers; rooms and events are named once."""
 
 import ast
 import re
@@ -19,18 +19,18 @@ LAYER = {
     for layer, parts in ROW.findall(README.read_text("utf-8"))
     for part in re.findall(r"`([\w.]+)/?`", parts)
 }
-# folders of which each file stands alone
+# folders whose files may not import each other
 SEPARATE = {"handlers"}
 EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinstance(name, str)}
 SPELLS_ROOMS = {
-    "rooms.py": "it is the one place",
+    "rooms.py": "it names all rooms",
     "roles.py": "the form of a topic room, as a token may grant some",
     "__main__.py": "the room of the examples and of the printed tokens",
 }
 
 
 def room_prefixes():
-    """The beginnings of all rooms, as `rooms.py` and the form of a topic room spell them."""
+    """The prefixes of all rooms, from `rooms.py` and the topic form."""
     spelled = set(literals(ast.parse((ROOT / "rooms.py").read_text("utf-8"))))
     return {text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {TOPIC_ROOM_FORM.partition(":")[0] + ":"}
 
@@ -39,7 +39,7 @@ def modules(root):
     """Each file's path, its part, and its syntax tree. The part of `gateway/gateway.py` is `gateway`."""
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
-        # tests stand beside the layers and look at all of them
+        # tests are outside the layers and may import all of them
         if inside.as_posix() != "__init__.py" and inside.parts[0] != "tests":
             yield inside, inside.parts[0].removesuffix(".py"), ast.parse(path.read_text("utf-8"))
 
@@ -55,7 +55,7 @@ def imported(tree, inside):
 
 
 def wrong_arrows(root):
-    """Imports that go up, sideways, or to what is not listed."""
+    """Imports of the same layer, a higher one, or an unlisted part."""
     for inside, part, tree in modules(root):
         for name in imported(tree, inside):
             target = name.removeprefix(f"{PACKAGE}.").partition(".")[0]
@@ -108,7 +108,7 @@ def test_nothing_of_the_rest_of_the_repository_is_imported():
     assert list(foreign_imports(ROOT)) == []
 
 
-def test_no_handler_knows_of_redis():
+def test_no_handler_mentions_redis():
     handlers = sorted((ROOT / "handlers").glob("*.py"))
     assert {path.name for path in handlers} >= {"rooms.py", "session.py"}
     assert [path.name for path in handlers if re.search(r"redis|cluster", path.read_text("utf-8"), re.I)] == []
@@ -118,12 +118,12 @@ def test_rooms_and_events_are_named_in_one_place():
     assert list(misspelled(ROOT)) == []
 
 
-def test_every_event_of_the_contract_is_looked_for():
+def test_the_check_knows_every_event_of_the_contract():
     messages = [message for message in events.Message.__subclasses__() if message.__module__ == events.__name__]
     assert {events.AUTH_REFRESH, events.SERVER_CLOSING, *(message.event for message in messages)} < EVENTS
 
 
-def test_the_rooms_of_every_kind_are_looked_for():
+def test_the_check_knows_every_kind_of_room():
     topic = TOPIC_ROOM_FORM.partition(":")[0]
     names = {rooms.user_room("ana"), *rooms.everyone(), f"{topic}:17"}
     assert {name.partition(":")[0] + ":" for name in names} <= room_prefixes()

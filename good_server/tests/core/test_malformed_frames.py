@@ -1,4 +1,7 @@
-"""Frames that no client library sends. They are answered where an ack is requested, and close their sender soon."""
+"""Frames that no client library sends.
+
+The server answers them where they ask for an ack, and soon closes the connection.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Refusals of events: the code, the fields, and what they never hold."""
+"""Refusals of events: the code, the field, and no echo."""
 
 import json
 

@@ -13,7 +13,7 @@ from ..package import PACKAGE
 from ..stand_in import topic
 
 
-async def test_clients_learn_when_to_reconnect(server, connect):
+async def test_clients_are_sent_the_time_to_reconnect(server, connect):
     ana = await connect("ana")
     server.stop.set()
     closing = await ana.receives(SERVER_CLOSING)

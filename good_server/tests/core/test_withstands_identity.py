@@ -1,4 +1,4 @@
-"""Rows 1 to 11 of what the server withstands: who you are."""
+"""Rows 1 to 11 of the ledger: who a client is."""
 
 import asyncio
 import json
@@ -41,13 +41,13 @@ NOTE = {"to": "ana", "text": "note"}
 
 @pytest.fixture(scope="module")
 def keys():
-    """The issuer's."""
+    """The key pair of the issuer."""
     return new_keys()
 
 
 @pytest.fixture(scope="module")
 def thief():
-    """Somebody else's."""
+    """The key pair of an attacker."""
     return new_keys()
 
 
@@ -75,7 +75,7 @@ async def publisher():
 
 @pytest.fixture
 def all_refused(connect, dial):
-    """`await all_refused(server, tokens, code)`: every token is refused. A bystander notices nothing."""
+    """`await all_refused(server, tokens, code)`: every token is refused. A bystander is not affected."""
 
     async def check(server, tokens, code="unauthorized", *, bystander=None):
         bob = await connect("bob", to=server, token=bystander)
@@ -88,7 +88,7 @@ def all_refused(connect, dial):
     return check
 
 
-async def test_row_01_a_token_that_nobody_signed_is_refused(server, all_refused):
+async def test_row_01_a_token_without_our_signature_is_refused(server, all_refused):
     good = server.signed()
     header, payload, signature = good.split(".")
     privileged = server.signed(role=PRIVILEGED).split(".")[1]
@@ -130,18 +130,18 @@ def with_keys_of_their_own(server, thief, url):
 
 
 @pytest.mark.parametrize("by", ["secret", "public key", "published keys"])
-async def test_row_02_what_a_header_says_of_keys_is_never_fetched(serve, all_refused, keys, thief, publisher, by):
+async def test_row_02_keys_that_a_header_names_are_never_fetched(serve, all_refused, keys, thief, publisher, by):
     url, asked = await publisher(json.dumps({"keys": [thief[2] | {"kid": "one"}]}))
     issuer, asked_of_issuer = await publisher(json.dumps({"keys": [keys[2] | {"kid": "good", "use": "sig"}]}))
     given = {"public key": {"jwt_public_key": keys[1]}, "published keys": {"jwt_jwks_url": issuer}}.get(by, {})
     server = await serve(**given | ({"jwt_algorithms": "RS256"} if given else {}))
     by_private_key = {"key": keys[0], "algorithm": "RS256", "headers": {"kid": "good"}} if given else {}
-    # elsewhere, as a signature by a private key holds up a loop
+    # in a thread, as a signature by a private key blocks the loop
     bystander = await asyncio.to_thread(server.signed, sub="bob", **by_private_key)
     tokens = await asyncio.to_thread(with_keys_of_their_own, server, thief, url)
     await all_refused(server, tokens, bystander=bystander)
     assert asked == []
-    # once for the bystander; an unknown key's id does not make it ask more often
+    # one request for the bystander; unknown key ids cause no further request
     assert len(asked_of_issuer) == (by == "published keys")
 
 
@@ -163,7 +163,7 @@ WRONG_STARTS = {
 
 
 @pytest.mark.parametrize("why", WRONG_STARTS)
-async def test_row_03_a_key_that_keeps_nothing_stops_the_start(why):
+async def test_row_03_a_weak_key_stops_the_start(why):
     settings, named = WRONG_STARTS[why]
     process = await start(*SERVER, **settings)
     printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
@@ -181,11 +181,11 @@ async def check_times(server, all_refused):
     await all_refused(server, [server.signed(**changes) for changes in odd + late + early])
 
 
-async def test_row_04_times_that_cannot_be_meant_are_refused(serve, all_refused, clock):
+async def test_row_04_implausible_times_are_refused(serve, all_refused, clock):
     await check_times(await serve(clock=clock), all_refused)
 
 
-async def test_row_04_an_expired_token_is_told_apart(serve, all_refused, clock):
+async def test_row_04_an_expired_token_has_a_code_of_its_own(serve, all_refused, clock):
     server = await serve(clock=clock)
     gone = [server.signed(exp=int(clock.now) - ago) for ago in (LEEWAY_SECONDS, LEEWAY_SECONDS + 1, 3600)]
     await all_refused(server, gone, "token_expired")
@@ -220,7 +220,7 @@ async def check_issuer_and_audience(server, all_refused):
     await all_refused(server, [server.signed(**changes) for changes in audiences + issuers])
 
 
-async def test_row_05_a_token_for_others_or_from_others_is_refused(server, all_refused):
+async def test_row_05_another_audience_or_issuer_is_refused(server, all_refused):
     await check_issuer_and_audience(server, all_refused)
 
 
@@ -265,7 +265,7 @@ async def check_claims(server, all_refused):
     await all_refused(server, [server.signed(**changes) for changes in users + roles + granted])
 
 
-async def test_row_07_claims_that_are_not_of_their_form_are_refused(server, all_refused):
+async def test_row_07_malformed_claims_are_refused(server, all_refused):
     await check_claims(server, all_refused)
 
 
@@ -288,7 +288,7 @@ async def test_row_07_fails_without_its_defence(server, all_refused, monkeypatch
 
 @pytest.fixture
 def written(caplog):
-    """`written()`: everything that any logger was told."""
+    """`written()`: everything that was logged."""
     caplog.set_level(logging.INFO)
     with capture_logs() as entries:
         yield lambda: caplog.text + repr(entries)
@@ -304,7 +304,7 @@ async def raw_request(server, line):
     return answer.decode()
 
 
-async def test_row_08_a_token_in_the_address_opens_nothing(server, dial, connect):
+async def test_row_08_a_token_in_the_url_opens_nothing(server, dial, connect):
     bob = await connect("bob")
     token = server.signed()
     for extra in (f"&token={token}", f"&auth={token}&access_token={token}", f"#token={token}"):
@@ -315,7 +315,7 @@ async def test_row_08_a_token_in_the_address_opens_nothing(server, dial, connect
     await notices_nothing(server, bob)
 
 
-async def test_row_08_a_token_in_the_address_is_in_no_log(server, dial, http, written):
+async def test_row_08_a_token_in_the_url_is_in_no_log(server, dial, http, written):
     path = f"/socket.io/?EIO=4&token={CANARY}&transport="
     for origin, transport, status in (
         ("https://evil.example", "websocket", 403),
@@ -421,11 +421,11 @@ async def check_nothing_left(server, connect, dial, until, monkeypatch, how):
     bob = await connect("bob", to=server)
     wire = await dial(to=server)
     environ = list(server.sio.environ.values())[-1]
-    # a third of the handshake's time is gone, and the check has all of its own
+    # the deadline of the check starts now, not with the handshake
     await until(lambda: age_seconds(environ) > 0.1)
     monkeypatch.setattr(server.application.guards.auth, "identify", identify)
     await wire.send('40{"token":"x"}')
-    # to everyone who is in: a client under check must not receive it
+    # sent to everyone in a room: a client under check must not receive it
     await server.fence(bob)
     answer = await wire.frame() or "closed without an answer"
     assert answer.startswith("44"), f"was not refused: {answer}"
@@ -437,12 +437,12 @@ async def check_nothing_left(server, connect, dial, until, monkeypatch, how):
 
 
 @pytest.mark.parametrize("how", CHECKS)
-async def test_row_11_an_auth_check_that_fails_lets_nobody_in(serve, connect, dial, until, monkeypatch, how):
+async def test_row_11_an_auth_check_that_fails_admits_nobody(serve, connect, dial, until, monkeypatch, how):
     server = await serve(**({"handshake_seconds": 0.3} if how == "hangs" else {}))
     await check_nothing_left(server, connect, dial, until, monkeypatch, how)
 
 
-async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, dial, until, monkeypatch):
+async def test_row_11_a_disconnect_during_the_check_joins_no_room(server, connect, dial, until, monkeypatch):
     began, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(token):
@@ -466,13 +466,13 @@ async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, di
 async def test_row_11_fails_without_its_defence(serve, connect, dial, until, monkeypatch):
     real = Gateway._admit
 
-    async def let_in(self, sid, environ, auth):
+    async def admit(self, sid, environ, auth):
         try:
             await self.guards.auth.identify(auth)
         except asyncio.CancelledError:
             return Identity("ana", PLAIN, 0)
         return await real(self, sid, environ, auth)
 
-    monkeypatch.setattr(Gateway, "_admit", let_in)
+    monkeypatch.setattr(Gateway, "_admit", admit)
     with pytest.raises(AssertionError, match="was not refused"):
         await check_nothing_left(await serve(), connect, dial, until, monkeypatch, "is cancelled")

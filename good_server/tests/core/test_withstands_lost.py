@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timing
 
 HERD = 1000
 CROWD = {"connects_per_second": 1e6, "sockets_per_address": 1e6}
-# on the library's own path aiohttp waits another 10 s for a peer to answer its close
+# on the library's own path aiohttp waits another 10 s for the close frame of the peer
 GONE_SECONDS = {"engine": 3.5, "stock": 15}
 
 
@@ -31,7 +31,7 @@ def ana(server, new_tab):
 
     async def open_tab(url, **client):
         tab = new_tab(**client)
-        # while its server is away it fails more than once
+        # several attempts fail while the server is down
         tab.sio.on("connect_error", lambda data: None)
         await tab.connect(url, server.token("ana", rooms=[topic("17")]))
         return tab
@@ -40,7 +40,7 @@ def ana(server, new_tab):
 
 
 async def check_half_open(server, until):
-    """Peers that fell silent without a word are gone with the heartbeat."""
+    """Assert that peers that stop answering are closed by the heartbeat."""
     async with bare(server.url, server.token("lost")), bare(server.url):
         began = time.monotonic()
         try:
@@ -48,8 +48,8 @@ async def check_half_open(server, until):
                 lambda: server.application.limits.connections == 1, seconds=GONE_SECONDS[server.settings.delivery]
             )
         except TimeoutError:
-            pytest.fail("were still there")
-        # not before it, either
+            pytest.fail("were still connected")
+        # and not earlier
         assert time.monotonic() - began > 1
     assert server.members(user_room("lost")) == 0
 
@@ -64,7 +64,7 @@ async def test_row_32_half_open_peers_are_gone_within_the_heartbeat(serve, ana, 
 async def test_row_32_fails_without_its_defence(serve, ana, until):
     server = await serve(ping_interval_seconds=1, ping_timeout_seconds=3600)
     await ana(server.url)
-    with pytest.raises(pytest.fail.Exception, match="were still there"):
+    with pytest.raises(pytest.fail.Exception, match="were still connected"):
         await check_half_open(server, until)
 
 
@@ -109,7 +109,7 @@ async def test_row_33_at_sigterm_clients_are_warned_and_reconnect(ana):
         assert await tab.is_back()
         assert (await second.ask(topic("17")))["members"] == 1
         assert (await tab.ask(NOTE_SEND, {"room": topic("17"), "text": "back"}))["ok"]
-    # last, as it may find that nothing can be said
+    # last, as it may skip the test as inconclusive
     check_pace([last_words])
 
 

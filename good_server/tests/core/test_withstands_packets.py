@@ -22,15 +22,15 @@ from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PR
 from ..wire import BINARY, CONTINUED, bare
 
 CANARY = "canary-7f3a"
-# what a server may keep of an attack that is over, in MB: the allocator's slack
+# memory in MB that a server may keep after an attack: the allocator's slack
 SLACK_MB = 8
-# Python 3.13 takes 11 to 12 of them at the first attack of row 19, once: none of 13 further rounds took more
+# Python 3.13 keeps 11 to 12 MB at the first attack of row 19, and no more in 13 further rounds
 FIRST_MB = SLACK_MB if sys.version_info < (3, 13) else 16
 HERALD = '{"_placeholder":true,"num":0}'
 
 
 async def check_closed(server, bob, until, frames):
-    """Assert that these frames close ana, and bob notices nothing."""
+    """Assert that these frames close ana's connection and do not affect bob."""
     async with bare(server.url, server.token("ana")) as ana:
         for frame in frames:
             ana.send(frame, kind=BINARY if isinstance(frame, bytes) else 1)
@@ -61,9 +61,9 @@ MALFORMED = {
     "deep": f'427["{ROOM_LEAVE}",' + "[" * 20_000,
     "binary": b"\x00\x01",
     "an ack of id 0": "430[]",
-    "an ack of nothing": "43[]",
+    "an ack without an id": "43[]",
     "an unknown kind": "49",
-    "what only a server says": "44{}",
+    "a packet of servers only": "44{}",
     "an event of a namespace not joined": f'42/other,["{ROOM_LEAVE}",{{}}]',
     "an ack of a namespace not joined": "43/other,1[]",
     "a second CONNECT": '40{"token":"x"}',
@@ -149,10 +149,10 @@ async def grown(server, child, attack, times):
         for number in range(times):
             ana = await attackers.enter_async_context(bare(child.url, server.token(f"ana-{number}")))
             attack(ana)
-            # it may be closed already, which is as good
+            # the server may have closed it already
             with suppress(ConnectionError):
                 await ana.writer.drain()
-        # asked more than once, as what was sent may still be on its way
+        # asked more than once, as frames may still arrive
         after = max([await child.ask(user_room("none")) for _ in range(10)], key=lambda answer: answer["rss_mb"])
     return after["rss_mb"] - before["rss_mb"]
 
@@ -181,7 +181,7 @@ def send_what_is_no_packet(ana):
 async def check_memory(server, attack):
     """Assert that attackers leave no more memory behind than harmless sockets."""
     async with watched_server() as child, bare(child.url, server.token("bob")) as bob:
-        # what as many harmless sockets need is there already
+        # allocate the memory of as many harmless sockets first
         await grown(server, child, lambda ana: ana.send("3"), 100)
         assert await grown(server, child, attack, 100) < FIRST_MB
         assert await grown(server, child, attack, 100) < SLACK_MB
@@ -273,7 +273,7 @@ async def test_row_22_fails_without_its_defence(serve, monkeypatch):
         await check_failure(await serve(entitlements=Broken(CANARY), delivery="engine"))
 
 
-# the payload as it goes over the wire, and the field that the answer names; an unknown key is input, and is not named
+# event, payload as text, and the field that the answer names; an unknown key is input and is not named
 FIELDS = [
     (PIN_SET, '{"lat":NaN,"lng":0}', "lat"),
     (PIN_SET, '{"lat":0,"lng":-Infinity}', "lng"),
