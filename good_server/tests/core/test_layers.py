@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -29,10 +30,12 @@ SPELLS_ROOMS = {
 }
 
 
+@cache
 def room_prefixes():
     """The prefixes of all rooms, from `rooms.py` and the topic form."""
     spelled = set(literals(ast.parse((ROOT / "rooms.py").read_text("utf-8"))))
-    return {text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {TOPIC_ROOM_FORM.partition(":")[0] + ":"}
+    topic = TOPIC_ROOM_FORM.partition(":")[0] + ":"
+    return frozenset({text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {topic})
 
 
 def modules(root):
