@@ -86,7 +86,8 @@ def misspelled(root):
     """Literals that spell a room or an event outside its module."""
     for inside, _, tree in modules(root):
         for text in literals(tree):
-            if text.startswith(tuple(room_prefixes())) and inside.as_posix() not in SPELLS_ROOMS:
+            is_room = text.startswith(tuple(room_prefixes())) and text not in EVENTS
+            if is_room and inside.as_posix() not in SPELLS_ROOMS:
                 yield f"{inside} spells the room {text!r}"
             if text in EVENTS and inside.as_posix() != "events.py":
                 yield f"{inside} spells the event {text!r}"
