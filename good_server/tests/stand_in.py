@@ -3,15 +3,16 @@
 The tests of the core and of the optional parts use it, so they pass with any product. `demo/` tests the real one.
 """
 
+import json
 import secrets
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ..app import assemble, create_parts
 from ..auth import Claims
 from ..errors import Forbidden, Unauthorized
-from ..events import Answer, Message, Payload
+from ..events import ROOM_LEAVE, Answer, Message, Payload
 from ..gateway import Gateway, Route
 from ..handlers import reports, rooms, session
 from ..roles import TOPIC_ROOM_FORM, Role, UserId
@@ -42,11 +43,22 @@ def topic(name):
     return f"{TOPIC_ROOM_FORM.partition(':')[0]}:{name}"
 
 
+# an event that every client may send and that changes nothing, and its text in a frame
+LEAVE = (ROOM_LEAVE, {"room": topic("17")})
+LEAVE_TEXT = json.dumps(LEAVE)
+
+
 class NoteSend(Payload):
     to: UserId | None = None
     room: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_target(self):
+        if (self.to is None) == (self.room is None):
+            raise ValueError("exactly one of to and room is required")
+        return self
 
 
 class NoteReceived(Message):
@@ -61,6 +73,8 @@ class NoteReceived(Message):
 class PinSet(Payload):
     lat: Annotated[float, Field(ge=-90, le=90)]
     lng: Annotated[float, Field(ge=-180, le=180)]
+    heading: Annotated[float, Field(ge=0, le=360)] | None = None
+    accuracy: Annotated[float, Field(ge=0)] | None = None
 
 
 class PinMoved(Message):
@@ -72,7 +86,11 @@ class PinMoved(Message):
 
 
 class NoticePublish(Payload):
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    # one line
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f]*$")]
+    level: Literal["info", "warning"] = "info"
+    # JSON has no enums, so these strings alone are not strict
+    roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1)] | None = None
 
 
 class NoticePublished(Message):
@@ -108,8 +126,9 @@ async def set_pin(request, pin):
 
 
 async def publish_notice(request, notice):
-    """Send the notice to everyone."""
-    await request.emit(NOTICE_PUBLISHED, NoticePublished(text=notice.text), to=everyone())
+    """Send the notice to everyone, or to the roles that it names."""
+    to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
+    await request.emit(NOTICE_PUBLISHED, NoticePublished(text=notice.text), to=to)
     return {"at": request.at}
 
 

@@ -9,14 +9,18 @@ from contextlib import asynccontextmanager
 import psutil
 import pytest
 
-from ...__main__ import main
+from ...__main__ import EXAMPLE_ROOM, main
+from ...events import ROOM_JOIN, SERVER_CLOSING
+from ...roles import Role
+from ...rooms import topic_room, user_room
 from .. import server_processes
 from ..package import PACKAGE, SERVER
+from ..stand_in import PLAIN, topic
 from ..tokens import PRODUCTION_ENVIRONMENT
 from ..waiting import PROCESS_SECONDS
 
 READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (http://127\.0\.0\.1:\d+)\)\n")
-TOKEN = ["token", "--user", "ana", "--role", "driver"]
+TOKEN = ["token", "--user", "ana", "--role", PLAIN]
 
 
 class Process:
@@ -26,7 +30,7 @@ class Process:
         self.process, self.printed, self.url = process, printed, url
 
     async def ended(self):
-        """The exit code and what went to stderr."""
+        """The exit code and the text on stderr."""
         _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
         return self.process.returncode, errors.decode()
 
@@ -56,28 +60,29 @@ def tokens(printed):
 async def test_a_newcomer_gets_a_working_token_for_each_role(connect):
     async with serving() as server:
         given = tokens(server.printed)
-        assert list(given) == ["admin", "driver", "company", "provider", "vendor"]
+        assert list(given) == list(Role)
         for role, token in given.items():
             tab = await connect(role, to=server, token=token)
-            assert (await tab.ask("chat:send", {"room": "job:17", "text": "hello"}))["ok"]
+            assert (await tab.ask(ROOM_JOIN, {"room": topic_room(EXAMPLE_ROOM)}))["ok"]
 
 
-async def test_the_token_command_prints_a_token_that_the_server_takes(connect):
-    command = await start(*TOKEN, "--company", "acme", "--room", "job:18", "--room", "job:19", "--ttl", "60")
+async def test_the_token_command_prints_a_token_that_is_accepted(connect):
+    command = await start(*TOKEN, "--room", topic("18"), "--room", topic("19"), "--ttl", "60")
     printed, errors = await asyncio.wait_for(command.communicate(), PROCESS_SECONDS)
     assert (command.returncode, errors) == (0, b"")
     async with serving() as server:
         tab = await connect("ana", to=server, token=printed.decode().strip())
-        assert (await tab.ask("driver:status", {"status": "busy"}))["ok"]
-        assert (await tab.ask("room:join", {"room": "job:19"}))["ok"]
+        for name in ("18", "19"):
+            assert (await tab.ask(ROOM_JOIN, {"room": topic(name)}))["ok"]
+        assert await tab.code(ROOM_JOIN, {"room": topic("20")}) == "forbidden"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_server_in_order(connect, number):
+async def test_a_signal_shuts_the_server_down_gracefully(connect, number):
     async with serving() as server:
-        tab = await connect("ana", to=server, token=tokens(server.printed)["vendor"])
+        tab = await connect("ana", to=server, token=tokens(server.printed)[PLAIN])
         server.process.send_signal(number)
-        await tab.hears("server:closing")
+        await tab.receives(SERVER_CLOSING)
         code, errors = await server.ended()
         assert code == 0
         assert "Traceback" not in errors
@@ -105,7 +110,7 @@ async def test_production_prints_no_token_and_logs_lines_of_json(connect):
 
 
 @pytest.mark.parametrize("setting", ["SERVER_PORT", "SERVER_INTERNAL_PORT"])
-async def test_a_taken_port_is_said_in_one_line(setting):
+async def test_a_port_in_use_is_reported_in_one_line(setting):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = await start(**{setting: port})
@@ -114,7 +119,7 @@ async def test_a_taken_port_is_said_in_one_line(setting):
     assert re.fullmatch(rf"{PACKAGE}: cannot listen on 127\.0\.0\.1:{port}: [^\n]*in use\n", errors.decode())
 
 
-async def test_a_wrong_setting_is_said_in_one_line_and_nothing_else():
+async def test_a_wrong_setting_is_reported_in_one_line():
     process = await start(SERVER_ENV="production")
     printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     assert (process.returncode, printed, errors.count(b"\n")) == (2, b"", 1)
@@ -122,17 +127,17 @@ async def test_a_wrong_setting_is_said_in_one_line_and_nothing_else():
 
 
 @pytest.fixture
-def said(capsys):
-    """`said(*arguments)`: the exit code, and what was printed and complained about."""
+def run(capsys):
+    """`run(*arguments)`: the exit code, and the texts on stdout and stderr."""
 
-    def run(*arguments):
+    def call(*arguments):
         try:
             code = main(list(arguments))
         except SystemExit as stopped:
             code = stopped.code
         return code, *capsys.readouterr()
 
-    return run
+    return call
 
 
 @pytest.mark.parametrize(
@@ -141,13 +146,13 @@ def said(capsys):
         (["token"], "--user"),
         (["token", "--user", "ana"], "--role"),
         (["token", "--user", "ana", "--role", "root"], "--role"),
-        (["token", "--user", "a b", "--role", "vendor"], "--user"),
-        (["token", "--user", "", "--role", "vendor"], "--user"),
-        (["token", "--user", "x" * 65, "--role", "vendor"], "--user"),
-        (["token", "--user", "ana", "--role", "company"], "--company"),
-        ([*TOKEN, "--company", "a b"], "--company"),
-        ([*TOKEN, "--room", "user:bob"], "--room"),
-        ([*TOKEN, *(["--room", "job:1"] * 17)], "--room"),
+        (["token", "--user", "a b", "--role", PLAIN], "--user"),
+        (["token", "--user", "", "--role", PLAIN], "--user"),
+        (["token", "--user", "x" * 65, "--role", PLAIN], "--user"),
+        (["token", "--user", "ana", "--role", ""], "--role"),
+        ([*TOKEN, "--room", topic("")], "--room"),
+        ([*TOKEN, "--room", user_room("bob")], "--room"),
+        ([*TOKEN, *(["--room", topic("1")] * 17)], "--room"),
         ([*TOKEN, "--ttl", "0"], "--ttl"),
         ([*TOKEN, "--ttl", "-5"], "--ttl"),
         ([*TOKEN, "--ttl", "99999999"], "--ttl"),
@@ -156,8 +161,8 @@ def said(capsys):
         (["tokens"], "tokens"),
     ],
 )
-def test_a_wrong_use_is_said_in_one_line(said, arguments, named):
-    code, printed, errors = said(*arguments)
+def test_a_wrong_argument_is_reported_in_one_line(run, arguments, named):
+    code, printed, errors = run(*arguments)
     assert (code, printed, errors.count("\n")) == (2, "", 1)
     assert named in errors
 
@@ -174,29 +179,29 @@ def test_a_wrong_use_is_said_in_one_line(said, arguments, named):
     ],
 )
 @pytest.mark.parametrize("arguments", [[], TOKEN])
-def test_a_wrong_setting_is_named(said, monkeypatch, arguments, setting, value, named):
+def test_a_wrong_setting_is_named(run, monkeypatch, arguments, setting, value, named):
     monkeypatch.setenv(setting, value)
-    code, printed, errors = said(*arguments)
+    code, printed, errors = run(*arguments)
     assert (code, printed, errors.count("\n")) == (2, "", 1)
     assert named in errors
 
 
-def test_where_tokens_are_signed_elsewhere_none_is_made(said, monkeypatch):
+def test_no_token_is_made_where_tokens_are_signed_elsewhere(run, monkeypatch):
     monkeypatch.setenv("SERVER_JWT_PUBLIC_KEY", "key")
     monkeypatch.setenv("SERVER_JWT_ALGORITHMS", "RS256")
-    code, printed, errors = said(*TOKEN)
+    code, printed, errors = run(*TOKEN)
     assert (code, printed, errors.count("\n")) == (2, "", 1)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["token", "--help"]])
-def test_help_shows_an_example(said, arguments):
-    code, printed, _ = said(*arguments)
+def test_help_shows_an_example(run, arguments):
+    code, printed, _ = run(*arguments)
     assert code == 0
     assert "example: " in printed
 
 
-def test_settings_come_from_the_env_file_of_the_working_folder(said, tmp_path):
+def test_settings_come_from_the_env_file_of_the_working_folder(run, tmp_path):
     (tmp_path / ".env").write_text("SERVER_TOKEN_LIFE_SECONDS=60\n")
-    code, _, errors = said(*TOKEN, "--ttl", "61")
+    code, _, errors = run(*TOKEN, "--ttl", "61")
     assert code == 2
     assert "60" in errors

@@ -18,11 +18,11 @@ async def test_a_handler_that_never_awaits_answers_at_once():
     assert await with_deadline(0, adds(1, None)) == 2
 
 
-async def test_a_handler_that_waits_goes_on_with_what_it_waited_for():
+async def test_a_handler_that_waits_gets_the_result():
     assert await with_deadline(5, adds(1, asyncio.sleep(0, 41))) == 42
 
 
-async def test_a_handler_is_told_of_the_error_it_waited_for():
+async def test_a_handler_that_waits_gets_the_error():
     broken = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(broken.set_exception, ValueError())
     assert await with_deadline(5, adds(1, broken)) == "caught"

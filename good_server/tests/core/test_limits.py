@@ -1,4 +1,4 @@
-"""RateLimits and caps."""
+"""Rate limits, and limits on the number of connections."""
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,12 @@ class Clock:
         return self.now
 
 
-def test_a_bucket_lets_its_burst_pass_and_no_more():
+def test_a_bucket_allows_its_burst_and_no_more():
     bucket = TokenBucket(rate=2, burst=3, now=0)
     assert [bucket.take(0) for _ in range(4)] == [0, 0, 0, 0.5]
 
 
-def test_a_bucket_says_when_the_next_may_pass_and_means_it():
+def test_a_bucket_allows_the_next_after_the_wait_it_returned():
     bucket = TokenBucket(rate=4, burst=1, now=0)
     bucket.take(0)
     wait_seconds = bucket.take(0.1)
@@ -30,7 +30,7 @@ def test_a_bucket_says_when_the_next_may_pass_and_means_it():
     assert bucket.take(0.1 + wait_seconds) == 0
 
 
-def test_a_refusal_costs_nothing():
+def test_a_refusal_takes_no_token():
     bucket = TokenBucket(rate=1, burst=1, now=0)
     assert [bucket.take(0) for _ in range(100)][-1] == 1
     assert bucket.take(1) == 0
@@ -42,7 +42,7 @@ def test_a_bucket_never_holds_more_than_its_burst():
 
 
 @given(rate=st.floats(0.1, 100), burst=st.floats(1, 50), gaps=st.lists(st.floats(0, 10), min_size=1, max_size=200))
-def test_what_passes_never_exceeds_the_burst_and_the_rate(rate, burst, gaps):
+def test_a_bucket_never_allows_more_than_burst_and_rate(rate, burst, gaps):
     bucket, now, passed = TokenBucket(rate, burst, now=0), 0.0, 0
     for gap in gaps:
         now += gap
@@ -54,22 +54,22 @@ def rates(clock, **settings):
     return RateLimits(Settings(**settings), clock=clock)
 
 
-async def test_each_user_and_kind_has_a_bucket_of_its_own():
+async def test_each_user_and_kind_has_its_own_bucket():
     limited = rates(Clock(), events_per_second=1, chat_per_second=1, burst_seconds=1)
     calls = [("ana", "chat"), ("ana", "events"), ("bob", "chat"), ("ana", "chat")]
     assert [bool(await limited.wait_seconds(*call)) for call in calls] == [False, False, False, True]
 
 
-async def test_a_burst_is_that_many_seconds_of_the_rate():
+async def test_the_burst_is_the_rate_times_the_burst_seconds():
     limited = rates(Clock(), chat_per_second=5, burst_seconds=10)
     assert sum([await limited.wait_seconds("ana", "chat") == 0 for _ in range(100)]) == 50
 
 
-async def test_a_slow_rate_still_lets_one_pass():
+async def test_a_rate_below_one_still_allows_one_event():
     assert await rates(Clock(), chat_per_second=0.01, burst_seconds=1).wait_seconds("ana", "chat") == 0
 
 
-async def test_a_sweep_forgets_who_has_rested_and_nobody_else():
+async def test_a_sweep_removes_only_full_buckets():
     clock = Clock()
     limited = rates(clock, chat_per_second=1, burst_seconds=2)
     await limited.wait_seconds("ana", "chat")
@@ -80,7 +80,7 @@ async def test_a_sweep_forgets_who_has_rested_and_nobody_else():
     assert set(limited._buckets) == {("bob", "chat")}
 
 
-async def test_a_sweep_gives_nobody_more_than_waiting_would():
+async def test_a_sweep_gives_no_user_extra_tokens():
     clock = Clock()
     limited = rates(clock, chat_per_second=1, burst_seconds=1)
     await limited.wait_seconds("ana", "chat")
@@ -88,7 +88,7 @@ async def test_a_sweep_gives_nobody_more_than_waiting_would():
     assert await limited.wait_seconds("ana", "chat") == 1
 
 
-async def test_a_passage_counts_for_as_long_as_it_is_open():
+async def test_a_connection_counts_while_it_is_open():
     limits = ConnectionLimits(Settings(sockets_per_address=1), clock=Clock())
     with limits.counted("10.0.0.1"):
         assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (1, True)
@@ -96,7 +96,7 @@ async def test_a_passage_counts_for_as_long_as_it_is_open():
     assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (0, False)
 
 
-def test_a_passage_that_ends_in_an_error_is_counted_off():
+def test_a_connection_that_ends_in_an_error_is_not_counted():
     limits = ConnectionLimits(Settings(), clock=Clock())
     with pytest.raises(RuntimeError), limits.counted("10.0.0.1"):
         raise RuntimeError
@@ -104,7 +104,7 @@ def test_a_passage_that_ends_in_an_error_is_counted_off():
     assert not limits._by_address
 
 
-def test_a_full_server_says_when_to_ask_again():
+def test_a_full_server_returns_a_time_to_wait():
     limits = ConnectionLimits(Settings(connections=1), clock=Clock())
     with limits.counted("10.0.0.1"):
         assert limits.wait_seconds() > 0

@@ -1,24 +1,34 @@
-"""Frames that no client library sends. They are answered where an ack is requested, and close their sender soon."""
+"""Frames that no client library sends.
+
+The server answers them where they ask for an ack, and soon closes the connection.
+"""
 
 import asyncio
 import json
 
 import pytest
 
-from ...events import RESERVED
+from ...events import RESERVED, ROOM_LEAVE
+from ...rooms import role_room, user_room
+from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, PRIVILEGED
 
 DEEP = "[" * 20_000
-ANSWERED = ["[]", "{}", '"x"', "[1,2]", "[null]", "[[]]", "[{}]", "{bad", '["room:leave",{"room":NaN}]']
-ANSWERED += ['["room:leave",{"room":"\\ud800"}]', '["room:leave",' + DEEP]
+ANSWERED = ["[]", "{}", '"x"', "[1,2]", "[null]", "[[]]", "[{}]", "{bad"]
+ANSWERED += [f'["{ROOM_LEAVE}",{{"room":NaN}}]', f'["{ROOM_LEAVE}",{{"room":"\\ud800"}}]', f'["{ROOM_LEAVE}",' + DEEP]
 WITHOUT_ACK = ["42", "42" + "1" * 101 + '["x"]', "4", "4x", "49", "44{}", "47[]", "430[]", "43[]", "4311{}"]
-WITHOUT_ACK += ['451-["x",{"_placeholder":true,"num":0}]', '451-["room:leave",{}]', "4599999999999-[]", b"\x00\x01"]
-# below Socket.IO: not even an Engine.IO message
+WITHOUT_ACK += [
+    '451-["x",{"_placeholder":true,"num":0}]',
+    f'451-["{ROOM_LEAVE}",{{}}]',
+    "4599999999999-[]",
+    b"\x00\x01",
+]
+# not even an Engine.IO message
 NO_PACKET = ["", "x", "0", "2", "6", "7", "9", "b!", "\u00b2", "4" + DEEP]
 
 
 @pytest.fixture
 def ana(server, dial):
-    """`await ana(to=…)`: a bare WebSocket that ana is connected by."""
+    """`await ana(to=…)`: a bare WebSocket of the user ana."""
 
     async def open_wire(*, to=server):
         return await dial(to=to, token=to.token("ana"))
@@ -27,7 +37,7 @@ def ana(server, dial):
 
 
 @pytest.mark.parametrize("data", ANSWERED)
-async def test_a_malformed_event_is_answered_where_an_ack_is_asked(ana, data):
+async def test_a_malformed_event_is_answered_where_it_asks_for_an_ack(ana, data):
     wire = await ana()
     await wire.send("427" + data)
     assert (await wire.ack(7))["error"]["code"] == "invalid"
@@ -35,14 +45,14 @@ async def test_a_malformed_event_is_answered_where_an_ack_is_asked(ana, data):
 
 async def test_ack_id_0_is_answered_like_any_other(ana):
     wire = await ana()
-    await wire.send('420["room:leave",{"room":"job:17"}]')
+    await wire.send("420" + LEAVE_TEXT)
     assert (await wire.ack(0))["ok"]
 
 
-async def test_one_malformed_frame_is_forgiven(ana):
+async def test_one_malformed_frame_does_not_close_the_connection(ana):
     wire = await ana()
     await wire.send("42{bad")
-    await wire.send('427["room:leave",{"room":"job:17"}]')
+    await wire.send("427" + LEAVE_TEXT)
     assert (await wire.ack(7))["ok"]
 
 
@@ -52,32 +62,32 @@ async def test_a_client_is_closed_after_a_few_malformed_frames(server, ana, unti
     for _ in range(server.settings.malformed_frames):
         await wire.send(frame)
     assert await wire.is_closed()
-    await until(lambda: server.members("user:ana") == 0, seconds=1)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("frame", NO_PACKET)
-async def test_a_sender_of_no_packets_is_soon_out_of_its_rooms(server, ana, until, frame):
+async def test_a_sender_of_invalid_packets_soon_leaves_its_rooms(server, ana, until, frame):
     wire = await ana()
     for _ in range(server.settings.malformed_frames):
         await wire.send(frame)
-    await until(lambda: server.members("user:ana") == 0, seconds=1)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
 
 
 async def test_a_frame_over_the_limit_closes_its_sender_with_1009(server, ana, until):
     wire = await ana()
-    await wire.send('42["chat:send",{"to":"bob","text":"' + "x" * server.settings.max_frame_bytes + '"}]')
+    await wire.send(f'42["{NOTE_SEND}",{{"to":"bob","text":"' + "x" * server.settings.max_frame_bytes + '"}]')
     assert await wire.is_closed()
     assert wire.websocket.close_code == 1009
-    await until(lambda: server.members("user:ana") == 0, seconds=1)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
 
 
-async def test_others_do_not_notice(server, ana, connect):
+async def test_other_clients_are_not_affected(server, ana, connect):
     bob, wire = await connect("bob"), await ana()
     for _ in range(server.settings.malformed_frames):
         await wire.send("42{bad")
     assert await wire.is_closed()
-    assert (await bob.ask("room:leave", {"room": "job:17"}))["ok"]
+    assert (await bob.ask(*LEAVE))["ok"]
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
@@ -85,7 +95,7 @@ async def test_an_event_with_a_reserved_name_closes_its_sender(server, ana, unti
     wire = await ana()
     await wire.send(f'42["{name}",{{}}]')
     assert await wire.is_closed()
-    await until(lambda: server.members("user:ana") == 0, seconds=1)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
 
 
 async def test_an_event_named_disconnect_runs_nothing(server, ana, monkeypatch, until):
@@ -94,23 +104,23 @@ async def test_an_event_named_disconnect_runs_nothing(server, ana, monkeypatch, 
     wire = await ana()
     await wire.send('42["disconnect","canary-7f3a"]')
     assert await wire.is_closed()
-    await until(lambda: server.members("user:ana") == 0)
+    await until(lambda: server.members(user_room("ana")) == 0)
     # once, by the library, when the connection was lost
     assert [reason for _, reason in ran] == ["transport close"]
 
 
-async def test_an_event_named_connect_lets_nobody_in(server, ana):
+async def test_an_event_named_connect_admits_nobody(server, ana):
     wire = await ana()
-    await wire.send(f'42["connect",{{}},{json.dumps({"token": server.token("ana", "admin")})}]')
+    await wire.send(f'42["connect",{{}},{json.dumps({"token": server.token("ana", PRIVILEGED)})}]')
     assert await wire.is_closed()
-    assert server.members("role:admin") == 0
+    assert server.members(role_room(PRIVILEGED)) == 0
 
 
 async def test_events_before_connect_run_nothing(server, dial):
     wire = await dial()
-    await wire.send('427["room:leave",{"room":"job:17"}]')
+    await wire.send("427" + LEAVE_TEXT)
     await wire.send(f'40{{"token":"{server.token("ana")}"}}')
-    # no ack came first
+    # no ack was sent before
     assert (await wire.frame()).startswith('40{"sid"')
 
 
@@ -118,4 +128,4 @@ async def test_a_client_that_leaves_the_namespace_is_closed(server, ana, until):
     wire = await ana()
     await wire.send("41")
     assert await wire.is_closed()
-    await until(lambda: server.members("user:ana") == 0, seconds=1)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)

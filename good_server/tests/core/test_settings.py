@@ -1,4 +1,4 @@
-"""Settings: where they are read from, and which ones stop the start."""
+"""Settings: their sources, and the values that stop the start."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,7 +16,7 @@ def refusal(**settings):
     return message
 
 
-def test_no_setting_at_all_is_development_on_loopback():
+def test_the_defaults_are_development_on_loopback():
     settings = load_settings()
     assert (settings.env, settings.host, settings.port, settings.internal_port) == (
         "development",
@@ -32,13 +32,13 @@ def test_settings_are_read_from_the_environment(monkeypatch):
     assert load_settings().port == 9000
 
 
-def test_settings_are_read_from_the_working_folders_env_file(tmp_path):
+def test_settings_are_read_from_the_env_file(tmp_path):
     (tmp_path / ".env").write_text("SERVER_PORT=9001\nSERVER_ALLOWED_ORIGINS=https://a.example\nOTHER=1\n")
     settings = load_settings()
     assert (settings.port, settings.allowed_origins) == (9001, ("https://a.example",))
 
 
-def test_the_environment_wins_over_the_env_file(tmp_path, monkeypatch):
+def test_the_environment_overrides_the_env_file(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("SERVER_PORT=9001\n")
     monkeypatch.setenv("SERVER_PORT", "9000")
     assert load_settings().port == 9000
@@ -47,12 +47,12 @@ def test_the_environment_wins_over_the_env_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "written", ["https://a.example,https://b.example", ' ["https://a.example", "https://b.example"]']
 )
-def test_a_list_is_written_with_commas_or_as_json(monkeypatch, written):
+def test_a_list_is_separated_by_commas_or_is_json(monkeypatch, written):
     monkeypatch.setenv("SERVER_ALLOWED_ORIGINS", written)
     assert load_settings().allowed_origins == ("https://a.example", "https://b.example")
 
 
-def test_spaces_and_empty_parts_of_a_list_do_not_count(monkeypatch):
+def test_spaces_and_empty_parts_of_a_list_are_ignored(monkeypatch):
     monkeypatch.setenv("SERVER_ALLOWED_ORIGINS", " https://a.example , ,")
     assert load_settings().allowed_origins == ("https://a.example",)
 
@@ -65,17 +65,17 @@ def test_production_starts_with_a_secret_of_its_own():
     "secret",
     [None, "", "tiny", "x" * 31, DEVELOPMENT_SECRET, "changeme" * 5, "please-REPLACE-this-with-your-own-secret!"],
 )
-def test_production_refuses_a_secret_that_keeps_nothing(secret):
+def test_production_refuses_a_weak_secret(secret):
     message = refusal(**PRODUCTION | {"jwt_secret": secret})
     assert "SERVER_JWT_SECRET" in message
     assert not secret or secret not in message
 
 
-def test_production_refuses_every_origin():
+def test_production_refuses_a_wildcard_origin():
     assert "SERVER_ALLOWED_ORIGINS" in refusal(**PRODUCTION, allowed_origins="https://a.example,*")
 
 
-# of a key that was thrown away
+# its private key was deleted
 PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfAfl/lw0RBmwzj21RC8LpRjDPMaC
 3EGXGvhA4XILMFo3I72A+bSQSGkJmJ3DwvivRNorbRDuQeusbW0F6Jt+NQ==
@@ -87,11 +87,11 @@ def test_production_needs_no_secret_with_a_public_key():
     assert settings.has_public_key
 
 
-def test_a_public_key_fits_every_algorithm_of_the_setting():
+def test_a_public_key_must_fit_every_algorithm():
     assert "SERVER_JWT_PUBLIC_KEY" in refusal(jwt_public_key=PUBLIC_KEY, jwt_algorithms="ES256,RS256")
 
 
-def test_a_private_key_is_no_public_one():
+def test_a_private_key_is_refused_as_a_public_key():
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     message = refusal(jwt_public_key=private, jwt_algorithms="ES256")
@@ -99,22 +99,22 @@ def test_a_private_key_is_no_public_one():
     assert private.splitlines()[1] not in message
 
 
-def test_the_published_secret_stays_on_loopback():
+def test_the_development_secret_is_for_loopback_only():
     assert "SERVER_HOST" in refusal(host="0.0.0.0")  # noqa: S104 - it is refused
     assert load_settings(host="0.0.0.0", jwt_secret=SECRET)  # noqa: S104 - never started
 
 
 @pytest.mark.parametrize("algorithms", ["none", "None", "HS256,none", "", "HS999", "RS256", "HS256,RS256"])
-def test_algorithms_that_cannot_be_meant_are_refused(algorithms):
+def test_unsafe_or_mixed_algorithms_are_refused(algorithms):
     assert "SERVER_JWT_ALGORITHMS" in refusal(jwt_algorithms=algorithms)
 
 
-def test_a_public_key_is_never_an_hmac_secret():
+def test_a_public_key_is_refused_as_an_hmac_secret():
     assert "SERVER_JWT_ALGORITHMS" in refusal(jwt_public_key="key", jwt_algorithms="HS256")
 
 
 @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-def test_a_secret_is_as_long_as_its_hash_in_development_too(algorithm, length):
+def test_a_secret_is_at_least_as_long_as_its_hash(algorithm, length):
     assert "SERVER_JWT_SECRET" in refusal(jwt_algorithms=algorithm, jwt_secret="k" * (length - 1))
     assert load_settings(jwt_algorithms=algorithm, jwt_secret="k" * length)
 

@@ -1,4 +1,4 @@
-"""Rows 12 to 17 of what the server withstands: how you connect."""
+"""Rows 12 to 17 of the ledger: how a client connects."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from ... import admission, idle_sweep
 from ..checks import AT_ONCE_SECONDS, notices_nothing
+from ..stand_in import LEAVE
 from ..wire import SOCKETIO, UPGRADE_HEADERS, upgraded
 
 PROXY = "127.0.0.1"
@@ -98,7 +99,7 @@ SAME = {
 
 @pytest.mark.parametrize("how", SAME)
 async def test_row_13_all_spellings_of_one_address_count_as_one(serve, connect, http, how):
-    # the bystander has an address of its own, but for garbage: that is counted as the proxy's
+    # garbage is counted as the proxy's address, and the bystander has that address too
     server = await serve(sockets_per_address=3 if how == "garbage" else 2, trusted_proxies=[PROXY, "10.0.0.0/8"])
     await check_forwarded(server, connect, http, SAME[how], counted_as_one=True)
 
@@ -125,7 +126,7 @@ async def check_silent(server, connect, dial):
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)
-async def test_row_14_a_transport_that_never_says_connect_is_closed(serve, connect, dial, delivery):
+async def test_row_14_a_transport_that_never_sends_connect_is_closed(serve, connect, dial, delivery):
     await check_silent(await serve(handshake_seconds=0.2, delivery=delivery), connect, dial)
 
 
@@ -170,11 +171,11 @@ async def test_row_15_connections_too_fast_get_retry_after(serve, connect, http)
     await check_flood(await serve(connects_per_second=2), connect, http, 503)
 
 
-async def test_row_15_a_socket_too_many_evicts_the_users_most_idle(serve, connect):
+async def test_row_15_a_socket_over_the_limit_evicts_the_most_idle(serve, connect):
     server = await serve(sockets_per_user=3)
     bob = await connect("bob", to=server)
     tabs = [await connect("ana", to=server) for _ in range(3)]
-    await tabs[0].ask("room:leave", {"room": "job:17"})
+    await tabs[0].ask(*LEAVE)
     await connect("ana", to=server)
     assert await tabs[1].is_closed()
     assert [tab.closed.is_set() for tab in tabs] == [False, True, False]
@@ -199,7 +200,7 @@ async def test_row_16_another_namespace_is_unknown(server, connect, dial, namesp
 
 
 @pytest.mark.parametrize("name", ["polling", "flashsocket", "webtransport", "WebSocket", "", "websocket,polling"])
-async def test_row_16_another_transport_is_answered_with_the_sentence(server, connect, http, name):
+async def test_row_16_another_transport_is_refused_with_a_hint(server, connect, http, name):
     bob = await connect("bob")
     for method in ("GET", "POST", "OPTIONS"):
         async with http.request(method, server.url + f"/socket.io/?EIO=4&transport={name}") as answer:

@@ -1,4 +1,4 @@
-"""Rows 1 to 11 of what the server withstands: who you are."""
+"""Rows 1 to 11 of the ledger: who a client is."""
 
 import asyncio
 import json
@@ -10,15 +10,18 @@ import pytest_asyncio
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from ... import auth, rooms
+from ... import auth
 from ...admission import age_seconds
+from ...events import AUTH_EXPIRING, AUTH_REFRESH
 from ...gateway import Gateway
 from ...handlers import session
-from ...roles import Identity, Role
+from ...roles import Identity
+from ...rooms import role_room, user_room
 from ...settings import DEVELOPMENT_SECRET
 from ..checks import AT_ONCE_SECONDS, is_refused, notices_nothing
 from ..package import SERVER
 from ..server_processes import start
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PLAIN, PRIVILEGED, topic
 from ..tokens import (
     LIFE_SECONDS,
     PRODUCTION_ENVIRONMENT,
@@ -38,13 +41,13 @@ NOTE = {"to": "ana", "text": "note"}
 
 @pytest.fixture(scope="module")
 def keys():
-    """The issuer's."""
+    """The key pair of the issuer."""
     return new_keys()
 
 
 @pytest.fixture(scope="module")
 def thief():
-    """Somebody else's."""
+    """The key pair of an attacker."""
     return new_keys()
 
 
@@ -72,7 +75,7 @@ async def publisher():
 
 @pytest.fixture
 def all_refused(connect, dial):
-    """`await all_refused(server, tokens, code)`: every token is refused. A bystander notices nothing."""
+    """`await all_refused(server, tokens, code)`: every token is refused. A bystander is not affected."""
 
     async def check(server, tokens, code="unauthorized", *, bystander=None):
         bob = await connect("bob", to=server, token=bystander)
@@ -85,11 +88,11 @@ def all_refused(connect, dial):
     return check
 
 
-async def test_row_01_a_token_that_nobody_signed_is_refused(server, all_refused):
+async def test_row_01_a_token_without_our_signature_is_refused(server, all_refused):
     good = server.signed()
     header, payload, signature = good.split(".")
-    admin = server.signed(role="admin").split(".")[1]
-    changed = [f"{header}.{admin}.{signature}", f"{header}.{payload}.", f"{header}.{payload}.{signature[:-4]}AAAA"]
+    privileged = server.signed(role=PRIVILEGED).split(".")[1]
+    changed = [f"{header}.{privileged}.{signature}", f"{header}.{payload}.", f"{header}.{payload}.{signature[:-4]}AAAA"]
     unsigned = [with_header(f"{header}.{payload}.{end}", alg=alg) for alg in ("none", "None") for end in ("", "AAAA")]
     others = [
         server.signed(key="k" * 48, algorithm="HS384"),
@@ -127,18 +130,18 @@ def with_keys_of_their_own(server, thief, url):
 
 
 @pytest.mark.parametrize("by", ["secret", "public key", "published keys"])
-async def test_row_02_what_a_header_says_of_keys_is_never_fetched(serve, all_refused, keys, thief, publisher, by):
+async def test_row_02_keys_that_a_header_names_are_never_fetched(serve, all_refused, keys, thief, publisher, by):
     url, asked = await publisher(json.dumps({"keys": [thief[2] | {"kid": "one"}]}))
     issuer, asked_of_issuer = await publisher(json.dumps({"keys": [keys[2] | {"kid": "good", "use": "sig"}]}))
     given = {"public key": {"jwt_public_key": keys[1]}, "published keys": {"jwt_jwks_url": issuer}}.get(by, {})
     server = await serve(**given | ({"jwt_algorithms": "RS256"} if given else {}))
     by_private_key = {"key": keys[0], "algorithm": "RS256", "headers": {"kid": "good"}} if given else {}
-    # elsewhere, as a signature by a private key holds up a loop
+    # in a thread, as a signature by a private key blocks the loop
     bystander = await asyncio.to_thread(server.signed, sub="bob", **by_private_key)
     tokens = await asyncio.to_thread(with_keys_of_their_own, server, thief, url)
     await all_refused(server, tokens, bystander=bystander)
     assert asked == []
-    # once for the bystander; an unknown key's id does not make it ask more often
+    # one request for the bystander; unknown key ids cause no further request
     assert len(asked_of_issuer) == (by == "published keys")
 
 
@@ -160,7 +163,7 @@ WRONG_STARTS = {
 
 
 @pytest.mark.parametrize("why", WRONG_STARTS)
-async def test_row_03_a_key_that_keeps_nothing_stops_the_start(why):
+async def test_row_03_a_weak_key_stops_the_start(why):
     settings, named = WRONG_STARTS[why]
     process = await start(*SERVER, **settings)
     printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
@@ -178,11 +181,11 @@ async def check_times(server, all_refused):
     await all_refused(server, [server.signed(**changes) for changes in odd + late + early])
 
 
-async def test_row_04_times_that_cannot_be_meant_are_refused(serve, all_refused, clock):
+async def test_row_04_implausible_times_are_refused(serve, all_refused, clock):
     await check_times(await serve(clock=clock), all_refused)
 
 
-async def test_row_04_an_expired_token_is_told_apart(serve, all_refused, clock):
+async def test_row_04_an_expired_token_has_a_code_of_its_own(serve, all_refused, clock):
     server = await serve(clock=clock)
     gone = [server.signed(exp=int(clock.now) - ago) for ago in (LEEWAY_SECONDS, LEEWAY_SECONDS + 1, 3600)]
     await all_refused(server, gone, "token_expired")
@@ -192,16 +195,16 @@ async def test_row_04_within_the_leeway_a_token_allows_a_refresh_only(serve, con
     server = await serve(clock=clock)
     late = server.signed(exp=int(clock.now) - LEEWAY_SECONDS + 1)
     ana = await connect("ana", to=server, token=late)
-    assert await ana.code("chat:send", NOTE) == "token_expired"
-    assert (await ana.ask("auth:refresh", {"token": server.token("ana")}))["ok"]
-    assert (await ana.ask("chat:send", NOTE))["ok"]
+    assert await ana.code(NOTE_SEND, NOTE) == "token_expired"
+    assert (await ana.ask(AUTH_REFRESH, {"token": server.token("ana")}))["ok"]
+    assert (await ana.ask(NOTE_SEND, NOTE))["ok"]
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
 async def test_row_04_a_token_from_a_slightly_fast_clock_is_accepted(serve, connect, clock, claim):
     server = await serve(clock=clock)
     ana = await connect("ana", to=server, token=server.signed(**{claim: int(clock.now) + LEEWAY_SECONDS - 1}))
-    assert (await ana.ask("chat:send", NOTE))["ok"]
+    assert (await ana.ask(NOTE_SEND, NOTE))["ok"]
 
 
 async def test_row_04_fails_without_its_defence(serve, all_refused, clock, monkeypatch):
@@ -211,12 +214,13 @@ async def test_row_04_fails_without_its_defence(serve, all_refused, clock, monke
 
 
 async def check_issuer_and_audience(server, all_refused):
-    audiences = [{"aud": aud} for aud in ("other", "", None, ["dispatch"], ["other", "dispatch"], ["dispatch", "x"])]
-    issuers = [{"iss": iss} for iss in ("other", "", None, "rooms-not-ids/", ["rooms-not-ids"])]
+    ours, issuer = server.settings.jwt_audience, server.settings.jwt_issuer
+    audiences = [{"aud": aud} for aud in ("other", "", None, [ours], ["other", ours], [ours, "x"])]
+    issuers = [{"iss": iss} for iss in ("other", "", None, f"{issuer}/", [issuer])]
     await all_refused(server, [server.signed(**changes) for changes in audiences + issuers])
 
 
-async def test_row_05_a_token_for_others_or_from_others_is_refused(server, all_refused):
+async def test_row_05_another_audience_or_issuer_is_refused(server, all_refused):
     await check_issuer_and_audience(server, all_refused)
 
 
@@ -254,13 +258,14 @@ async def test_row_06_fails_without_its_defence(server, all_refused, monkeypatch
 
 async def check_claims(server, all_refused):
     users = [{"sub": sub} for sub in ("", None, "x" * 65, "a b", "ana\n", "ana:b", "\u0430na", 7, ["ana"], {})]
-    roles = [{"role": role} for role in ("", None, "root", "Admin", ["admin"], {"admin": 1}, 1, True)]
-    companies = [{"company": company} for company in ("", ["acme"], "a:b", 7)] + [{"role": "company"}]
-    granted = [{"rooms": rooms} for rooms in ("job:17", ["user:bob"], ["job:"], ["job:1"] * 17, [["job:1"]])]
-    await all_refused(server, [server.signed(**changes) for changes in users + roles + companies + granted])
+    odd = ("", None, "root", PRIVILEGED.swapcase(), [PRIVILEGED], {PRIVILEGED: 1}, 1, True)
+    roles = [{"role": role} for role in odd]
+    one = topic("1")
+    granted = [{"rooms": rooms} for rooms in (one, [user_room("bob")], [topic("")], [one] * 17, [[one]])]
+    await all_refused(server, [server.signed(**changes) for changes in users + roles + granted])
 
 
-async def test_row_07_claims_that_are_not_of_their_form_are_refused(server, all_refused):
+async def test_row_07_malformed_claims_are_refused(server, all_refused):
     await check_claims(server, all_refused)
 
 
@@ -283,7 +288,7 @@ async def test_row_07_fails_without_its_defence(server, all_refused, monkeypatch
 
 @pytest.fixture
 def written(caplog):
-    """`written()`: everything that any logger was told."""
+    """`written()`: everything that was logged."""
     caplog.set_level(logging.INFO)
     with capture_logs() as entries:
         yield lambda: caplog.text + repr(entries)
@@ -299,7 +304,7 @@ async def raw_request(server, line):
     return answer.decode()
 
 
-async def test_row_08_a_token_in_the_address_opens_nothing(server, dial, connect):
+async def test_row_08_a_token_in_the_url_opens_nothing(server, dial, connect):
     bob = await connect("bob")
     token = server.signed()
     for extra in (f"&token={token}", f"&auth={token}&access_token={token}", f"#token={token}"):
@@ -310,7 +315,7 @@ async def test_row_08_a_token_in_the_address_opens_nothing(server, dial, connect
     await notices_nothing(server, bob)
 
 
-async def test_row_08_a_token_in_the_address_is_in_no_log(server, dial, http, written):
+async def test_row_08_a_token_in_the_url_is_in_no_log(server, dial, http, written):
     path = f"/socket.io/?EIO=4&token={CANARY}&transport="
     for origin, transport, status in (
         ("https://evil.example", "websocket", 403),
@@ -340,13 +345,13 @@ async def test_row_08_a_token_in_a_failed_check_is_in_no_log(server, dial, writt
 async def check_ending(server, connect, clock):
     ana, bob = await connect("ana", to=server, life_seconds=LIFE_SECONDS), await connect("bob", to=server)
     clock.advance(LIFE_SECONDS - server.settings.expiry_notice_seconds + 1)
-    assert (await ana.hears("auth:expiring"))["expires_in"] > 0
+    assert (await ana.receives(AUTH_EXPIRING))["expires_in"] > 0
     clock.advance(server.settings.expiry_notice_seconds - 1)
-    assert await ana.code("chat:send", NOTE) == "token_expired"
+    assert await ana.code(NOTE_SEND, NOTE) == "token_expired"
     clock.advance(server.settings.expiry_grace_seconds + 1)
     async with asyncio.timeout(AT_ONCE_SECONDS):
         await ana.closed.wait()
-    assert server.members("user:ana") == 0
+    assert server.members(user_room("ana")) == 0
     await notices_nothing(server, bob)
 
 
@@ -363,12 +368,12 @@ async def test_row_09_fails_without_its_defence(serve, connect, clock):
 
 
 async def check_lesser_role(server, connect):
-    tab, dora = await connect("ana", "admin"), await connect("dora", "driver")
-    assert (await tab.ask("auth:refresh", {"token": server.token("ana", "vendor")}))["ok"]
-    await dora.ask("tracking:update", {"lat": 0, "lng": 0})
-    assert await server.fence(tab) == [[]], "still hears what admins hear"
-    assert await tab.code("system:announce", {"text": "hello", "level": "info"}) == "forbidden"
-    assert (server.members("role:admin"), server.members("role:vendor")) == (0, 1)
+    tab, dora = await connect("ana", PRIVILEGED), await connect("dora", PRIVILEGED)
+    assert (await tab.ask(AUTH_REFRESH, {"token": server.token("ana", PLAIN)}))["ok"]
+    await dora.ask(PIN_SET, {"lat": 0, "lng": 0})
+    assert await server.fence(tab) == [[]], "still receives the messages of the old role"
+    assert await tab.code(NOTICE_PUBLISH, {"text": "hello"}) == "forbidden"
+    assert (server.members(role_room(PRIVILEGED)), server.members(role_room(PLAIN))) == (1, 1)
 
 
 async def test_row_10_a_refresh_to_a_lesser_role_leaves_the_old_rooms(server, connect):
@@ -376,18 +381,19 @@ async def test_row_10_a_refresh_to_a_lesser_role_leaves_the_old_rooms(server, co
 
 
 async def test_row_10_a_refresh_to_another_user_is_refused(server, connect):
-    tab, bob, eve = await connect("ana"), await connect("bob"), await connect("eve", "admin")
-    for role in ("vendor", "admin"):
-        assert await tab.code("auth:refresh", {"token": server.token("eve", role)}) == "unauthorized"
-    assert (server.members("user:eve"), server.members("role:admin"), server.members("role:vendor")) == (1, 1, 2)
-    await eve.ask("chat:send", {"to": "ana", "text": "hello"})
-    assert (await tab.hears("chat:message"))["to"] == "ana"
+    tab, bob, eve = await connect("ana"), await connect("bob"), await connect("eve", PRIVILEGED)
+    for role in (PLAIN, PRIVILEGED):
+        assert await tab.code(AUTH_REFRESH, {"token": server.token("eve", role)}) == "unauthorized"
+    rooms = (user_room("eve"), role_room(PRIVILEGED), role_room(PLAIN))
+    assert [server.members(room) for room in rooms] == [1, 1, 2]
+    await eve.ask(NOTE_SEND, {"to": "ana", "text": "hello"})
+    assert (await tab.receives(NOTE_RECEIVED))["sender"] == "eve"
     await notices_nothing(server, bob)
 
 
 async def test_row_10_fails_without_its_defence(server, connect, monkeypatch):
     monkeypatch.setattr(session, "base_rooms", lambda identity: ())
-    with pytest.raises(AssertionError, match="still hears what admins hear"):
+    with pytest.raises(AssertionError, match="still receives the messages of the old role"):
         await check_lesser_role(server, connect)
 
 
@@ -415,13 +421,13 @@ async def check_nothing_left(server, connect, dial, until, monkeypatch, how):
     bob = await connect("bob", to=server)
     wire = await dial(to=server)
     environ = list(server.sio.environ.values())[-1]
-    # a third of the handshake's time is gone, and the check has all of its own
+    # the deadline of the check starts now, not with the handshake
     await until(lambda: age_seconds(environ) > 0.1)
     monkeypatch.setattr(server.application.guards.auth, "identify", identify)
     await wire.send('40{"token":"x"}')
-    # to everyone who is in: a client under check must not receive it
+    # sent to everyone in a room: a client under check must not receive it
     await server.fence(bob)
-    answer = await wire.frame() or "closed without a word"
+    answer = await wire.frame() or "closed without an answer"
     assert answer.startswith("44"), f"was not refused: {answer}"
     assert json.loads(answer[2:])["data"]["code"] == code
     assert await wire.is_closed()
@@ -431,18 +437,18 @@ async def check_nothing_left(server, connect, dial, until, monkeypatch, how):
 
 
 @pytest.mark.parametrize("how", CHECKS)
-async def test_row_11_an_auth_check_that_fails_lets_nobody_in(serve, connect, dial, until, monkeypatch, how):
+async def test_row_11_an_auth_check_that_fails_admits_nobody(serve, connect, dial, until, monkeypatch, how):
     server = await serve(**({"handshake_seconds": 0.3} if how == "hangs" else {}))
     await check_nothing_left(server, connect, dial, until, monkeypatch, how)
 
 
-async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, dial, until, monkeypatch):
+async def test_row_11_a_disconnect_during_the_check_joins_no_room(server, connect, dial, until, monkeypatch):
     began, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(token):
         began.set()
         await go_on.wait()
-        return Identity("ana", Role.ADMIN, server.application.clock() + LIFE_SECONDS)
+        return Identity("ana", PRIVILEGED, server.application.clock() + LIFE_SECONDS)
 
     bob, wire = await connect("bob"), await dial()
     monkeypatch.setattr(server.application.guards.auth, "identify", slow)
@@ -452,20 +458,21 @@ async def test_row_11_leaving_during_the_check_joins_nothing(server, connect, di
     await until(lambda: any(environ["aiohttp.request"].transport is None for environ in server.sio.environ.values()))
     go_on.set()
     await until(lambda: len(server.sio.environ) == 1)
-    assert [server.members(room) for room in (None, rooms.user_room("ana"), rooms.role_room(Role.ADMIN))] == [1, 0, 0]
+    rooms = (None, user_room("ana"), role_room(PRIVILEGED))
+    assert [server.members(room) for room in rooms] == [1, 0, 0]
     await notices_nothing(server, bob)
 
 
 async def test_row_11_fails_without_its_defence(serve, connect, dial, until, monkeypatch):
     real = Gateway._admit
 
-    async def let_in(self, sid, environ, auth):
+    async def admit(self, sid, environ, auth):
         try:
             await self.guards.auth.identify(auth)
         except asyncio.CancelledError:
-            return Identity("ana", Role.VENDOR, 0)
+            return Identity("ana", PLAIN, 0)
         return await real(self, sid, environ, auth)
 
-    monkeypatch.setattr(Gateway, "_admit", let_in)
+    monkeypatch.setattr(Gateway, "_admit", admit)
     with pytest.raises(AssertionError, match="was not refused"):
         await check_nothing_left(await serve(), connect, dial, until, monkeypatch, "is cancelled")

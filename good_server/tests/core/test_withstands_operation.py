@@ -19,7 +19,7 @@ READY = re.compile(rb"listening on (http://\S+) \(internal (http://\S+)\)\n")
 
 
 async def attack(url, dial):
-    """Says all that a log could quote, before and after the door."""
+    """Send texts that a log could quote, before and after the upgrade."""
     host, port = url.removeprefix("http://").split(":")
     for line in (f"GET /{ESCAPES} HTTP/1.1", f"{ESCAPES} / HTTP/1.1", f"GET / {ESCAPES}"):
         reader, writer = await asyncio.open_connection(host, int(port))

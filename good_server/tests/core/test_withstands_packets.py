@@ -11,29 +11,31 @@ from structlog.testing import capture_logs
 
 from ... import packets
 from ...errors import Refusal
-from ...events import RESERVED
+from ...events import REPORT_REQUEST, RESERVED, ROOM_JOIN, ROOM_LEAVE
 from ...gateway import Gateway
 from ...packets import SafePacket
+from ...rooms import role_room, user_room
 from ..checks import AT_ONCE_SECONDS, still_gets_messages
 from ..entitlements import Broken
 from ..server_processes import watched_server
+from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PRIVILEGED, topic
 from ..wire import BINARY, CONTINUED, bare
 
 CANARY = "canary-7f3a"
-# what a server may keep of an attack that is over, in MB: the allocator's slack
+# memory in MB that a server may keep after an attack: the allocator's slack
 SLACK_MB = 8
-# Python 3.13 takes 11 to 12 of them at the first attack of row 19, once: none of 13 further rounds took more
+# Python 3.13 keeps 11 to 12 MB at the first attack of row 19, and no more in 13 further rounds
 FIRST_MB = SLACK_MB if sys.version_info < (3, 13) else 16
 HERALD = '{"_placeholder":true,"num":0}'
 
 
 async def check_closed(server, bob, until, frames):
-    """Assert that these frames close ana, and bob notices nothing."""
+    """Assert that these frames close ana's connection and do not affect bob."""
     async with bare(server.url, server.token("ana")) as ana:
         for frame in frames:
             ana.send(frame, kind=BINARY if isinstance(frame, bytes) else 1)
         assert await ana.is_closed(AT_ONCE_SECONDS), "was not closed"
-    await until(lambda: server.members("user:ana") == 0, seconds=AT_ONCE_SECONDS)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=AT_ONCE_SECONDS)
     assert await still_gets_messages(server, bob)
 
 
@@ -41,7 +43,7 @@ async def check_closed(server, bob, until, frames):
 @pytest.mark.parametrize("name", sorted(RESERVED))
 async def test_row_18_a_reserved_name_is_counted_and_its_sender_closed(server, connect, until, name, form):
     await check_closed(server, await connect("bob"), until, [form % name])
-    assert server.members("role:admin") == 0
+    assert server.members(role_room(PRIVILEGED)) == 0
     counted = server.application.guards.metrics.exposition()
     assert b'server_events_total{event="unknown",outcome="invalid"} 1.0' in counted
 
@@ -56,13 +58,13 @@ MALFORMED = {
     "not a list": "42{}",
     "empty": "42",
     "no JSON": "42{bad",
-    "deep": '427["room:leave",' + "[" * 20_000,
+    "deep": f'427["{ROOM_LEAVE}",' + "[" * 20_000,
     "binary": b"\x00\x01",
     "an ack of id 0": "430[]",
-    "an ack of nothing": "43[]",
+    "an ack without an id": "43[]",
     "an unknown kind": "49",
-    "what only a server says": "44{}",
-    "an event of a namespace not joined": '42/other,["room:leave",{}]',
+    "a packet of servers only": "44{}",
+    "an event of a namespace not joined": f'42/other,["{ROOM_LEAVE}",{{}}]',
     "an ack of a namespace not joined": "43/other,1[]",
     "a second CONNECT": '40{"token":"x"}',
     "a second empty CONNECT": "40",
@@ -81,26 +83,28 @@ async def test_row_19_events_before_connect_close_their_sender(server, connect):
     bob = await connect("bob")
     async with bare(server.url) as stranger:
         for _ in range(server.settings.malformed_frames):
-            stranger.send('427["room:leave",{"room":"job:17"}]')
+            stranger.send("427" + LEAVE_TEXT)
         assert await stranger.is_closed(AT_ONCE_SECONDS)
     assert await still_gets_messages(server, bob)
 
 
 async def test_row_19_a_second_connect_does_not_change_the_identity(server, connect):
     async with bare(server.url, server.token("ana")) as ana:
-        ana.send("40" + json.dumps({"token": server.token("eve", "admin")}))
-        ana.send('427["room:leave",{"room":"job:17"}]')
+        ana.send("40" + json.dumps({"token": server.token("eve", PRIVILEGED)}))
+        ana.send("427" + LEAVE_TEXT)
         assert (await ana.ack(7))["ok"]
-        assert (server.members("user:ana"), server.members("user:eve")) == (1, 0)
+        assert (server.members(user_room("ana")), server.members(user_room("eve"))) == (1, 0)
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", ",1", ',"x"', ",null", ",[]", ",{},{}", ',{"room":"job:17"},1'], ids=lambda text: text or "none"
+    "arguments",
+    ["", ",1", ',"x"', ",null", ",[]", ",{},{}", f",{json.dumps(LEAVE[1])},1"],
+    ids=lambda text: text or "none",
 )
 async def test_row_19_a_wrong_number_of_arguments_is_invalid(server, connect, arguments):
     bob = await connect("bob")
     async with bare(server.url, server.token("ana")) as ana:
-        ana.send(f'427["room:leave"{arguments}]')
+        ana.send(f'427["{ROOM_LEAVE}"{arguments}]')
         assert (await ana.ack(7))["error"]["code"] == "invalid"
     assert await still_gets_messages(server, bob)
 
@@ -111,14 +115,14 @@ async def test_row_19_fails_without_its_defence(serve, connect, until):
         await check_closed(server, await connect("bob", to=server), until, ["42{bad"] * 20)
 
 
-ANNOUNCED = [f'451-7["room:leave",{HERALD}]', f'459999999999-7["room:leave",{HERALD}]', f'461-7["x",{HERALD}]']
+ANNOUNCED = [f'451-7["{ROOM_LEAVE}",{HERALD}]', f'459999999999-7["{ROOM_LEAVE}",{HERALD}]', f'461-7["x",{HERALD}]']
 
 
 async def check_refused(url, token, frame):
     """Assert that announced attachments are refused at once."""
     async with bare(url, token) as ana:
         ana.send(frame)
-        ana.send('428["room:leave",{"room":"job:17"}]')
+        ana.send("428" + LEAVE_TEXT)
         first = "nothing"
         with suppress(TimeoutError):
             first = await asyncio.wait_for(ana.frame(), AT_ONCE_SECONDS) or "closed"
@@ -140,16 +144,16 @@ async def test_row_20_fails_without_its_defence(server, monkeypatch):
 
 async def grown(server, child, attack, times):
     """The growth of the child's memory in MB under an attack. `times` sockets are used for it."""
-    before = await child.ask("user:none")
+    before = await child.ask(user_room("none"))
     async with AsyncExitStack() as attackers:
         for number in range(times):
             ana = await attackers.enter_async_context(bare(child.url, server.token(f"ana-{number}")))
             attack(ana)
-            # it may be closed already, which is as good
+            # the server may have closed it already
             with suppress(ConnectionError):
                 await ana.writer.drain()
-        # asked more than once, as what was sent may still be on its way
-        after = max([await child.ask("user:none") for _ in range(10)], key=lambda answer: answer["rss_mb"])
+        # asked more than once, as frames may still arrive
+        after = max([await child.ask(user_room("none")) for _ in range(10)], key=lambda answer: answer["rss_mb"])
     return after["rss_mb"] - before["rss_mb"]
 
 
@@ -177,11 +181,11 @@ def send_what_is_no_packet(ana):
 async def check_memory(server, attack):
     """Assert that attackers leave no more memory behind than harmless sockets."""
     async with watched_server() as child, bare(child.url, server.token("bob")) as bob:
-        # what as many harmless sockets need is there already
+        # allocate the memory of as many harmless sockets first
         await grown(server, child, lambda ana: ana.send("3"), 100)
         assert await grown(server, child, attack, 100) < FIRST_MB
         assert await grown(server, child, attack, 100) < SLACK_MB
-        bob.send('427["room:leave",{"room":"job:17"}]')
+        bob.send("427" + LEAVE_TEXT)
         assert (await bob.ack(7))["ok"]
 
 
@@ -224,7 +228,7 @@ async def check_1009(server, attack, size):
 async def test_row_21_a_frame_over_the_limit_is_closed_with_1009(server, connect, until, attack):
     bob = await connect("bob")
     await check_1009(server, attack, server.settings.max_frame_bytes)
-    await until(lambda: server.members("user:ana") == 0, seconds=AT_ONCE_SECONDS)
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=AT_ONCE_SECONDS)
     assert await still_gets_messages(server, bob)
 
 
@@ -241,7 +245,7 @@ async def check_failure(server):
         async with bare(server.url, server.token("ana")) as ana:
             ana.send('427["no:such",{}]')
             assert (await ana.ack(7))["error"]["code"] == "unknown_event"
-            ana.send('428["room:join",{"room":"job:17"}]')
+            ana.send(f"428{json.dumps([ROOM_JOIN, {'room': topic('17')}])}")
             ack = await asyncio.wait_for(ana.ack(8), AT_ONCE_SECONDS)
     assert ack is not None, "was not answered"
     assert ack["error"]["code"] == "internal"
@@ -269,32 +273,32 @@ async def test_row_22_fails_without_its_defence(serve, monkeypatch):
         await check_failure(await serve(entitlements=Broken(CANARY), delivery="engine"))
 
 
-# the payload as it goes over the wire, and the field that the answer names; an unknown key is input, and is not named
+# event, payload as text, and the field that the answer names; an unknown key is input and is not named
 FIELDS = [
-    ("tracking:update", '{"lat":NaN,"lng":0}', "lat"),
-    ("tracking:update", '{"lat":0,"lng":-Infinity}', "lng"),
-    ("tracking:update", '{"lat":0,"lng":0,"speed":1e999}', "speed"),
-    ("tracking:update", '{"lat":90.01,"lng":0}', "lat"),
-    ("tracking:update", '{"lat":"52","lng":0}', "lat"),
-    ("tracking:update", '{"lat":0,"lng":0,"heading":361}', "heading"),
-    ("tracking:update", f'{{"lat":0,"lng":0,"{CANARY}":1}}', None),
-    ("tracking:update", f'{{"lat":0,"lng":0,"{CANARY}":NaN}}', None),
-    ("chat:send", '{"to":"bob","text":"\\ud800"}', "text"),
-    ("chat:send", '{"to":"\\udfff","text":"x"}', "to"),
-    ("chat:send", '{"to":"bob","text":"x","id":"\\ud83d"}', "id"),
-    ("chat:send", f'{{"to":"bob","text":"{CANARY}\\u0000"}}', "text"),
-    ("chat:send", f'{{"to":"bob","text":"{CANARY * 400}"}}', "text"),
-    ("chat:send", f'{{"to":"bob","text":["{CANARY}"]}}', "text"),
-    ("chat:send", f'{{"to":"bob","text":"x","from":"{CANARY}"}}', None),
-    ("driver:status", f'{{"status":"{CANARY}"}}', "status"),
-    ("room:leave", '{"room":NaN}', "room"),
-    ("report:request", '{"kind":"cpu","size":1e3}', "size"),
-    ("report:request", '{"kind":"cpu","size":99999999999999999999999}', "size"),
+    (PIN_SET, '{"lat":NaN,"lng":0}', "lat"),
+    (PIN_SET, '{"lat":0,"lng":-Infinity}', "lng"),
+    (PIN_SET, '{"lat":0,"lng":0,"accuracy":1e999}', "accuracy"),
+    (PIN_SET, '{"lat":90.01,"lng":0}', "lat"),
+    (PIN_SET, '{"lat":"52","lng":0}', "lat"),
+    (PIN_SET, '{"lat":0,"lng":0,"heading":361}', "heading"),
+    (PIN_SET, f'{{"lat":0,"lng":0,"{CANARY}":1}}', None),
+    (PIN_SET, f'{{"lat":0,"lng":0,"{CANARY}":NaN}}', None),
+    (NOTE_SEND, '{"to":"bob","text":"\\ud800"}', "text"),
+    (NOTE_SEND, '{"to":"\\udfff","text":"x"}', "to"),
+    (NOTE_SEND, '{"to":"bob","text":"x","id":"\\ud83d"}', "id"),
+    (NOTE_SEND, f'{{"to":"bob","text":"{CANARY}\\u0000"}}', "text"),
+    (NOTE_SEND, f'{{"to":"bob","text":"{CANARY * 400}"}}', "text"),
+    (NOTE_SEND, f'{{"to":"bob","text":["{CANARY}"]}}', "text"),
+    (NOTE_SEND, f'{{"to":"bob","text":"x","from":"{CANARY}"}}', None),
+    (NOTICE_PUBLISH, f'{{"text":"x","level":"{CANARY}"}}', "level"),
+    (ROOM_LEAVE, '{"room":NaN}', "room"),
+    (REPORT_REQUEST, '{"kind":"cpu","size":1e3}', "size"),
+    (REPORT_REQUEST, '{"kind":"cpu","size":99999999999999999999999}', "size"),
 ]
 
 
 async def check_field(server, event, payload, field):
-    async with bare(server.url, server.token("ana", "driver")) as ana:
+    async with bare(server.url, server.token("ana", PRIVILEGED)) as ana:
         ana.send(f'427["{event}",{payload}]')
         ack = await ana.ack(7)
     assert not ack["ok"], "was accepted"
@@ -313,4 +317,4 @@ async def test_row_23_a_wrong_value_is_invalid_and_names_its_field(server, conne
 async def test_row_23_fails_without_its_defence(server, monkeypatch):
     monkeypatch.setattr(Gateway, "read", lambda _, route, arguments: route.payload.model_construct(**arguments[0]))
     with pytest.raises(AssertionError, match="was accepted"):
-        await check_field(server, "tracking:update", '{"lat":90.01,"lng":0}', "lat")
+        await check_field(server, PIN_SET, '{"lat":90.01,"lng":0}', "lat")

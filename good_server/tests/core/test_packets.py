@@ -1,4 +1,4 @@
-"""The parser takes anything and gives only what the gateway knows."""
+"""The parser accepts any input and returns only known packets."""
 
 import json
 
@@ -16,7 +16,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-# what looks like a packet gets further into the parser than noise does
+# a text like a packet gets further into the parser than a random text
 LIKE_A_PACKET = st.tuples(
     st.sampled_from([*"0123456789", "\u00b2", "-", ""]),
     st.sampled_from(["", "1-", "0-", "99999999999-", "\u00b2-"]),
@@ -31,7 +31,7 @@ LIKE_A_PACKET = st.tuples(
 @example("2" + "[" * 100_000)
 @example("5" + "1" * 5000 + "-[]")
 @example("2" + "1" * 99 + '["x"]')
-def test_the_parser_never_raises_and_gives_only_known_packets(text):
+def test_the_parser_never_raises_and_returns_known_packets(text):
     parsed = SafePacket(encoded_packet=text)
     assert parsed.attachment_count == 0
     if parsed.packet_type == packet.EVENT:
@@ -45,7 +45,7 @@ def test_the_parser_never_raises_and_gives_only_known_packets(text):
 
 
 @given(st.text().filter(lambda name: name not in RESERVED), JSON, st.none() | st.integers(0, 2**32))
-def test_what_a_client_library_writes_is_read_as_it_was_meant(name, payload, id):
+def test_a_packet_of_a_client_library_is_read_unchanged(name, payload, id):
     written = packet.Packet(packet.EVENT, data=[name, payload], id=id).encode()
     parsed = SafePacket(encoded_packet=written)
     assert (parsed.packet_type, parsed.id) == (packet.EVENT, id)
@@ -54,13 +54,13 @@ def test_what_a_client_library_writes_is_read_as_it_was_meant(name, payload, id)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", '"\\ud800"', "[1,]", "{'a': 1}", ""])
-def test_what_is_no_json_is_refused(text):
+def test_invalid_json_is_refused(text):
     with pytest.raises(orjson.JSONDecodeError):
         Json.loads(text)
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_reserved_name_is_known_for_what_it_is(name):
+def test_a_reserved_name_is_recognized(name):
     parsed = SafePacket(encoded_packet=f'27["{name}",{{}}]')
     assert (parsed.data, parsed.id) == ([RESERVED_NAME], 7)
 
@@ -70,11 +70,11 @@ def test_the_id_of_a_malformed_event_is_kept_for_its_ack():
 
 
 @pytest.mark.parametrize("text", ['51-["x",{"_placeholder":true,"num":0}]', '61-7["x"]', b"\x00", '2"x"', "2{}", "2[]"])
-def test_what_the_contract_has_no_use_for_is_malformed(text):
+def test_binary_packets_and_wrong_payloads_are_malformed(text):
     assert SafePacket(encoded_packet=text).data == [MALFORMED]
 
 
-def test_no_json_text_spells_the_marks_of_the_parser():
+def test_no_json_text_can_forge_the_marks_of_the_parser():
     for mark in (MALFORMED, RESERVED_NAME):
         assert SafePacket(encoded_packet="2" + json.dumps([mark])).data == [MALFORMED]
 

@@ -1,4 +1,4 @@
-"""What operators see never shows what users sent."""
+"""Logs never show what users sent."""
 
 import logging
 
@@ -25,7 +25,7 @@ def fail(token):
 
 
 @pytest.mark.parametrize("json_lines", [True, False])
-def test_a_failure_is_logged_without_what_it_was_working_on(configured, capsys, json_lines):
+def test_a_failure_is_logged_without_the_values_of_variables(configured, capsys, json_lines):
     configured(json_lines=json_lines)
     try:
         fail(CANARY)
@@ -36,13 +36,13 @@ def test_a_failure_is_logged_without_what_it_was_working_on(configured, capsys, 
     assert CANARY not in written
 
 
-def test_what_is_read_from_a_file_has_no_colours(configured, capsys):
+def test_a_log_that_is_not_a_terminal_has_no_colours(configured, capsys):
     configured(json_lines=False)
     structlog.get_logger("test").info("closing", connections=3)
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_a_log_entry_is_one_line_whatever_it_holds(configured, capsys):
+def test_a_log_entry_is_one_line_for_any_text(configured, capsys):
     configured(json_lines=True)
     structlog.get_logger("test").info("closing", reason="one\ntwo\r\x1b[31m")
     logging.getLogger("aiohttp.server").warning("three\nfour")

@@ -1,15 +1,15 @@
-"""What comes twice is done once."""
+"""A duplicate message is handled once (idempotency key)."""
 
 import asyncio
 
 import pytest
 
-from ... import idempotency as recent
+from ... import idempotency
 from ...idempotency import IdempotencyCache
 
 
 class Work:
-    """Counts its calls. Each ack holds the number of its call."""
+    """A handler that counts its calls and returns the count."""
 
     def __init__(self):
         self.done, self.may_end = 0, asyncio.Event()
@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
 
-async def test_the_same_user_and_id_is_answered_with_the_first_ack():
+async def test_the_same_user_and_id_get_the_first_ack():
     acks, work = IdempotencyCache(), Work()
     assert await acks.once("ana", "m-1", work) == await acks.once("ana", "m-1", work) == {"id": 1}
 
@@ -40,12 +40,12 @@ async def test_another_user_or_id_is_new():
     assert work.done == 3
 
 
-async def test_without_an_id_everything_is_new():
+async def test_every_message_without_an_id_is_new():
     acks, work = IdempotencyCache(), Work()
     assert await acks.once("ana", None, work) != await acks.once("ana", None, work)
 
 
-async def test_two_at_once_wait_for_one_answer():
+async def test_two_duplicates_at_once_get_the_same_ack():
     acks, work = IdempotencyCache(), Work()
     work.may_end.clear()
     both = asyncio.gather(acks.once("ana", "m-1", work), acks.once("ana", "m-1", work))
@@ -59,7 +59,7 @@ async def test_a_failure_is_not_remembered():
         raise ValueError
 
     acks, work = IdempotencyCache(), Work()
-    with pytest.raises(ValueError):  # noqa: PT011 - it is ours, three lines up
+    with pytest.raises(ValueError):  # noqa: PT011 - it is raised three lines above
         await acks.once("ana", "m-1", fail)
     assert await acks.once("ana", "m-1", work) == {"id": 1}
 
@@ -100,7 +100,7 @@ async def test_an_ack_is_forgotten_after_two_minutes():
 
 
 async def test_no_more_acks_are_kept_than_the_bound(monkeypatch):
-    monkeypatch.setattr(recent, "REMEMBER_AT_MOST", 10)
+    monkeypatch.setattr(idempotency, "REMEMBER_AT_MOST", 10)
     acks, work = IdempotencyCache(), Work()
     for number in range(100):
         await acks.once("ana", f"m-{number}", work)
