@@ -39,6 +39,7 @@ MARKERS = (
     "engine: only the delivery engine promises this",
     "needs(*parts): the test is skipped when one of these optional parts was deleted",
     "pace: the server's loop may never be late during this test; set for the rows of the ledger",
+    "row(*numbers): the test belongs to these rows of the ledger, which its name does not say",
     "no_pace(reason): a row that measures the loop itself, or holds it up",
 )
 
