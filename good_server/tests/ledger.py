@@ -100,7 +100,7 @@ def rows_of(function):
 
 @cache
 def tests_of_rows():
-    """Every test of a row that exists here, in the order of the files."""
+    """Every test of a row, in the order of the files."""
     return tuple(_find_tests())
 
 

@@ -1,4 +1,4 @@
-"""The ledger WITHSTANDS.md is what its generator writes, and every row has a test."""
+"""The ledger WITHSTANDS.md matches the tests, and every row has one."""
 
 import re
 

@@ -96,7 +96,7 @@ def fresh(server, tab):
 
 OWN_ROOMS = ["user:ana", "role:admin", *(f"company:{company}" for company in sorted(COMPANIES))]
 # each event's payloads, or what makes one for a tab, and the tabs that receive it (None: it is refused)
-# an event that is not listed is checked by its route alone, see `check_route`
+# an event that is not listed is checked only by its route, see `check_route`
 AUDIENCE = {
     "chat:send": [
         *(chat_to(user) for user in ("ana", "carl", "adam", "dirk", "nobody")),
@@ -158,7 +158,7 @@ async def receivers(server, opened, event, ack):
 
 
 async def check_route(server, opened, route):
-    """Assert that an event keeps to its route: its roles, its payload and its answer."""
+    """Assert the roles, the payload and the answer of a route."""
     payload = example(route.payload)
     allowed = [tab for tab in SENDERS if TABS[tab][1] in ROLES[route.event]]
     for tab in SENDERS:
@@ -166,7 +166,7 @@ async def check_route(server, opened, route):
         assert await opened[tab].code(route.event, payload | {"unknown": 1}) == code, f"{tab}: with an unknown key"
         if tab not in allowed:
             assert await opened[tab].code(route.event, payload) == "forbidden", f"{tab}: the role may send it"
-    assert await receivers(server, opened, route.event, {"ok": False}) == set(), "sent though refused"
+    assert await receivers(server, opened, route.event, {"ok": False}) == set(), "a refused event was sent"
     for tab in allowed:
         ack = await opened[tab].ask(route.event, payload)
         if ack["ok"]:
@@ -263,7 +263,7 @@ FORGERIES |= {"sender": "adam", "sub": "adam", "company": "bolt", "socket": "x",
 
 
 @EACH_ROUTE
-async def test_row_24_a_payload_that_says_who_it_is_from_is_refused(everybody, route):
+async def test_row_24_a_payload_that_names_its_sender_is_refused(everybody, route):
     server, opened = everybody
     payload, sender = first_payload(route), opened[sender_of(route)]
     codes = [await sender.code(route.event, payload | {key: value}) for key, value in FORGERIES.items()]
@@ -271,7 +271,7 @@ async def test_row_24_a_payload_that_says_who_it_is_from_is_refused(everybody, r
     assert await receivers(server, opened, route.event, {"ok": False}) == set()
 
 
-async def test_row_24_a_message_is_from_who_the_token_says(server, connect):
+async def test_row_24_the_sender_of_a_message_comes_from_the_token(server, connect):
     ana, bob = await connect("ana"), await connect("bob")
     before = int(server.application.clock() * 1000)
     await ana.ask("chat:send", {"to": "bob", "text": "I am adam"})
