@@ -33,7 +33,7 @@ class Copy:
             shutil.rmtree(self.package / "tests" / part)
 
     def environment(self, **settings):
-        """The environment of a program: its import path is the copy's folder only."""
+        """The environment of a program, which imports from the copy only."""
         kept = {name: value for name, value in os.environ.items() if not OURS.match(name)}
         free_ports = {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"}
         return kept | free_ports | {"PYTHONPATH": str(self.folder)} | settings

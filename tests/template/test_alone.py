@@ -1,4 +1,4 @@
-"""The template, copied and renamed, runs from its own pins and passes its tests."""
+"""A renamed copy of the template passes its tests."""
 
 import configparser
 import os
@@ -46,7 +46,7 @@ def test_the_copys_tests_run_as_the_repositorys_do():
 
 
 def install(copy, requirements, folder):
-    """Let the copy use a new environment with these requirements and no others."""
+    """Let the copy use an environment with only these requirements."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
     copy.python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
     options = ["--quiet", "--disable-pip-version-check", "-r", str(copy.package / requirements)]
