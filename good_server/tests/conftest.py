@@ -41,6 +41,7 @@ MARKERS = (
     "engine: only the delivery engine passes this",
     "needs(*parts): the test is skipped when one of these optional parts was deleted",
     "pace: no server loop may be late during this test; set for the rows of the ledger",
+    "row(*numbers): the test belongs to these rows of the ledger, which its name does not say",
     "no_pace(reason): a row that measures the loop itself, or blocks it",
 )
 

@@ -1,4 +1,4 @@
-"""The exported contract: valid AsyncAPI, and types that compile. Both say only what the server does."""
+"""The exported AsyncAPI document and TypeScript types describe the server."""
 
 import json
 import subprocess
@@ -14,10 +14,10 @@ from ...app import create_parts, create_routes
 from ...contract.schemas import SCHEMAS, messages
 from ...settings import Settings
 from ..examples import example
-from ..package import SERVER
+from ..package import SERVER, has_part
 from ..programs import installed
 
-# exact, so that a new release of somebody else's is a decision
+# exact versions, so that every update is a decision
 NPM_PACKAGES = ("typescript@5.9.3", "socket.io-client@4.8.4", "@asyncapi/specs@6.11.1")
 NPM_SECONDS = 180
 USE = """
@@ -30,6 +30,9 @@ socket.emit("chat:send", { to: "bo", text: "hello" }, (answer) => {
   if (answer.ok) { const id: string = answer.data.id; }
   else if (answer.error.code === "rate_limited") { const seconds: number | undefined = answer.error.retry_after; }
 });
+"""
+if has_part("reports"):
+    USE += """
 export const job: Promise<string | null> = socket
   .emitWithAck("report:request", { kind: "cpu", size: 5 })
   .then((answer) => (answer.ok ? answer.data.job : null));
@@ -38,9 +41,9 @@ WRONG_USES = {
     "an unknown event": 'socket.emit("chat:shout", { to: "bo", text: "x" }, () => {});',
     "both targets": 'socket.emit("chat:send", { to: "bo", room: "job:17", text: "x" }, () => {});',
     "no target": 'socket.emit("chat:send", { text: "x" }, () => {});',
-    "a status that is none": 'socket.emit("driver:status", { status: "asleep" }, () => {});',
-    "an ack taken for a yes": 'socket.emit("room:join", { room: "job:17" }, (answer) => answer.data.room);',
-    "a code that is none": 'socket.emit("room:join", { room: "job:17" }, (a) => !a.ok && a.error.code === "no");',
+    "an unknown status": 'socket.emit("driver:status", { status: "asleep" }, () => {});',
+    "an ack that is not checked": 'socket.emit("room:join", { room: "job:17" }, (answer) => answer.data.room);',
+    "an unknown code": 'socket.emit("room:join", { room: "job:17" }, (a) => !a.ok && a.error.code === "no");',
     "a message's missing field": 'socket.on("tracking:position", (message) => message.sender);',
 }
 
@@ -54,8 +57,8 @@ def document():
     return json.loads(contract.asyncapi(routes()))
 
 
-def judged(value, schema):
-    """Raises when `value` is not what the document's schema says."""
+def validate(value, schema):
+    """Raise when `value` does not fit this schema of the document."""
     whole = {"components": document()["components"], **schema}
     jsonschema.Draft202012Validator(whole).validate(value)
 
@@ -106,13 +109,13 @@ def test_the_types_fit_the_socket_of_socket_io_client(complaints):
 
 @pytest.mark.timeout(2 * NPM_SECONDS)
 def test_every_wrong_use_is_refused_by_the_compiler(complaints):
-    # the compiler complains of an expected error that does not come
+    # an expected error that does not come is an error, too
     wrong = [f"// @ts-expect-error {why}\n{line}" for why, line in WRONG_USES.items()]
     assert complaints("\n".join([USE, *wrong])) == ""
 
 
 @pytest.mark.timeout(2 * NPM_SECONDS)
-def test_a_wrong_use_that_is_not_expected_is_told(complaints):
+def test_a_wrong_use_that_is_not_expected_is_an_error(complaints):
     assert "TS2345" in complaints(USE + WRONG_USES["an unknown event"])
 
 
@@ -125,7 +128,7 @@ def references(node):
             yield from references(part)
 
 
-def test_every_reference_in_the_document_leads_somewhere():
+def test_every_reference_in_the_document_is_defined():
     found = set(references(whole := document()))
     assert len(found) > len(messages())
     for reference in found:
@@ -174,12 +177,12 @@ def refusals(kind=errors.Refusal):
 def test_every_refusal_is_in_the_contract_with_all_its_fields(refusal):
     full = refusal(field="text", retry_after=0.5, id="1").as_error()
     where = "ConnectRefusal" if refusal is errors.UnknownNamespace else "Refusal"
-    said = {"message": str(refusal()), "data": full} if where == "ConnectRefusal" else full
-    judged(said, {"$ref": SCHEMAS + where})
+    refused = {"message": str(refusal()), "data": full} if where == "ConnectRefusal" else full
+    validate(refused, {"$ref": SCHEMAS + where})
 
 
 def requests(token):
-    """Events that a new user may ask for at once, each with a role and a payload."""
+    """Events that a new user may send, with role and payload."""
     return {
         events.CHAT_SEND: ("vendor", {"to": "ana", "text": "hello"}),
         events.TRACKING_UPDATE: ("driver", {"lat": 1.5, "lng": 2, "speed": 3.5}),
@@ -194,13 +197,13 @@ def requests(token):
 
 @pytest.mark.parametrize("route", routes(), ids=lambda route: route.event)
 async def test_the_ack_of_every_event_is_the_one_in_the_contract(server, connect, route):
-    # an event without a request in the list gets a payload of its form, and may refuse it
+    # an event that is not listed gets a payload of its form, which it may refuse
     listed = requests(server.token("ana")).get(route.event)
     role, payload = listed or (min(route.roles), example(route.payload))
     tab = await connect("ana", role, rooms=["job:17"], **({"company": "acme"} if role == "company" else {}))
-    judged(payload, payload_of(route.event))
+    validate(payload, payload_of(route.event))
     answer = await tab.ask(route.event, payload)
-    judged(answer, payload_of(f"{route.event}.ack"))
+    validate(answer, payload_of(f"{route.event}.ack"))
     if listed:
         assert answer["ok"], answer
         route.answer.model_validate(answer["data"])
@@ -209,60 +212,71 @@ async def test_the_ack_of_every_event_is_the_one_in_the_contract(server, connect
 @pytest.mark.parametrize("event", [route.event for route in routes()])
 async def test_the_refusal_of_every_event_is_the_one_in_the_contract(connect, event):
     tab = await connect("ana", "provider")
-    no = await tab.ask(event, {"surprise": 1})
-    assert not no["ok"]
-    judged(no, payload_of(f"{event}.ack"))
+    ack = await tab.ask(event, {"surprise": 1})
+    assert not ack["ok"]
+    validate(ack, payload_of(f"{event}.ack"))
 
 
 @pytest.fixture
-def told(server, connect):
-    """`await told(event)`: a message of that name from the wire."""
+def message_of(server, connect):
+    """`await message_of(event)`: a message of that event from the wire."""
 
-    async def hear(event):
-        ear = await connect("ear", "admin", rooms=["job:17"])
+    async def receive(event):
+        admin = await connect("eve", "admin", rooms=["job:17"])
         driver = await connect("dee", "driver", company="acme", rooms=["job:17"])
-        asks = requests(server.token("ear"))
+        listed = requests(server.token("eve"))
         for name in (events.TRACKING_UPDATE, events.DRIVER_STATUS):
-            await driver.ask(name, asks[name][1])
-        for chat in ({"room": "job:17"}, {"to": "ear"}):
+            await driver.ask(name, listed[name][1])
+        for chat in ({"room": "job:17"}, {"to": "eve"}):
             await driver.ask(events.CHAT_SEND, chat | {"text": "hello"})
         for name in (events.SYSTEM_ANNOUNCE, events.REPORT_REQUEST):
-            await ear.ask(name, {key: value for key, value in asks[name][1].items() if key != "roles"})
-        return await ear.hears(event)
+            await admin.ask(name, {key: value for key, value in listed[name][1].items() if key != "roles"})
+        return await admin.hears(event)
 
-    return hear
-
-
-OF_THE_END = {events.AUTH_EXPIRING, events.SERVER_CLOSING}
+    return receive
 
 
-@pytest.mark.parametrize("event", [model.event for model in messages() if model.event not in OF_THE_END])
-async def test_every_message_on_the_wire_is_the_one_in_the_contract(told, event):
-    judged(await told(event), payload_of(event))
+MESSAGES = [
+    events.CHAT_MESSAGE,
+    events.TRACKING_POSITION,
+    events.DRIVER_STATUS_CHANGED,
+    events.SYSTEM_ANNOUNCEMENT,
+    pytest.param(events.REPORT_READY, marks=pytest.mark.needs("reports")),
+]
+
+
+@pytest.mark.parametrize("event", MESSAGES)
+async def test_every_message_on_the_wire_is_the_one_in_the_contract(message_of, event):
+    validate(await message_of(event), payload_of(event))
+
+
+@pytest.mark.parametrize("model", messages(), ids=lambda model: model.event)
+def test_every_message_model_fits_its_schema(model):
+    validate(model.model_validate(example(model)).on_the_wire(), payload_of(model.event))
 
 
 async def test_the_expiry_notice_is_the_one_in_the_contract(server, connect):
     tab = await connect("ana", life_seconds=30)
-    judged(await tab.hears(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
+    validate(await tab.hears(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
 
 
 async def test_the_goodbye_is_the_one_in_the_contract(server, connect):
     tab = await connect("ana")
     await server.ended()
-    judged(await tab.hears(events.SERVER_CLOSING), payload_of(events.SERVER_CLOSING))
+    validate(await tab.hears(events.SERVER_CLOSING), payload_of(events.SERVER_CLOSING))
 
 
 async def test_a_refused_connection_is_the_one_in_the_contract(server, new_tab):
     tab = new_tab()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await tab.connect(server.url, "no token")
-    judged(await tab.refusal, {"$ref": SCHEMAS + "ConnectRefusal"})
+    validate(await tab.refusal, {"$ref": SCHEMAS + "ConnectRefusal"})
 
 
 @pytest.mark.parametrize("chat", [{"text": "x"}, {"text": "x", "to": "bo", "room": "job:17"}, {"text": "", "to": "bo"}])
-def test_what_the_server_refuses_the_contract_refuses_too(chat):
+def test_the_contract_refuses_what_the_server_refuses(chat):
     with pytest.raises(jsonschema.ValidationError):
-        judged(chat, payload_of(events.CHAT_SEND))
+        validate(chat, payload_of(events.CHAT_SEND))
 
 
 @pytest.mark.parametrize(("form", "start"), [("--asyncapi", "{"), ("--typescript", "//")])
@@ -273,7 +287,7 @@ def test_the_command_prints_the_contract_and_nothing_else(form, start):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--asyncapi", "--typescript"]])
-def test_the_command_wants_one_form(arguments, capsys):
+def test_the_command_needs_exactly_one_form(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["contract", *arguments])
     assert (ended.value.code, capsys.readouterr().err.count("\n")) == (2, 1)

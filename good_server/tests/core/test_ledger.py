@@ -1,43 +1,38 @@
-"""The ledger WITHSTANDS.md names every row's tests, and they exist."""
+"""The ledger WITHSTANDS.md matches the tests, and every row has one."""
 
-import ast
 import re
 
-from ..package import FOLDER, has_part
+from .. import ledger
+from ..package import PACKAGE, TEMPLATE_NAME, has_part
 
-TESTS = FOLDER / "tests"
-LEDGER = (TESTS / "WITHSTANDS.md").read_text("utf-8")
-LEDGER_ROW = re.compile(r"^\| (\d+) \|.*\|$", re.MULTILINE)
-NAMED = re.compile(r"`(\w+)/(test_\w+\.py)::(test_\w+)`")
-# tests of the server and of the product; the other folders belong to optional parts
-KEPT = ("core", "demo")
-
-
-def names_in(path):
-    tree = ast.parse(path.read_text("utf-8"))
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {node.name for node in tree.body if isinstance(node, kinds) and node.name.startswith("test_")}
+# rows of optional parts that were deleted with their tests are left out
+ROWS = [row for row, promise in ledger.PROMISES.items() if promise.part is None or has_part(promise.part)]
+COMMAND = f"python -m {PACKAGE}.tests ledger"
+FILE = ledger.LEDGER.read_text("utf-8").replace(TEMPLATE_NAME, PACKAGE)
+LINES = {int(line.split(" ")[1]): line for line in FILE.splitlines() if re.match(r"\| \d", line)}
 
 
-def existing():
-    return {(path.parent.name, path.name, name) for path in TESTS.glob("*/test_*.py") for name in names_in(path)}
+def test_the_ledger_has_the_rows_1_to_38():
+    assert list(ledger.PROMISES) == list(range(1, 39))
 
 
-def test_every_test_that_the_ledger_names_exists():
-    named = {test for test in NAMED.findall(LEDGER) if test[0] in KEPT or has_part(test[0])}
-    assert named, "there is no ledger"
-    assert named - existing() == set()
+def test_the_ledgers_introduction_is_generated():
+    assert FILE.startswith(ledger.HEAD.format(package=f"{PACKAGE}.tests"))
 
 
-def test_every_test_of_a_row_stands_in_the_ledger():
-    of_rows = {test for test in existing() if test[-1].startswith("test_row_")}
-    assert of_rows - set(NAMED.findall(LEDGER)) == set()
+def test_the_ledger_is_what_its_generator_writes():
+    table = ledger.lines()
+    assert {row: LINES[row] for row in ROWS} == {row: table[row] for row in ROWS}, f"run `{COMMAND}`"
 
 
-def test_the_ledger_has_every_row_once():
-    assert [int(row) for row in LEDGER_ROW.findall(LEDGER)] == list(range(1, 39))
+def test_every_row_has_a_test_of_the_server_as_it_is():
+    assert set(ROWS) - {test.row for test in ledger.tests_of_rows() if not test.removes_defence} == set()
+
+
+def test_every_test_of_a_row_belongs_to_a_promise():
+    assert {test.row for test in ledger.tests_of_rows()} <= ledger.PROMISES.keys()
 
 
 def test_at_least_twelve_rows_fail_without_their_defence():
-    names = [name for *_, name in NAMED.findall(LEDGER)]
-    assert len({name.split("_")[2] for name in names if name.endswith("_fails_without_its_defence")}) >= 12
+    names = [test.name for test in ledger.tests_of_rows()]
+    assert len({name.split("_row_")[1][:2] for name in names if "_fails_without_its_defence" in name}) >= 12

@@ -1,4 +1,4 @@
-"""`chat:send` and `chat:message`, as CONTRACT.md has them."""
+"""`chat:send` and `chat:message`: readers, fields, order and duplicates."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ async def test_a_message_reaches_every_tab_of_its_reader(connect):
     assert (await second.hears("chat:message"))["text"] == "hello"
 
 
-async def test_a_message_to_a_user_carries_what_the_server_knows_of_it(serve, connect, clock):
+async def test_a_message_to_a_user_carries_sender_id_and_time(serve, connect, clock):
     server = await serve(clock=clock)
     ana, bob = await connect("ana", "admin", to=server), await connect("bob", to=server)
     ack = await ana.ask("chat:send", {"to": "bob", "text": "hello"})
@@ -31,42 +31,42 @@ async def test_a_message_to_a_room_names_the_room_and_no_user(connect):
     assert message["room"] == "job:17"
 
 
-async def test_nobody_else_hears_a_message(server, connect):
+async def test_only_the_reader_receives_a_message(server, connect):
     ana, bob, eve = await connect("ana"), await connect("bob"), await connect("eve", "admin")
     await ana.ask("chat:send", {"to": "bob", "text": "hello"})
-    heard = await server.fence(ana, bob, eve)
-    assert [len(messages) for messages in heard] == [0, 1, 0]
+    received = await server.fence(ana, bob, eve)
+    assert [len(messages) for messages in received] == [0, 1, 0]
 
 
-async def test_only_members_hear_a_room(server, connect):
+async def test_only_members_receive_a_room_message(server, connect):
     ana, bob = await connect("ana", rooms=["job:17"]), await connect("bob", rooms=["job:17"])
     eve = await connect("eve", rooms=["job:18"])
     await ana.ask("chat:send", {"room": "job:17", "text": "hello"})
-    heard = await server.fence(ana, bob, eve)
-    assert [len(messages) for messages in heard] == [0, 1, 0]
+    received = await server.fence(ana, bob, eve)
+    assert [len(messages) for messages in received] == [0, 1, 0]
 
 
 async def test_a_message_reaches_the_senders_other_tabs_only(server, connect):
     sending, other, bob = await connect("ana"), await connect("ana"), await connect("bob")
     await sending.ask("chat:send", {"to": "bob", "text": "hello"})
-    heard_sending, heard_other, heard_bob = await server.fence(sending, other, bob)
-    assert heard_sending == []
-    assert heard_other == heard_bob
-    assert len(heard_bob) == 1
+    to_sending, to_other, to_bob = await server.fence(sending, other, bob)
+    assert to_sending == []
+    assert to_other == to_bob
+    assert len(to_bob) == 1
 
 
 async def test_the_senders_other_tab_in_the_room_gets_it_once(server, connect):
     sending, other = await connect("ana", rooms=["job:17"]), await connect("ana", rooms=["job:17"])
     await sending.ask("chat:send", {"room": "job:17", "text": "hello"})
-    heard = await server.fence(sending, other)
-    assert [len(messages) for messages in heard] == [0, 1]
+    received = await server.fence(sending, other)
+    assert [len(messages) for messages in received] == [0, 1]
 
 
-async def test_a_note_to_oneself_reaches_ones_other_tabs(server, connect):
+async def test_a_note_to_oneself_reaches_the_own_other_tabs(server, connect):
     sending, other = await connect("ana"), await connect("ana")
     await sending.ask("chat:send", {"to": "ana", "text": "milk"})
-    heard = await server.fence(sending, other)
-    assert [len(messages) for messages in heard] == [0, 1]
+    received = await server.fence(sending, other)
+    assert [len(messages) for messages in received] == [0, 1]
 
 
 async def test_every_role_chats_with_every_other(connect):
@@ -79,12 +79,12 @@ async def test_every_role_chats_with_every_other(connect):
                 assert (await other.hears("chat:message"))["from"] == {"id": f"{sender}-1", "role": sender}
 
 
-async def test_a_message_to_an_offline_user_is_acked_the_same(connect):
+async def test_a_message_to_an_offline_user_gets_the_same_ack(connect):
     ana = await connect("ana")
     assert (await ana.ask("chat:send", {"to": "nobody", "text": "hello"}))["ok"]
 
 
-async def test_a_room_is_closed_to_those_who_are_not_in_it(server, connect):
+async def test_only_members_may_write_to_a_room(server, connect):
     ana, bob = await connect("ana"), await connect("bob", rooms=["job:17"])
     assert await ana.code("chat:send", {"room": "job:17", "text": "hello"}) == "forbidden"
     assert await server.fence(bob) == [[]]
@@ -116,8 +116,8 @@ async def test_a_duplicate_message_is_delivered_once_with_the_same_ack(server, c
     ana, bob = await connect("ana"), await connect("bob")
     message = {"to": "bob", "text": "hello", "id": "m-1"}
     assert await ana.ask("chat:send", message) == await ana.ask("chat:send", message)
-    [heard] = await server.fence(bob)
-    assert len(heard) == 1
+    [received] = await server.fence(bob)
+    assert len(received) == 1
 
 
 async def test_a_message_from_two_tabs_at_once_is_delivered_once(server, connect):
@@ -125,16 +125,16 @@ async def test_a_message_from_two_tabs_at_once_is_delivered_once(server, connect
     message = {"to": "bob", "text": "hello", "id": "m-1"}
     acks = await asyncio.gather(first.ask("chat:send", message), second.ask("chat:send", message))
     assert acks[0] == acks[1]
-    [heard] = await server.fence(bob)
-    assert len(heard) == 1
+    [received] = await server.fence(bob)
+    assert len(received) == 1
 
 
 async def test_two_users_may_use_the_same_message_id(server, connect):
     ana, eve, bob = await connect("ana"), await connect("eve"), await connect("bob")
     for tab in (ana, eve):
         await tab.ask("chat:send", {"to": "bob", "text": "hello", "id": "m-1"})
-    [heard] = await server.fence(bob)
-    assert len(heard) == 2
+    [received] = await server.fence(bob)
+    assert len(received) == 2
 
 
 async def test_a_refused_message_may_be_sent_again_with_its_id(connect):

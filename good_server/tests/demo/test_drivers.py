@@ -1,14 +1,14 @@
-"""`tracking:update` and `driver:status`: what drivers say, and who hears it."""
+"""`tracking:update` and `driver:status`: what drivers send, and who receives it."""
 
 import pytest
 
 POSITION = {"lat": 52.5, "lng": 13.4}
 UPDATES = {"tracking:update": POSITION, "driver:status": {"status": "busy"}}
-HEARD_AS = {"tracking:update": "tracking:position", "driver:status": "driver:status_changed"}
+RECEIVED_AS = {"tracking:update": "tracking:position", "driver:status": "driver:status_changed"}
 
 
 async def everybody(connect):
-    """A driver, and one tab of each kind that could hear it."""
+    """A driver, and each kind of tab that could receive its events."""
     return {
         "driver": await connect("dora", "driver", company="acme"),
         "own company": await connect("carl", "company", company="acme"),
@@ -20,7 +20,7 @@ async def everybody(connect):
     }
 
 
-async def test_a_position_carries_who_and_when_from_the_server(serve, connect, clock):
+async def test_a_position_carries_driver_and_time_from_the_server(serve, connect, clock):
     server = await serve(clock=clock)
     dora, adam = await connect("dora", "driver", to=server), await connect("adam", "admin", to=server)
     at = int(clock.now * 1000)
@@ -28,7 +28,7 @@ async def test_a_position_carries_who_and_when_from_the_server(serve, connect, c
     assert await adam.hears("tracking:position") == POSITION | {"driver": "dora", "at": at}
 
 
-async def test_heading_and_speed_travel_with_a_position(connect):
+async def test_a_position_may_carry_heading_and_speed(connect):
     dora, adam = await connect("dora", "driver"), await connect("adam", "admin")
     await dora.ask("tracking:update", POSITION | {"heading": 270.5, "speed": 0})
     position = await adam.hears("tracking:position")
@@ -36,7 +36,7 @@ async def test_heading_and_speed_travel_with_a_position(connect):
     assert (position["heading"], position["speed"]) == (270.5, 0)
 
 
-async def test_a_status_carries_who_and_when_from_the_server(serve, connect, clock):
+async def test_a_status_carries_driver_and_time_from_the_server(serve, connect, clock):
     server = await serve(clock=clock)
     dora, adam = await connect("dora", "driver", to=server), await connect("adam", "admin", to=server)
     at = int(clock.now * 1000)
@@ -48,23 +48,23 @@ async def test_a_status_carries_who_and_when_from_the_server(serve, connect, clo
 async def test_only_the_own_company_and_admins_follow_a_driver(server, connect, event):
     tabs = await everybody(connect)
     await tabs["driver"].ask(event, UPDATES[event])
-    heard = dict(zip(tabs, await server.fence(*tabs.values()), strict=True))
-    assert {name for name, messages in heard.items() if messages} == {"own company", "admin"}
-    assert [name for name, _ in heard["admin"]] == [HEARD_AS[event]]
+    received = dict(zip(tabs, await server.fence(*tabs.values()), strict=True))
+    assert {name for name, messages in received.items() if messages} == {"own company", "admin"}
+    assert [name for name, _ in received["admin"]] == [RECEIVED_AS[event]]
 
 
 @pytest.mark.parametrize("event", UPDATES)
-async def test_a_driver_without_a_company_is_followed_by_admins_alone(server, connect, event):
+async def test_only_admins_follow_a_driver_without_a_company(server, connect, event):
     dora, carl = await connect("dora", "driver"), await connect("carl", "company", company="acme")
     adam = await connect("adam", "admin")
     await dora.ask(event, UPDATES[event])
-    heard_carl, heard_adam = await server.fence(carl, adam)
-    assert (len(heard_carl), len(heard_adam)) == (0, 1)
+    to_carl, to_adam = await server.fence(carl, adam)
+    assert (len(to_carl), len(to_adam)) == (0, 1)
 
 
 @pytest.mark.parametrize("role", ["admin", "company", "provider", "vendor"])
 @pytest.mark.parametrize("event", UPDATES)
-async def test_only_drivers_report(server, connect, event, role):
+async def test_only_drivers_send_positions_and_statuses(server, connect, event, role):
     tab, adam = await connect("eve", role, company="acme"), await connect("adam", "admin")
     assert await tab.code(event, UPDATES[event]) == "forbidden"
     assert await server.fence(adam) == [[]]

@@ -1,4 +1,4 @@
-"""The steps of the README, done in a copy of the template."""
+"""The steps of the README, followed in a copy of the template."""
 
 import os
 import re
@@ -12,6 +12,10 @@ import pytest
 
 from ..package import FOLDER, PACKAGE, TEMPLATE_NAME
 from ..waiting import PROCESS_SECONDS
+
+# the tests that a new event must not break
+SUITE = ("demo", "contract", "core/test_layers.py")
+SUITE_SECONDS = 300
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +38,7 @@ def patched(text, diff):
 def product(tmp_path):
     """A copy of the template with every step of the README done."""
     folder = tmp_path / PACKAGE
-    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__", ".env"))
     for how, name, text in STEP.findall(README):
         path = folder / name
         if how == "In":
@@ -46,7 +50,7 @@ def product(tmp_path):
 
 
 def environment():
-    """Ports of their own, and the copy before whatever is installed."""
+    """Free ports, and the copy before an installed package."""
     return {**os.environ, "SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0", "PYTHONPATH": "."}
 
 
@@ -87,3 +91,14 @@ async def test_the_readmes_entitlements_admit_the_users_they_name(product, new_t
         await eve.connect(url, token(product, "eve", "vendor", "job:1"))
         assert (await ana.ask("room:join", {"room": "job:18"}))["ok"]
         assert await eve.code("room:join", {"room": "job:18"}) == "forbidden"
+
+
+@pytest.mark.timeout(SUITE_SECONDS)
+def test_the_copys_tests_pass_after_the_three_steps(product):
+    chosen = [path for path in (f"{PACKAGE}/tests/{name}" for name in SUITE) if (product / path).exists()]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", *chosen]
+    environment = {**os.environ, "PYTHONPATH": str(product)}
+    done = subprocess.run(command, cwd=product, env=environment, capture_output=True, text=True, timeout=SUITE_SECONDS)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    # the events of the product and the new one have been checked
+    assert re.search(r"\d+ passed", done.stdout)

@@ -1,4 +1,4 @@
-"""How rooms are named, and who is in them from the start."""
+"""Names of rooms, and the rooms that are joined at connect."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_rooms_are_named_as_the_contract_says():
 
 
 @pytest.mark.parametrize("name", ["job:17", "job:a", "job:A_b-9", "job:" + "x" * 32])
-def test_a_topic_room_is_itself(name):
+def test_a_topic_room_keeps_its_name(name):
     assert rooms.topic_room(name) == name
     assert rooms.is_topic_room(name)
 
@@ -35,7 +35,7 @@ WRONG += ["user:", "user:a b", "user:" + "x" * 65, "role:admin\n", "team:7", "Co
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_no_room_is_invalid(name):
+def test_any_other_text_is_invalid(name):
     with pytest.raises(Invalid) as refusal:
         rooms.topic_room(name)
     assert refusal.value.field == "room"
@@ -43,7 +43,7 @@ def test_what_is_no_room_is_invalid(name):
 
 
 @pytest.mark.parametrize("role", ["admin", "driver", "provider", "vendor"])
-def test_everybody_is_in_the_own_room_and_the_roles(role):
+def test_every_user_is_in_the_own_room_and_the_roles_room(role):
     assert rooms.base_rooms(somebody(role, "acme")) == ("user:ana", f"role:{role}")
 
 

@@ -1,4 +1,4 @@
-"""`system:announce`: an admin speaks to everyone, or to the roles it names."""
+"""`system:announce`: an admin sends to everyone, or to named roles."""
 
 import pytest
 
@@ -10,7 +10,7 @@ async def one_of_each(connect):
     return {role: await connect(f"{role}-1", role, company="acme") for role in ROLES}
 
 
-async def test_an_announcement_carries_what_the_server_knows_of_it(serve, connect, clock):
+async def test_an_announcement_carries_sender_id_and_time(serve, connect, clock):
     server = await serve(clock=clock)
     adam, vera = await connect("adam", "admin", to=server), await connect("vera", to=server)
     ack = await adam.ask("system:announce", NOTICE)
@@ -21,24 +21,24 @@ async def test_an_announcement_carries_what_the_server_knows_of_it(serve, connec
     assert announcement == NOTICE | {"id": announcement["id"], "from": sender, "at": at}
 
 
-async def test_an_announcement_reaches_all_once_the_sender_included(server, connect):
+async def test_an_announcement_reaches_everyone_once(server, connect):
     tabs = await one_of_each(connect)
     await tabs["admin"].ask("system:announce", NOTICE)
-    heard = await server.fence(*tabs.values())
-    assert [[name for name, _ in messages] for messages in heard] == [["system:announcement"]] * 5
+    received = await server.fence(*tabs.values())
+    assert [[name for name, _ in messages] for messages in received] == [["system:announcement"]] * 5
 
 
-async def test_an_announcement_to_roles_reaches_those_alone(server, connect):
+async def test_an_announcement_to_roles_reaches_only_these(server, connect):
     tabs = await one_of_each(connect)
     await tabs["admin"].ask("system:announce", NOTICE | {"roles": ["driver", "vendor", "driver"]})
-    heard = dict(zip(tabs, await server.fence(*tabs.values()), strict=True))
-    assert {role: len(messages) for role, messages in heard.items() if messages} == {"driver": 1, "vendor": 1}
+    received = dict(zip(tabs, await server.fence(*tabs.values()), strict=True))
+    assert {role: len(messages) for role, messages in received.items() if messages} == {"driver": 1, "vendor": 1}
 
 
 async def test_an_announcement_does_not_reach_the_unauthenticated(server, connect, dial):
     adam, stranger = await connect("adam", "admin"), await dial()
     await adam.ask("system:announce", NOTICE)
-    # the first thing it ever hears is the answer to its CONNECT
+    # its first packet is the answer to its CONNECT
     await stranger.send(f'40{{"token":"{server.token("vera")}"}}')
     assert (await stranger.frame()).startswith('40{"sid"')
 

@@ -1,4 +1,4 @@
-"""`room:join` and `room:leave`: topic rooms, and nothing but topic rooms."""
+"""`room:join` and `room:leave` accept topic rooms only."""
 
 import pytest
 
@@ -10,7 +10,7 @@ async def test_the_tokens_rooms_are_joined_before_the_first_event(server, connec
     assert [server.members(room) for room in ("job:17", "job:18", "user:ana", "role:vendor")] == [1, 1, 1, 1]
 
 
-async def test_a_reconnect_joins_them_again(server, connect, until):
+async def test_a_reconnect_joins_the_tokens_rooms_again(server, connect, until):
     ana = await connect("ana", rooms=["job:17"])
     await ana.sio.disconnect()
     await until(lambda: server.members("job:17") == 0)
@@ -24,7 +24,7 @@ async def test_a_company_room_holds_company_users_and_no_drivers(server, connect
     assert server.members("company:acme") == 1
 
 
-async def test_who_leaves_a_room_hears_it_no_more(server, connect):
+async def test_a_tab_that_left_a_room_receives_nothing_from_it(server, connect):
     ana, bob = await connect("ana", rooms=["job:17"]), await connect("bob", rooms=["job:17"])
     assert await bob.ask("room:leave", {"room": "job:17"}) == {"ok": True, "data": {"room": "job:17"}}
     await ana.ask("chat:send", {"room": "job:17", "text": "hello"})
@@ -39,7 +39,7 @@ async def test_a_room_of_the_token_may_be_joined_again(connect):
     assert (await bob.hears("chat:message"))["room"] == "job:17"
 
 
-async def test_leaving_concerns_one_tab_alone(server, connect):
+async def test_leaving_a_room_affects_one_tab_only(server, connect):
     first, second = await connect("ana", rooms=["job:17"]), await connect("ana", rooms=["job:17"])
     await first.ask("room:leave", {"room": "job:17"})
     assert await first.code("chat:send", {"room": "job:17", "text": "hello"}) == "forbidden"
@@ -61,7 +61,7 @@ async def test_a_room_that_was_granted_meanwhile_may_be_joined(serve, connect):
 
 @pytest.mark.parametrize("room", ["user:ana", "user:bob", "role:admin", "role:vendor", "company:acme"])
 @pytest.mark.parametrize("event", ["room:join", "room:leave"])
-async def test_rooms_that_the_server_fills_are_neither_joined_nor_left(serve, connect, event, room):
+async def test_clients_cannot_join_or_leave_the_servers_rooms(serve, connect, event, room):
     server = await serve(entitlements=Everything())
     ana = await connect("ana", to=server)
     before = ana.sio.get_sid(), server.members(room)
@@ -77,13 +77,13 @@ async def test_a_malformed_room_is_invalid(serve, connect, event, room):
     assert (error["code"], error["field"]) == ("invalid", "room")
 
 
-async def test_the_socket_id_of_another_is_no_room(serve, connect):
+async def test_the_socket_id_of_another_tab_is_not_a_room(serve, connect):
     server = await serve(entitlements=Everything())
     ana, bob = await connect("ana", to=server), await connect("bob", to=server)
     assert await ana.code("room:join", {"room": bob.sio.get_sid()}) == "invalid"
 
 
-async def test_a_socket_is_in_a_bounded_number_of_topic_rooms(serve, connect):
+async def test_the_number_of_topic_rooms_is_limited(serve, connect):
     server = await serve(entitlements=Everything(), rooms_per_socket=2)
     ana = await connect("ana", to=server, rooms=["job:1"])
     assert (await ana.ask("room:join", {"room": "job:2"}))["ok"]
@@ -91,7 +91,7 @@ async def test_a_socket_is_in_a_bounded_number_of_topic_rooms(serve, connect):
     assert server.members("job:3") == 0
 
 
-async def test_leaving_a_room_makes_place_for_another(serve, connect):
+async def test_a_room_that_was_left_makes_place_for_another(serve, connect):
     server = await serve(entitlements=Everything(), rooms_per_socket=1)
     ana = await connect("ana", to=server, rooms=["job:1"])
     assert await ana.code("room:join", {"room": "job:2"}) == "too_many_rooms"

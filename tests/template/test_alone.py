@@ -1,0 +1,81 @@
+"""A renamed copy of the template passes its tests."""
+
+import configparser
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import good_server
+
+TEMPLATE = Path(good_server.__file__).parent
+REPOSITORY = TEMPLATE.parent
+INSTALL_SECONDS = 240
+SUITE_SECONDS = 900
+# in CI the template's own tests run here and nowhere else, so all lanes run
+IS_CI = bool(os.environ.get("CI"))
+
+
+def pins(path):
+    return {line for line in path.read_text("utf-8").splitlines() if "==" in line}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+def test_the_templates_pins_are_those_of_the_repository(name):
+    assert pins(TEMPLATE / name)
+    assert pins(TEMPLATE / name) <= pins(REPOSITORY / "requirements.txt")
+
+
+def test_what_is_only_for_tests_is_not_installed_with_the_server():
+    assert not pins(TEMPLATE / "requirements.txt") & pins(TEMPLATE / "requirements-test.txt")
+    assert "-r requirements.txt" in (TEMPLATE / "requirements-test.txt").read_text("utf-8")
+
+
+def test_the_copys_tests_run_as_the_repositorys_do():
+    here = configparser.ConfigParser()
+    here.read(TEMPLATE / "pytest.ini")
+    there = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    same = ("asyncio_mode", "asyncio_default_fixture_loop_scope", "timeout")
+    assert {name: here["pytest"][name] for name in same} == {name: str(there[name]) for name in same}
+    assert shlex.split(here["pytest"]["addopts"]) == there["addopts"]
+    assert here["pytest"]["filterwarnings"].split() == there["filterwarnings"]
+
+
+def install(copy, requirements, folder):
+    """Let the copy use an environment with only these requirements."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
+    copy.python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    options = ["--quiet", "--disable-pip-version-check", "-r", str(copy.package / requirements)]
+    done = copy.run("pip", "install", *options, timeout=INSTALL_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return copy
+
+
+@pytest.fixture(scope="module")
+def realtime(copy_template, tmp_path_factory):
+    """A renamed copy with its own pins for tests."""
+    return install(copy_template("realtime"), "requirements-test.txt", tmp_path_factory.mktemp("tests") / "venv")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * INSTALL_SECONDS)
+def test_the_copy_serves_with_only_its_own_pins(copy_template, tmp_path):
+    install(copy_template(), "requirements.txt", tmp_path / "venv").assert_is_healthy()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(INSTALL_SECONDS + SUITE_SECONDS)
+def test_the_renamed_copy_passes_its_tests(realtime):
+    lanes = "not timing" if IS_CI else "not slow and not timing"
+    realtime.assert_tests_pass("-m", lanes, "-n", "2", "--dist", "loadfile", timeout=SUITE_SECONDS)
+
+
+@pytest.mark.timing
+@pytest.mark.skipif(not IS_CI, reason="the template's own folder has the same tests")
+@pytest.mark.timeout(INSTALL_SECONDS + SUITE_SECONDS)
+def test_the_renamed_copy_passes_its_timing_tests(realtime):
+    realtime.assert_tests_pass("-m", "timing", "-n", "0", timeout=SUITE_SECONDS)
