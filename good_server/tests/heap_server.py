@@ -73,7 +73,7 @@ def _parts(thing):
 
 
 async def held(gateway, left, *backwards):
-    """The numbers of the ids on the heap, once only `left` sockets are connected."""
+    """Numbers of the ids on the heap, once only `left` sockets remain."""
     while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(0.01)
     gc.collect()

@@ -153,7 +153,7 @@ class HeapServer:
         return tokens.token(Settings(), user, role, **claims)
 
     async def held(self, ids, *, once_left):
-        """The ids that are on the heap, once only `once_left` sockets are connected."""
+        """Ids that are on the heap, once only `once_left` sockets are connected."""
         # backwards, so that the search does not find the question itself
         self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
         line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)

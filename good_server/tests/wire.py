@@ -172,7 +172,7 @@ class Bare:
         return True
 
     def cut(self):
-        """Close by a reset without a close frame, as after a lost cable."""
+        """Close by a reset, without a close frame, like a lost cable."""
         raw = self.writer.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):
