@@ -16,7 +16,7 @@ from lab.servers.heap import ids_held
 
 @pytest.fixture(autouse=True)
 def small_heap() -> Iterator[None]:
-    """Hide what earlier tests left on the heap: each walk would visit it again."""
+    """Hide the heap of earlier tests, which each walk would visit again."""
     gc.freeze()
     yield
     gc.unfreeze()
