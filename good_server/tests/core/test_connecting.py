@@ -73,19 +73,19 @@ async def test_a_refused_socket_is_in_no_room(server, dial, until):
 
 
 async def test_a_transport_that_never_sends_connect_is_closed(serve, dial):
-    wire = await dial(to=await serve(handshake_seconds=0.1))
+    wire = await dial(to=await serve(handshake_seconds=0.5))
     assert await wire.is_closed()
 
 
 async def test_a_transport_that_sent_connect_stays(serve, dial, connect):
-    server = await serve(handshake_seconds=0.1)
+    server = await serve(handshake_seconds=0.5)
     ana, silent = await connect("ana", to=server), await dial(to=server)
     assert await silent.is_closed()
     assert (await ana.ask(*LEAVE))["ok"]
 
 
 async def test_a_token_check_that_hangs_admits_nobody(serve, dial, monkeypatch):
-    server = await serve(handshake_seconds=0.1)
+    server = await serve(handshake_seconds=0.5)
     monkeypatch.setattr(server.application.guards.auth, "identify", lambda auth: asyncio.Event().wait())
     wire = await dial(to=server)
     await wire.send('40{"token":"x"}')

@@ -127,7 +127,7 @@ async def check_silent(server, connect, dial):
 
 @pytest.mark.parametrize("delivery", DELIVERIES)
 async def test_row_14_a_transport_that_never_sends_connect_is_closed(serve, connect, dial, delivery):
-    await check_silent(await serve(handshake_seconds=0.2, delivery=delivery), connect, dial)
+    await check_silent(await serve(handshake_seconds=0.5, delivery=delivery), connect, dial)
 
 
 async def test_row_14_repeated_refusals_close_the_transport_at_once(server, connect, dial):
@@ -144,7 +144,7 @@ async def test_row_14_repeated_refusals_close_the_transport_at_once(server, conn
 async def test_row_14_fails_without_its_defence(serve, connect, dial, monkeypatch):
     monkeypatch.setattr(idle_sweep, "age_seconds", lambda environ: 0.0)
     with pytest.raises(TimeoutError):
-        await check_silent(await serve(handshake_seconds=0.2), connect, dial)
+        await check_silent(await serve(handshake_seconds=0.5), connect, dial)
 
 
 async def check_flood(server, connect, http, status):
