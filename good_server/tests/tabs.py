@@ -44,7 +44,6 @@ class Tab:
                 return data
 
     # the former name
-    hears = receives
 
     async def received_until_fence(self, number):
         """The events before the server's fence of this number."""

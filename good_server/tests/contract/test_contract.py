@@ -231,7 +231,7 @@ def message_of(server, connect):
             await driver.ask(events.CHAT_SEND, chat | {"text": "hello"})
         for name in (events.SYSTEM_ANNOUNCE, events.REPORT_REQUEST):
             await admin.ask(name, {key: value for key, value in listed[name][1].items() if key != "roles"})
-        return await admin.hears(event)
+        return await admin.receives(event)
 
     return receive
 
@@ -257,13 +257,13 @@ def test_every_message_model_fits_its_schema(model):
 
 async def test_the_expiry_notice_is_the_one_in_the_contract(server, connect):
     tab = await connect("ana", life_seconds=30)
-    validate(await tab.hears(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
+    validate(await tab.receives(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
 
 
 async def test_the_goodbye_is_the_one_in_the_contract(server, connect):
     tab = await connect("ana")
     await server.ended()
-    validate(await tab.hears(events.SERVER_CLOSING), payload_of(events.SERVER_CLOSING))
+    validate(await tab.receives(events.SERVER_CLOSING), payload_of(events.SERVER_CLOSING))
 
 
 async def test_a_refused_connection_is_the_one_in_the_contract(server, new_tab):

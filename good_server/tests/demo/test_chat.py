@@ -8,8 +8,8 @@ import pytest
 async def test_a_message_reaches_every_tab_of_its_reader(connect):
     ana, first, second = await connect("ana"), await connect("bob"), await connect("bob")
     await ana.ask("chat:send", {"to": "bob", "text": "hello"})
-    assert (await first.hears("chat:message"))["text"] == "hello"
-    assert (await second.hears("chat:message"))["text"] == "hello"
+    assert (await first.receives("chat:message"))["text"] == "hello"
+    assert (await second.receives("chat:message"))["text"] == "hello"
 
 
 async def test_a_message_to_a_user_carries_sender_id_and_time(serve, connect, clock):
@@ -17,7 +17,7 @@ async def test_a_message_to_a_user_carries_sender_id_and_time(serve, connect, cl
     ana, bob = await connect("ana", "admin", to=server), await connect("bob", to=server)
     ack = await ana.ask("chat:send", {"to": "bob", "text": "hello"})
     at = int(clock.now * 1000)
-    message = await bob.hears("chat:message")
+    message = await bob.receives("chat:message")
     assert ack == {"ok": True, "data": {"id": message["id"], "at": at}}
     sender = {"id": "ana", "role": "admin"}
     assert message == {"id": message["id"], "from": sender, "to": "bob", "text": "hello", "at": at}
@@ -26,7 +26,7 @@ async def test_a_message_to_a_user_carries_sender_id_and_time(serve, connect, cl
 async def test_a_message_to_a_room_names_the_room_and_no_user(connect):
     ana, bob = await connect("ana", rooms=["job:17"]), await connect("bob", rooms=["job:17"])
     await ana.ask("chat:send", {"room": "job:17", "text": "hello"})
-    message = await bob.hears("chat:message")
+    message = await bob.receives("chat:message")
     assert message.keys() == {"id", "from", "room", "text", "at"}
     assert message["room"] == "job:17"
 
@@ -76,7 +76,7 @@ async def test_every_role_chats_with_every_other(connect):
         for reader, other in zip(roles, tabs, strict=True):
             assert (await tab.ask("chat:send", {"to": f"{reader}-1", "text": sender}))["ok"]
             if other is not tab:
-                assert (await other.hears("chat:message"))["from"] == {"id": f"{sender}-1", "role": sender}
+                assert (await other.receives("chat:message"))["from"] == {"id": f"{sender}-1", "role": sender}
 
 
 async def test_a_message_to_an_offline_user_gets_the_same_ack(connect):
@@ -101,7 +101,7 @@ async def test_text_arrives_as_it_was_sent(connect):
     ana, bob = await connect("ana"), await connect("bob")
     text = "<b>&amp;</b>\n\t\u2028 \U0001f69a \u0645\u0631\u062d\u0628\u0627 \\n \"'"
     await ana.ask("chat:send", {"to": "bob", "text": text})
-    assert (await bob.hears("chat:message"))["text"] == text
+    assert (await bob.receives("chat:message"))["text"] == text
 
 
 async def test_messages_of_one_sender_arrive_in_order(connect):
@@ -109,7 +109,7 @@ async def test_messages_of_one_sender_arrive_in_order(connect):
     texts = [str(number) for number in range(30)]
     for text in texts:
         await ana.sio.emit("chat:send", {"to": "bob", "text": text})
-    assert [(await bob.hears("chat:message"))["text"] for _ in texts] == texts
+    assert [(await bob.receives("chat:message"))["text"] for _ in texts] == texts
 
 
 async def test_a_duplicate_message_is_delivered_once_with_the_same_ack(server, connect):

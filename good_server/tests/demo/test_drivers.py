@@ -25,13 +25,13 @@ async def test_a_position_carries_driver_and_time_from_the_server(serve, connect
     dora, adam = await connect("dora", "driver", to=server), await connect("adam", "admin", to=server)
     at = int(clock.now * 1000)
     assert await dora.ask("tracking:update", POSITION) == {"ok": True, "data": {"at": at}}
-    assert await adam.hears("tracking:position") == POSITION | {"driver": "dora", "at": at}
+    assert await adam.receives("tracking:position") == POSITION | {"driver": "dora", "at": at}
 
 
 async def test_a_position_may_carry_heading_and_speed(connect):
     dora, adam = await connect("dora", "driver"), await connect("adam", "admin")
     await dora.ask("tracking:update", POSITION | {"heading": 270.5, "speed": 0})
-    position = await adam.hears("tracking:position")
+    position = await adam.receives("tracking:position")
     assert position.keys() == {"driver", "lat", "lng", "heading", "speed", "at"}
     assert (position["heading"], position["speed"]) == (270.5, 0)
 
@@ -41,7 +41,7 @@ async def test_a_status_carries_driver_and_time_from_the_server(serve, connect, 
     dora, adam = await connect("dora", "driver", to=server), await connect("adam", "admin", to=server)
     at = int(clock.now * 1000)
     assert await dora.ask("driver:status", {"status": "available"}) == {"ok": True, "data": {"at": at}}
-    assert await adam.hears("driver:status_changed") == {"driver": "dora", "status": "available", "at": at}
+    assert await adam.receives("driver:status_changed") == {"driver": "dora", "status": "available", "at": at}
 
 
 @pytest.mark.parametrize("event", UPDATES)
@@ -74,4 +74,4 @@ async def test_only_drivers_send_positions_and_statuses(server, connect, event, 
 async def test_a_driver_has_three_statuses(connect, status):
     dora, adam = await connect("dora", "driver"), await connect("adam", "admin")
     await dora.ask("driver:status", {"status": status})
-    assert (await adam.hears("driver:status_changed"))["status"] == status
+    assert (await adam.receives("driver:status_changed"))["status"] == status

@@ -79,7 +79,7 @@ async def test_the_readmes_event_is_served_after_its_three_steps(product, new_ta
         await driver.connect(url, token(product, "ana", "driver", "job:17"))
         await vendor.connect(url, token(product, "ben", "vendor", "job:17"))
         ack = await driver.ask("job:reach", {"room": "job:17"})
-        assert await vendor.hears("job:reached") == {"driver": "ana", "room": "job:17", "at": ack["data"]["at"]}
+        assert await vendor.receives("job:reached") == {"driver": "ana", "room": "job:17", "at": ack["data"]["at"]}
         assert await driver.code("job:reach", {"room": "job:18"}) == "forbidden"
         assert await vendor.code("job:reach", {"room": "job:17"}) == "forbidden"
 

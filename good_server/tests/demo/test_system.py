@@ -14,7 +14,7 @@ async def test_an_announcement_carries_sender_id_and_time(serve, connect, clock)
     server = await serve(clock=clock)
     adam, vera = await connect("adam", "admin", to=server), await connect("vera", to=server)
     ack = await adam.ask("system:announce", NOTICE)
-    announcement = await vera.hears("system:announcement")
+    announcement = await vera.receives("system:announcement")
     at = int(clock.now * 1000)
     assert ack == {"ok": True, "data": {"id": announcement["id"], "at": at}}
     sender = {"id": "adam", "role": "admin"}
@@ -54,4 +54,4 @@ async def test_only_admins_announce(server, connect, role):
 async def test_an_announcement_has_three_levels(connect, level):
     adam = await connect("adam", "admin")
     assert (await adam.ask("system:announce", NOTICE | {"level": level}))["ok"]
-    assert (await adam.hears("system:announcement"))["level"] == level
+    assert (await adam.receives("system:announcement"))["level"] == level

@@ -36,7 +36,7 @@ async def test_a_room_of_the_token_may_be_joined_again(connect):
     await bob.ask("room:leave", {"room": "job:17"})
     assert await bob.ask("room:join", {"room": "job:17"}) == {"ok": True, "data": {"room": "job:17"}}
     await ana.ask("chat:send", {"room": "job:17", "text": "hello"})
-    assert (await bob.hears("chat:message"))["room"] == "job:17"
+    assert (await bob.receives("chat:message"))["room"] == "job:17"
 
 
 async def test_leaving_a_room_affects_one_tab_only(server, connect):

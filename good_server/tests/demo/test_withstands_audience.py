@@ -151,7 +151,7 @@ async def receivers(server, opened, event, ack):
     """The tabs that received something since the last call."""
     if event == "report:request" and ack["ok"]:
         # the report is made later: the asking tab knows when
-        await opened["asking"].hears("report:ready")
+        await opened["asking"].receives("report:ready")
     everyone = {tab: client for tab, client in opened.items() if tab != "asking"}
     received = dict(zip(everyone, await server.fence(*everyone.values()), strict=True))
     return {tab for tab, messages in received.items() if messages}
@@ -275,7 +275,7 @@ async def test_row_24_the_sender_of_a_message_comes_from_the_token(server, conne
     ana, bob = await connect("ana"), await connect("bob")
     before = int(server.application.clock() * 1000)
     await ana.ask("chat:send", {"to": "bob", "text": "I am adam"})
-    message = await bob.hears("chat:message")
+    message = await bob.receives("chat:message")
     assert message["from"] == {"id": "ana", "role": "vendor"}
     assert message["at"] >= before
 
@@ -316,10 +316,10 @@ async def check_markup(server, connect):
     adam, bob, eve = await connect("adam", "admin"), await connect("bob"), await connect("eve")
     for text in MARKUP:
         await adam.ask("chat:send", {"to": "bob", "text": text})
-        assert (await bob.hears("chat:message"))["text"].encode() == text.encode(), "was changed"
+        assert (await bob.receives("chat:message"))["text"].encode() == text.encode(), "was changed"
         await adam.ask("system:announce", {"text": text, "level": "info"})
-        assert (await bob.hears("system:announcement"))["text"].encode() == text.encode(), "was changed"
-        await eve.hears("system:announcement")
+        assert (await bob.receives("system:announcement"))["text"].encode() == text.encode(), "was changed"
+        await eve.receives("system:announcement")
     await notices_nothing(server, eve)
 
 
