@@ -43,8 +43,6 @@ class Tab:
             if name == event:
                 return data
 
-    # the former name
-
     async def received_until_fence(self, number):
         """The events before the server's fence of this number."""
         received = []
