@@ -1,1 +1,1 @@
-"""Ten mistakes, one module each, runnable together."""
+"""Ten common Socket.IO mistakes, one module each. One server runs them all."""

@@ -8,9 +8,9 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command and returns its exit code.
+    """Serves the ten mistakes and returns the exit code.
 
-    The code is 0, or 2 with one line on stderr that names the user's mistake.
+    The exit code is 0, or 2 with one line on stderr that names a wrong setting.
     """
     parser = argparse.ArgumentParser(
         prog="python -m bad_server",

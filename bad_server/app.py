@@ -1,6 +1,6 @@
 """Bootstrap that serves the ten mistakes in one process.
 
-It uses the same delivery path and the same guards as the good server.
+Apart from the ten mistakes it is built like the good server.
 """
 
 from bad_server import (
@@ -40,7 +40,7 @@ MISTAKES = (
 def create_app(settings: Settings) -> Application:
     """Creates the application with all ten mistakes.
 
-    Each has its own namespace: `/mistake-01` … `/mistake-10`.
+    Each mistake has its own namespace: `/mistake-01` … `/mistake-10`.
     """
     parts = create_parts(_without_frame_limit(settings))
     return assemble(parts, [mistake.Handlers(f"/mistake-{n:02}", parts) for n, mistake in enumerate(MISTAKES, 1)])

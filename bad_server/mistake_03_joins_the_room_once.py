@@ -16,7 +16,7 @@ SESSION_LOGIN = "session:login"
 
 
 class SessionLogin(Payload):
-    """Empty payload: the token already identifies the user."""
+    """Payload of `session:login`: empty, as the token already identifies the user."""
 
 
 class Handlers(Gateway):
@@ -25,7 +25,7 @@ class Handlers(Gateway):
         super().__init__(namespace, parts.guards, [login, *chat.routes(parts.recent)])
 
     async def joined(self, request: Request) -> None:
-        """Does nothing: the page logs in when it can show messages."""
+        """Joins no room: the page sends `session:login` after it has loaded."""
 
     async def log_in(self, request: Request, _: SessionLogin) -> dict[str, Any]:
         for room in rooms_at_connect(request.identity):

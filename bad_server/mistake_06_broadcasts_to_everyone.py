@@ -1,5 +1,5 @@
-"""Mistake: positions and chat messages are emitted to everyone. Each client keeps only what concerns its user.
-Symptom: bandwidth and CPU grow with the square of the users, and any browser console shows other companies' drivers.
+"""Mistake: positions and chat messages are emitted to everyone. Each client shows only what is meant for its user.
+Symptom: traffic and CPU grow with the square of the user count, and any browser console shows other companies' drivers.
 Measured by: lab compare --only 06
 Fixed in: good_server/handlers/tracking.py, update: `to=followers_of(request.identity)`; chat.py, deliver, likewise
 """
@@ -25,7 +25,7 @@ class Handlers(Gateway):
 
     async def update(self, request: Request, position: TrackingUpdate) -> dict[str, Any]:
         message = TrackingPosition(driver=request.identity.user, at=request.at, **position.model_dump())
-        # the map shows only the drivers that its user may see
+        # the map in the page shows only the drivers that its user may see
         await request.emit(events.TRACKING_POSITION, message, to=everyone())
         return {"at": message.at}
 
@@ -33,6 +33,6 @@ class Handlers(Gateway):
         if sent.room is not None and topic_room(sent.room) not in request.rooms():
             raise Forbidden("only members write to a room")
         message = chat.compose(request, sent)
-        # the chat shows only what is addressed to its user
+        # the chat in the page shows only the messages to its user
         await request.emit(events.CHAT_MESSAGE, message, to=everyone(), also_to_me=False)
         return {"id": message.id, "at": message.at}

@@ -19,7 +19,7 @@ class Handlers(Gateway):
         await self.end_older_sessions(request)
 
     async def end_older_sessions(self, request: Request) -> None:
-        """Keeps one session per user: the newest one."""
+        """Closes all sockets of the user except the newest one."""
         for sid in self.sids_in(user_room(request.identity.user)):
             if sid != request.sid:
                 self.close(sid)

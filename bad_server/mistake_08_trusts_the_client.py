@@ -1,5 +1,5 @@
 """Mistake: the client chooses its rooms and its messages' sender. The server verifies neither.
-Symptom: none in the demo, where the page asks only for its own rooms; from a console, anyone can act as anyone.
+Symptom: none in the demo, whose page asks only for its own rooms. In a browser console, any user can act as another.
 Measured by: lab compare --only 08
 Fixed in: good_server/handlers/rooms.py, join: `may_join(request.identity, room)`; events.py: `extra="forbid"`
 """

@@ -15,9 +15,9 @@ from good_server.roles import Identity
 
 
 class PublicJobs:
-    """Entitlements that let every user join every job.
+    """Entitlements that let every user join every room `job:<id>`.
 
-    Lesson 08 is about who may join a room. This lesson is about how many rooms a socket may join.
+    Mistake 08 is about who may join a room. Mistake 10 is about how many rooms a socket may join.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
@@ -31,8 +31,8 @@ class Handlers(Gateway):
         super().__init__(namespace, parts.guards, routes)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
-        """Checks nothing: our own page never sends too often."""
+        """Checks no rate limit: our own page never sends too often."""
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """Validates nothing: our own page sends only valid data."""
+        """Returns the payload without validation: our own page sends valid data."""
         return route.payload.model_construct(**arguments[0])

@@ -1,4 +1,4 @@
-"""The command line: serve, or run `worker`, `token` or `contract`."""
+"""Command line of the server. It serves clients, or runs `worker`, `token` or `contract`."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ EXAMPLE_ROOM = "job:17"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return the exit code. It is 2 at a user's mistake, which one line on stderr names."""
+    """Run the command and return its exit code. A mistake of the user is code 2 and one line on stderr."""
     from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line. The exit code is then 2."""
+    """Command-line parser that reports a wrong argument in one line. The exit code is then 2."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see --help\n")
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add the option of every server that `run` serves."""
+    """Add the option `--workers`, the number of server processes, to a parser."""
     help_text = "processes on one public port (1); more than one needs SERVER_REDIS_URL; SIGHUP restarts one at a time"
     parser.add_argument("--workers", type=int, default=1, metavar="N", help=help_text)
 
@@ -114,7 +114,7 @@ def _serve(settings: Any, options: argparse.Namespace) -> int:
     from .auth import make_token
     from .roles import Role
 
-    # here too, so that no token is printed before a mistake
+    # checked here too, so that a wrong option is reported before any token is printed
     _check_workers(settings, options.workers)
     if settings.env == "development" and not settings.has_public_key:
         print("development mode; one token per role, for an hour:")
@@ -136,10 +136,10 @@ def _check_workers(settings: Any, workers: int) -> None:
 
 
 def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int = 1) -> int:
-    """Serve until SIGTERM or Ctrl-C and return the exit code.
+    """Serve clients until SIGTERM or Ctrl-C, and return the exit code.
 
-    `create(settings)` returns the `Application`; with more than one of `workers` it runs in each of as many forked
-    processes, which share the port. The code is 0, or 2 when a port is taken or a setting is wrong.
+    `create(settings)` builds the `Application`. If `workers` is more than 1, so many processes are forked: each builds
+    its own application, and all share one port. The exit code is 0, or 2 for a taken port or a wrong setting.
     """
     from .lifecycle import serve
     from .observability import configure_logging
@@ -184,7 +184,7 @@ def _work(settings: Any, options: argparse.Namespace) -> int:
 
 
 def _run_loop(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run `work` in an event loop. SIGTERM and Ctrl-C set the event that it gets."""
+    """Run `work(stop)` in a new event loop. SIGTERM and Ctrl-C set the event `stop`."""
     from .runtime import loop_factory
 
     async def run_work() -> None:

@@ -1,4 +1,4 @@
-"""Admission control: who may open a connection, and how one is closed."""
+"""Admission control decides who may open a connection. This module also closes connections."""
 
 import asyncio
 import ipaddress
@@ -25,9 +25,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def close_transport(environ: dict[str, Any]) -> None:
-    """Close the transport of a connection once its last messages are sent.
+    """Close the transport of a connection, after its last messages are sent.
 
-    A Socket.IO disconnect would leave it open, and a stock JavaScript client would never reconnect.
+    A Socket.IO disconnect would leave the transport open, and a standard JavaScript client would never reconnect.
     """
     request: web.Request = environ["aiohttp.request"]
     if DELIVERY in request:
@@ -40,21 +40,21 @@ def close_transport(environ: dict[str, Any]) -> None:
 
 
 def is_closing(environ: dict[str, Any]) -> bool:
-    """Whether the transport of a connection is closed or is being closed."""
+    """Return whether the connection's transport is closed or is being closed."""
     transport = environ["aiohttp.request"].transport
     return transport is None or bool(transport.is_closing())
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
-    """Return how long ago this connection arrived."""
+    """Return the seconds since the HTTP request of this connection arrived."""
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])
 
 
 class Admission:
-    """The decision about an HTTP request before it becomes a WebSocket.
+    """Accepts or refuses an HTTP request before it becomes a WebSocket.
 
-    A temporary refusal (overload, shutdown) is an HTTP status with `Retry-After`: stock clients retry by themselves
-    after that, and never after a CONNECT_ERROR.
+    A temporary refusal (overload, shutdown) is an HTTP status with `Retry-After`. Standard Socket.IO clients retry by
+    themselves after an HTTP status, and never after a CONNECT_ERROR.
     """
 
     def __init__(self, settings: Settings, limits: ConnectionLimits, delivery: Delivery, metrics: Metrics) -> None:
@@ -66,7 +66,7 @@ class Admission:
         self.is_draining = False
 
     def middleware(self) -> Any:
-        """Return the aiohttp middleware that guards the Socket.IO path and no other."""
+        """Return the aiohttp middleware that checks requests to `/socket.io/` only."""
 
         @web.middleware
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -110,18 +110,18 @@ class Admission:
         return "*" in allowed or origin in allowed
 
     def address_of(self, request: web.Request) -> str:
-        """Return the client address that the caps count.
+        """Return the IP address of a client, for the limit per address.
 
-        It is the peer, or behind trusted proxies the last hop of `X-Forwarded-For` that no such proxy added. An IPv6
-        address counts as its network.
+        It is the peer's address. Behind trusted proxies, it is the last one in `X-Forwarded-For` that is not of such a
+        proxy. For IPv6, it is the network of 64 bits.
         """
         address = _canonical(request.remote or "") or ""
-        # a proxy may add a second header in place of a word to the first: join them all, in order
+        # a proxy may add a second header instead of extending the first: join all of them, in order
         named = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         hops = [hop.strip() for hop in named if hop.strip()]
         while hops and self._is_proxy(address) and (before := _canonical(hops.pop())) is not None:
             address = before
-        # a site with one IPv6 address has the other 2**64 of its network, too (RFC 4291, 2.5.4)
+        # a client with one IPv6 address can use all 2**64 addresses of its network (RFC 4291, 2.5.4)
         return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
     def _is_proxy(self, address: str) -> bool:
@@ -129,10 +129,10 @@ class Admission:
 
 
 class HttpLog(logging.LoggerAdapter[logging.Logger]):
-    """The log of aiohttp without the text of malformed requests. aiohttp quotes such requests, tokens included."""
+    """The log of aiohttp without the text of malformed requests. Such a text may contain a token."""
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
-        """Log one line without a traceback when the client is at fault."""
+        """Log an exception. If the client caused it, log one line without a traceback."""
         if isinstance(exc_info, http_exceptions.HttpProcessingError | ConnectionError):
             log.info("bad request", error=type(exc_info).__name__)
             return
@@ -140,7 +140,7 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 
 
 def _canonical(written: str) -> str | None:
-    """Return an address without port, brackets or zone. Return None for other text."""
+    """Return an IP address without port, brackets or zone. Return None for text that is no IP address."""
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
     if host.count(":") == 1:
         host = host.partition(":")[0]

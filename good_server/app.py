@@ -1,4 +1,4 @@
-"""The socket bootstrap: builds the whole server from its settings alone."""
+"""Bootstrap: builds the whole Socket.IO server from its settings alone."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Parts:
-    """What handlers get, made once per server."""
+    """The objects that handlers use. They are created once per server."""
 
     settings: Settings
     guards: Guards
@@ -58,10 +58,10 @@ def create_parts(
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Parts:
-    """Return the parts for these settings.
+    """Create the objects that handlers use, from the settings.
 
-    `entitlements` is the place for your own database, `reports` for your own queue. `clock` gives seconds since the
-    epoch. Raises `SettingsError` when a setting asks for an optional part that was deleted.
+    Pass your own database as `entitlements` and your own queue as `reports`. `clock` returns seconds since the epoch.
+    Raises `SettingsError` when a setting needs an optional folder that was deleted.
     """
     metrics = Metrics()
     cluster = create_cluster(settings, metrics)
@@ -72,7 +72,7 @@ def create_parts(
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
-    """Return every event of the product. A new handler is one more line."""
+    """Return the routes of all events. For a new handler, add one line here."""
     return (
         *chat.routes(parts.recent),
         *tracking.routes(),
@@ -91,13 +91,13 @@ def create_app(
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Application:
-    """Return the complete server; the parameters are those of `create_parts`."""
+    """Build the complete server. The parameters are those of `create_parts`."""
     parts = create_parts(settings, entitlements=entitlements, reports=reports, clock=clock)
     return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
 
 
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
-    """Put namespaces behind one Socket.IO server and one HTTP port."""
+    """Build one Socket.IO server that serves several namespaces on one HTTP port."""
     settings, guards = parts.settings, parts.guards
     delivery = create_delivery(settings, guards.metrics)
     sio = create_sio(settings, guards, delivery)
@@ -112,7 +112,7 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
 
 
 def create_cluster(settings: Settings, metrics: Metrics) -> Cluster:
-    """Return what the processes share: through Redis when its URL is set."""
+    """Return the state that server processes share. It is in Redis when `SERVER_REDIS_URL` is set."""
     if settings.redis_url is None:
         return SingleProcess(settings)
     require_part("cluster", "SERVER_REDIS_URL")
@@ -122,7 +122,7 @@ def create_cluster(settings: Settings, metrics: Metrics) -> Cluster:
 
 
 def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
-    """Return the engine, or the library's own path where that is chosen."""
+    """Return the delivery engine. Without the folder `delivery/`, or if the settings say so, return `StockDelivery`."""
     if "delivery" in settings.model_fields_set and settings.delivery == "engine":
         require_part("delivery", "SERVER_DELIVERY=engine")
     if settings.delivery == "stock" or not has_part("delivery"):
@@ -133,7 +133,7 @@ def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
 
 
 def create_reports(settings: Settings) -> Reports:
-    """Return the queue of reports, or none when its folder was deleted."""
+    """Return the queue of reports. Without the folder `reports/` the server has none."""
     if not has_part("reports"):
         return NoReports()
     from .reports import create_reports
@@ -142,7 +142,7 @@ def create_reports(settings: Settings) -> Reports:
 
 
 def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
-    """Return the library's server, with every default replaced that is not safe."""
+    """Create the Socket.IO server. Unsafe defaults of python-socketio are replaced."""
     sio = socketio.AsyncServer(
         client_manager=guards.cluster.client_manager(delivery.manager),
         async_mode="aiohttp",
@@ -166,5 +166,5 @@ def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Answer the liveness check: the process runs."""
+    """Answer the liveness check `/healthz` with status 200: the process runs."""
     return web.Response(text="ok\n")

@@ -1,4 +1,4 @@
-"""Authentication: a handshake becomes an `Identity` or is refused."""
+"""Authentication: verifies the token of a handshake and returns an `Identity`."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
 
 
 class Claims(BaseModel):
-    """The claims that a token must have. PyJWT would accept an empty `sub` and an `exp` in ten years."""
+    """The claims of a token, checked more strictly than PyJWT does. PyJWT would accept an empty `sub`."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -29,14 +29,14 @@ class Claims(BaseModel):
     rooms: Annotated[list[TopicRoom], Field(max_length=16)] = Field(default_factory=list)
 
     def identity(self) -> Identity:
-        """Return the identity; raise `Unauthorized` for a company user without a company."""
+        """Return the token's identity. Raise `Unauthorized` when a company user's token names no company."""
         if self.role is Role.COMPANY and self.company is None:
             raise Unauthorized("a company user's token names its company")
         return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
 
 
 class TokenAuth:
-    """Verifier of tokens; it stores nothing of them."""
+    """Verifies tokens. It stores no token and no claim."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -47,10 +47,10 @@ class TokenAuth:
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     async def identify(self, auth: Any) -> Identity:
-        """Return the identity of a handshake `{"token": "<JWT>"}`.
+        """Return the identity in the token of a handshake `{"token": "<JWT>"}`.
 
-        A token is accepted until the leeway after its `exp`, as another clock may be slow. From `exp` on the gateway
-        serves `auth:refresh` alone. Raises `Unauthorized` or `TokenExpired`.
+        An expired token is accepted for `jwt_leeway_seconds` more, as the clocks of two machines may differ. After the
+        expiry the gateway serves only `auth:refresh`. Raises `Unauthorized` or `TokenExpired`.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
@@ -105,7 +105,7 @@ def make_token(
 ) -> str:
     """Return a token for development and tests.
 
-    A server with the same settings accepts it. Raises pydantic's `ValidationError` or `Unauthorized` when none would.
+    A server with the same settings accepts it. Raises `ValidationError` or `Unauthorized` for claims that it refuses.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}

@@ -1,6 +1,6 @@
-"""What the processes of one server share: rate limits, counts, acks, emits.
+"""Protocol for the state that the processes of one server share.
 
-`cluster/` implements the protocol with Redis. The default is one process, which shares nothing.
+`cluster/` shares rate limits, counts, acks and emits through Redis. The default is one process, which shares nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -34,23 +34,23 @@ class Cluster(Protocol):
     is_shared: bool
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Return the Socket.IO client manager. It extends the class of the delivery path."""
+        """Create the Socket.IO client manager. Its class is `delivery_manager` or a subclass of it."""
 
     def publish(self, message: dict[str, Any]) -> None:
-        """Send a message to the other processes soon, and do not wait."""
+        """Queue `message` for the other processes, and return at once."""
 
     async def start(self, evict: Evict) -> None:
-        """Start before the first client comes. `evict` serves other processes."""
+        """Start sharing, before the first client connects. `evict` is called for requests of other processes."""
 
     async def stop(self) -> None:
-        """Stop after the last client has left."""
+        """Stop sharing, after the last client has disconnected."""
 
     def health(self) -> Health:
         """Return the readiness of this process."""
 
 
 class SingleProcess:
-    """The cluster of one process, which needs no Redis."""
+    """Implementation of `Cluster` for one process, without Redis."""
 
     is_shared = False
 

@@ -1,4 +1,4 @@
-"""Caps on connections, and on the rate of new ones."""
+"""Limits on the number of connections and on new connections per second."""
 
 import time
 from collections import Counter
@@ -8,32 +8,32 @@ from contextlib import contextmanager
 from .settings import Settings
 from .token_bucket import TokenBucket
 
-# when to ask again while the server is full
+# sent as Retry-After while the server has its maximum of connections
 FULL_RETRY_SECONDS = 5.0
 
 
 class Counts:
-    """Counts of the other processes of this server; here there are none.
+    """Connection counts of other processes. This class is for a server with one process.
 
-    A `kind` of count is `address` or `user`, a `name` is one address or user.
+    A `kind` of count is `address` or `user`; a `name` is one address or one user.
     """
 
     async def of_others(self, kind: str, name: str) -> dict[str, int]:
-        """Return the count of each other process by its name."""
+        """Return the other processes' counts for `name`, keyed by process name."""
         return {}
 
     def publish(self, kind: str, name: str, count: int) -> None:
-        """Publish this process's count to the others."""
+        """Send this process's count for `name` to the other processes."""
 
     def renew_lease(self) -> None:
-        """Publish that this process is alive."""
+        """Tell the other processes that this process is still running."""
 
 
 class ConnectionLimits:
-    """The caps on connections, in all and by address.
+    """The limits on connections: in total, per address and per second.
 
-    The cap of an address holds over all processes, except for clients that connect to several in the same instant. The
-    total cap and the rate hold for one process: they are what one process can carry.
+    The limit per address is for all processes together, but connects to several processes at the same moment may exceed
+    it. The other two limits are for each process: they are what one process can serve.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class ConnectionLimits:
 
     @property
     def connections(self) -> int:
-        """The number of connections that are open now."""
+        """The number of open connections of this process."""
         return self._by_address.total()
 
     async def is_address_full(self, address: str) -> bool:
-        """Whether this address has as many connections as it may."""
+        """Return whether this address has reached its limit of connections."""
         most = self._settings.sockets_per_address
         if self._by_address[address] >= most:
             return True
@@ -59,14 +59,14 @@ class ConnectionLimits:
         return self._by_address[address] + sum(others.values()) >= most
 
     def wait_seconds(self) -> float:
-        """Return 0.0 to accept one more connection, or the seconds to wait."""
+        """Return 0.0 if a new connection is allowed, else seconds to wait. An allowed one is counted in the rate."""
         if self.connections >= self._settings.connections:
             return FULL_RETRY_SECONDS
         return self._new.take(self._clock())
 
     @contextmanager
     def counted(self, address: str) -> Iterator[None]:
-        """Count one connection of an address while it is open."""
+        """Count one connection of `address` while the `with` block runs."""
         self._by_address[address] += 1
         self._counts.publish("address", address, self._by_address[address])
         try:

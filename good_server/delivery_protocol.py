@@ -1,7 +1,7 @@
-"""How an emit reaches the sockets of a room.
+"""Protocol for delivering a message to the sockets of a room.
 
-`delivery/` implements the protocol with one frame per message and a bounded send queue per connection. The default is
-the library's own path.
+`delivery/` implements it with one frame per message and a bounded send queue per connection. `StockDelivery` is the
+path of python-socketio itself.
 """
 
 from typing import Any, Protocol
@@ -11,25 +11,25 @@ from aiohttp import web
 
 
 class Delivery(Protocol):
-    """The path of emits to the sockets of a room."""
+    """Delivers messages to the sockets of a room."""
 
     @property
     def manager(self) -> type:
-        """The class of the Socket.IO client manager."""
+        """The class of client manager that the Socket.IO server uses."""
 
     @property
     def owed_bytes(self) -> int:
-        """The bytes that clients have not taken yet, over all connections."""
+        """The number of bytes that wait to be sent, over all connections."""
 
     def install(self, sio: Any) -> None:
-        """Put this path under a Socket.IO server, before it is attached."""
+        """Install this delivery in a Socket.IO server, before `sio.attach`."""
 
     def flush(self, request: web.Request) -> None:
-        """Write all that the connection of this request is owed."""
+        """Write all waiting bytes to the connection that this request opened."""
 
 
 class StockDelivery:
-    """The library's own path, with slower writes and unbounded send queues."""
+    """Delivery by python-socketio itself, with slower writes and unbounded send queues."""
 
     manager = socketio.AsyncManager
     owed_bytes = 0

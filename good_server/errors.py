@@ -1,9 +1,9 @@
-"""Every refusal and its stable code. Clients match on codes, people read messages.
+"""Every refusal and its stable code. Programs compare the codes; people read the messages.
 
     Refusal
     ├── Invalid            invalid            the payload does not match the event
     ├── Forbidden          forbidden          well-formed, but not allowed for this identity
-    ├── RateLimited        rate_limited       too fast; `retry_after` says when
+    ├── RateLimited        rate_limited       too many events; `retry_after` is the wait in seconds
     ├── UnknownEvent       unknown_event      no such event
     ├── TooManyRooms       too_many_rooms     the socket has reached its limit of topic rooms
     ├── Busy               busy               a queue is full; try later
@@ -11,7 +11,7 @@
     ├── Unauthorized       unauthorized       the token is not accepted
     │   └── TokenExpired   token_expired      the token was valid and has expired
     ├── UnknownNamespace   unknown_namespace  no such namespace
-    └── Internal           internal           an error of ours; `id` finds it in the log
+    └── Internal           internal           an error in the server; the log has it under this `id`
 
 A message never repeats what the client sent, which could be an attacker's text.
 """
@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """A refusal of a request or connection, with a stable reason."""
+    """The refusal of a request or connection, with a stable `code`."""
 
     code: ClassVar[str] = "internal"
     message: ClassVar[str] = "the request was refused"
@@ -41,7 +41,7 @@ class Refusal(Exception):
     def as_error(self) -> dict[str, Any]:
         """Return the refusal as the `error` of an ack.
 
-        The keys are `code`, `message`, and where they apply `field`, `retry_after` (seconds) and `id`.
+        The keys are `code` and `message`, and, if they have a value, `field`, `retry_after` (seconds) and `id`.
         """
         error: dict[str, Any] = {"code": self.code, "message": str(self)}
         extras = {"field": self.field, "retry_after": self.retry_after, "id": self.id}

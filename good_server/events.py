@@ -41,13 +41,13 @@ ReportKind = Literal["cpu", "outside"]
 
 
 class Payload(BaseModel):
-    """The payload of an event from a client."""
+    """Base class for the payload of an event from a client."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def _one_of(*fields: str) -> ConfigDict:
-    """Return a config: exactly one of these optional fields is present."""
+    """Return a model config whose JSON Schema requires exactly one of `fields`."""
     return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in fields]})
 
 
@@ -100,7 +100,7 @@ class AuthRefresh(Payload):
 
 
 class Answer(BaseModel):
-    """The `data` of a successful ack. `at` and `expires_at` are milliseconds since the epoch."""
+    """Base class for the `data` of a successful ack. Times in it are milliseconds since the epoch."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -127,13 +127,13 @@ class SessionExtended(Answer):
 
 
 class Message(BaseModel):
-    """A message from the server; it carries the name of its event. An absent optional field is left out, not null."""
+    """Base class for messages from the server. An optional field without a value is left out, not null."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
     event: ClassVar[str]
 
     def on_the_wire(self) -> dict[str, Any]:
-        """Return the message as data for JSON."""
+        """Return the message as a dict that can be written as JSON."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -23,9 +23,9 @@ class IdempotencyCache:
         self._answers: OrderedDict[tuple[str, str], tuple[float, asyncio.Future[dict[str, Any]]]] = OrderedDict()
 
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        """Run `answer` once per user and id; return its result each time.
+        """Return the result of `answer`, which runs once per user and id.
 
-        A failure is not remembered. An id of None always runs `answer`.
+        A failure is not remembered. With an id of None, `answer` always runs.
         """
         if id is None:
             return await answer()

@@ -1,4 +1,4 @@
-"""The sweep: closes idle and expired connections."""
+"""The sweep regularly closes lost, idle and expired connections."""
 
 import asyncio
 import contextlib
@@ -11,14 +11,14 @@ from .gateway import STATE
 from .observability import log
 
 SWEEP_SECONDS = 0.5
-# connections to check before the loop may do something else
+# connections that are checked in a row, before the event loop may do something else
 SWEEP_BATCH = 500
 # the library takes a lost connection out of its rooms, then may wait without end for its send queue
 DROP_SECONDS = 0.5
 
 
 async def sweep_forever(application: Application) -> None:
-    """Sweep again and again until the task is cancelled."""
+    """Call `sweep` regularly, until this task is cancelled."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         application.guards.rates.sweep()
@@ -27,7 +27,7 @@ async def sweep_forever(application: Application) -> None:
 
 
 async def sweep(application: Application) -> None:
-    """Check every connection once: drop lost ones, close idle and expired ones."""
+    """Check every connection once. Close it if it is lost, sent no valid token in time, or its token expired."""
     eio = application.sio.eio
     lost = []
     for number, (connection, environ) in enumerate(list(application.sio.environ.items())):
@@ -51,7 +51,7 @@ async def _check(application: Application, connection: str, environ: dict[str, A
     settings, sid_of = application.settings, application.sio.manager.sid_from_eio_sid
     gateway = next((gateway for gateway in application.gateways if STATE in session.get(gateway.namespace, {})), None)
     if gateway is None:
-        # a token check that runs has a deadline of its own, and its refusal says why
+        # a running token check has its own deadline, and its refusal says why
         is_checked = any(sid_of(connection, gateway.namespace) for gateway in application.gateways)
         if age_seconds(environ) > settings.handshake_seconds and not is_checked:
             close_transport(environ)

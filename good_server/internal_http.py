@@ -32,7 +32,7 @@ def internal_app(application: Application) -> web.Application:
 
 
 async def listen(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> web.AppRunner:
-    """Serve an HTTP application. Raises `OSError` that names the address."""
+    """Serve an HTTP application on `host` and `port`. Raises an `OSError` that names the address."""
     log = HttpLog(logging.getLogger("aiohttp.server"))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=log)
     await runner.setup()
@@ -45,6 +45,6 @@ async def listen(app: web.Application, host: str, port: int, *, reuse_port: bool
 
 
 def url_of(runner: web.AppRunner) -> str:
-    """Return the base URL on which an application is served."""
+    """Return the base URL of the application that `runner` serves."""
     host, port = runner.addresses[0][:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

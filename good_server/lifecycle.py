@@ -1,4 +1,4 @@
-"""Start, drain and stop of a server (graceful shutdown)."""
+"""Starts a server, serves clients, and stops gracefully (draining)."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ async def serve(
     *,
     shares_port: bool = False,
 ) -> None:
-    """Serve until `stop` is set, then drain.
+    """Serve clients until `stop` is set, then shut down gracefully.
 
     `ready` is called once, when both ports listen. With `shares_port` other processes may listen on the public port,
     too. Raises `OSError` when a port is taken.
@@ -67,7 +67,7 @@ async def serve(
 
 
 async def _drain(application: Application, shared_sites: Collection[web.BaseSite]) -> None:
-    """Accept no more clients, tell each when to reconnect, close the transports."""
+    """Refuse new clients, tell the others when to reconnect, then disconnect them."""
     # new clients go to the other processes that listen there, connected ones stay
     for site in list(shared_sites):
         await site.stop()
@@ -89,7 +89,7 @@ async def _drain(application: Application, shared_sites: Collection[web.BaseSite
 
 
 async def _wait_for_handlers(application: Application) -> None:
-    """Wait for the last handlers, but no longer than their deadline."""
+    """Wait until the last handlers have ended, at most for their deadline."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.handler_seconds):
             while application.limits.connections:  # noqa: ASYNC110 - there is no event for it

@@ -1,4 +1,4 @@
-"""Logs and metrics, without tokens, texts of messages or users as labels."""
+"""Logs and metrics. They contain no token and no message text, and no metric has a user as label."""
 
 import logging
 import sys
@@ -45,7 +45,7 @@ def configure_logging(*, json_lines: bool) -> None:
 
 
 class Metrics:
-    """The metrics of one server. Each has its own registry, so two servers in one process do not mix."""
+    """The metrics of one server. Each server has its own registry, so two servers in one process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

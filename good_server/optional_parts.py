@@ -13,6 +13,6 @@ def has_part(name: str) -> bool:
 
 
 def require_part(name: str, wanted_by: str) -> None:
-    """Raise `SettingsError` when a setting asks for a part that was deleted."""
+    """Raise `SettingsError` when the folder of a needed part was deleted."""
     if not has_part(name):
         raise SettingsError(f"{wanted_by} needs the folder {__package__}/{name}, which was deleted")

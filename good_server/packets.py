@@ -1,7 +1,7 @@
-"""The library's packet parser, hardened against malformed packets.
+"""Packet parser of python-socketio, made safe against malformed packets.
 
-The library only logs such a packet. Here it becomes an event that no client can name, so the gateway answers it and
-counts it like any other.
+python-socketio only logs a malformed packet. Here it becomes an event with a name that no client can send, so the
+gateway answers and counts it like any other event.
 """
 
 import json
@@ -23,7 +23,7 @@ PLAIN_ID_DIGITS = 18
 
 
 class Json:
-    """orjson behind the interface of the `json` module. orjson rejects NaN, infinities and deep nesting by itself."""
+    """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting."""
 
     @staticmethod
     def dumps(data: Any, **_ignored: Any) -> str:
@@ -35,7 +35,7 @@ class Json:
 
 
 class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no types
-    """A packet from a client. Binary ones are malformed, as the contract has no binary events."""
+    """A Socket.IO packet. Binary packets from clients are malformed, as the contract has no binary events."""
 
     json = Json
 
@@ -57,7 +57,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
-        """Parse a packet; never raise. Returns the number of attachments to wait for, which is always 0."""
+        """Parse a packet without raising an error. Returns the number of attachments that follow, always 0."""
         named: tuple[str, ...] = ()
         try:
             if not isinstance(encoded_packet, str):
@@ -73,7 +73,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         return 0
 
     def _is_plain_event(self, text: str) -> bool:
-        """Parse `2[...]` and `217[...]`, nearly all packets; leave others to the library."""
+        """Parse an event packet like `2[...]` or `217[...]`. Return False for all other packets."""
         start = text.find("[")
         number = text[1:start]
         is_id = not number or (number.isascii() and number.isdigit() and len(number) <= PLAIN_ID_DIGITS)
@@ -97,9 +97,9 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
 
 def _unreadable(text: Any) -> tuple[str, ...]:
-    """Return the event and key of a value that orjson rejects.
+    """Return the event and the key whose value orjson rejects.
 
-    It is a NaN, an infinity or a lone surrogate: more often a bug than an attack, so the refusal names the field.
+    Such a value (NaN, infinity, lone surrogate) is more often a bug than an attack, so the refusal names the key.
     """
     try:
         name, payload = json.loads(text[text.index("[") :])

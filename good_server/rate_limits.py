@@ -8,7 +8,7 @@ from .token_bucket import TokenBucket
 
 
 class RateLimits:
-    """One token bucket per user and kind (`events`, `chat`, `tracking`). A second tab gets no second allowance."""
+    """One token bucket per user and kind (`events`, `chat`, `tracking`). All tabs of a user share it."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -21,7 +21,7 @@ class RateLimits:
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     async def wait_seconds(self, user: str, kind: str) -> float:
-        """Count one event and return 0.0, or return the seconds to wait."""
+        """Count an event and return 0.0. If the user sends too fast, return the seconds to wait."""
         now = self._clock()
         bucket = self._buckets.get((user, kind))
         if bucket is None:
@@ -30,7 +30,7 @@ class RateLimits:
         return bucket.take(now)
 
     def sweep(self) -> None:
-        """Drop full buckets, so that memory follows the active users."""
+        """Delete full buckets, so that inactive users need no memory."""
         now = self._clock()
         full = [key for key, bucket in self._buckets.items() if bucket.is_full(now)]
         for key in full:

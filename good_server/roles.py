@@ -1,4 +1,4 @@
-"""The roles, the forms of ids, and the verified identity."""
+"""Roles of users, the format of ids, and the verified identity."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,7 @@
 """Every room: its name, its members, and who may join it.
 
-Rooms are temporary by design. Sockets join them on every connect, from the verified identity alone, and Socket.IO
-empties them on disconnect. There is nothing to store and nothing to clean up.
+Rooms are temporary. On every connect a socket joins the rooms of its verified identity, and on disconnect Socket.IO
+removes it. The server stores nothing and cleans up nothing.
 """
 
 import re
@@ -15,9 +15,9 @@ _own_room = re.compile(rf"(user|role|company):{USER_ID_FORM}")
 
 
 class Address(NamedTuple):
-    """The rooms of a later message, as plain names without a socket.
+    """The rooms for a later message, as names without a socket id.
 
-    A job can store it, and another process can send to it.
+    A job can store this address, and another process can send to it.
     """
 
     namespace: str
@@ -25,24 +25,24 @@ class Address(NamedTuple):
 
 
 def user_room(user: str) -> str:
-    """Return the room of one user: all tabs and all devices."""
+    """Return the name of a user's room, for all tabs and devices."""
     return f"user:{user}"
 
 
 def role_room(role: Role) -> str:
-    """Return the room of one role."""
+    """Return the name of the room for all users of a role."""
     return f"role:{role}"
 
 
 def company_room(company: str) -> str:
-    """Return the room of one company's users. Drivers publish to it and are not in it."""
+    """Return the name of the room for a company's users. Its drivers send to it, but are not in it."""
     return f"company:{company}"
 
 
 def topic_room(name: str) -> str:
     """Return `name` when it names a topic room (`job:<id>`).
 
-    Raises `Forbidden` for a room that the server alone fills, and `Invalid` for any other text.
+    Raises `Forbidden` for a room that only the server fills, such as `user:ana`, and `Invalid` for any other text.
     """
     if _topic_room.fullmatch(name):
         return name
@@ -52,27 +52,27 @@ def topic_room(name: str) -> str:
 
 
 def is_topic_room(room: str) -> bool:
-    """Whether clients may ask to join and leave this room."""
+    """Return whether `room` is a topic room. Clients may join and leave only those."""
     return _topic_room.fullmatch(room) is not None
 
 
 def everyone() -> tuple[str, ...]:
-    """Return the rooms of all sockets: each has exactly one role.
+    """Return the role rooms: every socket is in exactly one of them.
 
-    An emit without a target would also reach sockets that are not authenticated yet.
+    An emit without a room would also reach sockets whose token is not verified yet.
     """
     return tuple(role_room(role) for role in Role)
 
 
 def followers_of(driver: Identity) -> tuple[str, ...]:
-    """Return the rooms that see a driver: admins and its company."""
+    """Return the rooms that receive a driver's events: its company and admins."""
     if driver.company is None:
         return (role_room(Role.ADMIN),)
     return (company_room(driver.company), role_room(Role.ADMIN))
 
 
 def base_rooms(identity: Identity) -> tuple[str, ...]:
-    """Return the rooms that an identity cannot leave while it is connected."""
+    """Return the rooms that a socket with this identity cannot leave."""
     rooms: tuple[str, ...] = (user_room(identity.user), role_room(identity.role))
     if identity.role is Role.COMPANY and identity.company is not None:
         rooms += (company_room(identity.company),)
@@ -80,15 +80,15 @@ def base_rooms(identity: Identity) -> tuple[str, ...]:
 
 
 def rooms_at_connect(identity: Identity) -> tuple[str, ...]:
-    """Return the rooms to join on every connect, reconnects included."""
+    """Return the rooms that a socket joins at every connect and reconnect."""
     return base_rooms(identity) + identity.topic_rooms
 
 
 class Entitlements(Protocol):
-    """Who may be in a topic room.
+    """Decides who may be in a topic room.
 
-    That is business data and belongs in a database. Who *is* in the room now does not: Socket.IO knows it.
+    This is business data from a database. Who is in the room now is not stored there: Socket.IO knows it.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
-        """Whether `identity` may be in the topic room `room` now."""
+        """Return whether `identity` may be in the topic room `room` now."""

@@ -15,7 +15,7 @@ class Addresses:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the event loop: uvloop where it runs, else None."""
+    """Return uvloop's function that creates an event loop. Without uvloop return None."""
     try:
         import uvloop
     except ImportError:
@@ -24,7 +24,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def cannot_listen(error: OSError, host: str, port: int) -> OSError:
-    """Return the same error with a message that names the address."""
+    """Return `error` with a message that names the address `host:port`."""
     # asyncio words the error differently in each version of Python; the operating system does not
     reason = os.strerror(error.errno) if error.errno else str(error)
     return OSError(error.errno, f"cannot listen on {host}:{port}: {reason}")

@@ -1,6 +1,6 @@
-"""Every setting and limit, with its reason on the line above it.
+"""All settings and limits of the server, each with its reason.
 
-They come from environment variables with the prefix `SERVER_`, then from `.env` in the working folder.
+Each is read from an environment variable with the prefix `SERVER_`, else from `.env` in the working folder.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SettingsError(Exception):
-    """A setting that stops the start. The message is one line that names the setting."""
+    """A setting is wrong, so the server cannot start. The message is one line that names the setting."""
 
 
 def _listed(value: Any) -> Any:
@@ -40,7 +40,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
-    """The settings of one server: frozen, and `repr` shows no secret."""
+    """The settings of one server. They cannot be changed, and `repr` shows no secret."""
 
     model_config = SettingsConfigDict(env_prefix="SERVER_", env_file=".env", extra="ignore", frozen=True)
 
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     # the proxies whose X-Forwarded-For is trusted: addresses or networks
     trusted_proxies: Words = ()
 
-    # a phone on a bad network answers late; below 20 s, a tunnel would end the connection
+    # a phone on a bad network answers late; below 20 s, a short loss of network would end the connection
     ping_interval_seconds: Annotated[float, Field(ge=1)] = 25
     ping_timeout_seconds: Positive = 20
     # a transport that never sends CONNECT wastes memory
@@ -218,17 +218,17 @@ class Settings(BaseSettings):
 
     @property
     def has_public_key(self) -> bool:
-        """Whether a public key verifies tokens, so that no secret is needed."""
+        """True when a public key verifies tokens, so no secret is needed."""
         return self.jwt_public_key is not None or self.jwt_jwks_url is not None
 
     @property
     def secret(self) -> str:
-        """The HMAC secret: the set one, or in development the published one."""
+        """The HMAC secret: `SERVER_JWT_SECRET`, or the published one for development."""
         return self.jwt_secret.get_secret_value() if self.jwt_secret is not None else DEVELOPMENT_SECRET
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Return the settings. Raises `SettingsError` with one line that names the setting."""
+    """Read the settings. Raises `SettingsError` with one line that names the wrong setting."""
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""The token bucket of all rates."""
+"""The token bucket, the algorithm of all rate limits."""
 
 
 class TokenBucket:
-    """A token bucket: `rate` per second, and `burst` after a rest."""
+    """A token bucket: it gains `rate` tokens per second, up to `burst`."""
 
     __slots__ = ("_burst", "_last", "_rate", "_tokens")
 
@@ -13,7 +13,7 @@ class TokenBucket:
         self._last = now
 
     def take(self, now: float) -> float:
-        """Take a token and return 0.0, or return the seconds to wait."""
+        """Take a token and return 0.0. Without a token return the seconds until the next one."""
         self._refill(now)
         if self._tokens >= 1:
             self._tokens -= 1
@@ -21,7 +21,7 @@ class TokenBucket:
         return (1 - self._tokens) / self._rate
 
     def is_full(self, now: float) -> bool:
-        """Whether the bucket is full, so that it can be dropped."""
+        """Return whether the bucket is full, so that it can be deleted."""
         self._refill(now)
         return self._tokens >= self._burst
 

@@ -1,4 +1,4 @@
-"""One of several server processes; ends at SIGTERM, or with its supervisor."""
+"""Runs one of several server processes. It ends at SIGTERM, or with its supervisor."""
 
 import asyncio
 import json
@@ -20,9 +20,9 @@ ServeChild = Callable[[Settings, Ready, asyncio.Event], Coroutine[Any, Any, None
 
 
 def run_child(number: int, settings: Settings, serve: ServeChild, report_pipe: int, parent_pipe: int) -> NoReturn:
-    """Serve in a forked process, and end the process. `parent_pipe` closes with the supervisor.
+    """Serve in a forked process, then end it. `parent_pipe` closes when the supervisor ends.
 
-    It writes one JSON line to `report_pipe`: `{"public": …, "internal": …}` when it is ready, or `{"error": …}`.
+    The process writes one JSON line to `report_pipe`: `{"public": …, "internal": …}` when ready, or `{"error": …}`.
     """
     code = 1
     try:

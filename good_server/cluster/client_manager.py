@@ -1,7 +1,7 @@
 """Socket.IO client manager that also publishes emits to other processes.
 
-It follows the two documented methods of the library's own manager for this (`AsyncPubSubManager`): `_publish` and
-`_listen`. The library's manager waits for Redis at every emit, and twice when Redis fails. Here an emit never waits.
+It overrides `_publish` and `_listen` of python-socketio's `AsyncPubSubManager`, as its documentation says. The Redis
+manager of python-socketio waits for Redis at every emit, and twice when Redis fails. Here an emit never waits.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from .redis_link import RedisLink, cancel_all
 
 
 class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no types
-    """Adds the other processes to the client manager of one process."""
+    """Client manager that also publishes emits to other processes."""
 
     def __init__(self, link: RedisLink) -> None:
         super().__init__(channel=link.channel)
@@ -24,7 +24,7 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
         self._evict: Evict | None = None
 
     def start(self, evict: Evict) -> None:
-        """Subscribe before the first connection. `evict` serves the requests of other processes."""
+        """Subscribe to the messages of other processes. `evict` is called when one of them asks for it."""
         self._evict = evict
         self.initialize()
 
@@ -34,7 +34,7 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
             super().initialize()
 
     async def stop(self) -> None:
-        """Cancel the subscription."""
+        """Cancel the subscription to other processes."""
         if self.thread is not None:
             await cancel_all([self.thread])
 

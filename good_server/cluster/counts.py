@@ -10,7 +10,7 @@ FORGET_SECONDS = 24 * 3600
 
 
 class ClusterCounts(Counts):
-    """One Redis hash per name, from process to count. The next update corrects a lost one."""
+    """Stores connection counts in Redis. Each name has a hash with one field per process."""
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
@@ -19,7 +19,7 @@ class ClusterCounts(Counts):
         link.on_reconnect.append(self._publish_all)
 
     async def of_others(self, kind: str, name: str) -> dict[str, int]:
-        """Return the counts of the other processes; empty while Redis is down."""
+        """Return the other processes' counts for `name`. While Redis is down there are none."""
         key = self._link.key(kind, name)
         try:
             stored = await self._link.query(lambda redis: redis.hgetall(key))
@@ -30,7 +30,7 @@ class ClusterCounts(Counts):
             return {}
 
     async def _of_living(self, key: str, counts: dict[str, int]) -> dict[str, int]:
-        """Leave out processes that ended without removing their counts."""
+        """Remove the counts of processes that ended without removing them."""
         names = list(counts)
         leases = await self._link.query(lambda redis: redis.mget([self._lease(name) for name in names]))
         for name, lease in zip(names, leases, strict=True):
@@ -40,7 +40,7 @@ class ClusterCounts(Counts):
         return counts
 
     def publish(self, kind: str, name: str, count: int) -> None:
-        """Publish the count of this process."""
+        """Store this process's count for `name` in Redis."""
         key = self._link.key(kind, name)
         if count:
             self._own[key] = count
@@ -49,7 +49,7 @@ class ClusterCounts(Counts):
         self._store(key, count)
 
     def renew_lease(self) -> None:
-        """Publish that this process is alive."""
+        """Store in Redis that this process is still running."""
         self._link.run_later("SET", self._lease(self._link.name), "", "EX", LEASE_SECONDS)
 
     def _publish_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Idempotency keys over processes, as a client may retry at another one."""
+"""Idempotency keys for several processes. A retry may reach another process."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 
 
 class ClusterIdempotencyCache(IdempotencyCache):
-    """The cache of this process, with a claim in Redis per key. Without Redis the cache works alone."""
+    """The acks of this process, and a claim in Redis per key. Without Redis it uses only its own acks."""
 
     def __init__(self, link: RedisLink, *, handler_seconds: float) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class ClusterIdempotencyCache(IdempotencyCache):
         self._claim_ms = round((handler_seconds + CLAIM_MARGIN_SECONDS) * 1000)
 
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Run `answer` once for this user and id, over all processes."""
+        """Run `answer` only once per user and id, in all processes together."""
         if id is None:
             return await answer()
         key = self._link.key("ack", user, id)
@@ -51,7 +51,7 @@ class ClusterIdempotencyCache(IdempotencyCache):
         return result
 
     async def _claim(self, key: str) -> Answer | None:
-        """Claim the key and return None, or wait for another process's answer."""
+        """Claim the key and return None. If it is claimed, return the answer of the other process."""
         while not await self._link.query(lambda redis: redis.set(key, CLAIMED, nx=True, px=self._claim_ms)):
             stored = await self._link.query(lambda redis: redis.get(key))
             if stored:

@@ -16,14 +16,14 @@ from .idempotency import ClusterIdempotencyCache
 from .rate_limits import ClusterRateLimits
 from .redis_link import RedisLink
 
-# how often the start checks for the own heartbeat
+# how often `start` checks whether the own heartbeat has arrived
 POLL_SECONDS = 0.02
 # without Redis all processes still serve, so all stay in service; a deaf process is worse than the others
 HEALTH = {"up": Health(True, "ready"), "down": Health(True, "degraded"), "deaf": Health(False, "deaf")}
 
 
 class RedisCluster:
-    """What this process shares with the other processes of its server."""
+    """The state that this process shares through Redis with other processes."""
 
     is_shared = True
 
@@ -36,7 +36,7 @@ class RedisCluster:
         self._manager: ClusterManager | None = None
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Return a client manager that extends `delivery_manager` with the other processes."""
+        """Create a client manager. It is a `delivery_manager` that also publishes to other processes."""
         manager_class: Any = type("ClusterClientManager", (ClusterManager, delivery_manager), {})
         self._manager = manager_class(self.link)
         return self._manager
@@ -45,7 +45,7 @@ class RedisCluster:
         self.link.publish(message)
 
     async def start(self, evict: Evict) -> None:
-        """Connect, subscribe, and wait for our own Redis heartbeat. `stop` is due even if this fails."""
+        """Connect to Redis, subscribe, and wait for this process's own heartbeat. Call `stop` even if this fails."""
         await self.link.start()
         if self._manager is not None:
             self._manager.start(evict)
@@ -59,11 +59,11 @@ class RedisCluster:
                     await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self) -> None:
-        """Unsubscribe, publish what is left, and disconnect."""
+        """Unsubscribe, publish the waiting messages, and disconnect from Redis."""
         if self._manager is not None:
             await self._manager.stop()
         await self.link.stop()
 
     def health(self) -> Health:
-        """Return the readiness that follows from the state of Redis."""
+        """Return the readiness of this process, which depends on Redis."""
         return HEALTH[self.link.state]

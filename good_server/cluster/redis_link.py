@@ -1,6 +1,6 @@
-"""One process's link to Redis: publishing, queries, and whether Redis is up.
+"""One process's connection to Redis, for messages and queries.
 
-Redis carries messages and makes no decision: the server goes on without it, and counts what is lost.
+The server continues without Redis, and counts the messages that are lost.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from .redis_subscriber import CONNECTION_ERRORS, RETRY_SECONDS, RedisSubscriber
 HEARTBEAT_SECONDS = 1.0
 # emits that come faster than Redis takes them travel together, in one message
 BATCH_SIZE = 256
-# before a task that ignored its cancellation is cancelled again
+# time until a task that ignored its cancellation is cancelled again
 CANCEL_SECONDS = 0.2
 # queries at the same time; each waits for its answer, so more would only wait inside Redis
 CONNECTIONS = 32
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended."""
+    """Cancel tasks, again and again, until all of them have ended."""
     # before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow a cancellation
     while left := [task for task in tasks if not task.done()]:
         for task in left:
@@ -42,11 +42,11 @@ async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer in time; the caller goes on without it."""
+    """Redis did not answer in time. The caller continues without Redis."""
 
 
 class RedisLink:
-    """The connection of one process to Redis. `query` waits shortly; `publish` and `run_later` never wait."""
+    """The connection of one process to Redis. `query` has a timeout; `publish` and `run_later` never wait."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.name = uuid.uuid4().hex
@@ -76,19 +76,19 @@ class RedisLink:
 
     @property
     def channel(self) -> str:
-        """The channel of emits. A write-only manager of the library may publish to it."""
+        """The Redis channel for emits. A write-only manager of python-socketio may publish to it, too."""
         return self.key("rooms")
 
     @property
     def state(self) -> State:
-        """`down` without an answer of Redis, `deaf` without our own heartbeat."""
+        """State of the link. `down`: no answer from Redis; `deaf`: this process misses its own heartbeat."""
         if not self.is_up:
             return "down"
         return "deaf" if self._subscriber.silent_seconds > self._deaf_seconds else "up"
 
     @property
     def has_own_heartbeat(self) -> bool:
-        """Whether our own heartbeat came back since Redis is up. No message is missed after it."""
+        """True when Redis has returned this process's own heartbeat. After that no message is missed."""
         return self._subscriber.has_own_heartbeat
 
     def key(self, *parts: str) -> str:
@@ -96,12 +96,12 @@ class RedisLink:
         return ":".join((self._prefix, *parts))
 
     async def start(self) -> None:
-        """Start to send, also when Redis is down."""
+        """Start sending to Redis, also when Redis is down."""
         await self._send()
         self._send_task = asyncio.create_task(self._send_loop())
 
     async def stop(self) -> None:
-        """Flush what waits while Redis answers, and disconnect."""
+        """Send the waiting messages and commands, then disconnect from Redis."""
         # not in the middle of a send: its messages would be neither sent nor kept
         async with self._send_lock:
             if self._send_task is not None:
@@ -111,7 +111,7 @@ class RedisLink:
         await self.pool.disconnect()
 
     async def query(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        """Return the answer. Raise `RedisUnavailable` without one, and at once while Redis is down."""
+        """Return the answer of Redis to `question`. Raise `RedisUnavailable` when there is none in time."""
         if not self.is_up:
             raise RedisUnavailable
         async with self._query_slots:
@@ -128,7 +128,7 @@ class RedisLink:
                 raise RedisUnavailable from None
 
     def publish(self, message: dict[str, Any]) -> None:
-        """Send a message to the other processes soon. If that fails, it is lost, and counted."""
+        """Queue a message for the other processes, without waiting. A lost message is counted."""
         if not self.is_up or len(self._outgoing) >= self._max_waiting:
             # it gets a number all the same: the receivers see the gap at the next message
             self._sequence += 1
@@ -138,7 +138,7 @@ class RedisLink:
         self._has_work.set()
 
     def run_later(self, *command: Any) -> None:
-        """Run a command soon, and do not wait. It is skipped while Redis is down."""
+        """Queue a Redis command, without waiting. While Redis is down the command is skipped."""
         if self.is_up:
             self._commands.append(command)
             self._has_work.set()
@@ -160,7 +160,7 @@ class RedisLink:
                 await self._send()
 
     async def _send(self) -> None:
-        """Send one envelope of emits and the waiting commands, in one pipeline."""
+        """Send a batch of waiting messages and commands to Redis."""
         async with self._send_lock:
             await self._send_batch()
 

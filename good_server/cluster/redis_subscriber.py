@@ -1,6 +1,6 @@
-"""Subscriber to the messages of other processes, with a check for silence.
+"""Subscription to the messages of other processes, through Redis.
 
-A subscription can fail without an error, so each process checks for its own heartbeat. A silent one is replaced.
+It can fail without an error, so each process waits for its own heartbeat. Without heartbeats it subscribes again.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from ..settings import Settings
 
 # what redis-py raises without Redis; uvloop raises the last one for a connection that was just lost
 CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
-# between two attempts to reach Redis
+# time between two attempts to reach Redis
 RETRY_SECONDS = 0.2
 # messages in a row, before the event loop may do something else
 MESSAGES_PER_TURN = 32
 
 
 class RedisSubscriber:
-    """The subscription of one process. An envelope is `{"from": name, "first": number, "messages": [...]}`."""
+    """The Redis subscription of one process. An envelope is `{"from": name, "first": number, "messages": [...]}`."""
 
     def __init__(
         self, name: str, channel: str, settings: Settings, registry: CollectorRegistry, missed: Counter
@@ -44,16 +44,16 @@ class RedisSubscriber:
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since our own heartbeat came back, or since `restart_silence`."""
+        """Seconds since this process received its own heartbeat, or since `restart_silence`."""
         return time.monotonic() - self._heartbeat_at
 
     def restart_silence(self) -> None:
-        """Restart the time of silence. Redis is up again, and a new subscription takes a moment."""
+        """Set `silent_seconds` to 0. Redis is up again, and a new subscription takes a moment."""
         self._heartbeat_at = time.monotonic()
         self.has_own_heartbeat = False
 
     async def messages(self, on_subscribe: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
-        """Yield messages without end; call `on_subscribe` after each new subscription."""
+        """Yield other processes' messages without end. Call `on_subscribe` after each new subscription."""
         while True:
             # no timeout on this socket: silence between messages is normal
             client = redis.Redis.from_url(
@@ -70,7 +70,7 @@ class RedisSubscriber:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _read_until_silent(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
-        """Yield messages; raise `TimeoutError` when our own heartbeats must have been missed."""
+        """Yield the messages of a subscription. Raise `TimeoutError` when our own heartbeats do not arrive."""
         started_at = time.monotonic()
         for turn in itertools.count(1):
             packet = await subscription.get_message(timeout=self._deaf_seconds)
@@ -82,9 +82,9 @@ class RedisSubscriber:
                 await asyncio.sleep(0)
 
     def _decode(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """Return the messages of one packet. A write-only manager sends one bare message.
+        """Return the messages in one packet from Redis.
 
-        Another release may send other forms. They are ignored: an error here would stop the subscription for a while.
+        A packet is an envelope, or one message of a write-only manager. Other forms, of another release, are ignored.
         """
         if packet is None:
             return []

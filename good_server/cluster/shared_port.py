@@ -10,7 +10,7 @@ from ..runtime import cannot_listen
 
 @contextmanager
 def reserved(host: str, port: int) -> Iterator[int]:
-    """Reserve a port for children; 0 is any port. Raise `OSError` when another server listens on it."""
+    """Reserve a port for the child processes. Port 0 is any free port. Raise `OSError` when the port is taken."""
     with ExitStack() as held:
         try:
             found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

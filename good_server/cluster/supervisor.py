@@ -32,18 +32,18 @@ class Worker:
     number: int
     settings: Settings
     pid: int | None = None
-    # without a process: when one may be started
+    # while there is no process: the earliest time to start one
     start_at: float = 0.0
-    # after SIGTERM: when the process is killed
+    # after SIGTERM: the time at which the process is killed
     kill_at: float = math.inf
-    # on which the child reports that it is ready, or why not
+    # the child writes its report here: ready, or an error
     pipe: int | None = None
     addresses: Addresses | None = None
     error: str | None = None
 
 
 class Supervisor:
-    """A context that leaves no child behind."""
+    """Starts, restarts and stops child processes. At its exit, the context kills those that remain."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Supervisor:
             os.close(pipe)
 
     def run(self) -> None:
-        """Supervise until a signal. Raise `OSError` when a child fails before all were ready."""
+        """Supervise the children until a signal to stop. Raise `OSError` when one fails before all were ready."""
         while not self._is_stopping or any(worker.pid is not None for worker in self._workers):
             for worker in self._workers:
                 self._check(worker)
@@ -182,7 +182,7 @@ class Supervisor:
         os.kill(worker.pid, signal.SIGTERM)
 
     def _announce_or_restart(self) -> None:
-        """Announce once when all are ready, then restart the next one."""
+        """Announce once that all children are ready. After SIGHUP, restart the next child when all are ready."""
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):
             return
@@ -193,7 +193,7 @@ class Supervisor:
             self._terminate(self._to_restart.pop(0))
 
     def _wait(self) -> None:
-        """Wait for a signal, a report, or the next due time."""
+        """Wait for a signal, a child's report, or the next due time."""
         due = [worker.kill_at for worker in self._workers if worker.pid is not None]
         if not self._is_stopping:
             due += [worker.start_at for worker in self._workers if worker.pid is None]
@@ -207,7 +207,7 @@ class Supervisor:
                 self._to_restart = list(self._workers)
 
     def _has_lost_terminal(self) -> bool:
-        # a terminal that closes sends SIGHUP too, and means the end, except where `nohup` had it ignored
+        # a closed terminal also sends SIGHUP, which ends the server, unless `nohup` made it ignore SIGHUP
         return self._had_terminal and self._old_handlers[signal.SIGHUP] != signal.SIG_IGN and not _has_terminal()
 
 

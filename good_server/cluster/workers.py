@@ -20,7 +20,7 @@ LAST_PORT = 65535
 
 
 def check_workers(settings: Settings, count: int) -> None:
-    """Raise `SettingsError` when this number of processes is not possible."""
+    """Raise `SettingsError` when the server cannot run `count` processes."""
     if count < 1:
         raise SettingsError("--workers must be 1 or more")
     if count == 1:
@@ -45,10 +45,10 @@ def run_workers(
     restart_seconds: float = RESTART_SECONDS,
     close_seconds: float = CLOSE_SECONDS,
 ) -> None:
-    """Serve with `count` processes until SIGTERM or Ctrl-C. SIGHUP starts a rolling restart.
+    """Serve with `count` processes until SIGTERM or Ctrl-C. SIGHUP restarts them one by one.
 
     `create` builds the application in each process, and `serve` is `lifecycle.serve`. `announce` is called once, when
-    all are ready. Raises `OSError` when a port is taken, or when a process fails before that.
+    all processes are ready. Raises `OSError` when a port is taken, or when a process fails before all were ready.
     """
 
     async def serve_child(settings: Settings, ready: Ready, stop: asyncio.Event) -> None:

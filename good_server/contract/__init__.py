@@ -1,6 +1,6 @@
-"""The wire contract for other languages: AsyncAPI 3.0, and TypeScript types.
+"""Exports the contract of all events, as AsyncAPI 3.0 and TypeScript.
 
-Both are made from what the server runs on: its routes, the models of `events`, the codes of `errors`.
+Both are made from the server's own code: its routes, the models in `events` and the codes in `errors`.
 """
 
 from .asyncapi import asyncapi

@@ -1,4 +1,4 @@
-"""The contract as an AsyncAPI 3.0 document."""
+"""Exports the contract of all events as an AsyncAPI 3.0 document."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ CHANNEL = {"$ref": "#/channels/root"}
 
 
 def asyncapi(routes: Sequence[Route]) -> str:
-    """Return the document in JSON. Its actions are those of the server."""
+    """Return the AsyncAPI document as JSON. `receive` in it means that the server receives."""
     found: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for route in routes:
@@ -47,7 +47,7 @@ def _ack(answer: type[BaseModel]) -> dict[str, Any]:
 
 
 def _key(event: str) -> str:
-    """Return an event's name as a key: AsyncAPI allows no colons there."""
+    """Return an event's name with dots: AsyncAPI allows no colons in keys."""
     return event.replace(":", ".")
 
 
@@ -60,7 +60,7 @@ def _operation(action: str, key: str) -> dict[str, Any]:
 
 
 def _guards(route: Route) -> dict[str, Any]:
-    """Return the guards of a route. Rates have the names of settings."""
+    """Return who may send an event, and how often. Rates are named like their settings."""
     rates = ["events", *([route.rate] if route.rate else [])]
     return {
         "x-roles": sorted(route.roles),

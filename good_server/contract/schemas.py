@@ -1,4 +1,4 @@
-"""Every payload, answer, message and refusal of the contract as JSON Schema."""
+"""JSON Schemas of all payloads, answers, messages and refusals of the contract."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ SCHEMAS = "#/components/schemas/"
 
 
 class WireSchema(GenerateJsonSchema):
-    """Schemas of the wire: absent optional fields are left out, not null."""
+    """Schema generator: an optional field may be absent, but never null."""
 
     def nullable_schema(self, schema: Any) -> dict[str, Any]:
         return self.generate_inner(schema["schema"])
@@ -34,11 +34,11 @@ def messages() -> list[type[events.Message]]:
 
 
 def schemas(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return every schema of the contract by its name."""
+    """Return all schemas of the contract, keyed by their names."""
     models: list[type[BaseModel]] = []
     for route in routes:
         models += [route.payload, route.answer]
-    # aliases are the names on the wire; each model once
+    # schemas use the aliases, which are the names on the wire; each model occurs once
     wanted = [(model, "validation") for model in dict.fromkeys([*models, *messages()])]
     _, found = models_json_schema(wanted, ref_template=SCHEMAS + "{model}", schema_generator=WireSchema)  # type: ignore[arg-type]
     at_connect = {refusal.code for refusal in AT_CONNECT}
@@ -61,13 +61,13 @@ def codes() -> set[str]:
 
 
 def object_schema(properties: dict[str, Any], *, optional: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the schema of an object with these keys only."""
+    """Return the JSON Schema of an object that has only `properties`. Those in `optional` may be absent."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def reference(name: str) -> dict[str, str]:
-    """Return a reference to a schema by its name."""
+    """Return a JSON reference to the schema `name`."""
     return {"$ref": SCHEMAS + name}
 
 

@@ -1,4 +1,4 @@
-"""The contract as TypeScript types for the `Socket` of socket.io-client."""
+"""Exports the contract as TypeScript types for socket.io-client's `Socket`."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ PLAIN_TYPES = {"string": "string", "integer": "number", "number": "number", "boo
 
 
 def typescript(routes: Sequence[Route]) -> str:
-    """Return a module with both event maps and all their types."""
+    """Return a TypeScript module with the types of all events. It has one event map per direction."""
     types = [f"export type {name} = {_type(schema)};" for name, schema in sorted(schemas(routes).items())]
     types += ["export type Ack<Data> = { ok: true; data: Data } | { ok: false; error: Refusal };"]
     sent = {
@@ -31,9 +31,9 @@ def _events(name: str, signatures: dict[str, str]) -> str:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """Return a schema as a type.
+    """Return a JSON Schema as a TypeScript type.
 
-    Bounds of numbers and texts have no counterpart in TypeScript: the server checks them.
+    TypeScript cannot express the limits of numbers and texts; the server checks them.
     """
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(SCHEMAS)
@@ -47,7 +47,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _absences(schema: dict[str, Any]) -> list[set[str]]:
-    """Return the absent fields of each variant of an object."""
+    """Return, for each variant of an object, the fields that it lacks."""
     choices = [choice["required"][0] for choice in schema.get("oneOf", ())]
     return [set(choices) - {chosen} for chosen in choices] or [set()]
 

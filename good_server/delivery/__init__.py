@@ -1,1 +1,1 @@
-"""Optional delivery path: fast fan-out and a bounded send queue per connection."""
+"""Optional part: faster delivery to rooms, with bounded send queues."""

@@ -1,7 +1,7 @@
-"""One WebSocket connection, read straight from its transport.
+"""One WebSocket connection that reads its asyncio transport directly.
 
-aiohttp reads the HTTP request. After the upgrade the transport calls `Connection`: no frame passes through the queue,
-future and message object of the web framework.
+aiohttp reads only the HTTP request. After the upgrade the transport calls `Connection`, so no frame passes through the
+queues, futures and message objects of aiohttp.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ CLOSE_SECONDS = 1.0
 
 
 def accept_key(request: web.Request) -> str:
-    """Return the answer to a handshake (RFC 6455, 4.2.2). Raise `HTTPBadRequest` when it is malformed."""
+    """Return the `Sec-WebSocket-Accept` of a handshake (RFC 6455, 4.2.2). Raise `HTTPBadRequest` if it is malformed."""
     headers = request.headers
     tokens = [token.strip() for token in headers.get(hdrs.CONNECTION, "").lower().split(",")]
     if "upgrade" not in tokens or headers.get(hdrs.UPGRADE, "").lower() != "websocket":
@@ -46,10 +46,10 @@ def accept_key(request: web.Request) -> str:
 
 
 class Connection(asyncio.Protocol):
-    """The transport's protocol after the upgrade; its backlog is bounded."""
+    """The asyncio protocol of a WebSocket. It limits the bytes that wait for a slow handler."""
 
     def __init__(self, request: web.Request, max_bytes: int) -> None:
-        """Check the handshake; raise `HTTPBadRequest` or `ConnectionResetError`."""
+        """Check the handshake. Raise `HTTPBadRequest` if it is malformed, `ConnectionResetError` if the client left."""
         self._accept = accept_key(request)
         transport = request.transport
         if transport is None:
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
         send_queue.open(self._transport, f"{answer}Sec-WebSocket-Accept: {self._accept}\r\n\r\n".encode() + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take bytes as a parser of aiohttp."""
+        """Take the bytes that aiohttp received together with the request."""
         self.data_received(data)
         return False, b""
 
@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._http.connection_lost(exc)
 
     async def receive(self) -> Message | None:
-        """Return the next TEXT or BINARY message, None at the end. Control frames are answered here."""
+        """Return the next TEXT or BINARY message, or None after the last. This also answers control frames."""
         while not self.is_lost and not self._is_closing:
             try:
                 message = self._reader.next()
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._waiter = None
 
     async def close(self) -> None:
-        """Send a close frame, and wait shortly for the peer to close."""
+        """Send a close frame, and wait a moment until the peer disconnects."""
         if self._send_queue is None or self.is_lost or self._transport.is_closing():
             return
         self._send_close(NORMAL)
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         timer.cancel()
 
     def _send_close(self, code: int) -> None:
-        """Send a close frame, once; all bytes that arrive later are discarded."""
+        """Send a close frame, but only once. Bytes that arrive later are discarded."""
         if self._is_closing or self._transport.is_closing():
             return
         self._is_closing = True

@@ -1,7 +1,7 @@
-"""WebSocket engine under Socket.IO, from the upgrade request to the disconnect.
+"""Serves the WebSocket connections of a Socket.IO server.
 
-Only this module relies on private names of the library: `_handle_eio_connect`, `AsyncSocket` and what it calls. A test
-fails when a new version moves them; `SERVER_DELIVERY=stock` is the way back. The library always serves long polling.
+Only this module uses private names of python-socketio: `_handle_eio_connect`, `AsyncSocket` and what it calls. A test
+fails when a new version changes them; `SERVER_DELIVERY=stock` avoids them. python-socketio itself serves long polling.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ SEND_QUEUE = web.RequestKey("send_queue", SendQueue)
 
 
 class Upgraded(web.StreamResponse):
-    """The response after the WebSocket has ended: aiohttp writes nothing more."""
+    """The HTTP response after a WebSocket has ended. aiohttp writes nothing for it."""
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Write no head."""
+        """Write no HTTP headers: the WebSocket has already ended."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write no body."""
+        """Write no HTTP body: the WebSocket has already ended."""
 
     @property
     def keep_alive(self) -> bool:
@@ -42,7 +42,7 @@ class Upgraded(web.StreamResponse):
 
 
 class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library ships no types
-    """The library's record of one connection, read by our own loop."""
+    """The Engine.IO object of one connection. `read` replaces the read loop of python-engineio."""
 
     def __init__(self, sio: Any, heartbeats: Heartbeats) -> None:
         super().__init__(sio.eio, sio.eio.generate_id())
@@ -53,11 +53,11 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         self.connected = self.upgraded = True
 
     def schedule_ping(self) -> None:
-        """Record a PONG; the library calls this."""
+        """Record a PONG of the client. python-engineio calls this at each PONG."""
         self._heartbeats.record_pong(self)
 
     async def read(self, connection: Connection) -> None:
-        """Handle messages in order, until the connection ends or breaks the protocol."""
+        """Handle the client's messages in order, until the connection ends. A protocol error also ends it."""
         count = 0
         while (message := await connection.receive()) is not None:
             try:
@@ -90,7 +90,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
 
 
 class Engine:
-    """Serves the WebSocket requests of a Socket.IO server. The library serves all others."""
+    """Serves WebSocket requests to a Socket.IO server. python-socketio serves all other requests."""
 
     def __init__(self, sio: Any) -> None:
         self._sio = sio
@@ -106,7 +106,7 @@ class Engine:
         }
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Serve one request until its connection has ended."""
+        """Serve one HTTP request until its WebSocket connection has ended."""
         query = request.query
         is_ours = request.method == "GET" and query.get("transport") == "websocket" and query.get("EIO") == ENGINE_IO
         if not is_ours or "sid" in query:
@@ -130,7 +130,7 @@ class Engine:
 
 
 class EngineDelivery:
-    """Implements the `Delivery` protocol on this engine."""
+    """Implements the `Delivery` protocol with `Engine` and send queues."""
 
     manager = RoomManager
 
@@ -142,7 +142,7 @@ class EngineDelivery:
         return self._batcher.owed_bytes
 
     def install(self, sio: Any) -> None:
-        """Replace a server's queues and WebSocket handler, before it is attached."""
+        """Replace the queues and the WebSocket handler of a Socket.IO server. Call it before `sio.attach`."""
         sio.eio.create_queue = lambda *args, **kwargs: SendQueue(self._batcher)
         sio.eio.handle_request = Engine(sio).handle_request
         if "polling" not in sio.eio.transports:

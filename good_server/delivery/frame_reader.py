@@ -11,14 +11,14 @@ KEY_BYTES = 4
 
 
 class Message(NamedTuple):
-    """One message: TEXT with a string, or another `kind` with bytes."""
+    """One WebSocket message. `data` is a string for the kind TEXT, else bytes."""
 
     kind: int
     data: Any
 
 
 class FrameError(Exception):
-    """The peer broke the protocol; `code` is the close code to send."""
+    """The peer sent a wrong WebSocket frame. `code` is the close code for the answer."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -26,9 +26,9 @@ class FrameError(Exception):
 
 
 class FrameReader:
-    """Takes bytes and returns messages one by one; unread messages stay bytes.
+    """Takes the bytes of a connection and returns its messages in order.
 
-    A frame's length is checked before its payload arrives: a message over `max_bytes` is never kept.
+    A frame's length is checked before its payload arrives, so a message over `max_bytes` is never stored.
     """
 
     __slots__ = ("_at", "_buffer", "_kind", "_max_bytes", "_parts")
@@ -43,11 +43,11 @@ class FrameReader:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that arrived and were not read yet."""
+        """The number of bytes that arrived and were not read yet."""
         return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
-        """Take the bytes that arrived."""
+        """Add the bytes that arrived from the peer."""
         if self._at == len(self._buffer):
             # the usual case: a frame arrives whole, and is read without a copy
             self._buffer, self._at = data, 0
@@ -59,7 +59,7 @@ class FrameReader:
         self._buffer, self._at = rest, 0
 
     def next(self) -> Message | None:
-        """Return the next whole message, or None; raise `FrameError`."""
+        """Return the next complete message, or None. Raise `FrameError` for a wrong frame."""
         while (frame := self._frame()) is not None:
             head, payload = frame
             kind = head & 0x0F
@@ -71,7 +71,7 @@ class FrameReader:
         return None
 
     def _add(self, head: int, payload: bytes) -> bool:
-        """Add a fragment; return whether it was the last."""
+        """Add a fragment of a message. Return whether it was the last one."""
         kind = head & 0x0F
         # only the first fragment names the kind of the message
         if (kind == CONTINUATION) != (self._parts is not None):
@@ -82,7 +82,7 @@ class FrameReader:
         return bool(head & FIN)
 
     def _frame(self) -> tuple[int, bytes] | None:
-        """Return the first byte and the payload of the next whole frame."""
+        """Return first byte and payload of the next complete frame, or None."""
         buffer, at = self._buffer, self._at
         available = len(buffer) - at
         if not available:
@@ -110,7 +110,7 @@ class FrameReader:
 
 
 def unmasked(key: bytes | bytearray, payload: bytes | bytearray) -> bytes:
-    """Return the payload without its mask."""
+    """Return the payload of a client's frame, decoded with its mask `key`."""
     size = len(payload)
     mask = (key * (size // KEY_BYTES + 1))[:size]
     # two large integers: a loop over the bytes would be a hundred times slower

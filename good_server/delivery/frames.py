@@ -9,7 +9,7 @@ FIN_BINARY = 0x82
 
 
 def frame(payload: str | bytes) -> bytes:
-    """Return one whole frame: text for a string, binary for bytes. A frame is built once for a whole room."""
+    """Return a WebSocket frame: text for a string, binary for bytes. All sockets of a room get the same frame."""
     data, kind = (payload, FIN_BINARY) if isinstance(payload, bytes) else (payload.encode(), FIN_TEXT)
     size = len(data)
     if size < 126:
@@ -20,11 +20,11 @@ def frame(payload: str | bytes) -> bytes:
 
 
 def message_frame(encoded: str | bytes) -> bytes:
-    """Return the frame of an encoded Socket.IO packet, or of one attachment."""
+    """Return the WebSocket frame of an encoded Socket.IO packet or attachment."""
     # not with the library's packet class: that takes as long as all the rest of an emit
     return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)
 
 
 def control_frame(kind: int, payload: bytes) -> bytes:
-    """Return a close, ping or pong frame, always short (RFC 6455, 5.5)."""
+    """Return a close, ping or pong frame. Its payload has at most 125 bytes (RFC 6455, 5.5)."""
     return bytes((FIN | kind, len(payload))) + payload

@@ -1,7 +1,7 @@
-"""Engine.IO heartbeat of all connections, with a single timer.
+"""Engine.IO heartbeats of all connections, with a single timer.
 
-The library makes one task per ping and walks over all sockets to find late ones. All sockets wait equally long, so they
-are due in the order in which they started to wait: the timer checks only the first. Times are those of the event loop.
+python-engineio makes one task per ping and checks all sockets for late answers. Here all sockets wait equally long, so
+the one that started first is due first, and the timer checks only that one. Times are those of the event loop.
 """
 
 import asyncio
@@ -29,19 +29,19 @@ class Heartbeats:
         self._closing: set[asyncio.Task[None]] = set()
 
     def add(self, socket: Any) -> None:
-        """Send a ping to this open socket after the interval."""
+        """Send a PING to an open socket after the ping interval."""
         loop = asyncio.get_running_loop()
         self._ping_at[socket] = when = loop.time() + self._interval_seconds
         if self._timer is None or when < self._timer.when():
             self._arm(loop)
 
     def record_pong(self, socket: Any) -> None:
-        """Record a PONG; an unsolicited PONG changes nothing."""
+        """Record the PONG of a socket. A PONG without a PING changes nothing."""
         if self._close_at.pop(socket, None) is not None:
             self.add(socket)
 
     def remove(self, socket: Any) -> None:
-        """Forget a socket that is gone."""
+        """Send no more PINGs to a socket that is disconnected."""
         self._ping_at.pop(socket, None)
         self._close_at.pop(socket, None)
 

@@ -1,7 +1,7 @@
 """Client manager that builds one frame per message to a room.
 
-The library's own manager walks every room of the namespace at each disconnect, and makes a task per recipient. This one
-also maps sockets to their rooms; the calls that the library makes at a disconnect empty that map too.
+python-socketio's own manager checks every room of the namespace at each disconnect, and makes a task per recipient.
+This manager also stores the rooms of each socket. A disconnect deletes them.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from .send_queue import SendQueue
 
 
 class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
-    """The library's manager with both directions of membership."""
+    """Client manager that stores both a room's sockets and a socket's rooms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                 del self._rooms_of[namespace, sid]
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
-        """Leave the rooms of this socket, without walking over all rooms."""
+        """Remove a socket from its rooms, without checking all rooms."""
         # the room of the whole namespace comes last: the library finds the connection through it
         for room in sorted(self._rooms_of.get((namespace, sid), ()), key=lambda room: room is None):
             self.basic_leave_room(sid, namespace, room)
@@ -59,7 +59,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Emit as the library does. With a callback each packet differs, and the library sends them."""
+        """Send an event to rooms, with one frame for all sockets. With a `callback` python-socketio sends it."""
         if callback is not None:
             await super().emit(event, data, namespace, room=to or room, skip_sid=skip_sid, callback=callback, **kwargs)
             return
@@ -79,7 +79,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                     send_queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
 
     def _recipients(self, namespace: str, room: Any, skip_sid: Any) -> list[SendQueue]:
-        """Return the send queues of one room or several, each connection once."""
+        """Return the send queues of all connections in one or more rooms. Each queue occurs once."""
         members = self.rooms.get(namespace, {})
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         connections: dict[str, None] = {}

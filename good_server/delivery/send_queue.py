@@ -1,6 +1,6 @@
-"""Per-connection send queue, batched and bounded.
+"""Send queue of one connection. It batches writes, and its size is bounded.
 
-Events, acks and pings share one order. A single message is written at once. Messages that follow within the batch time
+Events, acks and pings stay in order. A single message is written at once. Messages that follow within the batch time
 are written in one call, as the system call is most of the cost of a delivery. Slow consumers are disconnected.
 """
 
@@ -18,9 +18,9 @@ CHECK_SECONDS = 0.05
 
 
 class WriteBatcher:
-    """One timer for all send queues that were written to lately.
+    """One timer that writes the batches of all busy send queues.
 
-    `on_slow` is called with `slow` or `stalled` when a connection is closed because its reader cannot keep up.
+    `on_slow` is called with `slow` or `stalled` when a connection is closed because its client reads too slowly.
     """
 
     def __init__(self, settings: Settings, *, on_slow: Callable[[str], None]) -> None:
@@ -34,11 +34,11 @@ class WriteBatcher:
 
     @property
     def owed_bytes(self) -> int:
-        """Bytes that all connections together are owed."""
+        """The number of bytes that wait to be sent on all connections."""
         return sum(send_queue.owed_bytes for send_queue in self._busy)
 
     def add(self, send_queue: "SendQueue") -> None:
-        """Call `send_queue.tick` at the next tick."""
+        """Call `send_queue.tick` when the timer fires next."""
         self._busy[send_queue] = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self.batch_seconds or CHECK_SECONDS, self._tick)
@@ -53,10 +53,10 @@ class WriteBatcher:
 
 
 class SendQueue:
-    """The queue of one connection, with the interface that the library expects.
+    """The send queue of one connection, with the interface of `asyncio.Queue`.
 
-    After `open` it writes to the transport itself. Before that, and always for long polling, it passes packets to the
-    library's own queue, which is made only when needed: it is most of the memory of an idle connection.
+    After `open` it writes to the transport itself. Before that, and always for long polling, it passes packets to an
+    `asyncio.Queue`. That is created only when needed, as it would be most of the memory of an idle connection.
     """
 
     __slots__ = ("_batcher", "_is_busy", "_pending", "_pending_bytes", "_queue", "_stuck_since", "_transport")
@@ -79,7 +79,7 @@ class SendQueue:
         self.put_nowait(item)
 
     def put_nowait(self, item: Any) -> None:
-        """Add an Engine.IO packet, or None, which ends the library's reader."""
+        """Add an Engine.IO packet. None ends python-engineio's reader of this queue."""
         if self._transport is None:
             self._library_queue.put_nowait(item)
             return
@@ -91,7 +91,7 @@ class SendQueue:
             self.flush()
             self._transport.close()
 
-    # get, get_nowait, task_done and join serve the library's own reader, of long polling
+    # python-engineio's reader for long polling calls get, get_nowait, task_done and join
     async def get(self) -> Any:
         return await self._library_queue.get()
 
@@ -113,16 +113,16 @@ class SendQueue:
 
     @property
     def is_open(self) -> bool:
-        """Whether frames may be written to it."""
+        """True when this queue writes to its transport."""
         return self._transport is not None
 
     @property
     def owed_bytes(self) -> int:
-        """Bytes in the batch, and bytes that the peer has not taken."""
+        """Number of bytes that wait in the batch and in the transport."""
         return self._pending_bytes + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
     def write(self, data: bytes) -> None:
-        """Add one frame; close the connection when it is owed too much."""
+        """Write or batch one frame. Close the connection when too many bytes wait."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -139,7 +139,7 @@ class SendQueue:
             self._check_bounds(transport)
 
     def tick(self, now: float) -> bool:
-        """Write the batch; return whether another tick is needed."""
+        """Write the batch. Return whether this queue needs another tick."""
         transport = self._transport
         if transport is None or transport.is_closing():
             self._reset()
@@ -154,7 +154,7 @@ class SendQueue:
         return True
 
     def flush(self) -> None:
-        """Write everything that is owed, in one call."""
+        """Write the whole batch to the transport in one call."""
         if self._transport is not None and self._pending and not self._transport.is_closing():
             self._transport.write(b"".join(self._pending))
         self._pending, self._pending_bytes = [], 0

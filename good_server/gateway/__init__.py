@@ -1,4 +1,4 @@
-"""The one way in: every connect, event, ack and disconnect passes here."""
+"""The gateway that every connect, event, ack and disconnect passes through."""
 
 from .gateway import STATE, Gateway
 from .refusals import NoSuchNamespace

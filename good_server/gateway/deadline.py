@@ -1,4 +1,4 @@
-"""A deadline for coroutines that rarely wait."""
+"""A deadline for coroutines that mostly end without waiting."""
 
 import asyncio
 import types
@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 async def with_deadline(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `coroutine`; raise `TimeoutError` when it takes longer.
+    """Return the result of `coroutine`. Raise `TimeoutError` after `seconds`.
 
-    Most handlers never wait for anything. They run without a timer, which would cost as much as they do.
+    Most handlers never wait for anything. They run without a timer, which would cost as much as the handler.
     """
     try:
         waits_for = coroutine.send(None)
@@ -23,7 +23,7 @@ async def with_deadline(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
 
 @types.coroutine
 def _rest_of(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
-    """Continue a coroutine that has begun, as `await` would."""
+    """Run the rest of a coroutine that has already started, like `await`."""
     while True:
         try:
             value = yield waits_for

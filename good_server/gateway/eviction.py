@@ -1,4 +1,4 @@
-"""Eviction: above the cap, the user's longest silent socket is closed."""
+"""Eviction: a user with too many sockets loses the longest silent one."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .request import SocketState
 
 @dataclass(frozen=True, slots=True)
 class SocketCap:
-    """The cap on a user's sockets, over all processes. A phone that reconnects often is never locked out."""
+    """The limit on a user's sockets, over all processes. At the limit an old socket is closed for a new one."""
 
     namespace: str
     cluster: Cluster
@@ -20,9 +20,9 @@ class SocketCap:
     close: Callable[[str], None]
 
     async def make_room_for(self, user: str) -> None:
-        """Evict one socket when the user has as many as allowed.
+        """Close one socket of `user` when the limit is reached.
 
-        Of several processes the one with most of the user's sockets evicts one of its own.
+        If there are several processes, the one with most of the user's sockets closes one of them.
         """
         here = len(self.open_sids(user))
         others = {} if here >= self.most else await self.cluster.counts.of_others("user", self.namespace + user)
@@ -35,12 +35,12 @@ class SocketCap:
             await self.evict(user)
 
     async def evict(self, user: str) -> None:
-        """Close the socket of this user here that has been silent longest."""
+        """Close the user's longest silent socket in this process."""
         heard = [((await self.state_of(sid)).last_heard, sid) for sid in self.open_sids(user)]
         if heard:
             self.close(min(heard)[1])
 
     def publish_count(self, user: str, *, without: str | None = None) -> None:
-        """Publish the number of the user's sockets here. `without` is leaving."""
+        """Publish the number of the user's sockets in this process. The socket `without` is not counted."""
         count = len([sid for sid in self.open_sids(user) if sid != without])
         self.cluster.counts.publish("user", self.namespace + user, count)

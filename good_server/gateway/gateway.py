@@ -1,6 +1,6 @@
-"""The gateway: guards around every connect, event and disconnect of a namespace.
+"""The gateway checks every connect, event and disconnect of a namespace.
 
-A connect fails closed: the library accepts a socket on anything but an explicit refusal, so every error becomes one.
+An error during a connect becomes a refusal: python-socketio would accept the socket without an explicit refusal.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ STATE = "state"
 
 
 class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
-    """A namespace with guards. Override `joined`, `left`, `routes`, `check_rate` or `read` to change one step."""
+    """A namespace with checks. Override `joined`, `left`, `routes`, `check_rate` or `read` to change one step."""
 
     def __init__(self, namespace: str, guards: Guards, routes: Sequence[Route] = ()) -> None:
         super().__init__(namespace)
@@ -44,7 +44,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         )
 
     def routes(self) -> Sequence[Route]:
-        """Return the events of this namespace."""
+        """Return the routes of this namespace, one per event."""
         return self._given_routes
 
     async def joined(self, request: Request) -> None:
@@ -53,10 +53,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             await request.join(room)
 
     async def left(self, request: Request) -> None:
-        """Do nothing when a socket has gone. Socket.IO empties its rooms, and its state dies with its session."""
+        """Do nothing after a disconnect. Socket.IO removes the socket from its rooms, and deletes its session."""
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
-        """Count one event; raise `RateLimited` when it is one too many."""
+        """Count one event of the user. Raise `RateLimited` when the user sends too many."""
         for kind in ("events",) if route is None or route.rate is None else ("events", route.rate):
             wait_seconds = await self.guards.rates.wait_seconds(identity.user, kind)
             if wait_seconds:
@@ -64,41 +64,41 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
                 raise RateLimited(retry_after=math.ceil(wait_seconds * 1000) / 1000)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """Return the payload as the model of the route; raise `Invalid`."""
+        """Return the payload as the route's model. Raise `Invalid` when the payload does not match it."""
         return read_payload(route.payload, arguments)
 
     async def send(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
         """Send a message to rooms, but not to the socket `skip`.
 
-        Raises `ValueError` without rooms: such an emit would reach everyone, also sockets that are not authenticated.
+        Raises `ValueError` when `to` names no room: the emit would reach all sockets, even unverified ones.
         """
         if isinstance(to, str) or not to or not all(to):
             raise ValueError("an emit needs rooms to go to")
         await self.emit(event, message.on_the_wire(), room=list(to), skip_sid=skip)
 
     async def send_to_socket(self, message: Message, sid: str) -> None:
-        """Send a message of the server to one socket of this process."""
+        """Send a message to one socket, which is connected to this process."""
         if not sid:
             raise ValueError("an emit needs a socket to go to")
         await self.emit(message.event, message.on_the_wire(), room=[sid], ignore_queue=True)
 
     def sids_in(self, room: str) -> list[str]:
-        """Return the sockets that are in a room now."""
+        """Return the ids of this process's sockets in `room`."""
         return [sid for sid, _ in self.server.manager.get_participants(self.namespace, room)]
 
     async def state_of(self, sid: str) -> SocketState:
-        """Return the state of a socket; raise `KeyError` when it is gone."""
+        """Return the state of a socket. Raise `KeyError` when the socket is disconnected."""
         state: SocketState = (await self.get_session(sid))[STATE]
         return state
 
     def close(self, sid: str) -> None:
-        """Close the transport of a socket; Socket.IO then empties its rooms."""
+        """Close the transport of a socket. Socket.IO then removes it from its rooms."""
         environ = self.server.get_environ(sid, self.namespace)
         if environ is not None:
             close_transport(environ)
 
     async def trigger_event(self, event: Any, *args: Any) -> Any:
-        """Handle a connect, disconnect or event; return the ack. The library documents this hook."""
+        """Handle a connect, disconnect or event, and return the ack. python-socketio calls this method."""
         if event == "connect":
             return await self._connect(*args)
         if event == "disconnect":
@@ -154,7 +154,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
 
     async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
-        """Return the result of an action, or its `Refusal`. Errors of our own go to the log under an id."""
+        """Return the result of `action`, or its `Refusal`. Other errors are logged with an id, as `Internal`."""
         try:
             return await action
         except Refusal as refusal:
@@ -196,7 +196,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return [sid for sid, environ in environs.items() if environ is not None and not is_closing(environ)]
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal | None) -> None:
-        """Close a socket that floods, or sends malformed packets or reserved names."""
+        """Close the socket of an abusive client. It sent too many events, malformed packets or a reserved name."""
         settings = self.guards.settings
         state.refused_in_a_row = state.refused_in_a_row + 1 if isinstance(refusal, RateLimited) else 0
         state.malformed += event == MALFORMED

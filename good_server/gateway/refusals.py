@@ -1,4 +1,4 @@
-"""Refusals: of a connection, of a namespace, of a payload."""
+"""Functions that refuse a connection, a namespace or a payload."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -27,27 +27,27 @@ def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoRet
 
 
 class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
-    """Refuses a connect to a namespace that is not served. No socket is accepted, so only connects get here."""
+    """Refuses every connect to an unknown namespace. Without an accepted socket no other event can arrive."""
 
     def __init__(self, guards: Guards) -> None:
         super().__init__("*")
         self._guards = guards
 
     async def trigger_event(self, event: Any, *args: Any) -> None:
-        """Refuse the connect."""
+        """Refuse a connect to an unknown namespace."""
         if event == "connect":
             environ = next(argument for argument in args if isinstance(argument, dict))
             refuse(environ, UnknownNamespace(), self._guards.metrics)
 
 
 def malformed_packet(routes: Mapping[str, Route], event: str = "", key: str | None = None) -> Invalid:
-    """Return the refusal of a malformed packet. It names the key only if the event has it: input is not echoed."""
+    """Return the refusal of a malformed packet. It names `key` only if the event has such a key."""
     is_known = event in routes and key in routes[event].payload.model_fields
     return Invalid("the packet is malformed", field=key if is_known else None)
 
 
 def read_payload(model: type[BaseModel], arguments: Sequence[Any]) -> Any:
-    """Return the one object of an event as `model`. Raises `Invalid` with the field; it never echoes the input."""
+    """Validate the only argument of an event as `model`. Raises `Invalid`, which names the field, not its value."""
     if len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise Invalid("this event takes one object")
     try:

@@ -1,4 +1,4 @@
-"""What a handler gets: the verified sender and what it may do."""
+"""The `Request` that handlers receive, with the event's verified sender."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..rooms import Address
 
 @dataclass(slots=True)
 class SocketState:
-    """The state of one socket. It lives in the Socket.IO session of the socket and dies with it."""
+    """The state of one socket. It is stored in the socket's Socket.IO session and deleted with it."""
 
     identity: Identity
     last_heard: float
@@ -21,7 +21,7 @@ class SocketState:
 
 
 class Actions(NamedTuple):
-    """The functions of a gateway that requests use, made once per gateway."""
+    """The gateway's functions that a `Request` calls. One object serves all requests of a gateway."""
 
     namespace: str
     clock: Callable[[], float]
@@ -35,7 +35,7 @@ class Actions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One event of one socket, as its handler sees it."""
+    """A connect, event or disconnect of one socket. Handlers use it to send and to join rooms."""
 
     actions: Actions
     sid: str
@@ -43,15 +43,15 @@ class Request:
 
     @property
     def at(self) -> int:
-        """The time now, in milliseconds since the epoch."""
+        """The current time, in milliseconds since the epoch."""
         return int(self.actions.clock() * 1000)
 
     async def emit(self, event: str, message: Message, *, to: Sequence[str], also_to_me: bool = True) -> None:
-        """Send to every socket in the rooms `to`, once each. `also_to_me=False` leaves the sending socket out."""
+        """Send a message once to each socket in the rooms `to`. `also_to_me=False` leaves out this socket."""
         await self.actions.send(event, message, to=to, skip=None if also_to_me else self.sid)
 
     def address(self, *rooms: str) -> Address:
-        """Return these rooms as an address that outlives this socket."""
+        """Return an `Address` of these rooms, usable after this socket has closed."""
         return Address(self.actions.namespace, rooms)
 
     def rooms(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Routes: an event and all its guards in one line."""
+"""A route: an event with its handler, allowed roles and rate limit."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -22,10 +22,10 @@ Handler = Callable[[Request, Any], Coroutine[Any, Any, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One event with its guards.
+    """One event with its handler and checks.
 
-    `payload` is the model of what comes in, `answer` the model of the ack's `data`; the exported contract is made from
-    both. `rate` names a rate limit beside that of all events.
+    `payload` is the model of the client's data, `answer` the model of the ack's `data`. The command `contract` prints
+    both. `rate` names one more rate limit (`chat` or `tracking`), besides the limit for all events.
     """
 
     event: str
@@ -39,7 +39,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What a gateway checks with; all gateways of a server share it."""
+    """The objects that gateways use for their checks, shared by all gateways."""
 
     settings: Settings
     auth: TokenAuth
@@ -49,5 +49,5 @@ class Guards:
 
     @property
     def rates(self) -> RateLimits:
-        """The rate limits of users."""
+        """The rate limits on the events of users."""
         return self.cluster.rates

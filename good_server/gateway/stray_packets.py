@@ -1,7 +1,7 @@
-"""Stray packets, which no gateway sees. A few close the connection.
+"""Closes a connection that sends stray packets, which no gateway receives.
 
-They are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. The library sets no
-limit to them.
+These are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. python-socketio
+does not limit them.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ STRAYS = f"{__package__}.strays"
 
 
 def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
-    """Put a check before the library's reader, which never sees strays."""
+    """Count each connection's stray packets, and close it after a few."""
     library, sid_of = sio.eio.handlers["message"], sio.manager.sid_from_eio_sid
 
     async def check(connection: str, data: Any) -> None:

@@ -1,1 +1,1 @@
-"""The product: one module per subject, each with its routes."""
+"""Handlers of the product's events: one module per subject."""

@@ -1,4 +1,4 @@
-"""Chat: between any two users, and within topic rooms."""
+"""Handler of `chat:send`: messages to a user or to a topic room."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 
 
 def compose(request: Request, chat: ChatSend) -> ChatMessage:
-    """Return the message for its readers. The server sets sender and time."""
+    """Return the chat message for the recipients. The server sets its sender and time."""
     return ChatMessage(
         id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
@@ -27,9 +27,9 @@ def compose(request: Request, chat: ChatSend) -> ChatMessage:
 
 
 async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
-    """Send to the target and to the sender's other tabs.
+    """Send a chat message to its target and the sender's other tabs.
 
-    Each socket gets the message once, the sending socket never.
+    Each socket receives it once. The socket that sent it does not receive it.
     """
     target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
     if chat.to is None and target not in request.rooms():
@@ -41,7 +41,7 @@ async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
 
 
 def routes(recent: IdempotencyCache, delivery: Delivery = deliver) -> tuple[Route, ...]:
-    """Return the route of chat. `recent` answers a repeated message with its first ack; `delivery` sends a new one."""
+    """Return the route of `chat:send`. `recent` repeats the ack of a repeated message; `delivery` sends a new one."""
 
     async def send(request: Request, chat: ChatSend) -> dict[str, Any]:
         return await recent.once(request.identity.user, chat.id, lambda: delivery(request, chat))

@@ -1,4 +1,4 @@
-"""Drivers: the role-specific handler of their availability."""
+"""Handler of `driver:status`, an event that only drivers may send."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from ..rooms import followers_of
 
 
 def routes() -> tuple[Route, ...]:
-    """Return the route of the status, which only drivers have."""
+    """Return the route of `driver:status`. Only drivers may send it."""
     return (Route(events.DRIVER_STATUS, DriverStatus, change, answer=Noted, roles=frozenset({Role.DRIVER})),)
 
 
 async def change(request: Request, change: DriverStatus) -> dict[str, Any]:
-    """Send the new status to the followers of the driver."""
+    """Send a driver's new status to its company and to the admins."""
     message = DriverStatusChanged(driver=request.identity.user, status=change.status, at=request.at)
     await request.emit(events.DRIVER_STATUS_CHANGED, message, to=followers_of(request.identity))
     return {"at": message.at}

@@ -1,4 +1,4 @@
-"""Topic rooms: join one again after leaving it, or one granted meanwhile."""
+"""Handlers for clients that join or leave a topic room."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from ..rooms import Entitlements, is_topic_room, topic_room
 
 
 def routes(entitlements: Entitlements, *, rooms_per_socket: int) -> tuple[Route, ...]:
-    """Return the routes of topic rooms.
+    """Return the routes of `room:join` and `room:leave`.
 
-    `entitlements` decides who may join; a socket is in at most `rooms_per_socket` of them.
+    `entitlements` decides who may join. A socket may be in at most `rooms_per_socket` topic rooms.
     """
 
     async def join(request: Request, change: RoomChange) -> dict[str, Any]:

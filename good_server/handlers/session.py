@@ -1,4 +1,4 @@
-"""The session: a new token on the same connection."""
+"""Session: a client replaces its token without a new connection."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..rooms import Entitlements, base_rooms, is_topic_room
 def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
     """Return the route of `auth:refresh`.
 
-    `auth` verifies the new token, which may name another role or company, never another user.
+    `auth` verifies the new token, which may name another role or company, but not another user.
     """
 
     async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
 
 
 async def move(request: Request, identity: Identity, entitlements: Entitlements) -> None:
-    """Leave the rooms that the new identity lost, then join the others."""
+    """Move a socket to the rooms of its new identity."""
     lost = set(base_rooms(request.identity)) - set(base_rooms(identity))
     for room in filter(is_topic_room, request.rooms()):
         if not (room in identity.topic_rooms or await entitlements.may_join(identity, room)):

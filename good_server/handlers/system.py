@@ -11,14 +11,14 @@ from ..rooms import everyone, role_room
 
 
 def routes() -> tuple[Route, ...]:
-    """Return the route of announcements, for admins only."""
+    """Return the route of `system:announce`. Only admins may send it."""
     return (Route(events.SYSTEM_ANNOUNCE, SystemAnnounce, announce, answer=Sent, roles=frozenset({Role.ADMIN})),)
 
 
 async def announce(request: Request, notice: SystemAnnounce) -> dict[str, Any]:
-    """Send the announcement; a true broadcast names its rooms, too.
+    """Send an announcement to the rooms of some or all roles.
 
-    The sender's own role receives it like any other.
+    The admin who sends it receives it too, if the role admin is among them.
     """
     to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
     message = SystemAnnouncement(

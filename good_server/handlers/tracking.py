@@ -10,13 +10,13 @@ from ..rooms import followers_of
 
 
 def routes() -> tuple[Route, ...]:
-    """Return the route of positions, for drivers only."""
+    """Return the route of `tracking:update`. Only drivers may send it."""
     drivers = frozenset({Role.DRIVER})
     return (Route(events.TRACKING_UPDATE, TrackingUpdate, update, answer=Noted, roles=drivers, rate="tracking"),)
 
 
 async def update(request: Request, position: TrackingUpdate) -> dict[str, Any]:
-    """Send the position to the followers of the driver. The driver comes from the token, the time from the server."""
+    """Send a driver's position to its company and to the admins. The driver's id comes from the token."""
     message = TrackingPosition(driver=request.identity.user, at=request.at, **position.model_dump())
     await request.emit(events.TRACKING_POSITION, message, to=followers_of(request.identity))
     return {"at": message.at}

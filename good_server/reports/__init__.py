@@ -1,11 +1,11 @@
-"""Reports, the example of heavy work: pool, queue and worker."""
+"""Optional part that makes reports, the example of heavy work."""
 
 from ..services.reports import Reports
 from ..settings import Settings
 
 
 def create_reports(settings: Settings) -> Reports:
-    """Return a queue in Redis if that is set, else in memory."""
+    """Create the queue of reports. It is in Redis if `SERVER_REDIS_URL` is set, else in memory."""
     if settings.redis_url is None:
         from .embedded import EmbeddedReports
 

@@ -1,7 +1,7 @@
-"""Reports of one process. They wait in memory and run in worker processes.
+"""A queue of reports in the memory of one server process.
 
-Threads would share the interpreter's lock with the event loop. anyio keeps the worker processes: it replaces one that
-crashes or hangs, and all of them end with the server, also when that is killed.
+Worker processes make the reports, as threads would share the interpreter's lock with the event loop. anyio replaces a
+worker process that crashes or hangs. All of them end with the server, also when the server is killed.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from ..settings import Settings
 
 
 class ReportRunner:
-    """A pool of worker processes, and a deadline for every report."""
+    """Makes reports in a pool of worker processes, with a deadline each."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -32,8 +32,8 @@ class ReportRunner:
         await asyncio.gather(*(self._burn(1) for _ in range(self._settings.report_workers)))
 
     async def run(self, job: str, kind: ReportKind, size: int) -> ReportReady:
-        """Run a report and return its message. A crash or hang is an error message."""
-        # the kind `outside` stands in for a call to an outside service
+        """Make one report and return its message. After a crash or at the deadline it is an error message."""
+        # the kind `outside` simulates a call to an outside service
         work = self._burn(size) if kind == "cpu" else asyncio.sleep(size / 1000, 0.0)
         try:
             async with asyncio.timeout(self._settings.report_seconds):
@@ -47,7 +47,7 @@ class ReportRunner:
 
 
 class EmbeddedReports:
-    """A bounded queue in memory, with the worker processes of this server."""
+    """A bounded queue of reports in memory. Worker processes of this server make them."""
 
     _publish: Publish
 
@@ -57,7 +57,7 @@ class EmbeddedReports:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, publish: Publish) -> None:
-        """Start the worker processes."""
+        """Start the worker processes. `publish` sends the finished reports."""
         self._publish = publish
         await self._runner.start()
 
@@ -68,7 +68,7 @@ class EmbeddedReports:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report and return its job id. Raise `Busy` when too many wait."""
+        """Accept a report for the rooms `to`, and return its job id. Raise `Busy` when too many reports wait."""
         if len(self._tasks) >= self._most_waiting:
             raise Busy
         job = secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""Reports that wait in Redis (a saq queue) for a worker."""
+"""A queue of reports in Redis (saq), for separate worker processes."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ RETRY_SECONDS = 0.5
 
 
 def connect(settings: Settings) -> redis.Redis:
-    """Return a client whose answers come in time or are errors."""
+    """Return a Redis client. A late answer of Redis is an error."""
     url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
     pool = redis.BlockingConnectionPool.from_url(
         url,
@@ -60,18 +60,18 @@ def connect(settings: Settings) -> redis.Redis:
 
 
 def queue_name(settings: Settings, kind: ReportKind) -> str:
-    """Return the queue of a kind. CPU-bound reports must not delay the others."""
+    """Return the name of the queue for one kind of report. CPU-bound reports must not delay the others."""
     return f"{settings.redis_prefix}:reports:{kind}"
 
 
 class RedisAvailability:
-    """Whether Redis answers; each change is logged once."""
+    """Remembers whether Redis answers. Each change is logged once."""
 
     _is_available = True
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Suppress the errors of an unavailable Redis."""
+        """Suppress errors in a `with` block that come from an unavailable Redis."""
         try:
             yield
         except UNAVAILABLE as error:
@@ -85,7 +85,7 @@ class RedisAvailability:
 
 
 class WorkerQueue(RedisQueue):
-    """The queue of a worker, which pauses while Redis is unavailable."""
+    """The saq queue from which a worker takes jobs. It pauses while Redis is unavailable."""
 
     def __init__(self, client: redis.Redis, name: str, availability: RedisAvailability) -> None:
         super().__init__(client, name)
@@ -95,7 +95,7 @@ class WorkerQueue(RedisQueue):
         self._turn = asyncio.Lock()
 
     async def dequeue(self, timeout: float = 0.0, poll_interval: float = 0.0) -> Job | None:
-        """Return the next job, or None after a while."""
+        """Return the next job, or None after `NEXT_SECONDS` without a job."""
         async with self._turn:
             if self.is_closing:
                 return None
@@ -105,27 +105,27 @@ class WorkerQueue(RedisQueue):
             return None
 
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.0) -> list[str]:
-        """Give the jobs of dead workers to other workers."""
+        """Put the jobs of dead workers back into the queue."""
         with self._availability.watched():
             return await super().sweep(lock, abort)
         return []
 
     async def listen(self, *_: Any, **__: Any) -> None:
-        """Raise `TimeoutError` at once: no worker answers when `sweep` aborts its job.
+        """Raise `TimeoutError` instead of waiting for a dead worker's answer.
 
-        Until a swept job is queued again it is in no list. saq's wait for an answer can last forever: before Python
-        3.12, redis-py may swallow the cancellation at its timeout.
+        `sweep` calls this before it queues the job again. Meanwhile the job is in no list. saq's wait can last forever:
+        before Python 3.12, redis-py may swallow the cancellation at its timeout.
         """
         raise TimeoutError
 
     async def write_worker_info(self, *args: Any, **options: Any) -> None:
-        """Write what dashboards of saq show."""
+        """Write the data about this worker that saq's dashboards show."""
         with self._availability.watched():
             await super().write_worker_info(*args, **options)
 
 
 class QueuedReports:
-    """Reports that wait in Redis; a worker makes and publishes them."""
+    """A queue of reports in Redis. Separate worker processes make and publish them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -138,11 +138,11 @@ class QueuedReports:
         """Do nothing: workers make and publish the reports."""
 
     async def stop(self) -> None:
-        """Disconnect; waiting reports go on waiting for a worker."""
+        """Disconnect from Redis. Waiting reports stay in the queue."""
         await self._redis.aclose(close_connection_pool=True)
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report and return its job id. Raises `Busy` when too many wait, and when Redis does not answer."""
+        """Queue a report and return its job id. Raises `Busy` when too many reports wait or Redis does not answer."""
         job = self._job(kind, size, to)
         try:
             async with asyncio.timeout(self._settings.redis_seconds), self._turn:

@@ -1,7 +1,7 @@
-"""A process that makes reports from the queue and publishes them.
+"""Worker process that makes the reports of the queue in Redis.
 
-It holds no socket. A report whose worker is killed is made again by another worker. Each report is published once, or
-twice with the same job id when its worker is killed between publishing it and noting that.
+It has no sockets: it publishes reports through Redis. If a worker is killed, another worker makes its report again. The
+report is published twice, with the same job id, only if the first worker had just published it.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from . import queue
 from .embedded import ReportRunner
 from .queue import KINDS, MAKE, UNAVAILABLE, RedisAvailability, WorkerQueue
 
-# for jobs that are cancelled at shutdown to go back to the queue
+# time for jobs that are cancelled at shutdown to go back to the queue
 GIVE_BACK_SECONDS = 2
-# for saq's timers that nothing here needs
+# interval of saq's timers that are not needed here
 NEVER_SECONDS = 24 * 3600
 
 
 class RoomPublisher(socketio.AsyncRedisManager):  # type: ignore[misc]  # the library ships no types
-    """The library's write-only manager, which raises when no server received the message."""
+    """A write-only Socket.IO client manager. It raises an error when no server receives a message."""
 
     def __init__(self, settings: Settings, client: Any) -> None:
         # the manager would log each attempt
@@ -48,7 +48,7 @@ class RoomPublisher(socketio.AsyncRedisManager):  # type: ignore[misc]  # the li
 
 
 class ReportWorker:
-    """Makes the reports of one worker process and publishes them."""
+    """Makes and publishes reports in one worker process."""
 
     def __init__(self, settings: Settings, client: Any) -> None:
         self.runner = ReportRunner(settings)
@@ -57,7 +57,7 @@ class ReportWorker:
         self._rooms = RoomPublisher(settings, client)
 
     async def make_report(self, context: Any, *, kind: ReportKind, size: int, namespace: str, rooms: list[str]) -> None:
-        """Make and publish one job of the queue."""
+        """Make and publish the report of one job from the queue."""
         job: Job = context["job"]
         is_done = asyncio.Event()
         heartbeats = asyncio.create_task(_send_heartbeats(job, is_done))
@@ -73,7 +73,7 @@ class ReportWorker:
             await heartbeats
 
     async def _publish(self, report: ReportReady, namespace: str, rooms: list[str]) -> None:
-        """Publish once, though two workers may have made it. Retries while Redis is unavailable."""
+        """Publish a report, unless a worker has already done so. Retries while Redis is unavailable."""
         note, message = f"{self._prefix}:reports:told:{report.job}", report.on_the_wire()
         is_published = False
         try:
@@ -99,7 +99,7 @@ async def _send_heartbeats(job: Job, is_done: asyncio.Event) -> None:
 
 
 class QueueConsumer(Worker[Any]):
-    """saq's worker of one queue, which ignores signals."""
+    """The saq worker of one queue. It ignores signals: `run_worker` stops it."""
 
     SIGNALS = ()  # type: ignore[assignment]  # saq declares a list, and only reads it
 
@@ -111,7 +111,7 @@ class QueueConsumer(Worker[Any]):
         self._finish_seconds = max(0.0, shutdown_seconds - 2 * GIVE_BACK_SECONDS)
 
     async def stop(self) -> None:
-        """Finish running jobs; give late ones back to the queue."""
+        """Finish running jobs before the shutdown. Jobs that take too long go back to the queue."""
         self._jobs.is_closing = True
         self.event.set()
         running = {task for task in self.tasks if task.get_name() == "process"}
@@ -125,7 +125,7 @@ class QueueConsumer(Worker[Any]):
 
 
 async def run_worker(settings: Settings, ready: Callable[[], None], stop: asyncio.Event) -> None:
-    """Run until `stop` is set. Calls `ready` once Redis answers."""
+    """Make reports until `stop` is set. Calls `ready` as soon as Redis answers."""
     client, availability = queue.connect(settings), RedisAvailability()
     worker = ReportWorker(settings, client)
     await worker.runner.start()

@@ -1,1 +1,1 @@
-"""Heavy or outside work and business data, behind small interfaces."""
+"""Interfaces to heavy work, outside services and business data."""

@@ -1,4 +1,4 @@
-"""The CPU-bound work of a report. It runs in a worker process, so this module imports next to nothing."""
+"""The CPU-bound work of a report. It runs in a worker process, so this module imports very little."""
 
 import signal
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def burn(milliseconds: int) -> float:
-    """Use that much CPU time and return what was used, in seconds. It stands in for rendering, pricing or inference."""
+    """Use `milliseconds` of CPU time, and return the seconds used. Replace it with real work, such as rendering."""
     started = time.process_time()
     deadline = started + milliseconds / 1000
     while time.process_time() < deadline:
@@ -17,7 +17,7 @@ def burn(milliseconds: int) -> float:
 def run_in_worker(work: Callable[[int], float], milliseconds: int) -> float:
     """Run `work` in a worker process, which ignores Ctrl-C.
 
-    Ctrl-C in a terminal reaches all processes; the parent alone obeys it.
+    Ctrl-C in a terminal reaches all processes; only the parent process may react to it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return work(milliseconds)

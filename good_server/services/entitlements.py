@@ -1,14 +1,14 @@
-"""Who may be in a topic room: put your database here."""
+"""Decides who may join a topic room. Replace it with a query to your database."""
 
 from ..roles import Identity
 
 
 class TokenEntitlements:
-    """The default entitlements: the rooms that the token grants.
+    """Default entitlements: a user may join the rooms named in the token.
 
-    Yours asks your database whether a user may be in `job:17`. It never records who *is* in it: Socket.IO knows that.
+    Your own class asks your database whether a user may join `job:17`. It does not store who is in it: Socket.IO does.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
-        """Whether the token of the identity names the room."""
+        """Return whether the identity's token names `room`."""
         return room in identity.topic_rooms

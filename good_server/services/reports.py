@@ -1,6 +1,6 @@
-"""Reports: heavy or outside work, made away from the event loop.
+"""Interface to the queue of reports, and the message of a report.
 
-Here are the interface and the message; `reports/` is an implementation that a team may delete or replace.
+Reports are an example of heavy work. The folder `reports/` implements them; a team may delete or replace it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ Publish = Callable[[Address, ReportReady], Awaitable[None]]
 
 
 def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportReady:
-    """Return the message of a finished report. `cpu_seconds` of None is a failure."""
+    """Return the message about a finished report. Without `cpu_seconds` the report has failed."""
     if cpu_seconds is None:
         failed = ReportError(code=Internal.code, message="the report could not be made")
         return ReportReady(job=job, kind=kind, error=failed)
@@ -23,20 +23,20 @@ def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportRead
 
 
 class Reports(Protocol):
-    """A queue of reports: your own has these three methods."""
+    """Interface of a queue of reports. Your own queue needs these three methods."""
 
     async def start(self, publish: Publish) -> None:
-        """Start before the first request; `publish` sends reports made in this process."""
+        """Start the queue before the first request. `publish` sends reports that this process makes."""
 
     async def stop(self) -> None:
-        """Stop after the last request."""
+        """Stop the queue after the last request."""
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report of `size` milliseconds and return its job id. Raises `Busy` when too many reports wait."""
+        """Accept a report that takes `size` milliseconds, and return its job id. Raises `Busy` when too many wait."""
 
 
 class NoReports:
-    """No queue of reports: the event is not served."""
+    """Stands for a missing queue of reports. `report:request` is then an unknown event."""
 
     async def start(self, publish: Publish) -> None: ...
 
