@@ -1,5 +1,5 @@
-"""The template's own tests.
+"""Tests of the server template, copied together with it.
 
-`core/` tests the server and `demo/` the dispatch platform. Each other folder belongs to the optional part of the same
-name and is deleted together with it.
+`core/` tests the server and `demo/` the example product, a dispatch platform. Each other folder tests the optional part
+of the same name and is deleted together with that part.
 """

@@ -1,6 +1,7 @@
 """Run a child program of the tests: `python -m good_server.tests heap_server`.
 
-It imports nothing of the package at the top: the worker processes of reports run this file again, outside its package.
+At its top, this file imports nothing of the package: the worker processes of reports run it again, outside of the
+package.
 """
 
 import importlib
@@ -8,7 +9,7 @@ import sys
 
 
 def main(name, *arguments):
-    """Run the `main` of this module of the tests."""
+    """Call the function `main` of the test module with this name."""
     return importlib.import_module(f".{name}", __package__).main(*arguments)
 
 

@@ -1,6 +1,6 @@
-"""Attackers of the tests; each runs in its own process.
+"""Programs that attack a test server, each in its own process.
 
-As child programs: `attackers flood URL TOKEN SECONDS` and `attackers herd URL COUNT`.
+Their arguments are `attackers flood URL TOKEN SECONDS` and `attackers herd URL COUNT`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ HERD_RETURN_SECONDS = 1.0
 
 
 async def flood(url, token, seconds):
-    """Send notes without a pause; return a summary of the acks."""
+    """Send `note:send` events to the server at `url` without a pause. Return a summary of its acks."""
     async with bare(url, token) as attacker:
         return await _flood(attacker, seconds)
 
@@ -54,9 +54,10 @@ async def _flood(attacker, seconds):
 
 
 async def herd(url, count):
-    """Run many clients that reconnect by themselves.
+    """Run `count` clients that reconnect by themselves.
 
-    After `cut` on stdin all disconnect at once.
+    The line `cut` on stdin disconnects all of them at once and for good. The answer to each line is the number of
+    connected clients.
     """
     settings, is_over, inside = Settings(), asyncio.Event(), set()
     dice = random.Random(count)  # noqa: S311 - only the length of pauses
@@ -89,7 +90,7 @@ async def herd(url, count):
 
 
 def say(answer):
-    """Write a JSON line to stdout."""
+    """Write `answer` to stdout as one line of JSON."""
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
-"""Checks that the tests of several rows share.
+"""Checks that several tests of `WITHSTANDS.md` share.
 
-A check is a function. One test runs it against the server as it is. Another test runs it against a server without the
-defence and shows that the check fails, and why.
+A check is a function that asserts a promise of `WITHSTANDS.md`. One test runs it against the server as it is. Another
+test runs it against a server without the defence, and expects that the check fails.
 """
 
 import json
@@ -14,25 +14,28 @@ AT_ONCE_SECONDS = 1.0
 
 
 async def notices_nothing(server, bob):
-    """Assert that the bystander is still served, and received only the fence."""
+    """Assert that the uninvolved user bob is served and received no message."""
     assert await is_served(bob), "the bystander is not served"
     assert await server.fence(bob) == [[]], "the bystander received something"
 
 
 async def is_served(bob):
-    """Whether the server accepts an event that every product has."""
+    """Return whether the server accepts a `room:leave` event of this client."""
     return (await bob.ask(events.ROOM_LEAVE, {"room": topic("none")}))["ok"]
 
 
 async def still_gets_messages(server, bob):
-    """Whether the bystander is still connected and still gets a message."""
+    """Return whether bob is still served and still receives a message."""
     accepted = await is_served(bob)
     await server.sio.emit("news", 1, room=[user_room("bob")])
     return accepted and await bob.receives("news") == 1
 
 
 async def is_refused(server, wire, auth, code="unauthorized"):
-    """Assert that CONNECT is refused with this code. The wire is closed and joined no room."""
+    """Assert that the server refuses this CONNECT packet with the code `code`.
+
+    Afterwards its WebSocket is closed, and the user ana is in no room.
+    """
     await wire.send("40" + json.dumps(auth))
     answer = await wire.frame() or "closed without an answer"
     assert answer.startswith("44"), f"was not refused: {answer}"

@@ -1,6 +1,6 @@
-"""A fleet of light clients that resend messages until they are acked.
+"""Many light clients that send each message again until it is acked.
 
-It takes URLs and tokens. It does not start servers and does not judge the outcome.
+They get the URLs of running servers, and tokens. The tests judge what the clients recorded.
 """
 
 import asyncio
@@ -31,10 +31,11 @@ JOINED, REFUSED, EVENT, ACK = "40", "44", "42", "43"
 
 
 class Line:
-    """One connection without a client library.
+    """One connection to a server, without a client library.
 
-    It calls `on_event(event, data)` for each event. With `on_lost_ack` it stands for a client in a tunnel: after
-    `server:closing` each ack is lost and goes to `on_lost_ack(ack)` instead.
+    It calls `on_event(event, data)` for each received event. With `on_lost_ack` it acts like a client that lost its
+    network but not its connection (half-open): after `server:closing`, each ack counts as lost and goes to
+    `on_lost_ack(ack)` instead.
     """
 
     def __init__(self, url, socket, *, on_event, on_lost_ack=None):
@@ -47,13 +48,13 @@ class Line:
         self.reading = asyncio.create_task(self._read())
 
     async def join(self, token):
-        """Send CONNECT; raise `ConnectionError` when it is refused."""
+        """Send CONNECT with this token. Raises `ConnectionError` when the server refuses it."""
         await self._socket.send_str(JOINED + json.dumps({"token": token}))
         async with asyncio.timeout(JOIN_SECONDS):
             await self._joined
 
     async def ask(self, event, data):
-        """Send an event and return its ack. Raises one of `LOST` when there is none."""
+        """Send an event and return its ack. Raises an error of `LOST` when no ack arrives."""
         number = next(self._numbers)
         waiting = self._acks[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_str(f"{EVENT}{number}{json.dumps([event, data])}")
@@ -96,7 +97,10 @@ class Line:
 
 @asynccontextmanager
 async def connected(http, url, token, *, on_event=lambda event, data: None, on_lost_ack=None):
-    """An accepted `Line`. Raises one of `LOST` when it is refused."""
+    """Open a connection, and yield its `Line` after the server accepted it.
+
+    Raises an error of `LOST` when the server refuses it.
+    """
     timeout = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
     async with asyncio.timeout(JOIN_SECONDS):
         socket = await http.ws_connect(url + SOCKETIO, timeout=timeout)
@@ -112,7 +116,7 @@ async def connected(http, url, token, *, on_event=lambda event, data: None, on_l
 
 @dataclass
 class Note:
-    """One note, and how it was sent and acked."""
+    """A message that a client sends, and the answers of the servers."""
 
     text: str
     # the URLs it was sent to, in order; more than one means that it was sent again
@@ -125,13 +129,13 @@ class Note:
 
 
 class Client:
-    """A client that sends notes in order, each until it is acked.
+    """A client that sends notes one after the other.
 
-    A retry has the same id.
+    It sends each note again, with the same id, until the note is acked.
     """
 
     def __init__(self, http, urls, user, token, to, *, pause_seconds, is_lossy):
-        """`is_lossy` clients lose acks after `server:closing`: see `Line`."""
+        """With `is_lossy`, the client loses all acks after `server:closing`: see `Line`."""
         self.notes = []
         self.has_sent, self.is_last = asyncio.Event(), asyncio.Event()
         self._http, self._token, self._user, self._to = http, token, user, to
@@ -141,7 +145,7 @@ class Client:
         self._random = random.Random(user)  # noqa: S311 - not a secret
 
     async def run(self):
-        """Send until `is_last` is set and the last note is acked."""
+        """Send notes until `is_last` is set and the last note is acked."""
         while not self._is_done():
             with contextlib.suppress(*LOST):
                 await self._connect_once(next(self._urls))
@@ -178,7 +182,7 @@ class Client:
 
 
 class Tab:
-    """A tab that reconnects to one URL and keeps received texts."""
+    """A browser tab that reconnects to one URL and keeps received texts."""
 
     def __init__(self, http, url, token):
         self.received = []
@@ -187,11 +191,11 @@ class Tab:
         self._http, self._url, self._token = http, url, token
 
     def times(self):
-        """How often it received each text."""
+        """Return how often the tab received each text."""
         return Counter(self.received)
 
     async def run(self):
-        """Stay connected until it is cancelled."""
+        """Stay connected, and reconnect when necessary, until the task is cancelled."""
         while True:
             with contextlib.suppress(*LOST):
                 async with connected(self._http, self._url, self._token, on_event=self._keep) as line:
@@ -206,7 +210,7 @@ class Tab:
 
 @asynccontextmanager
 async def connected_tabs(http, urls, token):
-    """A user's tabs, one at each URL, all connected."""
+    """Yield one connected tab of the token's user for each URL."""
     tabs = [Tab(http, url, token) for url in urls]
     tasks = [asyncio.create_task(tab.run()) for tab in tabs]
     try:
@@ -221,11 +225,11 @@ async def connected_tabs(http, urls, token):
 
 @asynccontextmanager
 async def sending_clients(http, urls, tokens, to, *, pause_seconds):
-    """Clients for the users of `tokens`, which send to the user `to`.
+    """Run one client per user in `tokens`; all send to user `to`.
 
-    The mean pause between two notes is `pause_seconds`. The block gets the list of all notes. It is filled after the
-    block, when each client has received its last ack. The clients start at each of the URLs in turn, and every other
-    pair of them is lossy.
+    The mean pause between two notes of a client is `pause_seconds`. The block gets a list of all notes, which is filled
+    after the block, when each client has received its last ack. The clients start at different URLs, and half of them
+    lose acks: see `Client`.
     """
     notes, clients = [], []
     for number, (user, token) in enumerate(tokens.items()):

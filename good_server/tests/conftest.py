@@ -1,4 +1,4 @@
-"""Fixtures and lanes of all tests."""
+"""Fixtures that all tests share, and the hooks that mark tests."""
 
 import asyncio
 import gc
@@ -33,7 +33,7 @@ __all__ = ["pytest_terminal_summary", "pytest_xdist_auto_num_workers"]
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, max_examples=300)
 hypothesis.settings.load_profile("tests")
 
-# a row of the ledger on the complete server; its counterpart `fails_…` removes the defence
+# a test of a row of `WITHSTANDS.md` with the defence; the counterpart `…_fails_…` removes the defence
 ROW = re.compile(r"test_row_\d\d_(?!fails_)")
 # fixtures that start the program of another project
 REAL_PARTS = {"redis", "nginx", "npm_folder"}
@@ -62,14 +62,14 @@ def is_ours(item):
 
 
 def is_held_to_pace(item):
-    """Whether this row may not delay the loop of a server."""
+    """Return whether this test must not delay a server's event loop."""
     is_row = asyncio.iscoroutinefunction(item.obj) and ROW.match(item.originalname)
     return bool(is_row) and not item.get_closest_marker("no_pace")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Choose lanes and skips before `-m` selects tests."""
+    """Mark slow, skipped and other special tests before `-m` selects tests."""
     for item in filter(is_ours, items):
         if REAL_PARTS & set(item.fixturenames) and not item.get_closest_marker("timing"):
             item.add_marker("slow")
@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def found_from_anywhere():
-    """Let child processes import the server from any folder.
+    """Let child processes import the server from any working folder.
 
     The template may be a copy that is not installed.
     """
@@ -98,7 +98,10 @@ def found_from_anywhere():
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):
-    """Remove the caller's settings, and shorten the pauses of sweeps and shutdowns."""
+    """Remove the caller's `SERVER_…` variables, and shorten pauses of the server.
+
+    These are the pause between two idle sweeps, and the one in a shutdown.
+    """
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -113,9 +116,10 @@ def clock():
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def worker_pool():
-    """Make the pool's workers outlive single tests.
+    """Keep the report workers alive from test to test.
 
-    anyio ends all workers with the task that first asked for one. That is this task, and its own worker has ended.
+    anyio ends all worker processes together with the task that first asked for one. Here this fixture asks first, for a
+    worker that ends at once.
     """
     with pytest.raises(anyio.BrokenWorkerProcess):
         await anyio.to_process.run_sync(os._exit, 0)
@@ -123,7 +127,7 @@ async def worker_pool():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def nothing_lost():
-    """Fail the test when an error of a task is lost."""
+    """Fail the test when an asyncio task ends with an unhandled error."""
     lost, loop = [], asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: lost.append(context))
     yield
@@ -134,22 +138,25 @@ async def nothing_lost():
 
 @pytest.fixture
 def delivery(request):
-    """The delivery path of servers that do not choose one: see `--delivery`."""
+    """The delivery path of the test servers: `engine` or `stock`.
+
+    The option `--delivery` of pytest sets it. A test may choose another one for its server.
+    """
     return request.config.getoption("--delivery")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def plain_log():
-    """Log without colours, which take 0.1 s in each test."""
+    """Log without colours, because colours take 0.1 s in each test."""
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def in_pace(request):
-    """Assert that no attack delays a server's loop.
+    """Assert that an attack does not delay the server's event loop.
 
-    The clients share that loop, so the test is harder than reality. It measures nothing beside other workers of
-    pytest-xdist, as they take the processor; a serial run measures.
+    The attackers run in the same loop, so the test is harder than reality. With several workers of pytest-xdist nothing
+    is measured, because the workers take processor time from each other.
     """
     if "PYTEST_XDIST_WORKER" in os.environ or not request.node.get_closest_marker("pace"):
         yield
@@ -166,16 +173,16 @@ async def in_pace(request):
 
 @pytest.fixture
 def create_app():
-    """The function that builds the servers: the stand-in product's.
+    """The function that builds a test server, with the stand-in product.
 
-    `demo/` and `contract/` override it with the real product's.
+    `demo/` and `contract/` override this fixture to build the real product.
     """
     return stand_in.create_app
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def serve(worker_pool, nothing_lost, delivery, create_app):
-    """`await serve(clock=…, entitlements=…, any_setting=…)`: a server that ends with the test."""
+    """`await serve(clock=…, entitlements=…, any_setting=…)` starts a server that stops after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(*, clock=time.time, entitlements=None, **settings):
@@ -199,7 +206,7 @@ async def http():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_tab(http):
-    """`new_tab()`: an unconnected tab, closed at the end."""
+    """`new_tab()` returns an unconnected tab, which is closed after the test."""
     tabs = []
 
     def make(**options):
@@ -213,7 +220,10 @@ async def new_tab(http):
 
 @pytest.fixture
 def connect(server, new_tab):
-    """`await connect("ana", PRIVILEGED)`: a connected tab; `to=` another server."""
+    """`await connect("ana", PRIVILEGED)` returns a connected tab of the user ana.
+
+    The argument `to=` chooses another server.
+    """
 
     async def open_tab(user, role=stand_in.PLAIN, *, to=server, token=None, client=None, **claims):
         tab = new_tab(**(client or {}))
@@ -225,7 +235,10 @@ def connect(server, new_tab):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dial(server, http):
-    """`await dial(token=…)`: a bare WebSocket. With a token it has sent CONNECT and was accepted."""
+    """`await dial(token=…)` opens a WebSocket without a client library.
+
+    With a token, it has sent CONNECT and was accepted.
+    """
 
     async def open_wire(*, to=None, token=None, path="", **options):
         address = (to or server).url + SOCKETIO + path
@@ -241,13 +254,16 @@ async def dial(server, http):
 
 @pytest.fixture
 def until():
-    """`await until(lambda: …)`: wait for a condition that sends no event."""
+    """`await until(lambda: …)` waits until the condition is true."""
     return waiting.until
 
 
 @pytest.fixture(scope="module")
 def redis():
-    """A real Redis for one file, for servers with `redis_url=redis.url`."""
+    """A real Redis server for the tests of one file.
+
+    A test server uses it with the setting `redis_url=redis.url`.
+    """
     with RealRedis() as server:
         yield server
 
@@ -258,14 +274,14 @@ PLAIN = {code: "-" for code in range(128) if not chr(code).isalnum()}
 
 @pytest.fixture
 def shared(redis, request):
-    """Settings that the servers and workers of one test share."""
+    """Return settings that all servers and report workers of one test share."""
     prefix = request.node.nodeid[-60:].translate(PLAIN)
     return {"redis_url": redis.url, "redis_prefix": prefix, "report_workers": 1}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def two(serve, shared, until):
-    """`await two(any_setting=…)`: two servers that receive from each other."""
+    """`await two(any_setting=…)` starts two servers that receive from each other."""
 
     async def start(**settings):
         servers = [await serve(**(shared | settings)) for _ in range(2)]

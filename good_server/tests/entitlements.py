@@ -1,24 +1,24 @@
-"""Entitlement services of the tests, in place of the product's."""
+"""Entitlement services that tests use instead of the product's service."""
 
 import asyncio
 
 
 class Everything:
-    """Entitles all users to all topic rooms."""
+    """An entitlement service that lets every user join every topic room."""
 
     async def may_join(self, identity, room):
         return True
 
 
 class Stuck:
-    """Never answers."""
+    """An entitlement service that never answers."""
 
     async def may_join(self, identity, room):
         await asyncio.Event().wait()
 
 
 class Broken:
-    """Fails with an error whose message is confidential."""
+    """An entitlement service that fails with an error. Nobody may see the message of this error."""
 
     def __init__(self, message):
         self.message = message

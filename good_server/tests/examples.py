@@ -1,11 +1,14 @@
-"""Valid payloads that are made from a model's schema."""
+"""Make example payloads from the schemas of payload models."""
 
 # the value of a schema without a form of its own
 BY_TYPE = {"integer": 1, "number": 1.5, "boolean": True, "null": None}
 
 
 def example(model):
-    """The smallest payload that has the form of this model. It may name a room or user that does not exist."""
+    """Return the smallest payload that has the form of `model`.
+
+    It may name a room or user that does not exist.
+    """
     schema = model.model_json_schema()
     return _value(schema, schema.get("$defs", {}))
 

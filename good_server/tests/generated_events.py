@@ -1,6 +1,6 @@
-"""Generated events, and checks of how a server answers them.
+"""Generate events, and check how a server answers them.
 
-The strategies are made from the payload models of a product, so they test the core as well as the real product.
+The Hypothesis strategies are made from a product's payload models. So they test the stand-in product and the real one.
 """
 
 import asyncio
@@ -29,7 +29,10 @@ WRONG = st.recursive(
 
 
 def from_schema(schema):
-    """Values that fit a field's JSON schema, or nearly. They lie at its bounds and one step beyond."""
+    """Return a strategy for values that fit a JSON schema, or nearly.
+
+    The values lie within the bounds of the schema, or one step beyond them.
+    """
     if "anyOf" in schema:
         return st.one_of(*map(from_schema, schema["anyOf"]))
     if "enum" in schema:
@@ -49,7 +52,10 @@ def from_schema(schema):
 
 
 def payloads(model):
-    """Payloads that are right, nearly right, wrong, or have an unknown field."""
+    """Return a strategy for payloads of `model`.
+
+    They are right, nearly right, wrong, or have an unknown field.
+    """
     schema = model.model_json_schema()
     defined = schema.get("$defs", {})
 
@@ -73,14 +79,14 @@ def payloads(model):
 
 
 def events_of(routes):
-    """The texts of events of these routes."""
+    """Return a strategy for the JSON texts of events of these routes."""
     models = {route.event: route.payload for route in routes}
     pairs = st.sampled_from(sorted(models)).flatmap(lambda event: st.tuples(st.just(event), payloads(models[event])))
     return pairs.map(json.dumps)
 
 
 def spoiled_events_of(routes):
-    """Texts of events, many of them spoiled where a parser could fail."""
+    """Return a strategy for event texts, many with an inserted error. A parser could fail at these errors."""
     events = events_of(routes)
     spoiled = st.tuples(events, st.integers(0, 200), st.sampled_from(["", "[", '"', "\\ud800", "NaN", "\x00"]))
     texts = events | spoiled.map(lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] :])
@@ -93,7 +99,10 @@ def _keeps_its_ack(text):
 
 
 async def explore(serve, strategy, check, role, **claims):
-    """Run `check(wire, example)` with many examples over one connection."""
+    """Run `check(wire, example)` for many generated examples over one connection.
+
+    Assert that the new server logs no failure.
+    """
     server, loop = await serve(**NEVER_CLOSED, **UNLIMITED), asyncio.get_running_loop()
     async with bare(server.url, server.token("ana", role, rooms=[topic("17")], **claims)) as wire:
 
@@ -109,7 +118,10 @@ async def explore(serve, strategy, check, role, **claims):
 
 
 async def check_answer(wire, text):
-    """Assert that the event gets one ack, which repeats nothing of it."""
+    """Assert that the server sends one ack for the event `text`.
+
+    An error in the ack repeats nothing of the event.
+    """
     wire.send(f"427{text}")
     wire.send("428" + LEAVE_TEXT)
     acks, frame = [], ""
@@ -126,7 +138,7 @@ async def check_answer(wire, text):
 
 
 async def check_next_event(wire, text):
-    """Assert that the next event is answered, whatever the packet was."""
+    """Assert that the server answers the next event after the packet `text`."""
     wire.send(text)
     wire.send("428" + LEAVE_TEXT)
     assert (await wire.ack(8)) == {"ok": True, "data": LEAVE[1]}

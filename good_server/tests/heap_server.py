@@ -1,7 +1,7 @@
 """A stand-in server that searches its own heap for socket ids.
 
-With the argument `forgetless` it keeps the ids of users whose name is one of `WAYS`. Each line on stdin asks for ids,
-written backwards so that the search does not find the question itself.
+With the argument `forgetless` it keeps the socket ids of users whose name is one of `WAYS`, like a memory leak. Each
+line on stdin asks which ids are on the heap. The ids are written backwards, so that the search does not find the line.
 """
 
 import asyncio
@@ -38,7 +38,10 @@ WAYS = {
 
 
 class Forgetless(Gateway):
-    """A gateway that keeps the id of each socket. The user's name says how."""
+    """A gateway that keeps each socket id after the socket closed.
+
+    The user's name says in which of `WAYS`.
+    """
 
     kept = {way: make() for way, (make, _) in WAYS.items()}  # noqa: RUF012 - the mistake itself
 
@@ -49,9 +52,10 @@ class Forgetless(Gateway):
 
 
 def texts_on_the_heap():
-    """All strings and bytes that any object of this process holds.
+    """Return all strings and bytes that objects of this process hold.
 
-    `gc.get_objects()` has neither dicts nor tuples of plain strings, and `gc.get_referents` skips keys that are.
+    `gc.get_objects()` leaves out dicts and tuples that hold only strings, and `gc.get_referents` leaves out keys that
+    are strings.
     """
     seen, waiting, texts = set(), gc.get_objects(), {}
     while waiting:
@@ -73,7 +77,7 @@ def _parts(thing):
 
 
 async def held(gateway, left, *backwards):
-    """Numbers of the ids on the heap, once only `left` sockets remain."""
+    """Wait until only `left` sockets remain. Return the numbers of the given ids that are on the heap."""
     while sum(len(gateway.sids_in(room)) for room in everyone()) != int(left):  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(0.01)
     gc.collect()

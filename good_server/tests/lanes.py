@@ -1,7 +1,8 @@
-"""The quick lane: two workers, and a line about the other lanes.
+"""Pytest hooks for the quick tests: two workers, and a notice.
 
-`pytest` without `-m` runs the quick lane. The configuration of pytest has the options `-n auto` and `--dist loadfile`,
-and pytest-xdist asks here for the number of workers. Each `conftest.py` imports both hooks.
+`pytest` without `-m` runs the quick lane: no slow tests, and none that measure time. The notice names the other lanes.
+The configuration of pytest has the options `-n auto` and `--dist loadfile`, and pytest-xdist asks here for the number
+of workers. Each `conftest.py` imports both hooks.
 """
 
 import pytest
@@ -16,13 +17,16 @@ def is_quick_lane(config):
 
 
 def names_only_folders(config):
-    """Whether no single file or test is named on the command line."""
+    """Return whether the command line names no single file or test."""
     return all((config.invocation_params.dir / argument).is_dir() for argument in config.args)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """Return the number of workers for `-n auto`. With 0 the tests run serially, in this process."""
+    """Return the number of pytest-xdist workers for `-n auto`.
+
+    With 0 the tests run one after the other, in this process.
+    """
     # slow and timing tests need the whole machine, and a worker takes longer to start than one file to run
     return WORKERS if is_quick_lane(config) and names_only_folders(config) else 0
 

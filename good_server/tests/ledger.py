@@ -1,6 +1,6 @@
-"""The ledger of promises: `python -m good_server.tests ledger` writes WITHSTANDS.md.
+"""The promises of `WITHSTANDS.md`; `python -m good_server.tests ledger` writes that file.
 
-The promises stand here. The tests of a row are found by their names, or by `@pytest.mark.row(19)`.
+Each promise is one row. Its tests are found by their names, or by a marker such as `@pytest.mark.row(19)`.
 """
 
 import ast
@@ -26,7 +26,10 @@ from `ledger.py` and from the names of the tests.
 
 
 class Promise(NamedTuple):
-    """One row: what is promised, and the standard that asks for it. `part` is the optional part that keeps it."""
+    """One row of `WITHSTANDS.md`: a promise and its source standard.
+
+    `part` is the optional part of the server that keeps the promise.
+    """
 
     text: str
     source: str = "–"
@@ -81,7 +84,7 @@ PROMISES = {
 
 
 class RowTest(NamedTuple):
-    """A test of one row."""
+    """A test of one row of `WITHSTANDS.md`."""
 
     row: int
     removes_defence: bool
@@ -89,7 +92,7 @@ class RowTest(NamedTuple):
 
 
 def rows_of(function):
-    """The rows of a test, by its name and its markers."""
+    """Yield the row numbers of a test. They come from the name of the test and its `row` markers."""
     named = NAME.match(function.name)
     if named:
         yield from map(int, named[1].split("_and_"))
@@ -100,7 +103,7 @@ def rows_of(function):
 
 @cache
 def tests_of_rows():
-    """Every test of a row, in the order of the files."""
+    """Return all tests that belong to a row, in order of files."""
     return tuple(_find_tests())
 
 
@@ -114,7 +117,7 @@ def _find_tests():
 
 
 def lines():
-    """The table's lines by their rows."""
+    """Return the lines of the table in `WITHSTANDS.md` by row."""
     table = {}
     for row, promise in PROMISES.items():
         cells = [
@@ -127,11 +130,11 @@ def lines():
 
 
 def text():
-    """The whole file."""
+    """Return the whole text of `WITHSTANDS.md`."""
     return HEAD.format(package=__package__) + "\n".join(lines().values()) + "\n"
 
 
 def main():
-    """Write the file."""
+    """Write `WITHSTANDS.md`."""
     LEDGER.write_text(text(), "utf-8")
     return 0

@@ -1,4 +1,4 @@
-"""The real nginx with the deployed configuration."""
+"""Run a real nginx with the deployed configuration."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -15,7 +15,10 @@ LIMIT = "rate=20r/s"
 
 
 def configuration(port, addresses, limit=LIMIT):
-    """The deployed file with these two upstreams. Fails when a replaced part is not in it once."""
+    """Return the deployed nginx configuration with this port and these servers.
+
+    Fails when a part that it replaces is not in the file exactly once.
+    """
     words = NGINX.read_text()
     own = {LISTEN: f"listen 127.0.0.1:{port};", LIMIT: limit}
     own |= {f"server {old}": f"server {new}" for old, new in zip(UPSTREAMS, addresses, strict=True)}
@@ -27,7 +30,7 @@ def configuration(port, addresses, limit=LIMIT):
 
 @asynccontextmanager
 async def proxied(folder, urls, limit=LIMIT):
-    """The URL of an nginx in front of these servers."""
+    """Run nginx in front of these servers, and yield its URL."""
     program = installed("nginx")
     port, file, log = lasting_port(), folder / "nginx.conf", folder / "nginx.log"
     file.write_text(configuration(port, [url.removeprefix("http://") for url in urls], limit))

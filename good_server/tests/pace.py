@@ -1,4 +1,4 @@
-"""How late an event loop runs, and the bound on it."""
+"""Measure how late an event loop runs, and check its bound."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,9 @@ MOST_LATE_MS = 100
 
 
 def withheld_seconds():
-    """Seconds in which this thread waited for a processor.
+    """Return how many seconds this thread has waited for a processor.
 
-    Zero where the system does not count them.
+    Return 0 where the system does not count them.
     """
     try:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
@@ -18,9 +18,10 @@ def withheld_seconds():
 
 
 class Lateness:
-    """The worst delay of this process's loop, in milliseconds. Each question starts a new measurement.
+    """Measure the worst delay of this process's event loop, in milliseconds.
 
-    `late_ms` is by the clock; `own_ms` does not count the time in which this thread waited for a processor.
+    Each call of `asked` starts a new measurement. `late_ms` is the delay by the clock; `own_ms` does not count the time
+    in which this thread waited for a processor.
     """
 
     STEP_SECONDS = 0.005
@@ -40,7 +41,7 @@ class Lateness:
         self._timer = loop.call_at(self._due, self._tick)
 
     async def asked(self):
-        """The worst delay since the last call."""
+        """Return the event loop's worst delay since the last call."""
         # a delay that is going on is counted at its next tick
         await asyncio.sleep(2 * self.STEP_SECONDS)
         worst = {"late_ms": self._late * 1000, "own_ms": self._own * 1000}
@@ -48,12 +49,15 @@ class Lateness:
         return worst
 
     def end(self):
-        """Stop measuring."""
+        """Stop measuring the event loop."""
         self._timer.cancel()
 
 
 def check_pace(answers):
-    """Assert that a server's loop was never late. A busy machine makes the result inconclusive: a skip."""
+    """Assert that a server's event loop was never late.
+
+    Skip the test when a busy machine caused the delay.
+    """
     late_ms, own_ms = (max(answer[name] for answer in answers) for name in ("late_ms", "own_ms"))
     assert own_ms <= MOST_LATE_MS, f"the loop was behind by {own_ms:.0f} ms"
     if late_ms > MOST_LATE_MS:

@@ -1,6 +1,6 @@
 """The name and the folder of the server package under test.
 
-A team may rename the folder: no other test file spells its name.
+A team may rename the folder, so no other test file contains its name.
 """
 
 from pathlib import Path
@@ -16,10 +16,13 @@ SERVER = ("-m", PACKAGE)
 
 
 def has_part(name):
-    """Whether this optional part of the server was kept."""
+    """Return whether the folder of this optional part still exists."""
     return (FOLDER / name).is_dir()
 
 
 def child_program(name, *arguments):
-    """The Python arguments that run a child program. `name` is its module below `tests`."""
+    """Return the Python arguments that run a child program.
+
+    `name` is its module in `tests`, such as `heap_server`.
+    """
     return ("-m", __package__, name, *arguments)

@@ -1,4 +1,4 @@
-"""Ports of the tests."""
+"""Find free ports for the servers of the tests."""
 
 import contextlib
 import random
@@ -9,9 +9,9 @@ PORTS = range(10_000, 30_000)
 
 
 def lasting_port():
-    """A free port that stays free while its server is down.
+    """Return a free port that stays free while its server is down.
 
-    No client gets it as its own port.
+    The system gives no such port to a client.
     """
     while True:
         with socket.socket() as listener, contextlib.suppress(OSError):
@@ -20,6 +20,6 @@ def lasting_port():
 
 
 def is_open(port):
-    """Whether something on this machine listens on the port."""
+    """Return whether a program on this machine listens on `port`."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0

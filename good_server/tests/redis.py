@@ -13,10 +13,10 @@ from .waiting import WAIT_SECONDS
 
 
 class RealRedis:
-    """A Redis that saves nothing: `with RealRedis(password=…) as redis:`."""
+    """A Redis server that saves nothing: `with RealRedis(password=…) as redis:`."""
 
     def __init__(self, *, password=None, tls=None):
-        """`tls` is a folder with ca.pem, server.pem and server.key."""
+        """`tls` is None, or a folder with ca.pem, server.pem and server.key."""
         # before there is anything to clean up
         self._program = installed("redis-server")
         self.port = lasting_port()
@@ -41,7 +41,7 @@ class RealRedis:
             yield from (f"--tls-{name}-file", str(self._tls / file))
 
     def start(self):
-        """Start it and return when it accepts connections."""
+        """Start Redis, and return when it accepts connections."""
         log = Path(self._folder.name) / "log"
         command = [self._program, *self._arguments(), "--logfile", str(log)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -53,12 +53,12 @@ class RealRedis:
             time.sleep(0.01)
 
     def stop(self):
-        """Kill it, as a power cut does."""
+        """Kill the Redis process at once, as a power failure does."""
         self._process.kill()
         self._process.wait(WAIT_SECONDS)
 
     def pause(self):
-        """Stop it from answering; its connections stay open."""
+        """Stop Redis from answering. Its connections stay open."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self):
@@ -74,7 +74,10 @@ class RealRedis:
 
 
 class Deafening:
-    """A proxy to Redis that drops a subscriber's messages while `is_deaf`."""
+    """A proxy in front of Redis.
+
+    While `is_deaf`, it drops all data from Redis to connections that have subscribed.
+    """
 
     def __init__(self, redis):
         self.is_deaf = False

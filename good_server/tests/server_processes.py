@@ -1,4 +1,4 @@
-"""Servers and child programs that tests start, end and kill."""
+"""Start, stop and kill the servers and child programs of tests."""
 
 import asyncio
 import json
@@ -21,36 +21,39 @@ CONNECTIONS = re.compile(r"^server_connections (\S+)$", re.MULTILINE)
 
 
 def environment_of(settings):
-    """The environment with these settings and no others."""
+    """Return the environment variables with these server settings and no others."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
     return others | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 async def start(*arguments, options=None, **environment):
-    """Run Python with these arguments. Ports are free ones, and both outputs are piped."""
+    """Start Python with these arguments. A server gets free ports. The test can read stdout and stderr."""
     own = os.environ | {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"} | environment
     pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
     return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=own, **(pipes | (options or {})))
 
 
 async def kill(process):
-    """Kill a process as a crash does; it may have ended before."""
+    """Kill a process at once, like a crash. It may already have ended."""
     if process is not None and process.returncode is None:
         process.kill()
         await asyncio.wait_for(process.wait(), PROCESS_SECONDS)
 
 
 async def connections(http, internal_url):
-    """How many connections the process with this internal URL has."""
+    """Return how many clients are connected to the server process.
+
+    `internal_url` is the internal URL of that process.
+    """
     async with http.get(internal_url + "/metrics") as response:
         return int(float(CONNECTIONS.search(await response.text())[1]))
 
 
 class ServerProcess:
-    """A server process on a fixed port with these settings only."""
+    """A server process on a fixed port, with only the given settings."""
 
     def __init__(self, folder, program=STAND_IN_SERVER, **settings):
-        """`folder` is where it runs and writes its log."""
+        """The server runs in `folder` and writes its log there."""
         self.port, self.process, self.internal_urls = lasting_port(), None, []
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder, self._program = folder, program
@@ -58,7 +61,7 @@ class ServerProcess:
         self._environment = environment_of(own)
 
     async def start(self):
-        """Start the process and return when it serves."""
+        """Start the server process, and return when it accepts connections."""
         log = self._folder / f"{self.port}.log"
         with log.open("a") as errors:
             pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": errors}
@@ -71,7 +74,7 @@ class ServerProcess:
         self.internal_urls = found[1].split(", ")
 
     async def end(self):
-        """Shut down gracefully; returns the exit code."""
+        """Shut the server down gracefully, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), PROCESS_SECONDS)
 
@@ -79,13 +82,16 @@ class ServerProcess:
         await kill(self.process)
 
     async def connections(self, http):
-        """The number of connections of each of its processes."""
+        """Return the number of connections of each process of this server."""
         return [await connections(http, url) for url in self.internal_urls]
 
 
 @asynccontextmanager
 async def serving(folder, count, *, program=STAND_IN_SERVER, **settings):
-    """`count` server processes with the same settings, once all serve."""
+    """Run `count` servers with the same settings, and yield them.
+
+    The block begins when all of them accept connections.
+    """
     started = [ServerProcess(folder, program, **settings) for _ in range(count)]
     try:
         await asyncio.gather(*(server.start() for server in started))
@@ -96,7 +102,7 @@ async def serving(folder, count, *, program=STAND_IN_SERVER, **settings):
 
 
 class ChildProgram:
-    """A child program: a JSON line in, a JSON line out."""
+    """A child process that answers each line on stdin with JSON."""
 
     def __init__(self, process):
         self.process = process
@@ -109,7 +115,7 @@ class ChildProgram:
         return json.loads(await self.line())
 
     async def until(self, question, holds):
-        """Ask until the answer is one that `holds`; returns all answers."""
+        """Ask `question` until `holds(answer)` is true. Return all answers."""
         answers = []
         async with asyncio.timeout(PROCESS_SECONDS):
             while not answers or not holds(answers[-1]):
@@ -120,7 +126,7 @@ class ChildProgram:
 
 @asynccontextmanager
 async def running_child(name, *arguments, **settings):
-    """Run a child program. It is killed at the end if it still runs."""
+    """Run a child program, and yield it. It is killed at the end of the block if it still runs."""
     environment = os.environ | {f"SERVER_{name.upper()}": str(value) for name, value in settings.items()}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     process = await asyncio.create_subprocess_exec(
@@ -136,7 +142,7 @@ async def running_child(name, *arguments, **settings):
 
 @asynccontextmanager
 async def watched_server(**settings):
-    """A server that reports lateness, memory and members: see watched_server.py."""
+    """Run a server that reports its lateness, memory and room members. See watched_server.py."""
     own = {"port": 0, "internal_port": 0, "report_workers": 1} | settings
     async with running_child("watched_server", **own) as child:
         child.url, child.internal_url = json.loads(await child.line())
@@ -144,7 +150,7 @@ async def watched_server(**settings):
 
 
 class HeapServer:
-    """A server process that can search its own heap."""
+    """A server process that can search its own memory for socket ids."""
 
     def __init__(self, process, url):
         self.process, self.url = process, url
@@ -153,7 +159,10 @@ class HeapServer:
         return tokens.token(Settings(), user, role, **claims)
 
     async def held(self, ids, *, once_left):
-        """Ids that are on the heap, once only `once_left` sockets are connected."""
+        """Wait until only `once_left` sockets are connected.
+
+        Return those of `ids` that are still in the server's memory.
+        """
         # backwards, so that the search does not find the question itself
         self.process.stdin.write(" ".join([str(once_left), *(id[::-1] for id in ids)]).encode() + b"\n")
         line = await asyncio.wait_for(self.process.stdout.readline(), PROCESS_SECONDS)
@@ -163,7 +172,7 @@ class HeapServer:
 
 @asynccontextmanager
 async def heap_server(*arguments):
-    """A server that can search its own heap: see heap_server.py."""
+    """Run a server that can search its own memory: see heap_server.py."""
     environment = os.environ | {"SERVER_PING_INTERVAL_SECONDS": "1", "SERVER_PING_TIMEOUT_SECONDS": "1"}
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
     process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""Servers in the process of the tests."""
+"""Run servers inside the process of the tests."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ FENCE = "test:fence"
 
 
 class Clock:
-    """A clock in seconds since the epoch. It moves only by `advance`."""
+    """A clock for tests, in seconds since the epoch. Its time changes only when a test calls `advance`."""
 
     def __init__(self):
         self.now = float(int(time.time()))
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Server:
-    """A server in this process, and what tests need from it."""
+    """A server in the test process, with helper methods for tests."""
 
     def __init__(self, application, addresses, stop, task):
         self.application, self.addresses, self.stop, self.task = application, addresses, stop, task
@@ -36,31 +36,34 @@ class Server:
         self._fences = count()
 
     def token(self, user, role=PLAIN, **claims):
-        """A valid token for this server."""
+        """Return a valid token for this server."""
         return tokens.token(self.settings, user, role, clock=self.application.clock, **claims)
 
     def signed(self, **changes):
-        """A signed token with changed claims: see `tokens.signed`."""
+        """Return a signed token with changed claims: see `tokens.signed`."""
         return tokens.signed(self.settings, self.application.clock(), **changes)
 
     def members(self, room):
         return len(self.gateway.sids_in(room))
 
     async def fence(self, *tabs):
-        """The messages that each tab received until now. All that was sent before the fence arrives before it."""
+        """Return the messages that each tab has received until now.
+
+        The server sends one more message, the fence. All that it sent before arrives before the fence.
+        """
         number = next(self._fences)
         await self.sio.emit(FENCE, number, room=list(rooms.everyone()))
         return [await tab.received_until_fence(number) for tab in tabs]
 
     async def ended(self):
-        """Stop the server and wait for its end."""
+        """Stop the server and wait until it has ended."""
         self.stop.set()
         await asyncio.wait_for(self.task, WAIT_SECONDS)
 
 
 @asynccontextmanager
 async def running(application):
-    """Serve an application during a block."""
+    """Run a server for `application` during a block, and yield it."""
     ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
     task = asyncio.create_task(lifecycle.serve(application, ready.set_result, stop))
     await asyncio.wait({task, ready}, timeout=WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)

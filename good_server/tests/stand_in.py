@@ -1,6 +1,7 @@
-"""A stand-in product with events, rooms and roles of its own.
+"""A product for tests only, with events of its own.
 
-The tests of the core and of the optional parts use it, so they pass with any product. `demo/` tests the real one.
+The tests of the core and of the optional parts use this stand-in, so they pass with any product. `demo/` tests the real
+one.
 """
 
 import json
@@ -25,7 +26,7 @@ NOTICE_PUBLISH, NOTICE_PUBLISHED = "notice:publish", "notice:published"
 
 
 def needs_no_claims(role):
-    """Whether a token of this role is complete without further claims."""
+    """Return whether a token of this role needs no further claims."""
     try:
         Claims.model_validate({"sub": "ana", "role": role, "iat": 0, "exp": 1}).identity()
     except (ValidationError, Unauthorized):
@@ -39,7 +40,7 @@ PRIVILEGED, PLAIN = ROLES[0], ROLES[-1]
 
 
 def topic(name):
-    """The topic room of this name."""
+    """Return the full room name of the topic `name`."""
     return f"{TOPIC_ROOM_FORM.partition(':')[0]}:{name}"
 
 
@@ -109,7 +110,7 @@ class Done(Answer):
 
 
 async def send_note(request, note):
-    """Send to the user or room, and to the sender's other tabs."""
+    """Send the note to its target and the sender's other tabs. The target is a user or a room."""
     target = user_room(note.to) if note.to is not None else topic_room(note.room or "")
     if note.to is None and target not in request.rooms():
         raise Forbidden
@@ -119,21 +120,21 @@ async def send_note(request, note):
 
 
 async def set_pin(request, pin):
-    """Send the pin to the privileged role."""
+    """Send the position of the pin to clients with the privileged role."""
     message = PinMoved(by=request.identity.user, lat=pin.lat, lng=pin.lng)
     await request.emit(PIN_MOVED, message, to=(role_room(PRIVILEGED),))
     return {"at": request.at}
 
 
 async def publish_notice(request, notice):
-    """Send the notice to everyone, or to the roles that it names."""
+    """Send the notice to all clients, or to the roles it names."""
     to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
     await request.emit(NOTICE_PUBLISHED, NoticePublished(text=notice.text), to=to)
     return {"at": request.at}
 
 
 def create_routes(parts):
-    """The events of the stand-in product."""
+    """Return the routes of the stand-in product: its events and handlers."""
 
     async def send_once(request, note):
         return await parts.recent.once(request.identity.user, note.id, lambda: send_note(request, note))
@@ -150,6 +151,6 @@ def create_routes(parts):
 
 
 def create_app(settings, **options):
-    """The server with the stand-in product; the options are those of `app.create_parts`."""
+    """Build the server with the stand-in product. `options` are those of `app.create_parts`."""
     parts = create_parts(settings, **options)
     return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])

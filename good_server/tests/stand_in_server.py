@@ -1,4 +1,4 @@
-"""A server process with the stand-in product.
+"""A server process with the stand-in product of the tests.
 
 Run it with `python -m good_server.tests stand_in_server [--workers N]`.
 """

@@ -1,4 +1,4 @@
-"""Browser tabs: real Socket.IO clients that keep what they receive."""
+"""Socket.IO clients that act as browser tabs and keep received events."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from .waiting import WAIT_SECONDS
 
 
 class Tab:
-    """One browser tab: a real client that keeps what it receives."""
+    """One browser tab: a Socket.IO client that keeps received events."""
 
     def __init__(self, http, **options):
         self.sio = socketio.AsyncClient(http_session=http, handle_sigint=False, **({"reconnection": False} | options))
@@ -37,14 +37,14 @@ class Tab:
         return (await self.ask(event, data))["error"]["code"]
 
     async def receives(self, event):
-        """The payload of the next such event; others before it are skipped."""
+        """Wait for the next `event`, and return its payload. Other events are skipped."""
         while True:
             name, data = await asyncio.wait_for(self.inbox.get(), WAIT_SECONDS)
             if name == event:
                 return data
 
     async def received_until_fence(self, number):
-        """The events before the server's fence of this number."""
+        """Return the events that arrived before the fence with this number. `Server.fence` sends this fence."""
         received = []
         while (item := await asyncio.wait_for(self.inbox.get(), WAIT_SECONDS)) != (FENCE, number):
             received += [item] if item[0] != FENCE else []
@@ -58,7 +58,7 @@ class Tab:
         return await asyncio.wait_for(self.connected.wait(), WAIT_SECONDS)
 
     async def shut_down(self):
-        """Close the client, also while it is reconnecting."""
+        """Close the client, even while it is reconnecting."""
         # without this turn of the loop, `shutdown` may wait forever for a reconnect that has not started
         self.sio.reconnection = False
         await asyncio.sleep(0)

@@ -21,17 +21,20 @@ PRODUCTION_ENVIRONMENT = {f"SERVER_{name.upper()}": value for name, value in PRO
 
 
 def token(settings, user, role=PLAIN, *, clock=time.time, **claims):
-    """A valid token that servers with these settings accept."""
+    """Return a valid token for servers with these settings."""
     return make_token(settings, user, Role(role), clock=clock, **claims)
 
 
 def production_token(user, role=PLAIN, **claims):
-    """A valid token that every server with the production secret accepts."""
+    """Return a valid token for servers with the production secret."""
     return token(Settings(jwt_secret=SECRET, _env_file=None), user, role, **claims)
 
 
 def signed(settings, now, *, key=None, algorithm="HS256", headers=None, **changes):
-    """A signed token with changed claims, without the checks of PyJWT. None removes a claim."""
+    """Return a signed token with changed claims.
+
+    PyJWT does not check the claims. The value None removes a claim.
+    """
     claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "sub": "ana", "role": PLAIN}
     claims |= {"iat": int(now), "exp": int(now) + LIFE_SECONDS} | changes
     kept = {name: value for name, value in claims.items() if value is not None}
@@ -40,25 +43,28 @@ def signed(settings, now, *, key=None, algorithm="HS256", headers=None, **change
 
 
 def encoded(data):
-    """Base64 of bytes or of a JSON value, as in a token."""
+    """Encode bytes or a JSON value in base64, as tokens do."""
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def with_header(token, **header):
-    """The token with another header; its signature stays."""
+    """Return the token with another header and an unchanged signature."""
     return ".".join([encoded({"typ": "at+jwt"} | header), *token.split(".")[1:]])
 
 
 def hmac_with_public_key(payload, public_key):
-    """A forged token whose HMAC was made with the public key. PyJWT refuses to make one."""
+    """Return a forged token, signed with the public key as HMAC secret.
+
+    PyJWT refuses to make such a token.
+    """
     message = f"{encoded({'alg': 'HS256', 'typ': 'at+jwt'})}.{payload}"
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
     return f"{message}.{encoded(signature.sign(message.encode(), public_key.encode()))}"
 
 
 def new_keys():
-    """An RSA key pair: private PEM, public PEM, public JWK."""
+    """Return new RSA keys: private PEM, public PEM, public JWK."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()

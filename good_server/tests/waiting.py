@@ -1,4 +1,4 @@
-"""Timeouts of the tests, and waiting for a condition without an event."""
+"""Timeouts of the tests, and a function that waits for a condition."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ PROCESS_SECONDS = 20.0
 
 
 async def until(condition, seconds=WAIT_SECONDS):
-    """Poll until the condition holds. Raises `TimeoutError` when it does not in time."""
+    """Wait until `condition()` is true. Raises `TimeoutError` after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)

@@ -1,8 +1,9 @@
-"""A stand-in server in its own process, measured from outside its code.
+"""A stand-in server in its own process that reports measurements.
 
-It writes its two URLs as a JSON line. Each line on stdin is the name of a room; the answer is the loop's worst
-lateness since the last question, the memory, and the members of that room. It shuts down at SIGTERM or when its stdin
-ends; its last line is the lateness since the last question, the shutdown included.
+It writes its public and its internal URL as a JSON line. Then each line on stdin is the name of a room. The answer is a
+JSON line with the worst delay of the event loop since the last answer, the resident memory of the process, and the
+number of members of the room. The server shuts down at SIGTERM or when stdin ends. Its last line is the worst delay
+since the last answer, the shutdown included.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""WebSockets without a client library, and the one frame builder."""
+"""WebSockets without a Socket.IO library, and functions that build frames."""
 
 import asyncio
 import contextlib
@@ -35,9 +35,10 @@ SLOW_RECEIVE_BYTES = 4096
 
 
 def client_frame(payload, *, kind=TEXT, fin=True, announced=None, key=b"\0\0\0\0"):
-    """One masked frame as a client writes it.
+    """Return one masked WebSocket frame, as a client sends it.
 
-    `announced` is the length that it claims to have. `kind` may hold reserved bits. The default `key` masks nothing.
+    `announced` is the length in the frame's header, which may be wrong. `kind` may have reserved bits. The default
+    `key` leaves the payload as it is.
     """
     data = payload.encode() if isinstance(payload, str) else payload
     size = len(data) if announced is None else announced
@@ -50,18 +51,21 @@ def client_frame(payload, *, kind=TEXT, fin=True, announced=None, key=b"\0\0\0\0
 
 
 def event_text(event, data, *, id=""):
-    """An event as the text of a frame. With an `id` the server answers with an ack."""
+    """Return the text of a frame that sends an event.
+
+    With an `id`, the server answers the event with an ack.
+    """
     return f"42{id}{json.dumps([event, data])}"
 
 
 def address_of(url):
-    """The host and the port of a URL."""
+    """Return the host and the port of a URL."""
     parts = urlsplit(url)
     return parts.hostname, parts.port
 
 
 async def upgraded(http, server, *, path=SOCKETIO, **headers):
-    """The status and the headers of the answer to an upgrade."""
+    """Ask the server for an upgrade to WebSocket. Return the status and the headers of its answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     async with http.get(server.url + path, headers=UPGRADE_HEADERS | named, allow_redirects=False) as answer:
         if answer.status == 101:
@@ -70,7 +74,10 @@ async def upgraded(http, server, *, path=SOCKETIO, **headers):
 
 
 class Wire:
-    """A bare WebSocket of aiohttp. Frames are Engine.IO text: `42[...]` is an event."""
+    """A WebSocket of aiohttp without a Socket.IO library.
+
+    Its frames are Engine.IO texts, such as `42[...]` for an event.
+    """
 
     def __init__(self, websocket):
         self.websocket = websocket
@@ -79,12 +86,12 @@ class Wire:
         await (self.websocket.send_bytes if isinstance(frame, bytes) else self.websocket.send_str)(frame)
 
     async def frame(self):
-        """The next frame, or None once the server has closed."""
+        """Return the next text frame, or None once the server has closed."""
         message = await self.websocket.receive(timeout=WAIT_SECONDS)
         return message.data if message.type is aiohttp.WSMsgType.TEXT else None
 
     async def ack(self, id):
-        """The ack with this id."""
+        """Return the ack with this id. Other frames before it are skipped."""
         while not (frame := await self.frame() or "closed").startswith(f"43{id}["):
             assert frame != "closed"
         return json.loads(frame.removeprefix(f"43{id}"))[0]
@@ -96,14 +103,17 @@ class Wire:
 
 
 class Bare:
-    """A WebSocket whose bytes are all written by the test."""
+    """A WebSocket whose bytes the test reads and writes itself."""
 
     def __init__(self, reader, writer):
         self.reader, self.writer, self.close_code = reader, writer, None
 
     @classmethod
     async def open(cls, url, token=None, *, receive_bytes=None):
-        """An upgraded socket; with a token it has sent CONNECT. Raises `OSError` when it is refused."""
+        """Open a WebSocket to the server at `url`.
+
+        With a token, it has sent CONNECT and was accepted. Raises `OSError` when the server refuses it.
+        """
         # asyncio sets TCP_NODELAY only if the protocol is named
         raw = socket.socket(proto=socket.IPPROTO_TCP)
         if receive_bytes:
@@ -138,7 +148,10 @@ class Bare:
         self.writer.write(client_frame(payload, **options))
 
     async def frame(self):
-        """The next text, or None at the end. Pings are answered as any client library does."""
+        """Return the next text, or None when the connection has ended.
+
+        Pings of the server are answered, as every client library does.
+        """
         try:
             while True:
                 head, size = await self.reader.readexactly(2)
@@ -155,14 +168,14 @@ class Bare:
             return None
 
     async def ack(self, id):
-        """The ack with this id, or None when the server closed first."""
+        """Return the ack with this id, or None when the connection ended."""
         while (frame := await self.frame()) is not None:
             if frame.startswith(f"43{id}["):
                 return json.loads(frame.removeprefix(f"43{id}"))[0]
         return None
 
     async def is_closed(self, within_seconds):
-        """Whether the server closes the transport in this time."""
+        """Return whether the server closes the connection within this time."""
         try:
             async with asyncio.timeout(within_seconds):
                 while await self.frame() is not None:
@@ -172,7 +185,7 @@ class Bare:
         return True
 
     def cut(self):
-        """Close by a reset, without a close frame, like a lost cable."""
+        """Reset the connection without a close frame, as a lost cable does."""
         raw = self.writer.get_extra_info("socket")
         if raw is not None:
             with contextlib.suppress(OSError):
@@ -182,7 +195,7 @@ class Bare:
 
 @contextlib.asynccontextmanager
 async def bare(url, token=None, **options):
-    """A bare socket, open during a block."""
+    """Open a `Bare` WebSocket, which is closed after the block."""
     opened = await Bare.open(url, token, **options)
     try:
         yield opened

@@ -1,1 +1,1 @@
-"""Tests of several processes behind one Redis."""
+"""Tests of several server processes that share one Redis."""

@@ -1,4 +1,4 @@
-"""Fixtures for tests of several processes."""
+"""Fixtures for tests of several server processes."""
 
 import aiohttp
 import pytest_asyncio
@@ -6,6 +6,6 @@ import pytest_asyncio
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def many():
-    """A client session without a limit on its connections."""
+    """An HTTP client session without a limit on its connections."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield session

@@ -1,4 +1,4 @@
-"""Two stand-in processes whose supervisor kills a stopped one early."""
+"""Two server processes whose parent soon kills one that does not stop."""
 
 from functools import partial
 

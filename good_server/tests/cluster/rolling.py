@@ -1,4 +1,4 @@
-"""Rolling restarts under the load of many clients."""
+"""Rolling restarts of servers while many clients send messages."""
 
 import asyncio
 from collections import namedtuple
@@ -20,9 +20,9 @@ Outcome = namedtuple("Outcome", "notes tabs")
 
 
 async def rolled(http, servers, count, *, urls=None, pause_seconds):
-    """Restart all servers in turn while `count` clients send to bob.
+    """Restart each server in turn while `count` clients send to bob.
 
-    They connect through `urls`, or directly.
+    The clients connect to `urls`, or without `urls` directly to the servers. Return their notes and bob's tabs.
     """
     own_urls = [server.url for server in servers]
     tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}
@@ -40,7 +40,10 @@ async def rolled(http, servers, count, *, urls=None, pause_seconds):
 
 
 async def fence(http, urls, tabs):
-    """Wait until each tab has received all that was sent before."""
+    """Wait until each tab of bob has received all earlier messages.
+
+    The user ana sends a last message through each server. All tabs must receive it.
+    """
     for url in urls:
         async with client_fleet.connected(http, url, production_token("ana")) as line:
             assert (await line.ask(NOTE_SEND, {"to": "bob", "text": url}))["ok"]
@@ -49,10 +52,13 @@ async def fence(http, urls, tabs):
 
 
 def shared_by(redis, prefix):
-    """Settings of processes that share one Redis. All clients have one address."""
+    """Return settings for processes that share this Redis.
+
+    They allow all clients to connect from the same address.
+    """
     return {"redis_url": redis.url, "redis_prefix": prefix, "sockets_per_address": 2 * CLIENTS}
 
 
 def received_twice(outcome):
-    """The texts that one tab received more than once."""
+    """Return the texts that the same tab received more than once."""
     return [text for tab in outcome.tabs for text, times in tab.times().items() if times > 1]

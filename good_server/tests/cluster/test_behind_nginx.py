@@ -1,6 +1,7 @@
-"""Two processes behind the real nginx with the deployed configuration.
+"""Tests of two server processes behind a real nginx.
 
-All clients have one address here, so some tests also raise the limit on its new connections.
+nginx has the deployed configuration. All clients have the same address, so some tests raise nginx's limit on new
+connections from one address.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ Site = namedtuple("Site", "url servers")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(redis, tmp_path):
-    """`async with site(any_setting=…) as (url, servers)`: nginx and two processes."""
+    """`async with site(any_setting=…) as (url, servers)` starts nginx and two server processes."""
 
     @contextlib.asynccontextmanager
     async def start(*, limit=LIMIT, **settings):
@@ -57,7 +58,7 @@ async def connections(http, servers):
 
 
 async def received_until(tab, text):
-    """The texts up to this one."""
+    """Return the texts that the tab receives, up to `text`."""
     texts = []
     while text not in texts:
         texts.append((await tab.receives(NOTE_RECEIVED))["text"])
@@ -96,7 +97,7 @@ async def test_clients_of_a_killed_process_rejoin_on_the_other(site, http, new_t
 
 
 async def connect_repeatedly(http, url, statuses, stop):
-    """Connect until `stop` is set, and keep the status of each attempt."""
+    """Connect again and again until `stop` is set. Append the HTTP status of each attempt to `statuses`."""
     while not stop.is_set():
         try:
             async with http.ws_connect(url + SOCKETIO):
@@ -129,9 +130,10 @@ async def test_busy_processes_answer_with_retry_after(site, http):
 
 
 async def open_too_many(http, url, opened):
-    """Open more connections than allowed, each with another forged address.
+    """Open more connections than one address may have.
 
-    A few may pass before counts are shared.
+    Each connection claims another address in its header `X-Forwarded-For`. A few too many may be accepted before the
+    processes have shared their counts.
     """
     for number in range(TABS):
         claim = {"X-Forwarded-For": f"203.0.113.{number}"}

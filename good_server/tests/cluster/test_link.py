@@ -1,4 +1,4 @@
-"""The link to Redis: requests, queued messages and outages."""
+"""Tests of the server's link to Redis: requests, queued messages and outages."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from ..waiting import WAIT_SECONDS, until
 
 @pytest.fixture
 def new_link(redis, request):
-    """`new_link(any_setting=…)`: a link that only this test uses."""
+    """`new_link(any_setting=…)` returns a link to Redis that only this test uses."""
 
     def make(**settings):
         return RedisLink(Settings(redis_url=redis.url, redis_prefix=f"link-{id(request)}", **settings), Metrics())

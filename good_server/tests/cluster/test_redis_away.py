@@ -1,4 +1,4 @@
-"""Outages of Redis: local delivery goes on and recovery is automatic."""
+"""Tests of Redis outages: local delivery continues and recovery is automatic."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ from ..waiting import WAIT_SECONDS
 
 @pytest.fixture(scope="module")
 def redis():
-    """A Redis that only the tests of this file stop."""
+    """A Redis server for this file only, because its tests stop Redis."""
     with RealRedis() as server:
         yield server
 
@@ -57,7 +57,10 @@ async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, 
 
 
 async def recovered(first, second, until):
-    """Wait until both receive again. A subscriber recovers a moment after Redis."""
+    """Wait until both servers receive messages through Redis again.
+
+    That is a moment after Redis itself is back.
+    """
     for server in (first, second):
         await until(lambda server=server: server.application.guards.cluster.link.has_own_heartbeat)
 

@@ -1,6 +1,6 @@
-"""A Redis with a password and TLS needs only its URL.
+"""Tests of servers whose Redis needs a password and TLS.
 
-With wrong credentials the server runs without Redis.
+A server needs only the URL of this Redis. With wrong credentials it runs without Redis.
 """
 
 import datetime
@@ -20,7 +20,7 @@ PASSWORD = "a-password-of-this-test"
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """A folder with a certificate for 127.0.0.1 that is its own authority."""
+    """A folder with a self-signed certificate and its key for 127.0.0.1."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis of a test")])

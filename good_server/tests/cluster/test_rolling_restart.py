@@ -1,4 +1,4 @@
-"""Restarts and crashes of processes under load.
+"""Tests of restarts and crashes while many clients send messages.
 
 No message is lost or delivered twice, and all clients reconnect.
 """
@@ -25,7 +25,7 @@ WORKERS = (*STAND_IN_SERVER, "--workers", "2")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def outcome(redis, many, tmp_path_factory):
-    """The outcome of a rolling restart of two processes under load."""
+    """The notes and tabs after a rolling restart of two servers."""
     folder = tmp_path_factory.mktemp("restart")
     async with serving(folder, 2, **shared_by(redis, "restart")) as servers:
         return await rolled(many, servers, CLIENTS, pause_seconds=1.0)
@@ -85,9 +85,9 @@ async def test_clients_of_a_killed_worker_are_back_in_their_rooms(redis, many, n
 
 
 def internal_url(process):
-    """The internal URL of one worker.
+    """Return the internal URL of one worker process.
 
-    It is on the port that the worker does not share.
+    It has the only port that the worker does not share with the other workers.
     """
     ports = {line.laddr.port for line in process.net_connections("tcp") if line.status == psutil.CONN_LISTEN}
     (url,) = (f"http://127.0.0.1:{port}" for port in ports - {public_port(process)})

@@ -1,6 +1,6 @@
-"""Two servers that share one Redis act as one.
+"""Tests that two servers with one Redis act as one server.
 
-Rooms, rate limits, connection limits and message ids are shared.
+They share rooms, rate limits, connection limits and message ids.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("published", STRANGE)
 async def test_a_strange_message_does_not_stop_the_subscriber(two, connect, published, caplog):
-    """Another release may publish such messages during a rolling restart."""
+    """Servers of another release may publish messages that this server cannot read."""
     first, second = await two()
     ana, bob = await connect("ana", to=first), await connect("bob", to=second)
     strange = published.replace(b"%s", second.application.guards.cluster.link.name.encode())

@@ -1,4 +1,4 @@
-"""Several processes behind one port: start, restart and shutdown."""
+"""Tests of several server processes with one port: start, restart and shutdown."""
 
 import asyncio
 import fcntl
@@ -57,7 +57,7 @@ class Workers:
         return production_token(user, **claims)
 
     async def logged(self, event):
-        """The next line of the log with this event."""
+        """Wait for the next log entry with this event, and return it."""
         while True:
             line = await asyncio.wait_for(self.process.stderr.readline(), PROCESS_SECONDS)
             assert line, f"the log ended without {event!r}"
@@ -65,15 +65,15 @@ class Workers:
                 return json.loads(line)
 
     async def ended(self):
-        """The exit code, and the rest of stderr."""
+        """Wait for the end of the parent process. Return its exit code, and the rest of stderr."""
         _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
         return self.process.returncode, errors.decode()
 
 
 def kill_group(process):
-    """Kill the processes that a failed test left.
+    """Kill all processes of the process group that `process` leads.
 
-    The group belongs to `process` as long as one of them runs.
+    A failed test may have left them. No other group can get this id while one of them runs.
     """
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -95,7 +95,10 @@ async def serving(redis, *, program=TWO_PROCESSES, options=None, **settings):
 
 
 async def failed(process):
-    """The exit code, and the lines of stderr and stdout."""
+    """Wait for the end of a process whose start fails.
+
+    Return its exit code, and the lines of stderr and of stdout.
+    """
     try:
         printed, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
     finally:
@@ -246,7 +249,7 @@ async def test_a_process_that_fails_at_its_start_stops_all(redis, tmp_path, crea
 
 @pytest.fixture
 def run_command(capsys):
-    """`run_command(*arguments)`: the exit code, stdout and stderr."""
+    """`run_command(*arguments)` runs the command line. It returns the exit code, stdout and stderr."""
 
     def run(*arguments):
         try:

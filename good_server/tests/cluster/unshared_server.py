@@ -1,4 +1,4 @@
-"""A stand-in server whose processes do not share message ids."""
+"""A test server whose processes do not know each other's message ids."""
 
 from dataclasses import replace
 

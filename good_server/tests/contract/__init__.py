@@ -1,1 +1,1 @@
-"""Tests of the exported contract."""
+"""Tests of the exported contract: the events, as AsyncAPI and TypeScript."""

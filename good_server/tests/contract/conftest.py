@@ -1,4 +1,4 @@
-"""The servers of these tests have the real product."""
+"""Build the servers of these tests with the real product."""
 
 import pytest
 

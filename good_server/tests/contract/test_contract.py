@@ -1,4 +1,4 @@
-"""The exported AsyncAPI document and TypeScript types describe the server."""
+"""Tests that the exported AsyncAPI and TypeScript files describe the server."""
 
 import json
 import subprocess
@@ -58,7 +58,10 @@ def document():
 
 
 def validate(value, schema):
-    """Raise when `value` does not fit this schema of the document."""
+    """Raise an error when `value` does not fit `schema`.
+
+    References in the schema point into the AsyncAPI document.
+    """
     whole = {"components": document()["components"], **schema}
     jsonschema.Draft202012Validator(whole).validate(value)
 
@@ -79,7 +82,10 @@ def npm_folder(tmp_path_factory):
 
 @pytest.fixture
 def complaints(npm_folder, tmp_path):
-    """`complaints(text)`: the TypeScript compiler's errors for a program that uses the contract."""
+    """`complaints(text)` returns the TypeScript compiler's errors for this program.
+
+    The program may import the exported contract.
+    """
 
     def compile_with_contract(text):
         (tmp_path / "node_modules").symlink_to(npm_folder / "node_modules")
@@ -138,7 +144,7 @@ def test_every_reference_in_the_document_is_defined():
 
 
 def models(kind):
-    """The classes of this kind in `events`."""
+    """Return the subclasses of `kind` in the module `events`."""
     found = [value for value in vars(events).values() if isinstance(value, type)]
     return {model for model in found if issubclass(model, kind) and model is not kind}
 
@@ -182,7 +188,7 @@ def test_every_refusal_is_in_the_contract_with_all_its_fields(refusal):
 
 
 def requests(token):
-    """Events that a new user may send, with role and payload."""
+    """Return events, each with an allowed role and a valid payload."""
     return {
         events.CHAT_SEND: ("vendor", {"to": "ana", "text": "hello"}),
         events.TRACKING_UPDATE: ("driver", {"lat": 1.5, "lng": 2, "speed": 3.5}),
@@ -219,7 +225,10 @@ async def test_the_refusal_of_every_event_is_the_one_in_the_contract(connect, ev
 
 @pytest.fixture
 def message_of(server, connect):
-    """`await message_of(event)`: a message of that event from the wire."""
+    """`await message_of(event)` returns a received payload of this event.
+
+    The fixture makes the server send it.
+    """
 
     async def receive(event):
         admin = await connect("eve", "admin", rooms=["job:17"])

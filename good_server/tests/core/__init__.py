@@ -1,1 +1,1 @@
-"""Tests of the server itself, whatever the product."""
+"""Tests of the server that do not depend on its product."""

@@ -1,4 +1,4 @@
-"""Which tokens are accepted, and which are refused."""
+"""Tests of which tokens the server accepts, and which it refuses."""
 
 import json
 import socket
@@ -145,14 +145,14 @@ async def test_a_valid_signature_of_another_algorithm_is_refused():
 
 @pytest.fixture(scope="module")
 def keys():
-    """An RSA key pair as PEM: private, public."""
+    """An RSA key pair in PEM format: private key, public key."""
     private, public, _ = tokens.new_keys()
     return private, public
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def serve_text():
-    """`await serve_text(text)`: the URL of a web server that sends it."""
+    """`await serve_text(text)` returns the URL of a web server that sends `text`."""
     runners = []
 
     async def start(text):

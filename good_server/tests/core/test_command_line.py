@@ -1,4 +1,4 @@
-"""The command line, run in an empty folder."""
+"""Tests of the server's command line, run in an empty folder."""
 
 import asyncio
 import re
@@ -24,13 +24,13 @@ TOKEN = ["token", "--user", "ana", "--role", PLAIN]
 
 
 class Process:
-    """A server started from the command line."""
+    """A server that a test started from the command line."""
 
     def __init__(self, process, printed, url):
         self.process, self.printed, self.url = process, printed, url
 
     async def ended(self):
-        """The exit code and the text on stderr."""
+        """Wait for the server's end. Return its exit code and the text on stderr."""
         _, errors = await asyncio.wait_for(self.process.communicate(), PROCESS_SECONDS)
         return self.process.returncode, errors.decode()
 
@@ -128,7 +128,10 @@ async def test_a_wrong_setting_is_reported_in_one_line():
 
 @pytest.fixture
 def run(capsys):
-    """`run(*arguments)`: the exit code, and the texts on stdout and stderr."""
+    """`run(*arguments)` runs the command line.
+
+    It returns the exit code, and the texts on stdout and stderr.
+    """
 
     def call(*arguments):
         try:

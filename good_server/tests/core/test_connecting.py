@@ -1,6 +1,6 @@
-"""Connecting: who is accepted, and how the others are refused.
+"""Tests of connecting: who is accepted, and how others are refused.
 
-CONNECT_ERROR is a permanent refusal, an HTTP status a temporary one.
+A permanent refusal is a CONNECT_ERROR packet, a temporary one an HTTP status.
 """
 
 import asyncio
@@ -18,7 +18,10 @@ PATH = SOCKETIO.removesuffix("websocket")
 
 @pytest.fixture
 def refusal(server, new_tab):
-    """`await refusal(token)`: the data of the CONNECT_ERROR."""
+    """`await refusal(token)` connects with a token that the server refuses.
+
+    It returns the data of the CONNECT_ERROR packet.
+    """
 
     async def of(token, **options):
         tab = new_tab()

@@ -1,4 +1,4 @@
-"""Handlers run at once and are cancelled at their deadline."""
+"""Tests that handlers start at once and are cancelled at their deadline."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Plain HTTP on the public and the internal port."""
+"""Tests of plain HTTP requests to the public and the internal port."""
 
 import pytest
 

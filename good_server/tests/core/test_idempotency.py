@@ -1,4 +1,4 @@
-"""A duplicate message is handled once (idempotency key)."""
+"""Tests that a message sent twice with one id is handled once."""
 
 import asyncio
 

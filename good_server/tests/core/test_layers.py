@@ -1,4 +1,7 @@
-"""Imports point down the layers; rooms and events are named once."""
+"""Tests of the layers of modules, and of room and event names.
+
+A module imports only from lower layers. Names of rooms and events are written in one module only.
+"""
 
 import ast
 import re
@@ -32,14 +35,20 @@ SPELLS_ROOMS = {
 
 @cache
 def room_prefixes():
-    """The prefixes of all rooms, from `rooms.py` and the topic form."""
+    """Return the prefixes of all room names, such as `user:`.
+
+    They come from `rooms.py` and the form of topic rooms.
+    """
     spelled = set(literals(ast.parse((ROOT / "rooms.py").read_text("utf-8"))))
     topic = TOPIC_ROOM_FORM.partition(":")[0] + ":"
     return frozenset({text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {topic})
 
 
 def modules(root):
-    """Each file's path, its part, and its syntax tree. The part of `gateway/gateway.py` is `gateway`."""
+    """Yield the path, the part and the syntax tree of each file.
+
+    Tests are left out. The part of `gateway/gateway.py` is `gateway`.
+    """
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
         # tests are outside the layers and may import all of them
@@ -48,7 +57,7 @@ def modules(root):
 
 
 def imported(tree, inside):
-    """The dotted names that a module imports. Relative ones are resolved."""
+    """Yield the dotted names that a module imports. Relative names are resolved."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -58,7 +67,10 @@ def imported(tree, inside):
 
 
 def wrong_arrows(root):
-    """Imports of the same layer, a higher one, or an unlisted part."""
+    """Yield imports that do not go to a lower layer.
+
+    They go to the same layer, to a higher layer, or to a part without a layer.
+    """
     for inside, part, tree in modules(root):
         for name in imported(tree, inside):
             target = name.removeprefix(f"{PACKAGE}.").partition(".")[0]
@@ -69,7 +81,7 @@ def wrong_arrows(root):
 
 
 def docstrings(tree):
-    """The strings that are prose, and no names."""
+    """Yield the syntax nodes of docstrings, which are prose and no names."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
@@ -83,7 +95,7 @@ def literals(tree):
 
 
 def misspelled(root):
-    """Literals that spell a room or an event outside its module."""
+    """Yield strings that name a room or event outside its own module."""
     for inside, _, tree in modules(root):
         for text in literals(tree):
             is_room = text.startswith(tuple(room_prefixes())) and text not in EVENTS
@@ -94,7 +106,10 @@ def misspelled(root):
 
 
 def foreign_imports(root):
-    """Imports of the repository, which a copied template does not have."""
+    """Yield imports of `bad_server` or `lab`.
+
+    A copied template does not have these folders of the repository.
+    """
     for inside, _, tree in modules(root):
         names = [name for name in imported(tree, inside) if name.split(".")[0] in ("bad_server", "lab")]
         yield from (f"{inside} imports {name}" for name in names)

@@ -1,4 +1,4 @@
-"""The ledger WITHSTANDS.md matches the tests, and every row has one."""
+"""Tests that `WITHSTANDS.md` matches the tests, and every row has one."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Rate limits, and limits on the number of connections."""
+"""Tests of rate limits, and of limits on the number of connections."""
 
 import pytest
 from hypothesis import given

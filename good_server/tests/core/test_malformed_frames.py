@@ -1,6 +1,6 @@
-"""Frames that no client library sends.
+"""Tests of frames that no client library sends.
 
-The server answers them where they ask for an ack, and soon closes the connection.
+Where such a frame asks for an ack, the server answers it. After a few of them it closes the connection.
 """
 
 import asyncio
@@ -28,7 +28,10 @@ NO_PACKET = ["", "x", "0", "2", "6", "7", "9", "b!", "\u00b2", "4" + DEEP]
 
 @pytest.fixture
 def ana(server, dial):
-    """`await ana(to=…)`: a bare WebSocket of the user ana."""
+    """`await ana(to=…)` opens a WebSocket of the user ana.
+
+    It has no client library, and its CONNECT was accepted.
+    """
 
     async def open_wire(*, to=server):
         return await dial(to=to, token=to.token("ana"))

@@ -1,4 +1,7 @@
-"""No socket id outlives its socket. The tests search a real heap."""
+"""Tests that no socket id stays in memory after its socket closed.
+
+They search the heap of a real server process.
+"""
 
 import socket
 

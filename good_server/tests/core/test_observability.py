@@ -1,4 +1,4 @@
-"""Logs never show what users sent."""
+"""Tests that logs never show what users sent."""
 
 import logging
 
@@ -12,7 +12,7 @@ CANARY = "canary-7f3a"
 
 @pytest.fixture
 def configured(capsys):
-    """`configured(json_lines=…)`: the server's logging, reset at the end."""
+    """`configured(json_lines=…)` sets up the server's logging, reset after the test."""
     root = logging.getLogger()
     handlers, level, before = root.handlers, root.level, structlog.get_config()
     yield configure_logging

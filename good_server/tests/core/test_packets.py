@@ -1,4 +1,7 @@
-"""The parser accepts any input and returns only known packets."""
+"""Tests that the packet parser never fails.
+
+It returns only packets that the server knows, whatever the input.
+"""
 
 import json
 

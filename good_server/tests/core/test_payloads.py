@@ -1,4 +1,7 @@
-"""Every input is a valid payload or `invalid`, and is not repeated."""
+"""Tests that each input is a valid payload or refused as `invalid`.
+
+The refusal does not repeat the input.
+"""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Property tests over a real connection: no crash, one ack, no echo."""
+"""Tests with generated events: no crash, one ack, no repeated input."""
 
 import pytest
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Refusals of events: the code, the field, and no echo."""
+"""Tests of refused events: the code, the field, and no repeated input."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Sessions: refresh, change of identity, and expiry."""
+"""Tests of sessions: refresh, change of identity, and expiry."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Settings: their sources, and the values that stop the start."""
+"""Tests of the settings: their sources, and values that prevent the start."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec

@@ -1,4 +1,4 @@
-"""Graceful shutdown of a server."""
+"""Tests of the graceful shutdown of a server."""
 
 import asyncio
 

@@ -1,6 +1,7 @@
-"""The contract on the library's own delivery path (`SERVER_DELIVERY=stock`).
+"""Tests of the server with the library's own delivery path.
 
-`pytest good_server/tests --delivery stock` runs all the other tests on it too.
+Its setting is `SERVER_DELIVERY=stock`. `pytest good_server/tests --delivery stock` runs all the other tests with it
+too.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The idle sweep visits every connection, and no connection delays it."""
+"""Tests that no connection delays the idle sweep over all connections."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Rows 12 to 17 of the ledger: how a client connects."""
+"""Tests of rows 12 to 17 of `WITHSTANDS.md`: how clients connect."""
 
 import asyncio
 import contextlib
@@ -68,7 +68,10 @@ async def test_row_12_fails_without_its_defence(serve, connect, http, monkeypatc
 
 
 async def check_forwarded(server, connect, http, forwarded, *, counted_as_one):
-    """Open three connections that name these addresses. Where one address may have two, the third is refused."""
+    """Assert how the server counts connections with these forwarded addresses.
+
+    After them, one more connection is refused with `counted_as_one`, and accepted without it.
+    """
     bob = await connect("bob", to=server)
     answers = []
     for address in forwarded:

@@ -1,4 +1,4 @@
-"""Rows 25 and 26 of the ledger: too many events and rooms."""
+"""Tests of rows 25 and 26 of `WITHSTANDS.md`. Clients send too many events and join too many rooms."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 @pytest.fixture
 def bob(server, new_tab):
-    """`await bob(url)`: a bystander on any server of these tests."""
+    """`await bob(url)` connects the uninvolved user bob to the server at `url`."""
 
     async def open_tab(url):
         tab = new_tab()
@@ -35,7 +35,7 @@ def bob(server, new_tab):
 
 
 async def check_flood(child, token):
-    """Assert that a flooder is rate limited and then closed."""
+    """Assert that a flooding client is rate limited and then disconnected."""
     async with running_child("attackers", "flood", child.url, token, str(FLOOD_SECONDS)) as attacker:
         result = json.loads(await attacker.line())
     assert result["sent"] > 1000
@@ -91,7 +91,7 @@ class Slow:
 
 
 async def check_slow(server, slow):
-    """Assert that one client's slow events run one at a time."""
+    """Assert that slow events of one client run one at a time."""
     async with bare(server.url, server.token("ana")) as ana:
         for number in range(1, SLOW_EVENTS + 1):
             ana.send(f"42{number}{json.dumps([ROOM_JOIN, {'room': topic(number)}])}")
@@ -130,7 +130,7 @@ async def test_row_25_fails_when_slow_events_run_at_once(serve, monkeypatch):
 
 
 async def codes_of(ana, rooms):
-    """The outcome of joining each of these rooms."""
+    """Try to join each of these rooms. Return `ok` or the error code for each."""
     for number, room in enumerate(rooms, start=10):
         ana.send(f"42{number}{json.dumps([ROOM_JOIN, {'room': room}])}")
     acks = [await ana.ack(number) for number in range(10, 10 + len(rooms))]

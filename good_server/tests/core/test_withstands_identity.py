@@ -1,4 +1,4 @@
-"""Rows 1 to 11 of the ledger: who a client is."""
+"""Tests of rows 1 to 11 of `WITHSTANDS.md`: who a client is."""
 
 import asyncio
 import json
@@ -41,19 +41,22 @@ NOTE = {"to": "ana", "text": "note"}
 
 @pytest.fixture(scope="module")
 def keys():
-    """The key pair of the issuer."""
+    """The RSA keys of the service that issues valid tokens."""
     return new_keys()
 
 
 @pytest.fixture(scope="module")
 def thief():
-    """The key pair of an attacker."""
+    """The RSA keys of an attacker."""
     return new_keys()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def publisher():
-    """`await publisher(text)`: a web server's address, and the paths requested from it."""
+    """`await publisher(text)` starts a web server that sends `text`.
+
+    It returns the URL of that server, and a list of the paths that were requested from it.
+    """
     runners = []
 
     async def start(text):
@@ -75,7 +78,10 @@ async def publisher():
 
 @pytest.fixture
 def all_refused(connect, dial):
-    """`await all_refused(server, tokens, code)`: every token is refused. A bystander is not affected."""
+    """`await all_refused(server, tokens, code)` asserts that the server refuses every token.
+
+    The uninvolved user bob is not affected.
+    """
 
     async def check(server, tokens, code="unauthorized", *, bystander=None):
         bob = await connect("bob", to=server, token=bystander)
@@ -121,7 +127,7 @@ async def test_row_01_fails_without_its_defence(server, all_refused, monkeypatch
 
 
 def with_keys_of_their_own(server, thief, url):
-    """Tokens whose headers hold a key or the URL of one."""
+    """Return forged tokens whose headers hold a key or name one."""
     private, _, jwk = thief
     brought = [{"jwk": jwk}, {"jku": url}, {"x5u": url}, {"x5c": [url]}, {"jku": url, "jwk": jwk, "kid": "one"}]
     odd = [{"kid": kid} for kid in ("../../../../dev/null", "' OR 1=1 --", url, "x" * 4000, "\x00", "\n")]
@@ -288,14 +294,14 @@ async def test_row_07_fails_without_its_defence(server, all_refused, monkeypatch
 
 @pytest.fixture
 def written(caplog):
-    """`written()`: everything that was logged."""
+    """`written()` returns everything that was logged during the test."""
     caplog.set_level(logging.INFO)
     with capture_logs() as entries:
         yield lambda: caplog.text + repr(entries)
 
 
 async def raw_request(server, line):
-    """The first line of the answer to a raw request."""
+    """Send a request line as it is. Return the first line of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
     writer.write(f"{line}\r\nHost: localhost\r\n\r\n".encode())
     answer = await asyncio.wait_for(reader.readline(), PROCESS_SECONDS)

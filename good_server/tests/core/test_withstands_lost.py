@@ -1,4 +1,4 @@
-"""Rows 32 to 34 of the ledger: lost clients and shutdown."""
+"""Tests of rows 32 to 34 of `WITHSTANDS.md`: lost clients, shutdown."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ GONE_SECONDS = {"engine": 3.5, "stock": 15}
 
 @pytest.fixture
 def ana(server, new_tab):
-    """`await ana(url)`: a bystander in a topic room, on any server."""
+    """`await ana(url)` connects the uninvolved user ana to the server at `url`. She is in a topic room."""
 
     async def open_tab(url, **client):
         tab = new_tab(**client)
@@ -40,7 +40,7 @@ def ana(server, new_tab):
 
 
 async def check_half_open(server, until):
-    """Assert that peers that stop answering are closed by the heartbeat."""
+    """Assert that the heartbeat closes connections of clients that stopped answering."""
     async with bare(server.url, server.token("lost")), bare(server.url):
         began = time.monotonic()
         try:
@@ -70,7 +70,7 @@ async def test_row_32_fails_without_its_defence(serve, ana, until):
 
 @asynccontextmanager
 async def herd_at(child):
-    """A thousand clients in one process, all in their room."""
+    """Yield a process with a thousand clients of the server `child`. All of them are in the same room."""
     async with running_child("attackers", "herd", child.url, str(HERD)) as herd:
         await child.until(HERD_ROOM, lambda answer: answer["members"] == HERD)
         yield herd

@@ -1,4 +1,4 @@
-"""Rows 36 and 37 of the ledger: logs and ports."""
+"""Tests of rows 36 and 37 of `WITHSTANDS.md`: logs and ports."""
 
 import asyncio
 import json
@@ -19,7 +19,10 @@ READY = re.compile(rb"listening on (http://\S+) \(internal (http://\S+)\)\n")
 
 
 async def attack(url, dial):
-    """Send texts that a log could quote, before and after the upgrade."""
+    """Send line breaks and escape codes, which the server could log.
+
+    They are in HTTP requests and in CONNECT packets.
+    """
     host, port = url.removeprefix("http://").split(":")
     for line in (f"GET /{ESCAPES} HTTP/1.1", f"{ESCAPES} / HTTP/1.1", f"GET / {ESCAPES}"):
         reader, writer = await asyncio.open_connection(host, int(port))

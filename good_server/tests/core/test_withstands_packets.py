@@ -1,4 +1,4 @@
-"""Rows 18 to 23 of the ledger: what one packet can be."""
+"""Tests of rows 18 to 23 of `WITHSTANDS.md`: harmful packets."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ HERALD = '{"_placeholder":true,"num":0}'
 
 
 async def check_closed(server, bob, until, frames):
-    """Assert that these frames close ana's connection and do not affect bob."""
+    """Assert that `frames` close ana's connection and do not affect bob. ana sends them."""
     async with bare(server.url, server.token("ana")) as ana:
         for frame in frames:
             ana.send(frame, kind=BINARY if isinstance(frame, bytes) else 1)
@@ -119,7 +119,7 @@ ANNOUNCED = [f'451-7["{ROOM_LEAVE}",{HERALD}]', f'459999999999-7["{ROOM_LEAVE}",
 
 
 async def check_refused(url, token, frame):
-    """Assert that announced attachments are refused at once."""
+    """Assert that an event that announces binary attachments is refused at once."""
     async with bare(url, token) as ana:
         ana.send(frame)
         ana.send("428" + LEAVE_TEXT)
@@ -143,7 +143,7 @@ async def test_row_20_fails_without_its_defence(server, monkeypatch):
 
 
 async def grown(server, child, attack, times):
-    """The growth of the child's memory in MB under an attack. `times` sockets are used for it."""
+    """Return by how many MB an attack grows the server's memory. The attack runs on `times` sockets."""
     before = await child.ask(user_room("none"))
     async with AsyncExitStack() as attackers:
         for number in range(times):
@@ -179,7 +179,10 @@ def send_what_is_no_packet(ana):
 
 
 async def check_memory(server, attack):
-    """Assert that attackers leave no more memory behind than harmless sockets."""
+    """Assert that `attack` does not make the server's memory grow.
+
+    Harmless clients connect first, because the server keeps the memory that any client needs.
+    """
     async with watched_server() as child, bare(child.url, server.token("bob")) as bob:
         # allocate the memory of as many harmless sockets first
         await grown(server, child, lambda ana: ana.send("3"), 100)
@@ -240,7 +243,10 @@ async def test_row_21_fails_without_its_defence(serve, attack):
 
 
 async def check_failure(server):
-    """Assert that a failed event is answered with its log id only."""
+    """Assert that a failed event is answered only with its log id.
+
+    The answer does not contain the error's message.
+    """
     with capture_logs() as logs:
         async with bare(server.url, server.token("ana")) as ana:
             ana.send('427["no:such",{}]')

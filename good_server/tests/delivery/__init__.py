@@ -1,1 +1,1 @@
-"""Tests of the delivery engine."""
+"""Tests of the delivery engine, which replaces the library's delivery path."""

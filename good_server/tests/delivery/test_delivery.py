@@ -1,4 +1,4 @@
-"""The delivery engine sends exactly what the library's own path sends."""
+"""Tests that the delivery engine sends exactly what the library sends."""
 
 import asyncio
 import inspect
@@ -40,7 +40,10 @@ ROOMS = [topic("1"), topic("2"), topic("3")]
 
 
 def scripts():
-    """Sequences of emits, acks, joins, leaves, binary messages and aborts."""
+    """Return a Hypothesis strategy for sequences of server actions.
+
+    The actions are emits, acks, joins, leaves, binary messages and aborted connections.
+    """
     socket_number = st.integers(0, SOCKETS - 1)
     emit = st.tuples(st.just("emit"), st.lists(st.sampled_from(ROOMS), min_size=1, max_size=3), st.integers(0, 300))
     binary = st.tuples(st.just("binary"), st.sampled_from(ROOMS), st.binary(max_size=200))
@@ -51,7 +54,7 @@ def scripts():
 
 
 async def played(serve, dial, script, **options):
-    """The frames of each socket after `script` ran on a fresh server."""
+    """Run `script` on a new server. Return the frames that each socket received."""
     server = await serve(**GENEROUS, **options)
     wires = [await dial(to=server, token=server.token(f"u{n}", rooms=ROOMS[: n % 4])) for n in range(SOCKETS)]
     gone = set()
@@ -85,7 +88,7 @@ async def played(serve, dial, script, **options):
 
 @pytest.fixture
 def recorded(dial):
-    """A bare WebSocket that keeps every frame it reads."""
+    """`await recorded(token=…)` opens a WebSocket that keeps every received frame."""
 
     async def open_wire(**options):
         wire = await dial(**options)
@@ -174,7 +177,7 @@ async def test_a_disconnect_visits_only_the_rooms_of_its_socket(serve, dial):
 
 
 async def stalled_reader(server):
-    """A connected socket with small buffers that does not read."""
+    """Return a connected socket of a client that reads no messages. Its receive buffer is small."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BYTES)
     raw.setblocking(False)

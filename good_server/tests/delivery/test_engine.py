@@ -1,6 +1,6 @@
-"""The engine reads what RFC 6455 allows.
+"""Tests that the delivery engine reads the frames that RFC 6455 allows.
 
-Anything else closes the connection with the code of the RFC.
+Any other frame closes the connection with the close code of the RFC.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ MOST_BYTES = 1000
 
 
 def masked(head, payload, *, announced=None):
-    """A masked frame with this first byte."""
+    """Return a masked WebSocket frame whose first byte is `head`."""
     return client_frame(payload, kind=head, fin=False, announced=announced, key=b"\x12\x34\x56\x78")
 
 
@@ -36,7 +36,7 @@ def read_all(reader):
 
 
 def fragments(kind, payload, cuts):
-    """A message in frames, split at these cuts."""
+    """Yield the frames of one message, split at the positions `cuts`."""
     edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
     pieces = [payload[start:end] for start, end in itertools.pairwise(edges)]
     for number, piece in enumerate(pieces):
@@ -100,7 +100,7 @@ def test_frames_before_a_protocol_error_are_still_read(broken):
 
 
 async def raw_socket(server):
-    """A WebSocket whose bytes are all written by the test."""
+    """Open a WebSocket whose bytes the test reads and writes itself."""
     reader, writer = await asyncio.open_connection(*address_of(server.url))
     writer.write(UPGRADE.encode())
     head = await reader.readuntil(b"\r\n\r\n")
@@ -163,7 +163,7 @@ async def test_what_is_no_handshake_is_a_bad_request(server, change):
 
 
 class Peer:
-    """A socket as heartbeats see it. It answers its first pings, then falls silent."""
+    """A client of `Heartbeats` that answers only its first pings. `answers` is the number of these pings."""
 
     def __init__(self, heartbeats, answers):
         self.heartbeats, self.answers, self.pings = heartbeats, answers, 0

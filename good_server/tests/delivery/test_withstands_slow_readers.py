@@ -1,4 +1,4 @@
-"""Row 31 of the ledger: slow consumers are disconnected."""
+"""Tests of row 31 of `WITHSTANDS.md`: slow readers are disconnected."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 @pytest.fixture
 def ana(server, new_tab):
-    """`await ana(url)`: a bystander in a topic room, on any server."""
+    """`await ana(url)` connects the uninvolved user ana to the server at `url`. She is in the topic room."""
 
     async def open_tab(url, **client):
         tab = new_tab(**client)
@@ -35,14 +35,14 @@ def ana(server, new_tab):
 
 
 async def send_pongs(reader):
-    """Send pongs, and read nothing."""
+    """Send pongs to the server, and read nothing from it."""
     while True:
         reader.send("3")
         await asyncio.sleep(0.3)
 
 
 async def send_notes(sender, text):
-    """Send notes to the room as fast as the acks arrive."""
+    """Send `MESSAGES` notes to the topic room, as fast as acks arrive."""
     note = event_text(NOTE_SEND, {"room": TOPIC, "text": text}, id=7)
     for number in range(MESSAGES):
         sender.send(note)
@@ -52,7 +52,10 @@ async def send_notes(sender, text):
 
 
 async def count_notes(receiver):
-    """The number of notes that arrived, at most all."""
+    """Return how many notes the receiver got.
+
+    It stops at `MESSAGES` notes, or when the server closes the connection.
+    """
     received = 0
     while received < MESSAGES and (frame := await receiver.frame()) is not None:
         received += frame.startswith(f'42["{NOTE_RECEIVED}"')
@@ -60,9 +63,9 @@ async def count_notes(receiver):
 
 
 async def check_slow_reader(child, token):
-    """Assert that a member that does not read is closed.
+    """Assert that the server disconnects a room member that reads nothing.
 
-    Memory stays flat, and the others receive everything.
+    The server's memory does not grow, and the other members receive every message.
     """
     url, rooms = child.url, {"rooms": [TOPIC]}
     async with (

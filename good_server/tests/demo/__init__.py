@@ -1,1 +1,1 @@
-"""Tests of the dispatch platform."""
+"""Tests of the example product, a dispatch platform."""

@@ -1,4 +1,4 @@
-"""`chat:send` and `chat:message`: readers, fields, order and duplicates."""
+"""Tests of `chat:send` and `chat:message`: audience, fields, order and duplicates."""
 
 import asyncio
 

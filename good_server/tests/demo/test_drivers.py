@@ -1,4 +1,4 @@
-"""`tracking:update` and `driver:status`: what drivers send, and who receives it."""
+"""Tests of `tracking:update` and `driver:status`: content and receivers."""
 
 import pytest
 
@@ -8,7 +8,7 @@ RECEIVED_AS = {"tracking:update": "tracking:position", "driver:status": "driver:
 
 
 async def everybody(connect):
-    """A driver, and each kind of tab that could receive its events."""
+    """Connect a driver, and one tab of each other kind of user. Return the tabs by name."""
     return {
         "driver": await connect("dora", "driver", company="acme"),
         "own company": await connect("carl", "company", company="acme"),

@@ -1,4 +1,4 @@
-"""Companies in tokens: which are accepted, and which are refused."""
+"""Tests of companies in tokens: which the platform accepts or refuses."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The command line of the dispatch platform: its roles, companies and rooms."""
+"""Tests of the platform's command line: its roles, companies and rooms."""
 
 import asyncio
 

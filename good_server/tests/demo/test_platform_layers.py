@@ -1,4 +1,4 @@
-"""The layer tests check the platform's handlers, events and rooms."""
+"""Tests that the layer tests know the platform's handlers, events and rooms."""
 
 from ..core.test_layers import EVENTS, ROOT, room_prefixes
 

@@ -1,4 +1,4 @@
-"""Property tests of the platform's events: no crash, one ack."""
+"""Tests with generated events of the platform: no crash, one ack."""
 
 import pytest
 

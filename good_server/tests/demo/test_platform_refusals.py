@@ -1,4 +1,4 @@
-"""Refusals of the platform's events: the code, the field, and no echo."""
+"""Tests of the platform's refused events: code, field, no repeated input."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""No room is created for a name that the platform refuses."""
+"""Tests that a refused room name creates no room on the platform."""
 
 import json
 

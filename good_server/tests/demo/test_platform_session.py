@@ -1,4 +1,4 @@
-"""A refresh of the session moves between the rooms of the platform."""
+"""Tests that a session refresh moves a client between platform rooms."""
 
 from ..checks import notices_nothing
 

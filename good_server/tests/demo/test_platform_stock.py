@@ -1,4 +1,4 @@
-"""Refusals of the platform on the library's own delivery path."""
+"""Tests of the platform's refusals on the library's own delivery path."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The steps of the README, followed in a copy of the template."""
+"""Tests that follow the README's steps in a copy of the template."""
 
 import os
 import re
@@ -25,7 +25,10 @@ STEP = re.compile(r"(Append to|New file|In) `([^`]+)`[^\n]*:\n\n```(?:python|dif
 
 
 def patched(text, diff):
-    """The text with the diff's added lines. Each goes below the line that it follows there."""
+    """Return `text` with the added lines of `diff`.
+
+    Each added line goes below the line that precedes it in the diff.
+    """
     lines = diff.splitlines()
     for before, added in pairwise(lines):
         if added.startswith("+"):
@@ -36,7 +39,7 @@ def patched(text, diff):
 
 @pytest.fixture
 def product(tmp_path):
-    """A copy of the template with every step of the README done."""
+    """A folder with a copy of the template after all README steps."""
     folder = tmp_path / PACKAGE
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__", ".env"))
     for how, name, text in STEP.findall(README):
@@ -50,7 +53,10 @@ def product(tmp_path):
 
 
 def environment():
-    """Free ports, and the copy before an installed package."""
+    """Return the environment variables of the copied server.
+
+    They choose free ports, and import the copy instead of an installed package.
+    """
     return {**os.environ, "SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0", "PYTHONPATH": "."}
 
 

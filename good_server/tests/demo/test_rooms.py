@@ -1,4 +1,4 @@
-"""Names of rooms, and the rooms that are joined at connect."""
+"""Tests of room names, and of the rooms joined at connect."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The dispatch platform on the library's own delivery path."""
+"""Tests of the dispatch platform on the library's own delivery path."""
 
 import pytest
 

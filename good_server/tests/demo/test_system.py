@@ -1,4 +1,4 @@
-"""`system:announce`: an admin sends to everyone, or to named roles."""
+"""Tests of `system:announce`: an admin sends to everyone or named roles."""
 
 import pytest
 

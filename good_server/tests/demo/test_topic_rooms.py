@@ -1,4 +1,4 @@
-"""`room:join` and `room:leave` accept topic rooms only."""
+"""Tests that `room:join` and `room:leave` accept topic rooms only."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Rows 24 and 27 to 30 of the ledger: audiences."""
+"""Tests of rows 24 and 27 to 30 of `WITHSTANDS.md`.
+
+They check who receives each event of the dispatch platform.
+"""
 
 import pytest
 import pytest_asyncio
@@ -38,7 +41,7 @@ SENDERS = ["ana", "vic", "paul", "pia", "adam", "carl", "carl 2", "cora", "dora"
 
 
 def tabs(*, user=None, role=None, company=None, room=None):
-    """The tabs that are all this."""
+    """Return the names of the tabs that fit all given arguments."""
     wanted = (user, role, company)
     return {
         tab
@@ -48,7 +51,10 @@ def tabs(*, user=None, role=None, company=None, room=None):
 
 
 def followers(tab):
-    """The tabs that see a driver. None for a sender that is no driver and may not report."""
+    """Return the tabs that receive the events of the driver `tab`.
+
+    Return None when `tab` is no driver: the server refuses its events.
+    """
     _, role, company, _ = TABS[tab]
     if role != "driver":
         return None
@@ -56,7 +62,11 @@ def followers(tab):
 
 
 def members_but(tab, room):
-    """The tabs that read a room message, with the sender's other tabs. None when the room is not the sender's."""
+    """Return the tabs that receive a message of `tab` to `room`.
+
+    They are the room's members and the other tabs of the sender. Return None when `tab` is not in the room: the server
+    refuses the message.
+    """
     user, *_, granted = TABS[tab]
     return (tabs(room=room) | tabs(user=user)) - {tab} if room in granted else None
 
@@ -80,7 +90,10 @@ def announcement(roles):
 
 
 def change_of(room, *, entitled):
-    """A room change, which sends nothing. None when it is refused."""
+    """Return a payload that joins or leaves `room`, and its audience.
+
+    The audience is empty, or None when the server refuses the event.
+    """
     return {"room": room}, lambda tab: set() if not entitled or room in TABS[tab][3] else None
 
 
@@ -89,7 +102,7 @@ def forbidden(payload):
 
 
 def fresh(server, tab):
-    """The same identity for longer."""
+    """Return an `auth:refresh` payload with a new token of the same user."""
     user, role, company, granted = TABS[tab]
     return {"token": server.token(user, role, rooms=granted, **({"company": company} if company else {}))}
 
@@ -127,18 +140,18 @@ EACH_ROUTE = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.ev
 
 
 def first_payload(route):
-    """A payload of the event's form. It may be refused."""
+    """Return a payload in the form that the route's event needs. The server may still refuse it."""
     return AUDIENCE[route.event][0][0] if route.event in AUDIENCE else example(route.payload)
 
 
 def sender_of(route):
-    """A tab whose role may send the event."""
+    """Return the name of a tab whose role may send this event."""
     return next(tab for tab in ("dora", *SENDERS) if TABS[tab][1] in route.roles)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def everybody(serve, connect):
-    """The server, and all tabs by name."""
+    """A server, and the connected tabs of `TABS` by name."""
     server = await serve(events_per_second=10_000, chat_per_second=10_000, tracking_per_second=10_000)
     opened = {}
     for tab, (user, role, company, granted) in TABS.items():
@@ -148,7 +161,7 @@ async def everybody(serve, connect):
 
 
 async def receivers(server, opened, event, ack):
-    """The tabs that received something since the last call."""
+    """Return the tabs that received a message since the last call."""
     if event == "report:request" and ack["ok"]:
         # the report is made later: the asking tab knows when
         await opened["asking"].receives("report:ready")
@@ -158,7 +171,7 @@ async def receivers(server, opened, event, ack):
 
 
 async def check_route(server, opened, route):
-    """Assert the roles, the payload and the answer of a route."""
+    """Assert that the server checks a route's roles, payload and answer."""
     payload = example(route.payload)
     allowed = [tab for tab in SENDERS if TABS[tab][1] in ROLES[route.event]]
     for tab in SENDERS:
@@ -177,7 +190,10 @@ async def check_route(server, opened, route):
 
 
 async def check_audience(server, opened, event):
-    """Assert that each payload from every sender reaches its audience only."""
+    """Assert that each payload of an event reaches only its audience.
+
+    Every tab of `SENDERS` sends each payload.
+    """
     for tab in SENDERS:
         for made, audience in AUDIENCE[event]:
             payload = made(server, tab) if callable(made) else made
@@ -212,7 +228,10 @@ def test_row_27_every_role_sends_every_event():
 
 @pytest.fixture
 def open_to_all(everybody, server, monkeypatch):
-    """Let every role send every event. The servers were built before."""
+    """Let every role send every event, as without the defence.
+
+    The servers have started before this change.
+    """
     monkeypatch.setattr(type(ROUTES[0]), "roles", property(lambda route: Role))
 
 

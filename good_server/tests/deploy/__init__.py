@@ -1,1 +1,1 @@
-"""Tests of the files that are deployed, and of the pins."""
+"""Tests of the deployment files, and of the pinned library versions."""

@@ -1,4 +1,4 @@
-"""Row 38 of the ledger: no installed package has a known vulnerability."""
+"""Tests of row 38 of `WITHSTANDS.md`: installed packages without known vulnerabilities."""
 
 import json
 import re
@@ -14,7 +14,7 @@ AUDIT_SECONDS = 50
 
 
 def release(version):
-    """The leading numbers of a version."""
+    """Return the leading numbers of a version, such as (2, 12, 9)."""
     return tuple(int(part) for part in re.match(r"\d+(\.\d+)*", version)[0].split("."))
 
 
@@ -35,7 +35,10 @@ def test_row_38_fails_without_its_defence(monkeypatch, version):
 
 
 def judged(report):
-    """The vulnerabilities by package, and the number of audited packages."""
+    """Return the vulnerabilities by package, and the number of audited packages.
+
+    `report` is the output of pip-audit.
+    """
     audited = [package for package in report["dependencies"] if "vulns" in package]
     return {p["name"]: [found["id"] for found in p["vulns"]] for p in audited if p["vulns"]}, len(audited)
 

@@ -1,4 +1,4 @@
-"""The image, compose and the units fit the settings."""
+"""Tests that Dockerfile, compose file and systemd units fit the settings."""
 
 import asyncio
 import json
@@ -30,12 +30,12 @@ def text(name):
 
 
 def example():
-    """The settings of `.env.example` by name, commented-out ones included."""
+    """Return the settings of `.env.example` by name, commented-out ones included."""
     return dict(SETTING.findall(text(".env.example")))
 
 
 def as_written(value):
-    """A default value as text for the environment."""
+    """Return a setting's default value as text for the environment."""
     if value is None:
         return ""
     return ",".join(value) if isinstance(value, tuple) else str(value)
@@ -81,7 +81,7 @@ def test_no_deployed_file_contains_a_secret(name):
 
 
 def instructions():
-    """The Dockerfile's instructions in order, with continued lines joined."""
+    """Return the Dockerfile's instructions in order, with continued lines joined."""
     joined = text("Dockerfile").replace("\\\n", " ")
     return [line.split(maxsplit=1) for line in joined.splitlines() if line and not line.startswith("#")]
 
@@ -91,7 +91,7 @@ def instruction(name):
 
 
 def deployed_name():
-    """The package's name in the image and the units."""
+    """Return the name of the server package in the Docker image."""
     return instruction("COPY")[-1].split()[-1].strip("/")
 
 
@@ -160,7 +160,7 @@ def test_the_compose_redis_needs_a_password_and_has_no_default():
 
 
 def service_of(unit):
-    """The [Service] section of the unit."""
+    """Return the `[Service]` section of a systemd unit."""
     parser = ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str
     parser.read_string(unit.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The real nginx with the deployed configuration."""
+"""Tests of a real nginx with the deployed configuration."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ def test_the_proxy_waits_longer_than_the_heartbeat(directive):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def nginx(serve, tmp_path):
-    """The URL of nginx, and the two servers behind it."""
+    """The URL of a real nginx, and the two servers behind it."""
     # first: without nginx no server is needed
     installed("nginx")
     servers = [await serve(trusted_proxies=("127.0.0.1",)) for _ in range(2)]

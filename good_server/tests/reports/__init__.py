@@ -1,1 +1,1 @@
-"""Tests of reports and their queue."""
+"""Tests of reports and of the queue that they wait in."""

@@ -1,6 +1,6 @@
-"""Reports that wait in Redis and are made by workers.
+"""Tests of reports that wait in Redis and are made by workers.
 
-A user gets them on any server.
+The user receives a report on any server.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def worker(worker_pool, shared):
-    """`await worker(any_setting=…)`: a worker in this process, for tests that patch it."""
+    """`await worker(any_setting=…)` starts a report worker in the test process. A test can patch it there."""
     async with AsyncExitStack() as stack:
 
         async def start(**settings):
@@ -64,7 +64,7 @@ class WorkerProcess:
         assert line == b"worker ready\n"
 
     async def logged(self):
-        """The next line of the log, as JSON data."""
+        """Return the next log entry of the worker process."""
         return json.loads(await asyncio.wait_for(self.process.stderr.readline(), WAIT_SECONDS))
 
     def family(self):
@@ -72,7 +72,7 @@ class WorkerProcess:
         return [parent, *parent.children(recursive=True)]
 
     async def ended(self, number):
-        """The exit code after a signal."""
+        """Send the signal `number` to the worker. Return its exit code."""
         self.process.send_signal(number)
         await asyncio.wait_for(self.process.communicate(), WAIT_SECONDS)
         return self.process.returncode
@@ -80,7 +80,7 @@ class WorkerProcess:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def worker_process(shared):
-    """`await worker_process(SERVER_ANY_SETTING="…")`: the command, in a process group of its own."""
+    """`await worker_process(SERVER_ANY_SETTING="…")` starts a report worker in its own process group."""
     processes = []
 
     async def start(**settings):
@@ -98,7 +98,7 @@ async def worker_process(shared):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def looking(shared):
-    """`looking(kind)`: the queue of a kind."""
+    """`looking(kind)` returns the queue in Redis for this kind of report."""
     settings = Settings(**shared)
     client = connect(settings)
     yield lambda kind: RedisQueue(client, queue_name(settings, kind))
@@ -106,14 +106,14 @@ async def looking(shared):
 
 
 async def ask_until_yes(ask):
-    """Poll until the answer is yes. Redis sends no event for it."""
+    """Call `await ask()` again and again until it returns true. Redis sends no event for it."""
     async with asyncio.timeout(WAIT_SECONDS):
         while not await ask():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
 
 
 async def is_taken(jobs):
-    """Wait until a worker has started a job."""
+    """Wait until a worker has started a job of this queue."""
 
     async def has_begun():
         found = [await jobs.job(key) for key in await active(jobs)]
@@ -127,7 +127,10 @@ async def active(jobs):
 
 
 async def next_report(tab, seconds):
-    """The next report, within a longer time than `Tab.receives` waits."""
+    """Return the tab's next report, which may take up to `seconds`.
+
+    `Tab.receives` does not wait that long.
+    """
     async with asyncio.timeout(seconds):
         while (event := await tab.inbox.get())[0] != REPORT_READY:
             pass
@@ -248,7 +251,7 @@ async def test_a_report_that_was_made_twice_is_published_once(two, connect, work
 
 @pytest.mark.timeout(30)
 async def test_the_job_of_a_dead_worker_is_queued_again(shared, looking):
-    """The worker that looks for it may have no processor time meanwhile."""
+    """Even a worker that gets little processor time finds the job."""
     reports = QueuedReports(Settings(**shared))
     await reports.request("cpu", 1, ANA)
     jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability())
@@ -265,7 +268,7 @@ async def test_the_job_of_a_dead_worker_is_queued_again(shared, looking):
 
 
 async def stall():
-    """Hold up the event loop in each of its turns."""
+    """Block the event loop for 0.12 s in each of its turns."""
     while True:
         time.sleep(0.12)  # noqa: ASYNC251 - a process that gets no processor time
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Reports: work that a handler must not do itself."""
+"""Tests of reports, which are work outside of the event handlers."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Row 35 of the ledger: failing, hanging and too many jobs."""
+"""Tests of row 35 of `WITHSTANDS.md`: failing, hanging and too many jobs."""
 
 import asyncio
 import json
@@ -16,10 +16,7 @@ UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 
 async def check_jobs(server, tab, monkeypatch, fault):
-    """Assert that a lost job ends with an error.
-
-    The next job is done.
-    """
+    """Assert that the user of a failed job gets an error report. The next job of the same user runs."""
     with monkeypatch.context() as patch:
         patch.setattr(cpu, "burn", fault)
         assert (await tab.ask(REPORT_REQUEST, {"kind": "cpu", "size": 2000}))["ok"]
