@@ -1,1 +1,4 @@
-"""The bench: measures the good server and its peers under one load."""
+"""The program behind `lab bench`: it compares the good server with others.
+
+All of them get the same load.
+"""

@@ -1,4 +1,4 @@
-"""CPU meter for a server and the load generator."""
+"""Measures the CPU time of a server and of the load generator."""
 
 import time
 from typing import Self
@@ -7,9 +7,10 @@ from lab.bench.peers import Server
 
 
 class CpuMeter:
-    """Measures the CPU of the server and of this process.
+    """Measures the CPU time of a server and of this process.
 
-    It measures while the `with` block is open, together with the wall-clock time. Several blocks add up.
+    This process is the load generator. CPU and wall-clock time count while a `with` block is open; several blocks add
+    up.
     """
 
     def __init__(self, server: Server) -> None:
@@ -30,5 +31,8 @@ class CpuMeter:
 
     @property
     def generator_share(self) -> float:
-        """The CPU share of the load generator; 1 is one core."""
+        """CPU time of the load generator, divided by the wall-clock time.
+
+        1 means that it used one core all the time.
+        """
         return self._generator_seconds / self.wall_seconds

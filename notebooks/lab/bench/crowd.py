@@ -1,4 +1,4 @@
-"""Load generator: many raw sockets in one event loop, with little CPU."""
+"""Load generator of `lab bench`: many raw sockets that use little CPU."""
 
 import asyncio
 import contextlib
@@ -20,16 +20,16 @@ PHONE_WINDOW_BYTES = 8192
 
 
 class LoadError(Exception):
-    """A server did not do what the load requires.
+    """The measured server did not do what the load requires.
 
-    The message is one line.
+    The message of this error is one line.
     """
 
 
 class MessageCounter:
-    """Counts the messages that a crowd receives.
+    """Counts the chat messages that the members of a crowd receive.
 
-    It also records their latencies in seconds when `latencies` is a list.
+    When `latencies` is a list, it also records the latency of each message, in seconds.
     """
 
     def __init__(self) -> None:
@@ -39,13 +39,13 @@ class MessageCounter:
         self._done: asyncio.Future[None] | None = None
 
     def expect(self, count: int) -> None:
-        """Starts to count; latencies are measured from now."""
+        """Starts to wait for `count` messages; latencies are measured from now."""
         self._missing = count
         self._done = asyncio.get_running_loop().create_future()
         self._sent_at = time.perf_counter()
 
     def add(self, count: int) -> None:
-        """Counts the messages of one read."""
+        """Counts `count` more messages, which arrived in one read."""
         if self.latencies is not None:
             self.latencies += [time.perf_counter() - self._sent_at] * count
         self._missing -= count
@@ -53,7 +53,10 @@ class MessageCounter:
             self._done.set_result(None)
 
     async def wait_for_all(self, timeout: float) -> None:
-        """Waits for all expected messages; raises `LoadError` after the timeout."""
+        """Waits until all expected messages have arrived.
+
+        Raises `LoadError` after `timeout` seconds.
+        """
         if self._done is None:
             raise LoadError("no message was expected")
         try:
@@ -64,9 +67,9 @@ class MessageCounter:
 
 
 class Member(asyncio.Protocol):
-    """One raw client socket of a crowd.
+    """One client of a crowd: a raw socket without a client library.
 
-    It connects, answers pings, counts messages and calls `on_ack` for each ack.
+    It connects, answers pings, counts chat messages, and calls `on_ack` for each ack.
     """
 
     def __init__(self, user: str, counter: MessageCounter, *, is_plain_tcp: bool = False) -> None:
@@ -81,7 +84,7 @@ class Member(asyncio.Protocol):
         self._incomplete = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Requests the WebSocket upgrade; a plain TCP socket is ready at once."""
+        """Asks the server for a WebSocket; plain TCP is ready at once."""
         # uvloop's transport does not inherit from asyncio's classes
         self.transport = cast(asyncio.Transport, transport)
         if self._is_plain_tcp:
@@ -90,18 +93,18 @@ class Member(asyncio.Protocol):
             self.transport.write(wire.UPGRADE)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Records the loss and fails a connect that is still pending."""
+        """Records the loss; a connect that is still pending fails with `LoadError`."""
         self.is_lost = True
         if not self.ready.done():
             self.ready.set_exception(LoadError(f"a connection was closed before it was accepted: {error or 'EOF'}"))
 
     def write(self, data: bytes) -> None:
-        """Writes frames; data for a lost socket is dropped."""
+        """Writes frames to the server, or drops them without a connection."""
         if self.transport is not None:
             self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Reads the complete frames and keeps an incomplete one for later."""
+        """Reads the complete WebSocket frames; an incomplete one is kept for later."""
         if self._incomplete:
             data = self._incomplete + data
         at = 0 if self._is_upgraded else self._read_upgrade(data)
@@ -128,7 +131,10 @@ class Member(asyncio.Protocol):
             self.counter.add(messages)
 
     def _read_upgrade(self, data: bytes) -> int:
-        """Returns where the frames begin, once the HTTP response is complete."""
+        """Reads the server's HTTP response to the request for a WebSocket.
+
+        Returns the position of the first frame. It is valid only when the response is complete.
+        """
         head = data.find(b"\r\n\r\n")
         if head >= 0 and not data.startswith(b"HTTP/1.1 101"):
             self._fail_connect(data[: data.find(b"\r\n")].decode(errors="replace"))
@@ -137,7 +143,7 @@ class Member(asyncio.Protocol):
         return head + 4
 
     def _handle(self, first_byte: int, payload: bytes) -> None:
-        """Handles a frame that is not a chat message."""
+        """Handles a frame from the server that is not a chat message."""
         if first_byte == wire.PING:
             self.write(wire.frame(payload, first_byte=wire.PONG))
         elif payload == b"2":
@@ -158,7 +164,7 @@ class Member(asyncio.Protocol):
 
 
 class Crowd:
-    """Members of one room on one server."""
+    """A group of clients that are members of one chat room."""
 
     def __init__(self, port: int) -> None:
         self.counter = MessageCounter()
@@ -170,7 +176,7 @@ class Crowd:
     ) -> None:
         """Connects `count` more members, each as a different user.
 
-        Several of them connect at a time. Raises `LoadError`.
+        Up to `CONCURRENT_CONNECTS` connect at the same time. Raises `LoadError` when one fails or all take too long.
         """
         users = (f"{name}-{number}" for number in range(count))
         workers = [
@@ -201,9 +207,9 @@ class Crowd:
             await member.ready
 
     def leave(self) -> None:
-        """Aborts all connections at once with a TCP reset.
+        """Closes all connections at once, each with a TCP reset.
 
-        This is like a broken line, and no port stays in TIME_WAIT.
+        To the server this looks like a lost network, and no port stays in TIME_WAIT.
         """
         for member in self.members:
             member.counter = None
@@ -216,14 +222,14 @@ class Crowd:
 
 
 def _as_protocol(member: Member) -> Member:
-    """Returns the member: the protocol factory that asyncio requires."""
+    """Returns `member`: asyncio asks for a function that makes the protocol."""
     return member
 
 
 def _connected_phone_socket(port: int) -> socket.socket:
-    """Returns a connected socket with the small buffers of a phone.
+    """Returns a connected socket whose buffers are as small as a phone's.
 
-    On loopback the connect blocks no longer than a system call.
+    The connect blocks the event loop, but on loopback only for a moment.
     """
     connection = socket.socket()
     try:

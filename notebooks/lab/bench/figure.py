@@ -1,6 +1,6 @@
-"""The bench as a figure, readable in grey.
+"""Draws the results of `lab bench` as a figure.
 
-Each peer is shown as a multiple of the good server.
+It is readable without colours. Each value is a multiple of the good server's value.
 """
 
 import textwrap
@@ -21,9 +21,9 @@ TITLE_LETTERS = 100
 
 
 def draw(bench: BenchResults) -> Figure:
-    """Draws one row per benchmark.
+    """Draws the results of `lab bench`, with one row per benchmark.
 
-    The good server is the line at 1. A worse value goes to the right, a better one to the left.
+    The good server is the line at 1. A bar to the right of it is a worse value, a bar to the left a better one.
     """
     peers = [peer.id for peer in bench.peers if peer.id in COLOURS]
     results = [result for result in bench.results if any(relative(result, peer) for peer in peers)]
@@ -68,7 +68,10 @@ def _label(result: BenchmarkResult) -> str:
 
 
 def finding(bench: BenchResults) -> str:
-    """Returns the first benchmark's result as a sentence with the values."""
+    """Returns the result of the first measured benchmark as one sentence.
+
+    It is the title of the figure.
+    """
     result = next((result for result in bench.results if "good" in result.samples), None)
     if result is None:
         return "The good server was not measured"

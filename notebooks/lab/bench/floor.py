@@ -1,6 +1,7 @@
-"""The peer `one send() each`: the system's own cost of a delivery.
+"""The smallest possible server: it shows the operating system's cost of deliveries.
 
-For each byte that it receives, it writes one prepared frame to every other socket, with one system call per socket.
+The report calls it `one send() each`. For each byte that it receives, it writes one prepared frame to every other
+socket, with one system call per socket.
 """
 
 import selectors
@@ -11,9 +12,9 @@ from lab.bench import wire
 
 
 def main() -> None:
-    """Serves on a free loopback port and prints the port.
+    """Serves on a free loopback port and prints its address.
 
-    It runs until it is killed. The argument is the length of the text.
+    It runs until it is killed or a client disconnects. The command-line argument is the length of the delivered text.
     """
     prepared_frame = wire.delivery_frames(["x" * int(sys.argv[1])])
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

@@ -1,4 +1,4 @@
-"""The six loads of the bench and the values that they measure."""
+"""The six loads of `lab bench`, and the values that they measure."""
 
 import asyncio
 import itertools
@@ -31,10 +31,10 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Sample:
-    """The result of one run.
+    """The result of one run of a benchmark on one server.
 
-    It holds the value in the benchmark's unit, other values by name, and the CPU share of the load generator (1 is one
-    core).
+    `value` is in the unit of the benchmark, and `other_values` has more values by name. `generator_share` is the CPU
+    share of the load generator; 1 is one core.
     """
 
     value: float
@@ -44,7 +44,10 @@ class Sample:
 
 @asynccontextmanager
 async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = False) -> AsyncIterator[Crowd]:
-    """Connects a crowd to one room and waits for an idle server."""
+    """Connects `count` clients to one room until the block ends.
+
+    The block starts when the server is idle again.
+    """
     crowd = Crowd(server.port)
     try:
         await crowd.join(count, is_plain_tcp=is_plain_tcp)
@@ -55,7 +58,7 @@ async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = Fals
 
 
 async def fan_out(server: Server, sizes: Sizes) -> Sample:
-    """Measures bursts of messages to everyone in a room."""
+    """Measures the CPU time to deliver bursts of messages to a room."""
     frames = (wire.chat_frame("x" * TEXT_LETTERS, room=wire.ROOM, ack=ack_id) for ack_id in range(BURST_MESSAGES))
     burst = b"".join(frames)
     async with crowd_in_room(server, sizes.members) as crowd:
@@ -63,7 +66,10 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 
 
 async def floor(server: Server, sizes: Sizes) -> Sample:
-    """Measures the same deliveries by a process that does nothing else."""
+    """Measures the deliveries of `fan_out` by the process `one send() each`.
+
+    That process only writes bytes, so no server can use less CPU time.
+    """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)
 
@@ -90,9 +96,9 @@ async def _measure_bursts(server: Server, crowd: Crowd, burst: bytes, sizes: Siz
 
 
 async def fan_out_idle(server: Server, sizes: Sizes) -> Sample:
-    """Measures one message at a time, with a pause in between.
+    """Measures single messages to a room, with a pause after each.
 
-    The server cannot batch it with other messages.
+    So the server cannot send several of them in one batch.
     """
     async with crowd_in_room(server, sizes.members) as crowd:
         await _measure_single_messages(server, crowd, "x" * TEXT_LETTERS, count=10)
@@ -105,9 +111,9 @@ async def fan_out_idle(server: Server, sizes: Sizes) -> Sample:
 async def _measure_single_messages(
     server: Server, crowd: Crowd, text: str, *, count: int, pause_seconds: float = PAUSE_SECONDS
 ) -> tuple[list[float], CpuMeter]:
-    """Returns the latencies in seconds, one per member and message.
+    """Sends `count` single messages and measures when each member receives them.
 
-    The next message is sent when every member has received the one before.
+    Returns one latency in seconds per member and message. The next message is sent when all members have the last one.
     """
     latencies: list[float] = []
     crowd.counter.latencies = latencies
@@ -125,9 +131,9 @@ async def _measure_single_messages(
 
 
 async def ack(server: Server, sizes: Sizes) -> Sample:
-    """Measures requests with an ack.
+    """Measures the CPU time of a request and its ack.
 
-    The recipient is not connected, so only the request itself costs CPU.
+    The request is a message to a user who is not connected, so the server delivers nothing.
     """
     async with crowd_in_room(server, min(IN_FLIGHT, sizes.members)) as crowd:
         await _send_requests(crowd, sizes.requests // 2)
@@ -138,7 +144,10 @@ async def ack(server: Server, sizes: Sizes) -> Sample:
 
 
 async def _send_requests(crowd: Crowd, count: int) -> None:
-    """Sends `count` requests in total, one at a time per member."""
+    """Sends `count` requests in total, and waits for all acks.
+
+    Each member sends its next request after the ack of the one before.
+    """
     missing, ack_ids = count, itertools.count()
     done = asyncio.get_running_loop().create_future()
 
@@ -170,7 +179,7 @@ async def _send_requests(crowd: Crowd, count: int) -> None:
 async def connect(server: Server, sizes: Sizes) -> Sample:
     """Measures new connections, each with a token that the server checks.
 
-    A connection counts from the TCP handshake to the answer to CONNECT.
+    A connection counts from the TCP handshake to the server's answer to the CONNECT packet.
     """
     async with crowd_in_room(server, max(1, sizes.connections // 2)) as crowd:
         rss = server.rss_bytes()
@@ -183,9 +192,9 @@ async def connect(server: Server, sizes: Sizes) -> Sample:
 
 
 async def disconnect(server: Server, sizes: Sizes) -> Sample:
-    """Measures crowds of growing size that disconnect at once.
+    """Measures the CPU time when all clients of a crowd disconnect together.
 
-    Does one disconnect cost more in a larger crowd?
+    The value is the cost of one disconnect in the largest crowd, divided by that in the smallest crowd.
     """
     small = min(sizes.leaving)
     # a warm-up: a just-in-time compiler has not optimized the code yet
@@ -199,7 +208,7 @@ async def disconnect(server: Server, sizes: Sizes) -> Sample:
 
 
 async def _measure_disconnects(server: Server, size: int, repeats: int) -> float:
-    """Returns the CPU microseconds of one disconnect."""
+    """Returns the server's CPU time for one disconnect, in microseconds."""
     cpu_seconds = 0.0
     for _ in range(repeats):
         async with crowd_in_room(server, size) as crowd:
@@ -212,9 +221,9 @@ async def _measure_disconnects(server: Server, size: int, repeats: int) -> float
 
 
 async def slow_reader(server: Server, sizes: Sizes) -> Sample:
-    """Measures long messages to a room where 1 in 20 stops reading.
+    """Measures long messages to a room where some members stop reading.
 
-    How much memory does the server buffer, and how long do the other members wait?
+    The value is the memory that the server uses more. Other values show how long the other members wait.
     """
     text, slow = "x" * LONG_TEXT_LETTERS, max(1, sizes.readers // 20)
     step = sizes.backlog // MEMORY_READS

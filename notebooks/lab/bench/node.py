@@ -1,4 +1,4 @@
-"""Installs and finds Socket.IO for Node, the peer of the bench."""
+"""Installs and finds Socket.IO for Node, which `lab bench` measures too."""
 
 import shutil
 import subprocess
@@ -29,9 +29,9 @@ def folder() -> Path:
 
 
 def version() -> str | None:
-    """Returns the installed version of Socket.IO.
+    """Returns the installed version of Socket.IO for Node.
 
-    Returns None when it is not installed, or when Node is missing.
+    Returns None when it is not installed or not version 4, or when Node is missing.
     """
     try:
         package = orjson.loads((folder() / "node_modules" / "socket.io" / "package.json").read_bytes())
@@ -42,16 +42,16 @@ def version() -> str | None:
 
 
 def why_absent() -> str:
-    """Returns one line that says how to install it."""
+    """Returns one line that says how to install Socket.IO for Node."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "node is not measured: install Node.js (with npm), then run lab bench --with-node once"
     return "node is not measured: run lab bench --with-node once, which installs the npm package socket.io 4"
 
 
 def install() -> None:
-    """Installs socket.io 4 from npm into the cache folder if needed.
+    """Installs the npm package socket.io 4 into the user's cache folder.
 
-    Raises `NodeError`.
+    It does nothing when the package is installed. Raises `NodeError`.
     """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
@@ -73,9 +73,9 @@ def install() -> None:
 
 
 def copy_files() -> None:
-    """Copies our server next to its packages, where Node finds them.
+    """Copies the Node server of the lab next to its npm packages.
 
-    Raises `OSError`.
+    Node finds the packages only there. Raises `OSError`.
     """
     folder().mkdir(parents=True, exist_ok=True)
     for name in FILES:

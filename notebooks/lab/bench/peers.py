@@ -1,4 +1,4 @@
-"""The servers that the bench compares: start, observe and stop each one."""
+"""Starts, observes and stops the servers that `lab bench` compares."""
 
 import asyncio
 import os
@@ -44,7 +44,10 @@ IDLE_CHECKS = 3
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that the bench measures; `description` is one line."""
+    """A server that `lab bench` measures, and the command that starts it.
+
+    `description` is one line for the report, and `settings` are environment variables.
+    """
 
     id: str
     description: str
@@ -77,9 +80,9 @@ FLOOR = Peer(
 
 
 def available_peers() -> tuple[list[Peer], dict[str, str]]:
-    """Returns the peers that can be measured here.
+    """Returns the servers that can be measured on this machine.
 
-    The second value says for each missing peer, by its id, how to install it.
+    The second value has, by the id of each missing server, one line that says how to install it.
     """
     if node.version() is None:
         return [GOOD, STOCK], {NODE.id: node.why_absent()}
@@ -87,7 +90,10 @@ def available_peers() -> tuple[list[Peer], dict[str, str]]:
 
 
 class Server:
-    """A server process as the operating system sees it."""
+    """A running server process, measured from outside.
+
+    Its CPU time, memory and open files are read from the operating system.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.port = port
@@ -95,9 +101,9 @@ class Server:
         self._statistics = psutil.Process(process.pid)
 
     def cpu_seconds(self) -> float:
-        """Returns the user and system time of the whole process.
+        """Returns the CPU seconds that the server process has used.
 
-        Raises `LoadError` when it has ended.
+        They are its user and system time. Raises `LoadError` when the process has ended.
         """
         if self._process.poll() is not None:
             raise LoadError("the server ended during the load")
@@ -108,17 +114,20 @@ class Server:
         return times.user + times.system
 
     def rss_bytes(self) -> int:
-        """Returns the memory in use."""
+        """Returns the resident memory of the server process, in bytes."""
         return self._statistics.memory_info().rss
 
     def open_files(self) -> int:
-        """Returns the number of open files, connections included."""
+        """Returns how many files and connections the server process has open."""
         if sys.platform == "win32":
             return self._statistics.num_handles()
         return self._statistics.num_fds()
 
     async def wait_until_idle(self, *, timeout: float = 3.0) -> bool:
-        """Waits until the server is idle; returns False after the timeout."""
+        """Waits until the server process uses almost no CPU.
+
+        Returns False when it is still busy after `timeout` seconds.
+        """
         deadline, idle_checks = time.monotonic() + timeout, 0
         while idle_checks < IDLE_CHECKS and time.monotonic() < deadline:
             before, since = self.cpu_seconds(), time.monotonic()
@@ -132,9 +141,9 @@ class Server:
 
 @asynccontextmanager
 async def running(peer: Peer) -> AsyncIterator[Server]:
-    """Runs a fresh process of this peer.
+    """Runs a new process of the server `peer` until the block ends.
 
-    The process and its folder are removed when the block ends. Raises `LoadError`.
+    Then the process is killed and its temporary folder removed. Raises `LoadError` when the server does not start.
     """
     with tempfile.TemporaryDirectory(prefix="lab-bench-", ignore_cleanup_errors=True) as name:
         log = Path(name) / "server.log"
@@ -178,7 +187,7 @@ async def _wait_for_port(process: "subprocess.Popen[bytes]", log: Path) -> int:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kills the process and its children; a graceful shutdown is not needed."""
+    """Kills the server process and its child processes, without a graceful shutdown."""
     try:
         children = psutil.Process(process.pid).children(recursive=True)
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""Report of the bench: a terminal table with remarks, and JSON."""
+"""Report of `lab bench`: a table for the terminal, remarks, and JSON."""
 
 from typing import Any
 
@@ -13,9 +13,10 @@ SCHEMA = 1
 
 
 def table(bench: BenchResults) -> Table:
-    """Returns a table: one row per benchmark, one column per peer.
+    """Returns the table of results, with one row per benchmark.
 
-    Each peer's value is followed by its multiple of the good server's. The other values are dim rows below.
+    Each server has a column with its value, also as a multiple of the good server's value. The dim rows below a
+    benchmark show its other values.
     """
     peers = [peer.id for peer in bench.peers]
     grid = Table(header_style="bold")
@@ -48,15 +49,18 @@ def _cell(result: BenchmarkResult, peer: str) -> str:
 
 
 def spread(result: BenchmarkResult, peer: str) -> str:
-    """Returns the smallest and largest run; empty for a single run."""
+    """Returns the smallest and the largest value of a server's runs.
+
+    The text is empty when there was only one run.
+    """
     values = [sample.value for sample in result.samples[peer]]
     return f"({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
 
 
 def relative(result: BenchmarkResult, peer: str) -> float | None:
-    """Returns a peer's value as a multiple of the good server's.
+    """Returns the value of `peer` divided by the good server's value.
 
-    Returns None when either value is missing or zero.
+    Returns None when one of the two is missing, zero or negative.
     """
     if "good" not in result.samples or peer not in result.samples:
         return None
@@ -65,7 +69,10 @@ def relative(result: BenchmarkResult, peer: str) -> float | None:
 
 
 def remarks(bench: BenchResults) -> list[str]:
-    """Returns the lines below the table."""
+    """Returns the lines that are printed below the table of results.
+
+    They are the doubts, the servers that are missing or present, the raised limits, and the versions.
+    """
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
@@ -80,12 +87,15 @@ def remarks(bench: BenchResults) -> list[str]:
 
 
 def doubts(bench: BenchResults) -> list[str]:
-    """Returns the reasons to doubt a value, one per line."""
+    """Returns all reasons not to trust a measured value, one per line."""
     return [*bench.doubts, *(line for result in bench.results for line in result.doubts)]
 
 
 def as_json(bench: BenchResults) -> bytes:
-    """Returns the bench as JSON, in the documented schema."""
+    """Returns the results of `lab bench` as JSON.
+
+    `SCHEMA` is the version of the format.
+    """
     document = {
         "schema": SCHEMA,
         "environment": {**bench.environment, "doubts": bench.doubts, "absent": bench.absent},

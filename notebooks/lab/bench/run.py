@@ -1,6 +1,6 @@
-"""One run of the bench: its benchmarks, its rounds and its doubts.
+"""One run of `lab bench`: its benchmarks, rounds and doubts.
 
-A doubt is a reason not to trust a value.
+A doubt is a reason not to trust a measured value.
 """
 
 import os
@@ -35,9 +35,9 @@ ProgressCallback = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One load and its unit.
+    """One benchmark of `lab bench`: its load and its unit.
 
-    `busy_remark` says how to read its values when the load generator was busy.
+    `busy_remark` says how to read the values when the load generator itself was busy.
     """
 
     id: str
@@ -77,18 +77,21 @@ BENCHMARKS = (
 
 @dataclass
 class BenchmarkResult:
-    """The samples by peer id, and the doubts, one per line."""
+    """The results of one benchmark on all servers, with its doubts.
+
+    `samples` has one sample per run, by the id of the server. Each doubt is one line.
+    """
 
     benchmark: Benchmark
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
 
     def value(self, peer: str) -> float:
-        """Returns the median of a peer's runs."""
+        """Returns the median of the values of all runs of `peer`."""
         return statistics.median(sample.value for sample in self.samples[peer])
 
     def other_values(self, peer: str) -> dict[str, float]:
-        """Returns the medians of a peer's other values."""
+        """Returns the median of each other value of `peer`, by its name."""
         samples = self.samples[peer]
         return {
             name: statistics.median(sample.other_values[name] for sample in samples) for name in samples[0].other_values
@@ -97,7 +100,10 @@ class BenchmarkResult:
 
 @dataclass
 class BenchResults:
-    """All results of one run."""
+    """The results of all benchmarks in one run of `lab bench`.
+
+    `absent` says how to install each missing server. `doubts` are about the machine, not about one benchmark.
+    """
 
     results: list[BenchmarkResult]
     peers: list[Peer]
@@ -109,9 +115,9 @@ class BenchResults:
 async def measure(
     benchmarks: Sequence[Benchmark], sizes: Sizes, *, on_progress: ProgressCallback = lambda _: None
 ) -> BenchResults:
-    """Runs the loads on every available peer, in rounds.
+    """Runs each benchmark on every available server, in rounds.
 
-    `on_progress` is called with one line for each run.
+    Before each run of a benchmark on a server, it calls `on_progress` with one line of text.
     """
     peers, absent = available_peers()
     environment, doubts = _environment(sizes, peers), _machine_doubts()
@@ -130,9 +136,9 @@ async def measure(
 async def _run_round(
     result: BenchmarkResult, peers: Sequence[Peer], sizes: Sizes, round_number: int, on_progress: ProgressCallback
 ) -> None:
-    """Runs a benchmark once on each peer.
+    """Runs one benchmark once on each server.
 
-    Each round starts with another peer, because a machine slows down as it warms up.
+    Each round starts with another server, because a machine slows down as it warms up.
     """
     first = round_number % len(peers)
     order = [*peers[first:], *peers[:first]]

@@ -1,13 +1,14 @@
-"""Sizes of the bench's loads, quick and full."""
+"""How much load `lab bench` applies, in its quick and full mode."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much load to apply, as counts.
+    """Numbers of rounds, clients and messages of the loads.
 
-    `singles` are single messages, `leaving` are the sizes of the crowds that disconnect.
+    `singles` is the number of single messages. `leaving` has the sizes of the crowds that disconnect. `readers` is the
+    size of the crowd with slow readers, and `backlog` the number of messages to it.
     """
 
     rounds: int

@@ -1,7 +1,6 @@
-"""The peer `python-socketio`: the stock library on aiohttp, without guards.
+"""A minimal chat server with the library python-socketio, without guards.
 
-Its handlers are minimal. It uses uvloop too, which the library's documentation leaves to the user: the bench does not
-compare event loops.
+`lab bench` compares the good server with it. Both use uvloop, so that the bench does not compare event loops.
 """
 
 import os
@@ -19,9 +18,9 @@ from good_server.runtime import loop_factory
 
 
 def create_app(secret: str, issuer: str, audience: str) -> web.Application:
-    """Creates a server with the good server's chat events.
+    """Returns an application with the chat events of the good server.
 
-    Tokens are checked with a plain call of PyJWT.
+    It checks tokens with a plain call of PyJWT.
     """
     sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
     app = web.Application()
@@ -51,7 +50,7 @@ def create_app(secret: str, issuer: str, audience: str) -> web.Application:
 
 
 def main() -> None:
-    """Prints a free loopback port and serves there until killed."""
+    """Serves on a free loopback port until killed, and prints its address."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]} \n")
     sys.stdout.flush()

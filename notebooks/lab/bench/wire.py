@@ -1,4 +1,4 @@
-"""Bytes on the wire: tokens, masked frames and packets."""
+"""Builds the bytes of the bench: tokens, packets and WebSocket frames."""
 
 import secrets
 import time
@@ -26,7 +26,7 @@ MASK = b"\x12\x34\x56\x78"
 
 
 def token(user: str, *, life_seconds: int = 3600) -> str:
-    """Returns a JWT for a vendor who may join `ROOM`."""
+    """Returns a JWT for `user`, a vendor who may join `ROOM`."""
     now = int(time.time())
     claims: dict[str, Any] = {"sub": user, "role": "vendor", "iat": now, "exp": now + life_seconds, "rooms": [ROOM]}
     claims |= {"iss": ISSUER, "aud": AUDIENCE}
@@ -34,9 +34,9 @@ def token(user: str, *, life_seconds: int = 3600) -> str:
 
 
 def frame(payload: bytes, *, first_byte: int = TEXT) -> bytes:
-    """Returns a client's masked frame (RFC 6455, section 5.3).
+    """Returns `payload` as a client's masked WebSocket frame.
 
-    Raises `ValueError` above 64 KiB.
+    The format is that of RFC 6455, section 5.3. Raises `ValueError` when the payload has 64 KiB or more.
     """
     size = len(payload)
     if size >= 1 << 16:
@@ -48,25 +48,28 @@ def frame(payload: bytes, *, first_byte: int = TEXT) -> bytes:
 
 
 def connect_frame(user: str) -> bytes:
-    """Returns a user's CONNECT packet with its token."""
+    """Returns the frame of a CONNECT packet with a token of `user`."""
     return frame(b"40" + orjson.dumps({"token": token(user)}))
 
 
 def chat_frame(text: str, *, ack: int, room: str | None = None, to: str | None = None) -> bytes:
-    """Returns a `chat:send` to a room or user, with an ack id."""
+    """Returns the frame of a `chat:send` event with an ack id.
+
+    Its recipient is the user `to`, or else the room `room`.
+    """
     target = {"room": room} if to is None else {"to": to}
     return event_frame("chat:send", {**target, "text": text}, ack=ack)
 
 
 def event_frame(name: str, data: Any, *, ack: int) -> bytes:
-    """Returns any event with an ack id."""
+    """Returns the frame of the event `name` with an ack id."""
     return frame(b"42%d" % ack + orjson.dumps([name, data]))
 
 
 def delivery_frames(texts: Sequence[str]) -> bytes:
-    """Returns the bytes that deliver these texts to one member.
+    """Returns what a server writes to deliver `texts` to one client.
 
-    They are what a server writes to a member of `ROOM`: one unmasked frame per text.
+    The client is a member of `ROOM`. Each text is one unmasked WebSocket frame.
     """
     frames = []
     for number, text in enumerate(texts):

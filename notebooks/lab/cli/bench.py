@@ -1,4 +1,4 @@
-"""The command `lab bench`: compares the good server with its peers."""
+"""The command `lab bench`: compares the good server with other servers."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ OTHER_FILES = 300
 
 
 def add_command(commands: Any) -> None:
-    """Adds `lab bench` to the commands."""
+    """Adds `bench` to the commands of `lab`."""
     bench = commands.add_parser(
         "bench",
         help="compare the good server with stock python-socketio and Node's Socket.IO",
@@ -80,7 +80,10 @@ def _install_node() -> None:
 
 
 def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
-    """Removes the crowds that need too many open files, with a warning."""
+    """Returns `sizes` without the crowds that need too many open files.
+
+    It prints a warning when it removes one. Raises `UsageError` when too few files may be open for `lab bench`.
+    """
     import dataclasses
 
     from lab.system.open_files import open_files, raise_open_files

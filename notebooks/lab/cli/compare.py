@@ -1,4 +1,4 @@
-"""The command `lab compare`: measures both servers and compares them."""
+"""The command `lab compare`: compares the bad and the good server."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ WORKERS = (1, 2)
 
 
 def add_command(commands: Any) -> None:
-    """Adds `lab compare` to the commands."""
+    """Adds `compare` to the commands of `lab`."""
     compare = commands.add_parser(
         "compare",
         help="run the experiments against the bad and the good server and compare",
@@ -97,7 +97,10 @@ def _check_workers(options: argparse.Namespace) -> None:
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Checks before the run that the result files can be written."""
+    """Checks before the measurement that the result files can be written.
+
+    Raises `UsageError` when one cannot.
+    """
     from lab.system.atomic_file import why_not_writable
 
     for path in (options.json, options.html):

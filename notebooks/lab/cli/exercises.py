@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def add_command(commands: Any) -> None:
-    """Adds the four exercise commands."""
+    """Adds `grade`, `hint`, `solution` and `progress` to the commands of `lab`."""
     _add_grade(commands)
     _add_hint(commands)
     _add_solution(commands)
@@ -68,7 +68,10 @@ def _add_progress(commands: Any) -> None:
 
 
 def _exercise_number(options: argparse.Namespace) -> int:
-    """Returns the number of the exercise; raises `UsageError`."""
+    """Returns the exercise number that the user gave on the command line.
+
+    Raises `UsageError` when there is no such exercise.
+    """
     text: str = options.number
     if not (text.isdigit() and 1 <= int(text) <= 10):
         raise UsageError(f"there is no exercise {text!r}; there are 01 to 10")
@@ -142,9 +145,9 @@ def _progress(options: argparse.Namespace) -> int:
 
 
 def _checking_record(action: Callable[[], T]) -> T:
-    """Returns the result of an action that uses the progress file.
+    """Calls `action`, which uses the progress file, and returns its result.
 
-    Raises `UsageError` when the file cannot be used.
+    Raises `UsageError` when the progress file is invalid or cannot be read or written.
     """
     from lab.exercises.progress_file import ProgressFileError
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Any) -> None:
-    """Adds `lab notebooks` to the commands."""
+    """Adds `notebooks` to the commands of `lab`."""
     build = commands.add_parser(
         "notebooks",
         help="build the notebooks from their sources and run them",

@@ -25,7 +25,7 @@ def _bar_on_stderr() -> Progress:
 
 
 class NotebookProgress:
-    """Shows the progress of a build of notebooks."""
+    """Shows on stderr the progress of `lab notebooks`."""
 
     def __init__(self, notebooks: int) -> None:
         self._bar = _bar_on_stderr()
@@ -40,28 +40,28 @@ class NotebookProgress:
         self._bar.stop()
 
     def on_progress(self, name: str) -> Callable[[int, int], None]:
-        """Returns a callback for the progress of one notebook.
+        """Returns a callback that shows the progress of the notebook `name`.
 
-        Its arguments are the number of finished cells and the number of all cells.
+        It takes the number of finished cells and the number of all cells.
         """
         self._began = time.monotonic()
         return lambda done, total: self._bar.update(self._task, description=f"{name}, cell {done + 1} of {total}")
 
     def done(self, name: str) -> None:
-        """Shows that a notebook was built, with its seconds."""
+        """Shows that the notebook `name` was built, and how long it took."""
         self._bar.advance(self._task)
         self._bar.console.print(f"{name}: {time.monotonic() - self._began:.0f} s", soft_wrap=True)
 
     def failed(self, reason: str) -> None:
-        """Shows why a notebook failed."""
+        """Shows why the build of a notebook failed."""
         self._bar.advance(self._task)
         self._bar.console.print(reason, soft_wrap=True, markup=False)
 
 
 class CompareProgress:
-    """Shows the progress of a comparison.
+    """Shows on stderr the progress of `lab compare`.
 
-    `progress` and `finished` are callbacks for `compare`.
+    `progress` and `finished` are callbacks for the function `compare`.
     """
 
     def __init__(self, claims: int) -> None:
@@ -78,7 +78,7 @@ class CompareProgress:
         self._bar.stop()
 
     def progress(self, claim: Claim, side: Side, phase: Phase) -> None:
-        """Shows that a run on one side has started or ended."""
+        """Shows that a claim's run on one server has started or ended."""
         if phase == "ended":
             del self._running[claim.id, side]
         else:
@@ -86,7 +86,10 @@ class CompareProgress:
         self._bar.update(self._task, description=", ".join(self._running.values()))
 
     def finished(self, result: Result) -> None:
-        """Shows that a claim has its verdict."""
+        """Shows the verdict on a claim, with the values of both servers.
+
+        In a terminal only the bar advances.
+        """
         self._bar.advance(self._task)
         if self._console.is_terminal:
             return

@@ -55,9 +55,10 @@ MALFORMED: tuple[tuple[str, Sequence[Any]], ...] = (
 
 
 async def abuse(target: Target, rooms: int, chats: int) -> Tally:
-    """Send all abusive requests and count the outcomes.
+    """Send abusive requests to the server and count the outcomes.
 
-    A request that could not be sent any more is `unsent`.
+    They are malformed or too large, join `rooms` rooms, or send `chats` messages. A request that could not be sent any
+    more counts as `unsent`.
     """
     token = target.token(ABUSER)
     oversize = {"to": ABUSER, "text": "x" * OVERSIZE_BYTES}
@@ -93,7 +94,8 @@ async def _send_flood(
 ) -> list[str]:
     """Send the requests on one connection, as fast as possible.
 
-    When the server closes the connection, it reconnects a few times, to each process, and continues there.
+    When the server closes it, the client reconnects to the next process, up to `RECONNECTS` times, and continues there.
+    Returns the outcome of each request.
     """
     outcomes: list[str] = []
     for number in range(1 + RECONNECTS):

@@ -1,7 +1,8 @@
-"""Bystanders: users who wait for acks, and sockets that wait for heartbeats.
+"""Clients that measure how a busy server treats its other users.
 
-Bystanders send requests on a fixed schedule, and each ack is timed from when its request was due. This is an open loop.
-In a closed loop a client waits for each ack before it sends again, so it would send least when the server is slowest.
+Some send requests on a fixed schedule, and each ack is timed from when its request was due (an open loop). If a client
+waited for each ack before it sends again (a closed loop), it would send least when the server is slowest. Others wait
+for heartbeats.
 """
 
 import asyncio
@@ -36,14 +37,17 @@ class Sample:
 
 
 def p99_milliseconds(samples: Sequence[Sample]) -> float:
-    """Return the 99th percentile of the ack times; NaN without samples."""
+    """Return the 99th percentile of the ack times, in milliseconds.
+
+    It is NaN without samples.
+    """
     return percentile([sample.seconds for sample in samples], 99) * 1000 if samples else float("nan")
 
 
 def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
-    """Return the samples for a figure, in the order they were due.
+    """Return the samples as data for a figure, in order of `due`.
 
-    `due` and `took` are in seconds.
+    `due` is when the request was due, and `took` how long its ack took, both in seconds.
     """
     in_order = sorted(samples, key=lambda sample: sample.due_seconds)
     return [{"due": round(sample.due_seconds, 3), "took": round(sample.seconds, 4)} for sample in in_order]
@@ -51,9 +55,10 @@ def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
 
 @asynccontextmanager
 async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
-    """Let each tab write to the next one on a schedule.
+    """Let each tab send messages to the next tab on a schedule.
 
-    Each tab writes `per_second` times per second until the block ends. Then every request has its ack or has timed out.
+    Each tab sends `per_second` messages per second until the block ends. Then it waits until every request has its ack
+    or has timed out. The yielded list has one sample per request.
     """
     samples: list[Sample] = []
     requests: set[asyncio.Task[None]] = set()
@@ -102,7 +107,7 @@ class HeartbeatWatch:
     def missed(self, now: float) -> int:
         """Count the heartbeats that came more than half an interval late.
 
-        The heartbeat that is due now is included.
+        A heartbeat that is so late and has not come by `now` counts too.
         """
         gaps = [after - before for before, after in itertools.pairwise([*self.beats, now])]
         return sum(gap > 1.5 * self.interval_seconds for gap in gaps)
@@ -110,9 +115,9 @@ class HeartbeatWatch:
 
 @asynccontextmanager
 async def watch_heartbeats(target: Target, count: int, *, over_seconds: float) -> AsyncIterator[list[HeartbeatWatch]]:
-    """Open `count` sockets, spread over `over_seconds`.
+    """Open `count` sockets that record heartbeats, one after another.
 
-    Spread like this, their heartbeats are not all due at the same time.
+    They open within `over_seconds` seconds, so their heartbeats are not all due at the same time.
     """
     watches = [HeartbeatWatch() for _ in range(count)]
     async with aiohttp.ClientSession() as session:

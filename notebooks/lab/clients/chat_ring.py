@@ -36,15 +36,15 @@ async def write_to_next(writers: Sequence[Tab], text: str) -> int:
 
 
 def messages_received(tab: Tab, text: str) -> list[Received]:
-    """Return the messages to the tab's user with this text."""
+    """Return the messages with this text that the tab's user received."""
     return tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text and data.get("to") == tab.user)
 
 
 async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
     """Wait until everything that was sent to these tabs has arrived.
 
-    A connection keeps the order of its packets, so the ack of a new request arrives last. No timeout is needed for
-    messages that do not arrive.
+    Each tab sends one more request: a connection keeps the order of its packets, so its ack arrives last. This needs no
+    timeout for messages that never arrive.
     """
     # no server knows this event, but the contract demands an ack for every event
     await gather_bounded([lambda tab=tab: tab.ask("lab:settle", {}) for tab in tabs])  # type: ignore[misc]
@@ -55,7 +55,7 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
     """Wait until every process has sent its `FENCE` to every tab.
 
-    What one process sends to the sockets of another may arrive after their acks. Each process emits the fence last.
+    Messages of another process may arrive after an ack, but each process emits the event `FENCE` after its messages.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
@@ -77,7 +77,10 @@ async def cut_and_reconnect(tabs: Sequence[Tab]) -> None:
 
 
 async def poll_until(holds: Callable[[], Awaitable[Any]], *, timeout: float) -> bool:
-    """Poll until `holds()` is true; returns False after `timeout` seconds."""
+    """Call `holds()` repeatedly until it returns true.
+
+    Returns False after `timeout` seconds.
+    """
     deadline = asyncio.get_running_loop().time() + timeout
     while not await holds():
         if asyncio.get_running_loop().time() > deadline:

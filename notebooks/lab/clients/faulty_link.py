@@ -1,4 +1,4 @@
-"""Faulty network between a client and a server: a loopback proxy.
+"""A proxy that simulates a faulty network between client and server.
 
 A regular `close()` does not simulate a lost connection. A `FaultyLink` can cut connections (RST), make them silent
 (half-open: no FIN and no data), stall all data, or delay it.
@@ -18,7 +18,7 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class _ForwardedConnection:
-    """A client's connection and the connection that it is forwarded to."""
+    """A client's connection, and the server connection that it is forwarded to."""
 
     def __init__(self, writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
         self.writers = writers
@@ -34,10 +34,10 @@ class _ForwardedConnection:
 
 
 class FaultyLink:
-    """A listener on 127.0.0.1 that forwards to a target port.
+    """A proxy on 127.0.0.1 that forwards connections to a target port.
 
-    Used as `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes)
-    each new connection goes to the next port in turn.
+    Used as `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes) each
+    new connection goes to the next port in turn.
     """
 
     def __init__(self, *target_ports: int) -> None:
@@ -90,7 +90,10 @@ class FaultyLink:
 
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
-        """Forward nothing until the block ends, not even a close."""
+        """Forward nothing until the `with` block ends, not even a close.
+
+        Then everything that waited is forwarded.
+        """
         self._flowing.clear()
         try:
             yield
@@ -99,9 +102,9 @@ class FaultyLink:
 
     @contextlib.contextmanager
     def delayed(self, seconds: float) -> Iterator[None]:
-        """Forward each chunk at least `seconds` later, until the block ends.
+        """Forward each chunk of data `seconds` later, until the `with` block ends.
 
-        Chunks of one direction wait one after another, so delays add up.
+        The chunks of one direction wait one after another, so their delays add up.
         """
         self._delay_seconds = seconds
         try:

@@ -1,4 +1,4 @@
-"""Inbox of a client: received events in order, and waiting for more."""
+"""Inbox of a client: stores received events and waits for more."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One received event; `at_seconds` is the time of the client's event loop."""
+    """One received event; `at_seconds` is its time on the event loop's clock."""
 
     event: str
     data: Any
@@ -16,14 +16,14 @@ class Received:
 
 
 class Inbox:
-    """Received events in order, with a way to wait for more."""
+    """Stores the events that a client receives, in order."""
 
     def __init__(self) -> None:
         self.all: list[Received] = []
         self._waiters: set[asyncio.Future[None]] = set()
 
     def add(self, event: str, *data: Any) -> None:
-        """Add one event and wake all waiters.
+        """Add one received event and wake all callers of `wait`.
 
         Only the first argument of the event is kept.
         """
@@ -33,15 +33,18 @@ class Inbox:
                 waiter.set_result(None)
 
     def of(self, event: str, where: Callable[[Any], bool] = lambda data: True) -> list[Received]:
-        """Return what has been received of one event so far."""
+        """Return all received events with this name.
+
+        `where` selects events by their data.
+        """
         return [received for received in self.all if received.event == event and where(received.data)]
 
     async def wait(
         self, event: str, count: int = 1, *, where: Callable[[Any], bool] = lambda data: True, timeout: float = 5.0
     ) -> list[Received]:
-        """Wait until `count` of an event have arrived.
+        """Wait until `count` events with this name have arrived.
 
-        Raises `TimeoutError` after `timeout` seconds.
+        `where` selects events by their data. Raises `TimeoutError` after `timeout` seconds.
         """
         async with asyncio.timeout(timeout):
             while len(found := self.of(event, where)) < count:

@@ -1,4 +1,4 @@
-"""Sockets without a client library."""
+"""Client sockets that speak Socket.IO without a client library."""
 
 import asyncio
 import itertools
@@ -18,9 +18,9 @@ CONNECT_SECONDS = 10.0
 
 @dataclass
 class RawTab:
-    """A socket without a client library.
+    """A client socket that speaks Socket.IO without a client library.
 
-    It can send what a stock client refuses to send, and it uses less memory and CPU time.
+    It can send what a client library refuses to send, and it uses less memory and CPU time.
     """
 
     socket: aiohttp.ClientWebSocketResponse
@@ -30,7 +30,7 @@ class RawTab:
     _ack_ids: Any = field(default_factory=itertools.count)
 
     async def connect(self, token: str) -> dict[str, Any]:
-        """Send CONNECT and return the server's answer.
+        """Send a CONNECT packet and return the server's answer.
 
         The answer is `{"sid"}`, or `{"message", "data"?}` when the server refuses.
         """
@@ -53,7 +53,7 @@ class RawTab:
             self.acks.pop(number, None)
 
     async def send(self, event: str, *data: Any) -> None:
-        """Send an event without asking for an ack."""
+        """Send an event to the server without asking for an ack."""
         await self.send_raw(f"42{self._prefix}" + orjson.dumps([event, *data]).decode())
 
     async def send_raw(self, text: str) -> None:
@@ -68,7 +68,7 @@ class RawTab:
         return "" if self.namespace == "/" else f"{self.namespace},"
 
     async def read(self) -> None:
-        """Answer pings and store what arrives, until the connection is closed."""
+        """Answer pings, and store events and acks, until the connection closes."""
         async for message in self.socket:
             if isinstance(message.data, str):
                 await self._receive(message.data)
@@ -96,9 +96,9 @@ class RawTab:
 
 @asynccontextmanager
 async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
-    """Open a raw socket, which has not sent CONNECT yet.
+    """Open a raw socket that has not sent its CONNECT packet.
 
-    It is closed when the block ends. With several processes, `number` modulo their count chooses the process.
+    It is closed when the block ends. When the server has several processes, `number` modulo their count selects one.
     """
     url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:

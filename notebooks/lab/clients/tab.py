@@ -1,4 +1,4 @@
-"""Simulated users: tabs with real Socket.IO clients behind faulty links."""
+"""Simulated browser tabs: real Socket.IO clients, each behind a faulty link."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user to open tabs for."""
+    """A simulated user, with the claims of the user's token."""
 
     user: str
     role: str = "vendor"
@@ -29,9 +29,10 @@ class Person:
 
 
 class Tab:
-    """One browser tab: a real client, WebSocket only, with its own link.
+    """One simulated browser tab: a real Socket.IO client over WebSocket.
 
-    On a server of several processes a lost connection reconnects to another process.
+    It connects through its own faulty link. When the server has several processes, a lost connection reconnects to
+    another process.
     """
 
     def __init__(
@@ -65,16 +66,19 @@ class Tab:
 
     @property
     def sid(self) -> str | None:
-        """Current Socket.IO id, or None when disconnected."""
+        """Current Socket.IO id of the tab, or None when disconnected."""
         return self.ids[-1] if self._client.connected and self.ids else None
 
     @property
     def connects(self) -> int:
-        """Number of connects so far, the first included."""
+        """How often the tab has connected, the first time included."""
         return len(self.ids)
 
     async def connect(self) -> None:
-        """Connect; raises `socketio.exceptions.ConnectionError` when refused."""
+        """Connect the tab to the server.
+
+        Raises `socketio.exceptions.ConnectionError` when the server refuses the connection.
+        """
         person = self.person
         token = self.target.token(person.user, person.role, company=person.company, rooms=person.rooms)
         await self._client.connect(
@@ -94,7 +98,10 @@ class Tab:
         await self.inbox.wait("connect", times, timeout=timeout)
 
     async def ask(self, event: str, data: Any, *, timeout: float = 5.0) -> dict[str, Any]:
-        """Send an event and return its ack; raises `TimeoutError`."""
+        """Send an event to the server and return its ack.
+
+        Raises `TimeoutError` when no ack arrives within `timeout` seconds.
+        """
         try:
             ack = await self._client.call(event, data, namespace=self.target.namespace, timeout=timeout)
         except socketio.exceptions.TimeoutError:
@@ -102,17 +109,20 @@ class Tab:
         return ack if isinstance(ack, dict) else {}
 
     async def send(self, event: str, data: Any) -> None:
-        """Send an event without asking for an ack."""
+        """Send an event to the server without asking for an ack."""
         await self._client.emit(event, data, namespace=self.target.namespace)
 
     async def received(
         self, event: str, count: int = 1, *, where: Callable[[Any], bool] = lambda data: True, timeout: float = 5.0
     ) -> list[Received]:
-        """Wait until `count` of an event have arrived; raises `TimeoutError`."""
+        """Wait until the tab has received `count` events with this name.
+
+        `where` selects events by their data. Raises `TimeoutError` after `timeout` seconds.
+        """
         return await self.inbox.wait(event, count, where=where, timeout=timeout)
 
     async def close(self) -> None:
-        """Close the tab in any state, with a reset."""
+        """Close the tab in any state, with a TCP reset."""
         self._client.reconnection = False
         # the link first: over a dead link the closing handshake would wait for its timeout
         await self.link.cut()
@@ -121,10 +131,10 @@ class Tab:
 
 
 def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
-    """Return the index of the process on which each tab starts.
+    """Return, for each tab, the index of its first server process.
 
-    Several tabs of one user are on different processes. Users are assigned in pairs, so half of the neighbours in a
-    ring are on the same process.
+    `people` has the user of each tab. The tabs of one user are on different processes. Users are assigned in pairs, so
+    half of the neighbours in a ring are on the same process.
     """
     assigned: list[int] = []
     tabs_of: dict[str, int] = {}
@@ -140,7 +150,7 @@ def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
 async def tabs(
     target: Target, people: Sequence[Person], *, each: int = 1, reconnection: bool = False
 ) -> AsyncIterator[list[Tab]]:
-    """Open `each` connected tabs for every person, in order.
+    """Open and connect `each` tabs for every person, in order.
 
     All of them are closed when the block ends, also after an error.
     """
@@ -162,9 +172,9 @@ async def tabs(
 
 
 def _ignore_lost_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Ignore aiohttp's complaints about connections lost during the handshake.
+    """Ignore aiohttp's errors about connections that were lost during the handshake.
 
-    The library does not close such a connection, so aiohttp complains when it is garbage-collected.
+    The Socket.IO library does not close such a connection, so aiohttp reports it at garbage collection.
     """
     if "client_connection" not in context:
         loop.default_exception_handler(context)
@@ -173,7 +183,10 @@ def _ignore_lost_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, 
 async def gather_bounded(
     actions: Iterable[Callable[[], Awaitable[Any]]], *, at_once: int = ACTIONS_AT_ONCE
 ) -> list[Any]:
-    """Run many actions, a few at once; returns their results in order."""
+    """Run all actions, at most `at_once` at the same time.
+
+    Returns their results in the order of the actions.
+    """
     semaphore = asyncio.Semaphore(at_once)
 
     async def run(action: Callable[[], Awaitable[Any]]) -> Any:

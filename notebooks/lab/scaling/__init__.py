@@ -1,1 +1,1 @@
-"""Measures the benefits and costs of several processes, for lesson 12."""
+"""Measures the benefits and costs of several server processes, for lesson 12."""

@@ -1,7 +1,7 @@
-"""Capacity plan for a fleet of drivers, from measurements and assumptions.
+"""Calculates how many server processes a number of drivers needs.
 
-Every process of a shard receives every emit of that shard, for any recipient. More processes do not reduce this part of
-the work. Redis uses only one core.
+The input is measured costs and assumptions. Every process of a shard receives every emit of that shard, so more
+processes do not reduce this part of the work. Redis uses only one core.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ FLEET_SIZES = (10_000, 1_000_000, 10_000_000)
 
 @dataclass(frozen=True)
 class Measured:
-    """Costs of one operation, measured on this machine in this run.
+    """Measured costs of one event, delivery, connection or Redis request.
 
-    They are seconds of CPU, and bytes of memory per connection.
+    They are CPU seconds, and bytes of memory for a connection.
     """
 
     memory_bytes_per_connection: float
@@ -43,9 +43,10 @@ class Measured:
 
     @classmethod
     def of(cls, costs: Costs) -> "Measured":
-        """Converts the measured costs.
+        """Converts `costs`, which were measured with two processes, to single operations.
 
-        There, an emit has two subscribers. A message id takes two Redis requests: one claims it, one stores its ack.
+        With two processes Redis sends each emit twice. A message id takes two Redis requests: one claims it, one stores
+        its ack.
         """
         return cls(
             memory_bytes_per_connection=costs.memory_bytes_per_connection,
@@ -62,7 +63,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Assumed:
-    """Assumptions about the product: change them to match yours."""
+    """Assumptions of the capacity plan: change them to match your product."""
 
     positions_per_second: float = 0.5
     watchers_per_driver: float = 3.0
@@ -76,10 +77,10 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Plan:
-    """The servers that a fleet needs in a number of shards.
+    """The servers that `drivers` drivers need when divided into `shards` shards.
 
-    `processes` is None when no number of them is enough. `limit` is what sets their number.
-    `redis_share` is the load of the core of Redis.
+    `processes` is None when no number is enough, and `limit` says what determines the number. `redis_share` is the CPU
+    load of each Redis, as a share of its core.
     """
 
     drivers: int
@@ -93,9 +94,9 @@ class Plan:
 
 
 def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1) -> Plan:
-    """Returns the smallest number of processes that is enough.
+    """Returns the plan with the fewest processes that serve `drivers` drivers.
 
-    The drivers are spread over `shards` by company.
+    The drivers are divided into `shards` shards by company.
     """
     connections = drivers * (1 + assumed.watchers_per_connection)
     emits = drivers * assumed.positions_per_second
@@ -115,9 +116,9 @@ def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1)
 def _processes_per_shard(
     connections: float, emits: float, measured: Measured, assumed: Assumed
 ) -> tuple[int | None, str]:
-    """Returns the number of processes of one shard, and its limit.
+    """Returns how many processes one shard needs, and what determines this.
 
-    The limit is what sets the number, or what makes every number too small.
+    The number is None when no number is enough; then the text says why.
     """
     minimum = max(1, -int(-connections // assumed.connections_per_process))
     for processes in range(minimum, MAX_PROCESSES):
@@ -131,9 +132,9 @@ def _processes_per_shard(
 
 
 def _process_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
-    """Returns the load of one process as a share of a core.
+    """Returns the CPU load of one server process; 1 is one core.
 
-    It handles its part of the events and deliveries, and receives the emits of all other processes.
+    The process handles its part of the events and deliveries, and receives the emits of all other processes.
     """
     several = processes > 1
     sync = assumed.redis_requests_per_position * measured.seconds_per_redis_request
@@ -143,9 +144,9 @@ def _process_share(emits: float, processes: int, measured: Measured, assumed: As
 
 
 def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
-    """Returns the load of Redis as a share of its core.
+    """Returns the CPU load of Redis; 1 is one core.
 
-    Redis sends every emit to every process, and answers the requests that sync the rates.
+    Redis sends every emit to every process, and answers the requests that sync the rate limits.
     """
     if processes == 1:
         return 0.0
@@ -154,10 +155,10 @@ def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assu
 
 
 def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:
-    """Returns the smallest number of shards that is enough.
+    """Returns the smallest number of shards that can serve `drivers` drivers.
 
-    It is a power of two. Each shard has its own processes and its own Redis. Raises `ValueError` when no number
-    is enough.
+    It is a power of two. Each shard has its own processes and its own Redis. Raises `ValueError` when no number is
+    enough.
     """
     shards = 1
     while plan(drivers, measured, assumed, shards=shards).processes is None:
@@ -191,9 +192,9 @@ HEAD = (
 
 
 def rows(measured: Measured, assumed: Assumed) -> list[list[str]]:
-    """Returns a table row for each fleet size in one shard.
+    """Returns the rows of the capacity table, for each fleet size.
 
-    Where one shard is not enough, a second row has the number of shards that is.
+    The first row of a fleet size is for one shard. Where one is not enough, a second row shows the number that is.
     """
     plans = []
     for drivers in FLEET_SIZES:
@@ -217,9 +218,9 @@ def _row(planned: Plan) -> list[str]:
 
 
 def figure(measured: Measured, assumed: Assumed) -> Figure:
-    """Draws the server processes by the number of drivers.
+    """Draws how many server processes each number of drivers needs.
 
-    One line is for a single channel, up to its limit. The other is for shards by company.
+    One line is for one channel that all processes share, up to its limit. The other is for shards by company.
     """
     drawing, axes = new_figure(height=3.0)
     axes.spines["left"].set_visible(True)

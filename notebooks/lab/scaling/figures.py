@@ -1,4 +1,4 @@
-"""Bar figure of lesson 12 with one dot per run."""
+"""Draws the bar figures of lesson 12, with a dot per run."""
 
 import statistics
 import textwrap
@@ -21,9 +21,10 @@ def bars(
     looks: Mapping[str, str] | None = None,
     guess: float | None = None,
 ) -> Figure:
-    """Draws one bar per row.
+    """Draws one horizontal bar for each entry of `rows`.
 
-    A bar is as long as the median of its runs. `looks` gives a row, by its name, the style of `bad` or `good`.
+    The length of a bar is the median of its runs. `looks` gives a row, by its name, the style of `bad` or `good`.
+    `guess` is drawn as a line.
     """
     figure, axes = new_figure(height=1.1 + 0.36 * len(rows))
     largest = max([*(value for runs in rows.values() for value in runs), guess or 0.0])

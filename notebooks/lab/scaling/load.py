@@ -1,6 +1,6 @@
-"""Load generator of lesson 12.
+"""Load generator for the measurements of lesson 12.
 
-It runs in its own process, counts bytes, and measures the CPU of every process.
+It runs in its own process, counts received bytes, and measures the CPU time of every process.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ READ_BYTES = 256 * 1024
 
 
 class ByteCounter:
-    """Counts the bytes that all readers received."""
+    """Counts the bytes that all `Reader` objects together receive."""
 
     def __init__(self) -> None:
         self.buffer = memoryview(bytearray(READ_BYTES))
@@ -37,13 +37,16 @@ class ByteCounter:
         self._reached: asyncio.Future[None] | None = None
 
     def add(self, count: int) -> None:
-        """Counts `count` more bytes."""
+        """Adds `count` bytes to the number of received bytes."""
         self.received += count
         if self._reached is not None and self.received >= self._expected and not self._reached.done():
             self._reached.set_result(None)
 
     async def wait_for(self, expected: int) -> None:
-        """Waits for `expected` bytes in total; raises `LoadError`."""
+        """Waits until `expected` bytes have arrived in total.
+
+        Raises `LoadError` after `STEP_SECONDS` seconds.
+        """
         if self.received >= expected:
             return
         self._expected, self._reached = expected, asyncio.get_running_loop().create_future()
@@ -56,7 +59,7 @@ class ByteCounter:
 
 
 class Reader(asyncio.BufferedProtocol):
-    """Reads and counts the bytes of one connected member.
+    """An asyncio protocol that counts the bytes which one client receives.
 
     All readers share one buffer, because the content is not used.
     """
@@ -65,18 +68,18 @@ class Reader(asyncio.BufferedProtocol):
         self._counter = counter
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Returns the buffer for the next bytes."""
+        """Returns the buffer into which asyncio writes the next received bytes."""
         return self._counter.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Counts the bytes of one read."""
+        """Counts `nbytes` bytes, which asyncio has received."""
         self._counter.add(nbytes)
 
 
 async def fan_out(address: ServerAddress, members: int, seconds: float) -> ResourceUse:
-    """Measures bursts to one room and counts the deliveries.
+    """Measures the resources for bursts of messages to one room.
 
-    The members are spread evenly over the server processes.
+    The result counts deliveries. The members are spread evenly over the server processes.
     """
     wire.SECRET = address.secret
     per_process = members // len(address.ports)
@@ -120,9 +123,9 @@ async def _connected_crowd(port: int, count: int, name: str) -> Crowd:
 
 
 async def _measure_delivery_bytes(sender: Member, crowds: Sequence[Crowd]) -> int:
-    """Returns the size of one delivery in bytes.
+    """Returns the size of one delivered message, in bytes.
 
-    It sends one message that no other data accompanies, and one reader counts its bytes.
+    It sends one message while there is no other traffic, and counts the bytes that one member receives.
     """
     counting_member, counter = crowds[0].members[0], ByteCounter()
     if counting_member.transport is not None:
@@ -137,10 +140,10 @@ async def _measure_delivery_bytes(sender: Member, crowds: Sequence[Crowd]) -> in
 
 
 async def requests(address: ServerAddress, count: int, in_flight: int, fields: dict[str, Any]) -> ResourceUse:
-    """Measures chat requests with acks.
+    """Measures the resources for `count` chat requests with acks.
 
-    Each of `in_flight` users of the first process sends one request at a time. `fields` are added to the text of each
-    message: `{"to": …}`. An `id` of True gives each message a different id.
+    Each of `in_flight` users of the first process sends one request at a time. `fields` are added to each request, such
+    as `{"to": …}`. With an `id` of True, each message has a different id.
     """
     wire.SECRET = address.secret
     crowd = await _connected_crowd(address.ports[0], in_flight, "asker")
@@ -188,7 +191,7 @@ class _Requester:
 async def latencies(address: ServerAddress, count: int) -> dict[str, list[float]]:
     """Measures the seconds between sending and receiving a message.
 
-    It sends one message at a time, to a user of the same process and to a user of the other one.
+    The recipient is in turn a user on the sender's process and a user on the other process.
     """
     wire.SECRET = address.secret
     sender = await _connected_crowd(address.ports[0], 1, "sender")
@@ -207,9 +210,9 @@ async def latencies(address: ServerAddress, count: int) -> dict[str, list[float]
 
 
 async def memory_per_connection(address: ServerAddress, connections: int) -> float:
-    """Measures the server's memory per connection in bytes.
+    """Returns the memory that the server uses per connection, in bytes.
 
-    The first connections are not counted, because they also allocate shared memory.
+    The first connections are not counted, because they also allocate memory that all connections share.
     """
     wire.SECRET = address.secret
     first = await _connected_crowd(address.ports[0], connections // 4, "first")

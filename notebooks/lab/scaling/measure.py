@@ -1,6 +1,6 @@
-"""Measurements of lesson 12.
+"""Measures servers of one and of two processes, for lesson 12.
 
-They compare one process with two, and measure the costs of Redis and of a connection.
+It compares how many messages they deliver, and measures the costs of Redis and of a connection.
 """
 
 import secrets
@@ -34,33 +34,33 @@ Rate = Callable[[ResourceUse], float]
 
 
 def by_the_clock(run: ResourceUse) -> float:
-    """Returns the deliveries per second of wall-clock time."""
+    """Returns the deliveries of `run` per second of wall-clock time."""
     return run.each_second
 
 
 def by_the_busiest(run: ResourceUse) -> float:
-    """Returns the deliveries per CPU second of the busiest server process."""
+    """Returns deliveries of `run` per CPU second of the busiest server process."""
     return run.each_busiest_second
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Fan-out to one room, measured in turn with one and two processes.
+    """Results of sending to one room, with one and two processes.
 
-    `runs` has the rounds by the number of processes.
+    `runs` has one result per round, by the number of processes.
     """
 
     members: int
     runs: Mapping[int, Sequence[ResourceUse]]
 
     def median(self, processes: int, rate: Rate) -> float:
-        """Returns the median of a rate over the rounds."""
+        """Returns the median of `rate` over all rounds with `processes` processes."""
         return statistics.median(rate(run) for run in self.runs[processes])
 
     def times(self, rate: Rate) -> float:
-        """Returns the rate of two processes as a multiple of one.
+        """Returns the rate of two processes divided by that of one.
 
-        It is the median of the ratios of the rounds.
+        It is the median of the ratios of all rounds.
         """
         pairs = zip(self.runs[1], self.runs[2], strict=True)
         return statistics.median(rate(two) / rate(one) for one, two in pairs)
@@ -68,10 +68,10 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Costs:
-    """Costs of one operation, in CPU seconds.
+    """Measured costs of single operations, in CPU seconds.
 
-    `event` is a request without Redis. `publish` and `with_id` are what the publishing to Redis and a message id add.
-    `receive` is the cost in the other process. `latencies` are in seconds.
+    `event` is the cost of a request without Redis. `publish` is what publishing to Redis adds to it, and `with_id` what
+    a message id adds. `receive` is the cost in the other process. `latencies` are in seconds.
     """
 
     event: float
@@ -86,7 +86,10 @@ class Costs:
 
 
 async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
-    """Measures both servers in turn, while both are running."""
+    """Measures a server of one process and a server of two.
+
+    Both run at the same time, and are measured in turn.
+    """
     runs: dict[int, list[ResourceUse]] = {1: [], 2: []}
     async with BothServers() as addresses:
         for _ in range(rounds):
@@ -98,7 +101,7 @@ async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = 
 async def costs(*, requests: int = 3000, members: int = 400, connections: int = 800) -> Costs:
     """Measures the costs of requests, deliveries and connections.
 
-    The recipient is not connected, so a request costs only its handling and its publishing.
+    A request is a message to a user who is not connected, so it costs only its handling and its publishing.
     """
     async with BothServers() as addresses:
         single, shared = addresses[1], addresses[2]
@@ -133,14 +136,14 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
 
 
 def _cost_of_one(runs: Sequence[ResourceUse], cost: Rate) -> float:
-    """Returns the cost of one operation, as the median over the rounds."""
+    """Returns the median cost of one operation over all rounds."""
     return statistics.median(cost(run) / run.count for run in runs)
 
 
 class BothServers:
     """Runs a server of one process and a server of two.
 
-    `async with` gives their addresses by the number of processes.
+    `async with` returns their addresses, by the number of processes (1 or 2).
     """
 
     async def __aenter__(self) -> dict[int, ServerAddress]:

@@ -1,4 +1,4 @@
-"""Failure drill: Redis is killed and restarted while users chat."""
+"""Failure drill of lesson 12: Redis stops and restarts while users chat."""
 
 import asyncio
 import re
@@ -22,9 +22,10 @@ LOST = re.compile(r'^server_redis_lost_total\{reason="(away|full)"\} ([\d.]+)', 
 
 @dataclass
 class SentMessage:
-    """One message of the drill.
+    """One chat message that a user sent during the failure drill.
 
-    `sent_at` is in seconds since the start. `is_near` is True when the recipient is on the same process.
+    `sent_at` is in seconds since the start of the drill. `is_near` is True when sender and recipient are on the same
+    process.
     """
 
     sent_at: float
@@ -35,10 +36,10 @@ class SentMessage:
 
 @dataclass(frozen=True)
 class Outage:
-    """Result of the drill, with every message.
+    """Result of the failure drill: every message, and the servers' own reports.
 
-    Times are in seconds since the start. `ready` has the answers of one process's `/readyz`. `lost_counted` is
-    what the servers counted: emits that were not published to the other process, even if no recipient was there.
+    Times are in seconds since the start. `ready` has the answers of one process's `/readyz`. `lost_counted` is how many
+    emits the servers could not publish to the other process, even when no recipient was there.
     """
 
     sent: Sequence[SentMessage]
@@ -48,18 +49,25 @@ class Outage:
     ready: Sequence[tuple[float, str]] = field(default_factory=tuple)
 
     def missing(self, *, is_near: bool) -> list[SentMessage]:
-        """Returns the messages that did not arrive."""
+        """Returns the messages that their recipients did not receive.
+
+        With `is_near` they are messages within one process, else messages between two processes.
+        """
         return [message for message in self.sent if message.is_near == is_near and not message.has_arrived]
 
     @property
     def recovered_at(self) -> float:
-        """When the last lost message was sent; all later ones arrived."""
+        """Time at which the last lost message was sent, in seconds.
+
+        All later messages between the two processes arrived.
+        """
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
     def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
-        """Returns slot times and the percentage of messages that arrived.
+        """Returns the percentage of arrived messages for each slot of time.
 
-        A slot is `PACE_SECONDS` long and holds the messages that were sent in it.
+        The first list has the start of each slot. A slot is `PACE_SECONDS` long and holds the messages that were sent
+        in it.
         """
         slots: dict[int, list[bool]] = {}
         for message in self.sent:
@@ -72,10 +80,10 @@ class Outage:
 async def outage(
     *, users: int = 40, before_seconds: float = 1.5, away_seconds: float = 1.5, after_seconds: float = 2.0
 ) -> Outage:
-    """Runs the drill with two processes.
+    """Runs the failure drill on a server of two processes.
 
     Half of the users write to a user on the same process, half to one on the other. Only Redis is stopped and started;
-    nothing else is repaired by hand.
+    everything else must recover by itself.
     """
     async with running("good", workers=2) as fleet:
         assert isinstance(fleet, Fleet)
@@ -107,7 +115,7 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
 
 
 async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, str]]) -> None:
-    """Records each change of the first process's readiness."""
+    """Appends each new answer of `/readyz` of the first process to `ready`."""
     while True:
         answer = (await fleet.processes[0].probe.internal("/readyz")).strip()
         if not ready or ready[-1][1] != answer:
@@ -118,8 +126,8 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
 async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[SentMessage, Tab]]:
     """Lets each user write to the next user of the ring.
 
-    The users write at a steady pace, each at a different moment of it. Returns the messages and their recipients by
-    text.
+    Each user writes every `PACE_SECONDS`, but not all users at the same moment. Returns, by its text, each message and
+    its recipient.
     """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
     processes = assign_processes([tab.person for tab in ring], 2)
@@ -141,7 +149,7 @@ async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str,
 
 
 def _mark_arrivals(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Tab]]) -> None:
-    """Marks the messages that their recipients have received."""
+    """Sets `has_arrived` of each message that its recipient has received."""
     for reader in ring:
         for received in reader.inbox.of(events.CHAT_MESSAGE):
             message, recipient = sent[received.data["text"]]
@@ -149,9 +157,9 @@ def _mark_arrivals(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Ta
 
 
 def figure(outage: Outage) -> Figure:
-    """Draws the percentage of arrived messages by their sending time.
+    """Draws which percentage of messages arrived, by the time of sending.
 
-    The time without Redis is shaded. Above it are the answers of `/readyz`.
+    The time without Redis is shaded. The answers of `/readyz` are written at the top.
     """
     drawing, axes = new_figure(height=2.6)
     axes.axvspan(outage.stopped_at, outage.started_at, color=INK, alpha=0.18, linewidth=0)

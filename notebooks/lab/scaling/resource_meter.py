@@ -1,4 +1,7 @@
-"""Measures the CPU and bytes that a server and Redis use."""
+"""Measures the CPU time of server processes, Redis and this process.
+
+It also counts the bytes that Redis sends.
+"""
 
 import time
 from dataclasses import dataclass
@@ -11,9 +14,9 @@ from lab.servers.probe_client import ProbeClient
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Addresses of a server with one or several processes.
+    """The addresses of a server with one or several processes.
 
-    It holds the public ports, the URLs of the probes and the port of Redis.
+    They are the public ports, the URLs of the probes and the port of Redis. `secret` signs the tokens of users.
     """
 
     ports: tuple[int, ...]
@@ -24,9 +27,9 @@ class ServerAddress:
 
 @dataclass(frozen=True)
 class ResourceUse:
-    """The resources that `count` operations used.
+    """The CPU time and bytes that `count` operations used.
 
-    `server_seconds` has the CPU seconds of each server process.
+    `server_seconds` has the CPU seconds of each server process, and `generator_seconds` those of the load generator.
     """
 
     count: int
@@ -51,7 +54,7 @@ class ResourceUse:
 
 
 class ResourceMeter:
-    """Measures resources inside an `async with` block.
+    """Measures the use of CPU and bytes in an `async with` block.
 
     Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
     """
@@ -71,10 +74,10 @@ class ResourceMeter:
         await self._session.close()
 
     async def _read(self) -> list[float]:
-        """Reads all counters.
+        """Returns the current values of all counters, in a fixed order.
 
-        They are the CPU seconds of each server process and of Redis, Redis' bytes out, the CPU seconds of this process
-        and the wall clock.
+        They are the CPU seconds of each server process and of Redis, the bytes that Redis sent, the CPU seconds of this
+        process, and the wall clock.
         """
         servers = [(await ProbeClient(self._session, url).read()).cpu_seconds for url in self._address.probes]
         return [*servers, *await self._read_redis(), time.process_time(), time.perf_counter()]
@@ -87,7 +90,10 @@ class ResourceMeter:
         return info["used_cpu_user"] + info["used_cpu_sys"], info["total_net_output_bytes"]
 
     def use_of(self, count: int) -> ResourceUse:
-        """Returns what `count` operations used while the meter was open."""
+        """Returns the resources that `count` operations used in the block.
+
+        Call it after the `async with` block.
+        """
         differences = (after - before for before, after in zip(self._before, self._after, strict=True))
         *servers, redis, bytes_out, generator, wall = differences
         return ResourceUse(count, wall, tuple(servers), redis, bytes_out, generator)

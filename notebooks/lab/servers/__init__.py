@@ -1,1 +1,4 @@
-"""Server processes, one or several, each with a probe."""
+"""Starts, measures and stops servers of one or several processes.
+
+Each server process has a probe that measures it.
+"""

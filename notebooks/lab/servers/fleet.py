@@ -22,9 +22,9 @@ POLL_SECONDS = 0.01
 
 
 class Fleet:
-    """Several processes of one side, each on its own port.
+    """A server of several processes, each on its own port.
 
-    Made by `running(side, workers=…)`. Single `processes` may be killed and started again, and `redis` stopped and
+    The function `running` creates it. Single `processes` may be killed and started again, and `redis` stopped and
     started. With `makes_reports` one more process makes the reports.
     """
 
@@ -45,28 +45,28 @@ class Fleet:
 
     @property
     def port(self) -> int:
-        """The public port of the first process."""
+        """The public port of the first server process."""
         return self.processes[0].port
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The public port of each process."""
+        """The public port of each server process."""
         return tuple(process.port for process in self.processes)
 
     @property
     def url(self) -> str:
-        """The public address of the first process."""
+        """The public address of the first server process."""
         return self.processes[0].url
 
     @property
     def probe(self) -> FleetProbeClient:
-        """The probes of all processes, as one."""
+        """The client that reads the probes of all server processes."""
         return FleetProbeClient([process.probe for process in self.processes])
 
     async def start(self) -> None:
-        """Start everything, and wait until every process receives the others' messages.
+        """Start Redis and all server processes, and wait until all are ready.
 
-        Raises `ServerError` or `RedisError`.
+        A process is ready when it receives the messages of the others. Raises `ServerError` or `RedisError`.
         """
         await self.redis.start()
         # one after the other, so that after a failure no process is half started; each takes some tenths of a second
@@ -77,7 +77,10 @@ class Fleet:
             await self._start_worker(self._worker)
 
     async def wait_for_subscribers(self) -> None:
-        """Wait until every process has subscribed to Redis; raises `ServerError`."""
+        """Wait until every server process has subscribed to its Redis channel.
+
+        Raises `ServerError` after `SUBSCRIBE_SECONDS` seconds.
+        """
         try:
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 while await self.redis.subscribers(self._prefix) < len(self.processes):  # noqa: ASYNC110 - Redis gives no event
@@ -86,17 +89,17 @@ class Fleet:
             raise ServerError(f"the {self.side} servers do not receive each other's messages through Redis") from None
 
     async def kill(self) -> None:
-        """Kill all processes, as a power cut would; Redis keeps running."""
+        """Kill all server processes, without a graceful shutdown; Redis keeps running."""
         await asyncio.gather(*(process.kill() for process in self.processes))
 
     async def start_again(self) -> None:
-        """Start the same processes again, on the same ports."""
+        """Start all server processes again, on the same ports."""
         for process in self.processes:
             await process.start_again()
         await self.wait_for_subscribers()
 
     async def stop(self) -> None:
-        """Stop everything and remove the temporary files."""
+        """Stop all processes and Redis, and remove their temporary files."""
         try:
             if self._worker is not None:
                 await self._worker.stop()
@@ -106,9 +109,9 @@ class Fleet:
             self._folder.cleanup()
 
     def target(self, lesson: int) -> Target:
-        """Return what a scenario receives.
+        """Return the `Target` that the scenario of a lesson works with.
 
-        The namespace is that of the lesson on the bad server, and `/` on any other.
+        On the bad server its namespace is that of the lesson's mistake, and on any other server `/`.
         """
         return Target.of(self, lesson)
 

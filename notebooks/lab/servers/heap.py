@@ -1,7 +1,7 @@
-"""Heap walk: size of the heap, and ids that it still references.
+"""Measures this process's heap and finds the ids that it references.
 
 `gc.get_objects()` alone is not enough. The collector does not track dicts and tuples that contain only strings, and
-`gc.get_referents` of a dict leaves out its string keys. So the walk visits each kind of container in its own way.
+`gc.get_referents` of a dict leaves out its string keys. So this module visits each kind of container in its own way.
 """
 
 import gc
@@ -17,10 +17,10 @@ _TYPES_WITHOUT_CHILDREN = (str, bytes, int, float, bool, type(None), type, types
 
 
 def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, int]:
-    """Count the references from containers to each of `ids`.
+    """Count how often containers on the heap reference each of `ids`.
 
-    Ids without a reference are absent. `ignored` are containers of the caller. It is one pass, and takes less than a
-    second for about 100,000 objects.
+    Ids without a reference are left out. `ignored` are containers of the caller, which do not count. A call takes less
+    than a second for about 100,000 objects.
     """
     wanted = frozenset(ids)
     if not wanted:
@@ -39,9 +39,9 @@ def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, in
 def heap_bytes() -> int:
     """Return the size of all objects on the heap, in bytes.
 
-    It is the sum of `sys.getsizeof`, without free lists and C buffers. Traced allocations (tracemalloc) would be less
-    exact: an object from before the start of the trace that is replaced by an equal one would look like growth. It is
-    one pass, and takes less than a second for about 100,000 objects.
+    It is the sum of `sys.getsizeof`, without free lists and C buffers. `tracemalloc` would be less exact: when an equal
+    object replaces one from before the trace, it counts the new one as growth. A call takes less than a second for
+    about 100,000 objects.
     """
     gc.collect()
     tracked = gc.get_objects()
@@ -71,7 +71,10 @@ def _names_in(text: str, wanted: frozenset[str], lengths: Iterable[int]) -> Iter
 
 
 def _strings(ignored: set[int]) -> Iterator[str]:
-    """Yield every string in a container, once for each reference."""
+    """Yield the strings in all containers, once for each reference.
+
+    Containers whose `id()` is in `ignored` are left out.
+    """
     gc.collect()
     tracked = gc.get_objects()
     seen = ignored | {id(tracked), id(ignored)}

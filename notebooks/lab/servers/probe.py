@@ -40,7 +40,10 @@ SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 
 @dataclass
 class Counts:
-    """Counts since the last reset; a ghost address has no live socket."""
+    """What the probe has counted since its last reset.
+
+    A ghost address is one to which the server emitted without a live socket there.
+    """
 
     emits: int = 0
     addresses: int = 0
@@ -59,7 +62,7 @@ class _ErrorCounter(logging.Handler):
 
 
 class ProcessProbe:
-    """The probe inside a server process."""
+    """Measures and inspects the server process in which it runs."""
 
     def __init__(self) -> None:
         self.counts = Counts()
@@ -95,7 +98,7 @@ class ProcessProbe:
         watch_log(self._count_error)
 
     def attach(self, sio: socketio.AsyncServer) -> None:
-        """Set the server whose rooms and connections are inspected."""
+        """Set the Socket.IO server whose rooms and connections the probe inspects."""
         self._sio = sio
 
     def _count_emit(self, target: Any, namespace: str) -> None:
@@ -116,7 +119,7 @@ class ProcessProbe:
         self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
 
     async def watch_lag(self) -> None:
-        """Sample how late the server's loop wakes, until cancelled."""
+        """Measure repeatedly how late the server's event loop wakes, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due, probe_seconds_before = loop.time() + LAG_TICK_SECONDS, self._probe_seconds
@@ -133,7 +136,7 @@ class ProcessProbe:
             self._probe_seconds += time.perf_counter() - started
 
     def app(self) -> web.Application:
-        """Return the HTTP application of the probe."""
+        """Return the web application through which the lab reads the probe."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_get("/reading", self._reading)
         app.router.add_get("/counts", self._counts)
@@ -194,10 +197,7 @@ class ProcessProbe:
 
 
 def watch_log(observe: Callable[[str, structlog.typing.EventDict], None]) -> None:
-    """Call `observe` for each line that the server logs.
-
-    Its arguments are the log method and the entry.
-    """
+    """Call `observe(method, entry)` for each line that the server logs."""
 
     def pass_on(_: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
         observe(method, entry)
@@ -207,7 +207,7 @@ def watch_log(observe: Callable[[str, structlog.typing.EventDict], None]) -> Non
 
 
 def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
-    """Main function of a server process.
+    """Main function of a server process: serves `app` and its probe.
 
     `app` is `module:function`, where the function is a `create_app(settings)`. Sends `("ready", public URL, probe URL)`
     or `("failed", why)` through the pipe, once.

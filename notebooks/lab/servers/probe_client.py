@@ -1,4 +1,4 @@
-"""Clients of the probes: one for a single process, one for several."""
+"""Reads the probes inside one or several server processes."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +13,7 @@ from lab.servers import probe as process_probe
 
 @dataclass(frozen=True, slots=True)
 class ProcessReading:
-    """Readings of a server process.
+    """Memory, CPU time, event loop lag and connections of a server process.
 
     For several processes they are the sums, the worst lag, and the pid of the first process.
     """
@@ -27,9 +27,9 @@ class ProcessReading:
 
 @dataclass(frozen=True, slots=True)
 class HeapReading:
-    """Size of all objects on the heap, and number of tasks.
+    """Heap size of a server process, and its number of tasks.
 
-    The number of tasks of the event loop shows what was running during the measurement.
+    The tasks of its event loop show what was running during the measurement.
     """
 
     size_bytes: int
@@ -37,16 +37,17 @@ class HeapReading:
 
 
 class ProbeClient:
-    """Client of the probe inside reading server process."""
+    """Client of the probe inside one server process."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.url = url
         self._session = session
 
     async def read(self) -> ProcessReading:
-        """Read memory, CPU time, connections, and the worst loop lag.
+        """Return the memory, CPU time, connections and worst lag of the process.
 
-        The lag is the worst since the last reset."""
+        The lag is the worst of its event loop since the last reset.
+        """
         return ProcessReading(**await self._ask("GET", "/reading"))
 
     async def internal(self, path: str) -> str:
@@ -56,46 +57,52 @@ class ProbeClient:
             return await response.text()
 
     async def counts(self) -> process_probe.Counts:
-        """Return the emits, SQL statements and errors since the last reset."""
+        """Return how many emits, SQL statements and errors the probe counted.
+
+        It counts from its last reset.
+        """
         return process_probe.Counts(**(await self._ask("GET", "/counts"))["counts"])
 
     async def reset(self) -> None:
-        """Set all counts to zero."""
+        """Set all counts of the probe to zero."""
         await self._ask("POST", "/reset")
 
     async def heap(self) -> HeapReading:
-        """Measure the heap.
+        """Measure the heap of the server process.
 
-        The heap walk blocks the server for some tenths of a second.
+        This blocks the server for some tenths of a second.
         """
         return HeapReading(**await self._ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Count the ids on the heap, and the references to them."""
+        """Count the `ids` on the server's heap and the references to them."""
         found = await self.references(ids)
         return len(found), sum(found.values())
 
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
-        """Let the process emit `FENCE` to these sockets, after all earlier emits."""
+        """Let the server process emit the event `FENCE` to these sockets.
+
+        A client that receives it has received all earlier emits of the process. `mark` tells one fence from another.
+        """
         await self._ask("POST", "/fence", {"namespace": namespace, "ids": list(socket_ids), "mark": mark})
 
     async def references(self, ids: Sequence[str]) -> dict[str, int]:
-        """Return the number of references for each id that the heap holds."""
+        """Return, for each id on the server's heap, its number of references."""
         found: dict[str, int] = await self._ask("POST", "/ids", {"ids": list(ids)})
         return found
 
     async def unreached(self) -> dict[str, int]:
         """Return the number of emits to each address without a live socket.
 
-        It counts the sockets of this process, and the emits since the last reset.
+        An address is a namespace and a room. It counts the sockets of this process, and the emits since the last reset.
         """
         found: dict[str, int] = (await self._ask("GET", "/counts"))["unreached"]
         return found
 
     async def live(self, addresses: Sequence[str]) -> list[str]:
-        """Return the addresses that have a live socket in this process now.
+        """Return which of `addresses` have a live socket in the server process.
 
-        Addresses are written as in `unreached`.
+        An address is a namespace and a room, written as in `unreached`.
         """
         found: list[str] = await self._ask("POST", "/live", {"addresses": list(addresses)})
         return found
@@ -107,13 +114,16 @@ class ProbeClient:
 
 
 class FleetProbeClient:
-    """Client of the probes of several processes that are reading server."""
+    """Client of the probes in all processes of one server."""
 
     def __init__(self, probes: Sequence[ProbeClient]) -> None:
         self._probes = probes
 
     async def read(self) -> ProcessReading:
-        """Read all processes: sums, worst lag, and pid of the first."""
+        """Return the readings of all server processes as one.
+
+        They are the sums, the worst lag, and the pid of the first process.
+        """
         readings = await asyncio.gather(*(probe.read() for probe in self._probes))
         return ProcessReading(
             pid=readings[0].pid,
@@ -124,7 +134,7 @@ class FleetProbeClient:
         )
 
     async def counts(self) -> process_probe.Counts:
-        """Return the sums over all processes.
+        """Return the sums of the counts of all server processes.
 
         A ghost address is one for which no process has a live socket at the time of this call.
         """
@@ -134,23 +144,26 @@ class FleetProbeClient:
         return counts
 
     async def reset(self) -> None:
-        """Set all counts to zero."""
+        """Set all counts of all probes to zero."""
         await asyncio.gather(*(probe.reset() for probe in self._probes))
 
     async def heap(self) -> HeapReading:
-        """Measure all heaps and return the sums."""
+        """Measure the heaps of all server processes and return the sums."""
         readings = await asyncio.gather(*(probe.heap() for probe in self._probes))
         return HeapReading(sum(reading.size_bytes for reading in readings), sum(reading.tasks for reading in readings))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Count the ids on all heaps, and the references to them."""
+        """Count the `ids` on all processes' heaps and the references to them."""
         found: Counter[str] = Counter()
         for references in await asyncio.gather(*(probe.references(ids) for probe in self._probes)):
             found.update(references)
         return len(found), found.total()
 
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
-        """Let each process emit `FENCE` to these sockets, after all earlier emits."""
+        """Let each server process emit the event `FENCE` to these sockets.
+
+        A client that receives it has received all earlier emits of that process.
+        """
         await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self._probes))
 
     async def _ghosts(self) -> int:

@@ -1,4 +1,4 @@
-"""One server process, which can be killed and started again."""
+"""A server of one process, which can be killed and started again."""
 
 import asyncio
 import multiprocessing
@@ -32,7 +32,10 @@ class ServerError(Exception):
 
 
 class Server:
-    """One server process, made by `running`."""
+    """One process of the good or the bad server.
+
+    The function `running` creates it.
+    """
 
     redis = None
 
@@ -51,28 +54,34 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The public port."""
+        """The public port of the server."""
         return int(self.url.rpartition(":")[2])
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The public port, in a tuple of one."""
+        """The public port of the server, in a tuple of one."""
         return (self.port,)
 
     @property
     def processes(self) -> "Sequence[Server]":
-        """The server itself, in a tuple of one."""
+        """The server itself, in a tuple; a `Fleet` has several processes."""
         return (self,)
 
     @property
     def probe(self) -> ProbeClient:
-        """The probe of the server."""
+        """The client that reads the probe inside the server process.
+
+        Raises `ServerError` before the first start.
+        """
         if self._probe is None:
             raise ServerError("the server has not been started")
         return self._probe
 
     async def start(self) -> None:
-        """Start the server; raises `ServerError` when it is not ready in time."""
+        """Start the server process and wait until it is ready.
+
+        Raises `ServerError` when it fails or takes too long.
+        """
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
         process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
@@ -98,13 +107,13 @@ class Server:
         return answer
 
     async def kill(self) -> None:
-        """Kill the process with SIGKILL, as a power cut would."""
+        """Kill the server process with SIGKILL, without a graceful shutdown."""
         if self._process is not None:
             self._process.kill()
             await asyncio.to_thread(self._process.join, END_SECONDS)
 
     async def start_again(self) -> None:
-        """Start the same server again, on the same port."""
+        """Start the server process again, with the same settings and port."""
         self._settings["SERVER_PORT"] = str(self.port)
         await self.start()
 
@@ -128,8 +137,8 @@ class Server:
         self._process = None
 
     def target(self, lesson: int) -> Target:
-        """Return what a scenario receives.
+        """Return the `Target` that the scenario of a lesson works with.
 
-        The namespace is that of the lesson on the bad server, and `/` on any other.
+        On the bad server its namespace is that of the lesson's mistake, and on any other server `/`.
         """
         return Target.of(self, lesson)

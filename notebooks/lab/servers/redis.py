@@ -1,4 +1,4 @@
-"""A real Redis server on a free loopback port."""
+"""Starts and stops a real Redis server on a loopback port."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,10 @@ class RedisError(Exception):
 
 
 def redis_program() -> str:
-    """Return the path of redis-server; raises `UsageError` when not installed."""
+    """Return the path of the program redis-server.
+
+    Raises `UsageError` when it is not installed.
+    """
     found = shutil.which("redis-server")
     if found is None:
         raise UsageError(MISSING)
@@ -36,7 +39,7 @@ def redis_program() -> str:
 
 
 class RedisServer:
-    """One `redis-server` without persistence.
+    """One Redis server that stores nothing on disk.
 
     It can be stopped and started again on the same port. Without a `port` it uses a free one. Raises `UsageError` when
     redis-server is not installed.
@@ -52,7 +55,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """The value for SERVER_REDIS_URL."""
+        """The URL of this Redis server, for the setting `SERVER_REDIS_URL`."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     async def start(self) -> None:
@@ -70,7 +73,7 @@ class RedisServer:
             raise RedisError(f"redis-server does not listen after {START_SECONDS:.0f} s") from None
 
     async def stop(self) -> None:
-        """Stop Redis as a power cut would; after `start` it is empty."""
+        """Kill Redis without a graceful shutdown; a restart has no data."""
         await self._program.stop()
 
     async def close(self) -> None:
@@ -79,9 +82,9 @@ class RedisServer:
         self._folder.cleanup()
 
     async def subscribers(self, prefix: str) -> int:
-        """Return the number of subscribers of the channel with this prefix.
+        """Return how many clients subscribe to the channel that starts with `prefix`.
 
-        With several such channels it is the largest number.
+        When several channels do, it is the largest number.
         """
         async with Redis(port=self.port) as client:
             channels = await client.pubsub_channels(f"{prefix}*")
@@ -91,7 +94,7 @@ class RedisServer:
 
 @asynccontextmanager
 async def running_redis() -> AsyncIterator[RedisServer]:
-    """Run a new Redis until the block ends.
+    """Run a new Redis server until the `async with` block ends.
 
     Raises `UsageError` when redis-server is not installed.
     """

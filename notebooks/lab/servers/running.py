@@ -1,4 +1,4 @@
-"""Servers that are started for a block and stopped at its end."""
+"""Runs a server for the time of an `async with` block."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,10 +22,10 @@ def running(
 def running(
     side: str, *, workers: int = 1, settings: Mapping[str, str] | None = None, makes_reports: bool = False
 ) -> AbstractAsyncContextManager[Server | Fleet]:
-    """Run a new server until the block ends.
+    """Run a new server until the `async with` block ends.
 
-    `side` is `good`, `bad`, or an app as `module:function`. With several workers the server is that many processes
-    with a shared Redis, and with `makes_reports` one more process for reports. A single process makes its reports
+    `side` is `good`, `bad`, or an app as `module:function`. With `workers` above 1 the server has that many processes
+    and a shared Redis, and `makes_reports` adds a process that makes the reports. A single process makes its reports
     itself. Raises `UsageError` when redis-server is not installed.
     """
     if workers == 1:

@@ -1,4 +1,4 @@
-"""Target: what a scenario knows about a server."""
+"""What a scenario, the experiment of a lesson, knows about its server."""
 
 import time
 from collections.abc import Sequence
@@ -18,24 +18,24 @@ class RunningServer(Protocol):
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The public port of each process."""
+        """The public port of each server process."""
 
     @property
     def probe(self) -> ProbeClient | FleetProbeClient:
-        """The probe of the server."""
+        """The client that reads the probes of all server processes."""
 
     async def kill(self) -> None:
-        """Kill every process, as a power cut would."""
+        """Kill every server process, without a graceful shutdown."""
 
     async def start_again(self) -> None:
-        """Start the same processes again, on the same ports."""
+        """Start the killed server processes again, on the same ports."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """All that a scenario knows about a server.
+    """All that a scenario knows about its server.
 
-    It knows where the processes are, and how to make tokens that the server accepts.
+    It has the ports and the namespace, and makes tokens that the server accepts.
     """
 
     ports: tuple[int, ...]
@@ -44,27 +44,30 @@ class Target:
 
     @classmethod
     def of(cls, server: RunningServer, lesson: int) -> "Target":
-        """Return the target for a lesson."""
+        """Return the target for `server` in the scenario of `lesson`."""
         namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
         return cls(server.ports, namespace, server)
 
     @property
     def port(self) -> int:
-        """The public port of the first process."""
+        """The public port of the first server process."""
         return self.ports[0]
 
     @property
     def url(self) -> str:
-        """The public address of that port."""
+        """The public address of the first server process."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def probe(self) -> ProbeClient | FleetProbeClient:
-        """The probe of the server."""
+        """The client that reads the probes of all server processes."""
         return self.server.probe
 
     def token(self, user: str, role: str = "vendor", *, company: str | None = None, rooms: Sequence[str] = ()) -> str:
-        """Make a token by the contract, signed with the published development secret."""
+        """Return a token for `user`, signed with the published development secret.
+
+        Its claims are those that the contract of the servers requires.
+        """
         defaults = Settings.model_fields
         now = int(time.time())
         claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + 3600, "rooms": list(rooms)}

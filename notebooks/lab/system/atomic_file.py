@@ -1,6 +1,6 @@
-"""Atomic files: written completely or not at all.
+"""Writes files atomically: completely or not at all.
 
-A path can be checked before a long measurement, so that the result is not lost after it.
+A path can be checked before a long measurement, so that the result is not lost at the end.
 """
 
 import contextlib
@@ -10,7 +10,10 @@ from pathlib import Path
 
 
 def why_not_writable(path: Path) -> str | None:
-    """Returns why a path is not writable as one line, or None."""
+    """Returns one line that says why the file cannot be written.
+
+    Returns None when it can be written.
+    """
     if path.is_dir():
         return f"cannot write {path}: it is a folder"
     try:
@@ -21,9 +24,9 @@ def why_not_writable(path: Path) -> str | None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replaces a file atomically.
+    """Replaces the content of the file `path`, completely or not at all.
 
-    A reader sees the old content or the new content, never a part. Raises `OSError`.
+    A reader sees the old content or the new content, never a part of it. Raises `OSError`.
     """
     if path.exists() and not path.is_file():
         # a terminal or a pipe cannot be replaced by a file

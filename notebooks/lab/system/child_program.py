@@ -1,7 +1,7 @@
-"""External programs as child processes, for example Redis.
+"""Runs external programs, for example Redis, as child processes.
 
-Each program ends when the lab ends, even if the lab is killed. A keeper process starts the program. The keeper kills it
-on request, or when the lab's process is gone.
+Each program ends with the lab, even if the lab is killed: a keeper process starts the program, and kills it on request
+or when the lab's process is gone.
 """
 
 import asyncio
@@ -40,16 +40,16 @@ class Program:
 
     @property
     def lines(self) -> Sequence[str]:
-        """The lines of its output so far."""
+        """All lines that the program has written to its log file."""
         return self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
 
     @property
     def last_line(self) -> str:
-        """The last line of its output that is not blank."""
+        """The last line of the program's output that is not blank."""
         return next((line for line in reversed(self.lines) if line.strip()), "it ended without output")
 
     async def start(self) -> None:
-        """Starts the program; it may not be ready when this returns."""
+        """Starts the program, but does not wait until it is ready."""
         arguments = (self._command, self._environment, str(self._folder), str(self._log))
         self._keeper = process_context().Process(target=_run_keeper, args=arguments, daemon=True)  # type: ignore[attr-defined]
         await start_process(self._keeper)
@@ -64,7 +64,10 @@ class Program:
 
 
 def _run_keeper(command: Sequence[str], environment: Mapping[str, str], folder: str, log_path: str) -> None:
-    """Runs the keeper, which starts the program and kills it later."""
+    """Main function of the keeper process: starts and later kills a program.
+
+    It kills the program on SIGTERM, or when the lab's process is gone.
+    """
     reading, writing = os.pipe()
 
     def request_end(*_: object) -> None:

@@ -1,6 +1,6 @@
-"""Exit codes of the commands, usage errors and signals.
+"""Exit codes and usage errors of the commands of `lab`.
 
-A usage error prints one line and ends with exit code 2.
+A usage error prints one line and ends the command with exit code 2.
 """
 
 import argparse
@@ -17,7 +17,10 @@ class UsageError(Exception):
     """
 
     def _render_traceback_(self) -> list[str]:
-        """Returns what IPython shows in a notebook: the same one line."""
+        """Returns the error as IPython shows it in a notebook.
+
+        It is the same line that a terminal shows.
+        """
         return [f"lab: {self}"]
 
 
@@ -25,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser with one-line error messages."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises `UsageError`."""
+        """Raises `UsageError` with this message and the command for help."""
         raise UsageError(f"{message}; see {self.prog} --help")
 
 

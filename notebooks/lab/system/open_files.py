@@ -1,4 +1,4 @@
-"""The operating system's limit of open files."""
+"""Reads and raises the operating system's limit of open files."""
 
 import sys
 
@@ -6,9 +6,9 @@ ENOUGH_FILES = 8192
 
 
 def raise_open_files(enough: int = ENOUGH_FILES) -> str | None:
-    """Raises the soft limit of open files as far as allowed.
+    """Raises this process's limit of open files to `enough`, if allowed.
 
-    Returns one line of warning when the result is below `enough`, else None.
+    Returns one line of warning when the allowed limit is lower, else None.
     """
     try:
         import resource

@@ -1,4 +1,4 @@
-"""Runs work in its own process.
+"""Runs a coroutine function in a separate process.
 
 So a load generator does not slow down the clients that measure.
 """
@@ -17,12 +17,12 @@ from lab.system.spawn import prepare_child_process, process_context, receive, st
 async def in_own_process(
     function: Callable[..., Awaitable[Any]], *args: Any, timeout: float = 60.0, is_fast: bool = False
 ) -> Any:
-    """Runs a coroutine function in its own process.
+    """Runs `function` in a separate process and returns its result.
 
-    The function and its arguments must be picklable. Returns its result, or raises its exception. `is_fast` selects the
-    event loop of the servers. The process is killed when the caller is cancelled. Raises `TimeoutError` after `timeout`
-    seconds. Raises `RuntimeError` when the process ended without a result, or raised an exception that cannot be
-    pickled.
+    `function` is a coroutine function. It and its arguments must be picklable, and its exception is raised here.
+    `is_fast` selects the event loop of the servers. The process is killed when the caller is cancelled. Raises
+    `TimeoutError` after `timeout` seconds, and `RuntimeError` when the process ends without a result or its exception
+    cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_in_child, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def _run_in_child(
 
 
 def _picklable(error: Exception) -> Exception:
-    """Returns the error, or its text when pickling it fails."""
+    """Returns `error`, or a `RuntimeError` with its text when pickling fails."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - runs code of the error, which may raise anything

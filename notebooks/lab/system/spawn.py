@@ -1,4 +1,4 @@
-"""Starts the lab's own processes so that each one can be stopped."""
+"""Starts processes of the lab so that each one can be stopped."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ from typing import Any
 
 
 def process_context() -> BaseContext:
-    """Returns the context that starts processes.
+    """Returns the `multiprocessing` context that starts the lab's processes.
 
-    It is a fork server with the heavy modules imported, or spawn where there is no fork server.
+    It is a fork server that has imported the heavy modules. On systems without a fork server it is `spawn`.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -27,10 +27,10 @@ def process_context() -> BaseContext:
 
 
 def _start_without_interrupts(process: BaseProcess) -> None:
-    """Starts a process that a terminal's Ctrl-C does not reach.
+    """Starts a process that does not receive Ctrl-C from the terminal.
 
-    The first call also starts the fork server. Only this process handles Ctrl-C, and then stops the others. The fork
-    server would print the traceback of an interrupted import.
+    The calling process receives it, and then stops the others. The first call also starts the fork server, which would
+    print a traceback if Ctrl-C interrupted its imports.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         process.start()
@@ -45,9 +45,9 @@ def _start_without_interrupts(process: BaseProcess) -> None:
 
 
 async def start_process(process: BaseProcess) -> None:
-    """Starts a process.
+    """Starts `process`, and completes the start even when cancelled.
 
-    When this is cancelled, the start is completed first, so that the caller can stop the process.
+    So the caller can stop the process after a cancellation.
     """
     # a thread cannot be cancelled, and a process that it starts must be known to be stopped
     await complete_even_if_cancelled(asyncio.to_thread(_start_without_interrupts, process))
@@ -70,9 +70,9 @@ async def receive(pipe: Connection, *, timeout: float) -> Any:
 
 
 async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
-    """Completes `work` even when cancelled, then raises the cancellation.
+    """Completes `work` even when the caller is cancelled.
 
-    It may be cancelled several times meanwhile.
+    Then it raises `CancelledError`. The caller may be cancelled more than once.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -90,9 +90,9 @@ async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
 
 
 def prepare_child_process() -> None:
-    """Prepares a child process of the lab.
+    """Prepares this child process: it ignores Ctrl-C and ends with the lab.
 
-    It ignores Ctrl-C, because the lab handles it and stops its processes. It exits when the lab's process is gone.
+    The main process of the lab handles Ctrl-C and stops its child processes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

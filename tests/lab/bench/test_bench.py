@@ -1,4 +1,4 @@
-"""Test `lab bench`: its loads, peers, report and errors."""
+"""Test `lab bench`: its loads, servers, report and errors."""
 
 import asyncio
 import io

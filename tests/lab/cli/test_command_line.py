@@ -123,9 +123,9 @@ def test_an_interruption_leaves_no_process_and_no_file(
 
 
 def _wait_for_servers(process: psutil.Process, count: int) -> list[psutil.Process]:
-    """Returns the processes of a comparison when `count` of them listen.
+    """Waits until `count` server processes of `lab compare` listen.
 
-    Only the tables of the operating system show this, so it polls them.
+    Returns all its child processes. It polls, because only the operating system knows which processes listen.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

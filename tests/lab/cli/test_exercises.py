@@ -1,4 +1,7 @@
-"""Test the learners' commands: output, exit codes, records and interruptions."""
+"""Test `lab grade`, `hint`, `solution`, `progress` and `notebooks`.
+
+The tests check output, exit codes, the progress file and interruptions.
+"""
 
 import os
 import signal
@@ -144,7 +147,10 @@ def test_an_interrupted_build_leaves_no_process_and_no_change(sent_signal: signa
 
 
 def _wait_for_kernel(process: psutil.Process) -> list[psutil.Process]:
-    """Returns the processes of a build when its kernel has started servers."""
+    """Waits until the kernel of a notebook has started its servers.
+
+    Returns all child processes of `lab notebooks`.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         family = process.children(recursive=True)

@@ -1,4 +1,4 @@
-"""Bystanders send on schedule, and count late heartbeats as missed."""
+"""Test the clients that send on a schedule and watch heartbeats."""
 
 import asyncio
 import os

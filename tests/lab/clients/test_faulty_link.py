@@ -1,4 +1,4 @@
-"""The faulty link: forwarding, cuts, silence, stalls and delays."""
+"""Test the faulty link: forwarding, cuts, silence, stalls and delays."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,7 @@
-"""Assignment of tabs to the processes of a server.
+"""Test which server process each tab is assigned to.
 
-Users are spread evenly, half of the neighbours are together, and the tabs of one user are apart.
+Users are spread evenly, half of the neighbours in a ring share a process, and the tabs of one user are on different
+processes.
 """
 
 from itertools import pairwise

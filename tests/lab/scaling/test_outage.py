@@ -1,6 +1,7 @@
-"""Test the failure drill of lesson 12.
+"""Test the failure drill of lesson 12: Redis stops and restarts.
 
-Without Redis, local delivery continues, messages to the other process are lost, and it recovers automatically.
+Without Redis, messages within one process arrive, and messages to the other process are lost. After the restart all
+messages arrive again.
 """
 
 import pytest

@@ -1,6 +1,6 @@
-"""A server of two processes with a shared Redis.
+"""Test a server of two processes with a shared Redis.
 
-Users do not notice which process they are on.
+Users must not notice which process they are connected to.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The heap walk finds an id in every kind of container."""
+"""Test that `ids_held` finds an id in every kind of container."""
 
 import base64
 import collections
@@ -16,7 +16,7 @@ from lab.servers.heap import ids_held
 
 @pytest.fixture(autouse=True)
 def small_heap() -> Iterator[None]:
-    """Hide the heap of earlier tests, which each walk would visit again."""
+    """Hide the objects of earlier tests, so that each search is fast."""
     gc.freeze()
     yield
     gc.unfreeze()

@@ -1,4 +1,4 @@
-"""The Redis server of the lab: start, stop, restart and errors."""
+"""Test the Redis server of the lab: start, stop, restart and errors."""
 
 import os
 from pathlib import Path

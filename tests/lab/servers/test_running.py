@@ -1,4 +1,4 @@
-"""Server processes: start, probe, kill, restart and stop."""
+"""Test server processes: start, probe, kill, restart and stop."""
 
 import asyncio
 import time

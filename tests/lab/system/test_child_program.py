@@ -1,4 +1,4 @@
-"""Test external programs: they end on request and with the lab."""
+"""Test that external programs end on request and with the lab."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Test the lab's processes: cancelled, crashed, or without the lab."""
+"""Test child processes: cancellation, crashes, and the end of the lab."""
 
 import asyncio
 import contextlib
