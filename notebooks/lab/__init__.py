@@ -1,6 +1,7 @@
-"""The lab runs the same clients against both servers and compares them.
+"""The lab runs the same clients against `bad_server` and `good_server`.
 
-Notebooks use a few names of this package directly. Each name is imported on its first use, so `import lab` is light.
+It compares what the clients measured. Notebooks use a few names of this package directly. Each of these names is
+imported on its first use, so `import lab` is fast.
 """
 
 import importlib

@@ -8,7 +8,7 @@ from lab.system.exit_codes import EXIT_INTERRUPTED, EXIT_WRONG_USE, Parser, Usag
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit code."""
+    """Run a command of the lab and return its exit code."""
     try:
         options = _parser().parse_args(arguments)
         code: int = options.run(options)

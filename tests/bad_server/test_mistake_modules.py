@@ -1,6 +1,6 @@
-"""Tests the form of the ten modules with a mistake.
+"""Tests the form of the bad server's ten mistake modules.
 
-Each begins with its mistake, its symptom, its measurement and the place of its fix.
+The docstring of each module names the mistake, its symptom, its measurement and the place of its fix.
 """
 
 import ast

@@ -18,7 +18,7 @@ SLOW_FIXTURES = {"redis_program", "comparison"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need a real part as slow."""
+    """Mark tests that use a fixture of `SLOW_FIXTURES` as slow."""
     # this hook runs first, so that `-m` sees the markers
     for item in items:
         needs_real_part = bool(SLOW_FIXTURES & set(getattr(item, "fixturenames", ())))
@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the JSON of one complete run of `lab compare`.
 
-    `LAB_COMPARE_JSON` names the file of an earlier run, as in CI. Without it the command runs once.
+    In CI the environment variable `LAB_COMPARE_JSON` names the JSON file of an earlier run. Without the variable, the
+    command runs once.
     """
     given = os.environ.get("LAB_COMPARE_JSON")
     path = Path(given) if given else tmp_path_factory.mktemp("compare") / "out.json"
@@ -44,7 +45,10 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def redis_program() -> str:
-    """Return the path of redis-server; without it, skip, or fail in CI."""
+    """Return the path of the program redis-server.
+
+    Without the program the test is skipped; in CI it fails.
+    """
     path = shutil.which("redis-server")
     if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("redis-server is not installed")

@@ -1,4 +1,7 @@
-"""Imports between the folders of the lab point downwards, without circles."""
+"""Tests that each folder of the lab imports only from lower folders.
+
+Modules must not import each other in a circle.
+"""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -31,21 +34,24 @@ MEASURED_PACKAGES = {"good_server", "bad_server"}
 
 
 def modules(root):
-    """Yield the path and syntax tree of every file below the root."""
+    """Yield the path and syntax tree of every Python file below `root`."""
     for path in sorted(root.rglob("*.py")):
         yield path.relative_to(root), ast.parse(path.read_text("utf-8"))
 
 
 def folder_of(path):
-    """Return the folder of a file, or its name at the top.
+    """Return the folder of a file, such as `servers` for `servers/heap.py`.
 
-    The folder of `servers/heap.py` is `servers`.
+    A file outside every folder gives its own name without `.py`.
     """
     return path.parts[0].removesuffix(".py")
 
 
 def imported(tree):
-    """Yield the dotted names that a module imports anywhere in it."""
+    """Yield the dotted name of everything that a module imports.
+
+    Imports inside functions count too.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -55,9 +61,9 @@ def imported(tree):
 
 
 def imported_from_lab(tree):
-    """Yield the parts after `lab` of each imported name.
+    """Yield each name that a module imports from `lab`, as parts.
 
-    For `lab` itself they are `__init__`.
+    The parts of `lab.servers.heap` are `servers` and `heap`. For `lab` itself there is one part, `__init__`.
     """
     for name in imported(tree):
         package, *parts = name.split(".")
@@ -66,7 +72,10 @@ def imported_from_lab(tree):
 
 
 def wrong_imports(root):
-    """Yield imports that go up, sideways, or to an unknown folder."""
+    """Yield one line for each import that the layers forbid.
+
+    A module must not import from another folder of the same or a higher layer, or from an unknown folder.
+    """
     for path, tree in modules(root):
         for parts in imported_from_lab(tree):
             if parts[0] == folder_of(path):
@@ -76,7 +85,7 @@ def wrong_imports(root):
 
 
 def circles(root):
-    """Yield the first circle of modules that import each other."""
+    """Yield the first circle of modules that import each other, if any."""
     trees = {path.with_suffix("").parts: tree for path, tree in modules(root)}
     graph = {}
     for name, tree in trees.items():

@@ -1,4 +1,4 @@
-"""Copies of the template, as a team makes them."""
+"""Makes copies of the template, as a team would make them."""
 
 import os
 import re
@@ -27,19 +27,22 @@ class Copy:
         shutil.copytree(TEMPLATE, self.package, ignore=shutil.ignore_patterns("__pycache__", ".env"))
 
     def delete(self, *parts):
-        """Delete optional parts, each with its folder of tests."""
+        """Delete optional parts of the copy, each with its folder of tests."""
         for part in parts:
             shutil.rmtree(self.package / part)
             shutil.rmtree(self.package / "tests" / part)
 
     def environment(self, **settings):
-        """The environment of a program, which imports from the copy only."""
+        """Return the environment variables of a program that uses the copy.
+
+        The program imports from the copy only, and its servers listen on free ports.
+        """
         kept = {name: value for name, value in os.environ.items() if not OURS.match(name)}
         free_ports = {"SERVER_PORT": "0", "SERVER_INTERNAL_PORT": "0"}
         return kept | free_ports | {"PYTHONPATH": str(self.folder)} | settings
 
     def run(self, *arguments, timeout=WAIT_SECONDS, **settings):
-        """Run `python -m …` in the copy's folder to its end."""
+        """Run `python -m …` in the copy's folder until it ends."""
         command, environment = [self.python, "-m", *arguments], self.environment(**settings)
         return subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout
@@ -47,7 +50,10 @@ class Copy:
 
     @contextmanager
     def serving(self):
-        """Run the server; the block gets its URL. Afterwards the server must exit with 0."""
+        """Run the copy's server; the `with` block gets the server's URL.
+
+        After the block the server is stopped, and must exit with 0.
+        """
         command = [self.python, "-m", self.name]
         options = {"cwd": self.folder, "env": self.environment(), "stdout": subprocess.PIPE, "text": True}
         with subprocess.Popen(command, **options) as process:
@@ -60,7 +66,7 @@ class Copy:
                 process.kill()
 
     def assert_is_healthy(self):
-        """Assert that the server starts, answers the health check and stops."""
+        """Assert that the copy's server starts, answers `/healthz` and stops."""
         with self.serving() as url, urlopen(f"{url}/healthz", timeout=WAIT_SECONDS) as response:  # noqa: S310 - our own server
             assert response.status == 200
 
@@ -73,5 +79,8 @@ class Copy:
 
 @pytest.fixture(scope="module")
 def copy_template(tmp_path_factory):
-    """`copy_template(name)`: a copy of the template, by default under its own name."""
+    """Return a function that copies the template into a new folder.
+
+    `copy_template(name)` gives the copy this name, or by default the name of the template.
+    """
     return lambda name=TEMPLATE.name: Copy(tmp_path_factory.mktemp("copy"), name)

@@ -1,4 +1,7 @@
-"""A renamed copy of the template passes its tests."""
+"""Tests that a renamed copy of the template works without the repository.
+
+The copy uses only its own requirements, and passes its tests.
+"""
 
 import configparser
 import os
@@ -46,7 +49,7 @@ def test_the_copys_tests_run_as_the_repositorys_do():
 
 
 def install(copy, requirements, folder):
-    """Let the copy use an environment with only these requirements."""
+    """Give the copy a virtual environment with only these requirements."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=INSTALL_SECONDS)
     copy.python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
     options = ["--quiet", "--disable-pip-version-check", "-r", str(copy.package / requirements)]
@@ -57,7 +60,10 @@ def install(copy, requirements, folder):
 
 @pytest.fixture(scope="module")
 def realtime(copy_template, tmp_path_factory):
-    """A renamed copy with its own pins for tests."""
+    """Return a copy of the template with the new name `realtime`.
+
+    Only the requirements of the copy's tests are installed for it.
+    """
     return install(copy_template("realtime"), "requirements-test.txt", tmp_path_factory.mktemp("tests") / "venv")
 
 
@@ -70,7 +76,7 @@ def test_the_copy_serves_with_only_its_own_pins(copy_template, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(INSTALL_SECONDS + SUITE_SECONDS)
 def test_the_renamed_copy_passes_its_tests(realtime):
-    # the rows that hold a pace run below, serially
+    # the tests with the marker `pace` run in the next test, one after the other
     lanes = "not timing and not pace" if IS_CI else "not slow and not timing"
     realtime.assert_tests_pass("-m", lanes, "-n", "2", "--dist", "loadfile", timeout=SUITE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""The template without optional parts, which a team may delete."""
+"""Tests the template without optional parts, which a team may delete."""
 
 import pytest
 
@@ -20,7 +20,10 @@ NEEDS_A_PART = [
 
 @pytest.fixture(scope="module")
 def without(copy_template):
-    """`without(*parts)`: a copy of the template without these parts."""
+    """Return a function that copies the template without some parts.
+
+    `without(*parts)` makes one copy for each combination of parts.
+    """
     copies = {}
 
     def delete(*parts):

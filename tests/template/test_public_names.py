@@ -1,4 +1,7 @@
-"""Names that other people's programs import. They do not change."""
+"""Tests that public names do not change.
+
+Programs of other people import these names.
+"""
 
 import importlib
 import inspect

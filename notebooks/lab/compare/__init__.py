@@ -1,1 +1,1 @@
-"""Comparison of both servers."""
+"""Compares the bad server with the good server."""

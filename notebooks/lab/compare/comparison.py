@@ -1,4 +1,4 @@
-"""Comparison: the results of all claims, and their environment."""
+"""Defines `Comparison`: the results of all measured claims, and their environment."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 
 @dataclass(frozen=True)
 class Result:
-    """A claim, all its runs, and the verdict."""
+    """The result of one claim: all its runs and the verdict."""
 
     claim: Claim
     runs: Runs
@@ -27,27 +27,33 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of one `lab compare`, and their environment."""
+    """The results of one `lab compare`, and their environment.
+
+    The environment is the machine, the versions and the settings.
+    """
 
     results: Sequence[Result]
     environment: Mapping[str, Any]
     seconds: float
     # number of processes per side
     workers: int = 1
-    # empty with a single process
+    # empty when each side has a single process
     before_any_cut: Sequence[TwoProcessResult] = ()
 
     @property
     def is_shown(self) -> bool:
-        """Whether every claim is shown, those before any cut included."""
+        """Whether the verdict on every claim is `shown`.
+
+        This includes the verdicts on what arrived before any connection was cut.
+        """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)
 
 
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Return the platform, the versions and the settings of a measurement.
+    """Return the machine, the versions and the settings of a comparison.
 
-    `raised_limits` are the settings that differ from the server's defaults.
+    `raised_limits` are the server settings that the lab changed from their defaults.
     """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
     for name, value in (item for scenario in settings for item in scenario.items()):

@@ -23,7 +23,7 @@ async def run_once(
 ) -> Run:
     """Run a scenario once on a new server of `workers` processes.
 
-    Any error becomes the `broken` of the run.
+    An error is not raised: its text becomes the field `broken` of the returned run.
     """
     lateness = Lateness()
     try:
@@ -40,9 +40,9 @@ async def run_once(
 
 
 def _in_one_line(error: Exception) -> str:
-    """Return the class and the first line of an error.
+    """Return the class name and the first line of an error.
 
-    For a group of errors they are those of its first error.
+    Of an `ExceptionGroup` only the first error is described.
     """
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

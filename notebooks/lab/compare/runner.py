@@ -1,4 +1,4 @@
-"""Runner of the experiments: every chosen claim on both servers.
+"""Runs the scenario of every chosen claim on both servers.
 
 A doubtful run is repeated. Each run has its own new server. Scenarios that mostly wait run at the same time; scenarios
 that measure time or load run alone.
@@ -17,14 +17,14 @@ from lab.results.verdict import RUNS_IN_DOUBT, judge
 from lab.scenarios.catalogue import load_scenarios
 from lab.scenarios.scenario import Scenario
 
-# runs at once, each with its own server; with more runs, the clients of one would slow down those of another
+# number of runs at the same time; with more of them, the clients of one run would slow down those of another
 AT_ONCE = 3
 
 Finished = Callable[[Result], None]
 
 
 class ExperimentRunner:
-    """Runner of scenarios on new servers, several at once or alone."""
+    """Runs scenarios on new servers, several at once or one alone."""
 
     def __init__(
         self,
@@ -43,9 +43,10 @@ class ExperimentRunner:
         self._semaphore = asyncio.Semaphore(AT_ONCE)
 
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
-        """Run all claims; returns the results in the order of their ids.
+        """Run the scenarios of all claims; return one result per claim.
 
-        The claim of a scenario that fails is not shown.
+        The results are in the order of the claims' ids. A claim whose scenario fails gets the verdict that it is not
+        shown.
         """
         alone = [claim for claim in claims if self._scenarios[claim.id].runs_alone]
         # after an interruption the task group waits until every server has stopped
@@ -89,10 +90,10 @@ async def compare(
     scenarios: Mapping[str, Scenario] | None = None,
     workers: int = 1,
 ) -> Comparison:
-    """Run the experiments for `claims`.
+    """Run the scenario of each of `claims` on both servers.
 
-    `scenarios` are by the ids of the claims, by default those of `lab.scenarios`. Each side has `workers`
-    processes. With several processes, the messages that arrive before any cut are measured too.
+    `scenarios` maps the id of a claim to its scenario; by default it has those of `lab.scenarios`. Each server has
+    `workers` processes. With several processes, what arrives before any connection is cut is measured too.
     """
     scenarios = scenarios if scenarios is not None else load_scenarios()
     started = time.monotonic()

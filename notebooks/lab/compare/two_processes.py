@@ -1,6 +1,6 @@
-"""Two processes: messages that are lost before any connection is cut.
+"""Measures what servers of several processes lose before any connection is cut.
 
-They are lost when each process knows only its own users.
+The bad server loses messages when each of its processes knows only its own users.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ REPORT_MILLISECONDS = 50
 def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
     """Create a scenario in which no connection is cut.
 
-    Each user writes to the next user, or asks for a report.
+    Each user writes to the next user (`asks` is `chat`), or requests a report (`asks` is `report`).
     """
 
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
-        """Measure the percentage of messages or reports that arrive, as `value`.
+        """Measure the percentage of messages or reports that arrive.
 
-        Nothing here is random.
+        It is the `value` of the returned run. `seed` has no effect, because nothing is random.
         """
         async with tabs(target, people(users)) as ring:
             accepted, arrived = await (_request_reports(ring) if asks == "report" else _write(ring))
@@ -44,14 +44,20 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
 
 
 async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
-    """Write the messages; returns how many were accepted, and how many arrived."""
+    """Let each user write to the next user; return two counts.
+
+    The counts are the messages that the server accepted and the messages that arrived.
+    """
     accepted = await write_to_next(ring, "hello")
     await wait_until_delivered(ring)
     return accepted, sum(len(messages_received(tab, "hello")) == 1 for tab in ring)
 
 
 async def _request_reports(ring: Sequence[Tab]) -> tuple[int, int]:
-    """Request reports; returns how many were accepted, and how many arrived."""
+    """Let each user request a report; return two counts.
+
+    The counts are the requests that the server accepted and the reports that arrived.
+    """
     jobs = await gather_bounded([lambda tab=tab: _request_report(tab) for tab in ring])  # type: ignore[misc]
     arrivals = await asyncio.gather(*(_arrives(tab, job) for tab, job in zip(ring, jobs, strict=True)))
     return len(jobs) - jobs.count(None), arrivals.count(True)
@@ -75,9 +81,9 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 
 @dataclass(frozen=True)
 class TwoProcessResult:
-    """One mistake and the good server, with one and several processes.
+    """The runs of one mistake with one and with several processes.
 
-    `runs` are by side and number of processes.
+    `runs` maps a side (bad or good server) and a number of processes to the run.
     """
 
     claim: Claim
@@ -86,7 +92,10 @@ class TwoProcessResult:
     workers: int
 
     def value(self, side: Side, workers: int) -> float | None:
-        """Return the percentage that arrived; None when the run does not count."""
+        """Return the percentage of messages or reports that arrived.
+
+        Returns None when the run does not count, because a precondition failed.
+        """
         run = self.runs[side, workers]
         return run.value if run.broken is None else None
 
@@ -98,13 +107,16 @@ class TwoProcessResult:
 
     @property
     def finding(self) -> str:
-        """The finding as a sentence with the measured values."""
+        """One sentence that says what was found, with the measured values."""
         values = {side: number(self.value(side, self.workers)) for side in SIDES}
         return self.bounds.finding.format(**values, one=number(self.value("bad", 1)))
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict: shown when all four values meet their bounds."""
+        """The verdict on the four runs of this mistake.
+
+        Its outcome is `shown` when all four values meet their bounds.
+        """
         reasons = []
         for (side, workers), run in self.runs.items():
             if run.broken is not None:
@@ -116,7 +128,10 @@ class TwoProcessResult:
 
 
 def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
-    """Return the measurements of each row, in the order of its columns."""
+    """Return the four pairs of side and number of processes.
+
+    They are in the order of the columns of the table.
+    """
     return [(side, count) for side in SIDES for count in (1, workers)]
 
 
@@ -127,9 +142,10 @@ async def measure_before_any_cut(
     seed: int = 7,
     progress: Progress = lambda claim, side, phase: None,
 ) -> list[TwoProcessResult]:
-    """Measure one row for each claim with bounds for two processes.
+    """Measure what arrives before any connection is cut.
 
-    Each row is measured with one process and with several.
+    Returns one result for each claim that has bounds for several processes. Both servers are measured with one process
+    and with `workers` processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []

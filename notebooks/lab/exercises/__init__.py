@@ -1,1 +1,1 @@
-"""Exercises: tasks, grades, hints and progress."""
+"""Exercises for learners: tasks, grades, hints and progress."""

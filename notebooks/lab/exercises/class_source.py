@@ -1,6 +1,6 @@
-"""Extracts a class from a notebook as a complete module.
+"""Turns a class from a notebook into the text of a module.
 
-The class is graded on a server in another process, and a class that lives in a kernel cannot be sent there.
+The class is graded on a server in another process, and the class object of a notebook cannot be sent there.
 """
 
 import ast
@@ -23,10 +23,10 @@ CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def source_of_class(handlers: type[Any]) -> str:
-    """Return the text of a module that defines the class.
+    """Return the text of a module that defines the class `handlers`.
 
-    It contains the imports, constants and functions of the class's cell, and the names that it uses from other cells.
-    Raises `AnswerError` if a name cannot be imported.
+    The module contains the imports, constants and functions of the cell that defines the class. It also defines the
+    names that the class uses from other cells. Raises `AnswerError` if such a name cannot be imported.
     """
     function = next((value for value in vars(handlers).values() if isinstance(value, FunctionType)), None)
     if function is None:
@@ -42,9 +42,10 @@ def source_of_class(handlers: type[Any]) -> str:
 
 
 def _is_left_out(node: ast.stmt) -> bool:
-    """Whether a statement cannot stand in the module.
+    """Whether a statement of the cell is left out of the module.
 
-    An assignment may await in a cell but not in a module. A `__future__` import has to be on the first line.
+    An assignment may await in a cell but not in a module. A `__future__` import has to be on the first line, which
+    already has one.
     """
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return True
@@ -53,7 +54,10 @@ def _is_left_out(node: ast.stmt) -> bool:
 
 
 def _imports(own: str, known: Mapping[str, Any]) -> list[str]:
-    """Define each name that the code uses but does not define."""
+    """Return definitions of the names that `own` uses but does not define.
+
+    Each definition is one line: an import or a constant.
+    """
     code = compile(f"{HEAD}\n{own}", "cell", "exec", dont_inherit=True)
     used = {name for name in _names_used(code, set()) if name in known and not hasattr(builtins, name)}
     return [_definition(name, known[name]) for name in sorted(used)]

@@ -1,6 +1,6 @@
-"""Grades an answer by measuring it with the lesson's own scenario.
+"""Grades a learner's answer with the scenario of the lesson.
 
-The answer has to meet the good server's bound.
+The answer passes if its measured value meets the good server's bound.
 """
 
 import tempfile
@@ -26,7 +26,7 @@ RAISED = "raised"
 
 @dataclass(frozen=True)
 class Grade:
-    """The result of an answer: whether it passed, its run, a message."""
+    """The grade of an answer: whether it passed, its run, a message."""
 
     passed: bool
     run: Run
@@ -39,9 +39,9 @@ class Grade:
 
 
 async def grade(number: int, answer: type[Any] | str) -> Grade:
-    """Measure an answer, and record a pass.
+    """Measure an answer to an exercise; if it passes, record that.
 
-    `answer` is a class `Handlers` or its source. Raises `AnswerError` if it cannot be run at all.
+    `answer` is a class `Handlers` or its source code. Raises `AnswerError` if it cannot be run at all.
     """
     exercise = load_exercise(number)
     source = answer if isinstance(answer, str) else source_of_class(answer)
@@ -78,9 +78,9 @@ def _measured(claim: Claim, run: Run) -> str:
 
 
 def _fault(claim: Claim, exercise: Exercise, run: Run) -> str | None:
-    """Describe what is wrong in numbers, or return None.
+    """Describe why an answer fails; return None if it does not fail.
 
-    A question that points at the cause follows the numbers.
+    The description has the measured numbers, followed by a question that points at the cause.
     """
     if run.broken is not None and DID_NOT_START in run.broken:
         return f"The server did not start with it: {run.broken.partition(DID_NOT_START)[2]}."
@@ -105,13 +105,19 @@ def _second_fault(claim: Claim, check: SecondCheck, run: Run) -> str | None:
 
 
 def _raised(run: Run) -> str:
-    """Describe the exceptions of the answer's code, which clients do not see."""
+    """Describe the exceptions that the answer's code raised on the server.
+
+    The clients of the scenario do not see these exceptions.
+    """
     raised: list[str] = run.details[RAISED]
     return f" Your code raised {len(raised)} exceptions, first {raised[0]}." if raised else ""
 
 
 def _recorded(exercise: str) -> str:
-    """Record the pass; return a note if that fails."""
+    """Record that an exercise is passed.
+
+    Returns a note for the learner if the record cannot be written, otherwise an empty text.
+    """
     try:
         progress_file.record_pass(exercise)
     except progress_file.ProgressFileError as error:

@@ -1,11 +1,17 @@
-"""Hints and solutions of exercises, shown step by step."""
+"""Returns the hints and the solutions of exercises.
+
+A learner gets the hints one by one.
+"""
 
 from lab.exercises import progress_file
 from lab.exercises.tasks import AnswerError, load_exercise
 
 
 def next_hint(number: int) -> str:
-    """Return the next hint, from vague to exact; the last one repeats."""
+    """Return the next hint of an exercise.
+
+    The first hint is vague, the last is exact. After the last hint, each call returns the last one again.
+    """
     exercise = load_exercise(number)
     taken = progress_file.record_hint(f"{number:02}")
     index = min(taken, len(exercise.hints) - 1)

@@ -1,4 +1,4 @@
-"""Help with an exercise in a notebook: grade, hint and solution."""
+"""Functions for exercises in notebooks: grade, hint and solution."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ from lab.lessons.cell_output import Markdown, ProgressLine, show_output
 
 
 async def grade(number: int, handlers: type[Any]) -> None:
-    """Measure the class with the lesson's own scenario and show the result.
+    """Grade a learner's class and show the grade below the cell.
 
-    Example: `await lab.grade(3, Handlers)`.
+    The class is measured with the scenario of the lesson. Example: `await lab.grade(3, Handlers)`.
     """
     try:
         async with ProgressLine().show_elapsed(f"exercise {number:02}"):
@@ -26,12 +26,18 @@ async def grade(number: int, handlers: type[Any]) -> None:
 
 
 def hint(number: int) -> None:
-    """Show the next hint: the first is vague, the last is exact."""
+    """Show the next hint of an exercise.
+
+    The first hint is vague, the last is exact.
+    """
     _show(lambda: hints.next_hint(number))
 
 
 def solution(number: int, *, anyway: bool = False) -> None:
-    """Show the solution if the exercise is passed, or `anyway`."""
+    """Show the solution of an exercise that the learner has passed.
+
+    With `anyway`, the solution is shown even if the exercise is not passed.
+    """
     _show(lambda: f"```python\n{hints.solution(number, anyway=anyway)}\n```")
 
 

@@ -1,4 +1,4 @@
-"""A learner's progress, stored in the user's state folder."""
+"""Stores a learner's progress in a file in the user's state folder."""
 
 import os
 from datetime import UTC, date, datetime
@@ -13,13 +13,17 @@ FOLDER = "rooms-not-ids"
 
 
 class ProgressFileError(Exception):
-    """The file cannot be read or written; a one-line message says why."""
+    """The progress file cannot be read or written.
+
+    A one-line message says why.
+    """
 
 
 class Progress(BaseModel):
-    """Passed exercises and shown hints.
+    """The exercises that a learner passed, and the hints shown.
 
-    `passed` maps an exercise (`01` to `10`) to the day of its first pass, `hints` to the number of its hints shown.
+    `passed` maps an exercise (`01` to `10`) to the day of its first pass. `hints` maps it to the number of its hints
+    that were shown.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -29,12 +33,15 @@ class Progress(BaseModel):
 
 
 def progress_path() -> Path:
-    """Return the path of the file, which may not exist."""
+    """Return the path of the progress file, which may not exist."""
     return platformdirs.user_state_path(FOLDER) / "progress.json"
 
 
 def load() -> Progress:
-    """Read the progress, empty if there is no file; raises `ProgressFileError`."""
+    """Read the progress file; raises `ProgressFileError`.
+
+    Without a file the progress is empty.
+    """
     path = progress_path()
     try:
         return Progress.model_validate_json(path.read_bytes())
@@ -47,7 +54,7 @@ def load() -> Progress:
 
 
 def save(progress: Progress) -> None:
-    """Write the progress; raises `ProgressFileError`."""
+    """Write the progress file; raises `ProgressFileError`."""
     path = progress_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,14 +64,20 @@ def save(progress: Progress) -> None:
 
 
 def record_pass(exercise: str) -> None:
-    """Record the day of the first pass; later passes change nothing."""
+    """Record the day on which an exercise was passed first.
+
+    Later passes change nothing.
+    """
     progress = load()
     progress.passed.setdefault(exercise, datetime.now(UTC).date())
     save(progress)
 
 
 def record_hint(exercise: str) -> int:
-    """Count one more hint; return how many were shown before."""
+    """Record that one more hint of an exercise is shown.
+
+    Returns how many of its hints were shown before.
+    """
     progress = load()
     before = progress.hints.get(exercise, 0)
     progress.hints[exercise] = before + 1
@@ -73,7 +86,7 @@ def record_hint(exercise: str) -> int:
 
 
 def reset() -> None:
-    """Delete the progress; raises `ProgressFileError`."""
+    """Delete the progress file; raises `ProgressFileError`."""
     path = progress_path()
     try:
         path.unlink(missing_ok=True)

@@ -20,14 +20,14 @@ ANSWER, FAULTS = "<answer>", ".faults"
 
 
 def mistake_module(number: int) -> ModuleType:
-    """Return the module with the mistake that the exercise fixes."""
+    """Return the bad server's module with the mistake of an exercise."""
     return MISTAKES[number - 1]
 
 
 def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that an answer defines; raises `AnswerError`.
 
-    The answer can use every name of the bad module, so that it only needs to contain its changes.
+    The answer can use every name of the module with the mistake, so it only needs to contain what it changes.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
@@ -44,7 +44,10 @@ def load_handlers(source: str, number: int) -> type[Any]:
 
 
 def _exception_recorder(file: Path) -> Callable[[str, Any], None]:
-    """Return a log watcher that records the exceptions of the answer's code."""
+    """Return a log watcher that writes the answer's exceptions to `file`.
+
+    It writes only exceptions that passed through a function of the answer.
+    """
 
     def record(_: str, entry: Any) -> None:
         error = entry.get("exc_info")
@@ -59,7 +62,10 @@ def _exception_recorder(file: Path) -> Callable[[str, Any], None]:
 
 
 def create_app(settings: Settings) -> Application:
-    """Create a bad server with only the answer's class, at `/`."""
+    """Create a server that runs only the handlers of the answer.
+
+    They are in the namespace `/`.
+    """
     number = int(os.environ[NUMBER_VARIABLE])
     file = Path(os.environ[FILE_VARIABLE])
     handlers = load_handlers(file.read_text(encoding="utf-8"), number)

@@ -1,4 +1,4 @@
-"""Exercises, read from their TOML files."""
+"""Reads exercises from their TOML files."""
 
 import tomllib
 from importlib import resources
@@ -9,11 +9,17 @@ from lab.results.claims import load_claims
 
 
 class AnswerError(Exception):
-    """An answer cannot be run; a one-line message says why."""
+    """A learner's answer cannot be run, or its exercise does not exist.
+
+    A one-line message says why.
+    """
 
 
 class Decoy(BaseModel):
-    """A plausible wrong answer and a phrase that its grade must contain."""
+    """A wrong answer that looks right, used to test the grades.
+
+    The message of its grade must contain `expected_phrase`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,9 +29,9 @@ class Decoy(BaseModel):
 
 
 class Remark(BaseModel):
-    """A question for a learner whose measured value lies within the bounds.
+    """A question for a learner whose answer reached a certain value.
 
-    The first matching remark is shown.
+    It is shown when the value is between `at_least` and `at_most`. If several remarks match, the first is shown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,7 +42,10 @@ class Remark(BaseModel):
 
 
 class Demand(BaseModel):
-    """A bound on a secondary metric, and a question for a miss."""
+    """A bound for a secondary metric of an answer.
+
+    An answer that exceeds `at_most` fails, and the learner gets the question in `text`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +57,7 @@ class Demand(BaseModel):
 class SecondCheck(BaseModel):
     """Another lesson's scenario that the answer has to pass too.
 
-    It prevents an answer that replaces one mistake by another.
+    It finds answers that replace one mistake by another.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,7 +84,10 @@ class Exercise(BaseModel):
 
 
 def load_exercise(number: int) -> Exercise:
-    """Read an exercise; raises `AnswerError` if it does not exist."""
+    """Read an exercise from its TOML file.
+
+    Raises `AnswerError` if there is no exercise with this number.
+    """
     file = resources.files("lab.exercises") / f"{number:02}.toml"
     if not file.is_file():
         raise AnswerError(f"there is no exercise {number}; there are 1 to {len(load_claims())}")

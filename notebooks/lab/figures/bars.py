@@ -1,6 +1,6 @@
-"""Bars that show the bad server beside the good one.
+"""Draws bars that show the bad server beside the good one.
 
-Sides differ in hatch as well as in colour, so that the figures are readable in grey and by colour-blind people.
+The bars differ in pattern as well as in colour, so that the figures are readable in grey and by colour-blind people.
 """
 
 import io
@@ -32,7 +32,7 @@ VALUES_BEGIN = 1.14
 
 
 def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
-    """Create a figure with plain axes; sizes in inches."""
+    """Create a figure with plain axes; `width` and `height` are in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(facecolor="none")
@@ -43,10 +43,10 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
 
 
 def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: float | None = None) -> Figure:
-    """Draw both sides as bars on one axis.
+    """Draw the values of both servers for one claim as bars.
 
-    The title is the finding, every run is a dot, and every bound is a dashed line. If `runs` has only one side, the
-    axis is the same and shows that side alone. `guess` is the reader's guess of the bad server's value.
+    The title says what was found, each run is a dot, and each bound is a dashed line. If `runs` has only one server,
+    its bar is drawn alone on the same axis. `guess` is the reader's guess of the bad server's value.
     """
     sides = [side for side in SIDES if side in runs]
     figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
@@ -69,7 +69,7 @@ def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: flo
 
 
 def set_title(axes: Axes, title: str) -> None:
-    """Set the title, wrapped into lines of about equal length."""
+    """Set the title of the axes, wrapped into lines of equal length."""
     lines = math.ceil(len(title) / TITLE_LETTERS)
     width = min(TITLE_LETTERS, len(title) // lines + TITLE_LETTERS // 8)
     axes.set_title(textwrap.fill(title, width), loc="left", fontsize=10, color=INK)
@@ -101,9 +101,9 @@ def _guess(axes: Axes, guess: float, end: float) -> None:
 
 
 def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
-    """Render the figure as PNG: dark text on white.
+    """Render the figure as a PNG image, with dark text on white.
 
-    An image cannot take over a page's colours.
+    A PNG image cannot use the text colour of the page that shows it.
     """
     for text in figure.findobj(Text):
         if same_color(text.get_color(), INK):
@@ -115,7 +115,7 @@ def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
 
 
 def as_svg(figure: Figure) -> str:
-    """Render the figure as SVG in the page's font and text colour."""
+    """Render the figure as SVG, in the text colour of its page."""
     buffer = io.StringIO()
     # a fixed salt, so that the same figure gives the same text
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rooms"}):

@@ -1,4 +1,4 @@
-"""Figures of single lessons: timelines, levels, growth and fan-out."""
+"""Draws figures of single lessons: timelines, levels, growth and deliveries."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ SIGNS = {
     "ready": ("s", "#CC79A7", 6.0),
 }
 LINES = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
-# side, xs, ys
+# a side, its values of x, and its values of y
 Growth = tuple[Side, Sequence[float], Sequence[float]]
-# xs, ys
+# values of x and values of y
 Level = tuple[Sequence[float], Sequence[float]]
 DASHES: tuple[tuple[str, Any], ...] = (("#333333", "-"), ("#D55E00", (0, (4, 2))), ("#0072B2", (0, (1, 1.5))))
 Events = Mapping[str, Sequence[float]]
@@ -35,9 +35,9 @@ AXIS_LETTERS = 28
 
 
 def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
-    """Draw one row of events for each of `rows`.
+    """Draw one row of marks for each entry of `rows`.
 
-    A row maps a kind of event (one of `SIGNS`) to its times in seconds.
+    An entry maps a kind of event (a key of `SIGNS`) to the times of these events, in seconds.
     """
     figure, axes = new_figure(height=1.3 + 0.24 * len(rows))
     kinds = [kind for kind in SIGNS if any(kind in row for row in rows.values())]
@@ -60,7 +60,7 @@ def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds 
 
 
 def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str) -> Figure:
-    """Draw counts over time as lines, each labelled at its end.
+    """Draw counts over time as lines, each named at its end.
 
     The lines differ in their dashes as well as in colour.
     """
@@ -86,9 +86,9 @@ def _label_end(axes: Axes, text: str, x: float, y: float) -> None:
 
 
 def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
-    """Draw the measured points of both sides with fitted lines.
+    """Draw the measured points of both servers, each with a fitted line.
 
-    The label at the end of a line says how much each step of x (`each`) adds.
+    The label at the end of a line is its slope, followed by the text `each`, such as `ids for each reconnect`.
     """
     figure, axes = new_figure(height=2.4)
     _show_left_axis(axes)
@@ -118,9 +118,10 @@ def fan_out(
     x_label: str,
     y_label: str,
 ) -> Figure:
-    """Draw the deliveries between senders and receivers, one panel per side.
+    """Draw how many messages each receiver got from each sender.
 
-    A darker cell means more deliveries. A frame marks a cell whose receivers are concerned by the messages.
+    There is one panel per server. A darker cell means more deliveries. A cell has a frame when its messages concern its
+    receivers.
     """
     figure, _ = new_figure(7.4, 1.6 + 0.19 * len(rows))
     figure.clear()

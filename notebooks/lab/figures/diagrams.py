@@ -1,4 +1,4 @@
-"""Diagrams: a room, the results of all claims, and a drive."""
+"""Draws diagrams: a room, the results of all claims, a driver's route."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ VIEWERS = (("o", "#0072B2", 6.5), ("x", "#D55E00", 9.0), ("s", "#009E73", 12.0),
 
 
 def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
-    """Draw a message to a room and the tabs that it reaches.
+    """Draw a message to a room and the tabs that receive it.
 
     `sockets` maps each tab to the id of its socket in the room.
     """
@@ -41,9 +41,9 @@ def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
 
 
 def scores(results: Sequence[Result], *, title: str) -> Figure:
-    """Draw one row per claim, from worst to best.
+    """Draw one row per claim, with the values of both servers.
 
-    A row shows both servers. Its ends are the worst and the best value of the claim's metric.
+    The left end of a row is the worst value of the claim's metric, the right end is the best.
     """
     figure, axes = new_figure(7.4, 0.9 + 0.34 * len(results))
     for row, result in enumerate(results):
@@ -88,9 +88,9 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
 def track(
     driven: Sequence[tuple[float, float]], seen: Mapping[str, Sequence[tuple[float, float]]], *, title: str
 ) -> Figure:
-    """Draw a drive on a map, with the positions each viewer received.
+    """Draw a driver's route and the positions that each viewer received.
 
-    A position is a pair of longitude and latitude.
+    `driven` is the route, and `seen` maps a viewer to positions. A position is a pair of longitude and latitude.
     """
     figure, axes = new_figure(height=3.4)
     axes.plot(*zip(*driven, strict=True), color=INK, linewidth=6, alpha=0.15, solid_capstyle="round")

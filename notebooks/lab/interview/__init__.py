@@ -1,1 +1,1 @@
-"""The interview: questions, with answers from fresh measurements."""
+"""Interview questions, with answers that quote fresh measurements."""

@@ -1,6 +1,6 @@
-"""Live answers: small requests to a running good server.
+"""Collects live answers: sends small requests to a running good server.
 
-Each answer is a number or a code that was received from it.
+Each answer is a number or a code, such as an HTTP status or the code of an error.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ ANSWER_SECONDS = 2.0
 
 
 async def collect_live_answers() -> Mapping[str, str]:
-    """Return the answers of a fresh good server by key.
+    """Start a good server and return its answers to small requests.
 
-    questions.toml quotes them as `{asked.key}`.
+    The answers are by key, and the interview in questions.toml quotes them as `{asked.key}`.
     """
     async with running("good") as server, AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -67,7 +67,10 @@ async def _handshakes(stack: AsyncExitStack, http: aiohttp.ClientSession, target
 
 
 async def _chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
-    """Send one message twice, and one to the sender itself."""
+    """Send one chat message twice, and one to the sender itself.
+
+    The answers are the number of different acks and the numbers of messages that arrived.
+    """
     message = {"to": "bob", "text": "once", "id": "m-1"}
     acks = [await ana.ask(events.CHAT_SEND, message) for _ in range(2)]
     await ana.ask(events.CHAT_SEND, {"to": "ana", "text": "to myself"})
@@ -94,7 +97,7 @@ async def _refusals(ana: RawTab, target: Target) -> dict[str, object]:
 async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
     """Send a reserved event name, and a frame that is too big.
 
-    The answers say what was served afterwards and how the connection was closed.
+    The answers say what the server still answered afterwards, and how it closed the connection.
     """
     reserved, oversize = [await _connected_tab(stack, http, target, user) for user in ("mallory", "trudy")]
     refused = await reserved.ask("disconnect", {})
@@ -107,9 +110,10 @@ async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, targe
 
 
 async def _admission() -> dict[str, object]:
-    """Connect too often, then restart the server.
+    """Connect to a server too often, then stop the server.
 
-    The answers are the HTTP status of the refused connection and the number of clients notified of the restart.
+    The answers are the HTTP status of the refused connection, the number of connections, and the number of notices
+    about the restart.
     """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running("good", settings=ONE_CONNECT_PER_SECOND))

@@ -1,4 +1,4 @@
-"""Interview questions, whose answers quote fresh measurements."""
+"""Shows interview questions, with answers that quote fresh measurements."""
 
 import re
 import tomllib
@@ -38,7 +38,10 @@ def load_questions() -> tuple[Question, ...]:
 
 
 class Interview:
-    """Shows the questions of a theme with folded answers: `ask("Rooms")`."""
+    """Shows the interview questions of a theme, with folded answers.
+
+    Example: `ask = await questions(comparison)`, then `ask("Rooms")`. A click on a question unfolds its answer.
+    """
 
     def __init__(self, comparison: Comparison, live_answers: Mapping[str, str]) -> None:
         self._live_answers = live_answers
@@ -47,7 +50,7 @@ class Interview:
 
     @property
     def asked(self) -> int:
-        """The number of questions asked; asking one again does not count."""
+        """The number of different questions that were shown so far."""
         return len(self._asked)
 
     def __call__(self, theme: str) -> None:
@@ -59,9 +62,9 @@ class Interview:
             show_output(Markdown(f"<details><summary><b>{summary}</b></summary>\n\n{answer}\n\n</details>"))
 
     def quoted(self, text: str) -> str:
-        """Replace every quotation in the text by its value.
+        """Replace each `{…}` in an answer by the measured value.
 
-        Raises `KeyError` for a quotation that is not measured.
+        Raises `KeyError` if nothing was measured under this key.
         """
         text = LIVE_ANSWER.sub(lambda match: self._live_answers[match[1]], " ".join(text.split()))
         return MEASUREMENT.sub(self._value, text)
@@ -75,8 +78,8 @@ class Interview:
 
 
 async def questions(comparison: Comparison) -> Interview:
-    """Create the interview from one comparison.
+    """Create an interview whose answers quote this comparison.
 
-    A good server is started to collect its live answers.
+    It also starts a good server and collects its live answers.
     """
     return Interview(comparison, await collect_live_answers())

@@ -1,1 +1,1 @@
-"""Functions for the cells of lessons, and the build of notebooks."""
+"""Functions for the cells of lessons, and the build of the notebooks."""

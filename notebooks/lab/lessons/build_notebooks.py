@@ -36,11 +36,17 @@ ProgressCallback = Callable[[int, int], None]
 
 
 class NotebooksError(Exception):
-    """No such notebook; a one-line message names the existing ones."""
+    """The requested notebook, or the folder of the sources, does not exist.
+
+    A one-line message says which.
+    """
 
 
 class CellError(Exception):
-    """A cell failed; a one-line message names notebook, cell and error."""
+    """A cell of a notebook raised an error or ran too long.
+
+    A one-line message names the notebook, the cell and the error.
+    """
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,19 @@ class Notebook:
 
     @property
     def name(self) -> str:
-        """The name on the command line, such as `03_join_room_once`."""
+        """The name of the notebook, such as `03_join_room_once`."""
         return self.source.stem
 
     @property
     def path(self) -> Path:
-        """The path of the .ipynb."""
+        """The path of the .ipynb that is built from the source."""
         return self.source.parent.parent / f"{self.name}.ipynb"
 
     def read(self) -> NotebookNode:
-        """Read the source as a notebook without outputs, with stable cell ids."""
+        """Read the source as a notebook without outputs.
+
+        The id of a cell is its number, so that it is the same in every build.
+        """
         notebook: NotebookNode = jupytext.read(self.source, fmt="py:percent")
         notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
         notebook.nbformat, notebook.nbformat_minor = 4, 5
@@ -74,7 +83,7 @@ class Notebook:
     def drift(self) -> str | None:
         """Describe in one line how the .ipynb differs from its source.
 
-        None if it does not differ.
+        Returns None if the .ipynb does not differ.
         """
         if not self.path.is_file():
             return f"{self.path.name} does not exist"
@@ -87,7 +96,10 @@ class Notebook:
         return None
 
     async def execute(self, folder: Path, on_progress: ProgressCallback = lambda done, of: None) -> NotebookNode:
-        """Run the notebook in a fresh kernel in `folder`; raises `CellError`."""
+        """Run the source in a fresh kernel; return the notebook with outputs.
+
+        The kernel runs in the folder `folder`. Raises `CellError` if a cell fails.
+        """
         notebook = self.read()
         client = NotebookClient(notebook, timeout=CELL_SECONDS, record_timing=False, coalesce_streams=True)
         async with _kernel(folder) as (client.km, client.kc):
@@ -109,16 +121,16 @@ class Notebook:
         return CellError(f"{self.path.name}: cell {number}: {' '.join(reason.split())}")
 
     def save(self, notebook: NotebookNode) -> None:
-        """Write the .ipynb; raises `OSError`."""
+        """Write `notebook` to the .ipynb; raises `OSError`."""
         text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
         write(self.path, (text.rstrip("\n") + "\n").encode())
 
 
 @asynccontextmanager
 async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
-    """Start a kernel and shut it down on every path.
+    """Start a kernel for a notebook, and always stop it afterwards.
 
-    nbclient is not asked to start it, because nbclient would then handle Ctrl-C itself.
+    The library nbclient is not asked to start it, because nbclient would then handle Ctrl-C itself.
     """
     # without this option a kernel that supports encryption warns that it does not encrypt
     manager = AsyncKernelManager(kernel_name=KERNEL, transport_encryption="auto")
@@ -137,9 +149,9 @@ async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, Async
 
 
 def find_notebooks(names: Sequence[str] = ()) -> list[Notebook]:
-    """Return all notebooks, or the named ones, in their order.
+    """Return the notebooks with these names, or all notebooks, in order.
 
-    A name is a number (`03`), a notebook's name or a file. Raises `NotebooksError`.
+    A name is a number (`03`), the name of a notebook or the path of a file. Raises `NotebooksError` for any other name.
     """
     found = [Notebook(source) for source in sorted(_folder().glob("[0-9][0-9]_*.py"))]
     known = {notebook.name: notebook for notebook in found}
@@ -154,15 +166,16 @@ def find_notebooks(names: Sequence[str] = ()) -> list[Notebook]:
 
 
 def orphans() -> list[Path]:
-    """Return every .ipynb that has no source."""
+    """Return the path of every .ipynb that has no source."""
     sources = {notebook.path for notebook in find_notebooks()}
     return sorted(set(_folder().parent.glob("*.ipynb")) - sources)
 
 
 def _folder() -> Path:
-    """Return the folder of the sources; raises `NotebooksError`.
+    """Return the folder with the sources of the notebooks.
 
-    It is beside the lab if that is installed from the repository, otherwise below the working folder.
+    The folder beside the package `lab` comes first, then `notebooks/source` below the working folder. Raises
+    `NotebooksError` if neither exists.
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd() / "notebooks"):
         if (folder / "source").is_dir():

@@ -1,4 +1,4 @@
-"""Output of a cell: Markdown, figures, tables, folded text and progress."""
+"""Shows output below a cell: Markdown, figures, tables and progress."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ BAR_LETTERS = 24
 
 
 def show_output(output: object) -> None:
-    """Show an object below the cell; a terminal shows it as text."""
+    """Show an object below the cell; a terminal prints it as text."""
     from IPython.display import display
 
     display(output)  # type: ignore[no-untyped-call]  # IPython types its arguments only
@@ -39,7 +39,7 @@ class Markdown:
 
 @dataclass(frozen=True)
 class FigureOutput:
-    """A figure as a small PNG with an alternative text."""
+    """A figure, shown as a small PNG image with an alternative text."""
 
     figure: "Figure"
     alt: str
@@ -55,30 +55,36 @@ class FigureOutput:
 
 
 def fold(summary: str, answer: str) -> None:
-    """Show `summary`; a click on it unfolds `answer` (Markdown)."""
+    """Show `summary` below the cell; a click on it unfolds `answer`.
+
+    The answer is Markdown.
+    """
     show_output(Markdown(f"<details><summary>{summary}</summary>\n\n{answer}\n\n</details>"))
 
 
 def draw(figure: "Figure") -> None:
-    """Show a figure with its title as alternative text."""
+    """Show a figure below the cell, with its title as alternative text."""
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     show_output(FigureOutput(figure, " ".join(title.split())))
 
 
 def table(head: Sequence[str], *rows: Sequence[str]) -> None:
-    """Show a table with the first column aligned left, the others right."""
+    """Show a table below the cell.
+
+    The first column is aligned left, the others right.
+    """
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     show_output(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
 
 
 class ProgressLine:
-    """One line of output that is updated in place."""
+    """One line of text below the cell, which is updated in place."""
 
     def __init__(self) -> None:
         self._handle: Any = None
 
     def update(self, text: str) -> None:
-        """Replace the text of the line."""
+        """Replace the text of the progress line."""
         from IPython.display import display
 
         data = {"text/plain": text}
@@ -88,15 +94,15 @@ class ProgressLine:
             self._handle.update(data, raw=True)
 
     def bar(self, done: int, of: int, what: str) -> None:
-        """Show a bar for work with a known number of steps."""
+        """Show a progress bar for work with a known number of steps."""
         filled = round(BAR_LETTERS * done / of)
         self.update(f"{'█' * filled}{'░' * (BAR_LETTERS - filled)} {done} of {of} {what}")
 
     @asynccontextmanager
     async def show_elapsed(self, what: str) -> AsyncIterator[None]:
-        """Show the elapsed time while the block runs.
+        """Show the elapsed time while the `async with` block runs.
 
-        A single run has no known number of steps, so it gets no bar.
+        It is for a single run, which has no known number of steps and so cannot have a bar.
         """
         began = time.monotonic()
 

@@ -1,6 +1,6 @@
-"""Excerpts of code, cut from the current source of a module.
+"""Cuts excerpts out of the current source code of a module.
 
-They are never pasted into a lesson, so they cannot be out of date.
+Lessons contain no copies of this code, so what they show is never out of date.
 """
 
 import ast
@@ -16,14 +16,17 @@ MARK = "# <-"
 
 
 class ExcerptError(Exception):
-    """No such code; a one-line message says what was searched, and where."""
+    """The code for an excerpt is missing, or exists more than once.
+
+    A one-line message says what was searched, and where.
+    """
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Lines of a module, some of them marked with an arrow.
+    """Some lines of a module's code, with arrows at important lines.
 
-    A notebook renders it as a block of code; elsewhere it is plain text.
+    A notebook shows it as a block of code, a terminal as plain text.
     """
 
     path: str
@@ -51,9 +54,9 @@ def _lines(first: int, last: int) -> str:
 
 
 def show(module: str, *names: str, highlight: Sequence[str] = ()) -> None:
-    """Show code of a module, found as by `cut`.
+    """Show an excerpt of a module's code below the cell.
 
-    Example: `show("bad_server.app", "create_app", highlight=["assemble"])`.
+    The parameters are those of `cut`. Example: `show("bad_server.app", "create_app", highlight=["assemble"])`.
     """
     show_output(cut(module, *names, highlight=highlight))
 
@@ -61,8 +64,9 @@ def show(module: str, *names: str, highlight: Sequence[str] = ()) -> None:
 def cut(module: str, *names: str, highlight: Sequence[str] = ()) -> Excerpt:
     """Cut functions, classes, constants or statements out of a module.
 
-    A name that is not defined is searched as text, and the smallest statement that contains it is cut. A line that
-    contains a text of `highlight` ends in an arrow. Raises `ExcerptError` if a name is missing or ambiguous.
+    If the module does not define one of `names`, it is searched as text, and the smallest statement that contains this
+    text is cut. A line that contains a text of `highlight` gets an arrow at its end. Raises `ExcerptError` if a name is
+    missing or ambiguous.
     """
     path = _path(module)
     source = path.read_text(encoding="utf-8")
@@ -98,7 +102,10 @@ def _find(tree: ast.Module, lines: Sequence[str], name: str, module: str) -> tup
 
 
 def _definitions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.stmt]]:
-    """Yield every function, class and constant with its name, such as `Class.method`."""
+    """Yield the name and the node of every definition in a module.
+
+    Definitions are functions, classes and constants. A name is complete, such as `Class.method`.
+    """
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield prefix + child.name, child

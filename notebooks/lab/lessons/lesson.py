@@ -1,6 +1,6 @@
 """A lesson: measures both servers and shows the results.
 
-Results are shown below the cell; only measurements are returned.
+The results appear below the cell; only methods that measure return something.
 """
 
 import asyncio
@@ -25,27 +25,30 @@ PARALLEL_RUNS = 6
 
 
 class LessonError(Exception):
-    """A measurement failed; a one-line message says why."""
+    """The lesson does not exist, or its measurement failed.
+
+    A one-line message says why.
+    """
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One experiment on both sides at several values of one parameter."""
+    """The runs of both servers at several values of one parameter."""
 
     parameter: str
     values: Sequence[float]
     runs: Mapping[Side, Sequence[Run]]
 
     def of(self, side: Side, key: str | None = None) -> list[float]:
-        """Return the measurements of one side, one per value.
+        """Return the numbers measured on one server, one per parameter value.
 
-        The metric is the primary one, or the secondary one with this `key`.
+        They are those of the primary metric, or of the secondary metric `key`.
         """
         return [run.value if key is None else run.also[key] for run in self.runs[side]]
 
 
 class Lesson:
-    """One claim with its scenario, as its notebook uses them."""
+    """The claim and the scenario of one lesson, used by its notebook."""
 
     def __init__(self, claim: Claim, scenario: Scenario) -> None:
         self.claim = claim
@@ -55,16 +58,19 @@ class Lesson:
         return f"lesson {self.claim.id}: {self.claim.title}"
 
     async def measure(self, side: Side, **parameters: Any) -> Run:
-        """Run the scenario on a fresh server; raises `LessonError`.
+        """Run the lesson's scenario once on a new bad or good server.
 
-        `parameters` replace the scenario's own.
+        `parameters` replace the defaults of the scenario. Raises `LessonError` if the run does not count.
         """
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
         async with ProgressLine().show_elapsed(f"the {side} server{chosen}"):
             return await self._run(side, parameters)
 
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
-        """Measure both sides at each value of one parameter; `fixed` sets others."""
+        """Measure both servers at each of `values` of one parameter.
+
+        `fixed` sets other parameters of the scenario.
+        """
         slots, line, done = asyncio.Semaphore(1 if self._scenario.runs_alone else PARALLEL_RUNS), ProgressLine(), 0
 
         async def measure_one(side: Side, value: float) -> Run:
@@ -79,7 +85,10 @@ class Lesson:
         return Sweep(parameter, values, {"bad": runs[: len(values)], "good": runs[len(values) :]})
 
     async def _run(self, side: Side, parameters: Mapping[str, Any]) -> Run:
-        """Run again if a run is broken or its clients were late."""
+        """Run the lesson's scenario on a new server.
+
+        The run is repeated if its precondition failed, or if late clients may have falsified its times.
+        """
         for seed in range(7, 7 + MOST_TRIES):
             run = await run_once(self.claim, self._scenario, side, **{"seed": seed, **parameters})
             if run.broken is None and not (self.claim.timed and is_late(run)):
@@ -89,7 +98,10 @@ class Lesson:
         return run
 
     def numbers(self, **runs: Run) -> None:
-        """Show all measurements: `numbers(bad=bad)` or `numbers(bad=bad, good=good)`."""
+        """Show all measurements of the runs in a table.
+
+        Examples: `numbers(bad=bad)` and `numbers(bad=bad, good=good)`.
+        """
         rows = [[f"**{self.claim.metric}**", *(number(run.value) for run in runs.values()), self.claim.unit]]
         for also in self.claim.also:
             values = _also_values(also, runs)
@@ -98,11 +110,14 @@ class Lesson:
         table(["measured", *runs, "unit"], *rows)
 
     def one_side(self, side: Side, run: Run, *, guess: float | None = None) -> None:
-        """Draw the primary metric of one side on the axis of `side_by_side`."""
+        """Draw the primary metric of one server as a bar.
+
+        The axis is the same as that of `side_by_side`. `guess` is the reader's guess of the bad server's value.
+        """
         self._bars({side: [run]}, guess)
 
     def side_by_side(self, bad: Run, good: Run, *, guess: float | None = None) -> None:
-        """Draw both sides on one axis with their bounds.
+        """Draw the primary metric of both servers as bars with their bounds.
 
         `guess` is the reader's guess of the bad server's value.
         """
@@ -114,7 +129,7 @@ class Lesson:
         draw(side_by_side(self.claim, runs, guess=guess))
 
     def verdict(self, bad: Run, good: Run) -> None:
-        """Show the verdict on these two runs by the bounds in claims.toml."""
+        """Show the verdict on two runs by the bounds in claims.toml."""
         runs: dict[Side, list[Run]] = {"bad": [bad], "good": [good]}
         outcome = OUTCOMES[judge(self.claim, runs).outcome]
         show_output(Markdown(f"**Claim {self.claim.id}: {outcome}.** {finding(self.claim, runs)}"))
@@ -123,10 +138,10 @@ class Lesson:
         show_output(Markdown(f"Why these bounds: {self.claim.reason}"))
 
     def growth(self, sweep: Sweep, *, title: str, each: str, of: str | None = None) -> None:
-        """Draw the growth of both sides with the swept parameter.
+        """Draw how a metric of both servers grows with the swept parameter.
 
-        `{bad}` and `{good}` in `title` are replaced by the slopes. `each` names one step of the parameter, and `of` is
-        the key of a secondary metric.
+        `{bad}` and `{good}` in `title` are replaced by the slopes. `each` names one step of the parameter. `of` is the
+        key of a secondary metric; without it, the primary metric is drawn.
         """
         from lab.figures.charts import growth
 
@@ -143,7 +158,7 @@ class Lesson:
         draw(figure)
 
     def check(self, bad: Run, good: Run) -> None:
-        """Assert that the claim is shown and no server still runs."""
+        """Assert that both runs show the claim and no server still runs."""
         verdict = judge(self.claim, {"bad": [bad], "good": [good]})
         assert verdict.outcome == "shown", verdict.reason
         running = multiprocessing.active_children()
@@ -152,7 +167,7 @@ class Lesson:
 
 
 def _also_values(also: Also, runs: Mapping[str, Run]) -> list[float]:
-    """Return the values of a secondary metric by side.
+    """Return the values of a secondary metric, one per run.
 
     The list is empty if the metric was not measured, or if it is relative and the good server was not measured.
     """

@@ -1,4 +1,4 @@
-"""The scoreboard of a notebook: all ten claims in one table."""
+"""The scoreboard of a notebook: the results of all ten claims."""
 
 from lab.compare.comparison import Comparison, Result
 from lab.compare.runner import compare
@@ -11,7 +11,7 @@ from lab.results.wording import OUTCOMES, number
 
 
 async def measure_all() -> Comparison:
-    """Run the ten experiments on both servers; takes about half a minute."""
+    """Measure all ten claims on both servers; takes about half a minute."""
     claims, line, done = load_claims(), ProgressLine(), 0
 
     def finished(result: Result) -> None:
@@ -26,9 +26,9 @@ async def measure_all() -> Comparison:
 
 
 def scoreboard(comparison: Comparison) -> None:
-    """Show a table, the reasons to doubt a result, and a figure.
+    """Show the results of all claims as a table and a figure.
 
-    Each claim in the table links to its lesson.
+    Each claim in the table links to its lesson. The reasons to doubt a result are between table and figure.
     """
     rows = []
     for result in comparison.results:

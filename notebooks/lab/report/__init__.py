@@ -1,1 +1,1 @@
-"""Reports of a comparison: table, JSON, page and README rows."""
+"""Reports of a comparison: terminal tables, JSON, HTML page and README rows."""

@@ -1,4 +1,4 @@
-"""The comparison as one self-contained HTML page, figures included."""
+"""Renders a comparison as one HTML page that contains its figures."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side
 
 
 def as_html(comparison: Comparison) -> str:
-    """Render the whole page, which loads no other resource."""
+    """Render a comparison as an HTML page that loads no other file."""
     style = (resources.files("lab.report") / "page.css").read_text(encoding="utf-8")
     rows = "".join(_row(result) for result in comparison.results)
     sections = "".join(_section(result) for result in comparison.results)

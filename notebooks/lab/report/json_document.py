@@ -1,4 +1,4 @@
-"""The comparison as JSON, for programs."""
+"""Writes a comparison as JSON, to be read by other programs."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ BOUNDS_BEFORE = ("bad_at_most", "bad_at_least", "others_at_least")
 
 
 def as_json(comparison: Comparison) -> bytes:
-    """Serialize the comparison in its documented schema; null where nothing was measured."""
+    """Return a comparison as JSON.
+
+    A value that was not measured is null.
+    """
     document = {
         "schema": SCHEMA,
         "environment": comparison.environment,
@@ -59,9 +62,9 @@ def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
 
 
 def also_values(result: Result, also: Also) -> dict[str, float | None]:
-    """Return a secondary metric by side, None where it was not measured.
+    """Return the values of a secondary metric, one per server.
 
-    A relative metric is given as a multiple of the good server's value.
+    A value is None if it was not measured. A relative metric is given as a multiple of the good server's value.
     """
     values: dict[str, float | None] = {
         side: reported_value(result.claim, result.runs[side], also.key) for side in SIDES

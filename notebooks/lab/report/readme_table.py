@@ -1,4 +1,4 @@
-"""Writes the measured rows between two marks in README.md."""
+"""Writes the results of a comparison between two marks in README.md."""
 
 import datetime
 import re
@@ -15,11 +15,14 @@ BLOCK = re.compile(r"(<!-- lab compare: begin\b.*?-->\n).*?(<!-- lab compare: en
 
 
 class ReadmeError(Exception):
-    """The README cannot take the rows; a one-line message says why."""
+    """There is no README.md with the two marks for the results.
+
+    The message is one line.
+    """
 
 
 def find_readme() -> Path:
-    """Find the README.md that has the marks.
+    """Return the path of the README.md that has the two marks.
 
     The repository that the lab is installed from comes first, then the working folder. Raises `ReadmeError` if neither
     has a README with the marks.
@@ -32,14 +35,20 @@ def find_readme() -> Path:
 
 
 def write_rows(readme: Path, comparison: Comparison) -> None:
-    """Replace the rows between the marks."""
+    """Write a comparison between the two marks in a README.
+
+    It replaces the rows that were there.
+    """
     rows = as_markdown(comparison)
     text = BLOCK.sub(lambda marks: f"{marks[1]}{rows}\n{marks[2]}", readme.read_text(encoding="utf-8"), count=1)
     write(readme, text.encode())
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """One table row per claim, then where and when it was measured."""
+    """Return a comparison as a Markdown table, one row per claim.
+
+    The line below the table says where and when the claims were measured.
+    """
     lines = ["| | claim | measured | bad | good | |", "|---|---|---|---:|---:|---|"]
     for result in comparison.results:
         claim = result.claim

@@ -1,4 +1,4 @@
-"""The comparison in a terminal: tables with remarks below them."""
+"""Builds the tables and remarks that show a comparison in a terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,10 @@ COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yell
 
 
 def table(comparison: Comparison) -> Table:
-    """Build the table of all claims; words repeat what the colours say."""
+    """Build the table of all claims, one row per claim.
+
+    No meaning is in colours alone: words say the same.
+    """
     grid = Table(header_style="bold")
     for name in ("", "claim", "measured"):
         grid.add_column(name, overflow="fold")
@@ -32,7 +35,10 @@ def table(comparison: Comparison) -> Table:
 
 
 def before_any_cut(comparison: Comparison) -> Table:
-    """Build the second table of a comparison with several processes."""
+    """Build the table of what arrived before any connection was cut.
+
+    It is the second table of a comparison with several processes.
+    """
     title = "before any cut, with one process per side and with several"
     grid = Table(header_style="bold", title=title, title_justify="left")
     for name in ("", "mistake", "measured"):
@@ -54,14 +60,17 @@ def _coloured(outcome: str) -> str:
 
 
 def two_process_headings(workers: int) -> list[str]:
-    """Name the value columns of that table: side and number of processes."""
+    """Return the headings of the value columns in `before_any_cut`.
+
+    A heading is a server and its number of processes, such as `bad, 2`.
+    """
     return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
 
 
 def doubts(comparison: Comparison) -> list[str]:
-    """List the reasons to doubt a result, one line each.
+    """Return the reasons to doubt a comparison, one line each.
 
-    A claim may not be shown, or the clients may have been late.
+    For example, a claim is not shown, or the clients were late.
     """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
@@ -80,7 +89,7 @@ def doubts(comparison: Comparison) -> list[str]:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """List the lines below the tables."""
+    """Return the lines that are printed below the tables."""
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
     found = [f"{row.claim.id} before any cut: {row.finding}" for row in comparison.before_any_cut]
@@ -88,19 +97,22 @@ def remarks(comparison: Comparison) -> list[str]:
 
 
 def lateness(result: Result) -> float:
-    """Return the clients' greatest lateness in seconds; 0.0 if within bounds."""
+    """Return how late the clients of a claim's runs were, in seconds.
+
+    It is the greatest lateness of all runs; 0.0 if no run was late.
+    """
     return max((run.lateness_seconds for side in SIDES for run in result.runs[side] if is_late(run)), default=0.0)
 
 
 def summary(comparison: Comparison) -> str:
-    """Summarize the outcome in one line."""
+    """Say in one line how many claims of a comparison are shown."""
     shown = sum(result.verdict.outcome == "shown" for result in comparison.results)
     processes = f" with {comparison.workers} processes per side" if comparison.workers > 1 else ""
     return f"{shown} of {len(comparison.results)} claims shown{processes} in {comparison.seconds:.1f} s"
 
 
 def environment_line(environment: Mapping[str, Any]) -> str:
-    """Describe the machine and the versions in one line."""
+    """Describe the machine and the versions of a comparison in one line."""
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
     return f"{where}; {versions}; seed {environment['seed']}"

@@ -1,6 +1,6 @@
-"""Claims: metrics and the bounds that they must meet.
+"""Claims: what is measured, and the bounds of both servers.
 
-The numbers are in claims.toml.
+Claims and bounds are in claims.toml.
 """
 
 import math
@@ -26,7 +26,7 @@ NEAR = 0.1
 
 
 class ClaimsError(ValueError):
-    """The claims are invalid; the message is one line with the place."""
+    """claims.toml is invalid; a one-line message says where."""
 
 
 class _Frozen(BaseModel):
@@ -34,7 +34,10 @@ class _Frozen(BaseModel):
 
 
 class Also(_Frozen):
-    """A secondary metric; scenarios report it under `key`."""
+    """A secondary metric of a claim.
+
+    A scenario reports its value under `key` in `Run.also`.
+    """
 
     key: str
     metric: str
@@ -43,7 +46,7 @@ class Also(_Frozen):
 
 
 class Claim(_Frozen):
-    """A metric, its direction, and the bound of each server.
+    """A claim: its metric, the better direction, and each server's bound.
 
     The claim is shown when both servers meet their bounds.
     """
@@ -78,27 +81,31 @@ class Claim(_Frozen):
 
     @property
     def number(self) -> int:
-        """The lesson's number, 1 to 10."""
+        """The number of the claim's lesson, 1 to 10."""
         return int(self.id)
 
     def bound(self, side: Side) -> float:
-        """Return the bound of a side."""
+        """Return the bound of the bad or the good server."""
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
-        """Return a side's bound in words, such as `at least 450`."""
+        """Return a server's bound in words, such as `at least 450`."""
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
 
     def holds(self, side: Side, value: float) -> bool:
-        """Whether a value meets the bound of a side; NaN never does."""
+        """Whether a measured value meets the bound of a server.
+
+        The value NaN never meets a bound.
+        """
         is_upper_bound = (self.better == "lower") == (side == "good")
         return value <= self.bound(side) if is_upper_bound else value >= self.bound(side)
 
     def is_doubtful(self, side: Side, run: Run) -> bool:
         """Whether a run should be repeated.
 
-        It should when it is spoilt, or when it counts and its value misses its bound or is near it.
+        It should when late clients may have falsified it. A run that counts should also be repeated when its value
+        misses the bound or is near it.
         """
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
@@ -116,8 +123,8 @@ class Claim(_Frozen):
 class TwoProcessBounds(_Frozen):
     """Bounds for messages that arrive before any connection is cut, in percent.
 
-    `others_at_least` is the bound with one process, and on the good server with several. The other bound is for the
-    bad server with several processes.
+    `bad_at_most` or `bad_at_least` is the bound of the bad server with several processes. `others_at_least` is the
+    bound of both servers with one process, and of the good server with several.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -137,13 +144,19 @@ class TwoProcessBounds(_Frozen):
         return self
 
     def wanted(self, side: Side, workers: int) -> str:
-        """Return the bound in words, such as `at most 60`."""
+        """Return a server's bound in words, such as `at most 60`.
+
+        The bound depends on its number of processes, `workers`.
+        """
         if side == "good" or workers == 1:
             return f"at least {self.others_at_least:g}"
         return f"at most {self.bad_at_most:g}" if self.bad_at_most is not None else f"at least {self.bad_at_least:g}"
 
     def holds(self, side: Side, workers: int, value: float) -> bool:
-        """Whether a value meets its bound; NaN never does."""
+        """Whether a measured value meets the bound of a server.
+
+        The bound depends on its number of processes, `workers`. The value NaN never meets a bound.
+        """
         if side == "good" or workers == 1:
             return value >= self.others_at_least
         return value <= self.bad_at_most if self.bad_at_most is not None else value >= (self.bad_at_least or math.inf)
@@ -163,9 +176,9 @@ def load_claims(text: str | None = None) -> tuple[Claim, ...]:
 
 
 def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
-    """Load the bounds for several processes before any cut.
+    """Load the bounds of claims.toml for servers of several processes.
 
-    Raises `ClaimsError` when claims.toml is invalid.
+    They are for what arrives before any connection is cut. Raises `ClaimsError` when claims.toml is invalid.
     """
     return _load(text).before_any_cut
 

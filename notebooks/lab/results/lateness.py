@@ -1,4 +1,7 @@
-"""Lateness of the measuring process: the lag of its own event loop."""
+"""Measures how late the process of the clients is.
+
+A busy process runs its event loop late, and then the clients measure their own delay.
+"""
 
 import asyncio
 from typing import Self
@@ -7,9 +10,9 @@ TICK_SECONDS = 0.01
 
 
 class Lateness:
-    """Sampler of the lag of the running event loop.
+    """Measures the lag of the running event loop.
 
-    Used as `async with Lateness() as lateness`, after which `lateness.worst_seconds` is the worst lag.
+    Used as `async with Lateness() as lateness`; afterwards `lateness.worst_seconds` is the greatest lag.
     """
 
     def __init__(self) -> None:

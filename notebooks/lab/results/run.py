@@ -1,4 +1,4 @@
-"""Run: the measurements of one scenario on one server."""
+"""Defines `Run`: the measurements of one scenario on one server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ LATE_SECONDS = 0.25
 class Run:
     """The measurements of one scenario on one server.
 
-    `value` is the primary metric in the unit of claims.toml, and `also` has the secondary metrics by their keys there.
-    `broken` is the precondition that failed, in one sentence, or None when the run counts. `details` is data for
-    figures, which can be written as JSON. `lateness_seconds` is the worst lag of the event loop of the clients.
+    `value` is the primary metric, in the unit of claims.toml. `also` maps the keys of the secondary metrics to their
+    values. `broken` is the precondition that failed, in one sentence, or None when the run counts. `details` is data
+    for figures, which can be written as JSON. `lateness_seconds` is the greatest lag of the clients' event loop.
     """
 
     value: float
@@ -25,5 +25,8 @@ class Run:
 
 
 def is_late(run: Run) -> bool:
-    """Whether the client process was late; counts are valid even then."""
+    """Whether the process of the clients was late during a run.
+
+    The times of a late run are doubtful; its counts are valid.
+    """
     return run.lateness_seconds > LATE_SECONDS

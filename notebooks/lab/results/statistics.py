@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 
 def percentile(samples: Sequence[float], q: float) -> float:
-    """Return the `q`th percentile (0 to 100), interpolated between neighbours.
+    """Return the `q`th percentile of the samples; `q` is 0 to 100.
 
-    Raises `ValueError` without samples.
+    Between two samples it is interpolated. Raises `ValueError` without samples.
     """
     if not samples:
         raise ValueError("no samples to take a percentile of")
@@ -18,9 +18,9 @@ def percentile(samples: Sequence[float], q: float) -> float:
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
-    """Return how much y grows per x, by least squares.
+    """Return how much y grows when x grows by 1.
 
-    Raises `ValueError` for fewer than two different x.
+    It is the slope of the line through the points, by least squares. Raises `ValueError` if all x are equal.
     """
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - mean_x) ** 2 for x in xs)

@@ -1,4 +1,4 @@
-"""Verdict: what the runs of both sides show about a claim."""
+"""Judges whether the runs of both servers show a claim."""
 
 import math
 import statistics
@@ -14,24 +14,28 @@ RUNS_IN_DOUBT = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the runs show about a claim; `reason` is None when shown."""
+    """What the runs of both servers show about a claim.
+
+    `reason` says why the claim is not shown; it is None when the claim is shown.
+    """
 
     outcome: Literal["shown", "not_shown", "inconclusive"]
     reason: str | None = None
 
 
 def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
-    """Return the runs that count for the verdict.
+    """Return the runs of one server that count for the verdict.
 
-    These are the runs that late clients did not falsify, or all runs when there are no others.
+    These are the runs that late clients did not falsify. If there are none, all runs count.
     """
     return [run for run in runs if not claim.is_spoilt(run)] or runs
 
 
 def judge(claim: Claim, runs: Runs) -> Verdict:
-    """Judge a claim; it is shown when every run meets its bound.
+    """Return the verdict on a claim from the runs of both servers.
 
-    A run whose precondition failed is no evidence, however good its value is.
+    The claim is shown when every run that counts meets its bound. A run whose precondition failed is no evidence,
+    however good its value is.
     """
     missed, mixed = [], []
     for side in SIDES:
@@ -51,9 +55,9 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 
 
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
-    """Return the median over the runs that count; None without any.
+    """Return the median value of one server's runs that count.
 
-    It is the median of the primary metric, or of the secondary metric `key`.
+    It is the value of the primary metric, or of the secondary metric `key`. It is None when no run counts.
     """
     counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]

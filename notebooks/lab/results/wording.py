@@ -1,4 +1,4 @@
-"""Wording of measurements, the same in tables, figures and documents."""
+"""Puts measurements into words for tables, figures and documents."""
 
 import math
 
@@ -12,7 +12,7 @@ NOTHING = "–"
 def number(value: float | None) -> str:
     """Format a value with two or three significant digits.
 
-    It is a dash when nothing was measured.
+    The text is a dash when nothing was measured.
     """
     if value is None or math.isnan(value):
         return NOTHING
@@ -22,10 +22,13 @@ def number(value: float | None) -> str:
 
 
 def finding(claim: Claim, runs: Runs) -> str:
-    """Return the finding of a claim, with the measured values."""
+    """Return the sentence that says what was found for a claim.
+
+    It contains the measured values of both servers.
+    """
     return claim.finding.format(**{side: number(reported_value(claim, runs[side])) for side in SIDES})
 
 
 def describe_value(claim: Claim, side: Side, value: float | None) -> str:
-    """Describe the value of one side, with its unit and metric."""
+    """Describe the value of one server, with its unit and metric."""
     return f"The {side} server: {number(value)} {claim.unit}, {claim.metric}"

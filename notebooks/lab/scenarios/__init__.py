@@ -1,4 +1,5 @@
 """Scenarios, one module per claim.
 
-A scenario knows a URL, a namespace and how to make tokens. It knows nothing about the inside of a server.
+A scenario knows the URL and the namespace of a server, and how to make tokens. It knows nothing about the server's
+code.
 """

@@ -9,9 +9,9 @@ from lab.scenarios.scenario import Scenario
 
 
 def load_scenarios() -> dict[str, Scenario]:
-    """Load every scenario, by the id of its claim.
+    """Return every scenario, as a dict by the id of its claim.
 
-    The id comes from the name of the module, `sNN_…`.
+    The id comes from the name of the scenario's module, `sNN_…`.
     """
     loaded: dict[str, Scenario] = {}
     for module in pkgutil.iter_modules(scenarios.__path__):

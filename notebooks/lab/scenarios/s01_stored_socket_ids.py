@@ -1,6 +1,6 @@
 """Scenario 01: count the dead socket ids that a server keeps.
 
-Half of the connections are cut, the others become half-open. All users reconnect each time.
+In each round, half of the connections are cut, and the others become half-open. Then all users reconnect.
 """
 
 import asyncio
@@ -40,9 +40,10 @@ EXPIRY_SECONDS = 8.0
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 100, rounds: int = 5, is_heap_weighed: bool = True) -> Run:
-    """Measure how many dead ids the server's heap still references, as `value`.
+    """Count the dead socket ids that the server's heap still references.
 
-    `users` × `rounds` ids die. Measuring the size of the heap as well takes more than half of the time.
+    The count is the `value` of the returned run. `users` × `rounds` ids die. With `is_heap_weighed` the size of the
+    heap is measured too, which takes more than half of the time.
     """
     everyone = people(users)
     random.Random(seed).shuffle(everyone)  # noqa: S311 - a repeatable choice, not a secret
@@ -68,9 +69,10 @@ async def run(target: Target, *, seed: int = 7, users: int = 100, rounds: int = 
 async def _lose_all_connections(
     stack: AsyncExitStack, target: Target, steady: Sequence[Tab], moving: Sequence[Tab], movers: Sequence[Person]
 ) -> list[Tab]:
-    """Cut half of the connections, and let the other users change networks.
+    """Cut the connections of `steady`, and leave those of `moving` half-open.
 
-    After a change of networks the old connection stays half-open, and the user connects again.
+    A connection becomes half-open when its user changes to another network. All users reconnect; returns the new tabs
+    of `movers`.
     """
     await asyncio.gather(*(tab.link.go_silent() for tab in moving))
     await cut_and_reconnect(steady)
@@ -78,10 +80,10 @@ async def _lose_all_connections(
 
 
 async def _heap_after_cuts(target: Target, steady: Sequence[Tab]) -> list[dict[str, int]]:
-    """Measure the heap after each round of cuts.
+    """Measure the size of the server's heap after each round of cuts.
 
-    `reconnects` is the number of reconnects so far. Only cuts are used here, because half-open
-    connections hold buffers for a long time and would hide the growth.
+    `reconnects` is the number of reconnects so far. No connection becomes half-open here, because half-open connections
+    hold buffers for a long time and would hide the growth.
     """
     tasks = (await target.probe.heap()).tasks
     for _ in range(WARM_UP_ROUNDS):
@@ -96,9 +98,10 @@ async def _heap_after_cuts(target: Target, steady: Sequence[Tab]) -> list[dict[s
 
 
 async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
-    """Measure the heap when `tasks` tasks run, as before the first cut.
+    """Return the size of the server's heap while the server is idle.
 
-    Between a PING and its PONG there are more tasks, and they take memory.
+    An idle server runs `tasks` tasks, as before the first cut. Between a PING and its PONG it runs more, and they take
+    memory.
     """
     for _ in range(HEAP_READINGS_AT_MOST):
         heap = await target.probe.heap()
@@ -108,9 +111,9 @@ async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
 
 
 def _bytes_per_reconnect(heap: Sequence[dict[str, int]]) -> float:
-    """Median growth of the heap per reconnect, in bytes.
+    """Return the median growth of the server's heap per reconnect, in bytes.
 
-    A cache that fills once makes a single round jump; the median ignores that round.
+    When a cache fills, the heap grows much in a single round. The median ignores that round.
     """
     reconnects = heap[1]["reconnects"]
     return median((now["heap_bytes"] - last["heap_bytes"]) / reconnects for last, now in pairwise(heap))
@@ -123,7 +126,7 @@ async def _has_connections(target: Target, count: int) -> bool:
 async def _wait_for_expiry(target: Target, users: int) -> list[dict[str, Any]]:
     """Wait until the server has dropped every half-open connection.
 
-    Returns the number of connections over time.
+    Returns how the number of connections changed over time.
     """
     clock, series = asyncio.get_running_loop().time, []
     started = clock()

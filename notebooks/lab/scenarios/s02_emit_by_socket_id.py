@@ -15,16 +15,16 @@ from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
-# on top of the time that a report takes
+# added to the time that a report takes; a report that arrives later counts as lost
 PATIENCE_SECONDS = 5.0
 
 
 async def run(
     target: Target, *, seed: int = 7, users: int = 50, tabs_each: int = 1, report_milliseconds: int = 1500
 ) -> Run:
-    """Measure the percentage of tabs that receive their user's report, as `value`.
+    """Measure the percentage of tabs that receive their user's report.
 
-    Nothing here is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     clock = asyncio.get_running_loop().time
     async with (
@@ -57,7 +57,10 @@ async def run(
 
 
 async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
-    """Ask for a report; returns its job's id, or None when refused."""
+    """Request a report; return the id of its job.
+
+    Returns None when the server refuses the request.
+    """
     ack = await tab.ask(events.REPORT_REQUEST, {"kind": "outside", "size": milliseconds})
     return ack["data"]["job"] if ack.get("ok") else None
 
@@ -65,7 +68,8 @@ async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
 async def _wait_for_report(connected_tab: Tab, job: str | None, timeout: float) -> bool:
     """Wait for the report of the user who stays connected.
 
-    That user asked last. When this report arrives, all other reports have been sent.
+    This user asked last: when this report arrives, all other reports have been sent. Returns whether it arrives in
+    time.
     """
     try:
         await connected_tab.received(events.REPORT_READY, where=lambda data: data["job"] == job, timeout=timeout)
@@ -87,7 +91,10 @@ def _reports(tab: Tab, job: str | None) -> list[Received]:
 
 
 def _timeline(tab: Tab, received: Sequence[Received], started: float) -> dict[str, Any]:
-    """Return the times of one tab, in seconds since the first request."""
+    """Return when a tab reconnected and when it received the report.
+
+    Times are in seconds since the first request.
+    """
     back = tab.inbox.of("connect")[-1].at_seconds - started
     seconds = received[0].at_seconds - started if received else None
     return {"user": tab.user, "back": round(back, 3), "received": seconds and round(seconds, 3)}

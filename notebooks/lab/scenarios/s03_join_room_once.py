@@ -18,9 +18,9 @@ SESSION_LOGIN = "session:login"
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
-    """Measure the percentage of users reached after the cut, as `value`.
+    """Measure the percentage of users who receive messages after the cut.
 
-    Nothing here is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     clock = asyncio.get_running_loop().time
     async with tabs(target, people(users), reconnection=True) as ring:
@@ -51,9 +51,9 @@ def _percentage_reached(ring: Sequence[Tab], text: str) -> float:
 
 
 def _timeline(tab: Tab, started: float) -> dict[str, Any]:
-    """Return the times of one tab, in seconds since the first login.
+    """Return when a tab reconnected and when its messages arrived.
 
-    A message that did not arrive is absent.
+    Times are in seconds since the first login. A message that did not arrive has no time.
     """
     arrived = {text: messages_received(tab, text) for text in ("before", "after")}
     return {

@@ -1,6 +1,6 @@
-"""Scenario 04: count the messages to room members who are gone.
+"""Scenario 04: count the dead addresses that a room message goes to.
 
-The server is killed while a job room is full, and half of the members reconnect.
+The server is killed while a job room is full. Half of the members reconnect, the others stay away.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ ROOM = "job:17"
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int = 10) -> Run:
-    """Measure the dead addresses that a room message goes to, as `value`.
+    """Count the dead addresses that each room message goes to.
 
-    A dead address has no live socket.
+    A dead address belongs to no connected socket. The count per message is the `value` of the returned run.
     """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
@@ -59,9 +59,10 @@ async def _members_reached(writer: Tab, others: Sequence[Tab]) -> int:
 
 
 async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
-    """Let members write one after the other; returns the delivery times.
+    """Let the members of the room write one after the other.
 
-    They are in seconds. A message that did not arrive has no delivery time.
+    Returns the delivery times in seconds, one per message and receiver. A message that did not arrive has no delivery
+    time.
     """
     latencies = []
     for number in range(messages):

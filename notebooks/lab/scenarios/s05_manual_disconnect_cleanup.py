@@ -1,6 +1,7 @@
-"""Scenario 05: count the users reached after one of two tabs closes.
+"""Scenario 05: count users who receive messages after one tab closes.
 
-On a server of several processes each user has two tabs on each process, and one of the two closes.
+Each user has two tabs, and one of them closes. On a server of several processes, each user has two tabs on each
+process.
 """
 
 import random
@@ -24,9 +25,9 @@ CLOSING_SECONDS = 5.0
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
-    """Measure the percentage of users whose open tab is reached, as `value`.
+    """Measure the percentage of users whose open tab receives a message.
 
-    The message is sent after the user's other tab was closed.
+    The message is sent after the user's other tab was closed. The percentage is the `value` of the returned run.
     """
     users_by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
     processes = len(target.ports)

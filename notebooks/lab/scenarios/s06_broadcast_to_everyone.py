@@ -36,9 +36,9 @@ class Cost:
 
 
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
-    """Measure the percentage of wasted deliveries, as `value`.
+    """Measure the percentage of deliveries that do not concern their receiver.
 
-    A delivery is wasted when it does not concern the client that it reaches.
+    It is the `value` of the returned run.
     """
     random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
@@ -80,9 +80,9 @@ def create_people(clients: int) -> list[Person]:
 
 
 def is_concerned(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
-    """Whether a delivery concerns this person.
+    """Whether a received message or position concerns its receiver.
 
-    A message concerns its receiver. A position concerns the admins and the driver's company.
+    A message concerns the user that it is sent to. A position concerns the admins and the driver's company.
     """
     if received.event == events.CHAT_MESSAGE:
         return bool(received.data["to"] == person.user)
@@ -91,9 +91,9 @@ def is_concerned(person: Person, received: Received, people: Mapping[str, Person
 
 
 async def _report_and_chat(opened: Sequence[Tab], random_source: random.Random, positions: int, chats: int) -> int:
-    """Let every driver move and some users chat.
+    """Let every driver report positions and some users chat.
 
-    Returns how many of the events the server accepted.
+    Returns how many positions and messages the server accepted.
     """
     asking: list[Callable[[], Awaitable[dict[str, Any]]]] = []
     for driver in _drivers(opened) * positions:
@@ -111,9 +111,9 @@ async def _do_nothing() -> int:
 
 
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
-    """Measure what the action costs, with the wait for its deliveries.
+    """Measure the CPU time and the bytes that an action costs.
 
-    With `_do_nothing` it is the cost of the wait alone.
+    The wait for its deliveries is included. With `_do_nothing` the result is the cost of this wait alone.
     """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     accepted = await action()
@@ -127,29 +127,33 @@ def _drivers(opened: Sequence[Tab]) -> list[Tab]:
 
 
 def _expected_deliveries(opened: Sequence[Tab], positions: int) -> int:
-    """Return the number of deliveries that the positions must cause."""
+    """Return how many deliveries the drivers' positions must cause."""
     admins = sum(tab.person.role == "admin" for tab in opened)
     offices = Counter(tab.person.company for tab in opened if tab.person.role == "company")
     return sum(positions * (admins + offices[driver.person.company]) for driver in _drivers(opened))
 
 
 def _author(received: Received) -> str:
-    """Return the author of a position or message; empty for other events."""
+    """Return the id of the user who sent a message or position.
+
+    Returns an empty text for other events.
+    """
     if received.event == events.TRACKING_POSITION:
         return str(received.data["driver"])
     return str(received.data["from"]["id"]) if received.event == events.CHAT_MESSAGE else ""
 
 
 def _crosses_company_border(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
-    """Whether a wasted delivery left the company of its author."""
+    """Whether a delivery left the company of its author."""
     company = people[_author(received)].company
     return company is not None and company != person.company
 
 
 def _matrix(deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, Person]) -> dict[str, Any]:
-    """Count positions by the driver's company (rows) and by receiver (columns).
+    """Count positions by the driver's company and the receiver's group.
 
-    `received` counts all of them, `concerned` those that concern the receiver.
+    Companies are rows, and groups (a company or a role) are columns. `received` counts all positions, `concerned` only
+    those that concern their receiver.
     """
     companies = [f"company-{number}" for number in range(COMPANIES)]
     groups = [*companies, *OTHERS]

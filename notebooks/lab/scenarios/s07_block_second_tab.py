@@ -1,6 +1,7 @@
 """Scenario 07: count the tabs that a message to their user reaches.
 
-Each user has three tabs, which reconnect by themselves. On a server of several processes there are three on each.
+Each user has three tabs, which reconnect by themselves. On a server of several processes, each user has three tabs on
+each process.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ SETTINGS = {
 
 # one tab each, apart from the readers; enough writers that none of them exceeds the rate limit for chat
 WRITERS = 4
-# for the last message to arrive
+# the time that the last message has to arrive
 ARRIVAL_SECONDS = 0.5
 # users in the figure, which shows each of their connects
 SHOWN_USERS = 2
@@ -31,9 +32,9 @@ SHOWN_USERS = 2
 async def run(
     target: Target, *, seed: int = 7, users: int = 20, each: int = 3, messages: int = 4, window_seconds: float = 1.6
 ) -> Run:
-    """Measure the percentage of their user's messages that tabs receive, as `value`.
+    """Measure how many percent of their user's messages the tabs receive.
 
-    Nothing here is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     clock = asyncio.get_running_loop().time
     readers, each = people(users), each * len(target.ports)
@@ -57,9 +58,9 @@ async def run(
 async def _write_over_time(
     writers: Sequence[Tab], readers: Sequence[Person], messages: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Write `messages` messages to every reader, spread over the time.
+    """Write `messages` messages to every reader, spread over `seconds`.
 
-    Returns for each reader when the accepted messages were sent.
+    Returns for each reader when the messages were sent that the server accepted.
     """
     clock = asyncio.get_running_loop().time
     started = clock()
@@ -91,7 +92,10 @@ def _connects(opened: Sequence[Tab]) -> int:
 
 
 def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: float) -> list[dict[str, Any]]:
-    """Return the times of each tab's connects and messages, in seconds."""
+    """Return when each tab connected and received messages.
+
+    Times are in seconds since `started`. `sent` are the times at which messages to its user were sent.
+    """
 
     def since(times: Sequence[float]) -> list[float]:
         return [round(at - started, 3) for at in times]

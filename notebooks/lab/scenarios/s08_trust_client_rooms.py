@@ -25,11 +25,11 @@ class Secret:
     payload: Mapping[str, Any]
     reader: Person
     arrives_as: str
-    # fields that identify it among all that arrives
+    # fields by which this message is recognized among all that a tab receives
     marks: Mapping[str, Any]
 
     def copies(self, tab: Tab) -> int:
-        """Count the copies that a tab received."""
+        """Count how often a tab received this private message."""
         return len(tab.inbox.of(self.arrives_as, lambda data: self.marks.items() <= data.items()))
 
 
@@ -83,9 +83,9 @@ FORGED = (ADMIN, FRIEND, DRIVER, OFFICE)
 
 
 async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
-    """Measure the percentage of private messages the attacker receives, as `value`.
+    """Measure the percentage of private messages that the attacker receives.
 
-    Nothing here is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     async with tabs(target, (ATTACKER, ADMIN, VICTIM, FRIEND, DRIVER, OFFICE)) as opened:
         by_user = {tab.user: tab for tab in opened}
@@ -118,7 +118,7 @@ async def _is_accepted(tab: Tab, event: str, payload: Mapping[str, Any]) -> bool
 
 
 def _forged_names(victim: Tab) -> Sequence[str]:
-    """Return the names under which the victim received forged messages."""
+    """Return the names under which the victim received the attacker's messages."""
     forged = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
     return sorted({received.data["from"]["id"] for received in forged} & {person.user for person in FORGED})
 

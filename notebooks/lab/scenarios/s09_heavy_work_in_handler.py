@@ -1,6 +1,6 @@
-"""Scenario 09: measure ack times while reports are made.
+"""Scenario 09: measure ack times while the server makes reports.
 
-The reports need CPU time. On a server of several processes the requests go to all of them, and each makes its share.
+The reports need CPU time. On a server of several processes, the requests for reports are spread over all processes.
 """
 
 import asyncio
@@ -31,9 +31,10 @@ HEARTBEAT_SOCKETS = 8
 async def run(
     target: Target, *, seed: int = 7, bystanders: int = 20, reports: int = 8, report_milliseconds: int = 150
 ) -> Run:
-    """Measure the bystanders' p99 in CPU times of one report, as `value`.
+    """Measure how long bystanders wait for acks while reports are made.
 
-    The p99 is measured while reports are made. Nothing here is random.
+    The `value` of the returned run is the 99th percentile of their ack times, divided by the CPU time of one report.
+    `seed` has no effect, because nothing is random.
     """
     async with (
         tabs(target, people(bystanders)) as ring,
@@ -63,7 +64,7 @@ async def run(
 
 
 async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[float]:
-    """Let all askers request a report at once.
+    """Let each asker request a report, all at the same time.
 
     Returns the CPU seconds of each report that was made in time.
     """

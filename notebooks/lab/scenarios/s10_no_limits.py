@@ -25,9 +25,9 @@ SAMPLE_SECONDS = 0.1
 
 
 async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int = 2000, chats: int = 5000) -> Run:
-    """Measure the percentage of abusive requests that are accepted, as `value`.
+    """Measure the percentage of abusive requests that the server accepts.
 
-    Nothing here is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     async with (
         tabs(target, people(bystanders)) as ring,
@@ -64,9 +64,10 @@ async def _send_burst(tab: Tab, *, to: str) -> int:
 
 @asynccontextmanager
 async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
-    """Sample the server's resident memory ten times per second.
+    """Sample the resident memory of the server, in bytes, every 0.1 seconds.
 
-    The first sample is taken before the block starts."""
+    The first sample is taken before the `async with` block starts.
+    """
     samples = [(await target.probe.read()).rss_bytes]
 
     async def sample() -> None:
@@ -83,9 +84,9 @@ async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
 
 
 def _without_server(target: Target) -> Target:
-    """Return a copy of the target that another process can receive.
+    """Return a copy of the target for use in another process.
 
-    A handle on a process cannot be sent to another process.
+    The copy has no server, because the handle of a process cannot be sent to another process.
     """
     return dataclasses.replace(target, server=None)  # type: ignore[arg-type]  # an abuser does not need it
 

@@ -1,4 +1,4 @@
-"""Scenario: an experiment that the same clients run on either server."""
+"""Defines `Scenario`: an experiment that runs unchanged on either server."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from lab.results.run import Run
 
 @dataclass(frozen=True)
 class Scenario:
-    """One experiment; `run(target, seed=…, …)` measures once.
+    """An experiment; `run(target, seed=…, …)` measures one server once.
 
-    `settings` are the environment variables of its servers. `runs_alone` means that no other scenario runs at the same
-    time. `makes_reports` means that a server of several processes needs one more process, which makes the reports.
+    `settings` are environment variables of the server. `runs_alone` means that no other scenario runs at the same time.
+    `makes_reports` means that a server of several processes needs one more process, which makes the reports.
     """
 
     run: Callable[..., Awaitable[Run]]

@@ -1,4 +1,7 @@
-"""The runner: new servers, repeated doubtful runs, and failures as results."""
+"""Tests the runner of the scenarios.
+
+Each run gets a new server, a doubtful run is repeated, and a failure becomes a result.
+"""
 
 import asyncio
 import time

@@ -1,4 +1,7 @@
-"""All ten claims: the good server passes, every mistake is detected."""
+"""Tests all ten claims on both servers.
+
+The good server meets every bound, and every mistake of the bad server is detected.
+"""
 
 from functools import cache
 from typing import Any

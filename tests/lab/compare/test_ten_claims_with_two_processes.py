@@ -1,4 +1,7 @@
-"""All ten claims, and the bounds before any cut, with two processes."""
+"""Tests all ten claims on servers of two processes.
+
+It also tests the bounds for what arrives before any connection is cut.
+"""
 
 import json
 import subprocess
@@ -14,7 +17,7 @@ BOUNDS = load_two_process_bounds()
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory, redis_program: str) -> dict[str, Any]:
-    """Run `lab compare --workers 2` once and return its JSON."""
+    """Run `lab compare --workers 2` once; return its JSON as a dict."""
     out = tmp_path_factory.mktemp("compare") / "out.json"
     command = [sys.executable, "-m", "lab", "compare", "--workers", "2", "--json", str(out)]
     subprocess.run(command, capture_output=True, timeout=200, check=False)

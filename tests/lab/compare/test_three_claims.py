@@ -1,6 +1,6 @@
-"""Three quick claims, so that the default lane measures both servers.
+"""Tests three quick claims on both servers in the quick lane.
 
-The slow lane measures all ten.
+The slow lane tests all ten claims.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""Messages that a mistake loses with two processes, before any cut."""
+"""Tests what servers of two processes lose before any connection is cut."""
 
 import pytest
 from lab.compare.two_processes import measure_before_any_cut, scenario_without_cuts

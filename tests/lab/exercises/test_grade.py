@@ -29,7 +29,10 @@ EXERCISES = {number: load_exercise(number) for number in NUMBERS}
 
 
 def graded(number: int, *arguments: Any, id: str) -> Any:
-    """Return the parameters of a test that grades an exercise."""
+    """Return the parameters of a test that grades one exercise.
+
+    The test is slow, unless the exercise is the quickest one.
+    """
     return pytest.param(number, *arguments, id=id, marks=[] if number == QUICKEST else pytest.mark.slow)
 
 
@@ -132,7 +135,10 @@ await lab.grade(3, Handlers)
 
 
 def class_from_cell(earlier_names: dict[str, Any]) -> type[Any]:
-    """Run `CELL` as a kernel does, with the names of earlier cells."""
+    """Run the text `CELL` like a cell of a notebook.
+
+    The cell can use the names of earlier cells. Returns the class `Handlers` that it defines.
+    """
     linecache.cache["<cell>"] = (len(CELL), None, CELL.splitlines(keepends=True), "<cell>")
     names = {"mistake": mistake_03_joins_the_room_once, **earlier_names}
     exec(compile(CELL.replace("await lab", "# await lab"), "<cell>", "exec"), names)  # noqa: S102 - our own text

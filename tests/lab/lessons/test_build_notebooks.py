@@ -60,7 +60,10 @@ SECTIONS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Run in temporary folders, and mark every process that is started."""
+    """Run the tests in temporary folders, and mark their processes.
+
+    An environment variable marks every process that a test starts.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
@@ -70,7 +73,10 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 def in_its_lane(name: str) -> Any:
-    """Return the parameter of a test that runs a notebook."""
+    """Return a notebook's name as the parameter of a test.
+
+    The test is slow, unless the notebook is the quickest one.
+    """
     return pytest.param(name, marks=[] if name == QUICKEST else pytest.mark.slow)
 
 
@@ -80,7 +86,7 @@ EACH_LESSON_RUN = pytest.mark.parametrize("name", [in_its_lane(name) for name in
 
 @cache
 def executed(name: str) -> tuple[Any, float]:
-    """Run a notebook once for all tests; return it with its seconds."""
+    """Run a notebook once for all tests; return it and its duration."""
     if "redis_program" in NOTEBOOKS[name].source.read_text("utf-8") and shutil.which("redis-server") is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("redis-server is not installed")
     started_at = time.monotonic()

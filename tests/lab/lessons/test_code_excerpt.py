@@ -1,4 +1,4 @@
-"""Tests the excerpts of code that lessons show."""
+"""Tests the excerpts of source code that lessons show."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Tests the parts of a lesson: figures, tables and measurements."""
+"""Tests the methods of a lesson: figures, tables and measurements."""
 
 import asyncio
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ def text_in(figure: Figure) -> str:
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Collect the outputs that are shown below the cell."""
+    """Collect what a lesson shows below the cell; return the list."""
     outputs: list[Any] = []
     monkeypatch.setattr(cell_output, "show_output", outputs.append)
     monkeypatch.setattr(lesson_module, "show_output", outputs.append)
@@ -34,9 +34,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Replace `run_once` by a fake, and collect its arguments.
+    """Replace `run_once` by a fake; return the list of its arguments.
 
-    A fake run is broken if there are no users. Its value on the bad side is twice the number of users.
+    A fake run without users is broken. On the bad server, the value of a fake run is twice the number of users.
     """
     calls: list[dict[str, Any]] = []
 

@@ -1,4 +1,4 @@
-"""Tests the reports of a comparison, and the writing of their files."""
+"""Tests the reports of a comparison, and how their files are written."""
 
 import dataclasses
 import io

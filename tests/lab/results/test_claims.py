@@ -1,4 +1,4 @@
-"""Verdicts on claims, repeated runs, and the validation of claims.toml."""
+"""Tests the verdicts on claims, doubtful runs, and errors in claims.toml."""
 
 from typing import Any
 

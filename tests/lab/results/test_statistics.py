@@ -1,4 +1,4 @@
-"""Percentiles, slopes, and the lateness of the measuring process."""
+"""Tests percentiles, slopes, and the lateness of the clients' process."""
 
 import time
 
