@@ -175,14 +175,17 @@ async def in_pace(request):
 def create_app():
     """The function that builds a test server, with the stand-in product.
 
-    `demo/` and `contract/` override this fixture to build the real product.
+    `demo/` and `contract/` override this fixture to build the dispatch platform.
     """
     return stand_in.create_app
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def serve(worker_pool, nothing_lost, delivery, create_app):
-    """`await serve(clock=…, entitlements=…, any_setting=…)` starts a server that stops after the test."""
+    """`await serve(**settings)` starts a server that stops after the test.
+
+    It also takes the parameters `clock` and `entitlements` of `create_app`.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(*, clock=time.time, entitlements=None, **settings):
@@ -281,7 +284,7 @@ def shared(redis, request):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def two(serve, shared, until):
-    """`await two(any_setting=…)` starts two servers that receive from each other."""
+    """`await two(**settings)` starts two servers that share one Redis."""
 
     async def start(**settings):
         servers = [await serve(**(shared | settings)) for _ in range(2)]

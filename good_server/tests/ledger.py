@@ -1,6 +1,7 @@
-"""The promises of `WITHSTANDS.md`; `python -m good_server.tests ledger` writes that file.
+"""The attacks that the server withstands, one row of `WITHSTANDS.md` each.
 
-Each promise is one row. Its tests are found by their names, or by a marker such as `@pytest.mark.row(19)`.
+`python -m good_server.tests ledger` writes that file. The tests of row 19 have names that begin with `test_row_19_`, or
+the marker `@pytest.mark.row(19)`.
 """
 
 import ast

@@ -36,7 +36,7 @@ Site = namedtuple("Site", "url servers")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(redis, tmp_path):
-    """`async with site(any_setting=…) as (url, servers)` starts nginx and two server processes."""
+    """`async with site(**settings) as (url, servers)` starts nginx and two server processes."""
 
     @contextlib.asynccontextmanager
     async def start(*, limit=LIMIT, **settings):

@@ -17,7 +17,7 @@ from ..waiting import WAIT_SECONDS, until
 
 @pytest.fixture
 def new_link(redis, request):
-    """`new_link(any_setting=…)` returns a link to Redis that only this test uses."""
+    """`new_link(**settings)` returns a link to Redis that only this test uses."""
 
     def make(**settings):
         return RedisLink(Settings(redis_url=redis.url, redis_prefix=f"link-{id(request)}", **settings), Metrics())

@@ -1,4 +1,4 @@
-"""Build the servers of these tests with the real product."""
+"""Build the servers of the tests in this folder with the dispatch platform."""
 
 import pytest
 

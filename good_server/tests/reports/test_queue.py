@@ -42,7 +42,7 @@ FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def worker(worker_pool, shared):
-    """`await worker(any_setting=…)` starts a report worker in the test process. A test can patch it there."""
+    """`await worker(**settings)` starts a report worker in the test process. A test can patch it there."""
     async with AsyncExitStack() as stack:
 
         async def start(**settings):
@@ -80,7 +80,10 @@ class WorkerProcess:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def worker_process(shared):
-    """`await worker_process(SERVER_ANY_SETTING="…")` starts a report worker in its own process group."""
+    """`await worker_process(**variables)` starts a report worker in its own process group.
+
+    `variables` are environment variables, for example `SERVER_REDIS_PREFIX`.
+    """
     processes = []
 
     async def start(**settings):
