@@ -1,4 +1,4 @@
-"""Build the servers of the tests in this folder with the dispatch platform."""
+"""Build the servers of this folder's tests with the dispatch platform."""
 
 import pytest
 
