@@ -114,8 +114,9 @@ def _serve(settings: Any, options: argparse.Namespace) -> int:
     from .auth import make_token
     from .roles import Role
 
-    # checked here too, so that a wrong option is reported before any token is printed
+    # checked here too, so that a wrong option or setting is reported before any token is printed
     _check_workers(settings, options.workers)
+    create_app(settings)
     if settings.env == "development" and not settings.has_public_key:
         print("development mode; one token per role, for an hour:")
         for role in Role:

@@ -44,7 +44,7 @@ def test_the_server_starts_without_the_parts(without, parts):
 def test_a_deleted_part_that_is_asked_for_stops_the_start(without, part, arguments, settings):
     copy = without(part)
     done = copy.run(copy.name, *arguments, **settings)
-    assert (done.returncode, "listening" in done.stdout) == (2, False)
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert f"{copy.name}/{part}, which was deleted" in done.stderr
 

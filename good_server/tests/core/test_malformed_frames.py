@@ -46,6 +46,7 @@ async def test_a_malformed_event_is_answered_where_it_asks_for_an_ack(ana, data)
     assert (await wire.ack(7))["error"]["code"] == "invalid"
 
 
+@pytest.mark.row(19)
 async def test_ack_id_0_is_answered_like_any_other(ana):
     wire = await ana()
     await wire.send("420" + LEAVE_TEXT)

@@ -17,6 +17,7 @@ PACKETS = st.tuples(
 
 
 @pytest.mark.parametrize("role", [PLAIN, PRIVILEGED])
+@pytest.mark.row(23)
 async def test_every_payload_is_answered_once_and_never_repeated(serve, role):
     await explore(serve, events_of(ROUTES), check_answer, role)
 

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from ...events import AUTH_REFRESH, REPORT_REQUEST, ROOM_JOIN, ROOM_LEAVE
 from ..entitlements import Broken, Stuck
+from ..package import has_part
 from ..stand_in import LEAVE, NOTE_RECEIVED, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PRIVILEGED, topic
 
 CANARY = "canary-7f3a"
@@ -47,14 +48,17 @@ INVALID = [
     (ROOM_JOIN, {"room": "x" * 200}, "room"),
     (ROOM_JOIN, {"room": 17}, "room"),
     (ROOM_LEAVE, {}, "room"),
-    (REPORT_REQUEST, {"kind": "gpu", "size": 1}, "kind"),
-    (REPORT_REQUEST, {"kind": "cpu", "size": 0}, "size"),
-    (REPORT_REQUEST, {"kind": "cpu", "size": 2001}, "size"),
-    (REPORT_REQUEST, {"kind": "cpu", "size": 1.5}, "size"),
-    (REPORT_REQUEST, {"kind": "cpu", "size": True}, "size"),
     (AUTH_REFRESH, {"token": ""}, "token"),
     (AUTH_REFRESH, {"token": {}}, "token"),
 ]
+if has_part("reports"):
+    INVALID += [
+        (REPORT_REQUEST, {"kind": "gpu", "size": 1}, "kind"),
+        (REPORT_REQUEST, {"kind": "cpu", "size": 0}, "size"),
+        (REPORT_REQUEST, {"kind": "cpu", "size": 2001}, "size"),
+        (REPORT_REQUEST, {"kind": "cpu", "size": 1.5}, "size"),
+        (REPORT_REQUEST, {"kind": "cpu", "size": True}, "size"),
+    ]
 EVENTS = sorted({event for event, _, _ in INVALID})
 
 

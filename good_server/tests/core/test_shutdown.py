@@ -27,6 +27,7 @@ async def test_clients_get_different_reconnect_times(server, connect):
     assert len({(await tab.receives(SERVER_CLOSING))["retry_in"] for tab in tabs}) > 1
 
 
+@pytest.mark.row(33)
 async def test_new_clients_get_retry_after_while_a_server_closes(server, connect, dial, monkeypatch):
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.5)
     ana = await connect("ana")

@@ -17,6 +17,7 @@ from ...packets import SafePacket
 from ...rooms import role_room, user_room
 from ..checks import AT_ONCE_SECONDS, still_gets_messages
 from ..entitlements import Broken
+from ..package import has_part
 from ..server_processes import watched_server
 from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PRIVILEGED, topic
 from ..wire import BINARY, CONTINUED, bare
@@ -298,9 +299,12 @@ FIELDS = [
     (NOTE_SEND, f'{{"to":"bob","text":"x","from":"{CANARY}"}}', None),
     (NOTICE_PUBLISH, f'{{"text":"x","level":"{CANARY}"}}', "level"),
     (ROOM_LEAVE, '{"room":NaN}', "room"),
-    (REPORT_REQUEST, '{"kind":"cpu","size":1e3}', "size"),
-    (REPORT_REQUEST, '{"kind":"cpu","size":99999999999999999999999}', "size"),
 ]
+if has_part("reports"):
+    FIELDS += [
+        (REPORT_REQUEST, '{"kind":"cpu","size":1e3}', "size"),
+        (REPORT_REQUEST, '{"kind":"cpu","size":99999999999999999999999}', "size"),
+    ]
 
 
 async def check_field(server, event, payload, field):
