@@ -33,7 +33,7 @@ MOST_BYTES = 500_000
 MOST_LINES = 10
 LESSON_SECONDS = 30
 ALL_SECONDS = 300
-# the timing lane runs all notebooks within one test
+# a run of this test alone runs all notebooks
 LANE_SECONDS = 600
 # an environment variable that marks every process started by these tests, even if its parent ends
 MARK = "LAB_TEST_OF_NOTEBOOKS"
@@ -199,7 +199,8 @@ def test_an_unsolved_exercise_gets_an_answer_without_an_error(name: str) -> None
     assert sum(text.startswith("**Not yet.**") for text in texts) == 1
 
 
-@pytest.mark.timing
+# not in the timing lane: the slow lane runs the notebooks anyway, one after the other
+@pytest.mark.slow
 @pytest.mark.timeout(LANE_SECONDS)
 def test_a_lesson_takes_half_a_minute_and_all_take_five() -> None:
     if os.getloadavg()[0] > (psutil.cpu_count() or 1):
