@@ -53,6 +53,7 @@ class FaultyLink:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._delay_seconds = 0.0
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -60,6 +61,7 @@ class FaultyLink:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._is_closed = True
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections):
@@ -67,6 +69,8 @@ class FaultyLink:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # an aborted transport closes its socket in the next turn of the loop
+        await asyncio.sleep(0)
 
     @property
     def connections(self) -> int:
@@ -113,6 +117,10 @@ class FaultyLink:
             self._delay_seconds = 0.0
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closed:
+            # the connection came in the moment of the close
+            writer.transport.abort()
+            return
         task = asyncio.create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
