@@ -137,7 +137,7 @@ async def run_worker(settings: Settings, ready: Callable[[], None], stop: asynci
     await _wait_for_redis(client, availability, stop)
     if not stop.is_set():
         consuming = [asyncio.create_task(consumer.start()) for consumer in consumers]
-        # one turn of the loop, in which they begin
+        # the consumers begin in the next turn of the loop
         await asyncio.sleep(0)
         ready()
         await stop.wait()
