@@ -50,6 +50,11 @@ class Parts:
     recent: IdempotencyCache = field(default_factory=IdempotencyCache)
     entitlements: Entitlements = field(default_factory=TokenEntitlements)
 
+    @property
+    def link(self) -> Any:
+        """The connection to Redis, or None for one process. The name is part of the contract."""
+        return getattr(self.guards.cluster, "link", None)
+
 
 def create_parts(
     settings: Settings,

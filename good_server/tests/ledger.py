@@ -29,7 +29,7 @@ from `ledger.py` and from the names of the tests.
 class Promise(NamedTuple):
     """One row of `WITHSTANDS.md`: a promise and its source standard.
 
-    `part` is the optional part of the server that keeps the promise.
+    `part` is the folder of tests that holds the row. A team may delete it, with its part of the server.
     """
 
     text: str
@@ -61,16 +61,16 @@ PROMISES = {
     21: Promise("A frame over the size limit closes the connection with code 1009", "ASVS 4.4"),
     22: Promise("An internal error is answered with the id of its log entry and without a stack trace"),
     23: Promise("A wrong value is answered `invalid` with its field, and its input is not echoed", "ASVS 2.2.1"),
-    24: Promise("Sender, role and time of a message come from the server", "ASVS 15.3.3"),
+    24: Promise("Sender, role and time of a message come from the server", "ASVS 15.3.3", part="demo"),
     25: Promise(
         "A flood of events is rate limited, then disconnected; slow events of one client run one at a time, in order",
         "ASVS 2.4.1",
     ),
     26: Promise("No room is created for a user without an entitlement"),
-    27: Promise("Every event reaches its audience and nobody else", "ASVS 8.2.1, 8.2.2"),
-    28: Promise("A company receives nothing about another company's drivers", "ASVS 8.4.1"),
-    29: Promise("A message that is sent twice with one id is delivered once, with the same ack"),
-    30: Promise("Text with markup is delivered byte for byte", "ASVS 3.2.2"),
+    27: Promise("Every event reaches its audience and nobody else", "ASVS 8.2.1, 8.2.2", part="demo"),
+    28: Promise("A company receives nothing about another company's drivers", "ASVS 8.4.1", part="demo"),
+    29: Promise("A message that is sent twice with one id is delivered once, with the same ack", part="demo"),
+    30: Promise("Text with markup is delivered byte for byte", "ASVS 3.2.2", part="demo"),
     31: Promise("A slow consumer is disconnected at its limit, and other clients are not affected", part="delivery"),
     32: Promise(
         "Half-open connections are closed by the heartbeat; a thousand lost at once do not block the event loop"

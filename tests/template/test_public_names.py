@@ -203,6 +203,7 @@ def test_a_gateway_has_guards():
 
 def test_parts_have_their_fields():
     assert {field.name for field in fields(app.Parts)} >= PARTS_FIELDS
+    assert app.create_parts(Settings.model_construct()).link is None
 
 
 def test_the_event_constants_keep_name_and_value():

@@ -3,10 +3,10 @@
 import re
 
 from .. import ledger
-from ..package import PACKAGE, TEMPLATE_NAME, has_part
+from ..package import PACKAGE, TEMPLATE_NAME
 
-# rows of optional parts that were deleted with their tests are left out
-ROWS = [row for row, promise in ledger.PROMISES.items() if promise.part is None or has_part(promise.part)]
+# rows whose folder of tests was deleted are left out
+ROWS = [row for row, each in ledger.PROMISES.items() if each.part is None or (ledger.TESTS / each.part).is_dir()]
 COMMAND = f"python -m {PACKAGE}.tests ledger"
 FILE = ledger.LEDGER.read_text("utf-8").replace(TEMPLATE_NAME, PACKAGE)
 LINES = {int(line.split(" ")[1]): line for line in FILE.splitlines() if re.match(r"\| \d", line)}

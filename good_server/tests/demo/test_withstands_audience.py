@@ -171,7 +171,10 @@ async def receivers(server, opened, event, ack):
 
 
 async def check_route(server, opened, route):
-    """Assert that the server checks a route's roles, payload and answer."""
+    """Assert that an event is refused for other roles and for unknown keys.
+
+    The ack of an accepted event must match the route's model of the answer.
+    """
     payload = example(route.payload)
     allowed = [tab for tab in SENDERS if TABS[tab][1] in ROLES[route.event]]
     for tab in SENDERS:

@@ -64,10 +64,10 @@ class Outage:
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
     def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
-        """Returns the percentage of arrived messages for each slot of time.
+        """Returns two lists: the start of each time slot, and the percentage that arrived.
 
-        The first list has the start of each slot. A slot is `PACE_SECONDS` long and holds the messages that were sent
-        in it.
+        A slot is `PACE_SECONDS` long. Its percentage is about the messages that were sent in it. `is_near` chooses the
+        messages to a user on the sender's own process; otherwise they are those to a user on the other process.
         """
         slots: dict[int, list[bool]] = {}
         for message in self.sent:
