@@ -58,6 +58,7 @@ class Metrics:
             "server_slow_readers", "Slow consumers that were disconnected, by reason.", ["reason"]
         )
         self.outbox_bytes = gauge("server_outbox_bytes", "Bytes in all send queues.")
+        self.task_failures = counter("server_task_failures", "Errors that ended a long-lived task.", ["task"])
         self.events = counter("server_events", "Events by name and outcome.", ["event", "outcome"])
         self.handler_seconds = histogram("server_handler_seconds", "Time in a handler, in seconds.", ["event"])
         # `labels` builds a new key at each call, and there are few events and outcomes

@@ -171,9 +171,9 @@ async def receivers(server, opened, event, ack):
 
 
 async def check_route(server, opened, route):
-    """Assert that an event is refused for other roles and for unknown keys.
+    """Assert that an event is refused for other roles.
 
-    The ack of an accepted event must match the route's model of the answer.
+    Unknown keys are refused, too. The ack of an accepted event must match the route's model of the answer.
     """
     payload = example(route.payload)
     allowed = [tab for tab in SENDERS if TABS[tab][1] in ROLES[route.event]]

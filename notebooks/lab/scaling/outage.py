@@ -64,7 +64,7 @@ class Outage:
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
     def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
-        """Returns two lists: the start of each time slot, and the percentage that arrived.
+        """Returns the starts of time slots, and the percentages that arrived.
 
         A slot is `PACE_SECONDS` long. Its percentage is about the messages that were sent in it. `is_near` chooses the
         messages to a user on the sender's own process; otherwise they are those to a user on the other process.
