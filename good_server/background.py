@@ -24,7 +24,7 @@ class Background:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of tasks that failed and have not run for `RESTART_SECONDS` since."""
+        """The names of tasks that failed less than `RESTART_SECONDS` ago."""
         return frozenset(self._failing)
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
