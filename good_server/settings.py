@@ -5,10 +5,11 @@ Each is read from an environment variable with the prefix `SERVER_`, else from `
 
 import ipaddress
 import json
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # published on purpose: it lets a newcomer start with no setting at all, and is refused in production
@@ -19,6 +20,8 @@ PUBLIC_KEY_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"}
 )
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
+# not `.` or `..`: clients resolve them away
+PATH_PART = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -32,6 +35,14 @@ def _listed(value: Any) -> Any:
     if value.lstrip().startswith("["):
         return json.loads(value)
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _url_path(value: str) -> str:
+    """Return the path with a slash at both ends. Raises `ValueError` if it is not a plain path."""
+    parts = value.strip("/").split("/")
+    if "//" in value or not all(PATH_PART.fullmatch(part) for part in parts) or parts == ["healthz"]:
+        raise ValueError("must be a path such as /socket.io/, of letters, digits and - . _ ~")
+    return f"/{'/'.join(parts)}/"
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -51,6 +62,8 @@ class Settings(BaseSettings):
     # health, readiness, metrics: never on the public port
     internal_host: str = "127.0.0.1"
     internal_port: Annotated[int, Field(ge=0, le=65535)] = 8010
+    # where clients connect; this is the default of every client library
+    path: Annotated[str, AfterValidator(_url_path)] = "/socket.io/"
     # websocket only: long polling loses events with aiohttp and needs sticky sessions
     transports: Words = ("websocket",)
 
@@ -110,6 +123,12 @@ class Settings(BaseSettings):
     connections: Count = 20_000
     # after a restart all clients reconnect at once; verifying their tokens must not delay connected clients
     connects_per_second: Positive = 500
+    # the same for one address, with a burst of twice that: one attacker must not take the rate of all others
+    connects_per_second_per_address: Positive = 20
+    # a request line and its headers fit into one packet; a client that sends them slowly holds a file descriptor
+    header_seconds: Positive = 10
+    # plain HTTP requests are few; an idle connection after one holds a file descriptor
+    keep_alive_seconds: Positive = 5
 
     # empty: one process without Redis; `rediss:` uses TLS, and a password goes before `@` and the host
     redis_url: SecretStr | None = None
