@@ -141,11 +141,29 @@ def test_a_secret_is_at_least_as_long_as_its_hash(algorithm, length):
         ("redis_url", "redis://"),
         ("redis_url", "redis://localhost:port"),
         ("redis_prefix", "two words"),
+        ("path", "/"),
+        ("path", "//"),
+        ("path", "/a//b/"),
+        ("path", "/../socket.io/"),
+        ("path", "/rt/?x=1"),
+        ("path", "/rt 2/"),
+        ("path", "/%72t/"),
+        ("path", "https://a.example/rt/"),
+        ("path", "/healthz/"),
+        ("header_seconds", "0"),
+        ("keep_alive_seconds", "0"),
+        ("connects_per_second_per_address", "-1"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch, name, value):
     monkeypatch.setenv(f"SERVER_{name.upper()}", value)
     assert f"SERVER_{name.upper()}" in refusal()
+
+
+@pytest.mark.parametrize("written", ["/rt/", "/rt", "rt", "rt/"])
+def test_a_path_gets_a_slash_at_both_ends(monkeypatch, written):
+    monkeypatch.setenv("SERVER_PATH", written)
+    assert load_settings().path == "/rt/"
 
 
 def test_production_needs_a_password_for_a_remote_redis():

@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from ...settings import Settings
+from .. import env_example
 from ..package import FOLDER as ROOT
+from ..package import PACKAGE
 from ..programs import installed
 from ..waiting import PROCESS_SECONDS
 
@@ -34,15 +36,12 @@ def example():
     return dict(SETTING.findall(text(".env.example")))
 
 
-def as_written(value):
-    """Return a setting's default value as text for the environment."""
-    if value is None:
-        return ""
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+def test_the_example_is_what_its_generator_writes():
+    assert text(".env.example") == env_example.text(), f"run `python -m {PACKAGE}.tests env_example`"
 
 
 def test_the_example_has_every_setting_with_its_default():
-    expected = {name.upper(): as_written(field.default) for name, field in Settings.model_fields.items()}
+    expected = {name.upper(): env_example.as_written(field.default) for name, field in Settings.model_fields.items()}
     assert example() == expected
 
 
