@@ -1,6 +1,7 @@
 """Admission control decides who may open a connection. This module also closes connections."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -21,10 +22,11 @@ DELIVERY = web.RequestKey("delivery", Delivery)
 # closes the connection when its client sends no valid token in time
 HANDSHAKE_TIMER = web.RequestKey("handshake_timer", asyncio.TimerHandle)
 # ends a session of long polling, which is more than its first HTTP request
-END_SESSION = web.RequestKey("end_session", Callable[[], None])
+END_SESSION: web.RequestKey[Callable[[], None]] = web.RequestKey("end_session")
 # nobody reads this status: the client left during its own handshake
 CLIENT_CLOSED_REQUEST = 499
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ADDRESS_RETRY_SECONDS = 10.0
+SESSION_FORM = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
@@ -59,6 +61,20 @@ def end_handshake(environ: dict[str, Any]) -> None:
     environ["aiohttp.request"][HANDSHAKE_TIMER].cancel()
 
 
+class Refused(Exception):
+    """A refusal of an HTTP request. `reason` is one word for the log, `text` the answer's body.
+
+    `setting` is the setting that an operator may want to change.
+    """
+
+    def __init__(
+        self, status: int, reason: str, text: str, *, retry_seconds: float | None = None, setting: str | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status, self.reason, self.text, self.setting = status, reason, text, setting
+        self.headers = {} if retry_seconds is None else {hdrs.RETRY_AFTER: str(max(1, round(retry_seconds)))}
+
+
 class Query(NamedTuple):
     """The query of a Socket.IO request. `sid` is empty for a new connection."""
 
@@ -82,61 +98,63 @@ class Admission:
         self._metrics = metrics
         self._eio = eio
         self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._ending: set[asyncio.Task[None]] = set()
         self.is_draining = False
+        if "polling" in settings.transports:
+            eio.on("connect", self._note_session(eio.handlers["connect"]))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Handle a Socket.IO request. The check belongs to this handler, so it holds under every path."""
+        """Handle a Socket.IO request. The checks belong to this handler, so they hold under every path."""
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and not self._is_allowed(origin, request):
-            setting = "SERVER_ALLOWED_ORIGINS"
-            return self._refused(request, web.Response(status=403, text="this origin is not allowed"), setting=setting)
-        response = await self._handle(request)
-        if response.prepared:
-            return response
-        if origin is not None:
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-        response.headers[hdrs.VARY] = hdrs.ORIGIN
+        is_allowed = origin is None or self._settings.allows_origin(origin, request.host)
+        try:
+            if not is_allowed:
+                raise Refused(403, "origin", "this origin is not allowed", setting="SERVER_ALLOWED_ORIGINS")
+            response = await self._handle(request)
+        except Refused as refused:
+            response = self._answer(request, refused)
+        except ConnectionResetError:
+            return web.Response(status=CLIENT_CLOSED_REQUEST)
+        if not response.prepared and is_allowed:
+            response.headers[hdrs.VARY] = hdrs.ORIGIN
+            if origin is not None:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         return response
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         query = _read_query(request)
-        if query is None:
-            return self._refused(request, web.Response(status=400, text="the query of this request is ambiguous"))
         if query.transport not in self._settings.transports:
             sentence = "This server speaks WebSocket only: set transports to ['websocket'] in the client."
-            return self._refused(request, web.Response(status=400, text=sentence), setting="SERVER_TRANSPORTS")
-        if request.method == "OPTIONS":
+            raise Refused(400, "transport", sentence, setting="SERVER_TRANSPORTS")
+        if request.method == hdrs.METH_OPTIONS:
             return web.Response(headers={hdrs.ACCESS_CONTROL_ALLOW_HEADERS: hdrs.CONTENT_TYPE})
         request = _rewritten(request, query)
         if query.sid:
-            # a known session was counted when it was opened
-            is_known = "polling" in self._settings.transports and query.sid in self._eio.sockets
-            if is_known:
-                return await self._eio.handle_request(request)  # type: ignore[no-any-return]
-            return self._refused(request, web.Response(status=400, text="there is no such session"))
-        if request.method != "GET":
-            return self._refused(request, web.Response(status=405, text="a connection is opened with GET"))
+            # its session was counted when it was opened
+            if "polling" not in self._settings.transports or query.sid not in self._eio.sockets:
+                raise Refused(400, "session", "there is no such session")
+            return await self._eio.handle_request(request)  # type: ignore[no-any-return]
+        if request.method != hdrs.METH_GET:
+            raise Refused(405, "method", "a connection is opened with GET")
         return await self._open(request, query)
 
     async def _open(self, request: web.Request, query: Query) -> web.StreamResponse:
         """Open a connection, and return when it has ended. Long polling returns at once."""
         address = self._addresses.of_request(request)
         request[ADDRESS], request[ARRIVED], request[DELIVERY] = address, time.monotonic(), self._delivery
-        try:
-            if query.transport == "websocket":
-                self._delivery.handshake(request)
-        except web.HTTPBadRequest as malformed:
-            refusal = web.Response(status=400, text=malformed.text, headers=malformed.headers)
-            return self._refused(request, refusal)
-        except ConnectionResetError:
-            return web.Response(status=CLIENT_CLOSED_REQUEST)
+        if query.transport == "websocket":
+            # before it is counted: what is no handshake costs honest clients nothing
+            self._check_handshake(request)
         with self._limits.counted(address) as publish_count:
-            refusal = await self._overload(address)
-            if refusal is not None:
-                return self._refused(request, refusal)
+            await self._check_load(address)
             publish_count()
             return await self._serve(request, query)
+
+    def _check_handshake(self, request: web.Request) -> None:
+        try:
+            self._delivery.handshake(request)
+        except web.HTTPBadRequest as malformed:
+            raise Refused(400, "handshake", malformed.text or "") from None
 
     async def _serve(self, request: web.Request, query: Query) -> web.StreamResponse:
         environ, seconds = {"aiohttp.request": request}, self._settings.handshake_seconds
@@ -144,50 +162,68 @@ class Admission:
         request[HANDSHAKE_TIMER] = timer
         try:
             return await self._eio.handle_request(request)  # type: ignore[no-any-return]
-        except ConnectionResetError:
-            return web.Response(status=CLIENT_CLOSED_REQUEST)
         finally:
             if query.transport == "websocket":
                 timer.cancel()
+                if request.transport is not None:
+                    close_soon(request.transport)
 
-    async def _overload(self, address: str) -> web.Response | None:
+    async def _check_load(self, address: str) -> None:
+        """Raise `Refused` when there are too many connections, or they come too fast."""
+        limits = self._limits
         if self.is_draining:
-            return _retry_later(503, 2, "the server is shutting down")
-        if await self._limits.is_address_full(address):
-            return _retry_later(429, 10, "too many connections from this address")
-        if self._limits.is_full():
-            return _retry_later(503, FULL_RETRY_SECONDS, "the server is busy")
-        wait = self._limits.address_wait_seconds(address)
-        if wait:
-            return _retry_later(429, wait, "too many new connections from this address")
-        wait = self._limits.wait_seconds()
-        return _retry_later(503, wait, "the server is busy") if wait else None
+            raise Refused(503, "draining", "the server is shutting down", retry_seconds=2)
+        if await limits.is_address_full(address):
+            setting = "SERVER_SOCKETS_PER_ADDRESS"
+            text = "too many connections from this address"
+            raise Refused(429, "address", text, retry_seconds=ADDRESS_RETRY_SECONDS, setting=setting)
+        if limits.is_full():
+            text, setting = "the server is busy", "SERVER_CONNECTIONS"
+            raise Refused(503, "full", text, retry_seconds=FULL_RETRY_SECONDS, setting=setting)
+        if wait := limits.address_wait_seconds(address):
+            text, setting = "too many new connections from this address", "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS"
+            raise Refused(429, "address_rate", text, retry_seconds=wait, setting=setting)
+        if wait := limits.wait_seconds():
+            text, setting = "the server is busy", "SERVER_CONNECTS_PER_SECOND"
+            raise Refused(503, "rate", text, retry_seconds=wait, setting=setting)
 
-    def _refused(
-        self, request: web.Request, response: web.Response, *, setting: str | None = None
-    ) -> web.StreamResponse:
-        """Count and log a refusal, and close its connection after the answer."""
-        self._metrics.connects.labels(f"http_{response.status}").inc()
-        named = {"setting": setting} if setting is not None else {}
+    def _answer(self, request: web.Request, refused: Refused) -> web.Response:
+        """Count and log a refusal, and return its answer. The connection closes after it."""
+        self._metrics.connects.labels(f"http_{refused.status}").inc()
+        setting = {} if refused.setting is None else {"setting": refused.setting}
         address = self._addresses.of_request(request)
-        log.info("refused", status=response.status, reason=response.text, address=address, **named)
+        log.info("refused", status=refused.status, reason=refused.reason, address=address, **setting)
+        response = web.Response(status=refused.status, text=refused.text, headers=refused.headers)
         response.force_close()
         return response
 
-    def _is_allowed(self, origin: str, request: web.Request) -> bool:
-        # by default the same origin; not the forwarded host, as any client may write that header
-        allowed = self._settings.allowed_origins or (f"http://{request.host}", f"https://{request.host}")
-        return "*" in allowed or origin in allowed
+    def _note_session(self, connect: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Return a handler of new sessions, which notes how to end one of long polling."""
+
+        def end(session: str) -> None:
+            task = asyncio.get_running_loop().create_task(self._eio.disconnect(session))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+        async def connected(session: str, environ: dict[str, Any]) -> Any:
+            request: web.Request = environ["aiohttp.request"]
+            if request.query["transport"] == "polling":
+                request[END_SESSION] = lambda: end(session)
+            return await connect(session, environ)
+
+        return connected
 
 
-def _read_query(request: web.Request) -> Query | None:
-    """Return the query of a Socket.IO request. Return None if two parsers could read it differently."""
+def _read_query(request: web.Request) -> Query:
+    """Return the query of a Socket.IO request. Raise `Refused` if two parsers could read it differently."""
     given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
-    if any(len(values) > 1 for values in given.values()) or given["EIO"] != [ENGINE_IO]:
-        return None
+    if any(len(values) > 1 for values in given.values()):
+        raise Refused(400, "query", "the query names EIO, transport or sid more than once")
+    if given["EIO"] != [ENGINE_IO]:
+        raise Refused(400, "protocol", "This server speaks Engine.IO protocol 4 (EIO=4): use Socket.IO 3 or later.")
     sid = given["sid"][0]
-    if "sid" in request.query and not (sid.isascii() and sid.replace("-", "").replace("_", "").isalnum()):
-        return None
+    if "sid" in request.query and not SESSION_FORM.fullmatch(sid):
+        raise Refused(400, "session", "there is no such session")
     return Query(given["transport"][0] or "polling", sid)
 
 
@@ -198,7 +234,3 @@ def _rewritten(request: web.Request, query: Query) -> web.Request:
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
     checked = {"EIO": ENGINE_IO, "transport": query.transport} | ({"sid": query.sid} if query.sid else {})
     return request.clone(rel_url=request.rel_url.with_query(checked), headers=headers)
-
-
-def _retry_later(status: int, seconds: float, reason: str) -> web.Response:
-    return web.Response(status=status, text=reason, headers={hdrs.RETRY_AFTER: str(max(1, round(seconds)))})

@@ -1,12 +1,13 @@
 """One WebSocket connection that reads its asyncio transport directly.
 
-aiohttp reads only the HTTP request. After the upgrade the transport calls `Connection`, and the library websockets reads
-the frames. So no frame passes through the queues, futures and message objects of aiohttp.
+aiohttp reads only the HTTP request. After the upgrade the transport calls `Connection`, and the library websockets
+parses the frames. So no frame passes through the queues, futures and message objects of aiohttp.
 """
 
 import asyncio
 import logging
 from collections import deque
+from typing import cast
 
 from aiohttp import hdrs, web
 from websockets.datastructures import Headers
@@ -125,7 +126,7 @@ class Connection(asyncio.Protocol):
         data = self._backlog[:SLICE_BYTES]
         del self._backlog[:SLICE_BYTES]
         self._websocket.receive_data(data)
-        self._frames += self._websocket.events_received()
+        self._frames += cast(list[Frame], self._websocket.events_received())
         pong = None
         for data_to_send in self._websocket.data_to_send():
             if data_to_send[:1] == PONG_HEAD:
@@ -216,4 +217,3 @@ class Connection(asyncio.Protocol):
         if self._send_queue is not None:
             self._send_queue.write(data)
             self._send_queue.flush()
-

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     # after a restart all clients reconnect at once; verifying their tokens must not delay connected clients
     connects_per_second: Positive = 500
     # the same for one address, with a burst of twice that: one attacker must not take the rate of all others
-    connects_per_second_per_address: Positive = 20
+    connects_per_second_per_address: Positive = 50
     # a request line and its headers fit into one packet; a client that sends them slowly holds a file descriptor
     header_seconds: Positive = 10
     # plain HTTP requests are few; an idle connection after one holds a file descriptor
