@@ -62,7 +62,6 @@ async def test_row_12_the_own_origin_and_no_origin_are_admitted(serve, dial, ori
 
 async def test_row_12_fails_without_its_defence(serve, connect, http, monkeypatch):
     monkeypatch.setattr(Settings, "allows_origin", lambda self, origin, host: True)
-    )
     with pytest.raises(AssertionError, match="was answered 101"):
         await check_origins(await serve(allowed_origins=[OWN_ORIGIN]), connect, http)
 
