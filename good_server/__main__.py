@@ -117,7 +117,8 @@ def _serve(settings: Any, options: argparse.Namespace) -> int:
     # checked here too, so that a wrong option or setting is reported before any token is printed
     _check_workers(settings, options.workers)
     create_app(settings)
-    if settings.env == "development" and not settings.has_public_key:
+    # with a secret of its own, a token for an admin does not belong on the screen or in a log
+    if settings.env == "development" and settings.has_published_secret:
         print("development mode; one token per role, for an hour:")
         for role in Role:
             company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
