@@ -44,8 +44,6 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
 
 def _fault(text: str) -> str | None:
     """Return what a text is that is no public key. The text itself is not shown: it may be a private key."""
-    if text[:1] in ("'", '"'):
-        return "begins with a quote: remove the quotes"
     if "CERTIFICATE" in text:
         return "is a certificate: set its key, from openssl x509 -pubkey -noout"
     if not PEM.fullmatch(text):
