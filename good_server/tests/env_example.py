@@ -29,7 +29,7 @@ def as_written(value):
 
 
 def _lines():
-    """Yield the comments, empty lines and settings of the class `Settings`, in its order."""
+    """Yield the lines about each setting, in the order of `Settings`."""
     source = inspect.getsource(Settings)
     (found,) = ast.parse(source).body
     fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]

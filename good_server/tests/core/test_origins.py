@@ -1,4 +1,4 @@
-"""Tests of allowed origins: how they are written, and whose pages may connect."""
+"""Tests of allowed origins, as written in the settings and in requests."""
 
 import pytest
 

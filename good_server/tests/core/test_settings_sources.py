@@ -1,4 +1,4 @@
-"""Tests of where settings come from: the environment, `.env`, and names that are none."""
+"""Tests of the environment and `.env`, and of unknown names in them."""
 
 import logging
 
@@ -153,7 +153,7 @@ def test_a_name_in_other_letters_is_the_same_setting(monkeypatch):
     assert load_settings().port == 9002
 
 
-AWKWARD = "a${HOME}b$PATHc{d}e%(f)s#g-with-32-characters-or-more"
+AWKWARD = "a${HOME}b$PATH-c{d}e%(f)s#g-with-32-characters-or-more"
 
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])
