@@ -18,6 +18,8 @@ HEAD = """\
 FOOT = """
 # used only by compose.yaml: the password of its Redis; letters and digits only, because it is part of a URL
 #REDIS_PASSWORD=
+# used only by compose.yaml: the ports on this machine, one for each server, such as 8000-8002
+#PUBLIC_PORTS=8000
 """
 
 

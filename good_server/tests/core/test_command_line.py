@@ -100,6 +100,7 @@ async def test_no_process_outlives_the_server(number):
         assert alive == []
 
 
+@pytest.mark.row(3)
 @pytest.mark.parametrize("unknown", [{}, {"SERVER_ENVIRONMENT": "production"}])
 async def test_a_token_of_a_real_secret_is_not_printed(unknown):
     async with serving(SERVER_JWT_SECRET=SECRET, **unknown) as server:

@@ -68,6 +68,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.row(12)
 @pytest.mark.parametrize("written", NORMALISED)
 async def test_a_page_of_a_normalised_origin_may_connect(serve, http, monkeypatch, written):
     monkeypatch.setenv("SERVER_ALLOWED_ORIGINS", f"https://other.example,{written}")
@@ -132,6 +133,7 @@ async def test_development_allows_pages_of_this_machine(serve, http, listed):
     )
 
 
+@pytest.mark.row(12)
 async def test_production_allows_no_page_of_this_machine_unasked(serve, http):
     server = await serve(**PRODUCTION, allowed_origins=(OWN, "http://localhost:3000"))
     answers = {origin: (await upgraded(http, server, Origin=origin))[0] for origin in LOOPBACK}

@@ -174,7 +174,7 @@ def test_compose_can_start_several_servers():
     # a name or a fixed port on the machine could be taken once only
     assert "container_name" not in server
     assert "SERVER_REDIS_URL" in server["environment"]
-    assert f"PUBLIC_PORTS={DEFAULTS.port}-" in text("compose.yaml")
+    assert all(f"PUBLIC_PORTS={DEFAULTS.port}" in text(name) for name in ("compose.yaml", ".env.example"))
 
 
 def test_a_scraper_in_the_network_reaches_the_internal_port():
