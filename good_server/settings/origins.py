@@ -81,7 +81,7 @@ def same_origins(host: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_loopback(origin: str) -> bool:
+def is_loopback_origin(origin: str) -> bool:
     """Return whether pages of this origin come from this machine."""
     try:
         url = URL(origin) if origin == normalise(origin) and origin.startswith(("http://", "https://")) else URL()
