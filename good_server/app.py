@@ -21,6 +21,7 @@ from .observability import Metrics
 from .optional_parts import has_part, require_part
 from .packets import SafePacket
 from .rooms import Entitlements
+from .route_checks import check_routes
 from .services.entitlements import TokenEntitlements
 from .services.reports import NoReports, Reports
 from .settings import Settings
@@ -103,7 +104,11 @@ def create_app(
 
 
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
-    """Build one Socket.IO server that serves several namespaces on one HTTP port."""
+    """Build one Socket.IO server that serves several namespaces on one HTTP port.
+
+    Raises `SettingsError` when a route can never work.
+    """
+    check_routes(gateways)
     settings, guards = parts.settings, parts.guards
     delivery = create_delivery(settings, guards.metrics)
     sio = create_sio(settings, guards, delivery)

@@ -1,4 +1,4 @@
-"""All settings and limits of the server, each with its reason: see `settings.py`."""
+"""All settings and limits of the server; `settings.py` lists them."""
 
 from .keys import DEVELOPMENT_SECRET
 from .loading import load_settings

@@ -1,4 +1,4 @@
-"""What a key for tokens must be: long enough, its own, and of the right kind."""
+"""Checks of the secret and the public key for tokens."""
 
 import re
 
@@ -14,7 +14,7 @@ PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END [A-Z0-9 ]+-----\s*", re.
 
 
 def is_published(secret: str) -> bool:
-    """Return whether a secret is known to everyone: the one for development, or a placeholder."""
+    """Return whether a secret is the published one or a placeholder."""
     return secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS)
 
 
@@ -24,7 +24,7 @@ def with_line_breaks(key: str) -> str:
 
 
 def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
-    """Raise `ValueError` if the text is not the public key of every algorithm."""
+    """Raise `ValueError` if a text is no public key for these algorithms."""
     # here, as most servers have no such key and the import is heavy
     import jwt
 
@@ -44,8 +44,6 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
 
 def _fault(text: str) -> str | None:
     """Return what a text is that is no public key. The text itself is not shown: it may be a private key."""
-    if text[:1] in ("'", '"'):
-        return "begins with a quote: remove the quotes"
     if "CERTIFICATE" in text:
         return "is a certificate: set its key, from openssl x509 -pubkey -noout"
     if not PEM.fullmatch(text):

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .keys import DEVELOPMENT_SECRET, HMAC_KEY_BYTES, PUBLIC_KEY_ALGORITHMS, check_public_key, is_published
-from .origins import ANY, OPAQUE, is_loopback, same_origins
+from .origins import ANY, OPAQUE, is_loopback_origin, same_origins
 from .sources import ENV_FILE, PREFIX, written_settings
 from .values import Count, Origins, Positive, PublicKey, UrlPath, Words
 
@@ -226,7 +226,7 @@ class Settings(BaseSettings):
         `origin` and `host` are the headers of the request. Without listed origins it is the server's own one. The
         forwarded host is not asked, as any client may write that header.
         """
-        if self.env == "development" and is_loopback(origin):
+        if self.env == "development" and is_loopback_origin(origin):
             return True
         allowed = self.allowed_origins or same_origins(host)
         return ANY in allowed or origin in allowed
