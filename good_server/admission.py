@@ -169,7 +169,7 @@ class Admission:
                     close_soon(request.transport)
 
     async def _check_load(self, address: str) -> None:
-        """Raise `Refused` when there are too many connections, or they come too fast."""
+        """Raise `Refused` when connections are too many or too fast."""
         limits = self._limits
         if self.is_draining:
             raise Refused(503, "draining", "the server is shutting down", retry_seconds=2)
@@ -198,10 +198,14 @@ class Admission:
         return response
 
     def _note_session(self, connect: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return a handler of new sessions, which notes how to end one of long polling."""
+        """Return a handler of new sessions. It notes how to end one of long polling."""
 
         def end(session: str) -> None:
-            task = asyncio.get_running_loop().create_task(self._eio.disconnect(session))
+            socket = self._eio.sockets.pop(session, None)
+            if socket is None:
+                return
+            # not the library's own function, which waits until the client has asked for its last packets
+            task = asyncio.get_running_loop().create_task(socket.close(wait=False))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
@@ -228,7 +232,7 @@ def _read_query(request: web.Request) -> Query:
 
 
 def _rewritten(request: web.Request, query: Query) -> web.Request:
-    """Return the request with the checked query alone, and without an offer of compression."""
+    """Return the request with only the checked query, and without compression."""
     headers = request.headers.copy()
     # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)

@@ -87,7 +87,10 @@ class ConnectionLimits:
         return self.connections > self._settings.connections
 
     def address_wait_seconds(self, address: str) -> float:
-        """Count a new socket in the rate of its address, and return 0.0, or the seconds to wait."""
+        """Count a new socket in the rate of its address.
+
+        Return 0.0, or the seconds to wait.
+        """
         bucket = self._new_by_address.get(address)
         if bucket is None:
             rate = self._settings.connects_per_second_per_address
@@ -96,7 +99,10 @@ class ConnectionLimits:
         return bucket.take(self._clock())
 
     def wait_seconds(self) -> float:
-        """Count a new socket in the rate of this process, and return 0.0, or the seconds to wait."""
+        """Count a new socket in the rate of this process.
+
+        Return 0.0, or the seconds to wait.
+        """
         return self._new.take(self._clock())
 
     @contextmanager

@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
         self._transport = transport
-        # whoever watches the HTTP connection must learn when it ends
+        # aiohttp and the listener count connections, so they must learn when this one ends
         self._http = transport.get_protocol()
         self._send_queue: SendQueue | None = None
         self._backlog = bytearray()
@@ -206,7 +206,7 @@ class Connection(asyncio.Protocol):
         timer.cancel()
 
     def _end(self) -> None:
-        """Send the close frame, if there is one, and close the transport at once (RFC 6455, 7.1.1)."""
+        """Send the close frame, and close the transport at once (RFC 6455, 7.1.1)."""
         if self._goodbye:
             self._write(self._goodbye)
         self._goodbye = None

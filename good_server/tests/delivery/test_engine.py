@@ -75,7 +75,7 @@ class Peer:
         return self.is_closed
 
     def frames(self):
-        """Return the first bytes and payloads of the short frames that were sent."""
+        """Return first byte and payload of each short frame that was sent."""
         found, at = [], 0
         while at < len(self.sent):
             end = at + 2 + self.sent[at + 1]
@@ -93,7 +93,7 @@ def opened(max_bytes=MOST_BYTES):
 
 
 async def read_all(connection, data=b""):
-    """Return the messages in `data`, until the connection waits for more or has ended."""
+    """Return the messages in `data`."""
     connection.data_received(data)
     messages = []
     with suppress(TimeoutError):
