@@ -206,7 +206,7 @@ class Connection(asyncio.Protocol):
         timer.cancel()
 
     def _end(self) -> None:
-        """Send the close frame, and close the transport at once (RFC 6455, 7.1.1)."""
+        """Send the close frame and close the transport (RFC 6455, 7.1.1)."""
         if self._goodbye:
             self._write(self._goodbye)
         self._goodbye = None

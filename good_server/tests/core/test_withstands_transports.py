@@ -1,4 +1,7 @@
-"""Tests of rows 39 to 46, 49 and 51 of `WITHSTANDS.md`: what one unverified connection can do."""
+"""Tests of rows 39 to 54 of `WITHSTANDS.md`: unverified connections.
+
+Rows about identity, reports and Redis are in other files.
+"""
 
 import asyncio
 import json
@@ -161,7 +164,7 @@ UNASKED = {
 
 
 async def check_unasked(server, token, packet):
-    """Assert that the server closes a sender of packets that it never asked for."""
+    """Assert that the server closes a sender of unexpected packets."""
     async with bare(server.url, token) as attacker:
         for _ in range(1000):
             attacker.send(packet)
@@ -184,7 +187,7 @@ async def test_row_42_fails_without_its_defence(server, monkeypatch):
 
 
 def stuck(server):
-    """Return a raw WebSocket client that reads nothing, and whose buffers are full."""
+    """Return a raw WebSocket client with small buffers, which reads nothing."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.connect(address_of(server.url))
@@ -194,7 +197,7 @@ def stuck(server):
 
 @asynccontextmanager
 async def stuck_client(server, until):
-    """Yield a client that reads nothing, when the server's bytes for it no longer fit."""
+    """Yield a client that reads nothing, and for which bytes wait."""
     raw = await asyncio.to_thread(stuck, server)
     try:
         await until(lambda: len(server.sio.environ) == 1)
@@ -415,7 +418,7 @@ async def mounted(create_app, delivery):
 
 
 class Mounted:
-    """The address of a mounted server, for the helper functions of the tests."""
+    """The address of a mounted server."""
 
     def __init__(self, url):
         self.url = url
