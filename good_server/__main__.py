@@ -117,11 +117,14 @@ def _serve(settings: Any, options: argparse.Namespace) -> int:
     # checked here too, so that a wrong option or setting is reported before any token is printed
     _check_workers(settings, options.workers)
     create_app(settings)
-    if settings.env == "development" and not settings.has_public_key:
-        print("development mode; one token per role, for an hour:")
+    # with a secret of its own, a token for an admin does not belong on the screen or in a log
+    if settings.env == "development" and settings.has_published_secret:
+        print("development mode; one token per role, for an hour at most:")
+        life_seconds = min(3600, settings.token_life_seconds)
         for role in Role:
             company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
-            print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=[EXAMPLE_ROOM])}")
+            claims = {"company": company, "rooms": [EXAMPLE_ROOM], "life_seconds": life_seconds}
+            print(f"  {role:<8} {make_token(settings, f'{role}-1', role, **claims)}")
     return run(__package__ or "", settings, create_app, workers=options.workers)
 
 

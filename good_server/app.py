@@ -8,7 +8,7 @@ from typing import Any
 import socketio
 from aiohttp import web
 
-from .admission import SOCKETIO_PATH, Admission
+from .admission import Admission
 from .auth import TokenAuth
 from .cluster_protocol import Cluster, SingleProcess
 from .connection_limits import ConnectionLimits
@@ -16,10 +16,12 @@ from .delivery_protocol import Delivery, StockDelivery
 from .gateway import Gateway, Guards, NoSuchNamespace, Route, stray_packets
 from .handlers import chat, driver, reports, rooms, session, system, tracking
 from .idempotency import IdempotencyCache
+from .listener import note_request
 from .observability import Metrics
 from .optional_parts import has_part, require_part
 from .packets import SafePacket
 from .rooms import Entitlements
+from .route_checks import check_routes
 from .services.entitlements import TokenEntitlements
 from .services.reports import NoReports, Reports
 from .settings import Settings
@@ -102,17 +104,21 @@ def create_app(
 
 
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
-    """Build one Socket.IO server that serves several namespaces on one HTTP port."""
+    """Build one Socket.IO server that serves several namespaces on one HTTP port.
+
+    Raises `SettingsError` when a route can never work.
+    """
+    check_routes(gateways)
     settings, guards = parts.settings, parts.guards
     delivery = create_delivery(settings, guards.metrics)
     sio = create_sio(settings, guards, delivery)
     for namespace in (*gateways, NoSuchNamespace(guards)):
         sio.register_namespace(namespace)
     limits = ConnectionLimits(settings, guards.cluster.counts)
-    admission = Admission(settings, limits, delivery, guards.metrics)
-    public = web.Application(middlewares=[admission.middleware()])
+    admission = Admission(settings, limits, delivery, guards.metrics, sio.eio)
+    public = web.Application(middlewares=[note_request])
     public.router.add_get("/healthz", healthz)
-    sio.attach(public, SOCKETIO_PATH)
+    public.router.add_route("*", settings.path, admission.handle)
     return Application(settings, sio, public, admission, limits, guards, gateways, parts.reports, guards.clock)
 
 

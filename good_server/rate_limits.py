@@ -1,7 +1,7 @@
 """Rate limits: how often a user may send events."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .settings import Settings
 from .token_bucket import TokenBucket
@@ -19,6 +19,11 @@ class RateLimits:
             "tracking": settings.tracking_per_second,
         }
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """The kinds of limits, which a route may name as its `rate`."""
+        return self._per_second.keys()
 
     async def wait_seconds(self, user: str, kind: str) -> float:
         """Count an event and return 0.0. If the user sends too fast, return the seconds to wait."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import socketio
 
-from ..admission import close_transport, is_closing
+from ..admission import close_transport, end_handshake, is_closing
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
 from ..events import Message
 from ..observability import log
@@ -25,6 +25,7 @@ from .eviction import SocketCap
 from .refusals import malformed_packet, read_payload, refuse
 from .request import Actions, Request, SocketState
 from .route import Guards, Route
+from .session_expiry import SessionExpiry
 
 # the key of a socket's state in its Socket.IO session
 STATE = "state"
@@ -39,8 +40,16 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self._given_routes = tuple(routes)
         most = guards.settings.sockets_per_user
         self.socket_cap = SocketCap(namespace, guards.cluster, most, self._open_sids, self.state_of, self.close)
+        self._expiry = SessionExpiry(guards.settings, guards.clock, self.send_to_socket, self.close)
         self._actions = Actions(
-            namespace, guards.clock, self.send, self._rooms_of, self.enter_room, self.leave_room, self.state_of
+            namespace,
+            guards.clock,
+            self.send,
+            self._rooms_of,
+            self.enter_room,
+            self.leave_room,
+            self.state_of,
+            self._expiry.watch,
         )
 
     def routes(self) -> Sequence[Route]:
@@ -91,11 +100,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         state: SocketState = (await self.get_session(sid))[STATE]
         return state
 
-    def close(self, sid: str) -> None:
-        """Close the transport of a socket. Socket.IO then removes it from its rooms."""
+    def close(self, sid: str, reason: str | None = None) -> None:
+        """Close the transport of a socket. Socket.IO then removes it from its rooms. `reason` is for the log."""
         environ = self.server.get_environ(sid, self.namespace)
         if environ is not None:
-            close_transport(environ)
+            close_transport(environ, reason)
 
     async def trigger_event(self, event: Any, *args: Any) -> Any:
         """Handle a connect, disconnect or event, and return the ack. python-socketio calls this method."""
@@ -106,6 +115,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return await self._event(event, *args)
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        # from here on the check has a deadline of its own
+        end_handshake(environ)
         outcome = await self._outcome("connect", self._admit(sid, environ, auth))
         if isinstance(outcome, Refusal):
             refuse(environ, outcome, self.guards.metrics)
@@ -122,8 +133,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             raise Unauthorized("the client left during the check")
         await self.socket_cap.make_room_for(identity.user)
         # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
-        await self.save_session(sid, {STATE: SocketState(identity, time.monotonic())})
+        state = SocketState(identity, time.monotonic())
+        await self.save_session(sid, {STATE: state})
         await self.joined(Request(self._actions, sid, identity))
+        self._expiry.watch(sid, state)
         self.socket_cap.publish_count(identity.user)
         return identity
 
@@ -135,6 +148,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             close_transport(environ)
         if state is None:
             return
+        self._expiry.forget(state)
         # this socket leaves its rooms only after this method
         self.socket_cap.publish_count(state.identity.user, without=sid)
         self.guards.metrics.closes.labels(reason).inc()

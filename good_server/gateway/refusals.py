@@ -12,14 +12,16 @@ from ..admission import close_transport
 from ..errors import Invalid, Refusal, UnknownNamespace
 from ..observability import Metrics, log
 from .route import Guards, Route
+from .stray_packets import REFUSED
 
 # long enough to send the refusal, too short for the client to do anything meanwhile
 REFUSAL_SENT_SECONDS = 0.2
 
 
 def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoReturn:
-    """Refuse a connect with CONNECT_ERROR, then close the transport. An open transport would allow another try."""
+    """Refuse a connect with CONNECT_ERROR, then close the transport. Nothing more is read from it."""
     metrics.connects.labels(refusal.code).inc()
+    environ[REFUSED] = True
     log.info("refused", code=refusal.code)
     # the library sends the refusal after this function has raised
     asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, close_transport, environ)

@@ -1,5 +1,6 @@
 """The `Request` that handlers receive, with the event's verified sender."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ class SocketState:
 
     identity: Identity
     last_heard: float
+    # the timer of `SessionExpiry`, and how long before the expiry it warns
+    timer: asyncio.TimerHandle | None = None
+    notice_seconds: float = 0.0
     was_warned: bool = False
     refused_in_a_row: int = 0
     malformed: int = 0
@@ -31,6 +35,8 @@ class Actions(NamedTuple):
     enter_room: Callable[[str, str], Awaitable[Any]]
     leave_room: Callable[[str, str], Awaitable[Any]]
     state_of: Callable[[str], Awaitable[SocketState]]
+    # starts the timer of a socket's expiry again
+    watch_expiry: Callable[[str, SocketState], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +76,4 @@ class Request:
         """Replace the identity of this socket for all later events."""
         state = await self.actions.state_of(self.sid)
         state.identity = identity
-        state.was_warned = False
+        self.actions.watch_expiry(self.sid, state)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 
 from ..auth import TokenAuth
+from ..background import Background
 from ..cluster_protocol import Cluster
 from ..events import Answer
 from ..observability import Metrics
@@ -46,6 +47,10 @@ class Guards:
     cluster: Cluster
     metrics: Metrics
     clock: Callable[[], float] = time.time
+    background: Background = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "background", Background(self.metrics))
 
     @property
     def rates(self) -> RateLimits:

@@ -81,6 +81,17 @@ PROMISES = {
     36: Promise("Every log entry is one line of JSON"),
     37: Promise("Metrics and readiness are not on the public port"),
     38: Promise("The installed libraries have no known vulnerabilities", part="deploy"),
+    39: Promise("An ambiguous query opens no connection, and all limits hold for every connection that is opened"),
+    40: Promise("A packet that makes the library forget a connection ends its transport"),
+    41: Promise("A flood of frames that carry nothing is closed, and does not block the event loop", "RFC 6455, 5.5.3"),
+    42: Promise("Packets that nobody asked for are counted, and too many of them close the connection"),
+    43: Promise("A peer that does not read cannot keep its connection open, however that ends"),
+    44: Promise("TCP connections count from their accept on, and have a deadline for their first request"),
+    45: Promise("Plain requests and floods of one address take no connection rate from honest clients"),
+    46: Promise("Close frames are checked and answered by the rules", "RFC 6455, 5.5.1, 7.1, 7.4"),
+    49: Promise("Nothing is read from a connection after it was refused"),
+    51: Promise("The same checks hold below a prefix and on another path"),
+    54: Promise("No part of a refused request appears in a log or in the answer", "ASVS 16.2.5"),
 }
 
 

@@ -367,8 +367,7 @@ async def test_row_09_an_expired_session_is_warned_then_closed(serve, connect, c
 
 async def test_row_09_fails_without_its_defence(serve, connect, clock):
     server = await serve(clock=clock)
-    forever = server.settings.model_copy(update={"expiry_grace_seconds": 3600})
-    object.__setattr__(server.application, "settings", forever)
+    server.gateway._expiry._grace_seconds = 3600
     with pytest.raises(TimeoutError):
         await check_ending(server, connect, clock)
 

@@ -4,74 +4,64 @@ Each is read from an environment variable with the prefix `SERVER_`, else from `
 """
 
 import ipaddress
-import json
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-# published on purpose: it lets a newcomer start with no setting at all, and is refused in production
-DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
-# RFC 7518, 3.2: an HMAC key is at least as long as the hash
-HMAC_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-PUBLIC_KEY_ALGORITHMS = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"}
-)
-PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
+from .keys import DEVELOPMENT_SECRET, HMAC_KEY_BYTES, PUBLIC_KEY_ALGORITHMS, check_public_key, is_published
+from .origins import ANY, OPAQUE, is_loopback_origin, same_origins
+from .sources import ENV_FILE, PREFIX, written_settings
+from .values import Count, Origins, Positive, PublicKey, UrlPath, Words
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class SettingsError(Exception):
-    """A setting is wrong, so the server cannot start. The message is one line that names the setting."""
-
-
-def _listed(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return json.loads(value)
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
     """The settings of one server. They cannot be changed, and `repr` shows no secret."""
 
-    model_config = SettingsConfigDict(env_prefix="SERVER_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
+    # production refuses a missing, short or published secret, and * and null in the list of origins
     env: Literal["development", "production"] = "development"
     # loopback: other machines cannot reach a server that is not configured yet
     host: str = "127.0.0.1"
+    # the port for clients
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     # health, readiness, metrics: never on the public port
     internal_host: str = "127.0.0.1"
+    # each process on one machine needs its own
     internal_port: Annotated[int, Field(ge=0, le=65535)] = 8010
+    # where clients connect; this is the default of every client library
+    path: UrlPath = "/socket.io/"
     # websocket only: long polling loses events with aiohttp and needs sticky sessions
     transports: Words = ("websocket",)
 
+    # 32 bytes or more, made by: python -c "import secrets; print(secrets.token_urlsafe(48))"
     jwt_secret: SecretStr | None = None
-    jwt_public_key: str | None = None
+    # used instead of a secret if another service signs: the public key in PEM, or the URL of a key set
+    jwt_public_key: PublicKey | None = None
     jwt_jwks_url: str | None = None
     # the token does not choose its algorithm: RFC 8725, 3.1
     jwt_algorithms: Words = ("HS256",)
     # RFC 9068: only access tokens have this type; an id token is refused
     jwt_type: str = "at+jwt"
+    # a token from another issuer or for another service is refused
     jwt_issuer: str = "rooms-not-ids"
     jwt_audience: str = "dispatch"
     # the clocks of two machines differ by seconds, not by minutes
     jwt_leeway_seconds: Annotated[float, Field(ge=0, le=300)] = 5
-    # empty: same origin only; browsers always send an origin, other programs may omit it
-    allowed_origins: Words = ()
+    # empty: same origin only; scheme, host and port, such as https://app.example; development adds those of loopback
+    allowed_origins: Origins = ()
     # the proxies whose X-Forwarded-For is trusted: addresses or networks
     trusted_proxies: Words = ()
 
     # a phone on a bad network answers late; below 20 s, a short loss of network would end the connection
     ping_interval_seconds: Annotated[float, Field(ge=1)] = 25
+    # the longest time for the answer to a ping
     ping_timeout_seconds: Positive = 20
     # a transport that never sends CONNECT wastes memory
     handshake_seconds: Positive = 10
@@ -85,6 +75,7 @@ class Settings(BaseSettings):
     gather_milliseconds: Annotated[float, Field(ge=0, le=100)] = 5
     # the send queue of a slow consumer; a megabyte is minutes of normal traffic
     outbox_bytes: Count = 1024 * 1024
+    # the same limit in messages, because many small messages cost more than their bytes
     outbox_messages: Count = 256
     # a client that reads nothing for the length of a heartbeat is disconnected
     write_seconds: Positive = 20
@@ -110,6 +101,12 @@ class Settings(BaseSettings):
     connections: Count = 20_000
     # after a restart all clients reconnect at once; verifying their tokens must not delay connected clients
     connects_per_second: Positive = 500
+    # the same for one address, with a burst of twice that: one attacker must not take the rate of all others
+    connects_per_second_per_address: Positive = 50
+    # a request line and its headers fit into one packet; a client that sends them slowly holds a file descriptor
+    header_seconds: Positive = 10
+    # plain HTTP requests are few; an idle connection after one holds a file descriptor
+    keep_alive_seconds: Positive = 5
 
     # empty: one process without Redis; `rediss:` uses TLS, and a password goes before `@` and the host
     redis_url: SecretStr | None = None
@@ -139,6 +136,14 @@ class Settings(BaseSettings):
     # the longest graceful shutdown (draining)
     shutdown_seconds: Positive = 25
 
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **sources: Any) -> Any:
+        """Read the environment and `.env` by the rules of `sources.py`. pydantic-settings calls this method."""
+        environment = sources["env_settings"]
+        written = written_settings(sources["dotenv_settings"].env_file)
+        environment.env_vars = {name.lower(): value for name, value in written.items()}
+        return init_settings, environment
+
     @model_validator(mode="after")
     def _is_fit_for_its_env(self) -> "Settings":
         if "websocket" not in self.transports or set(self.transports) - {"websocket", "polling"}:
@@ -158,37 +163,21 @@ class Settings(BaseSettings):
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
         if self.jwt_jwks_url is not None and not self.jwt_jwks_url.startswith(("https://", "http://")):
             raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
-        if self.jwt_public_key is None:
-            return
-        # here, as most servers have no such key and the import is heavy
-        import jwt
-
-        for name in self.jwt_algorithms:
-            algorithm = jwt.get_algorithm_by_name(name)
-            try:
-                key = algorithm.prepare_key(self.jwt_public_key)
-                is_short = algorithm.check_key_length(key) is not None
-            except (jwt.PyJWTError, ValueError, TypeError):
-                raise ValueError(f"SERVER_JWT_PUBLIC_KEY is not a public key for {name}") from None
-            # only a private key has a public half
-            if hasattr(key, "public_key"):
-                raise ValueError("SERVER_JWT_PUBLIC_KEY is a private key: set its public half, or all may sign")
-            if is_short:
-                raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
+        if self.jwt_public_key is not None:
+            check_public_key(self.jwt_public_key, self.jwt_algorithms)
 
     def _check_env(self) -> None:
         has_own_key = self.jwt_secret is not None or self.has_public_key
         if self.env == "production":
-            if "*" in self.allowed_origins:
-                raise ValueError("SERVER_ALLOWED_ORIGINS must list origins in production, not *")
+            if {ANY, OPAQUE} & set(self.allowed_origins):
+                raise ValueError("SERVER_ALLOWED_ORIGINS must list origins in production, not * or null")
             if not has_own_key:
                 raise ValueError("SERVER_JWT_SECRET is missing: production needs a secret of 32 bytes or more")
         elif self.host not in LOOPBACK and not has_own_key:
             raise ValueError("SERVER_HOST must be a loopback address while the published development secret is used")
 
     def _check_secret(self) -> None:
-        is_known = self.secret == DEVELOPMENT_SECRET or any(word in self.secret.lower() for word in PLACEHOLDERS)
-        if self.env == "production" and is_known:
+        if self.env == "production" and is_published(self.secret):
             raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
         least = max(HMAC_KEY_BYTES[name] for name in self.jwt_algorithms)
         if len(self.secret.encode()) < least:
@@ -226,14 +215,18 @@ class Settings(BaseSettings):
         """The HMAC secret: `SERVER_JWT_SECRET`, or the published one for development."""
         return self.jwt_secret.get_secret_value() if self.jwt_secret is not None else DEVELOPMENT_SECRET
 
+    @property
+    def has_published_secret(self) -> bool:
+        """True when everyone can sign tokens for this server."""
+        return not self.has_public_key and self.secret == DEVELOPMENT_SECRET
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. Raises `SettingsError` with one line that names the wrong setting."""
-    try:
-        return Settings(**overrides)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = f"SERVER_{first['loc'][0]}: ".upper() if first["loc"] else ""
-        raise SettingsError(name + first["msg"].removeprefix("Value error, ")) from None
-    except ValueError as error:
-        raise SettingsError(str(error).splitlines()[0]) from None
+    def allows_origin(self, origin: str, host: str) -> bool:
+        """Return whether pages of this origin may connect.
+
+        `origin` and `host` are the headers of the request. Without listed origins it is the server's own one. The
+        forwarded host is not asked, as any client may write that header.
+        """
+        if self.env == "development" and is_loopback_origin(origin):
+            return True
+        allowed = self.allowed_origins or same_origins(host)
+        return ANY in allowed or origin in allowed

@@ -1,0 +1,51 @@
+"""Checks of the secret and the public key for tokens."""
+
+import re
+
+# published on purpose: it lets a newcomer start with no setting at all, and is refused in production
+DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
+# RFC 7518, 3.2: an HMAC key is at least as long as the hash
+HMAC_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+PUBLIC_KEY_ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"}
+)
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secret", "secret-here", "replace")
+PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END [A-Z0-9 ]+-----\s*", re.DOTALL)
+
+
+def is_published(secret: str) -> bool:
+    """Return whether a secret is the published one or a placeholder."""
+    return secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS)
+
+
+def with_line_breaks(key: str) -> str:
+    r"""Return a public key with real line breaks. Files for containers write them as `\n`, and PEM has no backslash."""
+    return key.replace("\\r", "").replace("\\n", "\n")
+
+
+def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
+    """Raise `ValueError` if a text is no public key for these algorithms."""
+    # here, as most servers have no such key and the import is heavy
+    import jwt
+
+    for name in algorithms:
+        algorithm = jwt.get_algorithm_by_name(name)
+        try:
+            key = algorithm.prepare_key(text)
+            is_short = algorithm.check_key_length(key) is not None
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise ValueError(f"SERVER_JWT_PUBLIC_KEY {_fault(text) or f'is not a public key for {name}'}") from None
+        # only a private key has a public half
+        if hasattr(key, "public_key"):
+            raise ValueError("SERVER_JWT_PUBLIC_KEY is a private key: set its public half, or all may sign")
+        if is_short:
+            raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
+
+
+def _fault(text: str) -> str | None:
+    """Return what a text is that is no public key. The text itself is not shown: it may be a private key."""
+    if "CERTIFICATE" in text:
+        return "is a certificate: set its key, from openssl x509 -pubkey -noout"
+    if not PEM.fullmatch(text):
+        return "must be the text of the key, not the name of its file: all from -----BEGIN to the end of -----END"
+    return None

@@ -1,0 +1,39 @@
+"""Reads the settings, and reports a mistake in one line."""
+
+import logging
+from typing import Any
+
+from pydantic import ValidationError
+
+from .settings import Settings
+from .sources import ENV_FILE, PREFIX, SettingsError, unknown_settings, written_settings
+
+log = logging.getLogger(__name__)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings. Raises `SettingsError` with one line that names the wrong setting."""
+    written = written_settings(overrides.get("_env_file", ENV_FILE))
+    _report_unknown(written, overrides)
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = f"{PREFIX}{first['loc'][0]}: ".upper() if first["loc"] else ""
+        raise SettingsError(name + first["msg"].removeprefix("Value error, ")) from None
+    except ValueError as error:
+        raise SettingsError(str(error).splitlines()[0]) from None
+
+
+def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:
+    """Refuse unknown names in production, and warn of them in development.
+
+    A misspelled setting leaves its default, and nobody would notice.
+    """
+    unknown = unknown_settings(written, Settings.model_fields)
+    env = overrides.get("env") or written.get(f"{PREFIX}ENV")
+    if unknown and env == "production":
+        raise SettingsError("; ".join(unknown))
+    for line in unknown:
+        # before the log is configured Python writes a warning to stderr, as it is
+        log.warning("warning: %s", line)

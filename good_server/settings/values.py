@@ -1,0 +1,43 @@
+"""Types of settings: lists, numbers, paths, origins."""
+
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from .keys import with_line_breaks
+from .origins import normalise
+
+# not `.` or `..`: clients resolve them away
+PATH_PART = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _url_path(value: str) -> str:
+    """Return the path with a slash at both ends. Raises `ValueError` if it is not a plain path."""
+    parts = value.strip("/").split("/")
+    if "//" in value or not all(PATH_PART.fullmatch(part) for part in parts) or parts == ["healthz"]:
+        raise ValueError("must be a path such as /socket.io/, of letters, digits and - . _ ~")
+    return f"/{'/'.join(parts)}/"
+
+
+def _origins(written: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the origins as browsers send them, each once."""
+    return tuple(dict.fromkeys(map(normalise, written)))
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Origins = Annotated[Words, AfterValidator(_origins)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+PublicKey = Annotated[str, AfterValidator(with_line_breaks)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
