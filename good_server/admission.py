@@ -16,6 +16,7 @@ from .settings import Settings
 
 SOCKETIO_PATH = "/socket.io/"
 ARRIVED = web.RequestKey("arrived", float)
+ADDRESS = web.RequestKey("address", str)
 DELIVERY = web.RequestKey("delivery", Delivery)
 # A peer that reads takes its last messages in this time. A peer that is gone never does, and its transport would stay.
 LINGER_SECONDS = 1.0
@@ -43,6 +44,11 @@ def is_closing(environ: dict[str, Any]) -> bool:
     """Return whether the connection's transport is closed or is being closed."""
     transport = environ["aiohttp.request"].transport
     return transport is None or bool(transport.is_closing())
+
+
+def address_in(environ: dict[str, Any]) -> str:
+    """Return the client's IP address, as `Admission.address_of` found it at the handshake."""
+    return str(environ["aiohttp.request"][ADDRESS])
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
@@ -76,7 +82,9 @@ class Admission:
             if refusal is not None:
                 self._metrics.connects.labels(f"http_{refusal.status}").inc()
                 return refusal
-            with self._limits.counted(self.address_of(request)):
+            address = self.address_of(request)
+            with self._limits.counted(address):
+                request[ADDRESS] = address
                 request[ARRIVED] = time.monotonic()
                 request[DELIVERY] = self._delivery
                 try:

@@ -61,7 +61,7 @@ async def _check(application: Application, connection: str, environ: dict[str, A
     if left < -settings.expiry_grace_seconds:
         log.info("expired", user=state.identity.user)
         close_transport(environ)
-    elif left < settings.expiry_notice_seconds and not state.was_warned:
+    elif left < state.identity.notice_seconds(settings.expiry_notice_seconds) and not state.was_warned:
         state.was_warned = True
         expiring = AuthExpiring(expires_in=max(0.0, round(left, 3)))
         await gateway.send_to_socket(expiring, sid_of(connection, gateway.namespace))

@@ -56,6 +56,8 @@ async def serve(
         stack.push_async_callback(public.cleanup)
         internal = await listen(internal_app(application), settings.internal_host, settings.internal_port)
         stack.push_async_callback(internal.cleanup)
+        stack.push_async_callback(application.guards.auth.stop)
+        await application.guards.auth.start()
         stack.push_async_callback(reports.stop)
         await reports.start(publish)
         sweeping = asyncio.create_task(sweep_forever(application))
@@ -63,6 +65,8 @@ async def serve(
         stack.callback(sweeping.cancel)
         ready(Addresses(url_of(public), url_of(internal)))
         await stop.wait()
+        # checks that wait for a key must not delay the end of their connections
+        await application.guards.auth.stop()
         await _drain(application, public.sites if shares_port else ())
 
 

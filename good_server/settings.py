@@ -22,6 +22,14 @@ PLACEHOLDERS = ("changeme", "change-me", "change_me", "placeholder", "your-secre
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether `host` is this machine: `localhost`, or an address of its loopback networks."""
+    try:
+        return host in LOOPBACK or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class SettingsError(Exception):
     """A setting is wrong, so the server cannot start. The message is one line that names the setting."""
 
@@ -34,15 +42,29 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _headers(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return tuple(json.loads(value).items())
+    lines = [line.partition(":") for line in value.split(",") if line.strip()]
+    return tuple((name.strip(), content.strip()) for name, _, content in lines)
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# a name is a token of RFC 9110, 5.6.2; a value that no log may show has no line breaks
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+Headers = Annotated[tuple[tuple[HeaderName, SecretStr], ...], NoDecode, BeforeValidator(_headers)]
 
 
 class Settings(BaseSettings):
     """The settings of one server. They cannot be changed, and `repr` shows no secret."""
 
-    model_config = SettingsConfigDict(env_prefix="SERVER_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SERVER_", env_file=".env", extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     env: Literal["development", "production"] = "development"
     # loopback: other machines cannot reach a server that is not configured yet
@@ -57,6 +79,8 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = None
     jwt_public_key: str | None = None
     jwt_jwks_url: str | None = None
+    # sent with each request for the key set, such as `Authorization: Bearer …`; JSON if a value has a comma
+    jwt_jwks_headers: Headers = ()
     # the token does not choose its algorithm: RFC 8725, 3.1
     jwt_algorithms: Words = ("HS256",)
     # RFC 9068: only access tokens have this type; an id token is refused
@@ -124,7 +148,7 @@ class Settings(BaseSettings):
 
     # a handler is short; longer work belongs in a service
     handler_seconds: Positive = 5
-    # time to fetch a new token before the old one expires
+    # time to fetch a new token before the old one expires; at most a third of the time that is left at the connect
     expiry_notice_seconds: Positive = 60
     # after expiry only auth:refresh is served for this time, then the transport is closed
     expiry_grace_seconds: Positive = 25
@@ -156,8 +180,7 @@ class Settings(BaseSettings):
         fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
         if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
-        if self.jwt_jwks_url is not None and not self.jwt_jwks_url.startswith(("https://", "http://")):
-            raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+        self._check_key_set()
         if self.jwt_public_key is None:
             return
         # here, as most servers have no such key and the import is heavy
@@ -175,6 +198,24 @@ class Settings(BaseSettings):
                 raise ValueError("SERVER_JWT_PUBLIC_KEY is a private key: set its public half, or all may sign")
             if is_short:
                 raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
+
+    def _check_key_set(self) -> None:
+        if any(not value.get_secret_value().isprintable() for _, value in self.jwt_jwks_headers):
+            raise ValueError("SERVER_JWT_JWKS_HEADERS must be lines like `Name: value`, separated by commas")
+        if self.jwt_jwks_url is None:
+            return
+        try:
+            url = urlsplit(self.jwt_jwks_url)
+            is_address = url.scheme in ("https", "http") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+        if url.username is not None:
+            raise ValueError("SERVER_JWT_JWKS_URL must hold no password: use SERVER_JWT_JWKS_HEADERS")
+        # who can change the answer on its way can sign tokens
+        if self.env == "production" and url.scheme != "https" and not is_loopback(url.hostname or ""):
+            raise ValueError("SERVER_JWT_JWKS_URL must be an https address in production")
 
     def _check_env(self) -> None:
         has_own_key = self.jwt_secret is not None or self.has_public_key

@@ -69,5 +69,6 @@ class Request:
     async def become(self, identity: Identity) -> None:
         """Replace the identity of this socket for all later events."""
         state = await self.actions.state_of(self.sid)
+        # the same token again must not cause the same warning again
+        state.was_warned = state.was_warned and identity.expires_at <= state.identity.expires_at
         state.identity = identity
-        state.was_warned = False
