@@ -73,12 +73,11 @@ class SigningKeys:
         """
         if key_id in self._keys:
             return self._keys[key_id]
-        # fetched as soon as that is allowed, so that the client finds it when it returns
-        self._is_wanted.set()
         is_certain = False
         if not self._is_resting:
             # a fetch that already runs may bring the keys of a moment ago
             was_running = self._is_fetching
+            self._is_wanted.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_seconds):
                     await self._fetched.wait()

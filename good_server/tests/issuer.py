@@ -38,7 +38,7 @@ class Issuer:
         # the headers of each request
         self.asked = []
         self.status, self.text, self.is_slow = 200, "", False
-        self._port, self._runner = port, None
+        self._port, self._runner, self._left = port, None, asyncio.Event()
         self.publish("one")
 
     @property
@@ -57,12 +57,14 @@ class Issuer:
 
     async def come(self):
         """Listen on the port."""
+        self._left.clear()
         self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
 
     async def leave(self):
         """Stop to listen. Later connections are refused by the operating system."""
+        self._left.set()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -70,7 +72,7 @@ class Issuer:
     async def _answer(self, request):
         self.asked.append(request.headers)
         if self.is_slow:
-            await asyncio.Event().wait()
+            await self._left.wait()
         return web.Response(status=self.status, text=self.text, headers={"Location": "/elsewhere"})
 
 
