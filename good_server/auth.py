@@ -79,7 +79,7 @@ class PublishedKeys(Protocol):
 
     @property
     def is_degraded(self) -> bool:
-        """True when the issuer is away, so that its keys may be old."""
+        """True when the issuer is away, and its keys may be old."""
 
     async def start(self) -> None:
         """Start to refresh the keys."""
@@ -121,7 +121,7 @@ class TokenAuth:
 
     @property
     def is_degraded(self) -> bool:
-        """True when the issuer is away, so that its keys may be old."""
+        """True when the issuer is away, and its keys may be old."""
         return self._published is not None and self._published.is_degraded
 
     async def start(self) -> None:
@@ -157,7 +157,7 @@ class TokenAuth:
         # a comparison with NaN is false: each of these accepts only when it is true
         if not claims.exp > now - leeway:
             raise TokenExpired(reason="expired")
-        has_begun = max(claims.iat, claims.nbf) <= now + leeway
+        has_begun = claims.iat <= now + leeway and claims.nbf <= now + leeway
         if not (has_begun and claims.exp - now <= self._settings.token_life_seconds + leeway):
             raise Unauthorized(reason="times")
         return dataclasses.replace(claims.identity(), verified_at=now)

@@ -1,4 +1,4 @@
-"""A DNS resolver of aiohttp that never delays the end of the process."""
+"""A DNS resolver for aiohttp that never delays a shutdown."""
 
 import asyncio
 import contextlib

@@ -27,7 +27,7 @@ class FetchError(Exception):
 
 
 def create_session(settings: Settings) -> aiohttp.ClientSession:
-    """Return the HTTP client for requests to the issuer, with the headers of `SERVER_JWT_JWKS_HEADERS`."""
+    """Return the HTTP client for the issuer. It sends the headers of `SERVER_JWT_JWKS_HEADERS`."""
     host = urlsplit(settings.jwt_jwks_url or "").hostname or ""
     return aiohttp.ClientSession(
         # a connection that is kept would be to the old address after a failover

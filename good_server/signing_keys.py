@@ -53,7 +53,7 @@ class SigningKeys:
 
     @property
     def is_degraded(self) -> bool:
-        """True when the last fetch failed, so that the keys may be old."""
+        """True when the last fetch failed, and the keys may be old."""
         return self._trouble is not None or bool(self._background.failing)
 
     async def start(self) -> None:

@@ -45,9 +45,9 @@ async def is_refused(server, wire, auth, code="unauthorized"):
 
 
 async def is_turned_away(server, wire, auth):
-    """Assert that the server refuses this CONNECT packet for now: it closes the transport without an answer.
+    """Assert that the server refuses this CONNECT packet for now.
 
-    After a CONNECT_ERROR a standard client would never come back.
+    It closes the transport without an answer. After a CONNECT_ERROR a standard client would never come back.
     """
     await wire.send("40" + json.dumps(auth))
     answer = await wire.frame()

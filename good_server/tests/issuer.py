@@ -1,4 +1,4 @@
-"""A real issuer of tokens on the loopback, whose behaviour a test can switch."""
+"""A real issuer of tokens, whose behaviour a test can switch."""
 
 import asyncio
 import json
@@ -9,7 +9,6 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import tokens
 from .ports import lasting_port
 
 ALGORITHM = "ES256"
@@ -85,10 +84,3 @@ async def running_issuer():
         yield issuer
     finally:
         await issuer.leave()
-
-
-def signed_by(key_id, settings, now, **changes):
-    """Return a token without a server: see `tokens.signed`."""
-    return tokens.signed(
-        settings, now, key=private_key(key_id), algorithm=ALGORITHM, headers={"kid": key_id}, **changes
-    )

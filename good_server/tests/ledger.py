@@ -81,6 +81,8 @@ PROMISES = {
     36: Promise("Every log entry is one line of JSON"),
     37: Promise("Metrics and readiness are not on the public port"),
     38: Promise("The installed libraries have no known vulnerabilities", part="deploy"),
+    47: Promise("Users stay and connect while the issuer of keys is away; unknown keys cause few fetches"),
+    48: Promise("NaN, infinities and huge or negative times in a token are refused"),
 }
 
 

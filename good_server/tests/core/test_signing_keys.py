@@ -1,4 +1,7 @@
-"""Tests of row 47 of `WITHSTANDS.md`: an issuer that is away, slow or failing, and its keys."""
+"""Tests of the issuer's keys: row 47 of `WITHSTANDS.md`.
+
+The issuer is away, slow or failing.
+"""
 
 import asyncio
 import json
@@ -16,6 +19,7 @@ from ...rooms import user_room
 from ...settings import Settings, SettingsError, load_settings
 from ..checks import is_refused, is_turned_away, notices_nothing
 from ..issuer import ALGORITHM, private_key, public_jwk, running_issuer
+from ..tokens import new_keys
 from ..waiting import WAIT_SECONDS
 from ..wire import bare
 
@@ -259,7 +263,7 @@ async def test_an_algorithm_that_is_refused_anyway_causes_no_fetch(served, issue
     assert len(issuer.asked) == 1
 
 
-async def test_a_refresh_with_a_key_that_is_not_known_yet_may_be_repeated(served, issuer, connect, seldom):
+async def test_a_refresh_with_a_key_that_is_not_known_yet_is_busy(served, issuer, connect, seldom):
     server = await served()
     ana = await connect("ana", to=server, token=issuer.token(server))
     assert await ana.code(AUTH_REFRESH, {"token": issuer.token(server, key_id="two")}) == "busy"
@@ -364,6 +368,16 @@ def test_the_first_of_two_keys_with_one_id_counts():
     two = public_jwk("two", kid="one")
     keys = key_set.keys_of({"keys": [public_jwk("one"), two]})
     assert keys["one"].public_numbers() == key_set.keys_of({"keys": [public_jwk("one")]})["one"].public_numbers()
+
+
+async def test_a_key_of_another_kind_than_its_algorithm_is_refused(served, issuer, dial):
+    issuer.text = json.dumps({"keys": [new_keys()[2] | {"kid": "one"}]})
+    server = await served()
+    with capture_logs() as logs:
+        await is_refused(server, await dial(to=server), {"token": issuer.token(server)})
+        unnamed = server.signed(key=private_key("one"), algorithm=ALGORITHM)
+        await is_refused(server, await dial(to=server), {"token": unnamed})
+    assert [entry["reason"] for entry in logs if entry["event"] == "refused"] == ["key", "key"]
 
 
 PRODUCTION = {"env": "production", "jwt_algorithms": "RS256"}
