@@ -14,13 +14,16 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from ... import dns, key_set, signing_keys
+from ...errors import TemporarilyUnavailable
 from ...events import AUTH_REFRESH
+from ...observability import Metrics
 from ...rooms import user_room
 from ...settings import Settings, SettingsError, load_settings
 from ..checks import is_refused, is_turned_away, notices_nothing
 from ..issuer import ALGORITHM, private_key, public_jwk, running_issuer
-from ..tokens import new_keys
-from ..waiting import WAIT_SECONDS
+from ..server_processes import serving
+from ..tokens import SECRET, new_keys, signed
+from ..waiting import WAIT_SECONDS, until
 from ..wire import bare
 
 LONG_SECONDS = 3600.0
@@ -50,7 +53,7 @@ async def issuer():
 
 
 @pytest.fixture
-def served(serve, issuer, until):
+def served(serve, issuer):
     """`await served()` starts a server that has the issuer's keys."""
 
     async def start(**settings):
@@ -68,6 +71,11 @@ async def readiness(http, server):
 
 def value(server, name, **labels):
     return server.application.guards.metrics.registry.get_sample_value(name, labels) or 0
+
+
+async def may_fetch(server):
+    """Wait until an unknown key may cause a fetch."""
+    await until(lambda: not server.application.guards.auth._published._is_resting)
 
 
 async def go_away(issuer):
@@ -114,7 +122,7 @@ TROUBLES = {
 
 @pytest.mark.parametrize("cause", TROUBLES)
 async def test_row_47_known_keys_serve_while_the_issuer_is_in_trouble(
-    served, issuer, connect, http, until, monkeypatch, cause
+    served, issuer, connect, http, monkeypatch, cause
 ):
     monkeypatch.setattr(key_set, "FETCH_SECONDS", 0.1)
     server = await served()
@@ -128,7 +136,7 @@ async def test_row_47_known_keys_serve_while_the_issuer_is_in_trouble(
 
 
 @pytest.mark.parametrize("trouble", [redirect, publish_a_list], ids=lambda trouble: trouble.__name__)
-async def test_no_other_answer_replaces_the_known_keys(served, issuer, connect, until, trouble):
+async def test_no_other_answer_replaces_the_known_keys(served, issuer, connect, trouble):
     server = await served()
     await trouble(issuer)
     await until(lambda: server.application.guards.auth.is_degraded)
@@ -137,9 +145,7 @@ async def test_no_other_answer_replaces_the_known_keys(served, issuer, connect, 
 
 
 @pytest.mark.parametrize("cause", TROUBLES)
-async def test_row_47_without_any_keys_clients_are_refused_for_now(
-    serve, issuer, dial, http, until, monkeypatch, cause
-):
+async def test_row_47_without_any_keys_clients_are_refused_for_now(serve, issuer, dial, http, monkeypatch, cause):
     monkeypatch.setattr(key_set, "FETCH_SECONDS", 0.1)
     await TROUBLES[cause](issuer)
     server = await serve(**issuer.settings)
@@ -150,7 +156,7 @@ async def test_row_47_without_any_keys_clients_are_refused_for_now(
     assert await readiness(http, server) == (503, "keyless")
 
 
-async def test_row_47_an_issuer_that_comes_late_is_found(serve, issuer, connect, http, until):
+async def test_row_47_an_issuer_that_comes_late_is_found(serve, issuer, connect, http):
     await issuer.leave()
     server = await serve(**issuer.settings)
     await until(lambda: value(server, "server_key_fetches_total", outcome="unreachable") >= 1)
@@ -169,7 +175,7 @@ async def test_row_47_a_rotated_key_is_fetched_at_once(served, issuer, connect, 
     monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", LONG_SECONDS)
     server = await served()
     issuer.publish("one", "two")
-    await asyncio.sleep(2 * signing_keys.COOLDOWN_SECONDS)
+    await may_fetch(server)
     assert await connect("ana", to=server, token=issuer.token(server, key_id="two"))
     assert await connect("bob", to=server, token=issuer.token(server, "bob"))
     assert len(issuer.asked) == 2
@@ -201,7 +207,7 @@ async def test_row_47_a_stock_client_comes_back_with_a_rotated_key(served, issue
     assert not ana.refusal.done()
 
 
-async def test_a_key_that_the_issuer_does_not_have_is_refused_for_good(served, issuer, dial, until):
+async def test_a_key_that_the_issuer_does_not_have_is_refused_for_good(served, issuer, dial):
     server = await served()
     with capture_logs() as logs:
         # refused for now while a fetch is not allowed yet
@@ -213,7 +219,7 @@ async def test_a_key_that_the_issuer_does_not_have_is_refused_for_good(served, i
     assert answer is not None
 
 
-async def test_a_withdrawn_key_is_refused_after_the_next_fetch(served, issuer, dial, until):
+async def test_a_withdrawn_key_is_refused_after_the_next_fetch(served, issuer, dial):
     server = await served()
     token = issuer.token(server)
     issuer.publish("two")
@@ -246,7 +252,7 @@ async def test_row_47_a_hundred_unknown_keys_cause_one_fetch(served, issuer, con
     monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", LONG_SECONDS)
     monkeypatch.setattr(key_set, "FETCH_SECONDS", 1.0)
     server = await served(connects_per_second=1000)
-    await asyncio.sleep(2 * signing_keys.COOLDOWN_SECONDS)
+    await may_fetch(server)
     # from now on, so that the next fetch is allowed at once, and the one after it is not
     monkeypatch.setattr(signing_keys, "COOLDOWN_SECONDS", LONG_SECONDS)
     if trouble is not None:
@@ -258,7 +264,7 @@ async def test_row_47_a_hundred_unknown_keys_cause_one_fetch(served, issuer, con
 async def test_an_algorithm_that_is_refused_anyway_causes_no_fetch(served, issuer, dial, monkeypatch):
     monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", LONG_SECONDS)
     server = await served()
-    await asyncio.sleep(2 * signing_keys.COOLDOWN_SECONDS)
+    await may_fetch(server)
     await is_refused(server, await dial(to=server), {"token": server.signed(headers={"kid": "unknown"})})
     assert len(issuer.asked) == 1
 
@@ -271,7 +277,7 @@ async def test_a_refresh_with_a_key_that_is_not_known_yet_is_busy(served, issuer
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-async def test_row_47_a_slow_issuer_does_not_delay_the_stop(serve, issuer, dial, until, is_known):
+async def test_row_47_a_slow_issuer_does_not_delay_the_stop(serve, issuer, dial, is_known):
     if not is_known:
         issuer.is_slow = True
     server = await serve(**issuer.settings)
@@ -284,6 +290,32 @@ async def test_row_47_a_slow_issuer_does_not_delay_the_stop(serve, issuer, dial,
     async with asyncio.timeout(key_set.FETCH_SECONDS / 2):
         await server.ended()
     assert await wire.is_closed()
+
+
+async def test_a_stop_refuses_the_checks_that_wait(issuer):
+    issuer.is_slow = True
+    keys = signing_keys.SigningKeys(Settings(**issuer.settings), Metrics())
+    await keys.start()
+    await until(lambda: issuer.asked)
+    waiting = asyncio.ensure_future(keys.find("one"))
+    await asyncio.sleep(0)
+    await keys.stop()
+    async with asyncio.timeout(key_set.FETCH_SECONDS / 5):
+        with pytest.raises(TemporarilyUnavailable):
+            await waiting
+
+
+@pytest.mark.slow
+async def test_row_47_sigterm_does_not_wait_for_a_fetch(issuer, dial, tmp_path):
+    issuer.is_slow = True
+    async with serving(tmp_path, 1, **issuer.settings) as [server]:
+        await until(lambda: issuer.asked)
+        settings = Settings(jwt_secret=SECRET)
+        wire = await dial(to=server)
+        token = signed(settings, 0, key=private_key("one"), algorithm=ALGORITHM, headers={"kid": "one"})
+        await wire.send("40" + json.dumps({"token": token}))
+        async with asyncio.timeout(key_set.FETCH_SECONDS / 2):
+            assert await server.end() == 0
 
 
 def test_row_47_a_slow_name_server_does_not_delay_the_stop(monkeypatch):
@@ -321,7 +353,7 @@ async def test_the_settings_headers_are_sent_with_a_fetch(served, issuer):
     assert issuer.asked[0]["X-Tenant"] == "dispatch"
 
 
-async def test_trouble_is_logged_once_per_change(served, issuer, until):
+async def test_trouble_is_logged_once_per_change(served, issuer):
     with capture_logs() as logs:
         server = await served(jwt_jwks_headers=f"Authorization: {CANARY}")
         issuer.status = 500
