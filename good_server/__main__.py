@@ -104,8 +104,8 @@ def _print_token(settings: Any, options: argparse.Namespace) -> int:
     except ValidationError as error:
         wrong = {"sub": "--user", "company": "--company", "rooms": "--room"}[str(error.errors()[0]["loc"][0])]
         raise SettingsError(f"{wrong} is not well-formed; see --help") from None
-    except Unauthorized as error:
-        raise SettingsError(f"{error}: give --company") from None
+    except Unauthorized:
+        raise SettingsError("a company user's token names its company: give --company") from None
     return 0
 
 

@@ -51,6 +51,11 @@ def is_closing(environ: dict[str, Any]) -> bool:
     return transport is None or bool(transport.is_closing())
 
 
+def address_in(environ: dict[str, Any]) -> str:
+    """Return the client's IP address, as found at the handshake."""
+    return str(environ["aiohttp.request"][ADDRESS])
+
+
 def age_seconds(environ: dict[str, Any]) -> float:
     """Return the seconds since the HTTP request of this connection arrived."""
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])

@@ -25,6 +25,7 @@ from .route_checks import check_routes
 from .services.entitlements import TokenEntitlements
 from .services.reports import NoReports, Reports
 from .settings import Settings
+from .signing_keys import SigningKeys
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def create_parts(
     """
     metrics = Metrics()
     cluster = create_cluster(settings, metrics)
-    guards = Guards(settings, TokenAuth(settings, clock=clock), cluster, metrics, clock)
+    published = SigningKeys(settings, metrics) if settings.jwt_jwks_url is not None else None
+    auth = TokenAuth(settings, clock=clock, published=published)
+    guards = Guards(settings, auth, cluster, metrics, clock)
     return Parts(
         settings, guards, reports or create_reports(settings), cluster.acks, entitlements or TokenEntitlements()
     )

@@ -23,8 +23,12 @@ def internal_app(application: Application) -> web.Application:
         failing = failing_tasks(application)
         if failing:
             return web.Response(status=503, text=f"failing: {', '.join(sorted(failing))}\n")
-        health = application.guards.cluster.health()
-        return web.Response(status=200 if health.is_ready else 503, text=f"{health.word}\n")
+        health, auth = application.guards.cluster.health(), application.guards.auth
+        if health.is_ready and not auth.is_ready:
+            # the issuer has never published a key, so that no token can be verified
+            return web.Response(status=503, text="keyless\n")
+        word = "degraded" if health.is_ready and auth.is_degraded else health.word
+        return web.Response(status=200 if health.is_ready else 503, text=f"{word}\n")
 
     async def metrics(request: web.Request) -> web.Response:
         application.guards.metrics.connections.set(application.limits.connections)

@@ -109,17 +109,21 @@ async def _work(application: Application) -> AsyncIterator[None]:
         application.guards.cluster.counts.renew_lease()
 
     try:
+        await application.guards.auth.start()
         await reports.start(publish)
         background.repeat("sweep", SWEEP_SECONDS, sweep)
         yield
     finally:
         await background.stop()
         await reports.stop()
+        await application.guards.auth.stop()
 
 
 async def drain(application: Application) -> None:
     """Refuse new clients, tell the others when to reconnect, then disconnect them."""
     application.admission.is_draining = True
+    # checks that wait for a key must not delay the end of their connections
+    await application.guards.auth.stop()
     log.info("closing", connections=application.limits.connections)
     for gateway in application.gateways:
         for sid in [sid for room in everyone() for sid in gateway.sids_in(room)]:

@@ -22,7 +22,7 @@ from ..roles import Identity
 from ..rooms import rooms_at_connect, user_room
 from .deadline import with_deadline
 from .eviction import SocketCap
-from .refusals import malformed_packet, read_payload, refuse
+from .refusals import malformed_packet, note_refusal, read_payload, refuse
 from .request import Actions, Request, SocketState
 from .route import Guards, Route
 from .session_expiry import SessionExpiry
@@ -128,9 +128,9 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             identity = await with_deadline(self.guards.settings.handshake_seconds, self.guards.auth.identify(auth))
         except (TimeoutError, asyncio.CancelledError):
             # the library would accept the socket after a cancelled check
-            raise Unauthorized("the token could not be checked in time") from None
+            raise Unauthorized(reason="slow_check") from None
         if is_closing(environ):
-            raise Unauthorized("the client left during the check")
+            raise Unauthorized(reason="left")
         await self.socket_cap.make_room_for(identity.user)
         # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
         state = SocketState(identity, time.monotonic())
@@ -164,6 +164,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
         refusal = outcome if isinstance(outcome, Refusal) else None
         self.guards.metrics.count_event(name, refusal.code if refusal else "ok", time.perf_counter() - began)
+        if refusal is not None and refusal.reason is not None:
+            note_refusal(name, self.server.get_environ(sid, self.namespace), refusal, self.guards.metrics)
         self._close_abuser(sid, state, event, refusal)
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
 

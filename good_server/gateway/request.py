@@ -16,9 +16,8 @@ class SocketState:
 
     identity: Identity
     last_heard: float
-    # the timer of `SessionExpiry`, and how long before the expiry it warns
+    # the timer of `SessionExpiry`
     timer: asyncio.TimerHandle | None = None
-    notice_seconds: float = 0.0
     was_warned: bool = False
     refused_in_a_row: int = 0
     malformed: int = 0
@@ -75,5 +74,7 @@ class Request:
     async def become(self, identity: Identity) -> None:
         """Replace the identity of this socket for all later events."""
         state = await self.actions.state_of(self.sid)
+        # the same token again must not cause the same warning again
+        state.was_warned = state.was_warned and identity.expires_at <= state.identity.expires_at
         state.identity = identity
         self.actions.watch_expiry(self.sid, state)

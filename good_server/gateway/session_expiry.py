@@ -13,8 +13,6 @@ from .request import SocketState
 
 # a wall clock may be corrected, so a timer looks again after this time at the latest
 LOOK_AGAIN_SECONDS = 300.0
-# a short-lived token is not announced at once: its client would refresh again and again
-NOTICE_PART = 1 / 3
 EXPIRED = "expired"
 
 
@@ -37,10 +35,12 @@ class SessionExpiry:
 
     def watch(self, sid: str, state: SocketState) -> None:
         """Start the timer of a session whose identity is new."""
+        self.forget(state)
         left = state.identity.expires_at - self._clock()
-        state.was_warned = False
-        state.notice_seconds = min(self._notice_seconds, max(0.0, left) * NOTICE_PART)
-        self._arm(sid, state)
+        notice = state.identity.notice_seconds(self._notice_seconds)
+        seconds = left + self._grace_seconds if state.was_warned else left - notice
+        delay = min(max(0.0, seconds), LOOK_AGAIN_SECONDS)
+        state.timer = asyncio.get_running_loop().call_later(delay, self._look, sid, state)
 
     def forget(self, state: SocketState) -> None:
         """Stop the timer of a session that has ended."""
@@ -48,23 +48,16 @@ class SessionExpiry:
             state.timer.cancel()
             state.timer = None
 
-    def _arm(self, sid: str, state: SocketState) -> None:
-        self.forget(state)
-        left = state.identity.expires_at - self._clock()
-        seconds = left + self._grace_seconds if state.was_warned else left - state.notice_seconds
-        delay = min(max(0.0, seconds), LOOK_AGAIN_SECONDS)
-        state.timer = asyncio.get_running_loop().call_later(delay, self._look, sid, state)
-
     def _look(self, sid: str, state: SocketState) -> None:
         left = state.identity.expires_at - self._clock()
         if left <= -self._grace_seconds:
             log.info(EXPIRED, user=state.identity.user)
             self._close(sid, EXPIRED)
             return
-        if left <= state.notice_seconds and not state.was_warned:
+        if left <= state.identity.notice_seconds(self._notice_seconds) and not state.was_warned:
             state.was_warned = True
             self._warn(sid, left)
-        self._arm(sid, state)
+        self.watch(sid, state)
 
     def _warn(self, sid: str, left: float) -> None:
         expiring = AuthExpiring(expires_in=max(0.0, round(left, 3)))

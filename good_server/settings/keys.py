@@ -1,6 +1,11 @@
 """Checks of the secret and the public key for tokens."""
 
+import ipaddress
 import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 # published on purpose: it lets a newcomer start with no setting at all, and is refused in production
 DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
@@ -40,6 +45,34 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
             raise ValueError("SERVER_JWT_PUBLIC_KEY is a private key: set its public half, or all may sign")
         if is_short:
             raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
+
+
+def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, is_production: bool) -> None:
+    """Raise `ValueError` if the keys of an issuer cannot be fetched safely."""
+    if any(not value.get_secret_value().isprintable() for _, value in headers):
+        raise ValueError("SERVER_JWT_JWKS_HEADERS must be lines like `Name: value`, separated by commas")
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+    if parts.username is not None:
+        raise ValueError("SERVER_JWT_JWKS_URL must hold no password: use SERVER_JWT_JWKS_HEADERS")
+    # the keys on their way could be replaced, and then anybody could sign tokens
+    if is_production and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError("SERVER_JWT_JWKS_URL must be an https address in production")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` names this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _fault(text: str) -> str | None:

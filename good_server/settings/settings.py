@@ -10,10 +10,17 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .keys import DEVELOPMENT_SECRET, HMAC_KEY_BYTES, PUBLIC_KEY_ALGORITHMS, check_public_key, is_published
+from .keys import (
+    DEVELOPMENT_SECRET,
+    HMAC_KEY_BYTES,
+    PUBLIC_KEY_ALGORITHMS,
+    check_key_set,
+    check_public_key,
+    is_published,
+)
 from .origins import ANY, OPAQUE, is_loopback_origin, same_origins
 from .sources import ENV_FILE, PREFIX, written_settings
-from .values import Count, Origins, Positive, PublicKey, UrlPath, Words
+from .values import Count, Headers, Origins, Positive, PublicKey, UrlPath, Words
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -45,6 +52,8 @@ class Settings(BaseSettings):
     # used instead of a secret if another service signs: the public key in PEM, or the URL of a key set
     jwt_public_key: PublicKey | None = None
     jwt_jwks_url: str | None = None
+    # sent with each request for the key set, such as `Authorization: Bearer …`; JSON if a value has a comma
+    jwt_jwks_headers: Headers = ()
     # the token does not choose its algorithm: RFC 8725, 3.1
     jwt_algorithms: Words = ("HS256",)
     # RFC 9068: only access tokens have this type; an id token is refused
@@ -121,7 +130,7 @@ class Settings(BaseSettings):
 
     # a handler is short; longer work belongs in a service
     handler_seconds: Positive = 5
-    # time to fetch a new token before the old one expires
+    # time to fetch a new token before the old one expires; at most a third of the time that is left at the connect
     expiry_notice_seconds: Positive = 60
     # after expiry only auth:refresh is served for this time, then the transport is closed
     expiry_grace_seconds: Positive = 25
@@ -161,8 +170,7 @@ class Settings(BaseSettings):
         fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
         if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
-        if self.jwt_jwks_url is not None and not self.jwt_jwks_url.startswith(("https://", "http://")):
-            raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+        check_key_set(self.jwt_jwks_url, self.jwt_jwks_headers, is_production=self.env == "production")
         if self.jwt_public_key is not None:
             check_public_key(self.jwt_public_key, self.jwt_algorithms)
 

@@ -89,6 +89,8 @@ PROMISES = {
     44: Promise("TCP connections count from their accept on, and have a deadline for their first request"),
     45: Promise("Plain requests and floods of one address take no connection rate from honest clients"),
     46: Promise("Close frames are checked and answered by the rules", "RFC 6455, 5.5.1, 7.1, 7.4"),
+    47: Promise("Users stay and connect while the issuer of keys is away; unknown keys cause few fetches"),
+    48: Promise("NaN, infinities and huge or negative times in a token are refused"),
     49: Promise("Nothing is read from a connection after it was refused"),
     51: Promise("The same checks hold below a prefix and on another path"),
     54: Promise("No part of a refused request appears in a log or in the answer", "ASVS 16.2.5"),
