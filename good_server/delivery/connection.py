@@ -23,8 +23,10 @@ from .send_queue import SendQueue
 
 # no extension, subprotocol or origin: nothing of these is negotiated here
 HANDSHAKE_HEADERS = (hdrs.CONNECTION, hdrs.UPGRADE, hdrs.SEC_WEBSOCKET_KEY, hdrs.SEC_WEBSOCKET_VERSION)
-# bytes that are parsed in a row: some hundred of the smallest frames, a few milliseconds
-SLICE_BYTES = 4096
+# Bytes that are parsed in a row. A slice with many frames takes long, so the next one is small; a slice of one large
+# frame takes no time, so the next one is larger.
+SMALL_SLICE_BYTES, LARGE_SLICE_BYTES = 256, 16 * 1024
+FRAMES_PER_SLICE = 8
 # reading pauses when more than this waits for a slow handler: a few events of the largest size, not a flood
 BACKLOG_BYTES = 64 * 1024
 # messages of one connection in a row, before the other connections get their turn
@@ -62,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._http = transport.get_protocol()
         self._send_queue: SendQueue | None = None
         self._backlog = bytearray()
+        self._slice_bytes = SMALL_SLICE_BYTES
         self._frames: deque[Frame] = deque()
         # the fragments of a message so far; the first one names its kind
         self._parts = bytearray()
@@ -123,10 +126,13 @@ class Connection(asyncio.Protocol):
 
     def _parse(self) -> None:
         """Parse a slice of the waiting bytes. Answer only the latest ping (RFC 6455, 5.5.3)."""
-        data = self._backlog[:SLICE_BYTES]
-        del self._backlog[:SLICE_BYTES]
+        data = self._backlog[: self._slice_bytes]
+        del self._backlog[: self._slice_bytes]
         self._websocket.receive_data(data)
-        self._frames += cast(list[Frame], self._websocket.events_received())
+        frames = cast(list[Frame], self._websocket.events_received())
+        is_cheap = len(frames) <= FRAMES_PER_SLICE
+        self._slice_bytes = min(2 * self._slice_bytes, LARGE_SLICE_BYTES) if is_cheap else SMALL_SLICE_BYTES
+        self._frames += frames
         pong = None
         for data_to_send in self._websocket.data_to_send():
             if data_to_send[:1] == PONG_HEAD:
@@ -193,11 +199,13 @@ class Connection(asyncio.Protocol):
         if self._websocket.state is OPEN and not self._transport.is_closing():
             self._websocket.send_close(CloseCode.NORMAL_CLOSURE)
             self._write(b"".join(self._websocket.data_to_send()))
+        # nothing is served any more: only the peer's close frame matters, and it comes soon
+        parsed = 0
         while not self.is_lost:
-            if self._goodbye is not None:
+            if self._goodbye is not None or parsed > BACKLOG_BYTES:
                 self._end()
             if self._backlog and not self._transport.is_closing():
-                # nothing is served any more; only the peer's close frame matters
+                parsed += self._slice_bytes
                 self._parse()
                 self._frames.clear()
                 await asyncio.sleep(0)

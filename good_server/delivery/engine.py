@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 from engineio import async_socket, exceptions, packet
 from socketio import packet as socketio_packet
+from websockets.frames import CloseCode
 
 from ..closing import CLOSE_REASON
 from ..settings import Settings
@@ -62,8 +63,10 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         while not self.closed and (data := await connection.receive()) is not None:
             try:
                 await self._dispatch(data)
-            except (exceptions.SocketIsClosedError, exceptions.UnknownPacketError, LookupError, ValueError):
+            except exceptions.SocketIsClosedError:
                 return
+            except (exceptions.UnknownPacketError, LookupError, ValueError):
+                connection.fail(CloseCode.POLICY_VIOLATION)
             count += 1
             if not count % MESSAGES_PER_TURN:
                 await asyncio.sleep(0)
