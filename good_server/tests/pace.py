@@ -54,7 +54,9 @@ class Lateness:
 
 
 def check_pace(answers, *, most_late_ms=MOST_LATE_MS):
-    """Assert that a server's event loop was never late by more than `most_late_ms`.
+    """Assert that a server's event loop was never too late.
+
+    The bound is `most_late_ms`.
 
     Skip the test when a busy machine caused the delay.
     """
