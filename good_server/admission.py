@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import hdrs, http_exceptions, web
 
+from .closing import CLOSE_REASON
 from .connection_limits import ConnectionLimits
 from .delivery_protocol import Delivery
 from .observability import Metrics, log
@@ -16,6 +17,7 @@ from .settings import Settings
 
 SOCKETIO_PATH = "/socket.io/"
 ARRIVED = web.RequestKey("arrived", float)
+ADDRESS = web.RequestKey("address", str)
 DELIVERY = web.RequestKey("delivery", Delivery)
 # A peer that reads takes its last messages in this time. A peer that is gone never does, and its transport would stay.
 LINGER_SECONDS = 1.0
@@ -24,12 +26,14 @@ CLIENT_CLOSED_REQUEST = 499
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def close_transport(environ: dict[str, Any]) -> None:
-    """Close the transport of a connection, after its last messages are sent.
+def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
+    """Close the transport of a connection, after its last messages are sent. The first `reason` is logged.
 
     A Socket.IO disconnect would leave the transport open, and a standard JavaScript client would never reconnect.
     """
     request: web.Request = environ["aiohttp.request"]
+    if reason is not None and CLOSE_REASON not in request:
+        request[CLOSE_REASON] = reason
     if DELIVERY in request:
         request[DELIVERY].flush(request)
     if request.transport is None:
@@ -43,6 +47,11 @@ def is_closing(environ: dict[str, Any]) -> bool:
     """Return whether the connection's transport is closed or is being closed."""
     transport = environ["aiohttp.request"].transport
     return transport is None or bool(transport.is_closing())
+
+
+def address_in(environ: dict[str, Any]) -> str:
+    """Return the client's IP address, as `Admission.address_of` found it at the handshake."""
+    return str(environ["aiohttp.request"][ADDRESS])
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
@@ -76,7 +85,9 @@ class Admission:
             if refusal is not None:
                 self._metrics.connects.labels(f"http_{refusal.status}").inc()
                 return refusal
-            with self._limits.counted(self.address_of(request)):
+            address = self.address_of(request)
+            with self._limits.counted(address):
+                request[ADDRESS] = address
                 request[ARRIVED] = time.monotonic()
                 request[DELIVERY] = self._delivery
                 try:

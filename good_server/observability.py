@@ -54,6 +54,7 @@ class Metrics:
         self.connections = gauge("server_connections", "Connections open now.")
         self.connects = counter("server_connects", "Connects by outcome.", ["outcome"])
         self.closes = counter("server_closes", "Closed connections by reason.", ["reason"])
+        self.evictions = counter("server_evictions", "Sockets closed for a newer one of their user.")
         self.slow_readers = counter(
             "server_slow_readers", "Slow consumers that were disconnected, by reason.", ["reason"]
         )

@@ -14,16 +14,23 @@ from .events import RESERVED
 
 # not a string, so no client can send it
 MALFORMED = ("malformed",)
+# readable, but the contract has no binary events
+BINARY = ("binary",)
+UNREADABLE = (MALFORMED, BINARY)
 # an event of its own: a client that sends a reserved name tries to run handlers of the server
 RESERVED_NAME = ("reserved name",)
 
 EVENT = str(packet.EVENT)
+BINARY_TYPES = (packet.BINARY_EVENT, packet.BINARY_ACK)
 # the library allows ids of up to a hundred digits; this many fit a machine word
 PLAIN_ID_DIGITS = 18
 
 
 class Json:
-    """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting."""
+    """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting.
+
+    Both libraries must use it: python-engineio parses each message that is no Socket.IO packet, and expects `ValueError`.
+    """
 
     @staticmethod
     def dumps(data: Any, **_ignored: Any) -> str:
@@ -35,7 +42,7 @@ class Json:
 
 
 class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no types
-    """A Socket.IO packet. Binary packets from clients are malformed, as the contract has no binary events."""
+    """A Socket.IO packet. Binary packets from clients are refused, as the contract has no binary events."""
 
     json = Json
 
@@ -60,8 +67,11 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         """Parse a packet without raising an error. Returns the number of attachments that follow, always 0."""
         named: tuple[str, ...] = ()
         try:
+            if isinstance(encoded_packet, bytes | bytearray):
+                self.packet_type, self.data = packet.EVENT, [BINARY]
+                return 0
             if not isinstance(encoded_packet, str):
-                raise ValueError("binary")
+                raise ValueError("JSON without a packet type")
             if not self._is_plain_event(encoded_packet):
                 super().decode(encoded_packet)
             problem = self._problem()
@@ -90,6 +100,8 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         if self.packet_type == packet.ACK:
             # the library keeps a counter of its own under ack id 0
             return None if isinstance(self.data, list) and self.id else MALFORMED
+        if self.packet_type in BINARY_TYPES:
+            return BINARY
         is_event = self.packet_type == packet.EVENT and isinstance(self.data, list) and self.data
         if not is_event or not isinstance(self.data[0], str):
             return MALFORMED

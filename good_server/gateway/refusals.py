@@ -11,6 +11,7 @@ from socketio.exceptions import ConnectionRefusedError
 from ..admission import close_transport
 from ..errors import Invalid, Refusal, UnknownNamespace
 from ..observability import Metrics, log
+from ..packets import BINARY
 from .route import Guards, Route
 
 # long enough to send the refusal, too short for the client to do anything meanwhile
@@ -40,8 +41,12 @@ class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the lib
             refuse(environ, UnknownNamespace(), self._guards.metrics)
 
 
-def malformed_packet(routes: Mapping[str, Route], event: str = "", key: str | None = None) -> Invalid:
+def malformed_packet(
+    problem: tuple[str, ...], routes: Mapping[str, Route], event: str = "", key: str | None = None
+) -> Invalid:
     """Return the refusal of a malformed packet. It names `key` only if the event has such a key."""
+    if problem == BINARY:
+        return Invalid("binary data is not taken: send JSON, and bytes as base64 text")
     is_known = event in routes and key in routes[event].payload.model_fields
     return Invalid("the packet is malformed", field=key if is_known else None)
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..events import Message
 from ..roles import Identity
 from ..rooms import Address
+from .abuse import Abuse
+
+
+class SocketGone(Exception):
+    """The socket was disconnected while its connect or event waited for something. Nobody receives the answer."""
 
 
 @dataclass(slots=True)
@@ -16,8 +21,12 @@ class SocketState:
     identity: Identity
     last_heard: float
     was_warned: bool = False
-    refused_in_a_row: int = 0
-    malformed: int = 0
+    # the limit on the user's sockets counts it
+    is_accepted: bool = False
+    # nothing is handled any more
+    is_closing: bool = False
+    # most sockets never do anything wrong
+    abuse: Abuse | None = None
 
 
 class Actions(NamedTuple):
@@ -28,8 +37,8 @@ class Actions(NamedTuple):
     # `await send(event, message, to=rooms, skip=sid)`
     send: Callable[..., Awaitable[None]]
     rooms_of: Callable[[str], set[str]]
-    enter_room: Callable[[str, str], Awaitable[Any]]
-    leave_room: Callable[[str, str], Awaitable[Any]]
+    enter_room: Callable[[str, str], None]
+    leave_room: Callable[[str, str], None]
     state_of: Callable[[str], Awaitable[SocketState]]
 
 
@@ -59,15 +68,18 @@ class Request:
         return self.actions.rooms_of(self.sid)
 
     async def join(self, room: str) -> None:
-        """Put this socket into a room."""
-        await self.actions.enter_room(self.sid, room)
+        """Put this socket into a room. Raises `SocketGone` when it was disconnected meanwhile."""
+        self.actions.enter_room(self.sid, room)
 
     async def leave(self, room: str) -> None:
         """Take this socket out of a room."""
-        await self.actions.leave_room(self.sid, room)
+        self.actions.leave_room(self.sid, room)
 
     async def become(self, identity: Identity) -> None:
-        """Replace the identity of this socket for all later events."""
-        state = await self.actions.state_of(self.sid)
+        """Replace the identity of this socket for all later events. Raises `SocketGone` like `join`."""
+        try:
+            state = await self.actions.state_of(self.sid)
+        except KeyError:
+            raise SocketGone from None
         state.identity = identity
         state.was_warned = False

@@ -10,13 +10,15 @@ from pydantic import BaseModel
 from ..auth import TokenAuth
 from ..cluster_protocol import Cluster
 from ..events import Answer
-from ..observability import Metrics
+from ..observability import Metrics, log
 from ..rate_limits import RateLimits
 from ..roles import Role
 from ..settings import Settings
 from .request import Request
 
 ANYONE = frozenset(Role)
+# `on_error(error, user=…, event=…, id=…)`: the user is None before the token is verified; the log has the same id
+OnError = Callable[..., None]
 Handler = Callable[[Request, Any], Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -46,8 +48,18 @@ class Guards:
     cluster: Cluster
     metrics: Metrics
     clock: Callable[[], float] = time.time
+    on_error: OnError | None = None
 
     @property
     def rates(self) -> RateLimits:
         """The rate limits on the events of users."""
         return self.cluster.rates
+
+    def report_error(self, error: Exception, *, user: str | None, event: str, id: str) -> None:
+        """Pass an unexpected error to `on_error`. An error of that function is only logged."""
+        if self.on_error is None:
+            return
+        try:
+            self.on_error(error, user=user, event=event, id=id)
+        except Exception as failure:  # noqa: BLE001 - a broken error tracker must not cost the client its answer
+            log.error("on_error failed", id=id, exc_info=failure)
