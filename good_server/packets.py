@@ -29,7 +29,7 @@ PLAIN_ID_DIGITS = 18
 class Json:
     """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting.
 
-    Both libraries must use it: python-engineio parses each message that is no Socket.IO packet, and expects `ValueError`.
+    Both libraries need it: python-engineio parses messages that are no Socket.IO packets, and expects `ValueError`.
     """
 
     @staticmethod
@@ -65,10 +65,12 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
     def decode(self, encoded_packet: Any) -> int:
         """Parse a packet without raising an error. Returns the number of attachments that follow, always 0."""
+        problem: tuple[str] | None
         named: tuple[str, ...] = ()
         try:
             if isinstance(encoded_packet, bytes | bytearray):
-                self.packet_type, self.data = packet.EVENT, [BINARY]
+                self.packet_type = packet.EVENT
+                self.data = [BINARY]
                 return 0
             if not isinstance(encoded_packet, str):
                 raise ValueError("JSON without a packet type")

@@ -7,7 +7,7 @@ from ..errors import RateLimited, Refusal
 from ..packets import RESERVED_NAME, UNREADABLE
 from ..settings import Settings
 
-# the time that a refusal needs to reach the client on a bad network; what arrives until then was sent without knowing it
+# the time that a refusal needs on a bad network; what arrives until then was sent by a client that did not know of it
 NOTICE_SECONDS = 2.0
 # after this time without a refusal, the next one is news to the client; a flood would lose most of its time waiting
 QUIET_SECONDS = 60.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import socketio
 
-from ..admission import address_in, age_seconds, close_transport, is_closing
+from ..admission import address_in, close_transport, is_closing
 from ..close_reasons import CloseReason, note_reason, reason_of
 from ..closing import CLOSE_REASON
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
@@ -23,6 +23,7 @@ from ..packets import BINARY, MALFORMED, RESERVED_NAME
 from ..roles import Identity
 from ..rooms import rooms_at_connect, user_room
 from .abuse import Abuse
+from .connection_log import log_connected, log_disconnected
 from .deadline import with_deadline
 from .eviction import SocketCap
 from .refusals import malformed_packet, read_payload, refuse
@@ -44,9 +45,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self._given_routes = tuple(routes)
         most = guards.settings.sockets_per_user
         self.socket_cap = SocketCap(namespace, guards.cluster, most, self._open_sockets, self._evict)
-        self._actions = Actions(
-            namespace, guards.clock, self.send, self._rooms_of, self._join, self._leave, self.state_of
-        )
+        rooms = (self._rooms_of, self._join, self._leave)
+        self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes of this namespace, one per event."""
@@ -112,13 +112,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return await self._event(event, *args)
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        outcome = await self._outcome("connect", None, self._admit(sid, environ, auth))
+        outcome = await self._outcome("connect", self._admit(sid, environ, auth))
         if isinstance(outcome, Refusal):
+            self.guards.report(outcome, user=None, event="connect")
             refuse(environ, outcome, self.guards.metrics)
-        self.guards.metrics.connects.labels("accepted").inc()
-        seconds, address = round(age_seconds(environ), 3), address_in(environ)
-        who = {"user": outcome.user, "role": outcome.role}
-        log.info("connected", namespace=self.namespace, **who, address=address, seconds=seconds)
+        log_connected(self.guards.metrics, self.namespace, outcome, environ)
 
     async def _admit(self, sid: str, environ: dict[str, Any], auth: Any) -> Identity:
         seconds = self.guards.settings.handshake_seconds
@@ -164,14 +162,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             return
         # this socket leaves its rooms only after this method
         await self.socket_cap.publish_count(state.identity.user, without=sid)
-        self._log_disconnect(state.identity.user, environ, reason)
+        user = state.identity.user
+        log_disconnected(self.guards.metrics, self.namespace, user, environ, reason)
         leaving = self.left(Request(self._actions, sid, state.identity))
-        await self._outcome("disconnect", state, with_deadline(self.guards.settings.handler_seconds, leaving))
-
-    def _log_disconnect(self, user: str, environ: dict[str, Any] | None, reason: str) -> None:
-        self.guards.metrics.closes.labels(reason).inc()
-        more = {} if environ is None else {"address": address_in(environ), "seconds": round(age_seconds(environ), 3)}
-        log.info("disconnected", namespace=self.namespace, user=user, reason=reason, **more)
+        outcome = await self._outcome("disconnect", with_deadline(self.guards.settings.handler_seconds, leaving))
+        self.guards.report(outcome, user=user, event="disconnect")
 
     async def _event(self, event: Any, sid: str, *arguments: Any) -> Any:
         state = await self.state_of(sid)
@@ -181,14 +176,15 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         route = self._by_event.get(event)
         name = route.event if route is not None else "unknown"
         began = time.perf_counter()
-        outcome = await self._outcome(name, state, self._serve(route, event, sid, state, arguments))
+        outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
         refusal = outcome if isinstance(outcome, Refusal) else None
         self.guards.metrics.count_event(name, refusal.code if refusal else "ok", time.perf_counter() - began)
         if refusal is not None:
+            self.guards.report(refusal, user=state.identity.user, event=name)
             self._close_abuser(sid, state, event, refusal)
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
 
-    async def _outcome(self, where: str, state: SocketState | None, action: Awaitable[Any]) -> Any:
+    async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
         """Return the result of `action`, or its `Refusal`. Other errors are logged with an id, as `Internal`."""
         try:
             return await action
@@ -198,9 +194,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             return Unauthorized("the client left meanwhile")
         except Exception as error:  # noqa: BLE001 - the one place: an error that passed here would send no ack
             internal = Internal(id=uuid.uuid4().hex)
-            user = state.identity.user if state is not None else None
-            log.error("failed", where=where, user=user, id=internal.id, exc_info=error)
-            self.guards.report_error(error, user=user, event=where, id=internal.id)
+            internal.__cause__ = error
+            log.error("failed", where=where, id=internal.id, exc_info=error)
             return internal
 
     async def _serve(

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from ..auth import TokenAuth
 from ..cluster_protocol import Cluster
+from ..errors import Internal
 from ..events import Answer
 from ..observability import Metrics, log
 from ..rate_limits import RateLimits
@@ -55,11 +56,11 @@ class Guards:
         """The rate limits on the events of users."""
         return self.cluster.rates
 
-    def report_error(self, error: Exception, *, user: str | None, event: str, id: str) -> None:
-        """Pass an unexpected error to `on_error`. An error of that function is only logged."""
-        if self.on_error is None:
+    def report(self, outcome: Any, *, user: str | None, event: str) -> None:
+        """Pass the error behind an `Internal` refusal to `on_error`. An error of that function is only logged."""
+        if self.on_error is None or not isinstance(outcome, Internal):
             return
         try:
-            self.on_error(error, user=user, event=event, id=id)
+            self.on_error(outcome.__cause__, user=user, event=event, id=outcome.id)
         except Exception as failure:  # noqa: BLE001 - a broken error tracker must not cost the client its answer
-            log.error("on_error failed", id=id, exc_info=failure)
+            log.error("on_error failed", id=outcome.id, exc_info=failure)
