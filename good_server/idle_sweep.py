@@ -6,6 +6,7 @@ from typing import Any
 
 from .admission import age_seconds, close_transport, is_closing
 from .app import Application
+from .close_reasons import CloseReason
 from .events import AuthExpiring
 from .gateway import STATE
 from .observability import log
@@ -60,7 +61,7 @@ async def _check(application: Application, connection: str, environ: dict[str, A
     left = state.identity.expires_at - application.clock()
     if left < -settings.expiry_grace_seconds:
         log.info("expired", user=state.identity.user)
-        close_transport(environ)
+        close_transport(environ, CloseReason.EXPIRED)
     elif left < settings.expiry_notice_seconds and not state.was_warned:
         state.was_warned = True
         expiring = AuthExpiring(expires_in=max(0.0, round(left, 3)))

@@ -9,10 +9,12 @@ from aiohttp import web
 
 from .admission import close_transport
 from .app import Application
+from .close_reasons import CloseReason
 from .events import Message, ServerClosing
 from .idle_sweep import sweep_forever
 from .internal_http import internal_app, listen, url_of
 from .observability import log
+from .process_watch import ProcessWatch
 from .rooms import Address, everyone
 from .runtime import Addresses
 
@@ -58,6 +60,9 @@ async def serve(
         stack.push_async_callback(internal.cleanup)
         stack.push_async_callback(reports.stop)
         await reports.start(publish)
+        watch = ProcessWatch(settings, application.guards.metrics)
+        stack.push_async_callback(watch.stop)
+        watch.start()
         sweeping = asyncio.create_task(sweep_forever(application))
         stack.push_async_callback(lambda: asyncio.gather(sweeping, return_exceptions=True))
         stack.callback(sweeping.cancel)
@@ -79,7 +84,7 @@ async def _drain(application: Application, shared_sites: Collection[web.BaseSite
             await gateway.send_to_socket(ServerClosing(retry_in=retry_in), sid)
     await asyncio.sleep(GOODBYE_SECONDS)
     for environ in list(application.sio.environ.values()):
-        close_transport(environ)
+        close_transport(environ, CloseReason.DRAIN)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.shutdown_seconds):
             await application.sio.shutdown()

@@ -58,6 +58,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         if encoded_packet is None:
             super().__init__(packet_type, data, namespace, id, binary)
             return
+        self.data: list[Any] = []
         self.namespace: str | None = None
         self.id: int | None = None
         self.attachments: list[bytes] = []

@@ -3,6 +3,6 @@
 from .gateway import STATE, Gateway
 from .refusals import NoSuchNamespace
 from .request import Request, SocketState
-from .route import ANYONE, Guards, Route
+from .route import ANYONE, Guards, OnError, Route
 
-__all__ = ["ANYONE", "STATE", "Gateway", "Guards", "NoSuchNamespace", "Request", "Route", "SocketState"]
+__all__ = ["ANYONE", "STATE", "Gateway", "Guards", "NoSuchNamespace", "OnError", "Request", "Route", "SocketState"]

@@ -9,6 +9,7 @@ from typing import Any
 from socketio import packet
 
 from ..admission import close_transport
+from ..close_reasons import CloseReason
 from ..observability import Metrics, log
 from ..settings import Settings
 
@@ -31,6 +32,6 @@ def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
         metrics.count_event("unknown", "invalid", 0.0)
         if environ[STRAYS] >= settings.malformed_frames:
             log.warning("closed", reason="strays")
-            close_transport(environ)
+            close_transport(environ, CloseReason.MALFORMED)
 
     sio.eio.on("message", check)

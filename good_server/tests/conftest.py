@@ -184,13 +184,13 @@ def create_app():
 async def serve(worker_pool, nothing_lost, delivery, create_app):
     """`await serve(**settings)` starts a server that stops after the test.
 
-    It also takes the parameters `clock` and `entitlements` of `create_app`.
+    It also takes the parameters `clock`, `entitlements` and `on_error` of `create_app`.
     """
     async with AsyncExitStack() as stack:
 
-        async def start(*, clock=time.time, entitlements=None, **settings):
+        async def start(*, clock=time.time, entitlements=None, on_error=None, **settings):
             chosen = Settings(**({"port": 0, "internal_port": 0, "report_workers": 1, "delivery": delivery} | settings))
-            application = create_app(chosen, entitlements=entitlements, clock=clock)
+            application = create_app(chosen, entitlements=entitlements, clock=clock, on_error=on_error)
             return await stack.enter_async_context(running(application))
 
         yield start

@@ -124,7 +124,6 @@ METRICS = {
     "server_evictions_total",
     "server_loop_lag_seconds",
     "server_out_of_files_total",
-    "process_open_fds",
 }
 REDIS_METRICS = {
     "server_redis_up",
