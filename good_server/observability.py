@@ -13,6 +13,8 @@ from .log_text import LIBRARY_TEXT_LENGTH, indented, json_line, make_values_safe
 
 # no free file descriptor in this process, or in the whole system
 OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+# python-engineio logs this with a traceback, as an `IndexError`, when a packet has a type that does not exist
+UNREADABLE_PACKET = "Unknown receive error"
 # a loop that is behind by 0.1 s delays every client
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -41,7 +43,10 @@ class LibraryLog:
         log.error("library", library=self._library, text=self._text(message, args), **more)
 
     def exception(self, message: str, *args: object) -> None:
-        self.error(message, *args, exc_info=True)
+        if message == UNREADABLE_PACKET and isinstance(sys.exception(), IndexError):
+            log.info("bad packet", library=self._library)
+        else:
+            self.error(message, *args, exc_info=True)
 
     critical = error
 

@@ -20,6 +20,8 @@ UNREADABLE = (MALFORMED, BINARY)
 # an event of its own: a client that sends a reserved name tries to run handlers of the server
 RESERVED_NAME = ("reserved name",)
 
+# python-engineio turns the message `null` into None, which is no packet
+NOTHING = object()
 EVENT = str(packet.EVENT)
 BINARY_TYPES = (packet.BINARY_EVENT, packet.BINARY_ACK)
 # the library allows ids of up to a hundred digits; this many fit a machine word
@@ -53,9 +55,9 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         namespace: str | None = None,
         id: int | None = None,
         binary: bool | None = None,
-        encoded_packet: Any = None,
+        encoded_packet: Any = NOTHING,
     ) -> None:
-        if encoded_packet is None:
+        if encoded_packet is NOTHING:
             super().__init__(packet_type, data, namespace, id, binary)
             return
         self.data: list[Any] = []
