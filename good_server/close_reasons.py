@@ -19,6 +19,8 @@ class CloseReason(StrEnum):
     CLIENT_LEFT = "client left"
     PING_TIMEOUT = "ping timeout"
     TRANSPORT_LOST = "transport lost"
+    # another namespace refused its CONNECT on the same connection
+    REFUSED = "refused"
     # closed by code of the product, without a reason
     SERVER = "closed by the server"
 

@@ -11,6 +11,7 @@ import hashlib
 
 from aiohttp import hdrs, web
 
+from ..close_reasons import CloseReason, note_reason
 from .frame_reader import BINARY, CLOSE, NORMAL, PING, PONG, TEXT, FrameError, FrameReader, Message
 from .frames import control_frame
 from .send_queue import SendQueue
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
         self._transport = transport
+        self._request = request
         # aiohttp counts its connections, so it must learn when this one ends
         self._http = request.protocol
         self._reader = FrameReader(max_bytes)
@@ -106,6 +108,7 @@ class Connection(asyncio.Protocol):
             try:
                 message = self._reader.next()
             except FrameError as error:
+                note_reason(self._request, CloseReason.MALFORMED)
                 self._send_close(error.code)
                 break
             if message is None:
@@ -115,6 +118,7 @@ class Connection(asyncio.Protocol):
             elif message.kind == PING:
                 self._write(PONG, message.data)
             elif message.kind == CLOSE:
+                note_reason(self._request, CloseReason.CLIENT_LEFT)
                 self._send_close(NORMAL)
                 self._transport.close()
         return None

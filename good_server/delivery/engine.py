@@ -13,6 +13,7 @@ from aiohttp import web
 from engineio import async_socket, exceptions, packet
 from socketio import packet as socketio_packet
 
+from ..close_reasons import CloseReason, note_reason
 from ..settings import Settings
 from .connection import MESSAGES_PER_TURN, Connection
 from .frames import frame, message_frame
@@ -56,13 +57,16 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         """Record a PONG of the client. python-engineio calls this at each PONG."""
         self._heartbeats.record_pong(self)
 
-    async def read(self, connection: Connection) -> None:
+    async def read(self, request: web.Request, connection: Connection) -> None:
         """Handle the client's messages in order, until the connection ends. A protocol error also ends it."""
         count = 0
         while (message := await connection.receive()) is not None:
             try:
                 await self._dispatch(message.data)
-            except (exceptions.SocketIsClosedError, exceptions.UnknownPacketError, LookupError, ValueError):
+            except exceptions.SocketIsClosedError:
+                return
+            except (exceptions.UnknownPacketError, LookupError, ValueError):
+                note_reason(request, CloseReason.MALFORMED)
                 return
             count += 1
             if not count % MESSAGES_PER_TURN:
@@ -120,9 +124,11 @@ class Engine:
             await self._sio._handle_eio_connect(socket.sid, {"aiohttp.request": request})
             connection.open(socket.queue, frame(opening.encode()))
             self._heartbeats.add(socket)
-            await socket.read(connection)
+            await socket.read(request, connection)
         finally:
             self._heartbeats.remove(socket)
+            if socket.queue.close_reason is not None:
+                note_reason(request, socket.queue.close_reason)
             await socket.close(wait=False, abort=True, reason=self._eio.reason.TRANSPORT_CLOSE)
             self._eio.sockets.pop(socket.sid, None)
             await connection.close()

@@ -59,7 +59,16 @@ class SendQueue:
     `asyncio.Queue`. That is created only when needed, as it would be most of the memory of an idle connection.
     """
 
-    __slots__ = ("_batcher", "_is_busy", "_pending", "_pending_bytes", "_queue", "_stuck_since", "_transport")
+    __slots__ = (
+        "_batcher",
+        "_is_busy",
+        "_pending",
+        "_pending_bytes",
+        "_queue",
+        "_stuck_since",
+        "_transport",
+        "close_reason",
+    )
 
     def __init__(self, batcher: WriteBatcher) -> None:
         self._batcher = batcher
@@ -69,6 +78,8 @@ class SendQueue:
         self._pending_bytes = 0
         self._is_busy = False
         self._stuck_since: float | None = None
+        # why this queue closed its connection
+        self.close_reason: str | None = None
 
     def open(self, transport: asyncio.WriteTransport, first_bytes: bytes) -> None:
         """Write to `transport` from now on, starting with `first_bytes`."""
@@ -179,6 +190,7 @@ class SendQueue:
 
     def _close(self, transport: asyncio.WriteTransport, reason: str) -> None:
         self._reset()
+        self.close_reason = reason
         self._batcher.on_slow(reason)
         # not close(): that would wait for the reader that does not read
         transport.abort()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from socketio.exceptions import ConnectionRefusedError
 
 from ..admission import close_transport
+from ..close_reasons import CloseReason
 from ..errors import Invalid, Refusal, UnknownNamespace
 from ..observability import Metrics, log
 from ..packets import BINARY
@@ -23,7 +24,7 @@ def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoRet
     metrics.connects.labels(refusal.code).inc()
     log.info("refused", code=refusal.code)
     # the library sends the refusal after this function has raised
-    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, close_transport, environ)
+    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, close_transport, environ, CloseReason.REFUSED)
     raise ConnectionRefusedError(str(refusal), refusal.as_error())
 
 
