@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from ...close_reasons import CloseReason
 from ...events import SESSION_EVICTED
 from ...gateway import abuse
+from ...rooms import user_room
 from ..stand_in import LEAVE_TEXT
-from ..wire import bare
+from ..wire import SLOW_RECEIVE_BYTES, bare
 
 
 async def leave(server, connect, ana):
@@ -123,3 +124,15 @@ async def test_a_connect_is_logged_with_its_address_and_duration(server):
     [entry] = [entry for entry in logs if entry["event"] == "connected"]
     assert (entry["user"], entry["address"]) == ("ana", "127.0.0.1")
     assert 0.02 <= entry["seconds"] < 10
+
+
+@pytest.mark.engine
+async def test_a_client_that_reads_nothing_is_a_slow_reader(serve, until):
+    server = await serve(outbox_bytes=100_000, delivery="engine")
+    with capture_logs() as logs:
+        async with bare(server.url, server.token("ana"), receive_bytes=SLOW_RECEIVE_BYTES):
+            await until(lambda: server.members(user_room("ana")) == 1)
+            for _ in range(200):
+                await server.sio.emit("news", "x" * 50_000, room=[user_room("ana")])
+            await until(lambda: [entry for entry in logs if entry["event"] == "disconnected"])
+    assert [entry["reason"] for entry in logs if entry["event"] == "disconnected"] == ["slow reader"]
