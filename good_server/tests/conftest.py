@@ -18,7 +18,7 @@ import structlog
 
 from .. import idle_sweep, lifecycle
 from ..settings import Settings
-from . import stand_in, waiting
+from . import npm, stand_in, waiting
 from .lanes import pytest_terminal_summary, pytest_xdist_auto_num_workers
 from .pace import Lateness, check_pace
 from .package import IMPORT_FOLDER, has_part
@@ -259,6 +259,14 @@ async def dial(server, http):
 def until():
     """`await until(lambda: …)` waits until the condition is true."""
     return waiting.until
+
+
+@pytest.fixture(scope="session")
+def npm_folder(tmp_path_factory):
+    """A folder with the npm packages of the tests, socket.io-client among them."""
+    folder = tmp_path_factory.mktemp("npm")
+    npm.install(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

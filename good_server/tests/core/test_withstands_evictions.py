@@ -11,7 +11,10 @@ from ...events import SESSION_EVICTED
 from ...gateway import Gateway
 from ...rooms import user_room
 from ..checks import AT_ONCE_SECONDS, notices_nothing
+from ..npm import NPM_SECONDS
+from ..programs import installed
 from ..stand_in import LEAVE
+from ..waiting import PROCESS_SECONDS
 from ..wire import Bare, bare
 
 # a stock client that comes back at once; the time in which one would be back many times
@@ -128,3 +131,49 @@ async def test_row_50_an_eviction_is_logged_and_counted(serve, connect):
     exposed = server.application.guards.metrics.exposition()
     assert b"server_evictions_total 1.0" in exposed
     assert b'server_closes_total{reason="evicted"} 1.0' in exposed
+
+
+# opens tabs one after the other, and writes what each of them sees
+BROWSER = """
+const { io } = require("socket.io-client");
+const [url, token, count, awayMs] = process.argv.slice(2);
+const soon = { reconnectionDelay: 20, reconnectionDelayMax: 20 };
+const options = { transports: ["websocket"], auth: { token }, forceNew: true, ...soon };
+const seen = [];
+const open = (tab) => new Promise((resolve) => {
+  const socket = io(url, options);
+  const note = (...what) => seen.push([tab, ...what]);
+  socket.on("connect", () => { note("connect"); resolve(socket); });
+  socket.on("disconnect", (reason) => note("disconnect", reason));
+  socket.on("session:evicted", (message) => note("evicted", message));
+  socket.io.on("reconnect_attempt", () => note("reconnect"));
+});
+(async () => {
+  const tabs = [];
+  for (let tab = 0; tab < Number(count); tab++) tabs.push(await open(tab));
+  setTimeout(() => {
+    console.log(JSON.stringify({ seen, connected: tabs.map((socket) => socket.connected) }));
+    process.exit(0);
+  }, Number(awayMs));
+})();
+"""
+
+
+@pytest.mark.timeout(2 * NPM_SECONDS)
+@pytest.mark.no_pace("npm installs meanwhile")
+async def test_row_50_stock_javascript_tabs_start_no_reconnect_war(server, connect, npm_folder):
+    bob, most, evicted = await connect("bob"), server.settings.sockets_per_user, 2
+    script = npm_folder / "browser.cjs"
+    script.write_text(BROWSER)
+    arguments = (server.url, server.token("ana"), str(most + evicted), str(int(AWAY_SECONDS * 1000)))
+    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(installed("node"), script, *arguments, **pipes)
+    out, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)
+    assert process.returncode == 0, errors.decode()
+    told = json.loads(out)
+    for tab in range(evicted):
+        what = [seen[1:] for seen in told["seen"] if seen[0] == tab]
+        assert what == [["connect"], ["evicted", {"limit": most}], ["disconnect", "io server disconnect"]]
+    assert told["connected"] == [False] * evicted + [True] * most
+    assert accepted(server) == most + evicted + 1
+    await notices_nothing(server, bob)
