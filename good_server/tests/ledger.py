@@ -81,6 +81,9 @@ PROMISES = {
     36: Promise("Every log entry is one line of JSON"),
     37: Promise("Metrics and readiness are not on the public port"),
     38: Promise("The installed libraries have no known vulnerabilities", part="deploy"),
+    42: Promise("Packets that ask for nothing, and events that are refused again and again, close the connection"),
+    50: Promise("A user's sockets stay within their limit over all processes, and an evicted client stays away"),
+    54: Promise("No part of a request forges a log entry or brings a token into the log", "ASVS 16.4.1"),
 }
 
 
