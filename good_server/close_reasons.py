@@ -1,4 +1,7 @@
-"""Reasons for the end of a connection, for the log and the metric `server_closes`."""
+"""Reasons for the end of a connection.
+
+The log and the metric `server_closes` show them.
+"""
 
 from collections.abc import MutableMapping
 from enum import StrEnum

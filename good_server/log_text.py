@@ -1,4 +1,7 @@
-"""Makes text safe for the log: control characters are escaped, tokens are left out."""
+"""Makes text safe for the log.
+
+Control characters are escaped, and tokens are left out.
+"""
 
 import json
 import re
@@ -45,7 +48,7 @@ def json_line(entry: Any, **_ignored: Any) -> str:
 
 
 def make_values_safe(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Escape every text of a log entry that will be a readable line. This is a processor of structlog."""
+    """Make every text of a log entry safe. This is a processor of structlog, for readable lines."""
     for key, value in entry.items():
         if isinstance(value, str) and key not in NOT_TEXT:
             entry[key] = safe_text(value)
@@ -53,7 +56,7 @@ def make_values_safe(_logger: Any, _method: str, entry: MutableMapping[str, Any]
 
 
 def indented(render: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """Return a renderer of tracebacks whose lines cannot look like log entries of their own."""
+    """Return a renderer that indents tracebacks. Their lines cannot look like log entries."""
 
     def write(out: Any, exc_info: Any) -> None:
         text: list[str] = []

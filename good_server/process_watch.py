@@ -14,7 +14,7 @@ OTHER_FILES = 100
 
 
 class ProcessWatch:
-    """Measures the lag of the event loop, and notices when no file descriptor is left."""
+    """Measures the event loop's lag, and looks for free file descriptors."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -36,7 +36,7 @@ class ProcessWatch:
         await self._background.stop()
 
     async def look(self) -> None:
-        """Measure once how late this call is, and whether a file can be opened."""
+        """Measure how late this call is, and try to open a file."""
         now = asyncio.get_running_loop().time()
         self._metrics.loop_lag.observe(max(0.0, now - self._due))
         self._due = now + WATCH_SECONDS

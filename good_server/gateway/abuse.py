@@ -1,4 +1,7 @@
-"""Counts the refusals and malformed packets of a socket, until it is closed for them."""
+"""Counts the refusals and malformed packets of a socket.
+
+Too many of them close it.
+"""
 
 from dataclasses import dataclass, field
 

@@ -23,7 +23,7 @@ class SocketCap:
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def admit(self, user: str, newest: SocketState) -> None:
-        """Evict old sockets of `user` until the limit holds with the socket of the state `newest`."""
+        """Evict old sockets of `user` until there is room for `newest`."""
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user, newest)
@@ -31,7 +31,7 @@ class SocketCap:
         await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Evict sockets of `user` in this process if there are still too many. Another process asks for it."""
+        """Evict sockets of `user` if there are still too many. Another process asks for it."""
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user)

@@ -236,7 +236,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self.server.manager.basic_leave_room(sid, self.namespace, room)
 
     async def _open_sockets(self, user: str) -> dict[str, SocketState]:
-        """Return the user's sockets in this process, without those that are being closed."""
+        """Return the user's sockets in this process that are not being closed."""
         found = {}
         for sid in self.sids_in(user_room(user)):
             environ = self.server.get_environ(sid, self.namespace)
@@ -248,12 +248,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return found
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal) -> None:
-        """Close the socket of a client that sent too many events, malformed packets or a reserved name."""
+        """Close the socket of an abusive client, after the ack of its event."""
         if state.abuse is None:
             state.abuse = Abuse()
         reason = state.abuse.reason_to_close(event, refusal, state.last_heard, self.guards.settings)
         if reason is not None:
             state.is_closing = True
             log.warning("closed", user=state.identity.user, reason=reason)
-            # after the ack of this event
             asyncio.get_running_loop().call_soon(self.close, sid, reason)

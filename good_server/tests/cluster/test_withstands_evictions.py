@@ -1,4 +1,4 @@
-"""Tests of row 50 of `WITHSTANDS.md` with two processes that share one Redis."""
+"""Tests of row 50 of `WITHSTANDS.md` with two processes."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Tests that clients which go on after a refusal are closed, and honest ones are not.
+"""Tests that a client which ignores its refusals is closed.
 
-Row 42 of `WITHSTANDS.md` is one of them.
+An honest client is not. Row 42 of `WITHSTANDS.md` is among them.
 """
 
 import asyncio
@@ -64,7 +64,10 @@ def test_a_long_quiet_time_gives_a_new_notice():
 
 
 async def check_flood(server, seconds=5.0):
-    """Assert that a client is closed that sends 6,000 events per second, of which few are accepted."""
+    """Assert that a client with 6,000 events per second is closed.
+
+    About every hundredth is accepted.
+    """
     codes = []
 
     async def flood(ana):
@@ -99,7 +102,7 @@ async def test_row_42_a_flood_with_some_accepted_events_is_closed(serve, connect
 
 async def test_row_42_fails_when_a_success_resets_the_count(serve, monkeypatch):
     class Reset(abuse.Abuse):
-        """Forgets its refusals when an event was accepted meanwhile, which takes a token in 1/60 s."""
+        """Forgets its refusals again and again, as after accepted events."""
 
         def reason_to_close(self, event, refusal, now, settings):
             if now - self.refusals.last > 0.001 or self.refusals.count > 100:

@@ -1,4 +1,4 @@
-"""Tests of sockets that are gone when the server has waited for something.
+"""Tests of sockets that are gone after the server waited.
 
 Neither a room nor a log entry of an error is left of them.
 """
@@ -98,7 +98,7 @@ async def test_a_socket_that_is_gone_during_its_connect_leaves_nothing(serve, un
     assert [entry["code"] for entry in logs if entry["event"] == "refused"] == ["unauthorized"]
 
 
-async def test_a_socket_that_is_gone_while_others_are_counted_is_refused(serve, until, monkeypatch):
+async def test_a_socket_that_is_gone_during_the_count_is_refused(serve, until, monkeypatch):
     asked, may_answer = asyncio.Event(), asyncio.Event()
 
     async def of_others(kind, *_, **__):
@@ -119,7 +119,7 @@ async def test_a_socket_that_is_gone_while_others_are_counted_is_refused(serve, 
         assert server.members(None) == 0
 
 
-async def test_a_hook_that_hangs_after_a_disconnect_does_not_block_a_new_tab(serve, connect, monkeypatch):
+async def test_a_hook_that_hangs_does_not_block_a_new_tab(serve, connect, monkeypatch):
     monkeypatch.setattr(Gateway, "left", lambda self, request: asyncio.Event().wait())
     server = await serve(sockets_per_user=1, handler_seconds=0.2)
     old = await connect("ana", to=server)

@@ -1,4 +1,4 @@
-"""Tests of the text in the log: one line, no escape codes, no token.
+"""Tests that each log entry is one line without tokens.
 
 They include row 54 of `WITHSTANDS.md`.
 """
@@ -38,7 +38,7 @@ READY = re.compile(rb"listening on (http://\S+) \(internal (http://\S+)\)\n")
 
 
 def is_plain(text):
-    """Return whether a text has no control, format or surrogate characters and no line separators."""
+    """Return whether a text has no control or format characters."""
     return not {unicodedata.category(character) for character in text} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -71,7 +71,7 @@ def test_other_text_is_kept():
 
 @pytest.fixture
 def written(capsys):
-    """`written(json_lines)` sets up the log, and returns a function that returns what was logged."""
+    """`read = written(json_lines)` sets up the log; `read()` returns what was logged."""
     root = logging.getLogger()
     handlers, level, before = root.handlers, root.level, structlog.get_config()
 
@@ -149,7 +149,7 @@ def test_the_level_chooses_the_entries(written, level, names):
 
 
 def requests():
-    """Yield HTTP requests with text that must not be logged as it is, in each part of address and headers."""
+    """Yield HTTP requests with harmful text in each part."""
     head = "".join(f"{name}: {value}\r\n" for name, value in UPGRADE_HEADERS.items())
     for attack in [*ATTACKS, TOKEN]:
         quoted = "".join(f"%{byte:02x}" for byte in attack.encode())

@@ -119,7 +119,7 @@ async def test_a_binary_packet_is_refused_as_binary(ana, kind):
     assert "binary" in error["message"]
 
 
-async def test_a_stock_client_that_sends_bytes_reads_why_it_was_refused(connect):
+async def test_a_stock_client_that_sends_bytes_is_told_why_not(connect):
     ana = await connect("ana")
     error = (await ana.ask(ROOM_LEAVE, {"room": b"17"}))["error"]
     assert (error["code"], "binary" in error["message"]) == ("invalid", True)

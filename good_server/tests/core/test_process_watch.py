@@ -1,4 +1,4 @@
-"""Tests of the lag of the event loop, and of what happens without a free file descriptor."""
+"""Tests of the event loop's lag, and of missing file descriptors."""
 
 import asyncio
 import json
