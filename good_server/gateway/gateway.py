@@ -248,7 +248,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return found
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal) -> None:
-        """Close the socket of an abusive client, after the ack of its event."""
+        """Close the socket of an abusive client, after its ack."""
         if state.abuse is None:
             state.abuse = Abuse()
         reason = state.abuse.reason_to_close(event, refusal, state.last_heard, self.guards.settings)
