@@ -15,23 +15,21 @@ import socketio
 
 from ..admission import address_in, close_transport, is_closing
 from ..close_reasons import CloseReason, note_reason, reason_of
-from ..closing import CLOSE_REASON
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
 from ..events import Message, SessionEvicted
 from ..observability import log
 from ..packets import BINARY, MALFORMED, RESERVED_NAME
 from ..roles import Identity
-from ..rooms import rooms_at_connect, user_room
+from ..rooms import rooms_at_connect
 from .abuse import Abuse
 from .connection_log import log_connected, log_disconnected
 from .deadline import with_deadline
 from .eviction import SocketCap
 from .refusals import malformed_packet, read_payload, refuse
-from .request import Actions, Request, SocketGone, SocketState
+from .request import STATE, Actions, Request, SocketGone, SocketState
 from .route import Guards, Route
+from .sockets import Sockets
 
-# the key of a socket's state in its Socket.IO session
-STATE = "state"
 # a standard client closes the connection itself when it gets the DISCONNECT packet, and stays away
 EVICTED_SECONDS = 0.2
 
@@ -43,9 +41,9 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         super().__init__(namespace)
         self.guards = guards
         self._given_routes = tuple(routes)
-        most = guards.settings.sockets_per_user
-        self.socket_cap = SocketCap(namespace, guards.cluster, most, self._open_sockets, self._evict)
-        rooms = (self._rooms_of, self._join, self._leave)
+        sockets, most = Sockets(self), guards.settings.sockets_per_user
+        self.socket_cap = SocketCap(namespace, guards.cluster, most, sockets.open_of, self._evict)
+        rooms = (sockets.rooms_of, sockets.join, sockets.leave)
         self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of)
 
     def routes(self) -> Sequence[Route]:
@@ -220,32 +218,6 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     @cached_property
     def _by_event(self) -> dict[str, Route]:
         return {route.event: route for route in self.routes()}
-
-    def _rooms_of(self, sid: str) -> set[str]:
-        return set(self.server.rooms(sid, namespace=self.namespace))
-
-    def _join(self, sid: str, room: str) -> None:
-        manager = self.server.manager
-        # the library would make a room for a socket that is gone, and nobody would ever leave it
-        if manager.eio_sid_from_sid(sid, self.namespace) is None:
-            raise SocketGone
-        # not `enter_room`: that also publishes to other processes, and the socket is here
-        manager.basic_enter_room(sid, self.namespace, room)
-
-    def _leave(self, sid: str, room: str) -> None:
-        self.server.manager.basic_leave_room(sid, self.namespace, room)
-
-    async def _open_sockets(self, user: str) -> dict[str, SocketState]:
-        """Return the user's sockets in this process that are not being closed."""
-        found = {}
-        for sid in self.sids_in(user_room(user)):
-            environ = self.server.get_environ(sid, self.namespace)
-            if environ is None or is_closing(environ) or CLOSE_REASON in environ["aiohttp.request"]:
-                continue
-            state = (await self.get_session(sid)).get(STATE)
-            if state is not None:
-                found[sid] = state
-        return found
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal) -> None:
         """Close the socket of an abusive client, after its ack."""

@@ -9,6 +9,9 @@ from ..roles import Identity
 from ..rooms import Address
 from .abuse import Abuse
 
+# the key of a socket's state in its Socket.IO session
+STATE = "state"
+
 
 class SocketGone(Exception):
     """The socket was disconnected while its connect or event waited for something. Nobody receives the answer."""
