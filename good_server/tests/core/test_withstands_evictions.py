@@ -48,6 +48,7 @@ async def test_row_50_an_eleventh_stock_tab_starts_no_reconnect_war(server, conn
     await check_stay_away(server, connect, until, 2)
 
 
+@pytest.mark.engine
 async def test_row_50_fails_without_its_defence(serve, connect, until, monkeypatch):
     async def close_only(self, sid, limit):
         await self.send("session:evicted", Limit(), to=[sid])
