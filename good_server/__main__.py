@@ -104,8 +104,8 @@ def _print_token(settings: Any, options: argparse.Namespace) -> int:
     except ValidationError as error:
         wrong = {"sub": "--user", "company": "--company", "rooms": "--room"}[str(error.errors()[0]["loc"][0])]
         raise SettingsError(f"{wrong} is not well-formed; see --help") from None
-    except Unauthorized as error:
-        raise SettingsError(f"{error}: give --company") from None
+    except Unauthorized:
+        raise SettingsError("a company user's token names its company: give --company") from None
     return 0
 
 
@@ -119,10 +119,12 @@ def _serve(settings: Any, options: argparse.Namespace) -> int:
     create_app(settings)
     # with a secret of its own, a token for an admin does not belong on the screen or in a log
     if settings.env == "development" and settings.has_published_secret:
-        print("development mode; one token per role, for an hour:")
+        print("development mode; one token per role, for an hour at most:")
+        life_seconds = min(3600, settings.token_life_seconds)
         for role in Role:
             company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
-            print(f"  {role:<8} {make_token(settings, f'{role}-1', role, company=company, rooms=[EXAMPLE_ROOM])}")
+            claims = {"company": company, "rooms": [EXAMPLE_ROOM], "life_seconds": life_seconds}
+            print(f"  {role:<8} {make_token(settings, f'{role}-1', role, **claims)}")
     return run(__package__ or "", settings, create_app, workers=options.workers)
 
 

@@ -1,29 +1,32 @@
 """Admission control decides who may open a connection. This module also closes connections."""
 
 import asyncio
-import ipaddress
-import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from aiohttp import hdrs, http_exceptions, web
+from aiohttp import hdrs, web
 
-from .closing import CLOSE_REASON
-from .connection_limits import ConnectionLimits
+from .client_address import ClientAddresses
+from .closing import CLOSE_REASON, close_soon
+from .connection_limits import FULL_RETRY_SECONDS, ConnectionLimits
 from .delivery_protocol import Delivery
 from .observability import Metrics, log
 from .settings import Settings
 
-SOCKETIO_PATH = "/socket.io/"
+ENGINE_IO = "4"
 ARRIVED = web.RequestKey("arrived", float)
 ADDRESS = web.RequestKey("address", str)
 DELIVERY = web.RequestKey("delivery", Delivery)
-# A peer that reads takes its last messages in this time. A peer that is gone never does, and its transport would stay.
-LINGER_SECONDS = 1.0
+# closes the connection when its client sends no valid token in time
+HANDSHAKE_TIMER = web.RequestKey("handshake_timer", asyncio.TimerHandle)
+# ends a session of long polling, which is more than its first HTTP request
+END_SESSION: web.RequestKey[Callable[[], None]] = web.RequestKey("end_session")
 # nobody reads this status: the client left during its own handshake
 CLIENT_CLOSED_REQUEST = 499
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ADDRESS_RETRY_SECONDS = 10.0
+SESSION_FORM = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
@@ -36,11 +39,10 @@ def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
         request[CLOSE_REASON] = reason
     if DELIVERY in request:
         request[DELIVERY].flush(request)
-    if request.transport is None:
-        return
-    request.transport.close()
-    if request.transport.get_write_buffer_size():
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, request.transport.abort)
+    if END_SESSION in request:
+        request[END_SESSION]()
+    if request.transport is not None:
+        close_soon(request.transport)
 
 
 def is_closing(environ: dict[str, Any]) -> bool:
@@ -50,13 +52,39 @@ def is_closing(environ: dict[str, Any]) -> bool:
 
 
 def address_in(environ: dict[str, Any]) -> str:
-    """Return the client's IP address, as `Admission.address_of` found it at the handshake."""
+    """Return the client's IP address, as found at the handshake."""
     return str(environ["aiohttp.request"][ADDRESS])
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
     """Return the seconds since the HTTP request of this connection arrived."""
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])
+
+
+def end_handshake(environ: dict[str, Any]) -> None:
+    """End the time limit for a valid token. A check that has begun has a deadline of its own."""
+    environ["aiohttp.request"][HANDSHAKE_TIMER].cancel()
+
+
+class Refused(Exception):
+    """A refusal of an HTTP request. `reason` is one word for the log, `text` the answer's body.
+
+    `setting` is the setting that an operator may want to change.
+    """
+
+    def __init__(
+        self, status: int, reason: str, text: str, *, retry_seconds: float | None = None, setting: str | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status, self.reason, self.text, self.setting = status, reason, text, setting
+        self.headers = {} if retry_seconds is None else {hdrs.RETRY_AFTER: str(max(1, round(retry_seconds)))}
+
+
+class Query(NamedTuple):
+    """The query of a Socket.IO request. `sid` is empty for a new connection."""
+
+    transport: str
+    sid: str
 
 
 class Admission:
@@ -66,108 +94,152 @@ class Admission:
     themselves after an HTTP status, and never after a CONNECT_ERROR.
     """
 
-    def __init__(self, settings: Settings, limits: ConnectionLimits, delivery: Delivery, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, limits: ConnectionLimits, delivery: Delivery, metrics: Metrics, eio: Any
+    ) -> None:
         self._settings = settings
         self._limits = limits
         self._delivery = delivery
         self._metrics = metrics
-        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in settings.trusted_proxies]
+        self._eio = eio
+        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._ending: set[asyncio.Task[None]] = set()
         self.is_draining = False
+        if "polling" in settings.transports:
+            eio.on("connect", self._note_session(eio.handlers["connect"]))
 
-    def middleware(self) -> Any:
-        """Return the aiohttp middleware that checks requests to `/socket.io/` only."""
-
-        @web.middleware
-        async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path != SOCKETIO_PATH:
-                return await handler(request)
-            refusal = await self._refusal(request)
-            if refusal is not None:
-                self._metrics.connects.labels(f"http_{refusal.status}").inc()
-                return refusal
-            address = self.address_of(request)
-            with self._limits.counted(address):
-                request[ADDRESS] = address
-                request[ARRIVED] = time.monotonic()
-                request[DELIVERY] = self._delivery
-                try:
-                    return await handler(_without_compression(request))
-                except ConnectionResetError:
-                    return web.Response(status=CLIENT_CLOSED_REQUEST)
-
-        return admit
-
-    async def _refusal(self, request: web.Request) -> web.Response | None:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Handle a Socket.IO request. The checks belong to this handler, so they hold under every path."""
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and not self._is_allowed(origin, request):
-            return web.Response(status=403, text="this origin is not allowed")
-        if request.query.get("transport", "polling") not in self._settings.transports:
+        is_allowed = origin is None or self._settings.allows_origin(origin, request.host)
+        try:
+            if not is_allowed:
+                raise Refused(403, "origin", "this origin is not allowed", setting="SERVER_ALLOWED_ORIGINS")
+            response = await self._handle(request)
+        except Refused as refused:
+            response = self._answer(request, refused)
+        except ConnectionResetError:
+            return web.Response(status=CLIENT_CLOSED_REQUEST)
+        if not response.prepared and is_allowed:
+            response.headers[hdrs.VARY] = hdrs.ORIGIN
+            if origin is not None:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        return response
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        query = _read_query(request)
+        if query.transport not in self._settings.transports:
             sentence = "This server speaks WebSocket only: set transports to ['websocket'] in the client."
-            cors = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin} if origin is not None else {}
-            return web.Response(status=400, text=sentence, headers=cors | {hdrs.VARY: hdrs.ORIGIN})
-        return None if "sid" in request.query else await self._overload(request)
+            raise Refused(400, "transport", sentence, setting="SERVER_TRANSPORTS")
+        if request.method == hdrs.METH_OPTIONS:
+            return web.Response(headers={hdrs.ACCESS_CONTROL_ALLOW_HEADERS: hdrs.CONTENT_TYPE})
+        request = _rewritten(request, query)
+        if query.sid:
+            # its session was counted when it was opened
+            if "polling" not in self._settings.transports or query.sid not in self._eio.sockets:
+                raise Refused(400, "session", "there is no such session")
+            return await self._eio.handle_request(request)  # type: ignore[no-any-return]
+        if request.method != hdrs.METH_GET:
+            raise Refused(405, "method", "a connection is opened with GET")
+        return await self._open(request, query)
 
-    async def _overload(self, request: web.Request) -> web.Response | None:
+    async def _open(self, request: web.Request, query: Query) -> web.StreamResponse:
+        """Open a connection, and return when it has ended. Long polling returns at once."""
+        address = self._addresses.of_request(request)
+        request[ADDRESS], request[ARRIVED], request[DELIVERY] = address, time.monotonic(), self._delivery
+        if query.transport == "websocket":
+            # before it is counted: what is no handshake costs honest clients nothing
+            self._check_handshake(request)
+        with self._limits.counted(address) as publish_count:
+            await self._check_load(address)
+            publish_count()
+            return await self._serve(request, query)
+
+    def _check_handshake(self, request: web.Request) -> None:
+        try:
+            self._delivery.handshake(request)
+        except web.HTTPBadRequest as malformed:
+            raise Refused(400, "handshake", malformed.text or "") from None
+
+    async def _serve(self, request: web.Request, query: Query) -> web.StreamResponse:
+        environ, seconds = {"aiohttp.request": request}, self._settings.handshake_seconds
+        timer = asyncio.get_running_loop().call_later(seconds, close_transport, environ, "handshake")
+        request[HANDSHAKE_TIMER] = timer
+        try:
+            return await self._eio.handle_request(request)  # type: ignore[no-any-return]
+        finally:
+            if query.transport == "websocket":
+                timer.cancel()
+                if request.transport is not None:
+                    close_soon(request.transport)
+
+    async def _check_load(self, address: str) -> None:
+        """Raise `Refused` when connections are too many or too fast."""
+        limits = self._limits
         if self.is_draining:
-            return _retry_later(503, 2, "the server is shutting down")
-        if await self._limits.is_address_full(self.address_of(request)):
-            return _retry_later(429, 10, "too many connections from this address")
-        wait = self._limits.wait_seconds()
-        return _retry_later(503, wait, "the server is busy") if wait else None
+            raise Refused(503, "draining", "the server is shutting down", retry_seconds=2)
+        if await limits.is_address_full(address):
+            setting = "SERVER_SOCKETS_PER_ADDRESS"
+            text = "too many connections from this address"
+            raise Refused(429, "address", text, retry_seconds=ADDRESS_RETRY_SECONDS, setting=setting)
+        if limits.is_full():
+            text, setting = "the server is busy", "SERVER_CONNECTIONS"
+            raise Refused(503, "full", text, retry_seconds=FULL_RETRY_SECONDS, setting=setting)
+        if wait := limits.address_wait_seconds(address):
+            text, setting = "too many new connections from this address", "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS"
+            raise Refused(429, "address_rate", text, retry_seconds=wait, setting=setting)
+        if wait := limits.wait_seconds():
+            text, setting = "the server is busy", "SERVER_CONNECTS_PER_SECOND"
+            raise Refused(503, "rate", text, retry_seconds=wait, setting=setting)
 
-    def _is_allowed(self, origin: str, request: web.Request) -> bool:
-        # by default the same origin; not the forwarded host, as any client may write that header
-        allowed = self._settings.allowed_origins or (f"http://{request.host}", f"https://{request.host}")
-        return "*" in allowed or origin in allowed
+    def _answer(self, request: web.Request, refused: Refused) -> web.Response:
+        """Count and log a refusal, and return its answer. The connection closes after it."""
+        self._metrics.connects.labels(f"http_{refused.status}").inc()
+        setting = {} if refused.setting is None else {"setting": refused.setting}
+        address = self._addresses.of_request(request)
+        log.info("refused", status=refused.status, reason=refused.reason, address=address, **setting)
+        response = web.Response(status=refused.status, text=refused.text, headers=refused.headers)
+        response.force_close()
+        return response
 
-    def address_of(self, request: web.Request) -> str:
-        """Return the IP address of a client, for the limit per address.
+    def _note_session(self, connect: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Return a handler of new sessions. It notes how to end one of long polling."""
 
-        It is the peer's address. Behind trusted proxies, it is the last one in `X-Forwarded-For` that is not of such a
-        proxy. For IPv6, it is the network of 64 bits.
-        """
-        address = _canonical(request.remote or "") or ""
-        # a proxy may add a second header instead of extending the first: join all of them, in order
-        named = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-        hops = [hop.strip() for hop in named if hop.strip()]
-        while hops and self._is_proxy(address) and (before := _canonical(hops.pop())) is not None:
-            address = before
-        # a client with one IPv6 address can use all 2**64 addresses of its network (RFC 4291, 2.5.4)
-        return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
+        def end(session: str) -> None:
+            socket = self._eio.sockets.pop(session, None)
+            if socket is None:
+                return
+            # not the library's own function, which waits until the client has asked for its last packets
+            task = asyncio.get_running_loop().create_task(socket.close(wait=False))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
-    def _is_proxy(self, address: str) -> bool:
-        return bool(address) and any(ipaddress.ip_address(address) in network for network in self._proxies)
+        async def connected(session: str, environ: dict[str, Any]) -> Any:
+            request: web.Request = environ["aiohttp.request"]
+            if request.query["transport"] == "polling":
+                request[END_SESSION] = lambda: end(session)
+            return await connect(session, environ)
 
-
-class HttpLog(logging.LoggerAdapter[logging.Logger]):
-    """The log of aiohttp without the text of malformed requests. Such a text may contain a token."""
-
-    def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
-        """Log an exception. If the client caused it, log one line without a traceback."""
-        if isinstance(exc_info, http_exceptions.HttpProcessingError | ConnectionError):
-            log.info("bad request", error=type(exc_info).__name__)
-            return
-        super().exception(msg, *args, exc_info=exc_info, **kwargs)
-
-
-def _canonical(written: str) -> str | None:
-    """Return an IP address without port, brackets or zone. Return None for text that is no IP address."""
-    host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
-    if host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return str(getattr(address, "ipv4_mapped", None) or address)
+        return connected
 
 
-def _retry_later(status: int, seconds: float, reason: str) -> web.Response:
-    return web.Response(status=status, text=reason, headers={hdrs.RETRY_AFTER: str(max(1, round(seconds)))})
+def _read_query(request: web.Request) -> Query:
+    """Return the query of a Socket.IO request. Raise `Refused` if two parsers could read it differently."""
+    given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
+    if any(len(values) > 1 for values in given.values()):
+        raise Refused(400, "query", "the query names EIO, transport or sid more than once")
+    if given["EIO"] != [ENGINE_IO]:
+        raise Refused(400, "protocol", "This server speaks Engine.IO protocol 4 (EIO=4): use Socket.IO 3 or later.")
+    sid = given["sid"][0]
+    if "sid" in request.query and not SESSION_FORM.fullmatch(sid):
+        raise Refused(400, "session", "there is no such session")
+    return Query(given["transport"][0] or "polling", sid)
 
 
-def _without_compression(request: web.Request) -> web.Request:
-    # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
+def _rewritten(request: web.Request, query: Query) -> web.Request:
+    """Return the request with only the checked query, and without compression."""
     headers = request.headers.copy()
+    # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
-    return request.clone(headers=headers)
+    checked = {"EIO": ENGINE_IO, "transport": query.transport} | ({"sid": query.sid} if query.sid else {})
+    return request.clone(rel_url=request.rel_url.with_query(checked), headers=headers)

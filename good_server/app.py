@@ -8,7 +8,7 @@ from typing import Any
 import socketio
 from aiohttp import web
 
-from .admission import SOCKETIO_PATH, Admission
+from .admission import Admission
 from .auth import TokenAuth
 from .cluster_protocol import Cluster, SingleProcess
 from .connection_limits import ConnectionLimits
@@ -16,6 +16,7 @@ from .delivery_protocol import Delivery, StockDelivery
 from .gateway import Gateway, Guards, NoSuchNamespace, OnError, Route, stray_packets
 from .handlers import chat, driver, reports, rooms, session, system, tracking
 from .idempotency import IdempotencyCache
+from .listener import note_request
 from .observability import LibraryLog, Metrics
 from .optional_parts import has_part, require_part
 from .packets import Json, SafePacket
@@ -24,6 +25,7 @@ from .route_checks import check_routes
 from .services.entitlements import TokenEntitlements
 from .services.reports import NoReports, Reports
 from .settings import Settings
+from .signing_keys import SigningKeys
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def create_parts(
     """
     metrics = Metrics()
     cluster = create_cluster(settings, metrics)
-    guards = Guards(settings, TokenAuth(settings, clock=clock), cluster, metrics, clock, on_error)
+    published = SigningKeys(settings, metrics) if settings.jwt_jwks_url is not None else None
+    auth = TokenAuth(settings, clock=clock, published=published)
+    guards = Guards(settings, auth, cluster, metrics, clock, on_error)
     return Parts(
         settings, guards, reports or create_reports(settings), cluster.acks, entitlements or TokenEntitlements()
     )
@@ -117,10 +121,10 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     for namespace in (*gateways, NoSuchNamespace(guards)):
         sio.register_namespace(namespace)
     limits = ConnectionLimits(settings, guards.cluster.counts)
-    admission = Admission(settings, limits, delivery, guards.metrics)
-    public = web.Application(middlewares=[admission.middleware()])
+    admission = Admission(settings, limits, delivery, guards.metrics, sio.eio)
+    public = web.Application(middlewares=[note_request])
     public.router.add_get("/healthz", healthz)
-    sio.attach(public, SOCKETIO_PATH)
+    public.router.add_route("*", settings.path, admission.handle)
     return Application(settings, sio, public, admission, limits, guards, gateways, parts.reports, guards.clock)
 
 

@@ -11,7 +11,7 @@ CLOSE_REASON = web.RequestKey("close_reason", str)
 
 
 def close_soon(transport: asyncio.WriteTransport) -> None:
-    """Close `transport` after its waiting bytes are sent, but at most `LINGER_SECONDS` later."""
+    """Close `transport` after its waiting bytes are sent, at most `LINGER_SECONDS` later."""
     transport.close()
     if transport.get_write_buffer_size():
         asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)

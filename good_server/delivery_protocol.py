@@ -24,6 +24,9 @@ class Delivery(Protocol):
     def install(self, sio: Any) -> None:
         """Install this delivery in a Socket.IO server, before `sio.attach`."""
 
+    def handshake(self, request: web.Request) -> None:
+        """Check a WebSocket handshake. Raise `HTTPBadRequest` if it is malformed."""
+
     def flush(self, request: web.Request) -> None:
         """Write all waiting bytes to the connection that this request opened."""
 
@@ -35,5 +38,9 @@ class StockDelivery:
     owed_bytes = 0
 
     def install(self, sio: Any) -> None: ...
+
+    def handshake(self, request: web.Request) -> None:
+        if not web.WebSocketResponse().can_prepare(request):
+            raise web.HTTPBadRequest(text="this is not a WebSocket handshake")
 
     def flush(self, request: web.Request) -> None: ...

@@ -7,13 +7,15 @@
     ├── UnknownEvent       unknown_event      no such event
     ├── TooManyRooms       too_many_rooms     the socket has reached its limit of topic rooms
     ├── Busy               busy               a queue is full; try later
+    │   └── TemporarilyUnavailable   busy     the token cannot be verified now; a connect is closed without a code
     ├── TimedOut           timeout            the handler passed its deadline
     ├── Unauthorized       unauthorized       the token is not accepted
     │   └── TokenExpired   token_expired      the token was valid and has expired
     ├── UnknownNamespace   unknown_namespace  no such namespace
     └── Internal           internal           an error in the server; the log has it under this `id`
 
-A message never repeats what the client sent, which could be an attacker's text.
+A message never repeats what the client sent, which could be an attacker's text. A `reason` is one word for the
+operator's log and metrics. It never goes to the client, which could be an attacker who tries tokens.
 """
 
 from typing import Any, ClassVar
@@ -32,11 +34,13 @@ class Refusal(Exception):
         field: str | None = None,
         retry_after: float | None = None,
         id: str | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message or self.message)
         self.field = field
         self.retry_after = retry_after
         self.id = id
+        self.reason = reason
 
     def as_error(self) -> dict[str, Any]:
         """Return the refusal as the `error` of an ack.
@@ -76,6 +80,10 @@ class TooManyRooms(Refusal):
 class Busy(Refusal):
     code = "busy"
     message = "too much is waiting already; try again later"
+
+
+class TemporarilyUnavailable(Busy):
+    message = "the token cannot be verified now; try again later"
 
 
 class TimedOut(Refusal):

@@ -3,16 +3,15 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
 from .admission import close_transport
 from .app import Application
-from .close_reasons import CloseReason
 from .events import Message, ServerClosing
-from .idle_sweep import sweep_forever
-from .internal_http import internal_app, listen, url_of
+from .internal_http import internal_app
+from .listener import Listener
 from .observability import log
 from .process_watch import ProcessWatch
 from .rooms import Address, everyone
@@ -24,6 +23,9 @@ RETURN_WITHIN_SECONDS = 5.0
 GOODBYE_SECONDS = 0.2
 # how often to check whether the last handler has ended
 POLL_SECONDS = 0.02
+# how often full token buckets are deleted, and the counts in Redis renewed
+SWEEP_SECONDS = 0.5
+DRAIN = "drain"
 
 
 async def serve(
@@ -38,45 +40,92 @@ async def serve(
     `ready` is called once, when both ports listen. With `shares_port` other processes may listen on the public port,
     too. Raises `OSError` when a port is taken.
     """
-    gateways = {gateway.namespace: gateway for gateway in application.gateways}
+    settings = application.settings
+    public = Listener(application.public, settings, application.limits)
+    internal = Listener(internal_app(application), settings)
+    async with contextlib.AsyncExitStack() as stack:
+        # what is pushed first stops last: the cluster is joined before the first client, and left after the last
+        await stack.enter_async_context(_cluster(application))
+        stack.push_async_callback(public.stop)
+        await public.start(settings.host, settings.port, reuse_port=shares_port)
+        stack.push_async_callback(internal.stop)
+        await internal.start(settings.internal_host, settings.internal_port)
+        await stack.enter_async_context(_work(application))
+        ready(Addresses(public.url, internal.url))
+        await stop.wait()
+        if shares_port:
+            # new clients go to the other processes that listen there, connected ones stay
+            public.stop_accepting()
+        await drain(application)
+
+
+def attach(application: Application, app: web.Application, prefix: str) -> None:
+    """Serve the public port's application below `prefix` of another aiohttp application.
+
+    It starts, drains and stops together with `app`. The clients' path is then `prefix` and `SERVER_PATH`. The limits on
+    TCP connections and on the time of their first request belong to the listener of `app`, and are not set here.
+    """
+
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        async with _cluster(application), _work(application):
+            yield
+
+    async def stop(_: web.Application) -> None:
+        await drain(application)
+
+    app.add_subapp(prefix, application.public)
+    app.cleanup_ctx.append(run)
+    app.on_shutdown.append(stop)
+
+
+@contextlib.asynccontextmanager
+async def _cluster(application: Application) -> AsyncIterator[None]:
+    """Share state with other processes during the block."""
+    gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
 
     async def evict(namespace: str, user: str) -> None:
         # another release may serve other namespaces
         if namespace in gateways:
             await gateways[namespace].socket_cap.evict(user)
 
+    try:
+        await cluster.start(evict)
+        yield
+    finally:
+        await cluster.stop()
+
+
+@contextlib.asynccontextmanager
+async def _work(application: Application) -> AsyncIterator[None]:
+    """Run the reports and the long-lived tasks during the block."""
+    gateways = {gateway.namespace: gateway for gateway in application.gateways}
+    reports, background = application.reports, application.guards.background
+
     async def publish(address: Address, message: Message) -> None:
         await gateways[address.namespace].send(message.event, message, to=address.rooms)
 
-    settings, cluster, reports = application.settings, application.guards.cluster, application.reports
-    async with contextlib.AsyncExitStack() as stack:
-        # what is pushed first stops last: the cluster is joined before the first client, and left after the last
-        stack.push_async_callback(cluster.stop)
-        await cluster.start(evict)
-        public = await listen(application.public, settings.host, settings.port, reuse_port=shares_port)
-        # after the transports: this waits for open ones
-        stack.push_async_callback(public.cleanup)
-        internal = await listen(internal_app(application), settings.internal_host, settings.internal_port)
-        stack.push_async_callback(internal.cleanup)
-        stack.push_async_callback(reports.stop)
+    async def sweep() -> None:
+        application.guards.rates.sweep()
+        application.limits.sweep()
+        application.guards.cluster.counts.renew_lease()
+
+    try:
+        await application.guards.auth.start()
         await reports.start(publish)
-        watch = ProcessWatch(settings, application.guards.metrics)
-        stack.push_async_callback(watch.stop)
-        watch.start()
-        sweeping = asyncio.create_task(sweep_forever(application))
-        stack.push_async_callback(lambda: asyncio.gather(sweeping, return_exceptions=True))
-        stack.callback(sweeping.cancel)
-        ready(Addresses(url_of(public), url_of(internal)))
-        await stop.wait()
-        await _drain(application, public.sites if shares_port else ())
+        ProcessWatch(application.settings, application.guards.metrics).start(background)
+        background.repeat("sweep", SWEEP_SECONDS, sweep)
+        yield
+    finally:
+        await background.stop()
+        await reports.stop()
+        await application.guards.auth.stop()
 
 
-async def _drain(application: Application, shared_sites: Collection[web.BaseSite]) -> None:
+async def drain(application: Application) -> None:
     """Refuse new clients, tell the others when to reconnect, then disconnect them."""
-    # new clients go to the other processes that listen there, connected ones stay
-    for site in list(shared_sites):
-        await site.stop()
     application.admission.is_draining = True
+    # checks that wait for a key must not delay the end of their connections
+    await application.guards.auth.stop()
     log.info("closing", connections=application.limits.connections)
     for gateway in application.gateways:
         for sid in [sid for room in everyone() for sid in gateway.sids_in(room)]:
@@ -84,7 +133,7 @@ async def _drain(application: Application, shared_sites: Collection[web.BaseSite
             await gateway.send_to_socket(ServerClosing(retry_in=retry_in), sid)
     await asyncio.sleep(GOODBYE_SECONDS)
     for environ in list(application.sio.environ.values()):
-        close_transport(environ, CloseReason.DRAIN)
+        close_transport(environ, DRAIN)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.shutdown_seconds):
             await application.sio.shutdown()

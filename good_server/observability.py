@@ -109,6 +109,7 @@ class Metrics:
         histogram = partial(Histogram, registry=self.registry)
         self.connections = gauge("server_connections", "Connections open now.")
         self.connects = counter("server_connects", "Connects by outcome.", ["outcome"])
+        self.refusals = counter("server_refusals", "Refused tokens by place and reason.", ["where", "reason"])
         self.closes = counter("server_closes", "Closed connections by reason.", ["reason"])
         self.evictions = counter("server_evictions", "Sockets closed for a newer one of their user.")
         self.slow_readers = counter(

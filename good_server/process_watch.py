@@ -19,21 +19,16 @@ class ProcessWatch:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
         self._needed = settings.connections + OTHER_FILES
-        self._background = Background(metrics)
         self._is_full = False
         self._due = 0.0
 
-    def start(self) -> None:
-        """Watch until `stop`. Warn when the limit of open files is below what the settings allow."""
+    def start(self, background: Background) -> None:
+        """Watch in the background. Warn when the limit of open files is below what the settings allow."""
         limit = open_files_limit()
         if limit is not None and limit < self._needed:
             log.warning("the limit of open files is too low", limit=limit, needed=self._needed)
         self._due = asyncio.get_running_loop().time() + WATCH_SECONDS
-        self._background.repeat("process watch", WATCH_SECONDS, self.look)
-
-    async def stop(self) -> None:
-        """Stop watching."""
-        await self._background.stop()
+        background.repeat("process watch", WATCH_SECONDS, self.look)
 
     async def look(self) -> None:
         """Measure how late this call is, and try to open a file."""

@@ -22,7 +22,7 @@ class RateLimits:
 
     @property
     def kinds(self) -> Collection[str]:
-        """The kinds of limits: the names that a route may have as its `rate`."""
+        """The kinds of limits, which a route may name as its `rate`."""
         return self._per_second.keys()
 
     async def wait_seconds(self, user: str, kind: str) -> float:

@@ -1,6 +1,7 @@
 """Roles of users, the format of ids, and the verified identity."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -28,7 +29,8 @@ class Role(StrEnum):
 class Identity:
     """The verified user of a connection, from the token.
 
-    `topic_rooms` are the rooms that the token grants; `expires_at` is in seconds since the epoch.
+    `topic_rooms` are the rooms that the token grants; `expires_at` and `verified_at` are in seconds since the epoch.
+    Raises `ValueError` for an expiry that is no finite number: every comparison with NaN is false, so it never comes.
     """
 
     user: str
@@ -36,3 +38,17 @@ class Identity:
     expires_at: float
     company: str | None = None
     topic_rooms: tuple[str, ...] = ()
+    verified_at: float | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.expires_at):
+            raise ValueError("an identity expires at a finite time")
+
+    def notice_seconds(self, most: float) -> float:
+        """Return how long before its expiry the user is warned. It is at most `most`, and a third of the time left.
+
+        With more, a token that lives no longer than `most` would cause a warning at once, and each refresh another one.
+        """
+        if self.verified_at is None:
+            return most
+        return min(most, (self.expires_at - self.verified_at) / 3)

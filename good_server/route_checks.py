@@ -1,4 +1,7 @@
-"""Checks of routes at the start, so that a mistake in one is no error of every call."""
+"""Checks of all routes at the start of a server.
+
+Without them, a mistake in a route would be an error of each call.
+"""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,49 +1,46 @@
 """One WebSocket connection that reads its asyncio transport directly.
 
-aiohttp reads only the HTTP request. After the upgrade the transport calls `Connection`, so no frame passes through the
-queues, futures and message objects of aiohttp.
+aiohttp reads only the HTTP request. After the upgrade the transport calls `Connection`, and the library websockets
+parses the frames. So no frame passes through the queues, futures and message objects of aiohttp.
 """
 
 import asyncio
-import base64
-import binascii
-import hashlib
+import logging
+from collections import deque
+from typing import cast
 
 from aiohttp import hdrs, web
+from websockets.datastructures import Headers
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import BytesLike
 
 from ..close_reasons import CloseReason, note_reason
-from .frame_reader import BINARY, CLOSE, NORMAL, PING, PONG, TEXT, FrameError, FrameReader, Message
-from .frames import control_frame
+from ..closing import CLOSE_REASON, LINGER_SECONDS, close_soon
+from ..packet_budget import charge
 from .send_queue import SendQueue
 
-# fixed by RFC 6455, 1.3: the answer proves that the server speaks WebSocket
-ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-KEY_BYTES = 16
+# no extension, subprotocol or origin: nothing of these is negotiated here
+HANDSHAKE_HEADERS = (hdrs.CONNECTION, hdrs.UPGRADE, hdrs.SEC_WEBSOCKET_KEY, hdrs.SEC_WEBSOCKET_VERSION)
+# Bytes that are parsed in a row. A slice with many frames takes long, so the next one is small; a slice of one large
+# frame takes no time, so the next one is larger.
+SMALL_SLICE_BYTES, LARGE_SLICE_BYTES = 256, 16 * 1024
+FRAMES_PER_SLICE = 8
 # reading pauses when more than this waits for a slow handler: a few events of the largest size, not a flood
 BACKLOG_BYTES = 64 * 1024
 # messages of one connection in a row, before the other connections get their turn
 MESSAGES_PER_TURN = 32
-# a lost peer never answers a close frame; a peer that still sends sees it only when its bytes are read
-CLOSE_SECONDS = 1.0
+# a fragment as small as a control frame carries next to nothing
+TINY_BYTES = 125
+CONTROL = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
+FLOOD = "flood"
+PONG_HEAD = Frame(Opcode.PONG, b"").serialize(mask=False)[:1]
 
-
-def accept_key(request: web.Request) -> str:
-    """Return the `Sec-WebSocket-Accept` of a handshake (RFC 6455, 4.2.2). Raise `HTTPBadRequest` if it is malformed."""
-    headers = request.headers
-    tokens = [token.strip() for token in headers.get(hdrs.CONNECTION, "").lower().split(",")]
-    if "upgrade" not in tokens or headers.get(hdrs.UPGRADE, "").lower() != "websocket":
-        raise web.HTTPBadRequest(text="this is not a WebSocket handshake")
-    if headers.get(hdrs.SEC_WEBSOCKET_VERSION) != "13":
-        raise web.HTTPBadRequest(text="WebSocket version 13 only", headers={hdrs.SEC_WEBSOCKET_VERSION: "13"})
-    key = headers.get(hdrs.SEC_WEBSOCKET_KEY, "").strip()
-    try:
-        is_key = len(base64.b64decode(key, validate=True)) == KEY_BYTES
-    except (binascii.Error, ValueError):
-        is_key = False
-    if not is_key:
-        raise web.HTTPBadRequest(text="the handshake's key is malformed")
-    digest = hashlib.sha1(key.encode() + ACCEPT_GUID, usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
+logger = logging.getLogger(__name__)
+# the library logs every closed connection as information
+logger.setLevel(logging.WARNING)
 
 
 class Connection(asyncio.Protocol):
@@ -51,30 +48,41 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, request: web.Request, max_bytes: int) -> None:
         """Check the handshake. Raise `HTTPBadRequest` if it is malformed, `ConnectionResetError` if the client left."""
-        self._accept = accept_key(request)
+        self._request = request
+        self._websocket = ServerProtocol(state=OPEN, max_size=max_bytes, logger=logger)
+        headers = Headers([(name, value) for name in HANDSHAKE_HEADERS for value in request.headers.getall(name, ())])
+        version = f"HTTP/{request.version.major}.{request.version.minor}"
+        self._answer = self._websocket.accept(Request(request.path, headers, request.method, version))
+        if self._answer.status_code != 101:
+            # the library's own text repeats what the client sent
+            needs = {hdrs.SEC_WEBSOCKET_VERSION: "13"}
+            raise web.HTTPBadRequest(text="this is not a WebSocket handshake", headers=needs)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
         self._transport = transport
-        self._request = request
-        # aiohttp counts its connections, so it must learn when this one ends
-        self._http = request.protocol
-        self._reader = FrameReader(max_bytes)
+        # aiohttp and the listener count connections, so they must learn when this one ends
+        self._http = transport.get_protocol()
         self._send_queue: SendQueue | None = None
+        self._backlog = bytearray()
+        self._slice_bytes = SMALL_SLICE_BYTES
+        self._frames: deque[Frame] = deque()
+        # the fragments of a message so far; the first one names its kind
+        self._parts = bytearray()
+        self._is_text = False
+        # the close frame that is sent after the messages before it were handled
+        self._goodbye: bytes | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._is_paused = False
-        self._is_closing = False
         self.is_lost = False
 
     def open(self, send_queue: SendQueue, first_frame: bytes) -> None:
         """Answer the handshake, send the first frame, and take over the transport."""
         # aiohttp passes on the bytes that arrived together with the request
-        self._http.set_parser(self)  # type: ignore[arg-type]  # only `feed_data` and `feed_eof` are called
+        self._request.protocol.set_parser(self)  # type: ignore[arg-type]  # only `feed_data` and `feed_eof` are called
         self._transport.set_protocol(self)
         self._send_queue = send_queue
-        # no subprotocol and no compression is negotiated
-        answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        send_queue.open(self._transport, f"{answer}Sec-WebSocket-Accept: {self._accept}\r\n\r\n".encode() + first_frame)
+        send_queue.open(self._transport, self._answer.serialize() + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take the bytes that aiohttp received together with the request."""
@@ -85,43 +93,92 @@ class Connection(asyncio.Protocol):
         """Do nothing; aiohttp requires this method of a parser."""
 
     def data_received(self, data: bytes) -> None:
-        if self._is_closing:
-            return
-        self._reader.feed(data)
-        if self._waiter is not None:
-            if not self._waiter.done():
-                self._waiter.set_result(None)
-        elif self._reader.waiting_bytes > BACKLOG_BYTES and not self._is_paused:
+        self._backlog += data
+        # here, as the event loop may call this several times before the reading task runs
+        if len(self._backlog) > BACKLOG_BYTES and not self._is_paused:
             # backpressure: a slow handler slows down its own client only
             self._is_paused = True
             self._transport.pause_reading()
+        self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
         self._http.connection_lost(exc)
 
-    async def receive(self) -> Message | None:
-        """Return the next TEXT or BINARY message, or None after the last. This also answers control frames."""
-        while not self.is_lost and not self._is_closing:
-            try:
-                message = self._reader.next()
-            except FrameError as error:
-                note_reason(self._request, CloseReason.MALFORMED)
-                self._send_close(error.code)
-                break
-            if message is None:
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def receive(self) -> str | bytes | None:
+        """Return the next message, or None after the last. This also answers control frames."""
+        while not self.is_lost and not self._transport.is_closing():
+            if self._frames:
+                message = self._read(self._frames.popleft())
+                if message is not None:
+                    return message
+            elif self._goodbye is not None:
+                self._end()
+            elif self._backlog:
+                self._parse()
+            else:
                 await self._wait_for_data()
-            elif message.kind in (TEXT, BINARY):
-                return message
-            elif message.kind == PING:
-                self._write(PONG, message.data)
-            elif message.kind == CLOSE:
-                note_reason(self._request, CloseReason.CLIENT_LEFT)
-                self._send_close(NORMAL)
-                self._transport.close()
         return None
+
+    def _parse(self) -> None:
+        """Parse a slice of the waiting bytes. Answer only the latest ping (RFC 6455, 5.5.3)."""
+        data = self._backlog[: self._slice_bytes]
+        del self._backlog[: self._slice_bytes]
+        self._websocket.receive_data(data)
+        if self._websocket.parser_exc is not None:
+            note_reason(self._request, CloseReason.MALFORMED)
+        frames = cast(list[Frame], self._websocket.events_received())
+        is_cheap = len(frames) <= FRAMES_PER_SLICE
+        self._slice_bytes = min(2 * self._slice_bytes, LARGE_SLICE_BYTES) if is_cheap else SMALL_SLICE_BYTES
+        self._frames += frames
+        pong = None
+        for data_to_send in self._websocket.data_to_send():
+            if data_to_send[:1] == PONG_HEAD:
+                pong = data_to_send
+            else:
+                # a close frame, or the empty end of the stream
+                self._goodbye = (self._goodbye or b"") + data_to_send
+        if pong is not None:
+            self._write(pong)
+
+    def _read(self, frame: Frame) -> str | bytes | None:
+        """Return the message that ends with this frame, if there is one."""
+        kind = frame.opcode
+        if frame.fin and (kind is Opcode.TEXT or kind is Opcode.BINARY):
+            return self._decoded(frame.data, is_text=kind is Opcode.TEXT)
+        if kind is not Opcode.CLOSE and len(frame.data) <= TINY_BYTES:
+            self.charge()
+        if kind is Opcode.CLOSE:
+            note_reason(self._request, CloseReason.CLIENT_LEFT)
+        if kind in CONTROL:
+            return None
+        if kind is not Opcode.CONT:
+            self._is_text = kind is Opcode.TEXT
+        self._parts += frame.data
+        if not frame.fin:
+            return None
+        whole, self._parts = self._parts, bytearray()
+        return self._decoded(whole, is_text=self._is_text)
+
+    def _decoded(self, data: BytesLike, *, is_text: bool) -> str | bytes | None:
+        if not is_text:
+            return bytes(data)
+        try:
+            return str(data, "utf-8")
+        except UnicodeDecodeError:
+            self.fail(CloseCode.INVALID_DATA)
+            return None
+
+    def charge(self) -> None:
+        """Count a packet that asks for nothing. Close the connection when there are too many."""
+        if not charge(self._request):
+            self._request[CLOSE_REASON] = FLOOD
+            self.fail(CloseCode.POLICY_VIOLATION)
 
     async def _wait_for_data(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
@@ -133,24 +190,44 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = None
 
+    def fail(self, code: CloseCode) -> None:
+        """Close the connection with this code, and discard what the client sent."""
+        note_reason(self._request, CloseReason.MALFORMED)
+        self._websocket.fail(code)
+        self._frames.clear()
+        self._goodbye = b"".join([self._goodbye or b"", *self._websocket.data_to_send()])
+
     async def close(self) -> None:
-        """Send a close frame, and wait a moment until the peer disconnects."""
-        if self._send_queue is None or self.is_lost or self._transport.is_closing():
+        """Close the connection, and return when it is lost. The peer has a moment to answer the close frame."""
+        if self._send_queue is None:
             return
-        self._send_close(NORMAL)
-        timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
-        await self._wait_for_data()
+        timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+        if self._websocket.state is OPEN and not self._transport.is_closing():
+            self._websocket.send_close(CloseCode.NORMAL_CLOSURE)
+            self._write(b"".join(self._websocket.data_to_send()))
+        # nothing is served any more: only the peer's close frame matters, and it comes soon
+        parsed = 0
+        while not self.is_lost:
+            if self._goodbye is not None or parsed > BACKLOG_BYTES:
+                self._end()
+            if self._backlog and not self._transport.is_closing():
+                parsed += self._slice_bytes
+                self._parse()
+                self._frames.clear()
+                await asyncio.sleep(0)
+            else:
+                await self._wait_for_data()
         timer.cancel()
 
-    def _send_close(self, code: int) -> None:
-        """Send a close frame, but only once. Bytes that arrive later are discarded."""
-        if self._is_closing or self._transport.is_closing():
-            return
-        self._is_closing = True
-        self._write(CLOSE, code.to_bytes(2, "big"))
+    def _end(self) -> None:
+        """Send the close frame and close the transport (RFC 6455, 7.1.1)."""
+        if self._goodbye:
+            self._write(self._goodbye)
+        self._goodbye = None
+        close_soon(self._transport)
 
-    def _write(self, kind: int, payload: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         # a control frame is not batched: the peer waits for it, or the connection is about to end
         if self._send_queue is not None:
-            self._send_queue.write(control_frame(kind, payload))
+            self._send_queue.write(data)
             self._send_queue.flush()

@@ -12,8 +12,9 @@ import orjson
 from aiohttp import web
 from engineio import async_socket, exceptions, packet
 from socketio import packet as socketio_packet
+from websockets.frames import CloseCode
 
-from ..close_reasons import CloseReason, note_reason
+from ..closing import CLOSE_REASON
 from ..settings import Settings
 from .connection import MESSAGES_PER_TURN, Connection
 from .frames import frame, message_frame
@@ -23,7 +24,8 @@ from .send_queue import SendQueue, WriteBatcher
 
 # an Engine.IO message that is a Socket.IO event
 EVENT_PREFIX = f"{packet.MESSAGE}{socketio_packet.EVENT}"
-ENGINE_IO = "4"
+# a checked handshake, which the engine serves
+CONNECTION = web.RequestKey("connection", Connection)
 # holds the send queue of a request, for code that closes its connection
 SEND_QUEUE = web.RequestKey("send_queue", SendQueue)
 
@@ -49,25 +51,22 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         super().__init__(sio.eio, sio.eio.generate_id())
         self._sio = sio
         self._heartbeats = heartbeats
+        self._connection: Connection | None = None
         # `Heartbeats` watches the time instead
         self.last_ping = None
         self.connected = self.upgraded = True
 
-    def schedule_ping(self) -> None:
-        """Record a PONG of the client. python-engineio calls this at each PONG."""
-        self._heartbeats.record_pong(self)
-
-    async def read(self, request: web.Request, connection: Connection) -> None:
+    async def read(self, connection: Connection) -> None:
         """Handle the client's messages in order, until the connection ends. A protocol error also ends it."""
+        self._connection = connection
         count = 0
-        while (message := await connection.receive()) is not None:
+        while not self.closed and (data := await connection.receive()) is not None:
             try:
-                await self._dispatch(message.data)
+                await self._dispatch(data)
             except exceptions.SocketIsClosedError:
                 return
             except (exceptions.UnknownPacketError, LookupError, ValueError):
-                note_reason(request, CloseReason.MALFORMED)
-                return
+                connection.fail(CloseCode.POLICY_VIOLATION)
             count += 1
             if not count % MESSAGES_PER_TURN:
                 await asyncio.sleep(0)
@@ -75,7 +74,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
     async def _dispatch(self, data: str | bytes) -> None:
         # an event goes to its namespace directly: the library's way there takes seven coroutines
         if not isinstance(data, str) or not data.startswith(EVENT_PREFIX):
-            await self.receive(packet.Packet(encoded_packet=data))
+            await self._receive_other(packet.Packet(encoded_packet=data))
             return
         sio = self._sio
         event = sio.packet_class(encoded_packet=data[1:])
@@ -92,6 +91,15 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
             ack = sio.packet_class(socketio_packet.ACK, values, name, event.id, False)
             self.queue.write(message_frame(ack.encode()))
 
+    async def _receive_other(self, received: Any) -> None:
+        """Handle a packet that is no event. One that nobody asked for is counted."""
+        if received.packet_type == packet.PONG and self._heartbeats.record_pong(self):
+            return
+        if received.packet_type not in (packet.MESSAGE, packet.CLOSE) and self._connection is not None:
+            self._connection.charge()
+        if received.packet_type != packet.PONG:
+            await self.receive(received)
+
 
 class Engine:
     """Serves WebSocket requests to a Socket.IO server. python-socketio serves all other requests."""
@@ -105,30 +113,27 @@ class Engine:
         self._terms = {
             "upgrades": [],
             "pingTimeout": int(self._eio.ping_timeout * 1000),
-            "pingInterval": int(self._eio.ping_interval) * 1000,
+            "pingInterval": int(self._eio.ping_interval * 1000),
             "maxPayload": self._eio.max_http_buffer_size,
         }
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Serve one HTTP request until its WebSocket connection has ended."""
-        query = request.query
-        is_ours = request.method == "GET" and query.get("transport") == "websocket" and query.get("EIO") == ENGINE_IO
-        if not is_ours or "sid" in query:
+        if CONNECTION not in request:
             return await self._library(request)
-        socket = Socket(self._sio, self._heartbeats)
+        connection, socket = request[CONNECTION], Socket(self._sio, self._heartbeats)
         opening = packet.Packet(packet.OPEN, orjson.dumps({"sid": socket.sid} | self._terms).decode())
-        connection = Connection(request, self._eio.max_http_buffer_size)
         self._eio.sockets[socket.sid] = socket
         request[SEND_QUEUE] = socket.queue
         try:
-            await self._sio._handle_eio_connect(socket.sid, {"aiohttp.request": request})
+            await self._eio.handlers["connect"](socket.sid, {"aiohttp.request": request})
             connection.open(socket.queue, frame(opening.encode()))
             self._heartbeats.add(socket)
-            await socket.read(request, connection)
+            await socket.read(connection)
         finally:
             self._heartbeats.remove(socket)
             if socket.queue.close_reason is not None:
-                note_reason(request, socket.queue.close_reason)
+                request[CLOSE_REASON] = socket.queue.close_reason
             await socket.close(wait=False, abort=True, reason=self._eio.reason.TRANSPORT_CLOSE)
             self._eio.sockets.pop(socket.sid, None)
             await connection.close()
@@ -142,6 +147,7 @@ class EngineDelivery:
 
     def __init__(self, settings: Settings, *, on_slow: Callable[[str], None]) -> None:
         self._batcher = WriteBatcher(settings, on_slow=on_slow)
+        self._max_bytes = settings.max_frame_bytes
 
     @property
     def owed_bytes(self) -> int:
@@ -154,6 +160,10 @@ class EngineDelivery:
         if "polling" not in sio.eio.transports:
             # the library would walk over all sockets to find late ones; `Heartbeats` does that here
             sio.eio.start_service_task = False
+
+    def handshake(self, request: web.Request) -> None:
+        """Check a WebSocket handshake, and prepare its connection. Raise `HTTPBadRequest` if it is malformed."""
+        request[CONNECTION] = Connection(request, self._max_bytes)
 
     def flush(self, request: web.Request) -> None:
         if SEND_QUEUE in request:

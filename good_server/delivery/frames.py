@@ -3,7 +3,6 @@
 from engineio import packet as engine_packet
 
 MESSAGE = str(engine_packet.MESSAGE)
-FIN = 0x80
 FIN_TEXT = 0x81
 FIN_BINARY = 0x82
 
@@ -23,8 +22,3 @@ def message_frame(encoded: str | bytes) -> bytes:
     """Return the WebSocket frame of an encoded Socket.IO packet or attachment."""
     # not with the library's packet class: that takes as long as all the rest of an emit
     return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)
-
-
-def control_frame(kind: int, payload: bytes) -> bytes:
-    """Return a close, ping or pong frame. Its payload has at most 125 bytes (RFC 6455, 5.5)."""
-    return bytes((FIN | kind, len(payload))) + payload

@@ -10,6 +10,7 @@ from typing import Any
 
 from engineio import packet
 
+from ..observability import log
 from .frames import frame
 
 PING = frame(packet.Packet(packet.PING).encode())
@@ -35,10 +36,12 @@ class Heartbeats:
         if self._timer is None or when < self._timer.when():
             self._arm(loop)
 
-    def record_pong(self, socket: Any) -> None:
-        """Record the PONG of a socket. A PONG without a PING changes nothing."""
-        if self._close_at.pop(socket, None) is not None:
-            self.add(socket)
+    def record_pong(self, socket: Any) -> bool:
+        """Record the PONG of a socket. Return False for a PONG without a PING, which changes nothing."""
+        if self._close_at.pop(socket, None) is None:
+            return False
+        self.add(socket)
+        return True
 
     def remove(self, socket: Any) -> None:
         """Send no more PINGs to a socket that is disconnected."""
@@ -56,7 +59,7 @@ class Heartbeats:
         now = loop.time()
         for socket in _take_due(self._ping_at, now):
             self._close_at[socket] = now + self._timeout_seconds
-            socket.queue.write(PING)
+            _ping(socket)
         silent = _take_due(self._close_at, now)
         if silent:
             task = loop.create_task(_close(silent))
@@ -72,8 +75,18 @@ def _take_due(times: dict[Any, float], now: float) -> list[Any]:
     return due
 
 
+def _ping(socket: Any) -> None:
+    try:
+        socket.queue.write(PING)
+    except Exception as error:  # noqa: BLE001 - one socket must not end the heartbeats of the others
+        log.error("failed", where="heartbeat", exc_info=error)
+
+
 async def _close(silent: list[Any]) -> None:
     # one by one: a thousand closes at once would block the event loop
     for socket in silent:
-        await socket.close(wait=False, abort=False, reason=socket.server.reason.PING_TIMEOUT)
+        try:
+            await socket.close(wait=False, abort=False, reason=socket.server.reason.PING_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - one socket must not keep the others open
+            log.error("failed", where="heartbeat", exc_info=error)
         await asyncio.sleep(0)

@@ -10,6 +10,8 @@ from typing import Any
 
 from engineio import packet
 
+from ..closing import close_soon
+from ..observability import log
 from ..settings import Settings
 from .frames import frame
 
@@ -48,8 +50,11 @@ class WriteBatcher:
         busy, self._busy = self._busy, {}
         now = asyncio.get_running_loop().time()
         for send_queue in busy:
-            if send_queue.tick(now):
-                self.add(send_queue)
+            try:
+                if send_queue.tick(now):
+                    self.add(send_queue)
+            except Exception as error:  # noqa: BLE001 - one connection must not stop the writes to the others
+                log.error("failed", where="send queue", exc_info=error)
 
 
 class SendQueue:
@@ -78,7 +83,7 @@ class SendQueue:
         self._pending_bytes = 0
         self._is_busy = False
         self._stuck_since: float | None = None
-        # why this queue closed its connection
+        # why this queue closed its connection: `slow` or `stalled`
         self.close_reason: str | None = None
 
     def open(self, transport: asyncio.WriteTransport, first_bytes: bytes) -> None:
@@ -92,7 +97,7 @@ class SendQueue:
     def put_nowait(self, item: Any) -> None:
         """Add an Engine.IO packet. None ends python-engineio's reader of this queue."""
         if self._transport is None:
-            self._library_queue.put_nowait(item)
+            self._put_for_library(item)
             return
         if item is None:
             return
@@ -100,7 +105,21 @@ class SendQueue:
         if item.packet_type == packet.CLOSE:
             # the library has given up this connection, and a lost peer would never close it
             self.flush()
-            self._transport.close()
+            close_soon(self._transport)
+
+    def _put_for_library(self, item: Any) -> None:
+        queue = self._library_queue
+        if self.close_reason is not None:
+            return
+        if queue.qsize() >= self._batcher.max_messages:
+            # a client of long polling that no longer asks: None ends its session
+            self.close_reason = "slow"
+            self._batcher.on_slow("slow")
+            while not queue.empty():
+                queue.get_nowait()
+                queue.task_done()
+            item = None
+        queue.put_nowait(item)
 
     # python-engineio's reader for long polling calls get, get_nowait, task_done and join
     async def get(self) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import socketio
 
-from ..admission import address_in, close_transport, is_closing
+from ..admission import address_in, close_transport, end_handshake, is_closing
 from ..close_reasons import CloseReason, note_reason, reason_of
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
 from ..events import Message, SessionEvicted
@@ -25,9 +25,10 @@ from .abuse import Abuse
 from .connection_log import log_connected, log_disconnected
 from .deadline import with_deadline
 from .eviction import SocketCap
-from .refusals import malformed_packet, read_payload, refuse
+from .refusals import malformed_packet, note_refusal, read_payload, refuse
 from .request import STATE, Actions, Request, SocketGone, SocketState
 from .route import Guards, Route
+from .session_expiry import SessionExpiry
 from .sockets import Sockets
 
 # a standard client closes the connection itself when it gets the DISCONNECT packet, and stays away
@@ -43,8 +44,9 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self._given_routes = tuple(routes)
         sockets, most = Sockets(self), guards.settings.sockets_per_user
         self.socket_cap = SocketCap(namespace, guards.cluster, most, sockets.open_of, self._evict)
+        self._expiry = SessionExpiry(guards.settings, guards.clock, self.send_to_socket, self.close)
         rooms = (sockets.rooms_of, sockets.join, sockets.leave)
-        self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of)
+        self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of, self._expiry.watch)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes of this namespace, one per event."""
@@ -110,6 +112,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return await self._event(event, *args)
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        # from here on the check has a deadline of its own
+        end_handshake(environ)
         outcome = await self._outcome("connect", self._admit(sid, environ, auth))
         if isinstance(outcome, Refusal):
             self.guards.report(outcome, user=None, event="connect")
@@ -122,7 +126,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             identity = await with_deadline(seconds, self.guards.auth.identify(auth))
         except (TimeoutError, asyncio.CancelledError):
             # the library would accept the socket after a cancelled check
-            raise Unauthorized("the token could not be checked in time") from None
+            raise Unauthorized(reason="slow_check") from None
         # the library never ends a socket that is gone before the answer: it has to be refused
         if is_closing(environ):
             raise SocketGone
@@ -135,6 +139,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         if is_closing(environ):
             await self.socket_cap.publish_count(identity.user, without=sid)
             raise SocketGone
+        self._expiry.watch(sid, state)
         return identity
 
     async def _evict(self, sid: str, limit: int) -> None:
@@ -158,6 +163,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             close_transport(environ, reason)
         if state is None:
             return
+        self._expiry.forget(state)
         # this socket leaves its rooms only after this method
         await self.socket_cap.publish_count(state.identity.user, without=sid)
         user = state.identity.user
@@ -178,6 +184,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         refusal = outcome if isinstance(outcome, Refusal) else None
         self.guards.metrics.count_event(name, refusal.code if refusal else "ok", time.perf_counter() - began)
         if refusal is not None:
+            if refusal.reason is not None:
+                note_refusal(name, self.server.get_environ(sid, self.namespace), refusal, self.guards.metrics)
             self.guards.report(refusal, user=state.identity.user, event=name)
             self._close_abuser(sid, state, event, refusal)
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
@@ -189,7 +197,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         except Refusal as refusal:
             return refusal
         except SocketGone:
-            return Unauthorized("the client left meanwhile")
+            return Unauthorized(reason="left")
         except Exception as error:  # noqa: BLE001 - the one place: an error that passed here would send no ack
             internal = Internal(id=uuid.uuid4().hex)
             internal.__cause__ = error

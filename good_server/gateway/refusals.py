@@ -8,24 +8,41 @@ import socketio
 from pydantic import BaseModel, ValidationError
 from socketio.exceptions import ConnectionRefusedError
 
-from ..admission import close_transport
+from ..admission import address_in, close_transport
 from ..close_reasons import CloseReason
-from ..errors import Invalid, Refusal, UnknownNamespace
+from ..errors import Invalid, Refusal, TemporarilyUnavailable, UnknownNamespace
 from ..observability import Metrics, log
 from ..packets import BINARY
 from .route import Guards, Route
+from .stray_packets import REFUSED
 
 # long enough to send the refusal, too short for the client to do anything meanwhile
 REFUSAL_SENT_SECONDS = 0.2
 
 
 def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoReturn:
-    """Refuse a connect with CONNECT_ERROR, then close the transport. An open transport would allow another try."""
+    """Refuse a connect with CONNECT_ERROR, then close the transport. Nothing more is read from it.
+
+    After a temporary refusal the transport is closed at once: clients come back by themselves, and never after a
+    CONNECT_ERROR.
+    """
     metrics.connects.labels(refusal.code).inc()
-    log.info("refused", code=refusal.code)
+    environ[REFUSED] = True
+    note_refusal("connect", environ, refusal, metrics)
+    if isinstance(refusal, TemporarilyUnavailable):
+        close_transport(environ, CloseReason.REFUSED)
+        raise ConnectionRefusedError
     # the library sends the refusal after this function has raised
     asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, close_transport, environ, CloseReason.REFUSED)
     raise ConnectionRefusedError(str(refusal), refusal.as_error())
+
+
+def note_refusal(where: str, environ: dict[str, Any] | None, refusal: Refusal, metrics: Metrics) -> None:
+    """Log and count why a token was refused. The client is never sent the reason."""
+    reason = refusal.reason or refusal.code
+    metrics.refusals.labels(where, reason).inc()
+    address = address_in(environ) if environ is not None else None
+    log.info("refused", where=where, code=refusal.code, reason=reason, address=address)
 
 
 class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types

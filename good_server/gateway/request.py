@@ -1,5 +1,6 @@
 """The `Request` that handlers receive, with the event's verified sender."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,6 +24,8 @@ class SocketState:
 
     identity: Identity
     last_heard: float
+    # the timer of `SessionExpiry`
+    timer: asyncio.TimerHandle | None = None
     was_warned: bool = False
     # the limit on the user's sockets counts it
     is_accepted: bool = False
@@ -43,6 +46,8 @@ class Actions(NamedTuple):
     enter_room: Callable[[str, str], None]
     leave_room: Callable[[str, str], None]
     state_of: Callable[[str], Awaitable[SocketState]]
+    # starts the timer of a socket's expiry again
+    watch_expiry: Callable[[str, SocketState], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +89,7 @@ class Request:
             state = await self.actions.state_of(self.sid)
         except KeyError:
             raise SocketGone from None
+        # the same token again must not cause the same warning again
+        state.was_warned = state.was_warned and identity.expires_at <= state.identity.expires_at
         state.identity = identity
-        state.was_warned = False
+        self.actions.watch_expiry(self.sid, state)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 
 from ..auth import TokenAuth
+from ..background import Background
 from ..cluster_protocol import Cluster
 from ..errors import Internal
 from ..events import Answer
@@ -50,6 +51,10 @@ class Guards:
     metrics: Metrics
     clock: Callable[[], float] = time.time
     on_error: OnError | None = None
+    background: Background = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "background", Background(self.metrics))
 
     @property
     def rates(self) -> RateLimits:

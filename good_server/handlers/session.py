@@ -20,7 +20,7 @@ def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
     async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
         identity = await auth.identify({"token": fresh.token})
         if identity.user != request.identity.user:
-            raise Unauthorized("the new token is somebody else's")
+            raise Unauthorized(reason="other_user")
         await move(request, identity, entitlements)
         return {"expires_at": round(identity.expires_at * 1000)}
 
@@ -28,13 +28,28 @@ def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
 
 
 async def move(request: Request, identity: Identity, entitlements: Entitlements) -> None:
-    """Move a socket to the rooms of its new identity."""
-    lost = set(base_rooms(request.identity)) - set(base_rooms(identity))
-    for room in filter(is_topic_room, request.rooms()):
-        if not (room in identity.topic_rooms or await entitlements.may_join(identity, room)):
-            lost.add(room)
-    for room in lost:
+    """Move a socket to the rooms of its new identity.
+
+    It leaves before it asks: a slow or failed check must not leave a demoted user in the old rooms. Rooms that the
+    check has not confirmed are left, too.
+    """
+    before = request.identity
+    to_ask = {room for room in request.rooms() if is_topic_room(room)} - set(identity.topic_rooms)
+    # with the same rights a socket keeps the rooms that no token granted, so that it misses no message meanwhile
+    is_unchanged = (before.role, before.company) == (identity.role, identity.company)
+    kept = to_ask - set(before.topic_rooms) if is_unchanged else set()
+    for room in (set(base_rooms(before)) - set(base_rooms(identity))) | (to_ask - kept):
         await request.leave(room)
+    await request.become(identity)
     for room in base_rooms(identity):
         await request.join(room)
-    await request.become(identity)
+    confirmed: set[str] = set()
+    try:
+        for room in to_ask:
+            if await entitlements.may_join(identity, room):
+                confirmed.add(room)
+    finally:
+        for room in kept - confirmed:
+            await request.leave(room)
+    for room in confirmed - kept:
+        await request.join(room)

@@ -1,8 +1,8 @@
-"""All settings and limits of the server, each with its reason: see `settings.py`."""
+"""All settings and limits of the server; `settings.py` lists them."""
 
-from .keys import DEVELOPMENT_SECRET
+from .keys import DEVELOPMENT_SECRET, is_loopback
 from .loading import load_settings
 from .settings import Settings
 from .sources import SettingsError
 
-__all__ = ["DEVELOPMENT_SECRET", "Settings", "SettingsError", "load_settings"]
+__all__ = ["DEVELOPMENT_SECRET", "Settings", "SettingsError", "is_loopback", "load_settings"]

@@ -1,6 +1,11 @@
-"""What a key for tokens must be: long enough, its own, and of the right kind."""
+"""Checks of the secret and the public key for tokens."""
 
+import ipaddress
 import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 # published on purpose: it lets a newcomer start with no setting at all, and is refused in production
 DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
@@ -14,7 +19,7 @@ PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END [A-Z0-9 ]+-----\s*", re.
 
 
 def is_published(secret: str) -> bool:
-    """Return whether a secret is known to everyone: the one for development, or a placeholder."""
+    """Return whether a secret is the published one or a placeholder."""
     return secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS)
 
 
@@ -24,7 +29,7 @@ def with_line_breaks(key: str) -> str:
 
 
 def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
-    """Raise `ValueError` if the text is not the public key of every algorithm."""
+    """Raise `ValueError` if a text is no public key for these algorithms."""
     # here, as most servers have no such key and the import is heavy
     import jwt
 
@@ -42,10 +47,36 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
             raise ValueError(f"SERVER_JWT_PUBLIC_KEY is too short for {name}")
 
 
+def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, is_production: bool) -> None:
+    """Raise `ValueError` if the keys of an issuer cannot be fetched safely."""
+    if any(not value.get_secret_value().isprintable() for _, value in headers):
+        raise ValueError("SERVER_JWT_JWKS_HEADERS must be lines like `Name: value`, separated by commas")
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+    if parts.username is not None:
+        raise ValueError("SERVER_JWT_JWKS_URL must hold no password: use SERVER_JWT_JWKS_HEADERS")
+    # the keys on their way could be replaced, and then anybody could sign tokens
+    if is_production and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError("SERVER_JWT_JWKS_URL must be an https address in production")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` names this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _fault(text: str) -> str | None:
     """Return what a text is that is no public key. The text itself is not shown: it may be a private key."""
-    if text[:1] in ("'", '"'):
-        return "begins with a quote: remove the quotes"
     if "CERTIFICATE" in text:
         return "is a certificate: set its key, from openssl x509 -pubkey -noout"
     if not PEM.fullmatch(text):

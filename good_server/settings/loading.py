@@ -38,7 +38,10 @@ def _refuse_old_names(written: Collection[str]) -> None:
 
 
 def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:
-    """Stop in production: a misspelled setting would leave its default, and nobody would know."""
+    """Refuse unknown names in production, and warn of them in development.
+
+    A misspelled setting leaves its default, and nobody would notice.
+    """
     unknown = unknown_settings(written, Settings.model_fields)
     env = overrides.get("env") or written.get(f"{PREFIX}ENV")
     if unknown and env == "production":

@@ -1,4 +1,4 @@
-"""Origins of pages: the form that browsers send, and which origins are of this machine."""
+"""Origins of pages, in the form that browsers send."""
 
 import ipaddress
 import re
@@ -15,10 +15,10 @@ LOCALHOST = "localhost"
 
 
 def normalise(written: str) -> str:
-    """Return an origin in the form that browsers send (RFC 6454, 6.2), such as `https://app.example`.
+    """Return an origin in the form that browsers send.
 
-    Capitals, a default port, one slash at the end and letters outside of ASCII are replaced. Raises `ValueError` with
-    one line for text that no browser sends.
+    That is `https://app.example`, by RFC 6454, 6.2. Capitals, a default port, one slash at the end and letters outside
+    of ASCII are replaced. Raises `ValueError` with one line for text that no browser sends.
     """
     if written == ANY or written.lower() == OPAQUE:
         return written.lower()
@@ -81,8 +81,8 @@ def same_origins(host: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_loopback(origin: str) -> bool:
-    """Return whether a page with this origin comes from this machine, on any port."""
+def is_loopback_origin(origin: str) -> bool:
+    """Return whether pages of this origin come from this machine."""
     try:
         url = URL(origin) if origin == normalise(origin) and origin.startswith(("http://", "https://")) else URL()
         host = url.raw_host or ""

@@ -10,10 +10,17 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .keys import DEVELOPMENT_SECRET, HMAC_KEY_BYTES, PUBLIC_KEY_ALGORITHMS, check_public_key, is_published
-from .origins import ANY, OPAQUE, is_loopback, same_origins
+from .keys import (
+    DEVELOPMENT_SECRET,
+    HMAC_KEY_BYTES,
+    PUBLIC_KEY_ALGORITHMS,
+    check_key_set,
+    check_public_key,
+    is_published,
+)
+from .origins import ANY, OPAQUE, is_loopback_origin, same_origins
 from .sources import ENV_FILE, PREFIX, written_settings
-from .values import Count, Origins, Positive, PublicKey, UrlPath, Words
+from .values import Count, Headers, Origins, Positive, PublicKey, UrlPath, Words
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -47,6 +54,8 @@ class Settings(BaseSettings):
     # used instead of a secret if another service signs: the public key in PEM, or the URL of a key set
     jwt_public_key: PublicKey | None = None
     jwt_jwks_url: str | None = None
+    # sent with each request for the key set, such as `Authorization: Bearer …`; JSON if a value has a comma
+    jwt_jwks_headers: Headers = ()
     # the token does not choose its algorithm: RFC 8725, 3.1
     jwt_algorithms: Words = ("HS256",)
     # RFC 9068: only access tokens have this type; an id token is refused
@@ -104,7 +113,7 @@ class Settings(BaseSettings):
     # after a restart all clients reconnect at once; verifying their tokens must not delay connected clients
     connects_per_second: Positive = 500
     # the same for one address, with a burst of twice that: one attacker must not take the rate of all others
-    connects_per_second_per_address: Positive = 20
+    connects_per_second_per_address: Positive = 50
     # a request line and its headers fit into one packet; a client that sends them slowly holds a file descriptor
     header_seconds: Positive = 10
     # plain HTTP requests are few; an idle connection after one holds a file descriptor
@@ -123,7 +132,7 @@ class Settings(BaseSettings):
 
     # a handler is short; longer work belongs in a service
     handler_seconds: Positive = 5
-    # time to fetch a new token before the old one expires
+    # time to fetch a new token before the old one expires; at most a third of the time that is left at the connect
     expiry_notice_seconds: Positive = 60
     # after expiry only auth:refresh is served for this time, then the transport is closed
     expiry_grace_seconds: Positive = 25
@@ -163,8 +172,7 @@ class Settings(BaseSettings):
         fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
         if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
             raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
-        if self.jwt_jwks_url is not None and not self.jwt_jwks_url.startswith(("https://", "http://")):
-            raise ValueError("SERVER_JWT_JWKS_URL must be an http or https address")
+        check_key_set(self.jwt_jwks_url, self.jwt_jwks_headers, is_production=self.env == "production")
         if self.jwt_public_key is not None:
             check_public_key(self.jwt_public_key, self.jwt_algorithms)
 
@@ -228,7 +236,7 @@ class Settings(BaseSettings):
         `origin` and `host` are the headers of the request. Without listed origins it is the server's own one. The
         forwarded host is not asked, as any client may write that header.
         """
-        if self.env == "development" and is_loopback(origin):
+        if self.env == "development" and is_loopback_origin(origin):
             return True
         allowed = self.allowed_origins or same_origins(host)
         return ANY in allowed or origin in allowed

@@ -46,7 +46,10 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _read_file(path: Path) -> dict[str, str | None]:
-    """Return all values of a file, as written: `${…}` in a secret is no reference to another value."""
+    """Return all values of a file, as they are written.
+
+    `${…}` in a secret is not a reference to another value.
+    """
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -75,7 +78,7 @@ def _decoded(path: Path, raw: bytes) -> str:
 
 
 def _line_of(original: Any) -> int:
-    """Return the number of the line where a wrong statement begins, after the empty lines above it."""
+    """Return the number of a wrong line, without empty lines above it."""
     text: str = original.string
     return int(original.line) + text[: len(text) - len(text.lstrip())].count("\n")
 

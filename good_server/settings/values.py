@@ -4,7 +4,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from .keys import with_line_breaks
@@ -20,6 +20,15 @@ def _listed(value: Any) -> Any:
     if value.lstrip().startswith("["):
         return json.loads(value)
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _headers(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return tuple(json.loads(value).items())
+    lines = [line.partition(":") for line in value.split(",") if line.strip()]
+    return tuple((name.strip(), content.strip()) for name, _, content in lines)
 
 
 def _url_path(value: str) -> str:
@@ -41,3 +50,6 @@ UrlPath = Annotated[str, AfterValidator(_url_path)]
 PublicKey = Annotated[str, AfterValidator(with_line_breaks)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# a name is a token of RFC 9110, 5.6.2
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+Headers = Annotated[tuple[tuple[HeaderName, SecretStr], ...], NoDecode, BeforeValidator(_headers)]

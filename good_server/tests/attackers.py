@@ -1,6 +1,6 @@
 """Programs that attack a test server, each in its own process.
 
-Their arguments are `attackers flood URL TOKEN SECONDS` and `attackers herd URL COUNT`.
+The arguments are `flood URL TOKEN SECONDS`, `herd URL COUNT` or `frames URL KIND COUNT`.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ import time
 from ..settings import Settings
 from . import tokens
 from .stand_in import NOTE_SEND, topic
-from .wire import Bare, bare, client_frame
+from .wire import CONTINUED, PING, PONG, Bare, bare, client_frame
 
 HERD_ROOM = topic("herd")
 HERD_RETURN_SECONDS = 1.0
+FRAMES_SECONDS = 10.0
 
 
 async def flood(url, token, seconds):
@@ -51,6 +52,34 @@ async def _flood(attacker, seconds):
     await asyncio.gather(sending, return_exceptions=True)
     least = min((wait for wait in waits if wait), default=0)
     return {"sent": sent, "codes": codes, "is_closed": is_closed, "waits": len([w for w in waits if w]), "least": least}
+
+
+# a million of each are six megabytes
+FRAMES = {
+    "pings": client_frame(b"", kind=PING),
+    "pongs": client_frame(b"", kind=PONG),
+    "fragments": client_frame(b"", kind=CONTINUED, fin=False),
+    "texts": client_frame(""),
+    "acks": client_frame("431[]"),
+}
+MILLION = 1_000_000
+
+
+async def frames(url, kind, count):
+    """Let `count` unverified clients send a million tiny frames.
+
+    Return how many of them the server closed.
+    """
+
+    async def one():
+        async with bare(url) as attacker:
+            if kind == "fragments":
+                attacker.send("42[", fin=False)
+            attacker.writer.write(FRAMES[kind] * (MILLION // count))
+            return await attacker.is_closed(FRAMES_SECONDS)
+
+    closed = await asyncio.gather(*(one() for _ in range(count)))
+    return {"closed": sum(closed)}
 
 
 async def herd(url, count):
@@ -99,5 +128,8 @@ def main(kind, url, *arguments):
     if kind == "flood":
         token, seconds = arguments
         say(asyncio.run(flood(url, token, float(seconds))))
+    elif kind == "frames":
+        frame, count = arguments
+        say(asyncio.run(frames(url, frame, int(count))))
     else:
         asyncio.run(herd(url, int(*arguments)))

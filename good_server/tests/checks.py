@@ -42,3 +42,14 @@ async def is_refused(server, wire, auth, code="unauthorized"):
     assert json.loads(answer[2:])["data"]["code"] == code, f"was refused otherwise: {answer}"
     assert await wire.is_closed()
     assert server.members(user_room("ana")) == 0, "is in a room"
+
+
+async def is_turned_away(server, wire, auth):
+    """Assert that the server refuses this CONNECT packet for now.
+
+    It closes the transport without an answer. After a CONNECT_ERROR a standard client would never come back.
+    """
+    await wire.send("40" + json.dumps(auth))
+    answer = await wire.frame()
+    assert answer is None, f"was answered: {answer}"
+    assert server.members(user_room("ana")) == 0, "is in a room"

@@ -16,14 +16,15 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from .. import idle_sweep, lifecycle
+from .. import lifecycle
+from ..gateway import session_expiry
 from ..settings import Settings
 from . import npm, stand_in, waiting
 from .lanes import pytest_terminal_summary, pytest_xdist_auto_num_workers
 from .pace import Lateness, check_pace
 from .package import IMPORT_FOLDER, has_part
 from .redis import RealRedis
-from .servers import Clock, running
+from .servers import FREE_PORTS, ONE_ADDRESS, Clock, running
 from .tabs import Tab
 from .wire import SOCKETIO, Wire
 
@@ -100,12 +101,14 @@ def found_from_anywhere():
 def bare_environment(monkeypatch, tmp_path):
     """Remove the caller's `SERVER_…` variables, and shorten pauses of the server.
 
-    These are the pause between two idle sweeps, and the one in a shutdown.
+    These are the pauses between two sweeps, between two looks at a session, and in a shutdown.
     """
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(idle_sweep, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0.02)
+    # a test that moves its clock does not wait for a timer
+    monkeypatch.setattr(session_expiry, "LOOK_AGAIN_SECONDS", 0.02)
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.02)
 
 
@@ -189,7 +192,7 @@ async def serve(worker_pool, nothing_lost, delivery, create_app):
     async with AsyncExitStack() as stack:
 
         async def start(*, clock=time.time, entitlements=None, on_error=None, **settings):
-            chosen = Settings(**({"port": 0, "internal_port": 0, "report_workers": 1, "delivery": delivery} | settings))
+            chosen = Settings(**(FREE_PORTS | ONE_ADDRESS | {"report_workers": 1, "delivery": delivery} | settings))
             application = create_app(chosen, entitlements=entitlements, clock=clock, on_error=on_error)
             return await stack.enter_async_context(running(application))
 

@@ -25,3 +25,15 @@ class Broken:
 
     async def may_join(self, identity, room):
         raise RuntimeError(self.message)
+
+
+class Gate:
+    """An entitlement service that answers once `answer` is set."""
+
+    def __init__(self):
+        self.is_asked, self.answer, self.is_allowed = asyncio.Event(), asyncio.Event(), True
+
+    async def may_join(self, identity, room):
+        self.is_asked.set()
+        await self.answer.wait()
+        return self.is_allowed

@@ -18,6 +18,8 @@ HEAD = """\
 FOOT = """
 # used only by compose.yaml: the password of its Redis; letters and digits only, because it is part of a URL
 #REDIS_PASSWORD=
+# used only by compose.yaml: the ports on this machine, one for each server, such as 8000-8002
+#PUBLIC_PORTS=8000
 """
 
 
@@ -29,7 +31,7 @@ def as_written(value):
 
 
 def _lines():
-    """Yield the comments, empty lines and settings of the class `Settings`, in its order."""
+    """Yield the lines about each setting, in the order of `Settings`."""
     source = inspect.getsource(Settings)
     (found,) = ast.parse(source).body
     fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]

@@ -81,9 +81,20 @@ PROMISES = {
     36: Promise("Every log entry is one line of JSON"),
     37: Promise("Metrics and readiness are not on the public port"),
     38: Promise("The installed libraries have no known vulnerabilities", part="deploy"),
-    42: Promise("Packets that ask for nothing, and events that are refused again and again, close the connection"),
+    39: Promise("An ambiguous query opens no connection, and all limits hold for every connection that is opened"),
+    40: Promise("A packet that makes the library forget a connection ends its transport"),
+    41: Promise("A flood of frames that carry nothing is closed, and does not block the event loop", "RFC 6455, 5.5.3"),
+    42: Promise("Unasked packets, and events after their refusal, are counted; too many close the connection"),
+    43: Promise("A peer that does not read cannot keep its connection open, however that ends"),
+    44: Promise("TCP connections count from their accept on, and have a deadline for their first request"),
+    45: Promise("Plain requests and floods of one address take no connection rate from honest clients"),
+    46: Promise("Close frames are checked and answered by the rules", "RFC 6455, 5.5.1, 7.1, 7.4"),
+    47: Promise("Users stay and connect while the issuer of keys is away; unknown keys cause few fetches"),
+    48: Promise("NaN, infinities and huge or negative times in a token are refused"),
+    49: Promise("Nothing is read from a connection after it was refused"),
     50: Promise("A user's sockets stay within their limit over all processes, and an evicted client stays away"),
-    54: Promise("No part of a request forges a log entry or brings a token into the log", "ASVS 16.4.1"),
+    51: Promise("The same checks hold below a prefix and on another path"),
+    54: Promise("No part of a request forges a log entry, and no token appears in a log or answer", "ASVS 16.2.5"),
 }
 
 

@@ -12,6 +12,7 @@ from ..settings import Settings
 from . import tokens
 from .package import child_program
 from .ports import lasting_port
+from .servers import FREE_PORTS, ONE_ADDRESS
 from .stand_in import PLAIN
 from .waiting import PROCESS_SECONDS
 
@@ -143,7 +144,7 @@ async def running_child(name, *arguments, **settings):
 @asynccontextmanager
 async def watched_server(**settings):
     """Run a server that reports its lateness, memory and room members. See watched_server.py."""
-    own = {"port": 0, "internal_port": 0, "report_workers": 1} | settings
+    own = FREE_PORTS | ONE_ADDRESS | {"report_workers": 1} | settings
     async with running_child("watched_server", **own) as child:
         child.url, child.internal_url = json.loads(await child.line())
         yield child

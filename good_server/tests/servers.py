@@ -11,6 +11,9 @@ from .stand_in import PLAIN
 from .waiting import WAIT_SECONDS
 
 FENCE = "test:fence"
+FREE_PORTS = {"port": 0, "internal_port": 0}
+# all clients of a test connect from one address, faster than people do
+ONE_ADDRESS = {"connects_per_second_per_address": 1e6}
 
 
 class Clock:

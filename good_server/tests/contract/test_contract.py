@@ -254,7 +254,8 @@ def test_every_message_model_fits_its_schema(model):
 
 
 async def test_the_expiry_notice_is_the_one_in_the_contract(server, connect):
-    tab = await connect("ana", life_seconds=30)
+    # warned after two thirds of its life
+    tab = await connect("ana", life_seconds=2)
     validate(await tab.receives(events.AUTH_EXPIRING), payload_of(events.AUTH_EXPIRING))
 
 

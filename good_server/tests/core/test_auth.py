@@ -1,14 +1,9 @@
 """Tests of which tokens the server accepts, and which it refuses."""
 
-import json
 import socket
 from functools import partial
 
-import jwt
 import pytest
-import pytest_asyncio
-from aiohttp import web
-from cryptography.hazmat.primitives import serialization
 
 from ...auth import TokenAuth
 from ...errors import TokenExpired, Unauthorized
@@ -150,25 +145,6 @@ def keys():
     return private, public
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def serve_text():
-    """`await serve_text(text)` returns the URL of a web server that sends `text`."""
-    runners = []
-
-    async def start(text):
-        async def answer(request):
-            return web.Response(text=text)
-
-        runners.append(web.ServerRunner(web.Server(answer)))
-        await runners[-1].setup()
-        await web.TCPSite(runners[-1], "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runners[-1].addresses[0][1]}/keys"
-
-    yield start
-    for runner in runners:
-        await runner.cleanup()
-
-
 async def test_a_token_of_a_private_key_needs_the_public_key(keys):
     private, public = keys
     token = signed(key=private, algorithm="RS256")
@@ -192,21 +168,6 @@ async def test_keys_that_a_header_names_are_never_fetched(header, keys):
             await identify(signed(key=keys[0], algorithm="RS256", headers={header: value}))
         with pytest.raises(BlockingIOError):
             listener.accept()
-
-
-async def test_a_token_is_verified_with_the_issuers_published_key(keys, serve_text):
-    private, public = keys
-    key = jwt.algorithms.RSAAlgorithm.to_jwk(serialization.load_pem_public_key(public.encode()), as_dict=True)
-    url = await serve_text(json.dumps({"keys": [key | {"kid": "one", "use": "sig", "alg": "RS256"}]}))
-    token = signed(key=private, algorithm="RS256", headers={"kid": "one"})
-    assert (await identify(token, jwt_jwks_url=url, jwt_algorithms="RS256")).user == "ana"
-
-
-@pytest.mark.parametrize("published", ["", "{}", '{"keys": []}', "<html>", "[]"])
-async def test_no_token_is_accepted_without_the_issuers_keys(keys, serve_text, published):
-    token = signed(key=keys[0], algorithm="RS256", headers={"kid": "one"})
-    with pytest.raises(Unauthorized):
-        await identify(token, jwt_jwks_url=await serve_text(published), jwt_algorithms="RS256")
 
 
 @pytest.mark.parametrize(

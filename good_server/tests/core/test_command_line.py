@@ -16,7 +16,7 @@ from ...rooms import topic_room, user_room
 from .. import server_processes
 from ..package import PACKAGE, SERVER
 from ..stand_in import PLAIN, topic
-from ..tokens import PRODUCTION_ENVIRONMENT
+from ..tokens import PRODUCTION_ENVIRONMENT, SECRET
 from ..waiting import PROCESS_SECONDS
 
 READY = re.compile(r"listening on (http://127\.0\.0\.1:\d+) \(internal (http://127\.0\.0\.1:\d+)\)\n")
@@ -100,6 +100,30 @@ async def test_no_process_outlives_the_server(number):
         assert alive == []
 
 
+@pytest.mark.row(3)
+@pytest.mark.parametrize("unknown", [{}, {"SERVER_ENVIRONMENT": "production"}])
+async def test_a_token_of_a_real_secret_is_not_printed(unknown):
+    async with serving(SERVER_JWT_SECRET=SECRET, **unknown) as server:
+        assert len(server.printed) == 1
+        server.process.terminate()
+        code, errors = await server.ended()
+    assert code == 0
+    assert [name for name in unknown if name not in errors] == []
+
+
+async def test_ready_tokens_live_no_longer_than_is_allowed(connect):
+    async with serving(SERVER_TOKEN_LIFE_SECONDS="300") as server:
+        for role, token in tokens(server.printed).items():
+            await connect(role, to=server, token=token)
+
+
+async def test_the_names_of_kubernetes_do_not_stop_the_start():
+    names = {"SERVER_SERVICE_HOST": "10.0.0.1", "SERVER_PORT_8000_TCP_ADDR": "10.0.0.1"}
+    async with serving(**PRODUCTION_ENVIRONMENT, **names) as server:
+        server.process.terminate()
+        assert (await server.ended())[0] == 0
+
+
 async def test_production_prints_no_token_and_logs_lines_of_json(connect):
     async with serving(**PRODUCTION_ENVIRONMENT) as server:
         assert len(server.printed) == 1
@@ -177,6 +201,8 @@ def test_a_wrong_argument_is_reported_in_one_line(run, arguments, named):
         ("SERVER_ENV", "production", "SERVER_JWT_SECRET"),
         ("SERVER_JWT_ALGORITHMS", "HS999", "SERVER_JWT_ALGORITHMS"),
         ("SERVER_JWT_SECRET", "short", "SERVER_JWT_SECRET"),
+        ("SERVER_JWT_PUBLIC_KEY", "/etc/public.pem", "SERVER_JWT_ALGORITHMS"),
+        ("SERVER_ALLOWED_ORIGINS", "app.example", "SERVER_ALLOWED_ORIGINS"),
         ("SERVER_TRUSTED_PROXIES", "the-proxy", "SERVER_TRUSTED_PROXIES"),
         ("SERVER_HOST", "0.0.0.0", "SERVER_HOST"),  # noqa: S104 - it is refused
     ],

@@ -9,6 +9,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
+from ...admission import is_closing
 from ...events import AUTH_REFRESH, ROOM_JOIN
 from ...gateway import Gateway
 from ..entitlements import Everything
@@ -90,7 +91,7 @@ async def test_a_socket_that_is_gone_during_its_connect_leaves_nothing(serve, un
         async with bare(server.url) as ana:
             ana.send("40" + json.dumps({"token": server.token("ana", rooms=[ROOM])}))
             await began.wait()
-        await until(lambda: not server.sio.eio.sockets)
+        await until(lambda: all(is_closing(environ) for environ in server.sio.environ.values()))
         may_end.set()
         await check_left(server, until, logs)
         assert server.members(None) == 0
@@ -113,7 +114,7 @@ async def test_a_socket_that_is_gone_during_the_count_is_refused(serve, until, m
         async with bare(server.url) as ana:
             ana.send("40" + json.dumps({"token": server.token("ana")}))
             await asked.wait()
-        await until(lambda: not server.sio.eio.sockets)
+        await until(lambda: all(is_closing(environ) for environ in server.sio.environ.values()))
         may_answer.set()
         await check_left(server, until, logs)
         assert server.members(None) == 0

@@ -90,9 +90,11 @@ async def test_a_sweep_gives_no_user_extra_tokens():
 
 async def test_a_connection_counts_while_it_is_open():
     limits = ConnectionLimits(Settings(sockets_per_address=1), clock=Clock())
-    with limits.counted("10.0.0.1"):
-        assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (1, True)
-        assert not await limits.is_address_full("10.0.0.2")
+    with limits.counted("10.0.0.1"), limits.counted("10.0.0.2"):
+        assert not await limits.is_address_full("10.0.0.1")
+        with limits.counted("10.0.0.1"):
+            assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (3, True)
+            assert not await limits.is_address_full("10.0.0.2")
     assert (limits.connections, await limits.is_address_full("10.0.0.1")) == (0, False)
 
 
@@ -101,11 +103,32 @@ def test_a_connection_that_ends_in_an_error_is_not_counted():
     with pytest.raises(RuntimeError), limits.counted("10.0.0.1"):
         raise RuntimeError
     assert limits.connections == 0
-    assert not limits._by_address
+    assert not limits._sockets
 
 
-def test_a_full_server_returns_a_time_to_wait():
+def test_a_server_is_full_above_its_number_of_connections():
     limits = ConnectionLimits(Settings(connections=1), clock=Clock())
     with limits.counted("10.0.0.1"):
-        assert limits.wait_seconds() > 0
-    assert limits.wait_seconds() == 0
+        assert not limits.is_full()
+        with limits.counted("10.0.0.2"):
+            assert limits.is_full()
+
+
+def test_an_address_that_connects_too_fast_waits_alone():
+    clock = Clock()
+    limits = ConnectionLimits(Settings(connects_per_second_per_address=1), clock=clock)
+    assert [limits.address_wait_seconds("10.0.0.1") for _ in range(3)] == [0, 0, 1]
+    assert limits.address_wait_seconds("10.0.0.2") == 0
+    clock.now += 2
+    limits.sweep()
+    assert not limits._new_by_address
+
+
+def test_tcp_connections_of_an_address_are_limited():
+    limits = ConnectionLimits(Settings(sockets_per_address=1), clock=Clock())
+    assert [limits.accept("10.0.0.1") for _ in range(3)] == [True, True, False]
+    assert limits.accept("10.0.0.2")
+    assert all(limits.accept(None) for _ in range(9)), "a trusted proxy has the connections of many clients"
+    for _ in range(3):
+        limits.lose("10.0.0.1")
+    assert limits.accept("10.0.0.1")

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ... import process_watch
+from ...background import Background
 from ...observability import Metrics
 from ...process_watch import OTHER_FILES, ProcessWatch, open_files_limit
 from ...settings import Settings
@@ -57,10 +58,11 @@ async def test_a_change_of_free_files_is_logged_once(monkeypatch):
 
 @pytest.mark.parametrize("missing", [0, 1])
 async def test_too_low_a_limit_of_open_files_warns_at_start(missing):
+    background = Background(Metrics())
     watch = ProcessWatch(Settings(connections=open_files_limit() - OTHER_FILES + missing), Metrics())
     with capture_logs() as logs:
-        watch.start()
-        await watch.stop()
+        watch.start(background)
+        await background.stop()
     assert [entry["event"] for entry in logs] == ["the limit of open files is too low"] * missing
 
 

@@ -3,6 +3,7 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwt.algorithms import ECAlgorithm
 
 from ...settings import DEVELOPMENT_SECRET, Settings, SettingsError, load_settings
 from ..tokens import PRODUCTION, SECRET
@@ -97,6 +98,53 @@ def test_a_private_key_is_refused_as_a_public_key():
     message = refusal(jwt_public_key=private, jwt_algorithms="ES256")
     assert "SERVER_JWT_PUBLIC_KEY is a private key" in message
     assert private.splitlines()[1] not in message
+
+
+@pytest.mark.parametrize("line_break", ["\\n", "\\r\\n", "\n", "\r\n", " "])
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_a_public_key_may_be_written_in_one_line(monkeypatch, line_break, quote):
+    monkeypatch.setenv("SERVER_JWT_ALGORITHMS", "ES256")
+    monkeypatch.setenv("SERVER_JWT_PUBLIC_KEY", quote + PUBLIC_KEY.replace("\n", line_break) + quote)
+    key = ECAlgorithm(ECAlgorithm.SHA256).prepare_key(load_settings().jwt_public_key)
+    assert key == ECAlgorithm(ECAlgorithm.SHA256).prepare_key(PUBLIC_KEY)
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("/etc/keys/public.pem", "not the name of its file"),
+        ("public.pem", "not the name of its file"),
+        ("C:\\new\\public.pem", "not the name of its file"),
+        ("file:///etc/keys/public.pem", "not the name of its file"),
+        (PUBLIC_KEY.splitlines()[1], "from -----BEGIN"),
+        (PUBLIC_KEY.partition("-----END")[0], "to the end of -----END"),
+        (PUBLIC_KEY.replace("PUBLIC KEY", "CERTIFICATE"), "is a certificate"),
+        (PUBLIC_KEY.replace("MFkw", "AAAA"), "not a public key for ES256"),
+    ],
+)
+def test_a_text_that_is_no_public_key_gets_a_hint(monkeypatch, written, hint):
+    monkeypatch.setenv("SERVER_JWT_ALGORITHMS", "ES256")
+    monkeypatch.setenv("SERVER_JWT_PUBLIC_KEY", written)
+    message = refusal()
+    assert message.startswith("SERVER_JWT_PUBLIC_KEY ")
+    assert hint in message
+    assert written[:12] not in message
+
+
+def test_an_empty_public_key_leaves_the_secret_in_use(monkeypatch):
+    for name in ("SERVER_JWT_PUBLIC_KEY", "SERVER_JWT_JWKS_URL"):
+        monkeypatch.setenv(name, "")
+    assert not load_settings(**PRODUCTION).has_public_key
+
+
+NUMBERS = [name for name, field in Settings.model_fields.items() if field.annotation is float]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_seconds_or_events_is_finite(monkeypatch, name):
+    for value in ("nan", "inf", "-inf", "1e999"):
+        monkeypatch.setenv(f"SERVER_{name.upper()}", value)
+        assert f"SERVER_{name.upper()}" in refusal()
 
 
 def test_the_development_secret_is_for_loopback_only():

@@ -10,7 +10,8 @@ from unittest.mock import AsyncMock
 import pytest
 from structlog.testing import capture_logs
 
-from ... import admission, idle_sweep
+from ... import admission, client_address, closing
+from ...settings import Settings
 from ..checks import AT_ONCE_SECONDS, notices_nothing
 from ..stand_in import LEAVE
 from ..wire import SOCKETIO, UPGRADE_HEADERS, upgraded
@@ -60,9 +61,7 @@ async def test_row_12_the_own_origin_and_no_origin_are_admitted(serve, dial, ori
 
 
 async def test_row_12_fails_without_its_defence(serve, connect, http, monkeypatch):
-    monkeypatch.setattr(
-        admission.Admission, "_is_allowed", lambda self, origin, request: origin in request.headers.values()
-    )
+    monkeypatch.setattr(Settings, "allows_origin", lambda self, origin, host: True)
     with pytest.raises(AssertionError, match="was answered 101"):
         await check_origins(await serve(allowed_origins=[OWN_ORIGIN]), connect, http)
 
@@ -114,7 +113,7 @@ async def test_row_13_behind_a_proxy_two_addresses_count_as_two(serve, connect, 
 
 
 async def test_row_13_fails_without_its_defence(serve, connect, http, monkeypatch):
-    monkeypatch.setattr(admission.Admission, "_is_proxy", lambda self, address: True)
+    monkeypatch.setattr(client_address.ClientAddresses, "_is_proxy", lambda self, address: True)
     server = await serve(sockets_per_address=3)
     with pytest.raises(AssertionError, match="was answered 101"):
         await check_forwarded(server, connect, http, [["192.0.2.1"], ["192.0.2.2"]], counted_as_one=True)
@@ -145,7 +144,7 @@ async def test_row_14_repeated_refusals_close_the_transport_at_once(server, conn
 
 
 async def test_row_14_fails_without_its_defence(serve, connect, dial, monkeypatch):
-    monkeypatch.setattr(idle_sweep, "age_seconds", lambda environ: 0.0)
+    monkeypatch.setattr(admission, "close_transport", lambda environ, reason: None)
     with pytest.raises(TimeoutError):
         await check_silent(await serve(handshake_seconds=0.5), connect, dial)
 
@@ -186,7 +185,7 @@ async def test_row_15_a_socket_over_the_limit_evicts_the_most_idle(serve, connec
 
 
 async def test_row_15_fails_without_its_defence(serve, connect, http, monkeypatch):
-    monkeypatch.setattr(admission.Admission, "_overload", AsyncMock(return_value=None))
+    monkeypatch.setattr(admission.Admission, "_check_load", AsyncMock(return_value=None))
     with pytest.raises(AssertionError, match="nobody was refused"):
         await check_flood(await serve(connects_per_second=2), connect, http, 503)
 
@@ -227,7 +226,7 @@ async def test_row_17_compression_that_is_offered_is_not_negotiated(serve, conne
 
 
 async def test_row_17_fails_without_its_defence(serve, connect, http, monkeypatch):
-    monkeypatch.setattr(admission, "_without_compression", lambda request: request)
+    monkeypatch.setattr(admission, "_rewritten", lambda request, query: request)
     with pytest.raises(AssertionError, match="was negotiated"):
         await check_compression(await serve(delivery="stock"), connect, http)
 
@@ -235,13 +234,13 @@ async def test_row_17_fails_without_its_defence(serve, connect, http, monkeypatc
 @pytest.mark.parametrize("delivery", DELIVERIES)
 async def test_row_14_a_cut_during_the_handshake_is_no_error(serve, connect, monkeypatch, caplog, delivery):
     server = await serve(delivery=delivery)
-    bob, real = await connect("bob", to=server), admission._without_compression
+    bob, real = await connect("bob", to=server), admission._rewritten
 
-    def cut(request):
+    def cut(request, query):
         request.transport.abort()
-        return real(request)
+        return real(request, query)
 
-    monkeypatch.setattr(admission, "_without_compression", cut)
+    monkeypatch.setattr(admission, "_rewritten", cut)
     with capture_logs() as entries:
         reader, writer = await asyncio.open_connection(PROXY, int(server.url.rpartition(":")[2]))
         headers = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": "localhost"} | UPGRADE_HEADERS).items())
@@ -263,6 +262,6 @@ async def test_row_14_a_half_open_peer_that_reads_nothing_is_dropped(server, con
     held.write(b"\x8a\x00" * 4_000_000)
     assert held.get_write_buffer_size() > 0
     admission.close_transport(environ)
-    await until(lambda: environ["aiohttp.request"].transport is None, seconds=2 * admission.LINGER_SECONDS)
+    await until(lambda: environ["aiohttp.request"].transport is None, seconds=2 * closing.LINGER_SECONDS)
     await until(lambda: server.application.limits.connections == 1)
     await notices_nothing(server, bob)

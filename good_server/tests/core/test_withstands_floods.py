@@ -11,6 +11,7 @@ from ...rooms import role_room, user_room
 from ..entitlements import Everything
 from ..pace import Lateness, check_pace
 from ..server_processes import running_child, watched_server
+from ..servers import ONE_ADDRESS
 from ..stand_in import LEAVE, PRIVILEGED, topic
 from ..wire import bare
 
@@ -19,6 +20,8 @@ SLOW_EVENTS = 200
 MANY_ROOMS = 1500
 # memory in MB that a server may keep after an attack: the allocator's slack
 SLACK_MB = 8
+# a connection may keep one read of the event loop (256 KB) beyond its backlog
+FRAME_MB = 0.5
 UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
 
 
@@ -74,6 +77,25 @@ async def test_row_25_fails_without_its_defence(server):
     async with watched_server(**UNLIMITED) as child:
         with pytest.raises(AssertionError, match="was not rate limited"):
             await check_flood(child, server.token("ana"))
+
+
+FRAME_LAG_MS = 50
+FRAME_CLIENTS = 20
+
+
+@pytest.mark.timing
+@pytest.mark.engine
+@pytest.mark.parametrize("kind", ["pings", "pongs", "fragments", "texts", "acks"])
+async def test_row_41_a_million_tiny_frames_do_not_hold_the_loop(bob, kind):
+    async with watched_server(**ONE_ADDRESS) as child:
+        tab = await bob(child.url)
+        before = await child.ask(user_room("bob"))
+        async with running_child("attackers", "frames", child.url, kind, str(FRAME_CLIENTS)) as attacker:
+            assert json.loads(await attacker.line()) == {"closed": FRAME_CLIENTS}
+        after = await child.ask(user_room("bob"))
+        assert (await tab.ask(*LEAVE))["ok"]
+        assert after["rss_mb"] - before["rss_mb"] < FRAME_CLIENTS * FRAME_MB
+        check_pace([after], most_late_ms=FRAME_LAG_MS)
 
 
 class Slow:

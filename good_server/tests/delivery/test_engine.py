@@ -5,22 +5,24 @@ Any other frame closes the connection with the close code of the RFC.
 
 import asyncio
 import itertools
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ...delivery import connection
-from ...delivery import frame_reader as reading
-from ...delivery.frame_reader import FrameError, FrameReader
+from ... import closing
+from ...delivery.connection import BACKLOG_BYTES, Connection
 from ...delivery.heartbeats import Heartbeats
 from ...events import ROOM_LEAVE
 from ...rooms import user_room
 from ..stand_in import topic
-from ..wire import ACCEPT, UPGRADE, address_of, client_frame, event_text
+from ..wire import ACCEPT, UPGRADE, UPGRADE_HEADERS, address_of, client_frame, event_text
 
 MOST_BYTES = 1000
+TEXT, BINARY, PING, PONG, CLOSE = 0x81, 0x82, 0x89, 0x8A, 0x88
 
 
 def masked(head, payload, *, announced=None):
@@ -28,10 +30,76 @@ def masked(head, payload, *, announced=None):
     return client_frame(payload, kind=head, fin=False, announced=announced, key=b"\x12\x34\x56\x78")
 
 
-def read_all(reader):
+class Peer:
+    """The transport and the send queue of a `Connection`. `sent` has what the connection wrote."""
+
+    def __init__(self):
+        self.sent, self.is_closed, self.is_reading = b"", False, True
+
+    def get_extra_info(self, name):
+        return None
+
+    def get_protocol(self):
+        return self
+
+    def set_protocol(self, connection):
+        self.connection = connection
+
+    def connection_lost(self, error):
+        pass
+
+    def open(self, transport, first_bytes):
+        pass
+
+    def write(self, data):
+        self.sent += data
+
+    def flush(self):
+        pass
+
+    def pause_reading(self):
+        self.is_reading = False
+
+    def resume_reading(self):
+        self.is_reading = True
+
+    def get_write_buffer_size(self):
+        return 0
+
+    def close(self):
+        self.is_closed = True
+
+    abort = close
+
+    def is_closing(self):
+        return self.is_closed
+
+    def frames(self):
+        """Return first byte and payload of each short frame that was sent."""
+        found, at = [], 0
+        while at < len(self.sent):
+            end = at + 2 + self.sent[at + 1]
+            found.append((self.sent[at], self.sent[at + 2 : end]))
+            at = end
+        return found
+
+
+def opened(max_bytes=MOST_BYTES):
+    """Return a connection with an accepted handshake, and its peer."""
+    peer = Peer()
+    connection = Connection(make_mocked_request("GET", "/", headers=UPGRADE_HEADERS, transport=peer), max_bytes)
+    connection.open(peer, b"")
+    return connection, peer
+
+
+async def read_all(connection, data=b""):
+    """Return the messages in `data`."""
+    connection.data_received(data)
     messages = []
-    while (message := reader.next()) is not None:
-        messages.append((message.kind, message.data))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            while (message := await connection.receive()) is not None:
+                messages.append(message)
     return messages
 
 
@@ -40,14 +108,14 @@ def fragments(kind, payload, cuts):
     edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
     pieces = [payload[start:end] for start, end in itertools.pairwise(edges)]
     for number, piece in enumerate(pieces):
-        head = (kind if number == 0 else 0) | (0x80 if number == len(pieces) - 1 else 0)
+        head = (kind & 0xF if number == 0 else 0) | (0x80 if number == len(pieces) - 1 else 0)
         yield masked(head, piece)
 
 
 MESSAGES = st.lists(
-    st.tuples(st.just(reading.TEXT), st.text(max_size=200).map(str.encode), st.lists(st.integers(0, 999), max_size=3))
-    | st.tuples(st.just(reading.BINARY), st.binary(max_size=300), st.lists(st.integers(0, 999), max_size=3))
-    | st.tuples(st.sampled_from([reading.PING, reading.PONG]), st.binary(max_size=125), st.just([])),
+    st.tuples(st.just(TEXT), st.text(max_size=200).map(str.encode), st.lists(st.integers(0, 999), max_size=3))
+    | st.tuples(st.just(BINARY), st.binary(max_size=300), st.lists(st.integers(0, 999), max_size=3))
+    | st.tuples(st.sampled_from([PING, PONG]), st.binary(max_size=125), st.just([])),
     max_size=8,
 )
 
@@ -55,20 +123,32 @@ MESSAGES = st.lists(
 @given(MESSAGES, st.lists(st.integers(1, 50), min_size=1, max_size=20))
 def test_fragmented_messages_are_read_whole_and_in_order(messages, steps):
     data = b"".join(frame for kind, payload, cuts in messages for frame in fragments(kind, payload, cuts))
-    reader, read, at, step = FrameReader(MOST_BYTES), [], 0, 0
-    while at < len(data):
-        reader.feed(data[at : at + steps[step % len(steps)]])
-        at, step = at + steps[step % len(steps)], step + 1
-        read += read_all(reader)
-    assert read == [(kind, data.decode() if kind == reading.TEXT else data) for kind, data, _ in messages]
-    assert reader.waiting_bytes == 0
+
+    async def read():
+        connection, _ = opened()
+        found, at, step = [], 0, 0
+        while at < len(data):
+            size = steps[step % len(steps)]
+            found += await read_all(connection, data[at : at + size])
+            at, step = at + size, step + 1
+        return found
+
+    expected = [data.decode() if kind == TEXT else data for kind, data, _ in messages if kind in (TEXT, BINARY)]
+    assert asyncio.run(read()) == expected
 
 
-def test_a_ping_between_fragments_comes_first():
-    reader = FrameReader(MOST_BYTES)
-    for frame in (masked(0x01, b"a"), masked(0x89, b"p"), masked(0x80, b"b")):
-        reader.feed(frame)
-    assert read_all(reader) == [(reading.PING, b"p"), (reading.TEXT, "ab")]
+async def test_a_ping_between_fragments_is_answered():
+    connection, peer = opened()
+    assert await read_all(connection, masked(0x01, b"a") + masked(PING, b"p") + masked(0x80, b"b")) == ["ab"]
+    assert peer.frames() == [(PONG, b"p")]
+
+
+async def test_only_the_latest_of_many_pings_is_answered():
+    connection, peer = opened()
+    await read_all(connection, b"".join(masked(PING, b"%d" % number) for number in range(50)))
+    # one pong for all pings that are parsed together
+    assert 1 <= len(peer.frames()) <= 3
+    assert peer.frames()[-1] == (PONG, b"49")
 
 
 BROKEN = {
@@ -77,26 +157,59 @@ BROKEN = {
     "a reserved kind": (masked(0x83, b"x"), 1002),
     "a reserved control kind": (masked(0x8B, b"x"), 1002),
     "a ping in fragments": (masked(0x09, b"x"), 1002),
-    "a long ping": (masked(0x89, b"x" * 126), 1002),
+    "a long ping": (masked(PING, b"x" * 126), 1002),
     "a continuation of nothing": (masked(0x80, b"x"), 1002),
-    "a message inside another": (masked(0x01, b"x") + masked(0x81, b"y"), 1002),
-    "no UTF-8": (masked(0x81, b"\xff"), 1007),
-    "a lone surrogate": (masked(0x81, b"\xed\xa0\x80"), 1007),
-    "too big, announced only": (masked(0x81, b"", announced=MOST_BYTES + 1), 1009),
-    "2^63 bytes announced": (masked(0x82, b"", announced=(1 << 64) - 1), 1009),
+    "a message inside another": (masked(0x01, b"x") + masked(TEXT, b"y"), 1002),
+    "no UTF-8": (masked(TEXT, b"\xff"), 1007),
+    "a lone surrogate": (masked(TEXT, b"\xed\xa0\x80"), 1007),
+    "too big, announced only": (masked(TEXT, b"", announced=MOST_BYTES + 1), 1009),
+    "2^63 bytes announced": (masked(BINARY, b"", announced=(1 << 64) - 1), 1009),
     "fragments that are too big together": (masked(0x01, b"x" * 600) + masked(0x80, b"x" * 600), 1009),
+    "a close frame of one byte": (masked(CLOSE, b"\x03"), 1002),
+    "a close frame without a reason that is UTF-8": (masked(CLOSE, b"\x03\xe8\xff"), 1007),
+    "a close code that no peer may send": (masked(CLOSE, (1006).to_bytes(2, "big")), 1002),
+    "a reserved close code": (masked(CLOSE, (2999).to_bytes(2, "big")), 1002),
 }
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_frames_before_a_protocol_error_are_still_read(broken):
+async def test_frames_before_a_protocol_error_are_still_read(broken):
     data, code = BROKEN[broken]
-    reader = FrameReader(MOST_BYTES)
-    reader.feed(masked(0x81, b"before") + data)
-    assert reader.next() == (reading.TEXT, "before")
-    with pytest.raises(FrameError) as error:
-        reader.next()
-    assert error.value.code == code
+    connection, peer = opened()
+    assert await read_all(connection, masked(TEXT, b"before") + data) == ["before"]
+    ((kind, payload),) = peer.frames()
+    assert (kind, int.from_bytes(payload[:2], "big"), peer.is_closed) == (CLOSE, code, True)
+
+
+async def test_nothing_is_read_after_a_close_frame():
+    connection, peer = opened()
+    close = masked(CLOSE, (1000).to_bytes(2, "big"))
+    assert await read_all(connection, masked(TEXT, b"before") + close + masked(TEXT, b"after")) == ["before"]
+    assert peer.frames() == [(CLOSE, (1000).to_bytes(2, "big"))]
+    assert await read_all(connection, masked(TEXT, b"later")) == []
+
+
+FLOODS = {
+    "pings": masked(PING, b""),
+    "pongs": masked(PONG, b""),
+    "fragments": masked(0x00, b""),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_a_flood_of_frames_that_carry_nothing_ends(flood):
+    connection, peer = opened()
+    first = masked(0x01, b"a") if flood == "fragments" else b""
+    assert await read_all(connection, first + 20_000 * FLOODS[flood]) == []
+    kind, payload = peer.frames()[-1]
+    assert (kind, payload[:2], peer.is_closed) == (CLOSE, (1008).to_bytes(2, "big"), True)
+
+
+async def test_reading_pauses_before_the_reader_runs():
+    connection, peer = opened(max_bytes=1 << 20)
+    for _ in range(20):
+        connection.data_received(bytes(BACKLOG_BYTES // 16))
+    assert not peer.is_reading
 
 
 async def raw_socket(server):
@@ -123,13 +236,12 @@ async def frame_of(reader, kind):
 
 @pytest.mark.engine
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x01x", 1002), (masked(0x81, b"\xff"), 1007)])
-async def test_a_broken_frame_is_answered_with_its_close_code(server, monkeypatch, sent, code):
-    # this client does not answer the close frame
-    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.1)
+async def test_a_broken_frame_is_answered_with_its_close_code(server, sent, code):
     reader, writer = await raw_socket(server)
     writer.write(sent)
-    assert await frame_of(reader, 0x88) == code.to_bytes(2, "big")
-    async with asyncio.timeout(5):
+    assert (await frame_of(reader, CLOSE))[:2] == code.to_bytes(2, "big")
+    # this client does not answer the close frame
+    async with asyncio.timeout(closing.LINGER_SECONDS / 2):
         assert await reader.read() == b""
     writer.close()
 
@@ -162,7 +274,7 @@ async def test_what_is_no_handshake_is_a_bad_request(server, change):
     writer.close()
 
 
-class Peer:
+class Pinged:
     """A client of `Heartbeats` that answers only its first pings. `answers` is the number of these pings."""
 
     def __init__(self, heartbeats, answers):
@@ -185,7 +297,7 @@ class Peer:
 @pytest.mark.parametrize(("interval", "timeout"), [(0.01, 0.3), (0.3, 0.01)])
 async def test_a_silent_peer_is_closed_and_others_are_pinged_again(interval, timeout):
     heartbeats, loop = Heartbeats(interval, timeout), asyncio.get_running_loop()
-    began, peers = loop.time(), [Peer(heartbeats, answers) for answers in (0, 2)]
+    began, peers = loop.time(), [Pinged(heartbeats, answers) for answers in (0, 2)]
     for peer in peers:
         heartbeats.add(peer)
     async with asyncio.timeout(5):
@@ -196,7 +308,7 @@ async def test_a_silent_peer_is_closed_and_others_are_pinged_again(interval, tim
 
 async def test_a_removed_peer_is_neither_pinged_nor_closed():
     heartbeats = Heartbeats(0.01, 0.01)
-    gone, silent = Peer(heartbeats, 0), Peer(heartbeats, 0)
+    gone, silent = Pinged(heartbeats, 0), Pinged(heartbeats, 0)
     heartbeats.add(gone)
     heartbeats.add(silent)
     heartbeats.remove(gone)

@@ -13,11 +13,13 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from ...settings import Settings
+from ...settings import Settings, load_settings
 from .. import env_example
 from ..package import FOLDER as ROOT
 from ..package import PACKAGE
+from ..ports import lasting_port
 from ..programs import installed
+from ..tokens import SECRET
 from ..waiting import PROCESS_SECONDS
 
 UNITS = {ROOT / "deploy" / "good-server@.service": [], ROOT / "deploy" / "good-worker.service": ["worker"]}
@@ -122,6 +124,20 @@ async def test_the_health_check_of_the_image_requests_healthz(server, monkeypatc
     assert await ended(command) != 0
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+async def test_the_health_check_of_the_image_asks_no_proxy(server, serve, monkeypatch, name):
+    (check,) = instruction("HEALTHCHECK")
+    command = json.loads(check.partition("CMD")[2])
+    monkeypatch.setenv("SERVER_PORT", server.url.rpartition(":")[2])
+    # nothing listens there
+    monkeypatch.setenv(name, f"http://127.0.0.1:{lasting_port()}")
+    assert await ended(command) == 0
+    await server.ended()
+    # this proxy would answer 200 in place of the server that has ended
+    monkeypatch.setenv(name, (await serve()).url)
+    assert await ended(command) != 0
+
+
 async def ended(command):
     process = await asyncio.create_subprocess_exec(sys.executable, *command[1:], stderr=asyncio.subprocess.DEVNULL)
     return await asyncio.wait_for(process.wait(), PROCESS_SECONDS)
@@ -149,7 +165,32 @@ def test_the_compose_worker_matches_the_server_without_a_port():
 
 def test_compose_publishes_only_the_public_port():
     published = {name: service.get("ports", []) for name, service in services().items()}
-    assert published == {"server": [f"127.0.0.1:{DEFAULTS.port}:{DEFAULTS.port}"], "worker": [], "redis": []}
+    ports = f"${{PUBLIC_PORTS:-{DEFAULTS.port}}}:{DEFAULTS.port}"
+    assert published == {"server": [f"127.0.0.1:{ports}"], "worker": [], "redis": []}
+
+
+def test_compose_can_start_several_servers():
+    server = services()["server"]
+    # a name or a fixed port on the machine could be taken once only
+    assert "container_name" not in server
+    assert "SERVER_REDIS_URL" in server["environment"]
+    assert all(f"PUBLIC_PORTS={DEFAULTS.port}" in text(name) for name in ("compose.yaml", ".env.example"))
+
+
+def test_a_scraper_in_the_network_reaches_the_internal_port():
+    server = services()["server"]
+    port = str(DEFAULTS.internal_port)
+    own = server["environment"]
+    assert (own["SERVER_INTERNAL_HOST"], own["SERVER_INTERNAL_PORT"]) == ("0.0.0.0", port)  # noqa: S104 - a container
+    assert server["expose"] == [port]
+
+
+def test_the_environment_of_compose_is_accepted(monkeypatch):
+    for name, value in services()["server"]["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{REDIS_PASSWORD[^}]*\}", "x", value))
+    # compose passes the lines of `.env` without a value, too
+    monkeypatch.setenv("SERVER_JWT_PUBLIC_KEY", "")
+    assert load_settings(jwt_secret=SECRET).env == "production"
 
 
 def test_the_compose_redis_needs_a_password_and_has_no_default():

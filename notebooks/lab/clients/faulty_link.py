@@ -12,7 +12,11 @@ import struct
 from collections.abc import Iterator
 from typing import Self
 
+from lab.system.spawn import complete_even_if_cancelled
+
 CHUNK_BYTES = 64 * 1024
+# the pause after a failed accept, which failed because the client has gone or because too many files are open
+ACCEPT_AGAIN_SECONDS = 0.05
 # l_onoff and l_linger: with these values a close sends RST instead of FIN
 RESET = struct.pack("ii", 1, 0)
 
@@ -37,8 +41,11 @@ class FaultyLink:
     """A proxy on 127.0.0.1 that forwards connections to a target port.
 
     Used as `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes) each
-    new connection goes to the next port in turn.
+    new connection goes to the next port in turn. When the block has ended, the link has no open socket and no task.
     """
+
+    _listener: socket.socket
+    _accepting: asyncio.Task[None]
 
     def __init__(self, *target_ports: int) -> None:
         self.port = 0
@@ -47,7 +54,6 @@ class FaultyLink:
         self.bytes_to_client = 0
         self.bytes_to_server = 0
         self._target_ports = itertools.cycle(target_ports)
-        self._server: asyncio.Server | None = None
         self._connections: set[_ForwardedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
@@ -56,21 +62,33 @@ class FaultyLink:
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        # asyncio sets TCP_NODELAY only if the protocol is named
+        self._listener = socket.socket(proto=socket.IPPROTO_TCP)
+        self._listener.setblocking(False)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.port = self._listener.getsockname()[1]
+        # not asyncio's server, whose close leaves open the connections that it is just accepting
+        self._accepting = asyncio.create_task(self._accept())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await complete_even_if_cancelled(self._close())
+
+    async def _close(self) -> None:
         self._is_closed = True
-        if self._server is not None:
-            self._server.close()
-        for connection in list(self._connections):
+        with socket.socket(proto=socket.IPPROTO_TCP) as last:
+            last.setblocking(False)
+            # this connection ends the wait for the next one; a cancelled wait can lose the connection it has accepted
+            last.connect_ex(("127.0.0.1", self.port))
+            await asyncio.wait([self._accepting])
+        self._listener.close()
+        for connection in self._connections:
             connection.reset()
-        for task in list(self._tasks):
+        for task in self._tasks:
             task.cancel()
+        # each task aborts its transports before it ends, and they close their sockets before its end is noticed here
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # an aborted transport closes its socket in the next turn of the loop
-        await asyncio.sleep(0)
 
     @property
     def connections(self) -> int:
@@ -116,34 +134,40 @@ class FaultyLink:
         finally:
             self._delay_seconds = 0.0
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_closed:
-            # the connection came in the moment of the close
-            writer.transport.abort()
-            return
-        task = asyncio.create_task(self._forward(reader, writer))
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._is_closed:
+            try:
+                accepted, _ = await loop.sock_accept(self._listener)
+            except OSError:
+                await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+                continue
+            if self._is_closed:
+                accepted.close()
+                continue
+            self._start(accepted)
+
+    def _start(self, accepted: socket.socket) -> None:
+        task = asyncio.create_task(self._forward(accepted))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        # also when the task is cancelled before the target has accepted: then there is no forwarded connection yet
-        task.add_done_callback(lambda _: writer.transport.abort())
+        # also when the task is cancelled before it starts
+        task.add_done_callback(lambda _: accepted.close())
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, accepted: socket.socket) -> None:
         self.target_port = next(self._target_ports)
-        try:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            reader, writer = await asyncio.open_connection(sock=accepted)
+            stack.callback(writer.transport.abort)
             target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
-        except OSError:
-            return
-        connection = _ForwardedConnection((writer, target_writer))
-        self._connections.add(connection)
-        try:
+            stack.callback(target_writer.transport.abort)
+            connection = _ForwardedConnection((writer, target_writer))
+            self._connections.add(connection)
+            stack.callback(self._connections.discard, connection)
             await asyncio.gather(
                 self._pump(connection, reader, target_writer, to_server=True),
                 self._pump(connection, target_reader, writer, to_server=False),
             )
-        finally:
-            self._connections.discard(connection)
-            for end in connection.writers:
-                end.transport.abort()
 
     async def _pump(
         self,

@@ -154,12 +154,9 @@ async def tabs(
 
     All of them are closed when the block ends, also after an error.
     """
-    asyncio.get_running_loop().set_exception_handler(_ignore_lost_handshakes)
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
-        )
+        session = await stack.enter_async_context(_session())
         wanted = [person for person in people for _ in range(each)]
         for person, process in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
             link = await stack.enter_async_context(FaultyLink(*target.ports[process:], *target.ports[:process]))
@@ -171,13 +168,26 @@ async def tabs(
             await asyncio.gather(*(tab.close() for tab in opened))
 
 
-def _ignore_lost_handshakes(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Ignore aiohttp's errors about connections that were lost during the handshake.
+@asynccontextmanager
+async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session that closes all its connections when the block ends.
 
-    The Socket.IO library does not close such a connection, so aiohttp reports it at garbage collection.
+    The Socket.IO library does not close a connection that was lost in its handshake, or that has become silent.
     """
-    if "client_connection" not in context:
-        loop.default_exception_handler(context)
+    responses: list[aiohttp.ClientResponse] = []
+
+    async def keep(_session: object, _context: object, end: aiohttp.TraceRequestEndParams) -> None:
+        responses.append(end.response)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(keep)
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    async with aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as session:
+        try:
+            yield session
+        finally:
+            for response in responses:
+                response.close()
 
 
 async def gather_bounded(

@@ -27,6 +27,7 @@ from lab.servers.target import Target
 SETTINGS = {
     # every client has the same address, and a half-open connection counts until the server drops it
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
+    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
 }
 
 # rounds with cuts only, and a heap measurement after each; the warm-up rounds fill the server's caches

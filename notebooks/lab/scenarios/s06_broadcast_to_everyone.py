@@ -20,6 +20,7 @@ from lab.servers.target import Target
 SETTINGS = {
     # every client has the same address
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
+    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
 }
 
 COMPANIES = 10

@@ -19,6 +19,7 @@ from lab.servers.target import Target
 SETTINGS = {
     # every client has the same address, and a tab that is disconnected is back while its old connection closes
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
+    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
 }
 
 # one tab each, apart from the readers; enough writers that none of them exceeds the rate limit for chat

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import gc
+import socket
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from lab.clients.faulty_link import FaultyLink
@@ -117,3 +119,75 @@ async def test_the_end_of_the_link_closes_a_pending_connection(monkeypatch):
     with contextlib.suppress(ConnectionError):
         assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
     writer.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@contextlib.contextmanager
+def nothing_remains() -> Iterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    assert asyncio.all_tasks() == before
+    # an open socket that is collected fails the test
+    gc.collect()
+
+
+@contextlib.contextmanager
+def clients_of(link: FaultyLink, count: int) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            raw = stack.enter_context(socket.socket())
+            raw.setblocking(False)
+            raw.connect_ex(("127.0.0.1", link.port))
+        yield
+
+
+# in each of these turns of the loop another step of a connection is under way
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_link_closes_what_connects_while_it_ends(listener: socket.socket, turns: int) -> None:
+    with nothing_remains(), contextlib.ExitStack() as clients:
+        async with FaultyLink(listener.getsockname()[1]) as link:
+            clients.enter_context(clients_of(link, 3))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancelled_link_closes_its_connections(listener: socket.socket, turns: int) -> None:
+    async def hold() -> None:
+        async with FaultyLink(listener.getsockname()[1]) as link:
+            with clients_of(link, 3):
+                await asyncio.Future()
+
+    with nothing_remains():
+        holding = asyncio.create_task(hold())
+        for _ in range(turns + 1):
+            await asyncio.sleep(0)
+        # the second one comes while the link ends
+        for _ in range(2):
+            holding.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([holding])
+
+
+async def test_no_socket_remains_of_clients_that_reconnect(listener: socket.socket) -> None:
+    async def reconnect(port: int) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.transport.abort()
+            await asyncio.sleep(0)
+
+    with nothing_remains():
+        for turns in range(30):
+            async with FaultyLink(listener.getsockname()[1]) as link:
+                clients = [asyncio.create_task(reconnect(link.port)) for _ in range(5)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            for client in clients:
+                client.cancel()
+            await asyncio.gather(*clients, return_exceptions=True)

@@ -19,9 +19,6 @@ from lab.exercises.tasks import AnswerError, Decoy, load_exercise
 
 from bad_server import mistake_03_joins_the_room_once
 
-# the stock client does not close a connection that was cut, and the garbage collector warns about it
-pytestmark = pytest.mark.filterwarnings("ignore:.*Connection.__del__:pytest.PytestUnraisableExceptionWarning")
-
 NUMBERS = range(1, 11)
 # the exercise that is graded in the default lane, because it is the quickest; the others are slow
 QUICKEST = 3

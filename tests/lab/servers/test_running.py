@@ -38,6 +38,21 @@ async def test_a_cut_tab_reconnects_by_itself_with_a_new_id(server: Server) -> N
         assert len(set(tab.ids)) == 2
 
 
+async def test_a_silent_connection_is_closed_with_its_tab(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[aiohttp.ClientResponse] = []
+    start = aiohttp.ClientResponse.start
+
+    async def record(response: aiohttp.ClientResponse, connection: Any) -> aiohttp.ClientResponse:
+        opened.append(response)
+        return await start(response, connection)
+
+    monkeypatch.setattr(aiohttp.ClientResponse, "start", record)
+    async with tabs(server.target(1), [Person("ana")], reconnection=True) as (tab,):
+        await tab.link.go_silent()
+        await tab.connected(2)
+    assert [response.connection for response in opened] == [None, None]
+
+
 async def test_a_raw_socket_gets_acks_and_notices_a_close(server: Server) -> None:
     target = server.target(1)
     async with aiohttp.ClientSession() as session, raw_tab(session, target) as tab:

@@ -1,0 +1,66 @@
+"""Warns a session before its token expires, and closes it after.
+
+Each session has one timer, so an idle server does not walk over its connections.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from ..events import AuthExpiring, Message
+from ..observability import log
+from ..settings import Settings
+from .request import SocketState
+
+# a wall clock may be corrected, so a timer looks again after this time at the latest
+LOOK_AGAIN_SECONDS = 300.0
+EXPIRED = "expired"
+
+
+class SessionExpiry:
+    """The timers of one gateway's sessions. `clock` returns seconds since the epoch."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        send: Callable[[Message, str], Awaitable[None]],
+        close: Callable[[str, str], None],
+    ) -> None:
+        self._notice_seconds = settings.expiry_notice_seconds
+        self._grace_seconds = settings.expiry_grace_seconds
+        self._clock = clock
+        self._send = send
+        self._close = close
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def watch(self, sid: str, state: SocketState) -> None:
+        """Start the timer of a session whose identity is new."""
+        self.forget(state)
+        left = state.identity.expires_at - self._clock()
+        notice = state.identity.notice_seconds(self._notice_seconds)
+        seconds = left + self._grace_seconds if state.was_warned else left - notice
+        delay = min(max(0.0, seconds), LOOK_AGAIN_SECONDS)
+        state.timer = asyncio.get_running_loop().call_later(delay, self._look, sid, state)
+
+    def forget(self, state: SocketState) -> None:
+        """Stop the timer of a session that has ended."""
+        if state.timer is not None:
+            state.timer.cancel()
+            state.timer = None
+
+    def _look(self, sid: str, state: SocketState) -> None:
+        left = state.identity.expires_at - self._clock()
+        if left <= -self._grace_seconds:
+            log.info(EXPIRED, user=state.identity.user)
+            self._close(sid, EXPIRED)
+            return
+        if left <= state.identity.notice_seconds(self._notice_seconds) and not state.was_warned:
+            state.was_warned = True
+            self._warn(sid, left)
+        self.watch(sid, state)
+
+    def _warn(self, sid: str, left: float) -> None:
+        expiring = AuthExpiring(expires_in=max(0.0, round(left, 3)))
+        task = asyncio.ensure_future(self._send(expiring, sid))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
