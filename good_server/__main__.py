@@ -149,7 +149,7 @@ def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int 
     from .observability import configure_logging
     from .settings import SettingsError
 
-    configure_logging(json_lines=settings.env == "production")
+    configure_logging(json_lines=settings.env == "production", level=settings.log_level)
     # the default collects every 700 objects, far fewer than one turn of a busy loop makes and drops by itself
     gc.set_threshold(10_000, 20, 20)
     try:
@@ -182,7 +182,7 @@ def _work(settings: Any, options: argparse.Namespace) -> int:
     require_part("reports", "the command worker")
     from .reports.worker import run_worker
 
-    configure_logging(json_lines=settings.env == "production")
+    configure_logging(json_lines=settings.env == "production", level=settings.log_level)
     _run_loop(lambda stop: run_worker(settings, lambda: print("worker ready\n", end="", flush=True), stop))
     return 0
 

@@ -13,13 +13,13 @@ from .auth import TokenAuth
 from .cluster_protocol import Cluster, SingleProcess
 from .connection_limits import ConnectionLimits
 from .delivery_protocol import Delivery, StockDelivery
-from .gateway import Gateway, Guards, NoSuchNamespace, Route, stray_packets
+from .gateway import Gateway, Guards, NoSuchNamespace, OnError, Route, stray_packets
 from .handlers import chat, driver, reports, rooms, session, system, tracking
 from .idempotency import IdempotencyCache
 from .listener import note_request
-from .observability import Metrics
+from .observability import LibraryLog, Metrics
 from .optional_parts import has_part, require_part
-from .packets import SafePacket
+from .packets import Json, SafePacket
 from .rooms import Entitlements
 from .route_checks import check_routes
 from .services.entitlements import TokenEntitlements
@@ -65,17 +65,19 @@ def create_parts(
     entitlements: Entitlements | None = None,
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
+    on_error: OnError | None = None,
 ) -> Parts:
     """Create the objects that handlers use, from the settings.
 
     Pass your own database as `entitlements` and your own queue as `reports`. `clock` returns seconds since the epoch.
+    `on_error(error, user=…, event=…, id=…)` is called for each unexpected error of a handler or hook.
     Raises `SettingsError` when a setting needs an optional folder that was deleted.
     """
     metrics = Metrics()
     cluster = create_cluster(settings, metrics)
     published = SigningKeys(settings, metrics) if settings.jwt_jwks_url is not None else None
     auth = TokenAuth(settings, clock=clock, published=published)
-    guards = Guards(settings, auth, cluster, metrics, clock)
+    guards = Guards(settings, auth, cluster, metrics, clock, on_error)
     return Parts(
         settings, guards, reports or create_reports(settings), cluster.acks, entitlements or TokenEntitlements()
     )
@@ -100,9 +102,10 @@ def create_app(
     entitlements: Entitlements | None = None,
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
+    on_error: OnError | None = None,
 ) -> Application:
     """Build the complete server. The parameters are those of `create_parts`."""
-    parts = create_parts(settings, entitlements=entitlements, reports=reports, clock=clock)
+    parts = create_parts(settings, entitlements=entitlements, reports=reports, clock=clock, on_error=on_error)
     return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
 
 
@@ -162,6 +165,10 @@ def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
         async_mode="aiohttp",
         transports=list(settings.transports),
         serializer=SafePacket,
+        json=Json,
+        # their own loggers write raw text to stderr
+        logger=LibraryLog("socketio"),
+        engineio_logger=LibraryLog("engineio"),
         # all namespaces, so that this server refuses the unknown ones with a code and closes the transport
         namespaces="*",
         # one client's events run one at a time, in order; a slow one holds back that client alone

@@ -22,8 +22,11 @@ class Counts:
     A `kind` of count is `address` or `user`; a `name` is one address or one user.
     """
 
-    async def of_others(self, kind: str, name: str) -> dict[str, int]:
-        """Return the other processes' counts for `name`, keyed by process name."""
+    async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
+        """Return the other processes' counts for `name`, keyed by process name.
+
+        With `own`, the count of this process is stored first, so that one of two processes sees the other's.
+        """
         return {}
 
     def publish(self, kind: str, name: str, count: int) -> None:

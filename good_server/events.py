@@ -26,6 +26,7 @@ SYSTEM_ANNOUNCEMENT = "system:announcement"
 REPORT_READY = "report:ready"
 AUTH_EXPIRING = "auth:expiring"
 SERVER_CLOSING = "server:closing"
+SESSION_EVICTED = "session:evicted"
 
 # names that Socket.IO reserves; an honest client never sends one
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
@@ -214,3 +215,9 @@ class ServerClosing(Message):
     event = SERVER_CLOSING
 
     retry_in: float
+
+
+class SessionEvicted(Message):
+    event = SESSION_EVICTED
+
+    limit: int

@@ -13,6 +13,7 @@ from .events import Message, ServerClosing
 from .internal_http import internal_app
 from .listener import Listener
 from .observability import log
+from .process_watch import ProcessWatch
 from .rooms import Address, everyone
 from .runtime import Addresses
 
@@ -111,6 +112,7 @@ async def _work(application: Application) -> AsyncIterator[None]:
     try:
         await application.guards.auth.start()
         await reports.start(publish)
+        ProcessWatch(application.settings, application.guards.metrics).start(background)
         background.repeat("sweep", SWEEP_SECONDS, sweep)
         yield
     finally:

@@ -14,16 +14,25 @@ from .events import RESERVED
 
 # not a string, so no client can send it
 MALFORMED = ("malformed",)
+# readable, but the contract has no binary events
+BINARY = ("binary",)
+UNREADABLE = (MALFORMED, BINARY)
 # an event of its own: a client that sends a reserved name tries to run handlers of the server
 RESERVED_NAME = ("reserved name",)
 
+# python-engineio turns the message `null` into None, which is no packet
+NOTHING = object()
 EVENT = str(packet.EVENT)
+BINARY_TYPES = (packet.BINARY_EVENT, packet.BINARY_ACK)
 # the library allows ids of up to a hundred digits; this many fit a machine word
 PLAIN_ID_DIGITS = 18
 
 
 class Json:
-    """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting."""
+    """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting.
+
+    Both libraries need it: python-engineio parses messages that are no Socket.IO packets, and expects `ValueError`.
+    """
 
     @staticmethod
     def dumps(data: Any, **_ignored: Any) -> str:
@@ -35,7 +44,7 @@ class Json:
 
 
 class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no types
-    """A Socket.IO packet. Binary packets from clients are malformed, as the contract has no binary events."""
+    """A Socket.IO packet. Binary packets from clients are refused, as the contract has no binary events."""
 
     json = Json
 
@@ -46,11 +55,12 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         namespace: str | None = None,
         id: int | None = None,
         binary: bool | None = None,
-        encoded_packet: Any = None,
+        encoded_packet: Any = NOTHING,
     ) -> None:
-        if encoded_packet is None:
+        if encoded_packet is NOTHING:
             super().__init__(packet_type, data, namespace, id, binary)
             return
+        self.data: list[Any] = []
         self.namespace: str | None = None
         self.id: int | None = None
         self.attachments: list[bytes] = []
@@ -58,10 +68,15 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
     def decode(self, encoded_packet: Any) -> int:
         """Parse a packet without raising an error. Returns the number of attachments that follow, always 0."""
+        problem: tuple[str] | None
         named: tuple[str, ...] = ()
         try:
+            if isinstance(encoded_packet, bytes | bytearray):
+                self.packet_type = packet.EVENT
+                self.data = [BINARY]
+                return 0
             if not isinstance(encoded_packet, str):
-                raise ValueError("binary")
+                raise ValueError("JSON without a packet type")
             if not self._is_plain_event(encoded_packet):
                 super().decode(encoded_packet)
             problem = self._problem()
@@ -90,6 +105,8 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         if self.packet_type == packet.ACK:
             # the library keeps a counter of its own under ack id 0
             return None if isinstance(self.data, list) and self.id else MALFORMED
+        if self.packet_type in BINARY_TYPES:
+            return BINARY
         is_event = self.packet_type == packet.EVENT and isinstance(self.data, list) and self.data
         if not is_event or not isinstance(self.data[0], str):
             return MALFORMED

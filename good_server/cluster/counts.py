@@ -1,5 +1,7 @@
 """Counts of connections over several processes, in Redis."""
 
+from typing import Any
+
 from ..connection_limits import Counts
 from .redis_link import RedisLink, RedisUnavailable
 
@@ -18,16 +20,27 @@ class ClusterCounts(Counts):
         # publishes what was skipped while Redis was down
         link.on_reconnect.append(self._publish_all)
 
-    async def of_others(self, kind: str, name: str) -> dict[str, int]:
+    async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
         """Return the other processes' counts for `name`. While Redis is down there are none."""
         key = self._link.key(kind, name)
         try:
-            stored = await self._link.query(lambda redis: redis.hgetall(key))
+            stored = await self._link.query(lambda redis: self._exchange(redis, key, own))
             counts = {process.decode(): int(count) for process, count in stored.items()}
             counts.pop(self._link.name, None)
             return await self._of_living(key, counts) if counts else {}
         except RedisUnavailable:
             return {}
+
+    async def _exchange(self, redis: Any, key: str, own: int | None) -> dict[bytes, bytes]:
+        """Store the own count, if there is one, then return all counts."""
+        pipeline = redis.pipeline(transaction=True)
+        if own:
+            self._own[key] = own
+            pipeline.hset(key, self._link.name, own)
+            pipeline.expire(key, FORGET_SECONDS)
+        pipeline.hgetall(key)
+        counts: dict[bytes, bytes] = (await pipeline.execute())[-1]
+        return counts
 
     async def _of_living(self, key: str, counts: dict[str, int]) -> dict[str, int]:
         """Remove the counts of processes that ended without removing them."""

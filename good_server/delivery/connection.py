@@ -17,6 +17,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike
 
+from ..close_reasons import CloseReason, note_reason
 from ..closing import CLOSE_REASON, LINGER_SECONDS, close_soon
 from ..packet_budget import charge
 from .send_queue import SendQueue
@@ -129,6 +130,8 @@ class Connection(asyncio.Protocol):
         data = self._backlog[: self._slice_bytes]
         del self._backlog[: self._slice_bytes]
         self._websocket.receive_data(data)
+        if self._websocket.parser_exc is not None:
+            note_reason(self._request, CloseReason.MALFORMED)
         frames = cast(list[Frame], self._websocket.events_received())
         is_cheap = len(frames) <= FRAMES_PER_SLICE
         self._slice_bytes = min(2 * self._slice_bytes, LARGE_SLICE_BYTES) if is_cheap else SMALL_SLICE_BYTES
@@ -150,6 +153,8 @@ class Connection(asyncio.Protocol):
             return self._decoded(frame.data, is_text=kind is Opcode.TEXT)
         if kind is not Opcode.CLOSE and len(frame.data) <= TINY_BYTES:
             self.charge()
+        if kind is Opcode.CLOSE:
+            note_reason(self._request, CloseReason.CLIENT_LEFT)
         if kind in CONTROL:
             return None
         if kind is not Opcode.CONT:
@@ -187,6 +192,7 @@ class Connection(asyncio.Protocol):
 
     def fail(self, code: CloseCode) -> None:
         """Close the connection with this code, and discard what the client sent."""
+        note_reason(self._request, CloseReason.MALFORMED)
         self._websocket.fail(code)
         self._frames.clear()
         self._goodbye = b"".join([self._goodbye or b"", *self._websocket.data_to_send()])

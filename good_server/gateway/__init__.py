@@ -1,8 +1,8 @@
 """The gateway that every connect, event, ack and disconnect passes through."""
 
-from .gateway import STATE, Gateway
+from .gateway import Gateway
 from .refusals import NoSuchNamespace
-from .request import Request, SocketState
-from .route import ANYONE, Guards, Route
+from .request import STATE, Request, SocketState
+from .route import ANYONE, Guards, OnError, Route
 
-__all__ = ["ANYONE", "STATE", "Gateway", "Guards", "NoSuchNamespace", "Request", "Route", "SocketState"]
+__all__ = ["ANYONE", "STATE", "Gateway", "Guards", "NoSuchNamespace", "OnError", "Request", "Route", "SocketState"]

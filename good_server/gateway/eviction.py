@@ -1,7 +1,9 @@
 """Eviction: a user with too many sockets loses the longest silent one."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from ..cluster_protocol import EVICT, Cluster
 from .request import SocketState
@@ -9,38 +11,55 @@ from .request import SocketState
 
 @dataclass(frozen=True, slots=True)
 class SocketCap:
-    """The limit on a user's sockets, over all processes. At the limit an old socket is closed for a new one."""
+    """The limit on a user's sockets, over all processes. Above the limit an old socket is evicted for a new one."""
 
     namespace: str
     cluster: Cluster
     most: int
     # the user's sockets in this process that are not being closed
-    open_sids: Callable[[str], list[str]]
-    state_of: Callable[[str], Awaitable[SocketState]]
-    close: Callable[[str], None]
+    open_sockets: Callable[[str], Awaitable[Mapping[str, SocketState]]]
+    expel: Callable[[str, int], Awaitable[None]]
+    # one change per user at a time; a lock lives as long as somebody uses it
+    locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
-    async def make_room_for(self, user: str) -> None:
-        """Close one socket of `user` when the limit is reached.
-
-        If there are several processes, the one with most of the user's sockets closes one of them.
-        """
-        here = len(self.open_sids(user))
-        others = {} if here >= self.most else await self.cluster.counts.of_others("user", self.namespace + user)
-        if here + sum(others.values()) < self.most:
-            return
-        process, count = max(others.items(), key=lambda other: other[1], default=("", 0))
-        if count > here:
-            self.cluster.publish({"method": EVICT, "process": process, "namespace": self.namespace, "user": user})
-        else:
-            await self.evict(user)
+    async def admit(self, user: str, newest: SocketState) -> None:
+        """Evict old sockets of `user` until there is room for `newest`."""
+        lock = self.locks.setdefault(user, asyncio.Lock())
+        async with lock:
+            await self._settle(user, newest)
+            newest.is_accepted = True
+        await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Close the user's longest silent socket in this process."""
-        heard = [((await self.state_of(sid)).last_heard, sid) for sid in self.open_sids(user)]
-        if heard:
-            self.close(min(heard)[1])
+        """Evict sockets of `user` if there are still too many. Another process asks for it."""
+        lock = self.locks.setdefault(user, asyncio.Lock())
+        async with lock:
+            await self._settle(user)
+        await self.publish_count(user)
 
-    def publish_count(self, user: str, *, without: str | None = None) -> None:
+    async def _settle(self, user: str, newest: SocketState | None = None) -> None:
+        counts, key = self.cluster.counts, self.namespace + user
+        while True:
+            own = len(await self._old_sockets(user)) + (newest is not None)
+            others = await counts.of_others("user", key, own=own)
+            # sockets may have closed meanwhile
+            old = await self._old_sockets(user)
+            if len(old) + (newest is not None) + sum(others.values()) <= self.most:
+                return
+            process, count = max(others.items(), key=lambda other: other[1], default=("", 0))
+            if count > len(old):
+                # the process with most of the user's sockets evicts one
+                self.cluster.publish({"method": EVICT, "process": process, "namespace": self.namespace, "user": user})
+                return
+            if not old:
+                return
+            await self.expel(min(old, key=lambda sid: old[sid].last_heard), self.most)
+
+    async def _old_sockets(self, user: str) -> dict[str, SocketState]:
+        """Return the sockets that the limit counts already. Others still wait for their own turn."""
+        return {sid: state for sid, state in (await self.open_sockets(user)).items() if state.is_accepted}
+
+    async def publish_count(self, user: str, *, without: str | None = None) -> None:
         """Publish the number of the user's sockets in this process. The socket `without` is not counted."""
-        count = len([sid for sid in self.open_sids(user) if sid != without])
+        count = len([sid for sid in await self._old_sockets(user) if sid != without])
         self.cluster.counts.publish("user", self.namespace + user, count)

@@ -13,22 +13,26 @@ from typing import Any
 
 import socketio
 
-from ..admission import close_transport, end_handshake, is_closing
+from ..admission import address_in, close_transport, end_handshake, is_closing
+from ..close_reasons import CloseReason, note_reason, reason_of
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
-from ..events import Message
+from ..events import Message, SessionEvicted
 from ..observability import log
-from ..packets import MALFORMED, RESERVED_NAME
+from ..packets import BINARY, MALFORMED, RESERVED_NAME
 from ..roles import Identity
-from ..rooms import rooms_at_connect, user_room
+from ..rooms import rooms_at_connect
+from .abuse import Abuse
+from .connection_log import log_connected, log_disconnected
 from .deadline import with_deadline
 from .eviction import SocketCap
 from .refusals import malformed_packet, note_refusal, read_payload, refuse
-from .request import Actions, Request, SocketState
+from .request import STATE, Actions, Request, SocketGone, SocketState
 from .route import Guards, Route
 from .session_expiry import SessionExpiry
+from .sockets import Sockets
 
-# the key of a socket's state in its Socket.IO session
-STATE = "state"
+# a standard client closes the connection itself when it gets the DISCONNECT packet, and stays away
+EVICTED_SECONDS = 0.2
 
 
 class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
@@ -38,19 +42,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         super().__init__(namespace)
         self.guards = guards
         self._given_routes = tuple(routes)
-        most = guards.settings.sockets_per_user
-        self.socket_cap = SocketCap(namespace, guards.cluster, most, self._open_sids, self.state_of, self.close)
+        sockets, most = Sockets(self), guards.settings.sockets_per_user
+        self.socket_cap = SocketCap(namespace, guards.cluster, most, sockets.open_of, self._evict)
         self._expiry = SessionExpiry(guards.settings, guards.clock, self.send_to_socket, self.close)
-        self._actions = Actions(
-            namespace,
-            guards.clock,
-            self.send,
-            self._rooms_of,
-            self.enter_room,
-            self.leave_room,
-            self.state_of,
-            self._expiry.watch,
-        )
+        rooms = (sockets.rooms_of, sockets.join, sockets.leave)
+        self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of, self._expiry.watch)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes of this namespace, one per event."""
@@ -66,7 +62,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
         """Count one event of the user. Raise `RateLimited` when the user sends too many."""
-        for kind in ("events",) if route is None or route.rate is None else ("events", route.rate):
+        # the narrower rate first: what it refuses must not take from the rate of all other events
+        for kind in ("events",) if route is None or route.rate is None else (route.rate, "events"):
             wait_seconds = await self.guards.rates.wait_seconds(identity.user, kind)
             if wait_seconds:
                 # rounded up: 0 would tell the client to retry at once, and to be refused again
@@ -100,7 +97,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         state: SocketState = (await self.get_session(sid))[STATE]
         return state
 
-    def close(self, sid: str, reason: str | None = None) -> None:
+    def close(self, sid: str, reason: str = CloseReason.SERVER) -> None:
         """Close the transport of a socket. Socket.IO then removes it from its rooms. `reason` is for the log."""
         environ = self.server.get_environ(sid, self.namespace)
         if environ is not None:
@@ -119,44 +116,66 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         end_handshake(environ)
         outcome = await self._outcome("connect", self._admit(sid, environ, auth))
         if isinstance(outcome, Refusal):
+            self.guards.report(outcome, user=None, event="connect")
             refuse(environ, outcome, self.guards.metrics)
-        self.guards.metrics.connects.labels("accepted").inc()
-        log.info("connected", namespace=self.namespace, user=outcome.user, role=outcome.role)
+        log_connected(self.guards.metrics, self.namespace, outcome, environ)
 
     async def _admit(self, sid: str, environ: dict[str, Any], auth: Any) -> Identity:
+        seconds = self.guards.settings.handshake_seconds
         try:
-            identity = await with_deadline(self.guards.settings.handshake_seconds, self.guards.auth.identify(auth))
+            identity = await with_deadline(seconds, self.guards.auth.identify(auth))
         except (TimeoutError, asyncio.CancelledError):
             # the library would accept the socket after a cancelled check
             raise Unauthorized(reason="slow_check") from None
+        # the library never ends a socket that is gone before the answer: it has to be refused
         if is_closing(environ):
-            raise Unauthorized(reason="left")
-        await self.socket_cap.make_room_for(identity.user)
-        # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
+            raise SocketGone
         state = SocketState(identity, time.monotonic())
+        # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
         await self.save_session(sid, {STATE: state})
-        await self.joined(Request(self._actions, sid, identity))
+        await with_deadline(seconds, self.joined(Request(self._actions, sid, identity)))
+        if not is_closing(environ):
+            await self.socket_cap.admit(identity.user, state)
+        if is_closing(environ):
+            await self.socket_cap.publish_count(identity.user, without=sid)
+            raise SocketGone
         self._expiry.watch(sid, state)
-        self.socket_cap.publish_count(identity.user)
         return identity
+
+    async def _evict(self, sid: str, limit: int) -> None:
+        """Disconnect a socket for a newer one of its user. A closed transport alone would make its client reconnect."""
+        environ = self.server.get_environ(sid, self.namespace)
+        user = (await self.state_of(sid)).identity.user
+        note_reason(environ["aiohttp.request"], CloseReason.EVICTED)
+        self.guards.metrics.evictions.inc()
+        log.info("evicted", namespace=self.namespace, user=user, limit=limit, address=address_in(environ))
+        await self.send_to_socket(SessionEvicted(limit=limit), sid)
+        await self.server.disconnect(sid, self.namespace, ignore_queue=True)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         environ = self.server.get_environ(sid, self.namespace)
         state: SocketState | None = (await self.get_session(sid)).pop(STATE, None)
-        if environ is not None:
+        reason = reason_of(environ["aiohttp.request"], reason) if environ is not None else reason
+        if environ is not None and reason == CloseReason.EVICTED:
+            asyncio.get_running_loop().call_later(EVICTED_SECONDS, close_transport, environ)
+        elif environ is not None:
             # a client may leave the namespace and keep the transport, on which nothing is served any more
-            close_transport(environ)
+            close_transport(environ, reason)
         if state is None:
             return
         self._expiry.forget(state)
         # this socket leaves its rooms only after this method
-        self.socket_cap.publish_count(state.identity.user, without=sid)
-        self.guards.metrics.closes.labels(reason).inc()
-        log.info("disconnected", namespace=self.namespace, user=state.identity.user, reason=reason)
-        await self._outcome("disconnect", self.left(Request(self._actions, sid, state.identity)))
+        await self.socket_cap.publish_count(state.identity.user, without=sid)
+        user = state.identity.user
+        log_disconnected(self.guards.metrics, self.namespace, user, environ, reason)
+        leaving = self.left(Request(self._actions, sid, state.identity))
+        outcome = await self._outcome("disconnect", with_deadline(self.guards.settings.handler_seconds, leaving))
+        self.guards.report(outcome, user=user, event="disconnect")
 
-    async def _event(self, event: Any, sid: str, *arguments: Any) -> dict[str, Any]:
+    async def _event(self, event: Any, sid: str, *arguments: Any) -> Any:
         state = await self.state_of(sid)
+        if state.is_closing:
+            return self.server.not_handled
         state.last_heard = time.monotonic()
         route = self._by_event.get(event)
         name = route.event if route is not None else "unknown"
@@ -164,9 +183,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         outcome = await self._outcome(name, self._serve(route, event, sid, state, arguments))
         refusal = outcome if isinstance(outcome, Refusal) else None
         self.guards.metrics.count_event(name, refusal.code if refusal else "ok", time.perf_counter() - began)
-        if refusal is not None and refusal.reason is not None:
-            note_refusal(name, self.server.get_environ(sid, self.namespace), refusal, self.guards.metrics)
-        self._close_abuser(sid, state, event, refusal)
+        if refusal is not None:
+            if refusal.reason is not None:
+                note_refusal(name, self.server.get_environ(sid, self.namespace), refusal, self.guards.metrics)
+            self.guards.report(refusal, user=state.identity.user, event=name)
+            self._close_abuser(sid, state, event, refusal)
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
 
     async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
@@ -175,16 +196,19 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             return await action
         except Refusal as refusal:
             return refusal
+        except SocketGone:
+            return Unauthorized(reason="left")
         except Exception as error:  # noqa: BLE001 - the one place: an error that passed here would send no ack
             internal = Internal(id=uuid.uuid4().hex)
+            internal.__cause__ = error
             log.error("failed", where=where, id=internal.id, exc_info=error)
             return internal
 
     async def _serve(
         self, route: Route | None, event: Any, sid: str, state: SocketState, arguments: Sequence[Any]
     ) -> dict[str, Any]:
-        if event in (MALFORMED, RESERVED_NAME):
-            raise malformed_packet(self._by_event, *arguments)
+        if event in (MALFORMED, BINARY, RESERVED_NAME):
+            raise malformed_packet(event, self._by_event, *arguments)
         await self.check_rate(state.identity, route)
         if route is None:
             raise UnknownEvent
@@ -203,24 +227,12 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     def _by_event(self) -> dict[str, Route]:
         return {route.event: route for route in self.routes()}
 
-    def _rooms_of(self, sid: str) -> set[str]:
-        return set(self.server.rooms(sid, namespace=self.namespace))
-
-    def _open_sids(self, user: str) -> list[str]:
-        # a closing socket was evicted for an earlier one and does not count again
-        environs = {sid: self.server.get_environ(sid, self.namespace) for sid in self.sids_in(user_room(user))}
-        return [sid for sid, environ in environs.items() if environ is not None and not is_closing(environ)]
-
-    def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal | None) -> None:
-        """Close the socket of an abusive client. It sent too many events, malformed packets or a reserved name."""
-        settings = self.guards.settings
-        state.refused_in_a_row = state.refused_in_a_row + 1 if isinstance(refusal, RateLimited) else 0
-        state.malformed += event == MALFORMED
-        is_abuser = (
-            event == RESERVED_NAME
-            or state.malformed >= settings.malformed_frames
-            or state.refused_in_a_row >= settings.refusals_in_a_row
-        )
-        if is_abuser:
-            log.warning("closed", user=state.identity.user, reason=refusal.code if refusal else "ok")
-            asyncio.get_running_loop().call_soon(self.close, sid)
+    def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal) -> None:
+        """Close the socket of an abusive client, after its ack."""
+        if state.abuse is None:
+            state.abuse = Abuse()
+        reason = state.abuse.reason_to_close(event, refusal, state.last_heard, self.guards.settings)
+        if reason is not None:
+            state.is_closing = True
+            log.warning("closed", user=state.identity.user, reason=reason)
+            asyncio.get_running_loop().call_soon(self.close, sid, reason)

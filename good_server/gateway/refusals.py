@@ -9,8 +9,10 @@ from pydantic import BaseModel, ValidationError
 from socketio.exceptions import ConnectionRefusedError
 
 from ..admission import address_in, close_transport
+from ..close_reasons import CloseReason
 from ..errors import Invalid, Refusal, TemporarilyUnavailable, UnknownNamespace
 from ..observability import Metrics, log
+from ..packets import BINARY
 from .route import Guards, Route
 from .stray_packets import REFUSED
 
@@ -28,10 +30,10 @@ def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoRet
     environ[REFUSED] = True
     note_refusal("connect", environ, refusal, metrics)
     if isinstance(refusal, TemporarilyUnavailable):
-        close_transport(environ)
+        close_transport(environ, CloseReason.REFUSED)
         raise ConnectionRefusedError
     # the library sends the refusal after this function has raised
-    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, close_transport, environ)
+    asyncio.get_running_loop().call_later(REFUSAL_SENT_SECONDS, close_transport, environ, CloseReason.REFUSED)
     raise ConnectionRefusedError(str(refusal), refusal.as_error())
 
 
@@ -57,8 +59,12 @@ class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the lib
             refuse(environ, UnknownNamespace(), self._guards.metrics)
 
 
-def malformed_packet(routes: Mapping[str, Route], event: str = "", key: str | None = None) -> Invalid:
+def malformed_packet(
+    problem: tuple[str, ...], routes: Mapping[str, Route], event: str = "", key: str | None = None
+) -> Invalid:
     """Return the refusal of a malformed packet. It names `key` only if the event has such a key."""
+    if problem == BINARY:
+        return Invalid("binary data is not taken: send JSON, and bytes as base64 text")
     is_known = event in routes and key in routes[event].payload.model_fields
     return Invalid("the packet is malformed", field=key if is_known else None)
 

@@ -3,11 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..events import Message
 from ..roles import Identity
 from ..rooms import Address
+from .abuse import Abuse
+
+# the key of a socket's state in its Socket.IO session
+STATE = "state"
+
+
+class SocketGone(Exception):
+    """The socket was disconnected while its connect or event waited for something. Nobody receives the answer."""
 
 
 @dataclass(slots=True)
@@ -19,8 +27,12 @@ class SocketState:
     # the timer of `SessionExpiry`
     timer: asyncio.TimerHandle | None = None
     was_warned: bool = False
-    refused_in_a_row: int = 0
-    malformed: int = 0
+    # the limit on the user's sockets counts it
+    is_accepted: bool = False
+    # nothing is handled any more
+    is_closing: bool = False
+    # most sockets never do anything wrong
+    abuse: Abuse | None = None
 
 
 class Actions(NamedTuple):
@@ -31,8 +43,8 @@ class Actions(NamedTuple):
     # `await send(event, message, to=rooms, skip=sid)`
     send: Callable[..., Awaitable[None]]
     rooms_of: Callable[[str], set[str]]
-    enter_room: Callable[[str, str], Awaitable[Any]]
-    leave_room: Callable[[str, str], Awaitable[Any]]
+    enter_room: Callable[[str, str], None]
+    leave_room: Callable[[str, str], None]
     state_of: Callable[[str], Awaitable[SocketState]]
     # starts the timer of a socket's expiry again
     watch_expiry: Callable[[str, SocketState], None]
@@ -64,16 +76,19 @@ class Request:
         return self.actions.rooms_of(self.sid)
 
     async def join(self, room: str) -> None:
-        """Put this socket into a room."""
-        await self.actions.enter_room(self.sid, room)
+        """Put this socket into a room. Raises `SocketGone` when it was disconnected meanwhile."""
+        self.actions.enter_room(self.sid, room)
 
     async def leave(self, room: str) -> None:
         """Take this socket out of a room."""
-        await self.actions.leave_room(self.sid, room)
+        self.actions.leave_room(self.sid, room)
 
     async def become(self, identity: Identity) -> None:
-        """Replace the identity of this socket for all later events."""
-        state = await self.actions.state_of(self.sid)
+        """Replace the identity of this socket for all later events. Raises `SocketGone` like `join`."""
+        try:
+            state = await self.actions.state_of(self.sid)
+        except KeyError:
+            raise SocketGone from None
         # the same token again must not cause the same warning again
         state.was_warned = state.was_warned and identity.expires_at <= state.identity.expires_at
         state.identity = identity

@@ -10,14 +10,17 @@ from pydantic import BaseModel
 from ..auth import TokenAuth
 from ..background import Background
 from ..cluster_protocol import Cluster
+from ..errors import Internal
 from ..events import Answer
-from ..observability import Metrics
+from ..observability import Metrics, log
 from ..rate_limits import RateLimits
 from ..roles import Role
 from ..settings import Settings
 from .request import Request
 
 ANYONE = frozenset(Role)
+# `on_error(error, user=…, event=…, id=…)`: the user is None before the token is verified; the log has the same id
+OnError = Callable[..., None]
 Handler = Callable[[Request, Any], Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -47,6 +50,7 @@ class Guards:
     cluster: Cluster
     metrics: Metrics
     clock: Callable[[], float] = time.time
+    on_error: OnError | None = None
     background: Background = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,3 +60,12 @@ class Guards:
     def rates(self) -> RateLimits:
         """The rate limits on the events of users."""
         return self.cluster.rates
+
+    def report(self, outcome: Any, *, user: str | None, event: str) -> None:
+        """Pass the error behind an `Internal` refusal to `on_error`. An error of that function is only logged."""
+        if self.on_error is None or not isinstance(outcome, Internal):
+            return
+        try:
+            self.on_error(outcome.__cause__, user=user, event=event, id=outcome.id)
+        except Exception as failure:  # noqa: BLE001 - a broken error tracker must not cost the client its answer
+            log.error("on_error failed", id=outcome.id, exc_info=failure)

@@ -1,6 +1,7 @@
 """Reads the settings, and reports a mistake in one line."""
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,12 +9,16 @@ from pydantic import ValidationError
 from .settings import Settings
 from .sources import ENV_FILE, PREFIX, SettingsError, unknown_settings, written_settings
 
+# old names of settings, with the ones that replaced them
+RENAMED = {"refusals_in_a_row": "refusals_per_minute"}
+
 log = logging.getLogger(__name__)
 
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings. Raises `SettingsError` with one line that names the wrong setting."""
     written = written_settings(overrides.get("_env_file", ENV_FILE))
+    _refuse_old_names([*written, *(PREFIX + name.upper() for name in overrides)])
     _report_unknown(written, overrides)
     try:
         return Settings(**overrides)
@@ -23,6 +28,13 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(name + first["msg"].removeprefix("Value error, ")) from None
     except ValueError as error:
         raise SettingsError(str(error).splitlines()[0]) from None
+
+
+def _refuse_old_names(written: Collection[str]) -> None:
+    """Stop in every environment: what the old name limited would have another limit now."""
+    for old, new in RENAMED.items():
+        if f"{PREFIX}{old.upper()}" in written:
+            raise SettingsError(f"{PREFIX}{old.upper()} is no setting any more: {PREFIX}{new.upper()} replaces it")
 
 
 def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:

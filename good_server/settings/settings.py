@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     internal_port: Annotated[int, Field(ge=0, le=65535)] = 8010
     # where clients connect; this is the default of every client library
     path: UrlPath = "/socket.io/"
+    # `debug` adds nothing of the libraries: they would log packets, and tokens with them
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     # websocket only: long polling loses events with aiohttp and needs sticky sessions
     transports: Words = ("websocket",)
 
@@ -96,8 +98,8 @@ class Settings(BaseSettings):
     tracking_per_second: Positive = 2
     # a page that reconnects sends its waiting messages, which is not an attack
     burst_seconds: Positive = 10
-    # a client that ignores rate limits is disconnected; this is about four bursts of refusals in a row
-    refusals_in_a_row: Count = 800
+    # a client that goes on after its first refusals is disconnected; a faulty page that polls stays well below
+    refusals_per_minute: Count = 600
     # frames that no client library sends: a few are tolerated as a bug, more are an attack
     malformed_frames: Count = 5
     # a token may grant 16 rooms; more would subscribe to everything

@@ -19,7 +19,7 @@ import structlog
 from .. import lifecycle
 from ..gateway import session_expiry
 from ..settings import Settings
-from . import stand_in, waiting
+from . import npm, stand_in, waiting
 from .lanes import pytest_terminal_summary, pytest_xdist_auto_num_workers
 from .pace import Lateness, check_pace
 from .package import IMPORT_FOLDER, has_part
@@ -187,13 +187,13 @@ def create_app():
 async def serve(worker_pool, nothing_lost, delivery, create_app):
     """`await serve(**settings)` starts a server that stops after the test.
 
-    It also takes the parameters `clock` and `entitlements` of `create_app`.
+    It also takes the parameters `clock`, `entitlements` and `on_error` of `create_app`.
     """
     async with AsyncExitStack() as stack:
 
-        async def start(*, clock=time.time, entitlements=None, **settings):
+        async def start(*, clock=time.time, entitlements=None, on_error=None, **settings):
             chosen = Settings(**(FREE_PORTS | ONE_ADDRESS | {"report_workers": 1, "delivery": delivery} | settings))
-            application = create_app(chosen, entitlements=entitlements, clock=clock)
+            application = create_app(chosen, entitlements=entitlements, clock=clock, on_error=on_error)
             return await stack.enter_async_context(running(application))
 
         yield start
@@ -262,6 +262,14 @@ async def dial(server, http):
 def until():
     """`await until(lambda: …)` waits until the condition is true."""
     return waiting.until
+
+
+@pytest.fixture(scope="session")
+def npm_folder(tmp_path_factory):
+    """A folder with the npm packages of the tests, socket.io-client among them."""
+    folder = tmp_path_factory.mktemp("npm")
+    npm.install(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

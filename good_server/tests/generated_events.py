@@ -17,7 +17,7 @@ from .wire import bare
 
 CANARY = "canary-7f3a"
 EXAMPLES = 250
-NEVER_CLOSED = dict.fromkeys(("malformed_frames", "refusals_in_a_row"), 10**9)
+NEVER_CLOSED = dict.fromkeys(("malformed_frames", "refusals_per_minute"), 10**9)
 UNLIMITED = dict.fromkeys(("events_per_second", "chat_per_second", "tracking_per_second"), 1e9)
 CODES = {"invalid", "forbidden", "unknown_event", "too_many_rooms", "busy", "unauthorized", "token_expired"}
 

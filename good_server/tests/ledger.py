@@ -84,7 +84,7 @@ PROMISES = {
     39: Promise("An ambiguous query opens no connection, and all limits hold for every connection that is opened"),
     40: Promise("A packet that makes the library forget a connection ends its transport"),
     41: Promise("A flood of frames that carry nothing is closed, and does not block the event loop", "RFC 6455, 5.5.3"),
-    42: Promise("Packets that nobody asked for are counted, and too many of them close the connection"),
+    42: Promise("Unasked packets, and events after their refusal, are counted; too many close the connection"),
     43: Promise("A peer that does not read cannot keep its connection open, however that ends"),
     44: Promise("TCP connections count from their accept on, and have a deadline for their first request"),
     45: Promise("Plain requests and floods of one address take no connection rate from honest clients"),
@@ -92,8 +92,9 @@ PROMISES = {
     47: Promise("Users stay and connect while the issuer of keys is away; unknown keys cause few fetches"),
     48: Promise("NaN, infinities and huge or negative times in a token are refused"),
     49: Promise("Nothing is read from a connection after it was refused"),
+    50: Promise("A user's sockets stay within their limit over all processes, and an evicted client stays away"),
     51: Promise("The same checks hold below a prefix and on another path"),
-    54: Promise("No part of a refused request appears in a log or in the answer", "ASVS 16.2.5"),
+    54: Promise("No part of a request forges a log entry, and no token appears in a log or answer", "ASVS 16.2.5"),
 }
 
 

@@ -128,12 +128,13 @@ lab.draw(charts.timeline(rows, title=title, x_label="seconds since the first mes
 
 # %%
 lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.join"])
-lab.show("good_server.gateway.eviction", "SocketCap.make_room_for", highlight=["self.most"])
+lab.show("good_server.gateway.gateway", "Gateway._evict", highlight=["SessionEvicted", "server.disconnect"])
 
 # %% [markdown]
-# There is a limit, as a protection against a script that opens connections without end. The limit closes the connection
-# that has been idle longest, which is rarely one that somebody is looking at (*eviction*). Choose a generous limit:
-# with one tab more than it allows, the same problem would begin here too.
+# There is a limit, as a protection against a script that opens connections without end. Above it, the server ends the
+# connection that has been idle longest, which is rarely one that somebody is looking at (*eviction*). The tab gets a
+# message that says so, and a DISCONNECT packet before its connection is closed. After this packet the standard clients
+# do not reconnect, so no war begins.
 
 # %% [markdown]
 # ## Measure the good server

@@ -98,6 +98,7 @@ EVENTS = {
     "REPORT_READY": "report:ready",
     "AUTH_EXPIRING": "auth:expiring",
     "SERVER_CLOSING": "server:closing",
+    "SESSION_EVICTED": "session:evicted",
 }
 REFUSALS = {
     "Invalid": "invalid",
@@ -120,6 +121,9 @@ METRICS = {
     "server_outbox_bytes",
     "server_events_total",
     "server_handler_seconds",
+    "server_evictions_total",
+    "server_loop_lag_seconds",
+    "server_out_of_files_total",
 }
 REDIS_METRICS = {
     "server_redis_up",
@@ -131,11 +135,11 @@ WITH_REDIS = Settings.model_construct(redis_url=SecretStr("redis://127.0.0.1:637
 # the words of `/readyz`, and whether they come with status 200; a server that drains answers 503 `closing`
 READINESS = {"ready": True, "degraded": True, "deaf": False}
 SETTINGS = """
-    env host port internal_host internal_port transports
+    env host port internal_host internal_port log_level transports
     jwt_secret jwt_public_key jwt_jwks_url jwt_algorithms jwt_type jwt_issuer jwt_audience jwt_leeway_seconds
     allowed_origins trusted_proxies ping_interval_seconds ping_timeout_seconds handshake_seconds
     max_frame_bytes max_token_bytes delivery gather_milliseconds outbox_bytes outbox_messages write_seconds
-    events_per_second chat_per_second tracking_per_second burst_seconds refusals_in_a_row malformed_frames
+    events_per_second chat_per_second tracking_per_second burst_seconds refusals_per_minute malformed_frames
     rooms_per_socket sockets_per_user sockets_per_address connections connects_per_second
     redis_url redis_prefix redis_seconds redis_deaf_seconds redis_waiting
     handler_seconds expiry_notice_seconds expiry_grace_seconds token_life_seconds

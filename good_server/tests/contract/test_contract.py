@@ -14,12 +14,11 @@ from ...app import create_parts, create_routes
 from ...contract.schemas import SCHEMAS, messages
 from ...settings import Settings
 from ..examples import example
+from ..npm import NPM_SECONDS
 from ..package import SERVER, has_part
 from ..programs import installed
 
 # exact versions, so that every update is a decision
-NPM_PACKAGES = ("typescript@5.9.3", "socket.io-client@4.8.4", "@asyncapi/specs@6.11.1")
-NPM_SECONDS = 180
 USE = """
 import { io, type Socket } from "socket.io-client";
 import type { ClientToServerEvents, ServerToClientEvents } from "./contract";
@@ -68,16 +67,6 @@ def validate(value, schema):
 
 def payload_of(key):
     return document()["components"]["messages"][key.replace(":", ".")]["payload"]
-
-
-@pytest.fixture(scope="session")
-def npm_folder(tmp_path_factory):
-    """A folder with the npm packages that check the contract. Without npm the test is skipped, and in CI it fails."""
-    npm = installed("npm")
-    folder = tmp_path_factory.mktemp("npm")
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *NPM_PACKAGES]
-    subprocess.run(command, check=True, capture_output=True, timeout=NPM_SECONDS)
-    return folder
 
 
 @pytest.fixture

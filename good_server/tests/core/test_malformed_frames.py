@@ -7,6 +7,7 @@ import asyncio
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from ...events import RESERVED, ROOM_LEAVE
 from ...rooms import role_room, user_room
@@ -76,6 +77,53 @@ async def test_a_sender_of_invalid_packets_soon_leaves_its_rooms(server, ana, un
     for _ in range(server.settings.malformed_frames):
         await wire.send(frame)
     await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
+
+
+# `4[[[[…` and the like for each type of Engine.IO packet, and JSON that is no Socket.IO packet
+UNREADABLE = [kind + DEEP for kind in "012345678b"] + ["4" + '{"a":' * 9000, "4{}", '4"2"', "4null", "4NaN"]
+
+
+@pytest.mark.parametrize("delivery", ["engine", "stock"])
+@pytest.mark.parametrize("frame", UNREADABLE, ids=lambda frame: f"{frame[:6]} of {len(frame)}")
+@pytest.mark.parametrize("has_joined", [True, False])
+async def test_an_unreadable_packet_leaves_no_traceback(serve, dial, until, caplog, delivery, frame, has_joined):
+    server = await serve(delivery=delivery)
+    with capture_logs() as logs:
+        wire = await dial(to=server, token=server.token("ana") if has_joined else None)
+        for _ in range(server.settings.malformed_frames):
+            await wire.send(frame)
+        await wire.websocket.close()
+        await until(lambda: server.application.limits.connections == 0)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
+
+
+@pytest.mark.parametrize("frame", ["4" + DEEP, "4" + '{"a":' * 9000, "4{}", '4"2"'])
+async def test_an_unreadable_message_is_counted_as_malformed(server, ana, until, frame):
+    wire = await ana()
+    for _ in range(server.settings.malformed_frames):
+        await wire.send(frame)
+    assert await wire.is_closed()
+    await until(lambda: server.application.limits.connections == 0)
+    counted = server.application.guards.metrics.exposition()
+    assert b'server_events_total{event="unknown",outcome="invalid"} 5.0' in counted
+    assert b'server_closes_total{reason="malformed"} 1.0' in counted
+
+
+@pytest.mark.parametrize("kind", ["51-", "61-", "5999999999-"])
+async def test_a_binary_packet_is_refused_as_binary(ana, kind):
+    wire = await ana()
+    await wire.send(f'4{kind}7["{ROOM_LEAVE}",{{"_placeholder":true,"num":0}}]')
+    error = (await wire.ack(7))["error"]
+    assert error["code"] == "invalid"
+    assert "binary" in error["message"]
+
+
+async def test_a_stock_client_that_sends_bytes_is_told_why_not(connect):
+    ana = await connect("ana")
+    error = (await ana.ask(ROOM_LEAVE, {"room": b"17"}))["error"]
+    assert (error["code"], "binary" in error["message"]) == ("invalid", True)
+    assert (await ana.ask(*LEAVE))["ok"]
 
 
 async def test_a_frame_over_the_limit_closes_its_sender_with_1009(server, ana, until):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from socketio import packet
 
 from ...events import RESERVED
-from ...packets import MALFORMED, RESERVED_NAME, Json, SafePacket
+from ...packets import BINARY, MALFORMED, RESERVED_NAME, Json, SafePacket
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -39,7 +39,7 @@ def test_the_parser_never_raises_and_returns_known_packets(text):
     assert parsed.attachment_count == 0
     if parsed.packet_type == packet.EVENT:
         name = parsed.data[0]
-        assert name in (MALFORMED, RESERVED_NAME) or (isinstance(name, str) and name not in RESERVED)
+        assert name in (MALFORMED, BINARY, RESERVED_NAME) or (isinstance(name, str) and name not in RESERVED)
     else:
         assert parsed.packet_type in (packet.CONNECT, packet.DISCONNECT, packet.ACK)
     if parsed.packet_type == packet.ACK:
@@ -72,9 +72,16 @@ def test_the_id_of_a_malformed_event_is_kept_for_its_ack():
     assert SafePacket(encoded_packet='27["x",NaN]').id == 7
 
 
-@pytest.mark.parametrize("text", ['51-["x",{"_placeholder":true,"num":0}]', '61-7["x"]', b"\x00", '2"x"', "2{}", "2[]"])
-def test_binary_packets_and_wrong_payloads_are_malformed(text):
+@pytest.mark.parametrize("text", ['2"x"', "2{}", "2[]", {}, ["2"], "x" * 9])
+def test_wrong_payloads_are_malformed(text):
     assert SafePacket(encoded_packet=text).data == [MALFORMED]
+
+
+@pytest.mark.parametrize(
+    "text", ['51-["x",{"_placeholder":true,"num":0}]', '61-7["x"]', "51-", b"\x00", bytearray(b"x")]
+)
+def test_binary_packets_are_refused_as_binary(text):
+    assert SafePacket(encoded_packet=text).data == [BINARY]
 
 
 def test_no_json_text_can_forge_the_marks_of_the_parser():

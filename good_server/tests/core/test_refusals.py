@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ...events import AUTH_REFRESH, REPORT_REQUEST, ROOM_JOIN, ROOM_LEAVE
+from ...gateway import abuse
 from ..entitlements import Broken, Stuck
 from ..package import has_part
 from ..stand_in import LEAVE, NOTE_RECEIVED, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PRIVILEGED, topic
@@ -125,10 +126,11 @@ async def test_the_rate_limit_of_one_user_does_not_affect_others(serve, connect)
         assert (await tab.ask(NOTE_SEND, {"to": "eve", "text": "hello"}))["ok"]
 
 
-async def test_a_client_that_ignores_rate_limits_is_disconnected(serve, connect):
-    server = await serve(events_per_second=0.1, refusals_in_a_row=5)
+async def test_a_client_that_ignores_rate_limits_is_disconnected(serve, connect, monkeypatch):
+    monkeypatch.setattr(abuse, "NOTICE_SECONDS", 0.0)
+    server = await serve(events_per_second=0.1, refusals_per_minute=5)
     ana, bob = await connect("ana", to=server), await connect("bob", to=server)
-    for _ in range(6):
+    for _ in range(10):
         await ana.sio.emit(*LEAVE)
     assert await ana.is_closed()
     assert (await bob.ask(*LEAVE))["ok"]

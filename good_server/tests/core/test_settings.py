@@ -214,6 +214,21 @@ def test_a_path_gets_a_slash_at_both_ends(monkeypatch, written):
     assert load_settings().path == "/rt/"
 
 
+@pytest.mark.parametrize("env", ["development", "production"])
+@pytest.mark.parametrize("source", ["environment", "file", "keyword"])
+def test_an_old_name_stops_the_start_and_names_the_new_one(tmp_path, monkeypatch, env, source):
+    given = PRODUCTION if env == "production" else {}
+    if source == "environment":
+        monkeypatch.setenv("SERVER_REFUSALS_IN_A_ROW", "800")
+    elif source == "file":
+        (tmp_path / ".env").write_text("SERVER_REFUSALS_IN_A_ROW=800\n")
+    else:
+        given = given | {"refusals_in_a_row": 800}
+    message = refusal(**given)
+    assert "SERVER_REFUSALS_IN_A_ROW" in message
+    assert "SERVER_REFUSALS_PER_MINUTE" in message
+
+
 def test_production_needs_a_password_for_a_remote_redis():
     assert "SERVER_REDIS_URL" in refusal(**PRODUCTION, redis_url="rediss://cache.example:6379/0")
     for url in ("redis://:secret@cache.example:6379/0", "redis://127.0.0.1:6379/0", "unix:///run/redis.sock"):

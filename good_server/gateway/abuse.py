@@ -1,0 +1,55 @@
+"""Counts the refusals and malformed packets of a socket.
+
+Too many of them close it.
+"""
+
+from dataclasses import dataclass, field
+
+from ..close_reasons import CloseReason
+from ..errors import RateLimited, Refusal
+from ..packets import RESERVED_NAME, UNREADABLE
+from ..settings import Settings
+
+# the time that a refusal needs on a bad network; what arrives until then was sent by a client that did not know of it
+NOTICE_SECONDS = 2.0
+# after this time without a refusal, the next one is news to the client; a flood would lose most of its time waiting
+QUIET_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Refusals:
+    """A decaying count of refusals that the client could have avoided. An accepted event does not reset it."""
+
+    count: float = 0.0
+    first: float = float("-inf")
+    last: float = float("-inf")
+
+    def add(self, now: float, per_minute: int) -> bool:
+        """Count one refusal. Return whether there are more than `per_minute`."""
+        if now - self.last > QUIET_SECONDS:
+            self.first, self.count = now, 0.0
+        else:
+            self.count = max(0.0, self.count - (now - self.last) * per_minute / 60)
+        self.last = now
+        if now - self.first > NOTICE_SECONDS:
+            self.count += 1
+        return self.count > per_minute
+
+
+@dataclass(slots=True)
+class Abuse:
+    """What one socket sent that an honest client does not send."""
+
+    refusals: Refusals = field(default_factory=Refusals)
+    malformed: int = 0
+
+    def reason_to_close(self, event: object, refusal: Refusal, now: float, settings: Settings) -> CloseReason | None:
+        """Count the refusal of one event. Return the reason to close the connection, if there is one."""
+        if event == RESERVED_NAME:
+            return CloseReason.MALFORMED
+        if event in UNREADABLE:
+            self.malformed += 1
+            return CloseReason.MALFORMED if self.malformed >= settings.malformed_frames else None
+        if isinstance(refusal, RateLimited) and self.refusals.add(now, settings.refusals_per_minute):
+            return CloseReason.FLOOD
+        return None

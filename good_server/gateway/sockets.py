@@ -1,0 +1,49 @@
+"""The sockets of one namespace in this process, and their rooms."""
+
+from typing import Any
+
+import socketio
+
+from ..admission import is_closing
+from ..closing import CLOSE_REASON
+from ..rooms import user_room
+from .request import STATE, SocketGone, SocketState
+
+
+class Sockets:
+    """Finds the sockets of a user, and puts sockets into rooms."""
+
+    def __init__(self, namespace: socketio.AsyncNamespace) -> None:
+        # its server and manager are known only after it was registered
+        self._namespace = namespace
+
+    @property
+    def _manager(self) -> Any:
+        return self._namespace.server.manager
+
+    def rooms_of(self, sid: str) -> set[str]:
+        """Return the rooms of a socket."""
+        return set(self._manager.get_rooms(sid, self._namespace.namespace))
+
+    def join(self, sid: str, room: str) -> None:
+        """Put a socket into a room. Raises `SocketGone` when it was disconnected."""
+        # the library would make a room for a socket that is gone, and nobody would ever leave it
+        if self._manager.eio_sid_from_sid(sid, self._namespace.namespace) is None:
+            raise SocketGone
+        self._manager.basic_enter_room(sid, self._namespace.namespace, room)
+
+    def leave(self, sid: str, room: str) -> None:
+        """Take a socket out of a room. Nothing happens when it is not in it."""
+        self._manager.basic_leave_room(sid, self._namespace.namespace, room)
+
+    async def open_of(self, user: str) -> dict[str, SocketState]:
+        """Return the user's sockets that are not being closed, by their ids."""
+        found, name = {}, self._namespace.namespace
+        for sid in [sid for sid, _ in self._manager.get_participants(name, user_room(user))]:
+            environ = self._namespace.server.get_environ(sid, name)
+            if environ is None or is_closing(environ) or CLOSE_REASON in environ["aiohttp.request"]:
+                continue
+            state = (await self._namespace.get_session(sid)).get(STATE)
+            if state is not None:
+                found[sid] = state
+        return found
