@@ -257,7 +257,7 @@ async def test_the_job_of_a_dead_worker_is_queued_again(shared, looking):
     """Even a worker that gets little processor time finds the job."""
     reports = QueuedReports(Settings(**shared))
     await reports.request("cpu", 1, ANA)
-    jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability())
+    jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability(looking("cpu").redis))
     job = await jobs.dequeue()
     await job.update(status="active")
     # as if it was long ago
