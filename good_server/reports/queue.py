@@ -132,8 +132,18 @@ class WorkerQueue(RedisQueue):
                 return []
             names = [name.decode() for name in await _answer(self.redis.lrange(self.namespace("active"), 0, -1))]
             stored = await self.redis.mget(names) if names else []
-            return [name for name, data in zip(names, stored, strict=True) if await self._sweep_job(name, data)]
+            return [name for name, data in zip(names, stored, strict=True) if await self._is_swept(name, data)]
         return []
+
+    async def _is_swept(self, name: str, data: bytes | None) -> bool:
+        """Sweep one job. An error does not prevent the sweep of the others."""
+        try:
+            return await self._sweep_job(name, data)
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - of one job alone; the next sweep tries it again
+            log.error("a job could not be swept", job=name, exc_info=error)
+            return False
 
     async def _sweep_job(self, name: str, data: bytes | None) -> bool:
         """Handle one job of the active list. Returns whether it was removed from the list."""

@@ -94,6 +94,7 @@ PROMISES = {
     49: Promise("Nothing is read from a connection after it was refused"),
     51: Promise("The same checks hold below a prefix and on another path"),
     54: Promise("No part of a refused request appears in a log or in the answer", "ASVS 16.2.5"),
+    58: Promise("Many reports of one user do not delay the reports of others", part="reports"),
 }
 
 
