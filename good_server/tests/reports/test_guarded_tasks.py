@@ -1,4 +1,4 @@
-"""Tests that an error in one report, or in a long-lived task, stops neither the queue nor a worker."""
+"""Tests that one error stops neither a queue nor a worker."""
 
 import pytest
 import pytest_asyncio
@@ -184,7 +184,7 @@ async def test_a_job_that_cannot_be_swept_delays_no_other(dead_jobs, monkeypatch
 
 @pytest.mark.needs("cluster")
 async def test_a_job_survives_the_death_of_its_sweeper(dead_jobs, monkeypatch):
-    """The first sweep ends before it has put a job back into the queue."""
+    """The first sweep ends before the job is in the queue again."""
     failing_once(monkeypatch, WorkerQueue, "_retry")
     await dead_jobs.sweep()
     await sweep_again(dead_jobs)

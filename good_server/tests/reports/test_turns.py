@@ -1,4 +1,4 @@
-"""Tests of the order of waiting reports, in memory and in Redis, and of the caps of one user."""
+"""Tests of the order of waiting reports, and of their caps."""
 
 import asyncio
 
