@@ -1,12 +1,12 @@
 """The command `lab compare`: compares the bad and the good server."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError
+from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
         print(warning, file=sys.stderr)
     with CompareProgress(len(claims)) as display:
         measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
-        comparison = asyncio.run(measuring)
+        comparison = run_until_interrupted(measuring)
     console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
     console.print(terminal.table(comparison))
     if comparison.before_any_cut:

@@ -13,6 +13,8 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from lab.system.end_with_parent import end_with_parent
+
 
 def process_context() -> BaseContext:
     """Returns the `multiprocessing` context that starts the lab's processes.
@@ -95,6 +97,9 @@ def prepare_child_process() -> None:
     The main process of the lab handles Ctrl-C and stops its child processes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # the operating system ends also a process that never runs Python again; the parent is the fork server, which ends
+    # with the lab
+    end_with_parent()
     parent = multiprocessing.parent_process()
 
     def exit_with_parent() -> None:
@@ -102,4 +107,8 @@ def prepare_child_process() -> None:
             parent.join()
         os._exit(1)
 
+    if parent is not None and not parent.is_alive():
+        # the lab ended before the signal was asked for
+        os._exit(1)
+    # for systems without such a signal
     threading.Thread(target=exit_with_parent, daemon=True).start()
