@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import threading
@@ -97,9 +98,9 @@ def prepare_child_process() -> None:
     The main process of the lab handles Ctrl-C and stops its child processes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # the operating system ends also a process that never runs Python again; the parent is the fork server, which ends
-    # with the lab
-    end_with_parent()
+    # the operating system ends also a process that never runs Python again
+    if end_with_parent():
+        _let_fork_server_end()
     parent = multiprocessing.parent_process()
 
     def exit_with_parent() -> None:
@@ -112,3 +113,15 @@ def prepare_child_process() -> None:
         os._exit(1)
     # for systems without such a signal
     threading.Thread(target=exit_with_parent, daemon=True).start()
+
+
+def _let_fork_server_end() -> None:
+    """Close this process's end of the pipe that keeps the fork server alive.
+
+    The fork server is the parent of this process. It ends when every process has closed the pipe, and gives it to each
+    child. So it ended with its last child, and could not end a child that hangs.
+    """
+    server: Any = multiprocessing.forkserver._forkserver
+    pipe, server._forkserver_alive_fd = server._forkserver_alive_fd, None
+    if pipe is not None:
+        os.close(pipe)
