@@ -113,11 +113,11 @@ class Server:
             await asyncio.sleep(WATCH_SECONDS)
             await self.expect_answer(ANSWER_SECONDS)
 
-    async def expect_answer(self, timeout: float = DOUBT_SECONDS) -> None:
+    async def expect_answer(self, timeout: float | None = None) -> None:
         """Kill the server if it lives and does not answer; then `silence` says so."""
         # a server that was killed on purpose refuses the connection
         with contextlib.suppress(aiohttp.ClientError, SilentServerError):
-            await self.probe.expect_answer(timeout)
+            await self.probe.expect_answer(timeout or DOUBT_SECONDS)
 
     async def _kill_silent(self, process: BaseProcess, seconds: float) -> SilentServerError:
         """Kill a process that did not answer, and return the reason."""
