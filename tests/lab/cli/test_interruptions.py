@@ -52,7 +52,7 @@ def spinning_lab(arguments: list[str], kind: str, folder: Path) -> Iterator["sub
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def family_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -67,9 +67,16 @@ def assert_gone(family: list[psutil.Process]) -> None:
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("arguments", [ALONE, SEVERAL], ids=["one claim", "several"])
-@pytest.mark.parametrize("sent_signal", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-@pytest.mark.parametrize("kind", ["c", "python"])
+@pytest.mark.parametrize(
+    ("kind", "sent_signal", "arguments"),
+    [
+        ("c", signal.SIGTERM, ALONE),
+        ("c", signal.SIGINT, SEVERAL),
+        ("python", signal.SIGINT, ALONE),
+        ("python", signal.SIGTERM, SEVERAL),
+    ],
+    ids=["c, sigterm", "c, ctrl-c, several", "python, ctrl-c", "python, sigterm, several"],
+)
 def test_a_spinning_server_does_not_delay_an_interruption(
     kind: str, sent_signal: signal.Signals, arguments: list[str], tmp_path: Path
 ) -> None:
