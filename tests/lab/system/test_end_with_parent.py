@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +19,25 @@ CHILDREN = Path(__file__).with_name("spinning_children.py")
 KINDS = ["server", "own_process", "program", "peer", "kernel"]
 
 
+def has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def wait_for_end(processes: set[psutil.Process]) -> None:
-    """Fail if one of these processes is still there after `TIMEOUT_SECONDS`."""
-    alive = psutil.wait_procs(processes, timeout=TIMEOUT_SECONDS)[1]
-    for process in alive:
-        process.kill()
-    assert alive == []
+    """Fail if one of these processes still runs after `TIMEOUT_SECONDS`.
+
+    A process that has ended may stay in the table of processes until the first process of the system has noticed.
+    """
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while alive := [process for process in processes if not has_ended(process)]:
+        if time.monotonic() > deadline:
+            for process in alive:
+                process.kill()
+            raise AssertionError(f"still running: {alive}")
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
