@@ -156,8 +156,8 @@ def test_a_walk_runs_no_code_of_the_objects() -> None:
     lazy = importlib.util.module_from_spec(spec)
     lazy.__class__ = importlib.util._LazyModule
     held = [Pretender(), Registry("x"), dead, lazy]
-    id = fresh_id()
-    assert ids_held([id], ignored=[[id]]) == {}
+    ids = [fresh_id()]
+    assert ids_held(ids, ignored=[ids]) == {}
     assert heap_bytes() > 0
     # a lazy module that is loaded gets its own class back
     assert type(held[-1]) is importlib.util._LazyModule
