@@ -60,7 +60,8 @@ def texts_on_the_heap():
     seen, waiting, texts = set(), gc.get_objects(), {}
     while waiting:
         thing = waiting.pop()
-        if isinstance(thing, str | bytes | bytearray):
+        # not isinstance, which runs code of a proxy
+        if issubclass(type(thing), str | bytes | bytearray):
             texts[id(thing)] = thing
         elif id(thing) not in seen and thing is not texts and thing is not seen:
             seen.add(id(thing))
@@ -69,11 +70,12 @@ def texts_on_the_heap():
 
 
 def _parts(thing):
-    if isinstance(thing, dict):
-        # a copy at C speed, as the walk must not see a dict change
-        return [*thing.keys(), *thing.values()]
-    # `_asyncio` before 3.13 damages its own free list when it is walked, and hangs: cpython issue 122695
-    return [vars(thing)] if isinstance(thing, ModuleType) else gc.get_referents(thing)
+    if issubclass(type(thing), ModuleType):
+        # `_asyncio` before 3.13 damages its own free list when it is walked, and hangs: cpython issue 122695
+        return [object.__getattribute__(thing, "__dict__")]
+    # for a dict also a copy of its keys, at C speed, as the walk must not see it change
+    keys = [*dict.keys(thing)] if issubclass(type(thing), dict) else []
+    return [*keys, *gc.get_referents(thing)]
 
 
 async def held(gateway, left, *backwards):

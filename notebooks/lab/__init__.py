@@ -5,7 +5,13 @@ imported on its first use, so `import lab` is fast.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+# first, because the other modules need the syntax and the packages of a supported Python
+if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+    sys.stderr.write("lab: Python {}.{} is not supported; it needs 3.11 to 3.14\n".format(*sys.version_info))
+    sys.exit(2)
 
 if TYPE_CHECKING:
     from lab.exercises.notebook_help import grade as grade

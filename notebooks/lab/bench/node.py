@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 from platformdirs import user_cache_path
 
+from lab.system.end_with_parent import ending_with_parent
+
 FILES = ("package.json", "server.mjs")
 INSTALL_SECONDS = 300.0
 MAJOR = "4"
@@ -60,9 +62,15 @@ def install() -> None:
         return
     try:
         copy_files()
-        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        npm_install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        command = ending_with_parent(npm_install)
         done = subprocess.run(  # noqa: S603 - npm itself, with fixed arguments
-            command, cwd=folder(), capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+            ending_with_parent(command),
+            cwd=folder(),
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise NodeError(f"npm install took longer than {INSTALL_SECONDS:.0f} s") from None

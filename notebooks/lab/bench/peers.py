@@ -17,6 +17,7 @@ import psutil
 
 from lab.bench import node, wire
 from lab.bench.crowd import LoadError
+from lab.system.end_with_parent import ending_with_parent
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -159,7 +160,7 @@ def _start(peer: Peer, log: Path) -> "subprocess.Popen[bytes]":
     settings = {name: value for name, value in os.environ.items() if not name.startswith("SERVER_")}
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own servers
-            peer.command(),
+            ending_with_parent(peer.command()),
             # a folder without a `.env`
             cwd=log.parent,
             env={**settings, **peer.settings},

@@ -1,14 +1,14 @@
 """The command `lab bench`: compares the good server with other servers."""
 
 import argparse
-import asyncio
 import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.cli import results
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError
+from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def _run(chosen: "list[Benchmark]", sizes: "Sizes") -> "BenchResults":
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr)
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(measure(chosen, sizes, on_progress=print_progress))
+    return run_until_interrupted(measure(chosen, sizes, on_progress=print_progress), loop_factory=loop_factory())
 
 
 def _print(bench: "BenchResults") -> None:

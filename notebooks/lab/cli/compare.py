@@ -1,13 +1,13 @@
 """The command `lab compare`: compares the bad and the good server."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.cli import results
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError
+from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
         print(warning, file=sys.stderr)
     with CompareProgress(len(claims)) as display:
         measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
-        comparison = asyncio.run(measuring)
+        comparison = run_until_interrupted(measuring)
     tables = [terminal.table(comparison)]
     if comparison.before_any_cut:
         tables.append(terminal.before_any_cut(comparison))

@@ -1,14 +1,14 @@
 """The exercise commands: `lab grade`, `hint`, `solution` and `progress`."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lab.cli import results
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError
+from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ def _grade(options: argparse.Namespace) -> int:
     print(f"exercise {number:02}: measuring …", file=sys.stderr)
     interrupt_on_sigterm()
     try:
-        result = asyncio.run(grade(number, source))
+        result = run_until_interrupted(grade(number, source))
     except AnswerError as error:
         raise UsageError(f"{file}: {error}") from None
     results.show(str(result), columns=sys.maxsize)

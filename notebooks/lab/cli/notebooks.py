@@ -1,13 +1,13 @@
 """The command `lab notebooks`: builds and runs the notebooks."""
 
 import argparse
-import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from lab.cli import results
-from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError
+from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _notebooks(options: argparse.Namespace) -> int:
     # the figures of the notebooks are drawn by Jupyter's own backend
     os.environ.pop("MPLBACKEND", None)
     interrupt_on_sigterm()
-    return asyncio.run(_build(chosen))
+    return run_until_interrupted(_build(chosen))
 
 
 def _check(chosen: "list[Notebook]", *, is_all: bool) -> int:

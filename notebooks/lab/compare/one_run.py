@@ -9,6 +9,7 @@ from lab.results.claims import Claim, Side
 from lab.results.lateness import Lateness
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.probe_client import SilentServerError
 from lab.servers.running import running
 
 # several times as long as the longest scenario takes
@@ -25,14 +26,18 @@ async def run_once(
 
     An error is not raised: its text becomes the field `broken` of the returned run.
     """
-    lateness = Lateness()
+    lateness, limit = Lateness(), asyncio.timeout(None)
     try:
         async with (
-            asyncio.timeout(RUN_SECONDS) as limit,
             running(side, workers=workers, settings=scenario.settings, makes_reports=scenario.makes_reports) as server,
             lateness,
+            limit,
         ):
+            # from now on, because the start and the stop of a server have limits of their own
+            limit.reschedule(asyncio.get_running_loop().time() + RUN_SECONDS)
             run = await scenario.run(server.target(claim.number), seed=seed, **parameters)
+    except SilentServerError as error:
+        run = Run(float("nan"), broken=str(error))
     except Exception as error:  # noqa: BLE001 - a failed run is a result: the claim is not shown, with this reason
         reason = f"not finished within {RUN_SECONDS:.0f} s" if limit.expired() else _in_one_line(error)
         run = Run(float("nan"), broken=reason)

@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from lab.system.atomic_file import write
+from lab.system.end_with_parent import ending_with_parent
 
 # the longest cell takes a third of this time
 CELL_SECONDS = 120
@@ -126,6 +127,14 @@ class Notebook:
         write(self.path, (text.rstrip("\n") + "\n").encode())
 
 
+class _KernelManager(AsyncKernelManager):
+    """A manager whose kernel ends with this process, even in the middle of a cell."""
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """Return the command that starts the kernel."""
+        return ending_with_parent(super().format_kernel_cmd(extra_arguments))
+
+
 @asynccontextmanager
 async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
     """Start a kernel for a notebook, and always stop it afterwards.
@@ -133,7 +142,7 @@ async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, Async
     The library nbclient is not asked to start it, because nbclient would then handle Ctrl-C itself.
     """
     # without this option a kernel that supports encryption warns that it does not encrypt
-    manager = AsyncKernelManager(kernel_name=KERNEL, transport_encryption="auto")
+    manager = _KernelManager(kernel_name=KERNEL, transport_encryption="auto")
     try:
         # cells print through messages; what the kernel process itself prints at its end is not needed
         await manager.start_kernel(cwd=str(folder), stdout=DEVNULL, stderr=DEVNULL)

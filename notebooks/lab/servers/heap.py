@@ -2,6 +2,9 @@
 
 `gc.get_objects()` alone is not enough. The collector does not track dicts and tuples that contain only strings, and
 `gc.get_referents` of a dict leaves out its string keys. So this module visits each kind of container in its own way.
+
+A walk must not change what it measures, so it runs no code of the objects: it asks for `type(thing)`, because
+`isinstance` reads `thing.__class__`, which a proxy computes.
 """
 
 import gc
@@ -51,12 +54,19 @@ def heap_bytes() -> int:
         pending = [thing]
         while pending:
             found = pending.pop()
-            total += sys.getsizeof(found, 0)
+            total += _size(found)
             for child in _children(found):
                 if id(child) not in seen and not gc.is_tracked(child):
                     seen.add(id(child))
                     pending.append(child)
     return total
+
+
+def _size(thing: Any) -> int:
+    try:
+        return sys.getsizeof(thing, 0)
+    except Exception:  # noqa: BLE001 - a class may define `__sizeof__`, and that may raise anything
+        return 0
 
 
 def _names_in(text: str, wanted: frozenset[str], lengths: Iterable[int]) -> Iterator[str]:
@@ -85,15 +95,15 @@ def _strings(ignored: set[int]) -> Iterator[str]:
     own.add(id(pending))
     for thing in tracked:
         # frames reference their local variables, also those of this search
-        if id(thing) in own or isinstance(thing, (types.FrameType, types.GeneratorType)):
+        if id(thing) in own or issubclass(type(thing), (types.FrameType, types.GeneratorType)):
             continue
         pending.append(thing)
         while pending:
             for child in _children(pending.pop()):
-                if isinstance(child, str):
+                if issubclass(type(child), str):
                     yield child
                 elif (
-                    not isinstance(child, _TYPES_WITHOUT_CHILDREN)
+                    not issubclass(type(child), _TYPES_WITHOUT_CHILDREN)
                     and id(child) not in seen
                     and not gc.is_tracked(child)
                 ):
@@ -103,11 +113,17 @@ def _strings(ignored: set[int]) -> Iterator[str]:
 
 
 def _children(thing: Any) -> Iterable[Any]:
-    if isinstance(thing, dict):
-        # a fast copy, because a dict must not change while it is iterated over
-        return [*thing.keys(), *thing.values()]
-    if isinstance(thing, types.ModuleType):
-        # `_asyncio` before 3.13.0 damages its free list when `gc.get_referents` visits it, and hangs: cpython issue
-        # 122695
-        return [vars(thing)]
-    return gc.get_referents(thing)
+    kind = type(thing)
+    if issubclass(kind, types.ModuleType):
+        # never `gc.get_referents`: it lets the C code of a module visit its private state. `_asyncio` before 3.13.0
+        # damages its free list then, and hangs: cpython issue 122695. `vars` would load a lazy module.
+        return [object.__getattribute__(thing, "__dict__")]
+    if not issubclass(kind, dict):
+        return gc.get_referents(thing)
+    # a fast copy, because a dict must not change while it is iterated over; not the methods of a subclass
+    items = [*dict.keys(thing), *dict.values(thing)]
+    if kind is dict:
+        return items
+    # an instance of a subclass has attributes, too
+    known = {id(item) for item in items}
+    return [*items, *(item for item in gc.get_referents(thing) if id(item) not in known)]

@@ -138,6 +138,7 @@ class ProcessProbe:
     def app(self) -> web.Application:
         """Return the web application through which the lab reads the probe."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_get("/answer", self._answer)
         app.router.add_get("/reading", self._reading)
         app.router.add_get("/counts", self._counts)
         app.router.add_get("/internal", self._internal)
@@ -147,6 +148,9 @@ class ProcessProbe:
         app.router.add_post("/fence", self._fence)
         app.router.add_post("/live", self._live)
         return app
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        return web.json_response({})
 
     async def _reading(self, request: web.Request) -> web.Response:
         return web.json_response(

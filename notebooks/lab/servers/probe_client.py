@@ -1,14 +1,28 @@
-"""Reads the probes inside one or several server processes."""
+"""Reads the probes inside one or several server processes.
+
+Every question has a time limit. A server that does not answer in time is killed.
+"""
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
 from lab.servers import probe as process_probe
+
+Answer = TypeVar("Answer")
+
+# a walk over a large heap takes a second, and the handlers of the bad server block its event loop for a few seconds
+ANSWER_SECONDS = 20.0
+# a connection of its own, so that this question changes nothing that the probe measures
+ALONE = {"Connection": "close"}
+
+
+class SilentServerError(Exception):
+    """A server did not answer its probe in time; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +50,31 @@ class HeapReading:
     tasks: int
 
 
-class ProbeClient:
-    """Client of the probe inside one server process."""
+async def leave_silent(seconds: float) -> SilentServerError:
+    """Return the error for a server that another process started and watches."""
+    return SilentServerError(f"the server did not answer its probe for {seconds:.0f} s")
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+
+class ProbeClient:
+    """Client of the probe inside one server process.
+
+    Each of its methods raises `SilentServerError` when the server does not answer in time. Before, it calls
+    `kill_silent` with the time limit in seconds, which kills the process and returns the error.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        kill_silent: Callable[[float], Awaitable[SilentServerError]] = leave_silent,
+    ) -> None:
         self.url = url
         self._session = session
+        self._kill_silent = kill_silent
+
+    async def expect_answer(self, timeout: float) -> None:
+        """Check that the server answers within `timeout` seconds."""
+        await self._ask("GET", "/answer", headers=ALONE, timeout=timeout)
 
     async def read(self) -> ProcessReading:
         """Return the memory, CPU time, connections and worst lag of the process.
@@ -53,8 +86,7 @@ class ProbeClient:
     async def internal(self, path: str) -> str:
         """Return the server's response at an internal path, `/readyz` or `/metrics`."""
         url = (await self._ask("GET", "/internal"))["url"]
-        async with self._session.get(url + path) as response:
-            return await response.text()
+        return await self._within(ANSWER_SECONDS, self._text(url + path))
 
     async def counts(self) -> process_probe.Counts:
         """Return how many emits, SQL statements and errors the probe counted.
@@ -107,10 +139,24 @@ class ProbeClient:
         found: list[str] = await self._ask("POST", "/live", {"addresses": list(addresses)})
         return found
 
-    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        async with self._session.request(method, self.url + path, json=body) as response:
+    async def _ask(self, method: str, path: str, body: Any = None, *, timeout: float | None = None, **more: Any) -> Any:
+        return await self._within(timeout or ANSWER_SECONDS, self._json(method, path, json=body, **more))
+
+    async def _json(self, method: str, path: str, **options: Any) -> Any:
+        async with self._session.request(method, self.url + path, **options) as response:
             response.raise_for_status()
             return await response.json()
+
+    async def _text(self, url: str) -> str:
+        async with self._session.get(url) as response:
+            return await response.text()
+
+    async def _within(self, seconds: float, answer: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(seconds):
+                return await answer
+        except TimeoutError:
+            raise await self._kill_silent(seconds) from None
 
 
 class FleetProbeClient:

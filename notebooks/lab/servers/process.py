@@ -1,9 +1,11 @@
 """A server of one process, which can be killed and started again."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -11,12 +13,16 @@ from pathlib import Path
 import aiohttp
 
 from lab.servers import probe as process_probe
-from lab.servers.probe_client import ProbeClient
+from lab.servers.probe_client import ANSWER_SECONDS, ProbeClient, SilentServerError
 from lab.servers.target import Target
 from lab.system.spawn import process_context, receive, start_process
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
+# a server that no question is waiting for is asked this often whether it still answers
+WATCH_SECONDS = 5.0
+# after an error of a client, to find out whether the server is its cause
+DOUBT_SECONDS = 5.0
 APPS = {"good": "good_server.app:create_app", "bad": "bad_server.app:create_app"}
 # short heartbeats, so that a half-open connection is closed within about three seconds
 LAB_SETTINGS = {
@@ -42,6 +48,8 @@ class Server:
     def __init__(self, side: str, settings: Mapping[str, str]) -> None:
         self.side = side
         self.url = ""
+        # why the process was killed, if it did not answer
+        self.silence: SilentServerError | None = None
         self._app = APPS.get(side, side)
         self._settings = {**LAB_SETTINGS, **settings}
         self._process: BaseProcess | None = None
@@ -94,7 +102,30 @@ class Server:
             raise ServerError(f"the {self.side} server did not start: {answer[1]}")
         self.url = answer[1]
         self._session = self._session or aiohttp.ClientSession()
-        self._probe = ProbeClient(self._session, answer[2])
+        self._probe = ProbeClient(self._session, answer[2], partial(self._kill_silent, process))
+
+    async def watch(self) -> None:
+        """Ask the server now and then whether it still answers, until cancelled.
+
+        So a server that no longer answers is killed, and cannot hold its clients.
+        """
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await self.expect_answer(ANSWER_SECONDS)
+
+    async def expect_answer(self, timeout: float | None = None) -> None:
+        """Kill the server if it lives and does not answer; then `silence` says so."""
+        # a server that was killed on purpose refuses the connection
+        with contextlib.suppress(aiohttp.ClientError, SilentServerError):
+            await self.probe.expect_answer(timeout or DOUBT_SECONDS)
+
+    async def _kill_silent(self, process: BaseProcess, seconds: float) -> SilentServerError:
+        """Kill a process that did not answer, and return the reason."""
+        process.kill()
+        await asyncio.to_thread(process.join, END_SECONDS)
+        reason = f"the {self.side} server (process {process.pid}) did not answer its probe for {seconds:.0f} s: killed"
+        self.silence = self.silence or SilentServerError(reason)
+        return self.silence
 
     async def _wait_for_answer(self, pipe: Connection) -> tuple[str, ...]:
         try:

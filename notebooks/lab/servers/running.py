@@ -1,6 +1,7 @@
 """Runs a server for the time of an `async with` block."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import overload
 
@@ -26,7 +27,8 @@ def running(
 
     `side` is `good`, `bad`, or an app as `module:function`. With `workers` above 1 the server has that many processes
     and a shared Redis, and `makes_reports` adds a process that makes the reports. A single process makes its reports
-    itself. Raises `UsageError` when redis-server is not installed.
+    itself. A process that no longer answers its probe is killed; then an error in the block becomes
+    `SilentServerError`. Raises `UsageError` when redis-server is not installed.
     """
     if workers == 1:
         return _running(Server(side, settings or {}))
@@ -37,6 +39,28 @@ def running(
 async def _running(server: Server | Fleet) -> AsyncIterator[Server | Fleet]:
     try:
         await server.start()
-        yield server
+        async with _watched(server.processes):
+            yield server
     finally:
         await complete_even_if_cancelled(server.stop())
+
+
+@asynccontextmanager
+async def _watched(processes: Sequence[Server]) -> AsyncIterator[None]:
+    """Find out during the block, and after an error in it, whether all processes answer.
+
+    Raises `SilentServerError` in place of an error in the block, if a process did not: that is the cause.
+    """
+    watching = [asyncio.create_task(process.watch()) for process in processes]
+    try:
+        yield
+    except Exception as error:
+        await asyncio.gather(*(process.expect_answer() for process in processes))
+        for process in processes:
+            if process.silence is not None:
+                raise process.silence from error
+        raise
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.wait(watching)

@@ -1,7 +1,7 @@
 """Runs external programs, for example Redis, as child processes.
 
 Each program ends with the lab, even if the lab is killed: a keeper process starts the program, and kills it on request
-or when the lab's process is gone.
+or when the lab's process is gone. If the keeper itself is killed, the operating system ends the program.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from lab.system.end_with_parent import ending_with_parent
 from lab.system.spawn import process_context, start_process
 
 STOP_SECONDS = 5.0
@@ -60,6 +61,8 @@ class Program:
             return
         self._keeper.terminate()
         await asyncio.to_thread(self._keeper.join, STOP_SECONDS)
+        if self._keeper.is_alive():
+            self._keeper.kill()
         self._keeper = None
 
 
@@ -82,7 +85,7 @@ def _run_keeper(command: Sequence[str], environment: Mapping[str, str], folder: 
     signal.signal(signal.SIGTERM, request_end)
     with open(log_path, "ab") as log:
         program = subprocess.Popen(  # noqa: S603 - the lab chooses the program
-            command,
+            ending_with_parent(command),
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ A usage error prints one line and ends the command with exit code 2.
 """
 
 import argparse
-import signal
 from typing import NoReturn
 
 EXIT_DONE, EXIT_NOT_DONE, EXIT_WRONG_USE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -30,8 +29,3 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises `UsageError` with this message and the command for help."""
         raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def interrupt_on_sigterm() -> None:
-    """Handles SIGTERM like Ctrl-C, so that both stop every server."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import threading
@@ -12,6 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
+
+from lab.system.end_with_parent import end_with_parent
 
 
 def process_context() -> BaseContext:
@@ -95,6 +98,9 @@ def prepare_child_process() -> None:
     The main process of the lab handles Ctrl-C and stops its child processes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # the operating system ends also a process that never runs Python again
+    if end_with_parent():
+        _let_fork_server_end()
     parent = multiprocessing.parent_process()
 
     def exit_with_parent() -> None:
@@ -102,4 +108,20 @@ def prepare_child_process() -> None:
             parent.join()
         os._exit(1)
 
+    if parent is not None and not parent.is_alive():
+        # the lab ended before the signal was asked for
+        os._exit(1)
+    # for systems without such a signal
     threading.Thread(target=exit_with_parent, daemon=True).start()
+
+
+def _let_fork_server_end() -> None:
+    """Close this process's end of the pipe that keeps the fork server alive.
+
+    The fork server is the parent of this process. It ends when every process has closed the pipe, and gives it to each
+    child. So it ended with its last child, and could not end a child that hangs.
+    """
+    server: Any = multiprocessing.forkserver._forkserver
+    pipe, server._forkserver_alive_fd = server._forkserver_alive_fd, None
+    if pipe is not None:
+        os.close(pipe)

@@ -4,9 +4,13 @@ Each run gets a new server, a doubtful run is repeated, and a failure becomes a 
 """
 
 import asyncio
+import contextlib
+import re
 import time
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from lab.compare import one_run
 from lab.compare.comparison import Comparison, Result
@@ -15,8 +19,10 @@ from lab.results.claims import Claim, load_claims
 from lab.results.run import LATE_SECONDS, Run
 from lab.scenarios.catalogue import load_scenarios
 from lab.scenarios.scenario import Scenario
+from lab.servers import probe_client, process
 from lab.servers.target import Target
 
+SPINNING = Path(__file__).parents[1] / "servers"
 CLAIM = Claim(
     id="03",
     slug="fake",
@@ -119,6 +125,29 @@ async def test_a_scenario_that_hangs_is_stopped(monkeypatch: Any) -> None:
 
     (result,) = (await compare_claim(hang)).results
     assert result.verdict.reason == "bad: not finished within 1 s"
+
+
+@pytest.mark.parametrize("kind", ["c", "python"])
+async def test_a_server_that_spins_does_not_hold_the_comparison(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SPINNING))
+    monkeypatch.setitem(process.APPS, "bad", "spinning:create_app")
+    monkeypatch.setattr(probe_client, "ANSWER_SECONDS", 1.0)
+
+    async def spin(target: Target, *, seed: int) -> Run:
+        if target.namespace != "/":
+            async with aiohttp.ClientSession() as session:
+                with contextlib.suppress(TimeoutError):
+                    await session.get(f"{target.url}/spin/{kind}", timeout=aiohttp.ClientTimeout(total=0.3))
+            await target.probe.read()
+        return await by_side(target, seed=seed)
+
+    other = CLAIM.model_copy(update={"id": "04"})
+    scenarios = {"03": scenario(spin, alone=True), "04": scenario(by_side)}
+    first, second = (await compare([CLAIM, other], scenarios=scenarios)).results
+    assert first.verdict.outcome == "not_shown"
+    expected = r"bad: the bad server \(process \d+\) did not answer its probe for 1 s: killed"
+    assert re.fullmatch(expected, str(first.verdict.reason))
+    assert second.verdict.outcome == "shown"
 
 
 async def test_only_scenarios_that_run_alone_do_not_overlap() -> None:
