@@ -62,13 +62,15 @@ async def is_accepted(tab, asked):
     return (await tab.ask(REPORT_REQUEST, asked))["ok"]
 
 
-async def test_reports_wait_while_no_process_can_start(serve, connect, monkeypatch, until):
+async def test_reports_wait_while_no_process_can_start(serve, connect, monkeypatch, http):
     server = await serve()
     ana, reports = await connect("ana", to=server), server.application.reports
     with monkeypatch.context() as patch:
         patch.setattr(ReportRunner, "warm_up", no_process)
         job = (await ana.ask(REPORT_REQUEST, CPU))["data"]["job"]
         await until(lambda: reports.failing == {"report maker 1"})
+        async with http.get(f"{server.internal_url}/readyz") as answer:
+            assert (answer.status, await answer.text()) == (503, "failing: report maker 1\n")
     report = await ana.receives(REPORT_READY)
     assert (report["job"], "result" in report) == (job, True)
     await until(lambda: not reports.failing)
