@@ -21,6 +21,7 @@ ADDRESS = web.RequestKey("address", str)
 DELIVERY = web.RequestKey("delivery", Delivery)
 # closes the connection when its client sends no valid token in time
 HANDSHAKE_TIMER = web.RequestKey("handshake_timer", asyncio.TimerHandle)
+SESSION = web.RequestKey("session", str)
 # ends a session of long polling, which is more than its first HTTP request
 END_SESSION: web.RequestKey[Callable[[], None]] = web.RequestKey("end_session")
 # nobody reads this status: the client left during its own handshake
@@ -105,8 +106,7 @@ class Admission:
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._ending: set[asyncio.Task[None]] = set()
         self.is_draining = False
-        if "polling" in settings.transports:
-            eio.on("connect", self._note_session(eio.handlers["connect"]))
+        eio.on("connect", self._note_session(eio.handlers["connect"]))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Handle a Socket.IO request. The checks belong to this handler, so they hold under every path."""
@@ -138,7 +138,7 @@ class Admission:
             # its session was counted when it was opened
             if "polling" not in self._settings.transports or query.sid not in self._eio.sockets:
                 raise Refused(400, "session", "there is no such session")
-            return await self._eio.handle_request(request)  # type: ignore[no-any-return]
+            return await self._hand_over(request, query)
         if request.method != hdrs.METH_GET:
             raise Refused(405, "method", "a connection is opened with GET")
         return await self._open(request, query)
@@ -166,10 +166,21 @@ class Admission:
         timer = asyncio.get_running_loop().call_later(seconds, close_transport, environ, "handshake")
         request[HANDSHAKE_TIMER] = timer
         try:
-            return await self._eio.handle_request(request)  # type: ignore[no-any-return]
+            return await self._hand_over(request, query)
         finally:
             if query.transport == "websocket":
                 timer.cancel()
+
+    async def _hand_over(self, request: web.Request, query: Query) -> web.StreamResponse:
+        """Let the library serve a request. After a WebSocket, nothing of its session remains."""
+        try:
+            return await self._eio.handle_request(request)  # type: ignore[no-any-return]
+        except (LookupError, ValueError):
+            # the library's own path ends like this after a packet that it cannot read
+            return web.Response(status=400)
+        finally:
+            if query.transport == "websocket":
+                self._end_session(request.get(SESSION, query.sid))
                 if request.transport is not None:
                     close_soon(request.transport)
 
@@ -203,24 +214,27 @@ class Admission:
         return response
 
     def _note_session(self, connect: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return a handler of new sessions. It notes how to end one of long polling."""
-
-        def end(session: str) -> None:
-            socket = self._eio.sockets.pop(session, None)
-            if socket is None:
-                return
-            # not the library's own function, which waits until the client has asked for its last packets
-            task = asyncio.get_running_loop().create_task(socket.close(wait=False))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+        """Return a handler of new sessions. It notes the session in its request."""
 
         async def connected(session: str, environ: dict[str, Any]) -> Any:
             request: web.Request = environ["aiohttp.request"]
+            request[SESSION] = session
             if request.query["transport"] == "polling":
-                request[END_SESSION] = lambda: end(session)
+                request[END_SESSION] = lambda: self._end_session(session)
             return await connect(session, environ)
 
         return connected
+
+    def _end_session(self, session: str) -> None:
+        async def end(socket: Any) -> None:
+            # not the library's own function, which waits until the client has asked for its last packets
+            await socket.close(wait=False)
+            self._eio.sockets.pop(session, None)
+
+        if session in self._eio.sockets:
+            task = asyncio.get_running_loop().create_task(end(self._eio.sockets[session]))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
 
 def _read_query(request: web.Request) -> Query:

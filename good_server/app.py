@@ -78,9 +78,8 @@ def create_parts(
     published = SigningKeys(settings, metrics) if settings.jwt_jwks_url is not None else None
     auth = TokenAuth(settings, clock=clock, published=published)
     guards = Guards(settings, auth, cluster, metrics, clock, on_error)
-    return Parts(
-        settings, guards, reports or create_reports(settings), cluster.acks, entitlements or TokenEntitlements()
-    )
+    reports = reports or create_reports(settings, metrics)
+    return Parts(settings, guards, reports, cluster.acks, entitlements or TokenEntitlements())
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
@@ -149,13 +148,13 @@ def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
     return EngineDelivery(settings, on_slow=lambda reason: metrics.slow_readers.labels(reason).inc())
 
 
-def create_reports(settings: Settings) -> Reports:
+def create_reports(settings: Settings, metrics: Metrics) -> Reports:
     """Return the queue of reports. Without the folder `reports/` the server has none."""
     if not has_part("reports"):
         return NoReports()
     from .reports import create_reports
 
-    return create_reports(settings)
+    return create_reports(settings, metrics)
 
 
 def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:

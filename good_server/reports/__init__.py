@@ -1,15 +1,16 @@
 """Optional part that makes reports, the example of heavy work."""
 
+from ..observability import Metrics
 from ..services.reports import Reports
 from ..settings import Settings
 
 
-def create_reports(settings: Settings) -> Reports:
+def create_reports(settings: Settings, metrics: Metrics) -> Reports:
     """Create the queue of reports. It is in Redis if `SERVER_REDIS_URL` is set, else in memory."""
     if settings.redis_url is None:
         from .embedded import EmbeddedReports
 
-        return EmbeddedReports(settings)
+        return EmbeddedReports(settings, metrics)
     from .queue import QueuedReports
 
     return QueuedReports(settings)

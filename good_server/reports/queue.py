@@ -4,16 +4,17 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from saq.job import Job
+from redis.exceptions import ReadOnlyError, RedisError
+from saq.job import Job, Status
 from saq.queue.redis import RedisQueue
+from saq.utils import now
 
 from ..errors import Busy
 from ..events import ReportKind
@@ -21,6 +22,7 @@ from ..observability import log
 from ..rooms import Address
 from ..services.reports import Publish
 from ..settings import Settings
+from .turns import PLACE, asker_of
 
 # the name under which a worker finds its function
 MAKE = "make_report"
@@ -36,6 +38,8 @@ BEAT_SECONDS = 1
 SILENT_SECONDS = 5
 # how often the queue looks for such jobs
 SWEEP_SECONDS = 2
+# how long a new worker process may take to start; anyio stops waiting after 20 s
+START_SECONDS = 30
 # how long a worker tries to publish a finished report while Redis is unavailable
 PUBLISH_SECONDS = 30
 # the longest wait for the next job before asking again, so that a dead connection is noticed
@@ -64,13 +68,20 @@ def queue_name(settings: Settings, kind: ReportKind) -> str:
     return f"{settings.redis_prefix}:reports:{kind}"
 
 
+def _answer(command: Any) -> Awaitable[Any]:
+    # redis-py declares the same type for its clients with and without asyncio
+    return command  # type: ignore[no-any-return]
+
+
 class RedisAvailability:
     """Remembers whether Redis answers. Each change is logged once."""
 
-    _is_available = True
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._is_available = True
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
         """Suppress errors in a `with` block that come from an unavailable Redis."""
         try:
             yield
@@ -78,6 +89,9 @@ class RedisAvailability:
             if self._is_available:
                 log.warning("redis is unavailable", error=type(error).__name__)
             self._is_available = False
+            if isinstance(error, ReadOnlyError):
+                # a replica now: a new connection looks the name up again, and may find the new primary
+                await self._client.connection_pool.disconnect()
             return
         if not self._is_available:
             log.info("redis is available")
@@ -90,7 +104,7 @@ class WorkerQueue(RedisQueue):
     def __init__(self, client: redis.Redis, name: str, availability: RedisAvailability) -> None:
         super().__init__(client, name)
         self.is_closing = False
-        self._availability = availability
+        self.availability = availability
         # one connection waits for the next job, however many jobs may run at once
         self._turn = asyncio.Lock()
 
@@ -99,40 +113,96 @@ class WorkerQueue(RedisQueue):
         async with self._turn:
             if self.is_closing:
                 return None
-            with self._availability.watched():
-                return await super().dequeue(NEXT_SECONDS)
+            try:
+                async with self.availability.watched():
+                    return await super().dequeue(NEXT_SECONDS)
+            except Exception as error:  # noqa: BLE001 - saq would ask again at once, without a log entry
+                log.error("a job could not be taken", queue=self.name, exc_info=error)
             await asyncio.sleep(RETRY_SECONDS)
             return None
 
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.0) -> list[str]:
-        """Put the jobs of dead workers back into the queue."""
-        with self._availability.watched():
-            return await super().sweep(lock, abort)
+        """Put the jobs of dead workers back into the queue.
+
+        Each job moves in one transaction. saq's own sweep first takes it out of every list, and adds it again later: if
+        this process died in between, the job would be lost.
+        """
+        async with self.availability.watched():
+            if not await self.redis.set(self.namespace("sweep"), 1, ex=lock, nx=True):
+                return []
+            names = [name.decode() for name in await _answer(self.redis.lrange(self.namespace("active"), 0, -1))]
+            stored = await self.redis.mget(names) if names else []
+            return [name for name, data in zip(names, stored, strict=True) if await self._is_swept(name, data)]
         return []
 
-    async def listen(self, *_: Any, **__: Any) -> None:
-        """Raise `TimeoutError` instead of waiting for a dead worker's answer.
+    async def _is_swept(self, name: str, data: bytes | None) -> bool:
+        """Sweep one job. An error does not prevent the sweep of the others."""
+        try:
+            return await self._sweep_job(name, data)
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - of one job alone; the next sweep tries it again
+            log.error("a job could not be swept", job=name, exc_info=error)
+            return False
 
-        `sweep` calls this before it queues the job again. Meanwhile the job is in no list. saq's wait can last forever:
-        before Python 3.12, redis-py may swallow the cancellation at its timeout.
+    async def _sweep_job(self, name: str, data: bytes | None) -> bool:
+        """Handle one job of the active list. Returns whether it was removed from the list."""
+        try:
+            job = self.deserialize(data)
+        except Exception as error:  # noqa: BLE001 - one job that cannot be read must not stop the sweep
+            log.error("a job was dropped", job=name, exc_info=error)
+            job = None
+        if job is None:
+            async with self.redis.pipeline(transaction=True) as pipe:
+                pipe.lrem(self.namespace("active"), 0, name)
+                pipe.zrem(self.namespace("incomplete"), name)
+                pipe.delete(name)
+                await pipe.execute()
+            return True
+        if job.status is Status.ACTIVE and not job.stuck:
+            return False
+        if job.retryable:
+            await self.retry(job, "its worker died")
+        else:
+            log.error("a job was dropped", job=name, attempts=job.attempts)
+            await self.finish(job, Status.ABORTED, error="its workers died")
+        return True
+
+    async def _retry(self, job: Job, error: str | None) -> None:
+        """Queue a job again, as the next one.
+
+        It has had its turn.
         """
-        raise TimeoutError
+        active, queued = self.namespace("active"), self.namespace("queued")
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.lrem(active, 1, job.id)
+            pipe.lrem(queued, 1, job.id)
+            pipe.zadd(self.namespace("incomplete"), {job.id: 0})
+            pipe.lpush(queued, job.id)
+            pipe.set(job.id, self.serialize(job))
+            await pipe.execute()
+
+    async def notify(self, job: Job) -> None:
+        """Do nothing: nobody listens for changes of a job."""
 
     async def write_worker_info(self, *args: Any, **options: Any) -> None:
         """Write the data about this worker that saq's dashboards show."""
-        with self._availability.watched():
+        async with self.availability.watched():
             await super().write_worker_info(*args, **options)
 
 
 class QueuedReports:
     """A queue of reports in Redis. Separate worker processes make and publish them."""
 
+    # it has no long-lived tasks
+    failing: frozenset[str] = frozenset()
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._redis = connect(settings)
+        self._availability = RedisAvailability(self._redis)
         self._queues = {kind: RedisQueue(self._redis, queue_name(settings, kind)) for kind in KINDS}
-        # this process adds one report at a time: only other processes may overshoot the cap, by one each
-        self._turn = asyncio.Lock()
+        self._place = self._redis.register_script(PLACE)
 
     async def start(self, publish: Publish) -> None:
         """Do nothing: workers make and publish the reports."""
@@ -144,25 +214,37 @@ class QueuedReports:
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
         """Queue a report and return its job id. Raises `Busy` when too many reports wait or Redis does not answer."""
         job = self._job(kind, size, to)
-        try:
-            async with asyncio.timeout(self._settings.redis_seconds), self._turn:
-                waiting = [await queue.count("incomplete") for queue in self._queues.values()]
-                if sum(waiting) >= self._settings.reports_waiting:
-                    raise Busy
-                await self._queues[kind].enqueue(job)
-        except UNAVAILABLE as error:
-            log.warning("report refused", error=type(error).__name__)
-            raise Busy from None
+        is_placed = None
+        async with self._availability.watched(), asyncio.timeout(self._settings.redis_seconds):
+            is_placed = await self._put(job, kind, asker_of(to))
+        if is_placed is None:
+            raise Busy
+        if not is_placed:
+            raise Busy("too many of your reports, or of all users, are waiting already; try again later")
         return job.key
+
+    async def _put(self, job: Job, kind: ReportKind, asker: str) -> bool:
+        """Add a job to its queue, at its user's turn. Returns whether the limits allow it."""
+        queue = self._queues[kind]
+        # its own queue first
+        queues = [queue, *(other for other in self._queues.values() if other is not queue)]
+        unfinished = [each.namespace("incomplete") for each in queues]
+        limits = (self._settings.reports_per_user, self._settings.reports_waiting)
+        begins = [each.job_id(asker) for each in queues]
+        keys = [queue.namespace("queued"), job.id, *unfinished]
+        return bool(await self._place(keys=keys, args=[queue.serialize(job), *limits, *begins]))
 
     def _job(self, kind: ReportKind, size: int, to: Address) -> Job:
         return Job(
             function=MAKE,
             # all that a worker needs: no socket, no token
             kwargs={"kind": kind, "size": size, "namespace": to.namespace, "rooms": list(to.rooms)},
-            key=secrets.token_hex(16),
+            queue=self._queues[kind],
+            key=f"{asker_of(to)}-{secrets.token_hex(16)}",
+            queued=now(),
+            status=Status.QUEUED,
             # a worker has an earlier deadline and publishes a failure; this one is for a worker that cannot
-            timeout=math.ceil(self._settings.report_seconds) + PUBLISH_SECONDS + SILENT_SECONDS,
+            timeout=math.ceil(self._settings.report_seconds) + START_SECONDS + PUBLISH_SECONDS + SILENT_SECONDS,
             heartbeat=SILENT_SECONDS,
             retries=RETRIES,
         )

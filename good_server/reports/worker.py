@@ -14,8 +14,9 @@ import socketio
 from saq.job import Job
 from saq.worker import Worker
 
+from ..background import Background
 from ..events import ReportKind, ReportReady
-from ..observability import log
+from ..observability import Metrics, log
 from ..services.reports import compose
 from ..settings import Settings
 from . import queue
@@ -92,8 +93,11 @@ class ReportWorker:
 
 async def _send_heartbeats(job: Job, is_done: asyncio.Event) -> None:
     while not is_done.is_set():
-        with contextlib.suppress(*UNAVAILABLE):
-            await job.update()
+        try:
+            with contextlib.suppress(*UNAVAILABLE):
+                await job.update()
+        except Exception as error:  # noqa: BLE001 - without heartbeats, another worker would make the report again
+            log.error("heartbeat of a job failed", job=job.key, exc_info=error)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(is_done.wait(), queue.BEAT_SECONDS)
 
@@ -109,6 +113,41 @@ class QueueConsumer(Worker[Any]):
         super().__init__(jobs, [(MAKE, worker.make_report)], concurrency=at_once, **options)
         self._jobs = jobs
         self._finish_seconds = max(0.0, shutdown_seconds - 2 * GIVE_BACK_SECONDS)
+        self._is_finishing = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    async def consume(self) -> None:
+        """Make the reports of the queue until `finish`. After an error it can be called again."""
+        if not self._is_finishing:
+            self._is_idle.clear()
+            self._jobs.is_closing = False
+            try:
+                await self.start()
+            finally:
+                self._is_idle.set()
+        if self._is_finishing:
+            # a task that ends would be started again
+            await asyncio.Event().wait()
+
+    async def finish(self) -> None:
+        """Take no more jobs, and wait for the running ones.
+
+        Each of them ends, or goes back to the queue.
+        """
+        self._is_finishing = True
+        self.event.set()
+        await self._is_idle.wait()
+
+    async def process(self) -> bool:
+        """Make the report of the next job. What saq cannot handle is logged, and the sweep finds the job later."""
+        try:
+            async with self._jobs.availability.watched():
+                return await super().process()
+        except Exception as error:  # noqa: BLE001 - of one job alone; the next ones are made
+            log.error("a job was interrupted", queue=self._jobs.name, exc_info=error)
+        await asyncio.sleep(queue.RETRY_SECONDS)
+        return False
 
     async def stop(self) -> None:
         """Finish running jobs before the shutdown. Jobs that take too long go back to the queue."""
@@ -126,7 +165,8 @@ class QueueConsumer(Worker[Any]):
 
 async def run_worker(settings: Settings, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """Make reports until `stop` is set. Calls `ready` as soon as Redis answers."""
-    client, availability = queue.connect(settings), RedisAvailability()
+    client = queue.connect(settings)
+    availability, background = RedisAvailability(client), Background(Metrics())
     worker = ReportWorker(settings, client)
     await worker.runner.start()
     at_once = {"cpu": settings.report_workers, "outside": settings.reports_waiting}
@@ -136,20 +176,20 @@ async def run_worker(settings: Settings, ready: Callable[[], None], stop: asynci
         consumers.append(QueueConsumer(jobs, worker, at_once[kind], settings.shutdown_seconds))
     await _wait_for_redis(client, availability, stop)
     if not stop.is_set():
-        consuming = [asyncio.create_task(consumer.start()) for consumer in consumers]
+        for kind, consumer in zip(KINDS, consumers, strict=True):
+            background.start(f"consumer of {kind} reports", consumer.consume)
         # the consumers begin in the next turn of the loop
         await asyncio.sleep(0)
         ready()
         await stop.wait()
-        for consumer in consumers:
-            consumer.event.set()
-        await asyncio.gather(*consuming)
+        await asyncio.gather(*(consumer.finish() for consumer in consumers))
+        await background.stop()
     await client.aclose(close_connection_pool=True)
 
 
 async def _wait_for_redis(client: Any, availability: RedisAvailability, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        with availability.watched():
+        async with availability.watched():
             await client.ping()
             return
         with contextlib.suppress(TimeoutError):

@@ -14,10 +14,15 @@ def burn(milliseconds: int) -> float:
     return time.process_time() - started
 
 
-def run_in_worker(work: Callable[[int], float], milliseconds: int) -> float:
-    """Run `work` in a worker process, which ignores Ctrl-C.
+def prepare_worker() -> None:
+    """Let this worker process ignore Ctrl-C.
 
     Ctrl-C in a terminal reaches all processes; only the parent process may react to it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_in_worker(work: Callable[[int], float], milliseconds: int) -> float:
+    """Run `work` in a worker process, which ignores Ctrl-C."""
+    prepare_worker()
     return work(milliseconds)

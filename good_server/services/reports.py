@@ -23,7 +23,10 @@ def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportRead
 
 
 class Reports(Protocol):
-    """Interface of a queue of reports. Your own queue needs these three methods."""
+    """Interface of a queue of reports. Your own queue needs these three methods.
+
+    It may have an attribute `failing`: the names of its long-lived tasks that do not run now.
+    """
 
     async def start(self, publish: Publish) -> None:
         """Start the queue before the first request. `publish` sends reports that this process makes."""

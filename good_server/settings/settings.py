@@ -140,9 +140,11 @@ class Settings(BaseSettings):
     token_life_seconds: Positive = 24 * 3600
     # CPU-bound reports in parallel; leave another core to the event loop
     report_workers: Count = 2
-    # waiting reports cost only memory; above this the answer is `busy`
-    reports_waiting: Annotated[int, Field(ge=64)] = 256
-    # the longest report takes 2 s of CPU time; a worker that needs this long hangs
+    # unfinished reports of one user, who takes turns with the others; above this the answer is `busy`
+    reports_per_user: Count = 64
+    # unfinished reports of all users cost only memory; above this the answer is `busy`
+    reports_waiting: Annotated[int, Field(ge=64)] = 1024
+    # the longest report takes 2 s of CPU time; a worker that needs this long hangs; waiting is not counted
     report_seconds: Positive = 30
     # the longest graceful shutdown (draining)
     shutdown_seconds: Positive = 25

@@ -95,6 +95,7 @@ PROMISES = {
     50: Promise("A user's sockets stay within their limit over all processes, and an evicted client stays away"),
     51: Promise("The same checks hold below a prefix and on another path"),
     54: Promise("No part of a request forges a log entry, and no token appears in a log or answer", "ASVS 16.2.5"),
+    58: Promise("Many reports of one user do not delay the reports of others", part="reports"),
 }
 
 

@@ -13,3 +13,10 @@ async def until(condition, seconds=WAIT_SECONDS):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)
+
+
+async def ask_until_yes(ask):
+    """Call `await ask()` again and again until it returns true. Redis sends no event."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await ask():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)

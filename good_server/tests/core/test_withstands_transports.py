@@ -489,6 +489,7 @@ async def test_a_session_of_polling_without_a_token_ends(serve, http, until):
     await until(lambda: not server.sio.eio.sockets)
 
 
+@pytest.mark.engine
 async def test_a_session_of_polling_that_never_asks_is_bounded(serve, http, until):
     server = await serve(transports=BOTH, outbox_messages=10, ping_interval_seconds=60)
     path = server.url + SOCKETIO.replace("websocket", "polling")

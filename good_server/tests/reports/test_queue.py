@@ -10,20 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 
 import psutil
 import pytest
 import pytest_asyncio
-from saq.queue.redis import RedisQueue
 
 from ...app import create_parts
 from ...errors import Busy
 from ...events import REPORT_READY, REPORT_REQUEST
 from ...reports import queue
 from ...reports.embedded import EmbeddedReports
-from ...reports.queue import QueuedReports, RedisAvailability, WorkerQueue, connect, queue_name
-from ...reports.worker import RoomPublisher, run_worker
+from ...reports.queue import QueuedReports, RedisAvailability, WorkerQueue
+from ...reports.worker import RoomPublisher
 from ...rooms import Address, user_room
 from ...services import cpu
 from ...settings import Settings
@@ -31,28 +30,13 @@ from ..package import PACKAGE, SERVER
 from ..server_processes import start as start_python
 from ..stand_in import NOTE_SEND, PRIVILEGED
 from ..tokens import PRODUCTION_ENVIRONMENT
-from ..waiting import WAIT_SECONDS
+from ..waiting import WAIT_SECONDS, ask_until_yes
 
 pytestmark = pytest.mark.needs("cluster")
 
 ANA = Address("/", (user_room("ana"),))
 # until the job of a killed worker is given to another one, and its report is made
 FOUND_SECONDS = queue.SILENT_SECONDS + 2 * queue.SWEEP_SECONDS + WAIT_SECONDS
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def worker(worker_pool, shared):
-    """`await worker(**settings)` starts a report worker in the test process. A test can patch it there."""
-    async with AsyncExitStack() as stack:
-
-        async def start(**settings):
-            ready, stop = asyncio.Event(), asyncio.Event()
-            task = asyncio.create_task(run_worker(Settings(**(shared | settings)), ready.set, stop))
-            stack.push_async_callback(asyncio.wait_for, task, WAIT_SECONDS)
-            stack.callback(stop.set)
-            await asyncio.wait_for(ready.wait(), WAIT_SECONDS)
-
-        yield start
 
 
 class WorkerProcess:
@@ -97,22 +81,6 @@ async def worker_process(shared):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.communicate()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def looking(shared):
-    """`looking(kind)` returns the queue in Redis for this kind of report."""
-    settings = Settings(**shared)
-    client = connect(settings)
-    yield lambda kind: RedisQueue(client, queue_name(settings, kind))
-    await client.aclose(close_connection_pool=True)
-
-
-async def ask_until_yes(ask):
-    """Call `await ask()` again and again until it returns true. Redis sends no event for it."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not await ask():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.02)
 
 
 async def is_taken(jobs):
@@ -257,7 +225,7 @@ async def test_the_job_of_a_dead_worker_is_queued_again(shared, looking):
     """Even a worker that gets little processor time finds the job."""
     reports = QueuedReports(Settings(**shared))
     await reports.request("cpu", 1, ANA)
-    jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability())
+    jobs = WorkerQueue(looking("cpu").redis, looking("cpu").name, RedisAvailability(looking("cpu").redis))
     job = await jobs.dequeue()
     await job.update(status="active")
     # as if it was long ago

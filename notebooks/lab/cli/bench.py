@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.cli import results
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
@@ -36,23 +38,18 @@ def add_command(commands: Any) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from lab.system.atomic_file import why_not_writable
-
-    for path in (options.json, options.figure):
-        if path is not None and (reason := why_not_writable(path)) is not None:
-            raise UsageError(reason)
+    results.check_outputs((options.json, options.figure))
     from lab.bench.sizes import FULL, QUICK
 
     chosen = _choose(options.only)
+    if options.figure is not None:
+        results.check_drawing()
     interrupt_on_sigterm()
     if options.with_node:
         _install_node()
     bench = _run(chosen, _fit_to_open_files(QUICK if options.quick else FULL))
     _print(bench)
-    try:
-        _write(bench, options)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+    results.write(_outputs(bench, options))
     peers = {peer.id for peer in bench.peers}
     return EXIT_DONE if all(peers <= result.samples.keys() for result in bench.results) else EXIT_NOT_DONE
 
@@ -104,31 +101,29 @@ def _run(chosen: "list[Benchmark]", sizes: "Sizes") -> "BenchResults":
     from lab.bench.run import measure
 
     def print_progress(line: str) -> None:
-        print(line, file=sys.stderr)
+        # nobody may read it, and the measurement goes on
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr)
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(measure(chosen, sizes, on_progress=print_progress))
 
 
 def _print(bench: "BenchResults") -> None:
-    from rich.console import Console
-
     from lab.bench import report
 
-    console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
-    console.print(report.table(bench))
-    for line in report.remarks(bench):
-        console.print(line, markup=False)
+    results.show(report.table(bench), *report.remarks(bench), columns=COLUMNS_WITHOUT_TERMINAL)
 
 
-def _write(bench: "BenchResults", options: argparse.Namespace) -> None:
+def _outputs(bench: "BenchResults", options: argparse.Namespace) -> list[results.Output]:
     from lab.bench import report
-    from lab.system import atomic_file
 
+    outputs: list[results.Output] = []
     if options.json is not None:
-        atomic_file.write(options.json, report.as_json(bench))
+        outputs.append((options.json, lambda: report.as_json(bench)))
     if options.figure is not None:
         from lab.bench.figure import draw
         from lab.figures.bars import as_png
 
-        atomic_file.write(options.figure, as_png(draw(bench), dots_per_inch=150))
+        outputs.append((options.figure, lambda: as_png(draw(bench), dots_per_inch=150)))
+    return outputs

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.cli import results
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
@@ -42,30 +43,30 @@ def add_command(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     claims = _choose(options.only)
     _check_workers(options)
-    _check_files(options)
     readme = _find_readme(options) if options.readme else None
+    results.check_outputs((options.json, options.html, readme))
+    if options.html is not None:
+        results.check_drawing()
 
     comparison = _run(claims, options.seed, options.workers)
-    try:
-        _write(comparison, options, readme)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
+    results.write(_outputs(comparison, options, readme))
     return EXIT_DONE if comparison.is_shown else EXIT_NOT_DONE
 
 
-def _write(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> None:
+def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> list[results.Output]:
     from lab.report.json_document import as_json
-    from lab.report.readme_table import write_rows
-    from lab.system import atomic_file
+    from lab.report.readme_table import with_rows
 
+    outputs: list[results.Output] = []
     if options.json is not None:
-        atomic_file.write(options.json, as_json(comparison))
+        outputs.append((options.json, lambda: as_json(comparison)))
+    if readme is not None:
+        outputs.append((readme, lambda: with_rows(readme, comparison)))
     if options.html is not None:
         from lab.report.html_page import as_html
 
-        atomic_file.write(options.html, as_html(comparison).encode())
-    if readme is not None:
-        write_rows(readme, comparison)
+        outputs.append((options.html, lambda: as_html(comparison).encode()))
+    return outputs
 
 
 def _choose(only: str | None) -> "list[Claim]":
@@ -96,18 +97,6 @@ def _check_workers(options: argparse.Namespace) -> None:
     redis_program()
 
 
-def _check_files(options: argparse.Namespace) -> None:
-    """Checks before the measurement that the result files can be written.
-
-    Raises `UsageError` when one cannot.
-    """
-    from lab.system.atomic_file import why_not_writable
-
-    for path in (options.json, options.html):
-        if path is not None and (reason := why_not_writable(path)) is not None:
-            raise UsageError(reason)
-
-
 def _find_readme(options: argparse.Namespace) -> Path:
     from lab.report.readme_table import ReadmeError, find_readme
 
@@ -120,8 +109,6 @@ def _find_readme(options: argparse.Namespace) -> Path:
 
 
 def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
-    from rich.console import Console
-
     from lab.cli.progress_bar import CompareProgress
     from lab.compare.runner import compare
     from lab.report import terminal
@@ -134,10 +121,8 @@ def _run(claims: "list[Claim]", seed: int, workers: int) -> "Comparison":
     with CompareProgress(len(claims)) as display:
         measuring = compare(claims, seed=seed, workers=workers, progress=display.progress, finished=display.finished)
         comparison = asyncio.run(measuring)
-    console = Console(width=None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL, highlight=False)
-    console.print(terminal.table(comparison))
+    tables = [terminal.table(comparison)]
     if comparison.before_any_cut:
-        console.print(terminal.before_any_cut(comparison))
-    for line in terminal.remarks(comparison):
-        console.print(line, markup=False)
+        tables.append(terminal.before_any_cut(comparison))
+    results.show(*tables, *terminal.remarks(comparison), columns=COLUMNS_WITHOUT_TERMINAL)
     return comparison

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lab.cli import results
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ def _grade(options: argparse.Namespace) -> int:
         result = asyncio.run(grade(number, source))
     except AnswerError as error:
         raise UsageError(f"{file}: {error}") from None
-    print(result)
+    results.show(str(result), columns=sys.maxsize)
     return EXIT_DONE if result.passed else EXIT_NOT_DONE
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from lab.cli import results
 from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError, interrupt_on_sigterm
 
 # Heavy modules are imported only when a command needs them: a usage error should not take two seconds.
@@ -36,6 +38,9 @@ def _notebooks(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     if options.check:
         return _check(chosen, is_all=not options.names)
+    results.check_outputs(notebook.path for notebook in chosen)
+    # the figures of the notebooks are drawn by Jupyter's own backend
+    os.environ.pop("MPLBACKEND", None)
     interrupt_on_sigterm()
     return asyncio.run(_build(chosen))
 

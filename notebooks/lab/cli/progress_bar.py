@@ -3,10 +3,13 @@
 In a terminal it is a bar, otherwise one line per finished claim or notebook.
 """
 
+import contextlib
+import io
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,8 +21,30 @@ from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, number
 
 
+class LastingStream:
+    """A stream that drops what it cannot write. Nobody may read it, and the measurement goes on."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes text and returns its length."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def _bar_on_stderr() -> Progress:
-    console = Console(stderr=True, highlight=False)
+    stream: Any = LastingStream(sys.stderr if sys.stderr is not None else io.StringIO())
+    console = Console(file=stream, highlight=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 

@@ -37,11 +37,21 @@ def find_readme() -> Path:
 def write_rows(readme: Path, comparison: Comparison) -> None:
     """Write a comparison between the two marks in a README.
 
-    It replaces the rows that were there.
+    It replaces the rows that were there. Raises `ReadmeError` when the marks are gone.
+    """
+    write(readme, with_rows(readme, comparison))
+
+
+def with_rows(readme: Path, comparison: Comparison) -> bytes:
+    """Return the text of a README with a comparison in it.
+
+    Raises `ReadmeError` when the marks are gone.
     """
     rows = as_markdown(comparison)
-    text = BLOCK.sub(lambda marks: f"{marks[1]}{rows}\n{marks[2]}", readme.read_text(encoding="utf-8"), count=1)
-    write(readme, text.encode())
+    text = readme.read_text(encoding="utf-8")
+    if not BLOCK.search(text):
+        raise ReadmeError("the marks for the results are gone")
+    return BLOCK.sub(lambda marks: f"{marks[1]}{rows}\n{marks[2]}", text, count=1).encode()
 
 
 def as_markdown(comparison: Comparison) -> str:

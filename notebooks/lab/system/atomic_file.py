@@ -4,6 +4,7 @@ A path can be checked before a long measurement, so that the result is not lost 
 """
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -14,13 +15,22 @@ def why_not_writable(path: Path) -> str | None:
 
     Returns None when it can be written.
     """
-    if path.is_dir():
-        return f"cannot write {path}: it is a folder"
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            return None
+        if path.is_dir():
+            return f"cannot write {path}: it is a folder"
+        if path.exists() and not path.is_file():
+            return None if os.access(path, os.W_OK) else f"cannot write {path}: {os.strerror(errno.EACCES)}"
+        target = path.resolve()
+        # with a name as long as later, which may be too long, and a content, as the disk may be full
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.") as file:
+            file.write(b"-")
+            file.flush()
     except OSError as error:
         return f"cannot write {path}: {os.strerror(error.errno or 0)}"
+    except RuntimeError:
+        # before Python 3.13 `resolve` raises this
+        return f"cannot write {path}: {os.strerror(errno.ELOOP)}"
+    return None
 
 
 def write(path: Path, content: bytes) -> None:
