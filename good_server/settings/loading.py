@@ -31,7 +31,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _refuse_old_names(written: Collection[str]) -> None:
-    """Stop in every environment: what the old name limited would have another limit now."""
+    """Stop in every environment, because an old setting would be ignored."""
     for old, new in RENAMED.items():
         if f"{PREFIX}{old.upper()}" in written:
             raise SettingsError(f"{PREFIX}{old.upper()} is no setting any more: {PREFIX}{new.upper()} replaces it")
