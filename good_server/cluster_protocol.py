@@ -18,10 +18,14 @@ Evict = Callable[[str, str], Awaitable[None]]
 
 
 class Health(NamedTuple):
-    """The readiness of a process, and the word that `/readyz` shows."""
+    """The readiness of a process, and what `/readyz` shows: a word, or a word, a colon and a detail."""
 
     is_ready: bool
     word: str
+
+    def because(self, detail: str) -> "Health":
+        """Return this health with a detail after its word."""
+        return self._replace(word=f"{self.word}: {detail}")
 
 
 class Cluster(Protocol):

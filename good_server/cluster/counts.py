@@ -1,7 +1,8 @@
 """Counts of connections over several processes, in Redis."""
 
 from ..connection_limits import Counts
-from .redis_link import RedisLink, RedisUnavailable
+from .redis_link import RedisLink
+from .redis_pool import RedisUnavailable
 
 # a process that has not renewed its lease for this long is gone, and its counts with it
 LEASE_SECONDS = 10
@@ -15,8 +16,10 @@ class ClusterCounts(Counts):
     def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._own: dict[str, int] = {}
-        # publishes what was skipped while Redis was down
+        # publishes what was skipped while Redis was down, or refused
         link.on_reconnect.append(self._publish_all)
+        # by the link, so that a process is known to live as long as its heartbeats are sent
+        link.on_heartbeat.append(self.renew_lease)
 
     async def of_others(self, kind: str, name: str) -> dict[str, int]:
         """Return the other processes' counts for `name`. While Redis is down there are none."""

@@ -7,7 +7,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from ... import lifecycle
 from ...cluster import redis_link as link_module
-from ...cluster.redis_link import CONNECTIONS, RedisLink, RedisUnavailable
+from ...cluster.redis_link import RedisLink
+from ...cluster.redis_pool import CONNECTIONS, RedisUnavailable
 from ...observability import Metrics
 from ...settings import Settings
 from ..ports import is_open, lasting_port
