@@ -19,7 +19,7 @@ class ClusterCounts(Counts):
         # publishes what was skipped while Redis was down, or refused
         link.on_reconnect.append(self._publish_all)
         # by the link, so that a process is known to live as long as its heartbeats are sent
-        link.on_heartbeat.append(self.renew_lease)
+        link.on_heartbeat.append(self._renew_lease)
 
     async def of_others(self, kind: str, name: str) -> dict[str, int]:
         """Return the other processes' counts for `name`. While Redis is down there are none."""
@@ -51,12 +51,11 @@ class ClusterCounts(Counts):
             self._own.pop(key, None)
         self._store(key, count)
 
-    def renew_lease(self) -> None:
-        """Store in Redis that this process is still running."""
+    def _renew_lease(self) -> None:
         self._link.run_later("SET", self._lease(self._link.name), "", "EX", LEASE_SECONDS)
 
     def _publish_all(self) -> None:
-        self.renew_lease()
+        self._renew_lease()
         for key, count in self._own.items():
             self._store(key, count)
 

@@ -103,7 +103,8 @@ class RedisSubscriber:
         """Yield the messages of a subscription until `renew`. Raise `TimeoutError` without our own heartbeats."""
         started_at = time.monotonic()
         for turn in itertools.count(1):
-            packet = await subscription.get_message(timeout=self._deaf_seconds)
+            # not longer, so that `renew` takes effect soon
+            packet = await subscription.get_message(timeout=RETRY_SECONDS)
             if packet is None and time.monotonic() - max(self._heartbeat_at, started_at) > self._deaf_seconds:
                 raise TimeoutError
             for message in self._decode(packet):

@@ -123,8 +123,8 @@ class Settings(BaseSettings):
     redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = "dispatch"
     # after this time the server continues without the answer of Redis
     redis_seconds: Positive = 0.5
-    # a subscriber that misses its own heartbeat for this long is deaf, and its process is not ready
-    redis_deaf_seconds: Positive = 5
+    # a subscriber that misses its own heartbeat, sent each second, for this long is deaf, and its process is not ready
+    redis_deaf_seconds: Annotated[float, Field(ge=1.5)] = 5
     # emits that wait for publication, about 10 s of a busy process; above it the newest is dropped and counted
     redis_waiting: Count = 10_000
 
