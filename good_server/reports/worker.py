@@ -16,6 +16,7 @@ from saq.worker import Worker
 
 from ..events import ReportKind, ReportReady
 from ..observability import log
+from ..redis_url import require_one_server
 from ..services.reports import compose
 from ..settings import Settings
 from . import queue
@@ -126,6 +127,7 @@ class QueueConsumer(Worker[Any]):
 
 async def run_worker(settings: Settings, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """Make reports until `stop` is set. Calls `ready` as soon as Redis answers."""
+    await require_one_server(settings)
     client, availability = queue.connect(settings), RedisAvailability()
     worker = ReportWorker(settings, client)
     await worker.runner.start()

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from redis import Redis
 
@@ -28,7 +30,7 @@ class RealRedis:
 
     @property
     def url(self):
-        credentials = f":{self._password}@" if self._password else ""
+        credentials = f":{quote(self._password, safe='')}@" if self._password else ""
         ending = f"?ssl_ca_certs={self._tls / 'ca.pem'}" if self._tls else ""
         return f"{'rediss' if self._tls else 'redis'}://{credentials}127.0.0.1:{self.port}/0{ending}"
 
@@ -125,19 +127,29 @@ class Forwarder:
         self._tasks.add(asyncio.create_task(self._forward(reader, writer)))
 
     async def _forward(self, reader, writer):
-        if self.target is None:
-            writer.close()
-            return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target.port)
-        both = [asyncio.create_task(pump(reader, far_writer)), asyncio.create_task(pump(far_reader, writer))]
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
-            writer.close()
-            far_writer.close()
+        async with closing(writer):
+            if self.target is None:
+                return
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target.port)
+            async with closing(far_writer):
+                both = [asyncio.create_task(pump(reader, far_writer)), asyncio.create_task(pump(far_reader, writer))]
+                try:
+                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in both:
+                        task.cancel()
+                    await asyncio.gather(*both, return_exceptions=True)
+
+
+@asynccontextmanager
+async def closing(writer):
+    """Close a stream at the end of a block, and wait until it is closed."""
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def pump(reader, writer):
