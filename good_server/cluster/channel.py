@@ -14,7 +14,7 @@ EMIT = "emit"
 
 def is_room_emit(message: Mapping[str, Any]) -> bool:
     """Return whether a message is an emit to named rooms, in the form of python-socketio's `PubSubManager`."""
-    event, skip = message.get("event"), message.get("skip_sid")
+    event = message.get("event")
     return (
         message.get("method") == EMIT
         and isinstance(event, str)
@@ -24,9 +24,13 @@ def is_room_emit(message: Mapping[str, Any]) -> bool:
         and isinstance(message.get("binary", False), bool)
         # an answer would have to travel back, and for a room there is none
         and message.get("callback") is None
-        and all(isinstance(sid, str) for sid in (skip if isinstance(skip, list) else [skip or ""]))
+        and _is_skip(message.get("skip_sid"))
         and _has_rooms(message.get("room"))
     )
+
+
+def _is_skip(skip: object) -> bool:
+    return all(isinstance(sid, str) for sid in skip) if isinstance(skip, list) else isinstance(skip, str | None)
 
 
 def _has_rooms(target: object) -> bool:

@@ -5,6 +5,7 @@ for Redis at every emit, and twice when Redis fails. Here an emit never waits. O
 emits to rooms travel between processes.
 """
 
+import time
 from typing import Any
 
 from socketio.async_pubsub_manager import AsyncPubSubManager
@@ -16,6 +17,8 @@ from .redis_link import RedisLink
 
 # the name of the long-lived task, in the log and in `/readyz`
 LISTENER = "redis listener"
+# time between two log entries about messages that failed; the metric counts all of them
+LOG_SECONDS = 10.0
 
 
 class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no types
@@ -25,6 +28,7 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
         super().__init__(channel=link.channel)
         self._link = link
         self._evict: Evict | None = None
+        self._log_at = 0.0
 
     def start(self, evict: Evict) -> None:
         """Subscribe to the messages of other processes. `evict` is called when one of them asks for it."""
@@ -43,7 +47,14 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
             try:
                 await self._receive(message)
             except Exception as error:  # noqa: BLE001 - one message must not end the subscription: others follow it
-                log.error("a message of another process failed", exc_info=error)
+                self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        self._link.ignore()
+        # anybody who may publish can send such messages by the thousand
+        if time.monotonic() >= self._log_at:
+            self._log_at = time.monotonic() + LOG_SECONDS
+            log.error("a message of another process failed", exc_info=error)
 
     async def _receive(self, message: dict[str, Any]) -> None:
         if message.get("method") == EVICT:
