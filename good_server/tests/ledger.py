@@ -93,7 +93,17 @@ PROMISES = {
     48: Promise("NaN, infinities and huge or negative times in a token are refused"),
     49: Promise("Nothing is read from a connection after it was refused"),
     51: Promise("The same checks hold below a prefix and on another path"),
+    52: Promise(
+        "An emit without a room, or a forged message from the channel between processes, reaches nobody", part="cluster"
+    ),
+    53: Promise(
+        "While Redis refuses commands, messages go on; a failover is followed; every kind of URL works", part="cluster"
+    ),
     54: Promise("No part of a refused request appears in a log or in the answer", "ASVS 16.2.5"),
+    57: Promise(
+        "A long-lived task that fails is logged, started again and named by `/readyz`; what it guards is kept",
+        part="cluster",
+    ),
 }
 
 

@@ -44,6 +44,11 @@ class RealRedis:
         with Redis.from_url(self.url) as client:
             return client.execute_command(*command)
 
+    def call_as(self, user, password, *command):
+        """Send one command to Redis as this user, and return the answer."""
+        with Redis(port=self.port, username=user, password=password) as client:
+            return client.execute_command(*command)
+
     def calls(self, command):
         """Return how many times clients sent this command."""
         return self.call("INFO", "commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"]

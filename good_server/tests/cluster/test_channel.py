@@ -17,8 +17,8 @@ from ...cluster import client_manager
 from ...cluster.redis_subscriber import SENDERS, RedisSubscriber
 from ...cluster.refused_commands import RefusedCommands
 from ...cluster_protocol import EVICT
-from ...delivery import room_manager
 from ...events import RESERVED
+from ...optional_parts import has_part
 from ...rooms import role_room, user_room
 from ...settings import Settings
 from ..stand_in import PLAIN, PRIVILEGED
@@ -168,8 +168,11 @@ async def test_row_52_a_manager_outside_reaches_only_named_rooms(two, connect, s
 
 async def test_row_52_fails_without_the_check_of_messages(two, connect, unverified, monkeypatch):
     monkeypatch.setattr(client_manager, "is_room_emit", lambda message: True)
-    monkeypatch.setattr(room_manager, "named_rooms", lambda target: [target])
     monkeypatch.setattr(delivery_protocol, "named_rooms", lambda target: target)
+    if has_part("delivery"):
+        from ...delivery import room_manager
+
+        monkeypatch.setattr(room_manager, "named_rooms", lambda target: [target])
     server, _ = await two()
     tab = await connect("bob", to=server)
     wire, _ = await unverified(server)
