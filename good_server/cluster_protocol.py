@@ -18,7 +18,10 @@ Evict = Callable[[str, str], Awaitable[None]]
 
 
 class Health(NamedTuple):
-    """The readiness of a process, and what `/readyz` shows: a word, or a word, a colon and a detail."""
+    """The readiness of a process, and the word that `/readyz` shows.
+
+    A colon and a detail may follow the word.
+    """
 
     is_ready: bool
     word: str

@@ -13,7 +13,10 @@ EMIT = "emit"
 
 
 def is_room_emit(message: Mapping[str, Any]) -> bool:
-    """Return whether a message is an emit to named rooms, in the form of python-socketio's `PubSubManager`."""
+    """Return whether a message is an emit to named rooms.
+
+    Its form is that of python-socketio's `PubSubManager`.
+    """
     event = message.get("event")
     return (
         message.get("method") == EMIT

@@ -36,7 +36,7 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
         self._link.background.start(LISTENER, self._listen_forever)
 
     def initialize(self) -> None:
-        """Do nothing: the library's listener would log without end while Redis fails, and obey any message."""
+        """Do nothing. The library's listener would log without end while Redis fails, and obey any message."""
 
     async def _publish(self, data: dict[str, Any]) -> None:
         if is_room_emit(data):

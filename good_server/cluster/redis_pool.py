@@ -1,4 +1,7 @@
-"""The pooled connections of one process to Redis, with a timeout for each use."""
+"""The pooled connections of one process to Redis.
+
+Each use has a timeout.
+"""
 
 import asyncio
 import time

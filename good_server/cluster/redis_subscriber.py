@@ -68,7 +68,7 @@ class RedisSubscriber:
         self.has_own_heartbeat = False
 
     def renew(self) -> None:
-        """Subscribe again soon, on a new connection: the address of Redis may now lead to another server."""
+        """Subscribe again soon, on a new connection. The name of Redis may now lead to another server."""
         self._is_stale = True
 
     def ignore(self) -> None:
@@ -82,7 +82,7 @@ class RedisSubscriber:
             client = redis.Redis.from_pool(redis.ConnectionPool(**self._options))
             try:
                 async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
-                    # a server that accepts the connection and never answers would hold this for ever
+                    # a server that accepts the connection and never answers would hold this without end
                     async with asyncio.timeout(self._connect_seconds):
                         await subscription.subscribe(self._channel)
                     on_subscribe()

@@ -21,7 +21,7 @@ OVER_SECONDS = 3.0
 
 
 def code_of(error: Exception) -> str:
-    """Return the first word of an error reply, or `ERR` for a word that is not known."""
+    """Return the first word of an error reply. It is `ERR` if the word is unknown."""
     # in a pipeline, redis-py writes its own words in front of those of Redis
     code = getattr(error, "status_code", None) or str(error).rpartition("caused error: ")[2].strip("('\"").split(" ")[0]
     return code if code in WRITES | OTHERS else "ERR"

@@ -20,7 +20,10 @@ class RealRedis:
     """A Redis server that saves nothing: `with RealRedis(password=…) as redis:`."""
 
     def __init__(self, *arguments, password=None, tls=None, is_sentinel=False):
-        """`arguments` are more of redis-server; `tls` is None, or a folder with ca.pem, server.pem and server.key."""
+        """`arguments` are further ones of redis-server.
+
+        `tls` is None, or a folder with ca.pem, server.pem and server.key.
+        """
         # before there is anything to clean up
         self._program = installed("redis-server")
         self.port = lasting_port()
@@ -104,7 +107,7 @@ class RealRedis:
 
 
 class Forwarder:
-    """A name that leads to one Redis, as a service name does in a failover.
+    """A name that leads to one Redis, like a service name.
 
     New connections go to `target`. Open ones stay where they are.
     """
@@ -148,7 +151,7 @@ class Forwarder:
 
 @asynccontextmanager
 async def closing(writer):
-    """Close a stream at the end of a block, and wait until it is closed."""
+    """Close a stream at the end of a block."""
     try:
         yield
     finally:

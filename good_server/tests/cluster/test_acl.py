@@ -1,4 +1,4 @@
-"""Tests the line of the README that creates a Redis user for the server."""
+"""Tests the Redis user that the README creates for the server."""
 
 import asyncio
 import re
@@ -28,7 +28,7 @@ def redis():
 
 @pytest.fixture
 def user_url(redis):
-    """The URL of Redis for the user that the README's own line creates."""
+    """The URL of Redis for the user of the README's own line."""
     found = LINE.search((FOLDER / "README.md").read_text("utf-8"))
     redis.call(*shlex.split(found[0]))
     redis.call("ACL", "LOG", "RESET")

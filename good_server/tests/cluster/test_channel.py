@@ -1,4 +1,4 @@
-"""Tests of messages that other programs write to the channel between the processes.
+"""Tests of what other programs write to the channel of the processes.
 
 Every client of Redis that may publish can write there. Only emits to named rooms reach a client.
 """
@@ -90,7 +90,7 @@ KINDS = {"emits": BAD_EMITS, "other methods": OTHERS, "no messages": RAW}
 
 
 class Channel:
-    """Writes to the channel of a server, as any client of its Redis can."""
+    """Writes to a server's channel, as any client of its Redis can."""
 
     def __init__(self, server, tab):
         self._link = server.application.guards.cluster.link
@@ -105,7 +105,10 @@ class Channel:
 
 @pytest.fixture
 def unverified(monkeypatch, dial):
-    """`await unverified(server)` opens a connection whose token is being checked until the event is set."""
+    """`await unverified(server)` opens a connection that is not verified yet.
+
+    Its token is checked when the event is set.
+    """
     is_checked = asyncio.Event()
 
     async def start(server):

@@ -28,7 +28,7 @@ HEARTBEATS = round(2 * 2 * WATCH_SECONDS) + 4
 
 @pytest.fixture(scope="module")
 def redis():
-    """A Redis server for this file only, because its tests make it refuse commands."""
+    """A Redis server for this file only. Its tests make it refuse commands."""
     with RealRedis() as server:
         yield server
 
@@ -59,7 +59,7 @@ async def until_refusing(server, what, code):
 
 
 async def send_notes(ana, bob, count=NOTES):
-    """Send notes from ana to bob, one after the other, and return how many arrived."""
+    """Send notes from ana to bob. Return how many arrived."""
     for number in range(count):
         assert (await ana.ask(NOTE_SEND, {"to": "bob", "text": str(number), "id": secrets.token_hex(8)}))["ok"]
     texts = []

@@ -1,4 +1,4 @@
-"""Tests of every kind of URL in `SERVER_REDIS_URL`, each with a real Redis."""
+"""Tests of every kind of URL of Redis, each with a real server."""
 
 import asyncio
 import secrets
@@ -60,7 +60,10 @@ def url_of(form, redis, folder=""):
 
 
 async def works(url, serve, connect, until, capsys):
-    """Assert that two servers with this URL share notes, limits and reports, and log no trouble."""
+    """Assert that two servers with this URL share everything.
+
+    They log no trouble and no password.
+    """
     capsys.readouterr()
     shared = {"redis_url": url, "redis_prefix": secrets.token_hex(8), "chat_per_second": 1, "burst_seconds": 5}
     servers = [await serve(**shared) for _ in range(2)]

@@ -18,7 +18,7 @@ from .readiness import counted, ready, until_ready
 
 
 class Fault:
-    """Replaces a method: it raises an unexpected error `times` times, then works as before."""
+    """Makes a method raise an unexpected error, `times` times."""
 
     def __init__(self, monkeypatch, owner, name, times=1):
         self.left, method = times, getattr(owner, name)

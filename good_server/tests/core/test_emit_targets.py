@@ -1,4 +1,4 @@
-"""Tests that an emit without a room reaches nobody, whatever the delivery path."""
+"""Tests that an emit without a room reaches nobody, on both delivery paths."""
 
 import asyncio
 
