@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from redis import asyncio as redis
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from .settings import Settings, SettingsError
 
@@ -37,6 +37,33 @@ UNSUPPORTED = {
 }
 
 
+class FollowsPrimary:
+    """Part of a connection that ends after `READONLY`. The next one resolves the name again, after a failover."""
+
+    async def read_response(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*arguments, **options)  # type: ignore[misc]
+        except ReadOnlyError:
+            # the pool closes it when it is free
+            self.mark_for_reconnect()  # type: ignore[attr-defined]
+            raise
+
+
+class TcpConnection(FollowsPrimary, Connection):
+    """A TCP connection that follows the primary."""
+
+
+class TlsConnection(FollowsPrimary, SSLConnection):
+    """A TLS connection that follows the primary."""
+
+
+class UnixConnection(FollowsPrimary, UnixDomainSocketConnection):
+    """A connection over a unix socket."""
+
+
+CONNECTIONS: dict[Any, type] = {SSLConnection: TlsConnection, UnixDomainSocketConnection: UnixConnection}
+
+
 def connection_options(settings: Settings, **options: Any) -> dict[str, Any]:
     """Return the options of a redis-py connection pool. `options` are more of them.
 
@@ -48,10 +75,11 @@ def connection_options(settings: Settings, **options: Any) -> dict[str, Any]:
         found = dict(parse_url(address))
     except ValueError as error:
         raise SettingsError(f"SERVER_REDIS_URL: {error}") from None
-    if found.get("connection_class") is UnixDomainSocketConnection:
+    found["connection_class"] = CONNECTIONS.get(found.get("connection_class"), TcpConnection)
+    if found["connection_class"] is UnixConnection:
         # an option of TCP alone
         options.pop("socket_keepalive", None)
-    if found.get("connection_class") is SSLConnection:
+    if found["connection_class"] is TlsConnection:
         # without a password, OpenSSL would ask for one at the terminal
         options["ssl_password"] = ""
         _check_certificates(found)

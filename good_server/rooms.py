@@ -67,7 +67,8 @@ def everyone() -> tuple[str, ...]:
 def named_rooms(target: object) -> list[str]:
     """Return the rooms of an emit as a list.
 
-    `target` is a room or several. Raises `ValueError` when a name is missing: for Socket.IO that means everyone, also sockets without a valid token.
+    `target` is a room or several. Raises `ValueError` when a name is missing: for Socket.IO that means everyone, also
+    sockets without a valid token.
     """
     names = [target] if isinstance(target, str) else target
     if not isinstance(names, list | tuple) or not names or not all(name and isinstance(name, str) for name in names):

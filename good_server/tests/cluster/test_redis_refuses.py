@@ -10,8 +10,12 @@ import secrets
 
 import pytest
 
-from ...settings import SettingsError
+from ...app import create_parts
+from ...errors import Busy
+from ...rooms import Address, user_room
+from ...settings import Settings, SettingsError
 from ..package import SERVER
+from ..ports import lasting_port
 from ..redis import Forwarder, RealRedis
 from ..server_processes import environment_of
 from ..server_processes import start as start_python
@@ -19,6 +23,7 @@ from ..stand_in import NOTE_RECEIVED, NOTE_SEND
 from ..waiting import PROCESS_SECONDS, WAIT_SECONDS, until
 from .readiness import counted, ready, until_ready
 
+ANA = Address("/", (user_room("ana"),))
 NOTES = 40
 # while Redis refuses commands: nothing but heartbeats and the notes of this test reach it
 WATCH_SECONDS = 2.0
@@ -45,6 +50,12 @@ REFUSALS = {
     "READONLY": ("writes", [("REPLICAOF", "127.0.0.1", "1")], [("REPLICAOF", "NO", "ONE")]),
     "NOPERM": ("commands", [("ACL", "SETUSER", "default", "-set")], [("ACL", "SETUSER", "default", "+@all")]),
 }
+
+
+def cluster_node(bus=None):
+    """Return the arguments of a node of a Redis Cluster."""
+    # its own port for the bus: the default, 10,000 above the other, may be in use
+    return ["--cluster-enabled", "yes", "--cluster-port", bus or str(lasting_port())]
 
 
 def is_refusing(answer, what, code):
@@ -160,6 +171,22 @@ async def test_row_53_a_server_finds_the_new_primary_after_a_failover(serve, con
             old.start()
 
 
+@pytest.mark.needs("reports")
+async def test_the_queue_of_reports_follows_a_failover():
+    with RealRedis() as old, RealRedis() as new:
+        async with Forwarder(old) as name:
+            reports = create_parts(Settings(redis_url=name.url)).reports
+            await reports.request("outside", 1, ANA)
+            old.call("REPLICAOF", "127.0.0.1", str(new.port))
+            name.target = new
+            with pytest.raises(Busy):
+                await reports.request("outside", 1, ANA)
+            # the refusal has closed the connection
+            assert await reports.request("outside", 1, ANA)
+            assert new.calls("zadd") == 1
+            await reports.stop()
+
+
 @pytest.mark.no_pace("Redis is configured from the loop of the test")
 async def test_row_53_a_refused_subscription_is_deaf_with_one_log_line(serve, redis, capsys):
     settings = {"redis_url": redis.url, "redis_prefix": "silent", "redis_deaf_seconds": 1.5}
@@ -196,10 +223,11 @@ async def test_row_53_refused_publishing_is_told_and_tried_with_pauses(serve, re
 
 @pytest.mark.no_pace("Redis starts in the loop of the test")
 async def test_row_53_a_cluster_found_later_still_publishes(serve, connect, until):
-    with RealRedis("--cluster-enabled", "yes") as redis, RealRedis("--cluster-enabled", "yes") as other:
+    bus = str(lasting_port())
+    with RealRedis(*cluster_node()) as redis, RealRedis(*cluster_node(bus)) as other:
         redis.call("CLUSTER", "ADDSLOTSRANGE", "0", "1")
         other.call("CLUSTER", "ADDSLOTSRANGE", "2", "16383")
-        redis.call("CLUSTER", "MEET", "127.0.0.1", str(other.port))
+        redis.call("CLUSTER", "MEET", "127.0.0.1", str(other.port), bus)
         await until(lambda: b"cluster_state:ok" in redis.call("CLUSTER", "INFO"))
         async with Forwarder() as name:
             servers = [await serve(redis_url=name.url, redis_prefix="moved", chat_per_second=100) for _ in range(2)]
@@ -213,21 +241,21 @@ async def test_row_53_a_cluster_found_later_still_publishes(serve, connect, unti
 
 
 UNSUPPORTED = {
-    "a Redis Cluster": (["--cluster-enabled", "yes"], {}),
-    "a Sentinel": ([], {"is_sentinel": True}),
+    "a Redis Cluster": lambda: RealRedis(*cluster_node()),
+    "a Sentinel": lambda: RealRedis(is_sentinel=True),
 }
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
 async def test_a_cluster_or_sentinel_stops_the_start(serve, kind):
     message = f"SERVER_REDIS_URL: this server is {kind}, which is not supported"
-    with RealRedis(*UNSUPPORTED[kind][0], **UNSUPPORTED[kind][1]) as redis, pytest.raises(SettingsError, match=message):
+    with UNSUPPORTED[kind]() as redis, pytest.raises(SettingsError, match=message):
         await serve(redis_url=redis.url)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_cluster_stops_the_command_with_one_line(workers):
-    with RealRedis("--cluster-enabled", "yes") as redis:
+    with RealRedis(*cluster_node()) as redis:
         environment = environment_of({"redis_url": redis.url, "port": 0, "internal_port": 0})
         process = await start_python(*SERVER, "--workers", str(workers), **environment)
         _, errors = await asyncio.wait_for(process.communicate(), PROCESS_SECONDS)

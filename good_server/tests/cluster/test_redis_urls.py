@@ -1,4 +1,4 @@
-"""Tests of every kind of URL of Redis, each with a real server."""
+"""Tests of every kind of Redis URL, each with a real server."""
 
 import asyncio
 import secrets

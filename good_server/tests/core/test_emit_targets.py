@@ -1,4 +1,4 @@
-"""Tests that an emit without a room reaches nobody, on both delivery paths."""
+"""Tests that an emit without a room is refused, on both paths."""
 
 import asyncio
 
