@@ -189,9 +189,9 @@ class RedisLink:
         finally:
             (self._lost.labels(lost) if lost else self._published).inc(len(emits))
         self._mark_up()
-        await self._judge(answers)
+        self._judge(answers)
 
-    async def _judge(self, answers: list[Any]) -> None:
+    def _judge(self, answers: list[Any]) -> None:
         """Count the refused commands. A replica refuses them all: then find the primary."""
         codes = {self._refused.count(answer) for answer in answers if isinstance(answer, Exception)}
         if READONLY not in self._refused:
@@ -202,7 +202,7 @@ class RedisLink:
             self._subscriber.renew()
             return
         # the next command opens a new connection, and its name is resolved again
-        await self._connections.reconnect()
+        self._connections.reconnect()
 
     def _mark_down(self, error: Exception) -> None:
         self._publish_refusal = self._refused.count(error) if isinstance(error, ResponseError) else ""

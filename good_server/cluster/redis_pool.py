@@ -27,6 +27,21 @@ class RedisUnavailable(Exception):
     """Redis did not answer in time, or refused. The caller continues without Redis."""
 
 
+class RenewablePool(redis.BlockingConnectionPool):
+    """A pool whose connections can be renewed while they are in use."""
+
+    def mark_all(self) -> None:
+        """Close each connection before its next use."""
+        # `disconnect` would also close one that was taken a moment ago
+        for connection in (*self._available_connections, *self._in_use_connections):
+            connection.mark_for_reconnect()  # type: ignore[no-untyped-call]
+
+    async def ensure_connection(self, connection: Any) -> None:
+        if connection.should_reconnect():
+            await connection.disconnect()
+        await super().ensure_connection(connection)
+
+
 class RedisPool:
     """The pooled connections of one process to Redis."""
 
@@ -35,7 +50,7 @@ class RedisPool:
         timeouts = {"timeout": seconds, "socket_timeout": seconds, "socket_connect_timeout": seconds}
         # one more for publishing, so that no query delays it
         options = connection_options(settings, max_connections=CONNECTIONS + 1, **timeouts)
-        self.pool = redis.BlockingConnectionPool(**options)
+        self.pool = RenewablePool(**options)
         self._redis = redis.Redis(connection_pool=self.pool)
         self._timeout_seconds = seconds
         # first come, first served; the pool's own queue lets newcomers pass, and some would wait without end
@@ -72,10 +87,9 @@ class RedisPool:
             raise first
         return others
 
-    async def reconnect(self) -> None:
-        """Close the idle connections now, and the others after their use. New ones resolve the name again."""
-        await self.pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
-        await self.pool.disconnect(inuse_connections=False)
+    def reconnect(self) -> None:
+        """Close the connections before their next use. New ones resolve the name again."""
+        self.pool.mark_all()
 
     async def close(self) -> None:
         """Close all connections."""
