@@ -11,7 +11,10 @@ import secrets
 import pytest
 
 from ...app import create_parts
+from ...cluster.counts import ClusterCounts
+from ...cluster.redis_link import RedisLink
 from ...errors import Busy
+from ...observability import Metrics
 from ...rooms import Address, user_room
 from ...settings import Settings, SettingsError
 from ..package import SERVER
@@ -169,6 +172,23 @@ async def test_row_53_a_server_finds_the_new_primary_after_a_failover(serve, con
             for server in servers:
                 await server.ended()
             old.start()
+
+
+async def test_no_query_goes_to_the_old_primary_afterwards():
+    with RealRedis() as old, RealRedis() as new:
+        async with Forwarder(old) as name:
+            link = RedisLink(Settings(redis_url=name.url), Metrics())
+            ClusterCounts(link)
+            await link.start()
+            # at the same time, so that each has a connection of its own
+            await asyncio.gather(*(link.query(lambda redis: redis.blpop("x", timeout=0.1)) for _ in range(5)))
+            old.call("REPLICAOF", "127.0.0.1", str(new.port))
+            await until(lambda: link.detail)
+            name.target = new
+            await until(lambda: not link.detail)
+            await asyncio.gather(*(link.query(lambda redis: redis.get("x")) for _ in range(5)))
+            assert (old.calls("get"), new.calls("get")) == (0, 5)
+            await link.stop()
 
 
 @pytest.mark.needs("reports")
