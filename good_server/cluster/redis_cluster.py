@@ -67,11 +67,14 @@ class RedisCluster:
         """Unsubscribe, publish the waiting messages, and disconnect from Redis."""
         await self.link.stop()
 
+    @property
+    def failing(self) -> frozenset[str]:
+        """The names of the cluster's long-lived tasks that are not running."""
+        return self.link.background.failing
+
     def health(self) -> Health:
         """Return the readiness of this process, which depends on Redis."""
         health, detail = HEALTH[self.link.state], self.link.detail
-        if failing := self.link.background.failing:
-            return Health(False, "degraded").because(f"not running: {', '.join(sorted(failing))}")
         if not detail:
             return health
         return (HEALTH["down"] if health.is_ready else health).because(detail)

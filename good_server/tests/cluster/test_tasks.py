@@ -65,7 +65,7 @@ async def test_row_57_a_task_of_the_cluster_starts_again(two, connect, monkeypat
     failures = [counted(server, "server_task_failures_total", task=TASKS[place]) for server in (first, second)]
     Fault(monkeypatch, *place(first.application.guards.cluster.link, first.sio.manager))
     # all subscriptions of this process share the method of redis-py, so either server may fail
-    answer = (503, f"degraded: not running: {TASKS[place]}")
+    answer = (503, f"failing: {TASKS[place]}")
     waiting = [asyncio.create_task(until_ready(server, *answer)) for server in (first, second)]
     done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     assert [task.exception() for task in done] == [None] * len(done)
@@ -100,7 +100,7 @@ async def test_row_57_a_batch_that_fails_is_counted_as_lost(two, connect, monkey
     async with link._send_lock:
         assert (await ana.ask(NOTE_SEND, {"to": "bob", "text": "lost"}))["ok"]
         Fault(monkeypatch, link._connections, "run")
-    await until_ready(first, 503, f"degraded: not running: {SENDER}")
+    await until_ready(first, 503, f"failing: {SENDER}")
     assert counted(first, "server_redis_lost_total", reason="failed") == 1
     assert await is_delivered(ana, bob, "next")
 
@@ -131,7 +131,7 @@ async def test_row_57_a_listener_that_fails_again_and_again_pauses(two, connect,
     watched_seconds = 2.0
     with monkeypatch.context() as patch:
         Fault(patch, PubSub, "get_message", times=10**9)
-        await until_ready(first, 503, f"degraded: not running: {LISTENER}")
+        await until_ready(first, 503, f"failing: {LISTENER}")
         capsys.readouterr()
         await asyncio.sleep(watched_seconds)
         errors = capsys.readouterr().out.count("a long-lived task ended")
