@@ -18,10 +18,17 @@ Evict = Callable[[str, str], Awaitable[None]]
 
 
 class Health(NamedTuple):
-    """The readiness of a process, and the word that `/readyz` shows."""
+    """The readiness of a process, and the word that `/readyz` shows.
+
+    A colon and a detail may follow the word.
+    """
 
     is_ready: bool
     word: str
+
+    def because(self, detail: str) -> "Health":
+        """Return this health with a detail after its word."""
+        return self._replace(word=f"{self.word}: {detail}")
 
 
 class Cluster(Protocol):

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import socketio
 from aiohttp import web
 
+from .rooms import named_rooms
+
 
 class Delivery(Protocol):
     """Delivers messages to the sockets of a room."""
@@ -31,10 +33,29 @@ class Delivery(Protocol):
         """Write all waiting bytes to the connection that this request opened."""
 
 
+class StockManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
+    """python-socketio's client manager, which refuses an emit without a room."""
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: Any = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Send an event to rooms. Raises `ValueError` without a room."""
+        rooms = named_rooms(to or room)
+        await super().emit(event, data, namespace, room=rooms, skip_sid=skip_sid, callback=callback, **kwargs)
+
+
 class StockDelivery:
     """Delivery by python-socketio itself, with slower writes and unbounded send queues."""
 
-    manager = socketio.AsyncManager
+    manager = StockManager
     owed_bytes = 0
 
     def install(self, sio: Any) -> None: ...

@@ -64,6 +64,18 @@ def everyone() -> tuple[str, ...]:
     return tuple(role_room(role) for role in Role)
 
 
+def named_rooms(target: object) -> list[str]:
+    """Return the rooms of an emit as a list.
+
+    `target` is a room or several. Raises `ValueError` when a name is missing: for Socket.IO that means everyone, also
+    sockets without a valid token.
+    """
+    names = [target] if isinstance(target, str) else target
+    if not isinstance(names, list | tuple) or not names or not all(name and isinstance(name, str) for name in names):
+        raise ValueError("an emit needs rooms to go to")
+    return list(names)
+
+
 def followers_of(driver: Identity) -> tuple[str, ...]:
     """Return the rooms that receive a driver's events: its company and admins."""
     if driver.company is None:

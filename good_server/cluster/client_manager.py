@@ -1,17 +1,24 @@
 """Socket.IO client manager that also publishes emits to other processes.
 
-It overrides `_publish` and `_listen` of python-socketio's `AsyncPubSubManager`, as its documentation says. The Redis
-manager of python-socketio waits for Redis at every emit, and twice when Redis fails. Here an emit never waits.
+It extends python-socketio's `AsyncPubSubManager`, as its documentation says. The Redis manager of python-socketio waits
+for Redis at every emit, and twice when Redis fails. Here an emit never waits. Of the messages of python-socketio only
+emits to rooms travel between processes.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
+import time
 from typing import Any
 
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
 from ..cluster_protocol import EVICT, Evict
-from .redis_link import RedisLink, cancel_all
+from ..observability import log
+from .channel import is_room_emit
+from .redis_link import RedisLink
+
+# the name of the long-lived task, in the log and in `/readyz`
+LISTENER = "redis listener"
+# time between two log entries about messages that failed; the metric counts all of them
+LOG_SECONDS = 10.0
 
 
 class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no types
@@ -19,31 +26,41 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
 
     def __init__(self, link: RedisLink) -> None:
         super().__init__(channel=link.channel)
-        self.thread: asyncio.Task[None] | None = None
         self._link = link
         self._evict: Evict | None = None
+        self._log_at = 0.0
 
     def start(self, evict: Evict) -> None:
         """Subscribe to the messages of other processes. `evict` is called when one of them asks for it."""
         self._evict = evict
-        self.initialize()
+        self._link.background.start(LISTENER, self._listen_forever)
 
     def initialize(self) -> None:
-        # the library calls this too, at its first connection
-        if self.thread is None:
-            super().initialize()
-
-    async def stop(self) -> None:
-        """Cancel the subscription to other processes."""
-        if self.thread is not None:
-            await cancel_all([self.thread])
+        """Do nothing. The library's listener would log without end while Redis fails, and obey any message."""
 
     async def _publish(self, data: dict[str, Any]) -> None:
-        self._link.publish(data)
+        if is_room_emit(data):
+            self._link.publish(data)
 
-    async def _listen(self) -> AsyncIterator[dict[str, Any]]:
+    async def _listen_forever(self) -> None:
         async for message in self._link.messages():
-            if message.get("method") != EVICT:
-                yield message
-            elif message.get("process") == self._link.name and self._evict is not None:
+            try:
+                await self._receive(message)
+            except Exception as error:  # noqa: BLE001 - one message must not end the subscription: others follow it
+                self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        self._link.ignore()
+        # anybody who may publish can send such messages by the thousand
+        if time.monotonic() >= self._log_at:
+            self._log_at = time.monotonic() + LOG_SECONDS
+            log.error("a message of another process failed", exc_info=error)
+
+    async def _receive(self, message: dict[str, Any]) -> None:
+        if message.get("method") == EVICT:
+            if message.get("process") == self._link.name and self._evict is not None:
                 await self._evict(str(message.get("namespace")), str(message.get("user")))
+        elif is_room_emit(message):
+            await self._handle_emit(message)
+        else:
+            self._link.ignore()

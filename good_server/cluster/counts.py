@@ -3,7 +3,8 @@
 from typing import Any
 
 from ..connection_limits import Counts
-from .redis_link import RedisLink, RedisUnavailable
+from .redis_link import RedisLink
+from .redis_pool import RedisUnavailable
 
 # a process that has not renewed its lease for this long is gone, and its counts with it
 LEASE_SECONDS = 10
@@ -17,8 +18,10 @@ class ClusterCounts(Counts):
     def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._own: dict[str, int] = {}
-        # publishes what was skipped while Redis was down
+        # publishes what was skipped while Redis was down, or refused
         link.on_reconnect.append(self._publish_all)
+        # by the link, so that a process is known to live as long as its heartbeats are sent
+        link.on_heartbeat.append(self._renew_lease)
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
         """Return the other processes' counts for `name`. While Redis is down there are none."""
@@ -61,12 +64,11 @@ class ClusterCounts(Counts):
             self._own.pop(key, None)
         self._store(key, count)
 
-    def renew_lease(self) -> None:
-        """Store in Redis that this process is still running."""
+    def _renew_lease(self) -> None:
         self._link.run_later("SET", self._lease(self._link.name), "", "EX", LEASE_SECONDS)
 
     def _publish_all(self) -> None:
-        self.renew_lease()
+        self._renew_lease()
         for key, count in self._own.items():
             self._store(key, count)
 

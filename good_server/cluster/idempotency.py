@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from ..idempotency import REMEMBER_SECONDS, IdempotencyCache
-from .redis_link import RedisLink, RedisUnavailable
+from .redis_link import RedisLink
+from .redis_pool import RedisUnavailable
 
 # added to the deadline of a handler: a process that claimed a key and has not answered by then is gone
 CLAIM_MARGIN_SECONDS = 1.0

@@ -10,7 +10,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from ..rate_limits import RateLimits
 from ..settings import Settings
-from .redis_link import RedisLink, RedisUnavailable
+from .redis_link import RedisLink
+from .redis_pool import RedisUnavailable
 
 # a query costs more than most events do; with 20, each position would need a query at the default rates. With 5 each
 # other process may overshoot by a fifth of a burst

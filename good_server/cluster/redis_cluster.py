@@ -9,6 +9,7 @@ from ..connection_limits import Counts
 from ..idempotency import IdempotencyCache
 from ..observability import Metrics
 from ..rate_limits import RateLimits
+from ..redis_url import require_one_server
 from ..settings import Settings
 from .client_manager import ClusterManager
 from .counts import ClusterCounts
@@ -32,7 +33,7 @@ class RedisCluster:
         self.rates: RateLimits = ClusterRateLimits(settings, self.link)
         self.counts: Counts = ClusterCounts(self.link)
         self.acks: IdempotencyCache = ClusterIdempotencyCache(self.link, handler_seconds=settings.handler_seconds)
-        self._deaf_seconds = settings.redis_deaf_seconds
+        self._settings = settings
         self._manager: ClusterManager | None = None
 
     def client_manager(self, delivery_manager: type) -> Any:
@@ -45,7 +46,11 @@ class RedisCluster:
         self.link.publish(message)
 
     async def start(self, evict: Evict) -> None:
-        """Connect to Redis, subscribe, and wait for this process's own heartbeat. Call `stop` even if this fails."""
+        """Connect to Redis, subscribe, and wait for this process's own heartbeat. Call `stop` even if this fails.
+
+        Raises `SettingsError` when this Redis is a Cluster or a Sentinel.
+        """
+        await require_one_server(self._settings)
         await self.link.start()
         if self._manager is not None:
             self._manager.start(evict)
@@ -54,16 +59,22 @@ class RedisCluster:
     async def _wait_for_heartbeat(self) -> None:
         # a client that is served earlier would miss the messages of other processes
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._deaf_seconds):
+            async with asyncio.timeout(self._settings.redis_deaf_seconds):
                 while self.link.is_up and not self.link.has_own_heartbeat:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self) -> None:
         """Unsubscribe, publish the waiting messages, and disconnect from Redis."""
-        if self._manager is not None:
-            await self._manager.stop()
         await self.link.stop()
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """The names of the cluster's long-lived tasks that are not running."""
+        return self.link.background.failing
 
     def health(self) -> Health:
         """Return the readiness of this process, which depends on Redis."""
-        return HEALTH[self.link.state]
+        health, detail = HEALTH[self.link.state], self.link.detail
+        if not detail:
+            return health
+        return (HEALTH["down"] if health.is_ready else health).because(detail)

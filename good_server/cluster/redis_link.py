@@ -4,45 +4,33 @@ The server continues without Redis, and counts the messages that are lost.
 """
 
 import asyncio
+import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 import orjson
 from prometheus_client import Counter, Gauge
-from redis import asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
+from ..background import Background
 from ..observability import Metrics, log
+from ..redis_url import CONNECTION_ERRORS
 from ..settings import Settings
-from .redis_subscriber import CONNECTION_ERRORS, RETRY_SECONDS, RedisSubscriber
+from .redis_pool import RedisPool, RedisUnavailable
+from .redis_subscriber import RETRY_SECONDS, RedisSubscriber
+from .refused_commands import READONLY, RefusedCommands
 
 HEARTBEAT_SECONDS = 1.0
 # emits that come faster than Redis takes them travel together, in one message
 BATCH_SIZE = 256
-# time until a task that ignored its cancellation is cancelled again
-CANCEL_SECONDS = 0.2
-# queries at the same time; each waits for its answer, so more would only wait inside Redis
-CONNECTIONS = 32
+# the name of the long-lived task, in the log and in `/readyz`
+SENDER = "redis sender"
 
 State = Literal["up", "down", "deaf"]
 T = TypeVar("T")
-
-
-async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks, again and again, until all of them have ended."""
-    # before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow a cancellation
-    while left := [task for task in tasks if not task.done()]:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=CANCEL_SECONDS)
-
-
-class RedisUnavailable(Exception):
-    """Redis did not answer in time. The caller continues without Redis."""
 
 
 class RedisLink:
@@ -50,16 +38,16 @@ class RedisLink:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.name = uuid.uuid4().hex
+        # whether Redis publishes; a Redis that refuses other commands is still up
         self.is_up = False
+        self.background = Background(metrics)
         self.on_reconnect: list[Callable[[], None]] = []
+        # called before each heartbeat, to queue commands that travel with it
+        self.on_heartbeat: list[Callable[[], None]] = []
         self._prefix = settings.redis_prefix
-        self._timeout_seconds = settings.redis_seconds
         self._deaf_seconds = settings.redis_deaf_seconds
         self._max_waiting = settings.redis_waiting
-        self.pool = _create_pool(settings)
-        self._redis = redis.Redis(connection_pool=self.pool)
-        # first come, first served; the pool's own queue lets newcomers pass, and some would wait without end
-        self._query_slots = asyncio.Semaphore(CONNECTIONS)
+        self._heartbeat_at = 0.0
         # one send at a time: two connections would not keep the order
         self._send_lock = asyncio.Lock()
         self._outgoing: deque[bytes] = deque()
@@ -67,12 +55,18 @@ class RedisLink:
         # the number of the next emit
         self._sequence = 0
         self._has_work = asyncio.Event()
-        self._send_task: asyncio.Task[None] | None = None
+        # why Redis refuses to publish
+        self._publish_refusal = ""
         registry = metrics.registry
         self._up = Gauge("server_redis_up", "Whether Redis answers, 0 or 1.", registry=registry)
         self._published = Counter("server_redis_published", "Emits published to other processes.", registry=registry)
         self._lost = Counter("server_redis_lost", "Emits lost between processes.", ["reason"], registry=registry)
-        self._subscriber = RedisSubscriber(self.name, self.channel, settings, registry, self._lost.labels("unheard"))
+        self._refused = RefusedCommands(registry)
+        self._refused.on_over.append(self._catch_up)
+        self._connections = RedisPool(settings, self._refused)
+        self.pool = self._connections.pool
+        missed = self._lost.labels("unheard")
+        self._subscriber = RedisSubscriber(self.name, self.channel, settings, registry, missed, self._refused)
 
     @property
     def channel(self) -> str:
@@ -91,6 +85,11 @@ class RedisLink:
         """True when Redis has returned this process's own heartbeat. After that no message is missed."""
         return self._subscriber.has_own_heartbeat
 
+    @property
+    def detail(self) -> str:
+        """What Redis refuses now, for people. Empty when it refuses nothing."""
+        return f"redis refuses to publish ({self._publish_refusal})" if self._publish_refusal else self._refused.detail
+
     def key(self, *parts: str) -> str:
         """Return a Redis key with the prefix of this server."""
         return ":".join((self._prefix, *parts))
@@ -98,34 +97,23 @@ class RedisLink:
     async def start(self) -> None:
         """Start sending to Redis, also when Redis is down."""
         await self._send()
-        self._send_task = asyncio.create_task(self._send_loop())
+        self.background.start(SENDER, self._send_loop)
 
     async def stop(self) -> None:
-        """Send the waiting messages and commands, then disconnect from Redis."""
+        """Unsubscribe, send the waiting messages and commands, then disconnect from Redis."""
         # not in the middle of a send: its messages would be neither sent nor kept
         async with self._send_lock:
-            if self._send_task is not None:
-                await cancel_all([self._send_task])
+            await self.background.stop()
         while self.is_up and (self._outgoing or self._commands):
             await self._send()
-        await self.pool.disconnect()
+        await self._connections.close()
 
     async def query(self, question: Callable[[Any], Awaitable[T]]) -> T:
         """Return the answer of Redis to `question`. Raise `RedisUnavailable` when there is none in time."""
         if not self.is_up:
             raise RedisUnavailable
-        async with self._query_slots:
-            # waiting for a slot is not part of the timeout; Redis may have failed meanwhile
-            if not self.is_up:
-                raise RedisUnavailable
-            try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    return await question(self._redis)
-            except CONNECTION_ERRORS as error:
-                self._mark_down(error)
-                # one late answer is no outage: try Redis again at once
-                self._has_work.set()
-                raise RedisUnavailable from None
+        # one late answer is no outage: publishing decides, at once
+        return await self._connections.ask(question, lambda: self.is_up, self._has_work.set)
 
     def publish(self, message: dict[str, Any]) -> None:
         """Queue a message for the other processes, without waiting. A lost message is counted."""
@@ -148,16 +136,34 @@ class RedisLink:
         # a new subscription triggers a heartbeat at once, so that nobody has to wait for the next one
         return self._subscriber.messages(self._has_work.set)
 
+    def ignore(self) -> None:
+        """Count a message of the channel that is not accepted."""
+        self._subscriber.ignore()
+
     async def _send_loop(self) -> None:
         # an empty envelope is a heartbeat, which its sender receives too
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_SECONDS if self.is_up else RETRY_SECONDS):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
                     await self._has_work.wait()
             self._has_work.clear()
+            self._prepare_heartbeat()
             await self._send()
             while self._outgoing or self._commands:
                 await self._send()
+            if not self.is_up:
+                # a pause after every fall, and no second line in the log
+                await asyncio.sleep(RETRY_SECONDS)
+                self._has_work.set()
+
+    def _prepare_heartbeat(self) -> None:
+        now = time.monotonic()
+        if now < self._heartbeat_at:
+            return
+        self._heartbeat_at = now + HEARTBEAT_SECONDS
+        for callback in self.on_heartbeat:
+            callback()
+        self._refused.end_old()
 
     async def _send(self) -> None:
         """Send a batch of waiting messages and commands to Redis."""
@@ -169,21 +175,37 @@ class RedisLink:
         commands = [self._commands.popleft() for _ in range(min(BATCH_SIZE, len(self._commands)))]
         head = b'{"from":"%s","first":%d,"messages":[' % (self.name.encode(), self._sequence)
         self._sequence += len(emits)
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.publish(self.channel, head + b",".join(emits) + b"]}")
-        for command in commands:
-            pipeline.execute_command(*command)
+        # counted as lost until Redis has them, whatever happens
+        lost = "failed"
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await pipeline.execute()
+            answers = await self._connections.run(
+                [("PUBLISH", self.channel, head + b",".join(emits) + b"]}"), *commands]
+            )
+            lost = ""
         except CONNECTION_ERRORS as error:
-            self._lost.labels("away").inc(len(emits))
+            lost = "refused" if isinstance(error, ResponseError) else "away"
             self._mark_down(error)
             return
-        self._published.inc(len(emits))
+        finally:
+            (self._lost.labels(lost) if lost else self._published).inc(len(emits))
         self._mark_up()
+        self._judge(answers)
+
+    def _judge(self, answers: list[Any]) -> None:
+        """Count the refused commands. A replica refuses them all: then find the primary."""
+        codes = {self._refused.count(answer) for answer in answers if isinstance(answer, Exception)}
+        if READONLY not in self._refused:
+            return
+        if answers and READONLY not in codes:
+            # all queued commands write, so the new connection leads to the primary: the subscription follows
+            self._refused.end(READONLY)
+            self._subscriber.renew()
+            return
+        # the next command opens a new connection, and its name is resolved again
+        self._connections.reconnect()
 
     def _mark_down(self, error: Exception) -> None:
+        self._publish_refusal = self._refused.count(error) if isinstance(error, ResponseError) else ""
         if not self.is_up:
             return
         self.is_up = False
@@ -199,21 +221,13 @@ class RedisLink:
         if self.is_up:
             return
         self.is_up = True
+        self._publish_refusal = ""
         self._up.set(1)
         self._subscriber.restart_silence()
         log.info("redis is available")
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Queue what was skipped or refused."""
         for callback in self.on_reconnect:
             callback()
-
-
-def _create_pool(settings: Settings) -> redis.BlockingConnectionPool:
-    seconds = settings.redis_seconds
-    return redis.BlockingConnectionPool.from_url(
-        settings.redis_url.get_secret_value() if settings.redis_url is not None else "",
-        # one more for publishing, so that no query delays it
-        max_connections=CONNECTIONS + 1,
-        timeout=seconds,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        retry=Retry(NoBackoff(), 0),
-    )

@@ -6,41 +6,56 @@ It can fail without an error, so each process waits for its own heartbeat. Witho
 import asyncio
 import itertools
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter
 from redis import asyncio as redis
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
 from ..observability import log
+from ..redis_url import CONNECTION_ERRORS, connection_options
 from ..settings import Settings
+from .refused_commands import RefusedCommands
 
-# what redis-py raises without Redis; uvloop raises the last one for a connection that was just lost
-CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
 # time between two attempts to reach Redis
 RETRY_SECONDS = 0.2
 # messages in a row, before the event loop may do something else
 MESSAGES_PER_TURN = 32
+# processes whose last message is remembered: more than a server has, and a bound, as anybody may write a name
+SENDERS = 1024
+NAME_LENGTH = 64
 
 
 class RedisSubscriber:
     """The Redis subscription of one process. An envelope is `{"from": name, "first": number, "messages": [...]}`."""
 
     def __init__(
-        self, name: str, channel: str, settings: Settings, registry: CollectorRegistry, missed: Counter
+        self,
+        name: str,
+        channel: str,
+        settings: Settings,
+        registry: CollectorRegistry,
+        missed: Counter,
+        refused: RefusedCommands,
     ) -> None:
         self.has_own_heartbeat = False
         self._name, self._channel = name, channel
-        self._url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
         self._connect_seconds = settings.redis_seconds
         self._deaf_seconds = settings.redis_deaf_seconds
+        # no timeout on this socket: silence between messages is normal
+        self._options = connection_options(
+            settings, socket_connect_timeout=settings.redis_seconds, socket_keepalive=True
+        )
         # the number of the next message, by process
-        self._expected: dict[str, int] = {}
+        self._expected: OrderedDict[str, int] = OrderedDict()
         self._heartbeat_at = time.monotonic()
+        self._is_lost = self._is_stale = False
         self._received = Counter("server_redis_heard", "Emits received from other processes.", registry=registry)
-        self._missed = missed
+        self._ignored = Counter("server_redis_ignored", "Messages on the channel of no known form.", registry=registry)
+        self._missed, self._refused = missed, refused
 
     @property
     def silent_seconds(self) -> float:
@@ -52,61 +67,90 @@ class RedisSubscriber:
         self._heartbeat_at = time.monotonic()
         self.has_own_heartbeat = False
 
+    def renew(self) -> None:
+        """Subscribe again soon, on a new connection. The name of Redis may now lead to another server."""
+        self._is_stale = True
+
+    def ignore(self) -> None:
+        """Count a message that is not accepted."""
+        self._ignored.inc()
+
     async def messages(self, on_subscribe: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
         """Yield other processes' messages without end. Call `on_subscribe` after each new subscription."""
         while True:
-            # no timeout on this socket: silence between messages is normal
-            client = redis.Redis.from_url(
-                self._url, socket_connect_timeout=self._connect_seconds, socket_keepalive=True
-            )
+            self._is_stale = False
+            client = redis.Redis.from_pool(redis.ConnectionPool(**self._options))
             try:
                 async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.subscribe(self._channel)
+                    # a server that accepts the connection and never answers would hold this without end
+                    async with asyncio.timeout(self._connect_seconds):
+                        await subscription.subscribe(self._channel)
                     on_subscribe()
                     async for message in self._read_until_silent(subscription):
                         yield message
             except CONNECTION_ERRORS as error:
-                log.warning("redis subscription lost", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+                self._note_loss(error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _note_loss(self, error: Exception) -> None:
+        if isinstance(error, ResponseError):
+            self._refused.count(error)
+        if not self._is_lost:
+            self._is_lost = True
+            log.warning("redis subscription lost", error=type(error).__name__)
 
     async def _read_until_silent(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
-        """Yield the messages of a subscription. Raise `TimeoutError` when our own heartbeats do not arrive."""
+        """Yield the messages of a subscription until `renew`. Raise `TimeoutError` without our own heartbeats."""
         started_at = time.monotonic()
         for turn in itertools.count(1):
-            packet = await subscription.get_message(timeout=self._deaf_seconds)
+            # not longer, so that `renew` takes effect soon
+            packet = await subscription.get_message(timeout=RETRY_SECONDS)
             if packet is None and time.monotonic() - max(self._heartbeat_at, started_at) > self._deaf_seconds:
                 raise TimeoutError
             for message in self._decode(packet):
                 yield message
+            if self._is_stale:
+                return
             if not turn % MESSAGES_PER_TURN:
                 await asyncio.sleep(0)
 
     def _decode(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Return the messages in one packet from Redis.
 
-        A packet is an envelope, or one message of a write-only manager. Other forms, of another release, are ignored.
+        A packet is an envelope, or one emit of a write-only manager. Other forms, of another release, are ignored.
         """
         if packet is None:
             return []
         try:
             envelope = orjson.loads(packet["data"])
         except orjson.JSONDecodeError:
-            return []
+            envelope = None
         match envelope:
             case {"from": self._name, "messages": _}:
-                self._heartbeat_at = time.monotonic()
-                self.has_own_heartbeat = True
-            case {"from": str(name), "first": int(first), "messages": [*messages]}:
+                self._note_heartbeat()
+                return []
+            case {"from": str(name), "first": int(first), "messages": [*messages]} if len(name) <= NAME_LENGTH:
                 self._count_missed(name, first, len(messages))
                 self._received.inc(len(messages))
                 return [message for message in messages if isinstance(message, dict)]
-            case {"method": str()}:
+            case {"method": "emit"}:
                 self._received.inc()
                 return [envelope]
+        self.ignore()
         return []
 
+    def _note_heartbeat(self) -> None:
+        self._heartbeat_at = time.monotonic()
+        self.has_own_heartbeat = True
+        if self._is_lost:
+            self._is_lost = False
+            log.info("redis subscription works")
+
     def _count_missed(self, name: str, first: int, count: int) -> None:
-        expected = self._expected.get(name, first)
+        expected = self._expected.pop(name, first)
         if first > expected:
             self._missed.inc(first - expected)
         self._expected[name] = first + count
+        if len(self._expected) > SENDERS:
+            # the process that was silent longest
+            self._expected.popitem(last=False)

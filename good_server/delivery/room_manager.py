@@ -10,6 +10,7 @@ import socketio
 from engineio import packet as engine_packet
 from socketio import packet
 
+from ..rooms import named_rooms
 from .frames import message_frame
 from .send_queue import SendQueue
 
@@ -59,11 +60,15 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Send an event to rooms, with one frame for all sockets. With a `callback` python-socketio sends it."""
+        """Send an event to rooms, with one frame for all sockets. With a `callback` python-socketio sends it.
+
+        Raises `ValueError` without a room.
+        """
+        rooms = named_rooms(to or room)
         if callback is not None:
-            await super().emit(event, data, namespace, room=to or room, skip_sid=skip_sid, callback=callback, **kwargs)
+            await super().emit(event, data, namespace, room=rooms, skip_sid=skip_sid, callback=callback, **kwargs)
             return
-        recipients = self._recipients(namespace, to or room, skip_sid)
+        recipients = self._recipients(namespace, rooms, skip_sid)
         if not recipients:
             return
         arguments = list(data) if isinstance(data, tuple) else [data] if data is not None else []
@@ -78,12 +83,12 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                 for part in parts:
                     send_queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
 
-    def _recipients(self, namespace: str, room: Any, skip_sid: Any) -> list[SendQueue]:
+    def _recipients(self, namespace: str, rooms: list[str], skip_sid: Any) -> list[SendQueue]:
         """Return the send queues of all connections in one or more rooms. Each queue occurs once."""
         members = self.rooms.get(namespace, {})
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         connections: dict[str, None] = {}
-        for name in room if isinstance(room, list | tuple) else [room]:
+        for name in rooms:
             for sid, connection in members.get(name, {}).items():
                 if sid not in skipped:
                     connections[connection] = None

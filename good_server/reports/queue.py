@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from redis import asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ReadOnlyError, RedisError
 from saq.job import Job, Status
 from saq.queue.redis import RedisQueue
@@ -19,6 +17,7 @@ from saq.utils import now
 from ..errors import Busy
 from ..events import ReportKind
 from ..observability import log
+from ..redis_url import connection_options
 from ..rooms import Address
 from ..services.reports import Publish
 from ..settings import Settings
@@ -49,18 +48,16 @@ RETRY_SECONDS = 0.5
 
 def connect(settings: Settings) -> redis.Redis:
     """Return a Redis client. A late answer of Redis is an error."""
-    url = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
+    options = connection_options(
+        settings,
         max_connections=32,
         timeout=settings.redis_seconds,
         socket_timeout=NEXT_SECONDS + settings.redis_seconds,
         socket_connect_timeout=settings.redis_seconds,
-        retry=Retry(NoBackoff(), 0),
     )
     # saq logs a line for each job
     logging.getLogger("saq").setLevel(logging.WARNING)
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis(connection_pool=redis.BlockingConnectionPool(**options))
 
 
 def queue_name(settings: Settings, kind: ReportKind) -> str:

@@ -17,6 +17,7 @@ from saq.worker import Worker
 from ..background import Background
 from ..events import ReportKind, ReportReady
 from ..observability import Metrics, log
+from ..redis_url import require_one_server
 from ..services.reports import compose
 from ..settings import Settings
 from . import queue
@@ -165,6 +166,7 @@ class QueueConsumer(Worker[Any]):
 
 async def run_worker(settings: Settings, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """Make reports until `stop` is set. Calls `ready` as soon as Redis answers."""
+    await require_one_server(settings)
     client = queue.connect(settings)
     availability, background = RedisAvailability(client), Background(Metrics())
     worker = ReportWorker(settings, client)

@@ -5,7 +5,7 @@ Each is read from an environment variable with the prefix `SERVER_`, else from `
 
 import ipaddress
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -125,8 +125,8 @@ class Settings(BaseSettings):
     redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = "dispatch"
     # after this time the server continues without the answer of Redis
     redis_seconds: Positive = 0.5
-    # a subscriber that misses its own heartbeat for this long is deaf, and its process is not ready
-    redis_deaf_seconds: Positive = 5
+    # a subscriber that misses its own heartbeat, sent each second, for this long is deaf, and its process is not ready
+    redis_deaf_seconds: Annotated[float, Field(ge=1.5)] = 5
     # emits that wait for publication, about 10 s of a busy process; above it the newest is dropped and counted
     redis_waiting: Count = 10_000
 
@@ -213,7 +213,8 @@ class Settings(BaseSettings):
             has_target = False
         if not has_target or url.scheme not in ("redis", "rediss", "unix"):
             raise ValueError("SERVER_REDIS_URL must be redis://host:port/0, rediss:// for TLS, or unix:///path")
-        is_open = url.password is None and url.scheme != "unix" and url.hostname not in LOOPBACK
+        has_password = url.password or dict(parse_qsl(url.query)).get("password")
+        is_open = not has_password and url.scheme != "unix" and url.hostname not in LOOPBACK
         if self.env == "production" and is_open:
             raise ValueError("SERVER_REDIS_URL has no password: any client that reaches it could write to everyone")
 

@@ -94,7 +94,17 @@ PROMISES = {
     49: Promise("Nothing is read from a connection after it was refused"),
     50: Promise("A user's sockets stay within their limit over all processes, and an evicted client stays away"),
     51: Promise("The same checks hold below a prefix and on another path"),
+    52: Promise(
+        "An emit without a room, or a forged message from the channel between processes, reaches nobody", part="cluster"
+    ),
+    53: Promise(
+        "While Redis refuses commands, messages go on; a failover is followed; every kind of URL works", part="cluster"
+    ),
     54: Promise("No part of a request forges a log entry, and no token appears in a log or answer", "ASVS 16.2.5"),
+    57: Promise(
+        "A long-lived task that fails is logged, started again and named by `/readyz`; what it guards is kept",
+        part="cluster",
+    ),
     58: Promise("Many reports of one user do not delay the reports of others", part="reports"),
 }
 

@@ -5,7 +5,11 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
+
+from redis import Redis
 
 from .ports import is_open, lasting_port
 from .programs import installed
@@ -15,22 +19,51 @@ from .waiting import WAIT_SECONDS
 class RealRedis:
     """A Redis server that saves nothing: `with RealRedis(password=…) as redis:`."""
 
-    def __init__(self, *, password=None, tls=None):
-        """`tls` is None, or a folder with ca.pem, server.pem and server.key."""
+    def __init__(self, *arguments, password=None, tls=None, is_sentinel=False):
+        """`arguments` are further ones of redis-server.
+
+        `tls` is None, or a folder with ca.pem, server.pem and server.key.
+        """
         # before there is anything to clean up
         self._program = installed("redis-server")
         self.port = lasting_port()
-        self._password, self._tls = password, tls
+        self._more, self._password, self._tls, self._is_sentinel = arguments, password, tls, is_sentinel
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._process = None
 
     @property
     def url(self):
-        credentials = f":{self._password}@" if self._password else ""
+        credentials = f":{quote(self._password, safe='')}@" if self._password else ""
         ending = f"?ssl_ca_certs={self._tls / 'ca.pem'}" if self._tls else ""
         return f"{'rediss' if self._tls else 'redis'}://{credentials}127.0.0.1:{self.port}/0{ending}"
 
+    @property
+    def socket_path(self):
+        """The path of its unix socket."""
+        return f"{self._folder.name}/redis.sock"
+
+    def call(self, *command):
+        """Send one command to Redis as its administrator, and return the answer."""
+        with Redis.from_url(self.url) as client:
+            return client.execute_command(*command)
+
+    def call_as(self, user, password, *command):
+        """Send one command to Redis as this user, and return the answer."""
+        with Redis(port=self.port, username=user, password=password) as client:
+            return client.execute_command(*command)
+
+    def calls(self, command):
+        """Return how many times clients sent this command."""
+        return self.call("INFO", "commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"]
+
     def _arguments(self):
+        if self._is_sentinel:
+            config = Path(self._folder.name) / "sentinel.conf"
+            config.touch()
+            yield from (str(config), "--sentinel", "--port", str(self.port), "--bind", "127.0.0.1")
+            return
+        yield from self._more
+        yield from ("--unixsocket", self.socket_path)
         yield from ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self._folder.name)
         yield from ("--requirepass", self._password) if self._password else ()
         if self._tls is None:
@@ -71,6 +104,66 @@ class RealRedis:
     def __exit__(self, *_):
         self.stop()
         self._folder.cleanup()
+
+
+class Forwarder:
+    """A name that leads to one Redis, like a service name.
+
+    New connections go to `target`. Open ones stay where they are.
+    """
+
+    def __init__(self, target=None):
+        """`target` is a `RealRedis`, or None: then connections are closed at once."""
+        self.target = target
+        self._tasks = set()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader, writer):
+        self._tasks.add(asyncio.create_task(self._forward(reader, writer)))
+
+    async def _forward(self, reader, writer):
+        async with closing(writer):
+            if self.target is None:
+                return
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target.port)
+            async with closing(far_writer):
+                both = [asyncio.create_task(pump(reader, far_writer)), asyncio.create_task(pump(far_reader, writer))]
+                try:
+                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in both:
+                        task.cancel()
+                    await asyncio.gather(*both, return_exceptions=True)
+
+
+@asynccontextmanager
+async def closing(writer):
+    """Close a stream at the end of a block."""
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def pump(reader, writer):
+    """Copy what arrives at `reader` to `writer`, until the end."""
+    while data := await reader.read(65536):
+        writer.write(data)
 
 
 class Deafening:

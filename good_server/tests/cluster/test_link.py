@@ -1,13 +1,15 @@
 """Tests of the server's link to Redis: requests, queued messages and outages."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from redis.asyncio.connection import AbstractConnection
 
 from ... import lifecycle
 from ...cluster import redis_link as link_module
-from ...cluster.redis_link import CONNECTIONS, RedisLink, RedisUnavailable
+from ...cluster.redis_link import RedisLink
+from ...cluster.redis_pool import CONNECTIONS, RedisUnavailable
 from ...observability import Metrics
 from ...settings import Settings
 from ..ports import is_open, lasting_port
@@ -38,13 +40,25 @@ async def test_waiting_for_a_connection_is_no_outage(new_link):
 async def test_one_late_answer_is_no_outage(new_link, monkeypatch):
     # no heartbeat is due meanwhile
     monkeypatch.setattr(link_module, "HEARTBEAT_SECONDS", 10 * WAIT_SECONDS)
-    link = new_link(redis_seconds=0.2)
+    link, asked = new_link(redis_seconds=0.2), []
     await link.start()
     with pytest.raises(RedisUnavailable):
         await link.query(lambda redis: redis.blpop("nothing", timeout=0.5))
-    assert not link.is_up
-    await until(lambda: link.is_up)
+    # publishing goes on, and the next queries do not wait
+    assert link.is_up
+    with pytest.raises(RedisUnavailable):
+        await link.query(lambda redis: asked.append(redis))
+    assert asked == []
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await is_answered(link):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+    assert link.is_up
     await link.stop()
+
+
+async def is_answered(link):
+    with suppress(RedisUnavailable):
+        return await link.query(lambda redis: redis.ping())
 
 
 async def test_a_connection_lost_during_a_write_is_an_outage(new_link, monkeypatch):

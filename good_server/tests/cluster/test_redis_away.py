@@ -2,7 +2,6 @@
 
 import asyncio
 
-import aiohttp
 import pytest
 
 from ...cluster.redis_link import RedisLink
@@ -11,6 +10,7 @@ from ...settings import Settings
 from ..redis import Deafening, RealRedis
 from ..stand_in import NOTE_RECEIVED, NOTE_SEND
 from ..waiting import WAIT_SECONDS
+from .readiness import counted, ready
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +20,8 @@ def redis():
         yield server
 
 
-async def ready(server):
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"{server.internal_url}/readyz") as response,
-    ):
-        return response.status, (await response.text()).strip()
-
-
 def lost(server, reason="away"):
-    return server.application.guards.metrics.registry.get_sample_value("server_redis_lost_total", {"reason": reason})
+    return counted(server, "server_redis_lost_total", reason=reason)
 
 
 @pytest.mark.parametrize("how", ["stopped", "paused"])
@@ -41,7 +33,7 @@ async def test_without_redis_local_delivery_goes_on_and_loss_counts(two, redis, 
     try:
         await until(lambda: first.application.guards.cluster.link.state == "down")
         assert await ready(first) == (200, "degraded")
-        before = lost(first) or 0
+        before = lost(first)
         assert (await ana.ask(NOTE_SEND, {"to": "bob", "text": "near", "id": f"1 {how}"}))["ok"]
         assert (await bob.receives(NOTE_RECEIVED))["text"] == "near"
         assert (await connect("eve", to=first)).sio.connected
