@@ -9,8 +9,8 @@ import sys
 
 
 def main(name, *arguments):
-    """Call the function `main` of the test module with this name."""
-    return importlib.import_module(f".{name}", __package__).main(*arguments)
+    """Call the function `main` of the test module with this name. It may be written with hyphens."""
+    return importlib.import_module("." + name.replace("-", "_"), __package__).main(*arguments)
 
 
 if __name__ == "__main__":

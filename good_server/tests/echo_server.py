@@ -13,14 +13,26 @@ from ..delivery.connection import Connection
 from ..delivery.engine import Upgraded
 from ..delivery.frames import frame
 from ..delivery.send_queue import SendQueue, WriteBatcher
-from ..internal_http import listen, url_of
 from ..runtime import loop_factory
 from ..settings import Settings
 from .attackers import say
 
+try:
+    from ..packet_budget import BUDGET
+except ImportError:
+    BUDGET = None
+
+HOST = "127.0.0.1"
 # the cases 9.* send messages of 16 MiB, and the server owes several of them at a time
 MAX_BYTES = 16 * 2**20
 OUTBOX_BYTES = 4 * MAX_BYTES
+
+
+class Unlimited:
+    """A budget that is never used up."""
+
+    def take(self, now):
+        return 0.0
 
 
 class Echo:
@@ -31,23 +43,34 @@ class Echo:
         self._batcher = WriteBatcher(Settings(outbox_bytes=OUTBOX_BYTES), on_slow=self.slow.append)
 
     async def handle(self, request):
+        if BUDGET is not None:
+            # the cases 9.3 and 9.4 send more small fragments than a client of the product may
+            request[BUDGET] = Unlimited()
         connection, send_queue = Connection(request, MAX_BYTES), SendQueue(self._batcher)
         self.open += 1
         try:
             connection.open(send_queue, b"")
             while (message := await connection.receive()) is not None:
-                send_queue.write(frame(message.data))
+                send_queue.write(frame(message if isinstance(message, str | bytes) else message.data))
         finally:
             await connection.close()
             self.open -= 1
         return Upgraded()
 
 
+async def listen(app):
+    """Serve an application on a free port. Return its runner, and write its URL as a JSON line."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, 0).start()
+    say(f"http://{HOST}:{runner.addresses[0][1]}")
+    return runner
+
+
 async def serve():
     echo, app = Echo(), web.Application()
     app.router.add_get("/", echo.handle)
-    runner = await listen(app, "127.0.0.1", 0)
-    say(url_of(runner))
+    runner = await listen(app)
     while await asyncio.to_thread(sys.stdin.readline):
         say({"open": echo.open, "slow": echo.slow})
     await runner.cleanup()
