@@ -1,7 +1,7 @@
-"""The server that the protocol suites of Engine.IO and Socket.IO expect: `protocol_server good|stock engine|socket LOG`.
+"""The server that the protocol suites of Engine.IO and Socket.IO expect.
 
-`good` is the gateway and the delivery engine of this package, `stock` is python-socketio as it comes. Both echo. It
-writes its URL as a JSON line, and runs until stdin ends.
+Its arguments are `protocol_server good|stock engine|socket LOG`. `good` is the gateway and the delivery engine of this
+package, `stock` is python-socketio as it comes. Both echo. It writes its URL as a JSON line, and runs until stdin ends.
 """
 
 import asyncio

@@ -83,12 +83,16 @@ async def outcome(scratch, suite, kind):
         return {test["fullTitle"] for test in found["passes"]}, {test["fullTitle"] for test in found["failures"]}
 
 
+def write(line, *tests):
+    sys.stdout.write("\n    ".join([line, *tests]) + "\n")
+
+
 def is_websocket(test):
     return not any(word in test for word in POLLING)
 
 
 async def compare(folder):
-    """Print the counts of one suite. Return the tests that only python-socketio passes, without binary ones."""
+    """Write the counts of one suite. Return the tests that only python-socketio passes, without binary ones."""
     suite = suite_of(folder)
     passed, tests = {}, set()
     with prepared(folder) as scratch:
@@ -96,17 +100,17 @@ async def compare(folder):
             passes, failures = await outcome(scratch, suite, kind)
             passed[kind] = set(filter(is_websocket, passes))
             tests |= set(filter(is_websocket, passes | failures))
-    print(f"{suite}.io: {len(tests)} tests over WebSocket")
+    write(f"{suite}.io: {len(tests)} tests over WebSocket")
     for kind in KINDS:
-        print(f"  {kind} passes {len(passed[kind])}; fails:", *sorted(tests - passed[kind]), sep="\n    ")
+        write(f"  {kind} passes {len(passed[kind])}, fails {len(tests - passed[kind])}", *sorted(tests - passed[kind]))
     lost = passed["stock"] - passed["good"]
-    print(f"  binary by design: {len([test for test in lost if BINARY in test])}")
+    write(f"  binary, refused here by design: {len([test for test in lost if BINARY in test])}")
     return sorted(test for test in lost if BINARY not in test)
 
 
 async def run(folders):
     lost = [test for folder in folders for test in await compare(folder)]
-    print(f"{len(lost)} tests pass with python-socketio and fail here", *lost, sep="\n  ")
+    write(f"{len(lost)} tests pass with python-socketio and fail here", *lost)
     return 1 if lost else 0
 
 
