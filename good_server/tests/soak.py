@@ -53,6 +53,7 @@ class Soak:
     """What a soak showed. `problems` is empty when the server is back where it was."""
 
     cycles: int
+    # what the server held before the first connection and after the last one
     before: dict = field(default_factory=dict)
     after: dict = field(default_factory=dict)
     seconds: float = 0.0
@@ -111,18 +112,11 @@ async def counts(server):
         return json.loads(file.read())
 
 
-def soaked(cycles, *, is_attacked, log, warm_cycles=WARM_CYCLES):
-    """Run a soak against a server of its own, and return a `Soak`."""
-    soak = asyncio.run(run(cycles, is_attacked=is_attacked, log=log, warm_cycles=warm_cycles))
-    soak.errors = [line for line in Path(log).read_text("utf-8").splitlines() if '"level":"error"' in line]
-    return soak
-
-
-async def run(cycles, *, is_attacked, log, warm_cycles):
-    """Run a soak, and return a `Soak` without the errors in the log."""
+async def run(cycles, *, is_attacked, log, warm_cycles=WARM_CYCLES, kind=""):
+    """Run a soak against a server of its own, and return a `Soak`. The `kind` of server `forgetful` leaks."""
     chosen = {name: value for name, value in SETTINGS.items() if name in Settings.model_fields}
     settings, soak = Settings(**chosen), Soak(cycles)
-    async with running_child("soak_server", log, **chosen) as server:
+    async with running_child("soak_server", log, kind, **chosen) as server:
         url = json.loads(await server.line())
         await rounds(url, settings, warm_cycles, is_attacked=is_attacked)
         soak.before = await quiet(server)
@@ -130,6 +124,8 @@ async def run(cycles, *, is_attacked, log, warm_cycles):
         soak.failures, soak.attacks = await rounds(url, settings, cycles, is_attacked=is_attacked)
         soak.seconds = time.monotonic() - began
         await settled(server, soak)
+    lines = (await asyncio.to_thread(Path(log).read_text, "utf-8")).splitlines()
+    soak.errors = [line for line in lines if '"level":"error"' in line]
     return soak
 
 
@@ -166,6 +162,6 @@ def main(*arguments):
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         log = chosen.log or os.path.join(folder, "server.log")
-        soak = soaked(chosen.cycles, is_attacked=chosen.attack, log=log)
+        soak = asyncio.run(run(chosen.cycles, is_attacked=chosen.attack, log=log))
     sys.stdout.write("\n".join(report(soak)) + "\n")
     return 1 if soak.problems else 0

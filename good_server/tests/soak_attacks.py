@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections import Counter
 
+from . import tokens
 from .soak_clients import NORMAL, ended, joined
 from .stand_in import LEAVE_TEXT
 from .wire import CLOSE, CONTINUED, PING, PONG, TEXT, UPGRADE, Bare, address_of, client_frame
@@ -23,6 +24,7 @@ EMPTY = {
     "pongs": client_frame(b"", kind=PONG),
     "fragments": client_frame(b"", kind=CONTINUED, fin=False),
 }
+LONGEST_PING = client_frame(b"x" * 125, kind=PING)
 FIRST_FRAGMENT = client_frame(b"", kind=TEXT, fin=False)
 # an ack, a PONG and an UPGRADE of Engine.IO, none of which the server asked for
 UNASKED = ("431[]", "3", "5")
@@ -75,13 +77,13 @@ async def unasked_packets(url, settings, number):
 
 
 async def unread_close(url, settings, number):
-    """A5: a close frame from a client that does not read what it is owed."""
-    opened = await Bare.open(url, receive_bytes=SMALL_BUFFER_BYTES)
-    opened.send("40")
-    for ack in range(PACKETS):
-        opened.send(f"42{ack}{LEAVE_TEXT}")
-    opened.send(NORMAL, kind=CLOSE)
+    """A5: a close frame from a client that does not read the pongs and acks that it is owed."""
+    opened = await Bare.open(url, tokens.token(settings, "soak-unread"), receive_bytes=SMALL_BUFFER_BYTES)
     opened.writer.transport.pause_reading()
+    opened.writer.write(LONGEST_PING * FRAMES)
+    for number in range(PACKETS):
+        opened.send(f"42{number}{LEAVE_TEXT}")
+    opened.send(NORMAL, kind=CLOSE)
     await asyncio.sleep(HOLD_SECONDS)
     opened.cut()
 
