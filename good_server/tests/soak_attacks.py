@@ -71,8 +71,7 @@ async def empty_frames(url, settings, number):
 async def unasked_packets(url, settings, number):
     """A4: acks, PONGs and UPGRADEs that the server did not ask for."""
     opened = await joined(url, settings, number)
-    for packet in UNASKED * PACKETS:
-        opened.send(packet)
+    opened.writer.write(b"".join(map(client_frame, UNASKED)) * PACKETS)
     await hold(opened)
 
 
@@ -80,10 +79,8 @@ async def unread_close(url, settings, number):
     """A5: a close frame from a client that does not read the pongs and acks that it is owed."""
     opened = await Bare.open(url, tokens.token(settings, "soak-unread"), receive_bytes=SMALL_BUFFER_BYTES)
     opened.writer.transport.pause_reading()
-    opened.writer.write(LONGEST_PING * FRAMES)
-    for number in range(PACKETS):
-        opened.send(f"42{number}{LEAVE_TEXT}")
-    opened.send(NORMAL, kind=CLOSE)
+    events = b"".join(client_frame(f"42{ack}{LEAVE_TEXT}") for ack in range(PACKETS))
+    opened.writer.write(LONGEST_PING * FRAMES + events + client_frame(NORMAL, kind=CLOSE))
     await asyncio.sleep(HOLD_SECONDS)
     opened.cut()
 
