@@ -1,6 +1,7 @@
-"""Run a child program of the tests: `python -m good_server.tests heap_server`.
+"""Run a command or a child program of the tests: `python -m good_server.tests soak --help`.
 
-At its top, this file imports nothing of the package: the worker processes of reports run it again, outside of the
+The commands are `ledger` (writes WITHSTANDS.md), `soak` (looks for leaks) and `protocol-suites` (runs the test suites of
+the Engine.IO and Socket.IO protocols). At its top, this file imports nothing of the package: the worker processes of reports run it again, outside of the
 package.
 """
 

@@ -1,7 +1,8 @@
 """A WebSocket server that echoes every message, built on the delivery engine without Socket.IO.
 
-The Autobahn cases need it: they send messages that are no Socket.IO packets. It writes its URL as a JSON line. Each
-line on stdin asks for the number of connections that it still serves, and for the closes of slow readers.
+The Autobahn cases need it: they send messages that are no Socket.IO packets. Its argument is the setting
+`gather_milliseconds`. It writes its URL as a JSON line. Each line on stdin asks for the number of connections that it
+still serves, and for the closes of slow readers.
 """
 
 import asyncio
@@ -38,9 +39,10 @@ class Unlimited:
 class Echo:
     """Handles WebSocket requests, and counts the open ones."""
 
-    def __init__(self):
+    def __init__(self, gather_milliseconds):
         self.open, self.slow = 0, []
-        self._batcher = WriteBatcher(Settings(outbox_bytes=OUTBOX_BYTES), on_slow=self.slow.append)
+        settings = Settings(outbox_bytes=OUTBOX_BYTES, gather_milliseconds=gather_milliseconds)
+        self._batcher = WriteBatcher(settings, on_slow=self.slow.append)
 
     async def handle(self, request):
         if BUDGET is not None:
@@ -67,8 +69,8 @@ async def listen(app):
     return runner
 
 
-async def serve():
-    echo, app = Echo(), web.Application()
+async def serve(gather_milliseconds):
+    echo, app = Echo(gather_milliseconds), web.Application()
     app.router.add_get("/", echo.handle)
     runner = await listen(app)
     while await asyncio.to_thread(sys.stdin.readline):
@@ -76,6 +78,6 @@ async def serve():
     await runner.cleanup()
 
 
-def main():
+def main(gather_milliseconds):
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(serve())
+        runner.run(serve(float(gather_milliseconds)))

@@ -6,7 +6,6 @@ package, `stock` is python-socketio as it comes. Both echo. It writes its URL as
 
 import asyncio
 import itertools
-import os
 import sys
 import time
 from dataclasses import replace
@@ -24,6 +23,7 @@ from ..runtime import loop_factory
 from ..settings import Settings
 from .attackers import say
 from .echo_server import listen
+from .log_file import log_to
 from .stand_in import PLAIN
 
 # what the suites expect of a server
@@ -152,8 +152,7 @@ async def serve_stock(app, stop):
 
 def main(kind, suite, log):
     # the suites provoke errors, and stock python-socketio writes a traceback for each
-    with open(log, "ab", buffering=0) as file:
-        os.dup2(file.fileno(), sys.stderr.fileno())
+    log_to(log)
     configure_logging(json_lines=True)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(kind, suite))

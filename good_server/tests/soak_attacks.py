@@ -15,6 +15,8 @@ from .wire import CLOSE, CONTINUED, PING, PONG, TEXT, UPGRADE, Bare, address_of,
 # each attack runs about twice a second
 PAUSE_SECONDS = 0.5
 HOLD_SECONDS = 1.5
+# longer than the server waits for a request
+HEADER_SECONDS = 6.0
 FRAMES = 20_000
 PACKETS = 300
 REQUESTS = 200
@@ -87,8 +89,9 @@ async def unread_close(url, settings, number):
 
 async def no_request(url, settings, number):
     """A6: TCP without a request, half a header, and an idle connection after a request."""
-    async with tcp(url, b""), tcp(url, HALF_HEADER), tcp(url, KEEP_ALIVE):
-        await asyncio.sleep(HOLD_SECONDS)
+    async with tcp(url, b"") as nothing, tcp(url, HALF_HEADER) as half, tcp(url, KEEP_ALIVE) as idle:
+        for opened in (nothing, half, idle):
+            await hold(opened, HEADER_SECONDS)
 
 
 async def plain_requests(url, settings, number):
@@ -100,10 +103,10 @@ async def plain_requests(url, settings, number):
                     pass
 
 
-async def hold(opened):
+async def hold(opened, seconds=HOLD_SECONDS):
     """Wait a moment for the server's end of the connection, then cut it."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(HOLD_SECONDS):
+        async with asyncio.timeout(seconds):
             await ended(opened)
     opened.cut()
 

@@ -103,7 +103,7 @@ async def cycle(kind, url, settings, count):
                 if not await kind(url, settings, number):
                     failures.append("the server did not end the connection")
             except OSError as error:
-                failures.append(str(error))
+                failures.append(f"{error} ({error.__cause__!r})")
 
     await asyncio.gather(*(one() for _ in range(AT_A_TIME.get(kind, FEW))))
     return failures

@@ -5,7 +5,6 @@ Each line on stdin is a file, and the server writes the counts of sizes.py there
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ..observability import configure_logging
 from ..runtime import loop_factory
 from ..settings import Settings
 from .attackers import say
+from .log_file import log_to
 from .sizes import measured
 from .stand_in import create_app, create_routes
 
@@ -55,8 +55,7 @@ async def run(kind):
 
 
 def main(log, kind=""):
-    with open(log, "ab", buffering=0) as file:
-        os.dup2(file.fileno(), sys.stderr.fileno())
+    log_to(log)
     configure_logging(json_lines=True)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(kind))
