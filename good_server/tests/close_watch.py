@@ -47,7 +47,7 @@ class CloseWatch:
 
 
 async def pass_on(reader, writer):
-    """Pass on bytes until there are no more, or until nobody takes them."""
+    """Pass on bytes until there are no more."""
     with contextlib.suppress(OSError):
         while data := await reader.read(CHUNK_BYTES):
             if not writer.is_closing():
@@ -57,7 +57,7 @@ async def pass_on(reader, writer):
 
 @contextlib.asynccontextmanager
 async def watching_closes(target):
-    """Run a relay to the URL `target` during a block, and yield its `CloseWatch`."""
+    """Relay to the URL `target` during a block, and yield the `CloseWatch`."""
     watch = CloseWatch(target)
     server = await asyncio.start_server(watch.relay, HOST, 0)
     watch.url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"

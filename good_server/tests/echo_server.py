@@ -1,6 +1,6 @@
-"""A WebSocket server that echoes every message, built on the delivery engine without Socket.IO.
+"""A WebSocket server on the delivery engine that echoes every message.
 
-The Autobahn cases need it: they send messages that are no Socket.IO packets. Its argument is the setting
+The Autobahn cases need it, without Socket.IO: they send messages that are no packets. Its argument is the setting
 `gather_milliseconds`. It writes its URL as a JSON line. Each line on stdin asks for the number of connections that it
 still serves, and for the closes of slow readers.
 """

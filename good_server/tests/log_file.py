@@ -5,6 +5,6 @@ import sys
 
 
 def log_to(path):
-    """Write all that this process writes to stderr into the file at `path`, which is emptied first."""
+    """Write this process's stderr into the file at `path`."""
     with open(path, "wb", buffering=0) as file:
         os.dup2(file.fileno(), sys.stderr.fileno())

@@ -118,7 +118,7 @@ def add_stock_events(sio, namespace):
 
 
 def echo_engine_packets(sio):
-    """Send every Engine.IO message back, in place of reading it as a Socket.IO packet."""
+    """Send every Engine.IO message back, and read no Socket.IO packets."""
 
     async def echo(connection, data):
         await sio.eio.send(connection, data)

@@ -1,4 +1,4 @@
-"""Runs the protocol suites of Engine.IO and Socket.IO against this server and python-socketio.
+"""Runs the protocol suites against this server and python-socketio.
 
 `python -m good_server.tests protocol-suites FOLDER [FOLDER]` takes working copies of the repositories
 `socketio/engine.io-protocol` and `socketio/socket.io-protocol`. Nothing of them is kept. It needs Node.js with npm.

@@ -1,4 +1,4 @@
-"""Counts what a process holds: memory, files, tasks, and the size of every collection.
+"""Counts memory, files, tasks, and the size of every collection.
 
 A leak is a collection that is larger than before, although all clients have gone.
 """
@@ -42,7 +42,10 @@ def measured(application):
 
 
 def collection_sizes(roots):
-    """Return the total size of the collections at each path, from these named roots. Empty ones are left out."""
+    """Return the total size of the collections at each path. Empty ones are left out.
+
+    `roots` are the objects to start from, by name.
+    """
     sizes, seen = {}, set()
     waiting = deque(roots.items())
     while waiting:
@@ -80,7 +83,7 @@ def _parts(path, thing):
 
 
 def _unnamed(path, thing):
-    """Yield what the collector sees: slots, items, the variables of a running coroutine."""
+    """Yield slots, and all that the collector sees, such as a coroutine's variables."""
     names = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()) if isinstance(name, str)]
     for name in names:
         with contextlib.suppress(AttributeError):

@@ -1,4 +1,4 @@
-"""Connects and disconnects many clients, and compares what the server holds before and after.
+"""Connects many clients, and compares what the server holds before and after.
 
 `python -m good_server.tests soak [--cycles N] [--attack] [--log FILE]` runs N connections of eight kinds, with
 `--attack` while abusive clients run. It stops by itself, and exits with 1 when the server holds more than before.
@@ -104,7 +104,7 @@ async def rounds(url, settings, cycles, *, is_attacked):
 
 
 async def settled(server, soak):
-    """Ask the server what it holds until it is back where it was, or for `SETTLE_SECONDS`."""
+    """Ask the server what it holds until that is as before."""
     until = time.monotonic() + SETTLE_SECONDS
     soak.after = await counts(server)
     while soak.growth() and time.monotonic() < until:
@@ -120,7 +120,7 @@ async def counts(server):
 
 
 async def run(cycles, *, is_attacked, log, warm_cycles=WARM_CYCLES, kind=""):
-    """Run a soak against a server of its own, and return a `Soak`. The `kind` of server `forgetful` leaks."""
+    """Run a soak against a server of its own. The `kind` of server `forgetful` leaks."""
     chosen = {name: value for name, value in SETTINGS.items() if name in Settings.model_fields}
     settings, soak = Settings(**chosen), Soak(cycles)
     async with running_child("soak_server", log, kind, **chosen) as server:

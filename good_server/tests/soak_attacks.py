@@ -1,4 +1,4 @@
-"""Inputs of unauthenticated and abusive clients, sent at a bounded rate while the soak runs.
+"""Inputs of abusive clients, sent at a bounded rate during the soak.
 
 Each function attacks once, over one or a few connections, and then leaves.
 """
@@ -37,7 +37,7 @@ PLAIN_GET = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localh
 
 @contextlib.asynccontextmanager
 async def tcp(url, first_bytes):
-    """Open a TCP connection that sends these bytes, and cut it after the block."""
+    """Open a TCP connection, send these bytes, and cut it after the block."""
     reader, writer = await asyncio.open_connection(*address_of(url))
     opened = Bare(reader, writer)
     try:
@@ -78,7 +78,7 @@ async def unasked_packets(url, settings, number):
 
 
 async def unread_close(url, settings, number):
-    """A5: a close frame from a client that does not read the pongs and acks that it is owed."""
+    """A5: a close frame from a client that reads nothing."""
     opened = await Bare.open(url, tokens.token(settings, "soak-unread"), receive_bytes=SMALL_BUFFER_BYTES)
     opened.writer.transport.pause_reading()
     events = b"".join(client_frame(f"42{ack}{LEAVE_TEXT}") for ack in range(PACKETS))
@@ -88,7 +88,7 @@ async def unread_close(url, settings, number):
 
 
 async def no_request(url, settings, number):
-    """A6: TCP without a request, half a header, and an idle connection after a request."""
+    """A6: TCP without a request, half a header, an idle connection."""
     async with tcp(url, b"") as nothing, tcp(url, HALF_HEADER) as half, tcp(url, KEEP_ALIVE) as idle:
         for opened in (nothing, half, idle):
             await hold(opened, HEADER_SECONDS)
@@ -104,7 +104,7 @@ async def plain_requests(url, settings, number):
 
 
 async def hold(opened, seconds=HOLD_SECONDS):
-    """Wait a moment for the server's end of the connection, then cut it."""
+    """Wait for the server's end of the connection, then cut it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await ended(opened)

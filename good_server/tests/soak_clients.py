@@ -73,7 +73,7 @@ async def silent(url, settings, number):
 
 
 async def ended(opened):
-    """Return whether the server ends the connection: read to the end of its bytes, and answer nothing."""
+    """Return whether the server ends the connection. This side answers nothing."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             while await opened.reader.read(1 << 16):

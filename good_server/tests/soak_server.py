@@ -29,7 +29,7 @@ async def answer(application, stop):
 
 
 class Forgetful(Gateway):
-    """A gateway that keeps the id and a task of each socket, like a memory leak."""
+    """A gateway that leaks the id and a task of each socket."""
 
     def __init__(self, guards, routes):
         super().__init__("/", guards, routes)

@@ -1,4 +1,4 @@
-"""Tests that the soak finds leaks, and that the server has none: a small run of the command `soak`."""
+"""Tests that the soak finds leaks, and that the server has none."""
 
 import asyncio
 from types import SimpleNamespace

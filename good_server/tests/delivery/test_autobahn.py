@@ -26,7 +26,7 @@ GATHER_MILLISECONDS = {"framing": 5, "large": 0}
 
 @pytest.fixture(autouse=True)
 def kosoku():
-    """Skip the test without kosoku, which brings the cases; in CI the test fails then."""
+    """Skip the test without kosoku, or fail it in CI."""
     if importlib.util.find_spec("kosoku") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("kosoku is not installed")
 
