@@ -1,7 +1,7 @@
 """Run a command or a child program of the tests.
 
-An example is `python -m good_server.tests soak --help`. The commands are `ledger` (writes WITHSTANDS.md), `soak` (looks for leaks) and `protocol-suites` (runs the test suites
-of the Engine.IO and Socket.IO protocols).
+An example is `python -m good_server.tests soak --help`. The commands are `ledger` (writes WITHSTANDS.md), `soak` (looks
+for leaks) and `protocol-suites` (runs the test suites of the Engine.IO and Socket.IO protocols).
 
 At its top, this file imports nothing of the package: the worker processes of reports run it again, outside of the
 package.

@@ -1,6 +1,7 @@
 """Runs the Autobahn cases against a WebSocket server that echoes.
 
-Its arguments are `autobahn URL [CASE …]`. kosoku brings the cases, and drives them. It runs in a process of its own, as it changes `sys.path` and `binascii`.
+Its arguments are `autobahn URL [CASE …]`. kosoku brings the cases, and drives them. It runs in a process of its own, as
+it changes `sys.path` and `binascii`.
 """
 
 import asyncio

@@ -83,7 +83,7 @@ def _parts(path, thing):
 
 
 def _unnamed(path, thing):
-    """Yield slots, and all that the collector sees, such as a coroutine's variables."""
+    """Yield slots, and what the collector sees: a coroutine's variables, for example."""
     names = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()) if isinstance(name, str)]
     for name in names:
         with contextlib.suppress(AttributeError):

@@ -37,7 +37,7 @@ PLAIN_GET = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localh
 
 @contextlib.asynccontextmanager
 async def tcp(url, first_bytes):
-    """Open a TCP connection, send these bytes, and cut it after the block."""
+    """Yield a TCP connection that has sent these bytes."""
     reader, writer = await asyncio.open_connection(*address_of(url))
     opened = Bare(reader, writer)
     try:
