@@ -14,14 +14,10 @@ from ..delivery.connection import Connection
 from ..delivery.engine import Upgraded
 from ..delivery.frames import frame
 from ..delivery.send_queue import SendQueue, WriteBatcher
+from ..packet_budget import BUDGET
 from ..runtime import loop_factory
 from ..settings import Settings
 from .attackers import say
-
-try:
-    from ..packet_budget import BUDGET
-except ImportError:
-    BUDGET = None
 
 HOST = "127.0.0.1"
 # the cases 9.* send messages of 16 MiB, and the server owes several of them at a time
@@ -45,15 +41,14 @@ class Echo:
         self._batcher = WriteBatcher(settings, on_slow=self.slow.append)
 
     async def handle(self, request):
-        if BUDGET is not None:
-            # the cases 9.3 and 9.4 send more small fragments than a client of the product may
-            request[BUDGET] = Unlimited()
+        # the cases 9.3 and 9.4 send more small fragments than a client of the product may
+        request[BUDGET] = Unlimited()
         connection, send_queue = Connection(request, MAX_BYTES), SendQueue(self._batcher)
         self.open += 1
         try:
             connection.open(send_queue, b"")
             while (message := await connection.receive()) is not None:
-                send_queue.write(frame(message if isinstance(message, str | bytes) else message.data))
+                send_queue.write(frame(message))
         finally:
             await connection.close()
             self.open -= 1
