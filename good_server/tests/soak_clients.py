@@ -89,7 +89,7 @@ async def ended(opened):
 
 KINDS = (close_frame, fin, reset, engine_close, socket_disconnect, refused_token, half_open, silent)
 # how many connections of a kind are open at a time: some wait for a deadline of the server
-AT_A_TIME = {refused_token: 60, half_open: 400, silent: 300}
+AT_A_TIME = {refused_token: 60, socket_disconnect: 200, half_open: 400, silent: 300}
 FEW = 6
 
 
