@@ -14,6 +14,7 @@ import socketio
 from aiohttp import web
 
 from ..app import assemble, create_parts
+from ..auth import TokenAuth
 from ..events import Payload
 from ..gateway import Gateway, Route
 from ..lifecycle import serve
@@ -36,10 +37,11 @@ HANDSHAKE_SECONDS = {"engine": 60.0, "socket": 1.2}
 LIFE_SECONDS = 3600
 
 
-class Anyone:
+class Anyone(TokenAuth):
     """Accepts every client, each as another user: the suites send no token."""
 
-    def __init__(self):
+    def __init__(self, settings):
+        super().__init__(settings)
         self._numbers = itertools.count()
 
     async def identify(self, *_handshake):
@@ -86,7 +88,7 @@ def good_application(suite):
         handshake_seconds=HANDSHAKE_SECONDS[suite],
     ).model_copy(update=PING)
     parts = create_parts(settings)
-    guards = replace(parts.guards, auth=Anyone())
+    guards = replace(parts.guards, auth=Anyone(settings))
     return assemble(replace(parts, guards=guards), [Echo(namespace, guards) for namespace in NAMESPACES])
 
 
@@ -137,9 +139,11 @@ async def run(kind, suite):
         running = serve_stock(app, stop)
     if suite == "engine":
         echo_engine_packets(sio)
+    stdin = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     task = asyncio.create_task(running)
-    while await asyncio.to_thread(sys.stdin.readline):
-        pass
+    # a server that does not start ends this process at once
+    await asyncio.wait({task, asyncio.ensure_future(stdin.read())}, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     await task
 
