@@ -1,4 +1,7 @@
-"""Run a child program of the tests: `python -m good_server.tests heap_server`.
+"""Run a command or a child program of the tests.
+
+An example is `python -m good_server.tests soak --help`. The commands are `ledger` (writes WITHSTANDS.md), `soak` (looks
+for leaks) and `protocol-suites` (runs the test suites of the Engine.IO and Socket.IO protocols).
 
 At its top, this file imports nothing of the package: the worker processes of reports run it again, outside of the
 package.
@@ -9,8 +12,8 @@ import sys
 
 
 def main(name, *arguments):
-    """Call the function `main` of the test module with this name."""
-    return importlib.import_module(f".{name}", __package__).main(*arguments)
+    """Call the function `main` of the test module with this name. It may be written with hyphens."""
+    return importlib.import_module("." + name.replace("-", "_"), __package__).main(*arguments)
 
 
 if __name__ == "__main__":
