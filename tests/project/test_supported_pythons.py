@@ -1,4 +1,7 @@
-"""Test that the supported versions of Python are the same everywhere, and that others get one line."""
+"""Test that every file names the same supported versions of Python.
+
+Another version gets one clear line.
+"""
 
 import os
 import re

@@ -128,7 +128,7 @@ class Notebook:
 
 
 class _KernelManager(AsyncKernelManager):
-    """A manager whose kernel ends with this process, even in the middle of a cell."""
+    """A manager whose kernel ends with this process, even while it works."""
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         """Return the command that starts the kernel."""

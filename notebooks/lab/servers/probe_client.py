@@ -22,7 +22,10 @@ ALONE = {"Connection": "close"}
 
 
 class SilentServerError(Exception):
-    """A server did not answer its probe in time; the message is one line."""
+    """A server did not answer its probe in time.
+
+    The message is one line.
+    """
 
 
 @dataclass(frozen=True, slots=True)

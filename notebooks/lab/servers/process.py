@@ -114,7 +114,10 @@ class Server:
             await self.expect_answer(ANSWER_SECONDS)
 
     async def expect_answer(self, timeout: float | None = None) -> None:
-        """Kill the server if it lives and does not answer; then `silence` says so."""
+        """Kill the server if it lives and does not answer.
+
+        Then `silence` has the reason.
+        """
         # a server that was killed on purpose refuses the connection
         with contextlib.suppress(aiohttp.ClientError, SilentServerError):
             await self.probe.expect_answer(timeout or DOUBT_SECONDS)

@@ -47,7 +47,9 @@ async def _running(server: Server | Fleet) -> AsyncIterator[Server | Fleet]:
 
 @asynccontextmanager
 async def _watched(processes: Sequence[Server]) -> AsyncIterator[None]:
-    """Find out during the block, and after an error in it, whether all processes answer.
+    """Watch during the block whether all processes answer.
+
+    After an error in the block they are asked once more.
 
     Raises `SilentServerError` in place of an error in the block, if a process did not: that is the cause.
     """

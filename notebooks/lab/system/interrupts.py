@@ -1,4 +1,4 @@
-"""Runs the coroutine of a command until it ends or the user interrupts it.
+"""Runs the coroutine of a command until its end or an interruption.
 
 Ctrl-C and SIGTERM cancel the coroutine, and its clean-up stops every server. A server that no longer answers can hold
 that clean-up, so its process is killed after a while, and in the end the command itself ends.
@@ -77,7 +77,7 @@ def _cancelled_by_signals() -> Iterator[None]:
 
 
 def _end_in_time() -> None:
-    """Kill what holds the clean-up, and end this process when that does not help.
+    """Kill what holds the clean-up, and in the end this process.
 
     It runs in a thread, from the interruption to the end of the process: also the interpreter waits for its children.
     """
@@ -91,7 +91,7 @@ def _end_in_time() -> None:
 
 
 def kill_children() -> None:
-    """End the processes that the lab started, those that ignore SIGTERM by SIGKILL."""
+    """End the processes of the lab by SIGTERM, or else by SIGKILL."""
     children = multiprocessing.active_children()
     for child in children:
         child.terminate()

@@ -116,7 +116,7 @@ def prepare_child_process() -> None:
 
 
 def _let_fork_server_end() -> None:
-    """Close this process's end of the pipe that keeps the fork server alive.
+    """Close this end of the pipe that keeps the fork server alive.
 
     The fork server is the parent of this process. It ends when every process has closed the pipe, and gives it to each
     child. So it ended with its last child, and could not end a child that hangs.

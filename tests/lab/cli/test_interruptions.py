@@ -1,4 +1,4 @@
-"""Test that a signal ends `lab` in time while a server no longer answers."""
+"""Test that a signal ends `lab` while a server hangs."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ SEVERAL = ["compare", "--only", "01,02,05"]
 
 @contextmanager
 def spinning_lab(arguments: list[str], kind: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Run a command of `lab`, and yield it when the bad server spins."""
+    """Run a command of `lab` until the bad server spins."""
     mark = folder / "spins"
     temporary = folder / "temporary"
     temporary.mkdir()
@@ -102,7 +102,7 @@ def test_a_killed_lab_leaves_no_spinning_server(kind: str, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_sigterm_ends_a_lab_in_the_background_of_a_shell(tmp_path: Path) -> None:
-    """A shell without job control lets a command in the background ignore Ctrl-C."""
+    """A script lets a command in the background ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with spinning_lab(ALONE, "python", tmp_path) as process:

@@ -1,4 +1,6 @@
-"""A bad server that stops answering: in C, where it holds the interpreter, or in Python.
+"""A bad server that stops answering, in C or in Python.
+
+In C it also holds the interpreter, so that no other thread runs.
 
 It does so at a request for `/spin/c` or `/spin/python`. With the environment variable `SPIN` set to one of both it does
 so at its first client. `SPIN_MARK` is a file that it then makes.

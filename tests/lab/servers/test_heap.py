@@ -140,7 +140,7 @@ def test_heap_size_follows_what_is_referenced() -> None:
 
 
 class Pretender:
-    """Says that it is of another class, by code that a walk must not run."""
+    """A class with code that a walk must not run."""
 
     @property
     def __class__(self) -> Any:

@@ -1,4 +1,4 @@
-"""Test that a server that no longer answers is killed and named as the reason."""
+"""Test that a silent server is killed and named as the reason."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,6 @@
-"""Starts one child process of the lab that spins in C, prints its process id, and waits to be killed.
+"""Starts one child process of the lab that spins in C.
+
+It prints the process id of the child, and waits to be killed.
 
 The argument says which kind of child: a kind is a way in which the lab starts processes.
 """

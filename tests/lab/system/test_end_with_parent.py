@@ -1,4 +1,4 @@
-"""Test that no child process outlives a lab that is killed, even one that hangs."""
+"""Test that no child process, even one that hangs, outlives the lab."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ def wait_for_end(processes: set[psutil.Process]) -> None:
 
 @contextlib.contextmanager
 def lab_with(kind: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
-    """Run a lab with a child that spins in C, and yield both."""
+    """Run a lab and its child that spins in C."""
     environment = {**os.environ, "PID_FILE": str(folder / "pid"), "TMPDIR": str(folder)}
     command = [sys.executable, str(CHILDREN), kind]
     lab = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
