@@ -1,10 +1,9 @@
 """Admission control decides who may open a connection. This module also closes connections."""
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -12,10 +11,10 @@ from .client_address import ClientAddresses
 from .closing import CLOSE_REASON, close_soon
 from .connection_limits import FULL_RETRY_SECONDS, ConnectionLimits
 from .delivery_protocol import Delivery
+from .handshake_request import Query, Refused, read_query, rewritten
 from .observability import Metrics, log
 from .settings import Settings
 
-ENGINE_IO = "4"
 ARRIVED = web.RequestKey("arrived", float)
 ADDRESS = web.RequestKey("address", str)
 DELIVERY = web.RequestKey("delivery", Delivery)
@@ -27,7 +26,6 @@ END_SESSION: web.RequestKey[Callable[[], None]] = web.RequestKey("end_session")
 # nobody reads this status: the client left during its own handshake
 CLIENT_CLOSED_REQUEST = 499
 ADDRESS_RETRY_SECONDS = 10.0
-SESSION_FORM = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
@@ -62,30 +60,15 @@ def age_seconds(environ: dict[str, Any]) -> float:
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])
 
 
+def begin_handshake(environ: dict[str, Any], seconds: float) -> None:
+    """Close the connection after `seconds`, unless a valid token arrives."""
+    loop = asyncio.get_running_loop()
+    environ["aiohttp.request"][HANDSHAKE_TIMER] = loop.call_later(seconds, close_transport, environ, "handshake")
+
+
 def end_handshake(environ: dict[str, Any]) -> None:
     """End the time limit for a valid token. A check that has begun has a deadline of its own."""
     environ["aiohttp.request"][HANDSHAKE_TIMER].cancel()
-
-
-class Refused(Exception):
-    """A refusal of an HTTP request. `reason` is one word for the log, `text` the answer's body.
-
-    `setting` is the setting that an operator may want to change.
-    """
-
-    def __init__(
-        self, status: int, reason: str, text: str, *, retry_seconds: float | None = None, setting: str | None = None
-    ) -> None:
-        super().__init__(text)
-        self.status, self.reason, self.text, self.setting = status, reason, text, setting
-        self.headers = {} if retry_seconds is None else {hdrs.RETRY_AFTER: str(max(1, round(retry_seconds)))}
-
-
-class Query(NamedTuple):
-    """The query of a Socket.IO request. `sid` is empty for a new connection."""
-
-    transport: str
-    sid: str
 
 
 class Admission:
@@ -127,13 +110,13 @@ class Admission:
         return response
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        query = _read_query(request)
+        query = read_query(request)
         if query.transport not in self._settings.transports:
             sentence = "This server speaks WebSocket only: set transports to ['websocket'] in the client."
             raise Refused(400, "transport", sentence, setting="SERVER_TRANSPORTS")
         if request.method == hdrs.METH_OPTIONS:
             return web.Response(headers={hdrs.ACCESS_CONTROL_ALLOW_HEADERS: hdrs.CONTENT_TYPE})
-        request = _rewritten(request, query)
+        request = rewritten(request, query)
         if query.sid:
             # its session was counted when it was opened
             if "polling" not in self._settings.transports or query.sid not in self._eio.sockets:
@@ -162,14 +145,13 @@ class Admission:
             raise Refused(400, "handshake", malformed.text or "") from None
 
     async def _serve(self, request: web.Request, query: Query) -> web.StreamResponse:
-        environ, seconds = {"aiohttp.request": request}, self._settings.handshake_seconds
-        timer = asyncio.get_running_loop().call_later(seconds, close_transport, environ, "handshake")
-        request[HANDSHAKE_TIMER] = timer
+        environ = {"aiohttp.request": request}
+        begin_handshake(environ, self._settings.handshake_seconds)
         try:
             return await self._hand_over(request, query)
         finally:
             if query.transport == "websocket":
-                timer.cancel()
+                end_handshake(environ)
 
     async def _hand_over(self, request: web.Request, query: Query) -> web.StreamResponse:
         """Let the library serve a request. After a WebSocket, nothing of its session remains."""
@@ -235,25 +217,3 @@ class Admission:
             task = asyncio.get_running_loop().create_task(end(self._eio.sockets[session]))
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
-
-
-def _read_query(request: web.Request) -> Query:
-    """Return the query of a Socket.IO request. Raise `Refused` if two parsers could read it differently."""
-    given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
-    if any(len(values) > 1 for values in given.values()):
-        raise Refused(400, "query", "the query names EIO, transport or sid more than once")
-    if given["EIO"] != [ENGINE_IO]:
-        raise Refused(400, "protocol", "This server speaks Engine.IO protocol 4 (EIO=4): use Socket.IO 3 or later.")
-    sid = given["sid"][0]
-    if "sid" in request.query and not SESSION_FORM.fullmatch(sid):
-        raise Refused(400, "session", "there is no such session")
-    return Query(given["transport"][0] or "polling", sid)
-
-
-def _rewritten(request: web.Request, query: Query) -> web.Request:
-    """Return the request with only the checked query, and without compression."""
-    headers = request.headers.copy()
-    # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
-    headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
-    checked = {"EIO": ENGINE_IO, "transport": query.transport} | ({"sid": query.sid} if query.sid else {})
-    return request.clone(rel_url=request.rel_url.with_query(checked), headers=headers)

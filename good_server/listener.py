@@ -15,6 +15,8 @@ from .settings import Settings
 
 # aiohttp waits this long for the rest of a request that was already answered
 LINGERING_SECONDS = 1.0
+# clients that reconnect at once; with asyncio's 100 the system drops their packets, and they wait for seconds
+BACKLOG = 1024
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -110,7 +112,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: AcceptedConnection(self), host, port, reuse_port=reuse_port or None
+                lambda: AcceptedConnection(self), host, port, reuse_port=reuse_port or None, backlog=BACKLOG
             )
         except OSError as error:
             await self._runner.cleanup()

@@ -36,6 +36,8 @@ MESSAGES_PER_TURN = 32
 TINY_BYTES = 125
 CONTROL = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 FLOOD = "flood"
+# a few pings in a row get an answer each
+PONGS_PER_SLICE = 16
 PONG_HEAD = Frame(Opcode.PONG, b"").serialize(mask=False)[:1]
 
 logger = logging.getLogger(__name__)
@@ -126,7 +128,7 @@ class Connection(asyncio.Protocol):
         return None
 
     def _parse(self) -> None:
-        """Parse a slice of the waiting bytes. Answer only the latest ping (RFC 6455, 5.5.3)."""
+        """Parse a slice of the waiting bytes. Of many pings answer only the latest (RFC 6455, 5.5.3)."""
         data = self._backlog[: self._slice_bytes]
         del self._backlog[: self._slice_bytes]
         self._websocket.receive_data(data)
@@ -136,15 +138,23 @@ class Connection(asyncio.Protocol):
         is_cheap = len(frames) <= FRAMES_PER_SLICE
         self._slice_bytes = min(2 * self._slice_bytes, LARGE_SLICE_BYTES) if is_cheap else SMALL_SLICE_BYTES
         self._frames += frames
-        pong = None
-        for data_to_send in self._websocket.data_to_send():
-            if data_to_send[:1] == PONG_HEAD:
-                pong = data_to_send
-            else:
-                # a close frame, or the empty end of the stream
-                self._goodbye = (self._goodbye or b"") + data_to_send
-        if pong is not None:
-            self._write(pong)
+        if to_send := self._websocket.data_to_send():
+            self._answer_control_frames(to_send)
+
+    def _answer_control_frames(self, to_send: list[bytes]) -> None:
+        pongs = [data for data in to_send if data[:1] == PONG_HEAD]
+        if pongs:
+            self._write(b"".join(pongs if len(pongs) <= PONGS_PER_SLICE else pongs[-1:]))
+        if len(pongs) == len(to_send):
+            return
+        # a close frame, or the empty end of the stream
+        goodbye = b"".join(data for data in to_send if data[:1] != PONG_HEAD)
+        received, sent = self._websocket.close_rcvd, self._websocket.close_sent
+        if goodbye and received is not None and sent is not None and received.code != sent.code:
+            # the library fails a connection that is closed between fragments; RFC 6455, 5.5.1, wants the code back
+            code = b"" if received.code == CloseCode.NO_STATUS_RCVD else received.code.to_bytes(2, "big")
+            goodbye = Frame(Opcode.CLOSE, code).serialize(mask=False)
+        self._goodbye = (self._goodbye or b"") + goodbye
 
     def _read(self, frame: Frame) -> str | bytes | None:
         """Return the message that ends with this frame, if there is one."""

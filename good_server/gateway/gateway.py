@@ -13,7 +13,7 @@ from typing import Any
 
 import socketio
 
-from ..admission import address_in, close_transport, end_handshake, is_closing
+from ..admission import address_in, begin_handshake, close_transport, end_handshake, is_closing
 from ..close_reasons import CloseReason, note_reason, reason_of
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
 from ..events import Message, SessionEvicted
@@ -42,7 +42,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         super().__init__(namespace)
         self.guards = guards
         self._given_routes = tuple(routes)
-        sockets, most = Sockets(self), guards.settings.sockets_per_user
+        self._sockets = sockets = Sockets(self)
+        most = guards.settings.sockets_per_user
         self.socket_cap = SocketCap(namespace, guards.cluster, most, sockets.open_of, self._evict)
         self._expiry = SessionExpiry(guards.settings, guards.clock, self.send_to_socket, self.close)
         rooms = (sockets.rooms_of, sockets.join, sockets.leave)
@@ -158,8 +159,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         reason = reason_of(environ["aiohttp.request"], reason) if environ is not None else reason
         if environ is not None and reason == CloseReason.EVICTED:
             asyncio.get_running_loop().call_later(EVICTED_SECONDS, close_transport, environ)
+        elif environ is not None and self._sockets.may_return(sid):
+            if not self._sockets.is_elsewhere(sid):
+                # a client that left its last namespace has a moment to join again
+                begin_handshake(environ, self.guards.settings.handshake_seconds)
         elif environ is not None:
-            # a client may leave the namespace and keep the transport, on which nothing is served any more
             close_transport(environ, reason)
         if state is None:
             return

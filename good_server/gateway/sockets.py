@@ -47,3 +47,19 @@ class Sockets:
             if state is not None:
                 found[sid] = state
         return found
+
+    def may_return(self, sid: str) -> bool:
+        """Return whether a socket left with DISCONNECT, and its connection stays open."""
+        server = self._namespace.server
+        connection = server.eio.sockets.get(self._manager.eio_sid_from_sid(sid, self._namespace.namespace))
+        if connection is None or connection.closing or connection.closed:
+            return False
+        environ = server.get_environ(sid, self._namespace.namespace)
+        return not is_closing(environ) and CLOSE_REASON not in environ["aiohttp.request"]
+
+    def is_elsewhere(self, sid: str) -> bool:
+        """Return whether the connection of a socket has also joined another namespace."""
+        name = self._namespace.namespace
+        connection = self._manager.eio_sid_from_sid(sid, name)
+        others = (other for other in self._manager.get_namespaces() if other != name)
+        return any(self._manager.sid_from_eio_sid(connection, other) for other in others)

@@ -29,7 +29,7 @@ def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
         if environ is None or REFUSED in environ:
             return
         received = sio.packet_class(encoded_packet=data)
-        if received.packet_type == packet.ACK:
+        if received.packet_type in (packet.ACK, packet.DISCONNECT):
             _charge(environ)
         has_joined = sid_of(connection, received.namespace or "/") is not None
         if has_joined is not (received.packet_type == packet.CONNECT):
@@ -44,7 +44,7 @@ def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
 
 
 def _charge(environ: dict[str, Any]) -> None:
-    # the server asks for no acks, so each one is unexpected
+    # the server asks for no acks, so each one is unexpected; a client that left may join again, which costs a check
     if not charge(environ["aiohttp.request"]):
         _close(environ, "flood")
 

@@ -6,6 +6,7 @@ it changes `sys.path` and `binascii`.
 
 import asyncio
 import json
+import os
 import sys
 
 # compression: this server does not negotiate it (row 17)
@@ -39,3 +40,6 @@ async def run(url, cases):
 def main(url, *cases):
     for found in asyncio.run(run(url, list(cases))):
         sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
+    # the threads of kosoku sometimes abort the process while the interpreter ends, after all results
+    os._exit(0)

@@ -176,8 +176,26 @@ async def test_events_before_connect_run_nothing(server, dial):
     assert (await wire.frame()).startswith('40{"sid"')
 
 
-async def test_a_client_that_leaves_the_namespace_is_closed(server, ana, until):
-    wire = await ana()
+async def test_a_client_that_leaves_the_namespace_may_join_again(serve, dial, until):
+    server = await serve(handshake_seconds=0.5)
+    wire = await dial(to=server, token=server.token("ana"))
+    await wire.send("41")
+    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
+    await wire.send(f'40{{"token":"{server.token("ana")}"}}')
+    assert (await wire.frame()).startswith('40{"sid"')
     await wire.send("41")
     assert await wire.is_closed()
-    await until(lambda: server.members(user_room("ana")) == 0, seconds=1)
+
+
+@pytest.mark.parametrize("delivery", [pytest.param("engine", marks=pytest.mark.needs("delivery")), "stock"])
+async def test_a_client_that_joins_again_and_again_is_closed(serve, dial, delivery):
+    server = await serve(delivery=delivery)
+    wire = await dial(to=server, token=server.token("ana"))
+    token = f'40{{"token":"{server.token("ana")}"}}'
+    for _ in range(1000):
+        await wire.send("41")
+        await wire.send(token)
+    answers = 0
+    while await wire.frame() is not None:
+        answers += 1
+    assert answers < 300

@@ -226,7 +226,7 @@ async def test_row_17_compression_that_is_offered_is_not_negotiated(serve, conne
 
 
 async def test_row_17_fails_without_its_defence(serve, connect, http, monkeypatch):
-    monkeypatch.setattr(admission, "_rewritten", lambda request, query: request)
+    monkeypatch.setattr(admission, "rewritten", lambda request, query: request)
     with pytest.raises(AssertionError, match="was negotiated"):
         await check_compression(await serve(delivery="stock"), connect, http)
 
@@ -234,13 +234,13 @@ async def test_row_17_fails_without_its_defence(serve, connect, http, monkeypatc
 @pytest.mark.parametrize("delivery", DELIVERIES)
 async def test_row_14_a_cut_during_the_handshake_is_no_error(serve, connect, monkeypatch, caplog, delivery):
     server = await serve(delivery=delivery)
-    bob, real = await connect("bob", to=server), admission._rewritten
+    bob, real = await connect("bob", to=server), admission.rewritten
 
     def cut(request, query):
         request.transport.abort()
         return real(request, query)
 
-    monkeypatch.setattr(admission, "_rewritten", cut)
+    monkeypatch.setattr(admission, "rewritten", cut)
     with capture_logs() as entries:
         reader, writer = await asyncio.open_connection(PROXY, int(server.url.rpartition(":")[2]))
         headers = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": "localhost"} | UPGRADE_HEADERS).items())

@@ -84,7 +84,7 @@ async def check_blank_sid(serve, http):
 
 
 async def test_row_39_fails_without_its_defence(serve, http, monkeypatch):
-    monkeypatch.setattr(admission, "_read_query", lambda request: admission.Query("websocket", ""))
+    monkeypatch.setattr(admission, "read_query", lambda request: admission.Query("websocket", ""))
     with pytest.raises(AssertionError, match="was opened"):
         await check_blank_sid(serve, http)
 
