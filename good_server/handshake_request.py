@@ -1,4 +1,4 @@
-"""Reads a Socket.IO request before the library does, so that one parser decides."""
+"""Reads a Socket.IO request before the library does: one parser decides."""
 
 import re
 from typing import NamedTuple
