@@ -55,6 +55,7 @@ class WriteBatcher:
                     self.add(send_queue)
             except Exception as error:  # noqa: BLE001 - one connection must not stop the writes to the others
                 log.error("failed", where="send queue", exc_info=error)
+                send_queue.abort()
 
 
 class SendQueue:
@@ -188,6 +189,12 @@ class SendQueue:
         if self._transport is not None and self._pending and not self._transport.is_closing():
             self._transport.write(b"".join(self._pending))
         self._pending, self._pending_bytes = [], 0
+
+    def abort(self) -> None:
+        """End the connection at once. Its client connects again, and waits for nothing that was lost here."""
+        self._reset()
+        if self._transport is not None:
+            self._transport.abort()
 
     def _may_wait(self, transport: asyncio.WriteTransport, now: float) -> bool:
         # full buffers at the peer are normal for a short time

@@ -101,10 +101,7 @@ PROMISES = {
         "While Redis refuses commands, messages go on; a failover is followed; every kind of URL works", part="cluster"
     ),
     54: Promise("No part of a request forges a log entry, and no token appears in a log or answer", "ASVS 16.2.5"),
-    57: Promise(
-        "A long-lived task that fails is logged, started again and named by `/readyz`; what it guards is kept",
-        part="cluster",
-    ),
+    57: Promise("A long-lived task that fails is logged, started again and named by `/readyz`; what it guards is kept"),
     58: Promise("Many reports of one user do not delay the reports of others", part="reports"),
 }
 
