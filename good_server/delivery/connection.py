@@ -11,9 +11,10 @@ from typing import cast
 
 from aiohttp import hdrs, web
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import OPEN, Protocol, Side
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike
 
@@ -40,6 +41,26 @@ PONG_HEAD = Frame(Opcode.PONG, b"").serialize(mask=False)[:1]
 logger = logging.getLogger(__name__)
 # the library logs every closed connection as information
 logger.setLevel(logging.WARNING)
+# checks handshakes, and keeps nothing of them
+HANDSHAKES = ServerProtocol(logger=logger)
+
+
+def accept(request: web.Request) -> bytes:
+    """Return the HTTP answer to a WebSocket handshake. Raise `HTTPBadRequest` if it is malformed."""
+    version = f"HTTP/{request.version.major}.{request.version.minor}"
+    try:
+        headers = Headers()
+        for name in HANDSHAKE_HEADERS:
+            for value in request.headers.getall(name, ()):
+                headers[name] = value
+        key, _, _ = HANDSHAKES.process_request(Request(request.path, headers, request.method, version))
+    except (InvalidHandshake, ValueError):
+        # the library's own text repeats what the client sent
+        needs = {hdrs.SEC_WEBSOCKET_VERSION: "13"}
+        raise web.HTTPBadRequest(text="this is not a WebSocket handshake", headers=needs) from None
+    # not the library's own answer: its date and checks of headers take as long as the check of the handshake
+    answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return f"{answer}Sec-WebSocket-Accept: {key}\r\n\r\n".encode()
 
 
 class Connection(asyncio.Protocol):
@@ -48,14 +69,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, request: web.Request, max_bytes: int) -> None:
         """Check the handshake. Raise `HTTPBadRequest` if it is malformed, `ConnectionResetError` if the client left."""
         self._request = request
-        self._websocket = ServerProtocol(state=OPEN, max_size=max_bytes, logger=logger)
-        headers = Headers([(name, value) for name in HANDSHAKE_HEADERS for value in request.headers.getall(name, ())])
-        version = f"HTTP/{request.version.major}.{request.version.minor}"
-        self._answer = self._websocket.accept(Request(request.path, headers, request.method, version))
-        if self._answer.status_code != 101:
-            # the library's own text repeats what the client sent
-            needs = {hdrs.SEC_WEBSOCKET_VERSION: "13"}
-            raise web.HTTPBadRequest(text="this is not a WebSocket handshake", headers=needs)
+        self._answer = accept(request)
+        # the class of both sides: the server's own adds only the handshake, and a step to each frame
+        self._websocket = Protocol(Side.SERVER, state=OPEN, max_size=max_bytes, logger=logger)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
@@ -81,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._request.protocol.set_parser(self)  # type: ignore[arg-type]  # only `feed_data` and `feed_eof` are called
         self._transport.set_protocol(self)
         self._send_queue = send_queue
-        send_queue.open(self._transport, self._answer.serialize() + first_frame)
+        send_queue.open(self._transport, self._answer + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take the bytes that aiohttp received together with the request."""
