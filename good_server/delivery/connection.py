@@ -34,6 +34,7 @@ BACKLOG_BYTES = 64 * 1024
 MESSAGES_PER_TURN = 32
 # a fragment as small as a control frame carries next to nothing
 TINY_BYTES = 125
+TEXT, BINARY = Opcode.TEXT, Opcode.BINARY
 CONTROL = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 FLOOD = "flood"
 PONG_HEAD = Frame(Opcode.PONG, b"").serialize(mask=False)[:1]
@@ -142,8 +143,13 @@ class Connection(asyncio.Protocol):
 
     def _parse(self) -> None:
         """Parse a slice of the waiting bytes. Answer only the latest ping (RFC 6455, 5.5.3)."""
-        data = self._backlog[: self._slice_bytes]
-        del self._backlog[: self._slice_bytes]
+        data = self._backlog
+        if len(data) <= self._slice_bytes:
+            # the usual case: nothing is copied
+            self._backlog = bytearray()
+        else:
+            data = data[: self._slice_bytes]
+            del self._backlog[: self._slice_bytes]
         self._websocket.receive_data(data)
         frames = cast(list[Frame], self._websocket.events_received())
         is_cheap = len(frames) <= FRAMES_PER_SLICE
@@ -162,14 +168,14 @@ class Connection(asyncio.Protocol):
     def _read(self, frame: Frame) -> str | bytes | None:
         """Return the message that ends with this frame, if there is one."""
         kind = frame.opcode
-        if frame.fin and (kind is Opcode.TEXT or kind is Opcode.BINARY):
-            return self._decoded(frame.data, is_text=kind is Opcode.TEXT)
+        if frame.fin and (kind is TEXT or kind is BINARY):
+            return self._decoded(frame.data, is_text=kind is TEXT)
         if kind is not Opcode.CLOSE and len(frame.data) <= TINY_BYTES:
             self.charge()
         if kind in CONTROL:
             return None
         if kind is not Opcode.CONT:
-            self._is_text = kind is Opcode.TEXT
+            self._is_text = kind is TEXT
         self._parts += frame.data
         if not frame.fin:
             return None

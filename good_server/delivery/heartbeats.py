@@ -18,7 +18,7 @@ PING = frame(packet.Packet(packet.PING).encode())
 # Sockets that are due within this time are handled together. It is short: all of them answer at once, and the messages
 # of others wait meanwhile.
 TICK_SECONDS = 0.005
-# Thousands of clients that connected at the same moment are due at the same moment. So many of them are pinged in a row,
+# Clients that connected at the same moment are due at the same moment. So many of them are pinged in a row,
 # and the others a tick later.
 PINGS_PER_TICK = 10
 
