@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -40,6 +41,8 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
+# each connection asks at its accept, and again at its request
+@lru_cache
 def _canonical(written: str) -> str | None:
     """Return an IP address without port, brackets or zone. Return None for text that is no IP address."""
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written

@@ -49,4 +49,7 @@ def rewritten(request: web.Request, query: Query) -> web.Request:
     # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
     checked = {"EIO": ENGINE_IO, "transport": query.transport} | ({"sid": query.sid} if query.sid else {})
-    return request.clone(rel_url=request.rel_url.with_query(checked), headers=headers)
+    # most clients send nothing else, and a new query takes long
+    is_plain = request.rel_url.raw_query_string == f"EIO={ENGINE_IO}&transport={query.transport}"
+    rel_url = request.rel_url if is_plain else request.rel_url.with_query(checked)
+    return request.clone(rel_url=rel_url, headers=headers)

@@ -11,9 +11,10 @@ from typing import cast
 
 from aiohttp import hdrs, web
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import OPEN, Protocol, Side
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike
 
@@ -34,6 +35,7 @@ BACKLOG_BYTES = 64 * 1024
 MESSAGES_PER_TURN = 32
 # a fragment as small as a control frame carries next to nothing
 TINY_BYTES = 125
+TEXT, BINARY = Opcode.TEXT, Opcode.BINARY
 CONTROL = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 FLOOD = "flood"
 # a few pings in a row get an answer each
@@ -43,6 +45,26 @@ PONG_HEAD = Frame(Opcode.PONG, b"").serialize(mask=False)[:1]
 logger = logging.getLogger(__name__)
 # the library logs every closed connection as information
 logger.setLevel(logging.WARNING)
+# checks handshakes, and keeps nothing of them
+HANDSHAKES = ServerProtocol(logger=logger)
+
+
+def accept(request: web.Request) -> bytes:
+    """Return the HTTP answer to a WebSocket handshake. Raise `HTTPBadRequest` if it is malformed."""
+    version = f"HTTP/{request.version.major}.{request.version.minor}"
+    try:
+        headers = Headers()
+        for name in HANDSHAKE_HEADERS:
+            for value in request.headers.getall(name, ()):
+                headers[name] = value
+        key, _, _ = HANDSHAKES.process_request(Request(request.path, headers, request.method, version))
+    except (InvalidHandshake, ValueError):
+        # the library's own text repeats what the client sent
+        needs = {hdrs.SEC_WEBSOCKET_VERSION: "13"}
+        raise web.HTTPBadRequest(text="this is not a WebSocket handshake", headers=needs) from None
+    # not the library's own answer: its date and checks of headers take as long as the check of the handshake
+    answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return f"{answer}Sec-WebSocket-Accept: {key}\r\n\r\n".encode()
 
 
 class Connection(asyncio.Protocol):
@@ -51,14 +73,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, request: web.Request, max_bytes: int) -> None:
         """Check the handshake. Raise `HTTPBadRequest` if it is malformed, `ConnectionResetError` if the client left."""
         self._request = request
-        self._websocket = ServerProtocol(state=OPEN, max_size=max_bytes, logger=logger)
-        headers = Headers([(name, value) for name in HANDSHAKE_HEADERS for value in request.headers.getall(name, ())])
-        version = f"HTTP/{request.version.major}.{request.version.minor}"
-        self._answer = self._websocket.accept(Request(request.path, headers, request.method, version))
-        if self._answer.status_code != 101:
-            # the library's own text repeats what the client sent
-            needs = {hdrs.SEC_WEBSOCKET_VERSION: "13"}
-            raise web.HTTPBadRequest(text="this is not a WebSocket handshake", headers=needs)
+        self._answer = accept(request)
+        # the class of both sides: the server's own adds only the handshake, and a step to each frame
+        self._websocket = Protocol(Side.SERVER, state=OPEN, max_size=max_bytes, logger=logger)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the peer left during its handshake")
@@ -84,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._request.protocol.set_parser(self)  # type: ignore[arg-type]  # only `feed_data` and `feed_eof` are called
         self._transport.set_protocol(self)
         self._send_queue = send_queue
-        send_queue.open(self._transport, self._answer.serialize() + first_frame)
+        send_queue.open(self._transport, self._answer + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take the bytes that aiohttp received together with the request."""
@@ -129,8 +146,13 @@ class Connection(asyncio.Protocol):
 
     def _parse(self) -> None:
         """Parse a slice of the waiting bytes. Of many pings answer only the latest (RFC 6455, 5.5.3)."""
-        data = self._backlog[: self._slice_bytes]
-        del self._backlog[: self._slice_bytes]
+        data = self._backlog
+        if len(data) <= self._slice_bytes:
+            # the usual case: nothing is copied
+            self._backlog = bytearray()
+        else:
+            data = data[: self._slice_bytes]
+            del self._backlog[: self._slice_bytes]
         self._websocket.receive_data(data)
         if self._websocket.parser_exc is not None:
             note_reason(self._request, CloseReason.MALFORMED)
@@ -159,8 +181,8 @@ class Connection(asyncio.Protocol):
     def _read(self, frame: Frame) -> str | bytes | None:
         """Return the message that ends with this frame, if there is one."""
         kind = frame.opcode
-        if frame.fin and (kind is Opcode.TEXT or kind is Opcode.BINARY):
-            return self._decoded(frame.data, is_text=kind is Opcode.TEXT)
+        if frame.fin and (kind is TEXT or kind is BINARY):
+            return self._decoded(frame.data, is_text=kind is TEXT)
         if kind is not Opcode.CLOSE and len(frame.data) <= TINY_BYTES:
             self.charge()
         if kind is Opcode.CLOSE:
@@ -168,7 +190,7 @@ class Connection(asyncio.Protocol):
         if kind in CONTROL:
             return None
         if kind is not Opcode.CONT:
-            self._is_text = kind is Opcode.TEXT
+            self._is_text = kind is TEXT
         self._parts += frame.data
         if not frame.fin:
             return None

@@ -17,7 +17,7 @@ from websockets.frames import CloseCode
 from ..closing import CLOSE_REASON
 from ..settings import Settings
 from .connection import MESSAGES_PER_TURN, Connection
-from .frames import frame, message_frame
+from .frames import ack_frame, frame
 from .heartbeats import Heartbeats
 from .room_manager import RoomManager
 from .send_queue import SendQueue, WriteBatcher
@@ -88,8 +88,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         answer = await namespace.trigger_event(event.data[0], sid, *event.data[1:])
         if event.id is not None and answer != sio.not_handled:
             values = [] if answer is None else list(answer) if isinstance(answer, tuple) else [answer]
-            ack = sio.packet_class(socketio_packet.ACK, values, name, event.id, False)
-            self.queue.write(message_frame(ack.encode()))
+            self.queue.write(ack_frame(name, event.id, values))
 
     async def _receive_other(self, received: Any) -> None:
         """Handle a packet that is no event. One that nobody asked for is counted."""

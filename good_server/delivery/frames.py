@@ -1,8 +1,13 @@
 """WebSocket frames that the server sends, unmasked (RFC 6455, 5.2)."""
 
+from typing import Any
+
+import orjson
 from engineio import packet as engine_packet
+from socketio import packet
 
 MESSAGE = str(engine_packet.MESSAGE)
+ACK = f"{MESSAGE}{packet.ACK}"
 FIN_TEXT = 0x81
 FIN_BINARY = 0x82
 
@@ -22,3 +27,9 @@ def message_frame(encoded: str | bytes) -> bytes:
     """Return the WebSocket frame of an encoded Socket.IO packet or attachment."""
     # not with the library's packet class: that takes as long as all the rest of an emit
     return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)
+
+
+def ack_frame(namespace: str, number: int, values: list[Any]) -> bytes:
+    """Return the WebSocket frame of the ack with this number."""
+    place = "" if namespace == "/" else f"{namespace},"
+    return frame(f"{ACK}{place}{number}{orjson.dumps(values).decode()}")

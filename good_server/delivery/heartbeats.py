@@ -6,6 +6,7 @@ the one that started first is due first, and the timer checks only that one. Tim
 
 import asyncio
 import itertools
+import math
 from typing import Any
 
 from engineio import packet
@@ -14,8 +15,12 @@ from ..observability import log
 from .frames import frame
 
 PING = frame(packet.Packet(packet.PING).encode())
-# sockets that are due within this time are handled together
-TICK_SECONDS = 0.05
+# Sockets that are due within this time are handled together. It is short: all of them answer at once, and the messages
+# of others wait meanwhile.
+TICK_SECONDS = 0.005
+# Clients that connected at the same moment are due at the same moment. So many of them are pinged in a row,
+# and the others a tick later.
+PINGS_PER_TICK = 10
 
 
 class Heartbeats:
@@ -57,10 +62,12 @@ class Heartbeats:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for socket in _take_due(self._ping_at, now):
+        # twice the average, so that a short interval with many sockets does not fall behind
+        average = TICK_SECONDS * len(self._ping_at) / self._interval_seconds
+        for socket in _take_due(self._ping_at, now, PINGS_PER_TICK + math.ceil(2 * average)):
             self._close_at[socket] = now + self._timeout_seconds
             _ping(socket)
-        silent = _take_due(self._close_at, now)
+        silent = _take_due(self._close_at, now, len(self._close_at))
         if silent:
             task = loop.create_task(_close(silent))
             self._closing.add(task)
@@ -68,8 +75,8 @@ class Heartbeats:
         self._arm(loop)
 
 
-def _take_due(times: dict[Any, float], now: float) -> list[Any]:
-    due = list(itertools.takewhile(lambda socket: times[socket] <= now, times))
+def _take_due(times: dict[Any, float], now: float, most: int) -> list[Any]:
+    due = list(itertools.takewhile(lambda socket: times[socket] <= now, itertools.islice(times, most)))
     for socket in due:
         del times[socket]
     return due

@@ -306,6 +306,21 @@ async def test_a_silent_peer_is_closed_and_others_are_pinged_again(interval, tim
     assert loop.time() - began >= 3 * interval + timeout
 
 
+async def test_peers_that_connected_together_are_pinged_in_turns():
+    heartbeats, loop = Heartbeats(0.05, 5), asyncio.get_running_loop()
+    peers, pinged_in_turn = [Pinged(heartbeats, 0) for _ in range(200)], []
+    for peer in peers:
+        heartbeats.add(peer)
+    while not all(peer.pings for peer in peers):
+        before, turn = sum(peer.pings for peer in peers), loop.create_future()
+        loop.call_later(0.001, turn.set_result, None)
+        await asyncio.wait_for(turn, 5)
+        pinged_in_turn.append(sum(peer.pings for peer in peers) - before)
+    # each of them once; never all in one turn of the event loop
+    assert [peer.pings for peer in peers] == [1] * 200
+    assert sum(count > 0 for count in pinged_in_turn) > 2
+
+
 async def test_a_removed_peer_is_neither_pinged_nor_closed():
     heartbeats = Heartbeats(0.01, 0.01)
     gone, silent = Pinged(heartbeats, 0), Pinged(heartbeats, 0)

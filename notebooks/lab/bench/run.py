@@ -17,6 +17,7 @@ import psutil
 
 from lab.bench import loads, node
 from lab.bench.crowd import LoadError
+from lab.bench.idle_clients import among, idle, latency
 from lab.bench.loads import Sample
 from lab.bench.peers import FLOOR, RAISED_LIMITS, Peer, Server, available_peers, running
 from lab.bench.sizes import Sizes
@@ -29,6 +30,9 @@ MAX_SPREAD = 0.5
 # the load average of other programs, in cores
 MAX_OTHER_LOAD = 0.5
 
+# more clients take too long to connect for a quick run
+MAX_QUICK_CONNECTIONS = 2000
+
 Load = Callable[[Server, Sizes], Awaitable[Sample]]
 ProgressCallback = Callable[[str], None]
 
@@ -37,7 +41,8 @@ ProgressCallback = Callable[[str], None]
 class Benchmark:
     """One benchmark of `lab bench`: its load and its unit.
 
-    `busy_remark` says how to read the values when the load generator itself was busy.
+    `busy_remark` says how to read the values when the load generator itself was busy. `connections` is the number of
+    clients when that is fixed, else 0.
     """
 
     id: str
@@ -47,6 +52,12 @@ class Benchmark:
     busy_remark: str
     is_long: bool = False
     better: Literal["lower", "higher"] = "lower"
+    connections: int = 0
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether the load takes minutes, so that a quick run leaves it out."""
+        return self.connections > MAX_QUICK_CONNECTIONS
 
 
 RATE_REMARK = "its rate is a lower bound; the CPU of the server is still valid"
@@ -71,6 +82,31 @@ BENCHMARKS = (
         loads.slow_reader,
         TIME_REMARK,
         is_long=True,
+    ),
+    Benchmark(
+        "latency_1000",
+        "a lone message among 1,000 idle clients, p99",
+        "ms",
+        among(latency, 1000),
+        TIME_REMARK,
+        connections=1000,
+    ),
+    Benchmark(
+        "latency_10000",
+        "a lone message among 10,000 idle clients, p99",
+        "ms",
+        among(latency, 10_000),
+        TIME_REMARK,
+        connections=10_000,
+    ),
+    Benchmark(
+        "idle_10000",
+        "an idle server with 10,000 clients",
+        "% of a core",
+        among(idle, 10_000),
+        RATE_REMARK,
+        is_long=True,
+        connections=10_000,
     ),
 )
 

@@ -8,7 +8,8 @@ class Sizes:
     """Numbers of rounds, clients and messages of the loads.
 
     `singles` is the number of single messages. `leaving` has the sizes of the crowds that disconnect. `readers` is the
-    size of the crowd with slow readers, and `backlog` the number of messages to it.
+    size of the crowd with slow readers, and `backlog` the number of messages to it. `lone_seconds` is how long lone
+    messages are sent, and `idle_seconds` how long idle clients are watched.
     """
 
     rounds: int
@@ -21,7 +22,12 @@ class Sizes:
     leaving: tuple[int, ...]
     readers: int
     backlog: int
+    lone_seconds: float
+    idle_seconds: float
 
 
-QUICK = Sizes(1, 1, 400, 3, 30, 4000, 400, (500, 2000), 200, 320)
-FULL = Sizes(3, 1, 1000, 5, 60, 10_000, 2000, (500, 2000, 8000, 16_000), 1000, 320)
+# all servers ping each client once in this time
+PING_SECONDS = 25.0
+
+QUICK = Sizes(1, 1, 400, 3, 30, 4000, 400, (500, 2000), 200, 320, 6.0, PING_SECONDS)
+FULL = Sizes(3, 1, 1000, 5, 60, 10_000, 2000, (500, 2000, 8000, 16_000), 1000, 320, PING_SECONDS, PING_SECONDS)

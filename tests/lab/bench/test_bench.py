@@ -25,7 +25,7 @@ from lab.bench.sizes import Sizes
 from lab.figures.bars import as_png
 from rich.console import Console
 
-TINY = Sizes(1, 1, 12, 1, 2, 40, 10, (10, 20), 20, 20)
+TINY = Sizes(1, 1, 12, 1, 2, 40, 10, (10, 20), 20, 20, 0.5, 0.5)
 PEERS = [peers.GOOD, peers.STOCK, peers.NODE]
 # Node's peer needs packages that npm installs
 PEER_PARAMETERS = [peers.GOOD, peers.STOCK, pytest.param(peers.NODE, marks=pytest.mark.slow)]
@@ -57,7 +57,9 @@ def printed(bench: BenchResults) -> str:
 @pytest.mark.parametrize("peer", PEER_PARAMETERS, ids=lambda peer: peer.id)
 async def test_every_load_measures_something_plausible(peer: peers.Peer) -> None:
     async with peers.running(require(peer)) as server:
-        samples = {benchmark.id: await benchmark.load(server, TINY) for benchmark in BENCHMARKS}
+        # thousands of idle clients: test_idle_clients.py
+        short = [benchmark for benchmark in BENCHMARKS if not benchmark.connections]
+        samples = {benchmark.id: await benchmark.load(server, TINY) for benchmark in short}
     assert all(math.isfinite(sample.value) for sample in samples.values())
     # memory may stay the same; every other value must be positive
     assert all(sample.value > 0 for name, sample in samples.items() if name != "slow-reader"), samples
