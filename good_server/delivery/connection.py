@@ -9,22 +9,17 @@ import logging
 from collections import deque
 from typing import cast
 
-from aiohttp import hdrs, web
-from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake
+from aiohttp import web
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import OPEN, Protocol, Side
-from websockets.server import ServerProtocol
 from websockets.typing import BytesLike
 
 from ..close_reasons import CloseReason, note_reason
 from ..closing import CLOSE_REASON, LINGER_SECONDS, close_soon
 from ..packet_budget import charge
+from .handshake import accept
 from .send_queue import SendQueue
 
-# no extension, subprotocol or origin: nothing of these is negotiated here
-HANDSHAKE_HEADERS = (hdrs.CONNECTION, hdrs.UPGRADE, hdrs.SEC_WEBSOCKET_KEY, hdrs.SEC_WEBSOCKET_VERSION)
 # Bytes that are parsed in a row. A slice with many frames takes long, so the next one is small; a slice of one large
 # frame takes no time, so the next one is larger.
 SMALL_SLICE_BYTES, LARGE_SLICE_BYTES = 256, 16 * 1024
@@ -45,26 +40,6 @@ PONG_HEAD = Frame(Opcode.PONG, b"").serialize(mask=False)[:1]
 logger = logging.getLogger(__name__)
 # the library logs every closed connection as information
 logger.setLevel(logging.WARNING)
-# checks handshakes, and keeps nothing of them
-HANDSHAKES = ServerProtocol(logger=logger)
-
-
-def accept(request: web.Request) -> bytes:
-    """Return the HTTP answer to a WebSocket handshake. Raise `HTTPBadRequest` if it is malformed."""
-    version = f"HTTP/{request.version.major}.{request.version.minor}"
-    try:
-        headers = Headers()
-        for name in HANDSHAKE_HEADERS:
-            for value in request.headers.getall(name, ()):
-                headers[name] = value
-        key, _, _ = HANDSHAKES.process_request(Request(request.path, headers, request.method, version))
-    except (InvalidHandshake, ValueError):
-        # the library's own text repeats what the client sent
-        needs = {hdrs.SEC_WEBSOCKET_VERSION: "13"}
-        raise web.HTTPBadRequest(text="this is not a WebSocket handshake", headers=needs) from None
-    # not the library's own answer: its date and checks of headers take as long as the check of the handshake
-    answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    return f"{answer}Sec-WebSocket-Accept: {key}\r\n\r\n".encode()
 
 
 class Connection(asyncio.Protocol):
