@@ -5,11 +5,15 @@ import time
 from contextlib import asynccontextmanager
 from itertools import count
 
+import pytest
+
 from .. import lifecycle, rooms
 from . import tokens
 from .stand_in import PLAIN
 from .waiting import WAIT_SECONDS
 
+# each delivery path that this copy has
+DELIVERIES = [pytest.param("engine", marks=pytest.mark.needs("delivery")), "stock"]
 FENCE = "test:fence"
 FREE_PORTS = {"port": 0, "internal_port": 0}
 # all clients of a test connect from one address, faster than people do

@@ -81,7 +81,7 @@ async def works(url, serve, connect, until, capsys):
         await tab.sio.disconnect()
         await server.ended()
     log = capsys.readouterr().out
-    assert not any(word in log for word in ("unavailable", "lost", "refuse", "Traceback")), log
+    assert not any(word in log for word in ("unavailable", "subscription lost", "refuse", "Traceback")), log
     assert PASSWORD not in log
 
 

@@ -4,11 +4,10 @@ import asyncio
 
 import pytest
 
-from ...optional_parts import has_part
 from ...rooms import named_rooms, user_room
+from ..servers import DELIVERIES
 
 NO_ROOMS = [None, "", (), [], {}, 0, True, [None], [""], [user_room("ana"), ""], [user_room("ana"), None], [[]]]
-DELIVERIES = ["stock", *(["engine"] if has_part("delivery") else [])]
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from ...events import RESERVED, ROOM_LEAVE
 from ...rooms import role_room, user_room
+from ..servers import DELIVERIES
 from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, PRIVILEGED
 
 DEEP = "[" * 20_000
@@ -83,7 +84,7 @@ async def test_a_sender_of_invalid_packets_soon_leaves_its_rooms(server, ana, un
 UNREADABLE = [kind + DEEP for kind in "012345678b"] + ["4" + '{"a":' * 9000, "4{}", '4"2"', "4null", "4NaN"]
 
 
-@pytest.mark.parametrize("delivery", ["engine", "stock"])
+@pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("frame", UNREADABLE, ids=lambda frame: f"{frame[:6]} of {len(frame)}")
 @pytest.mark.parametrize("has_joined", [True, False])
 async def test_an_unreadable_packet_leaves_no_traceback(serve, dial, until, caplog, delivery, frame, has_joined):
@@ -187,7 +188,7 @@ async def test_a_client_that_leaves_the_namespace_may_join_again(serve, dial, un
     assert await wire.is_closed()
 
 
-@pytest.mark.parametrize("delivery", [pytest.param("engine", marks=pytest.mark.needs("delivery")), "stock"])
+@pytest.mark.parametrize("delivery", DELIVERIES)
 async def test_a_client_that_joins_again_and_again_is_closed(serve, dial, delivery):
     server = await serve(delivery=delivery)
     wire = await dial(to=server, token=server.token("ana"))

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from ...settings import SettingsError, load_settings
+from ...settings import Settings, SettingsError, load_settings
 from ...settings.sources import unknown_settings
 from ..tokens import PRODUCTION, PRODUCTION_ENVIRONMENT, SECRET
 
@@ -121,16 +121,17 @@ def test_a_name_that_only_resembles_kubernetes_is_unknown(monkeypatch, name):
     assert name in refusal(**PRODUCTION)
 
 
-EVERY = [name.upper() for name in type(load_settings(_env_file=None)).model_fields]
+EVERY = [name.upper() for name in Settings.model_fields]
 
 
 @EACH_SOURCE
 @pytest.mark.parametrize("value", ["", "  "])
 def test_an_empty_value_of_any_setting_means_unset(monkeypatch, where, value):
-    for name in EVERY:
-        put(monkeypatch, where, f"SERVER_{name}", value)
-    settings = load_settings()
-    monkeypatch.undo()
+    # `undo` would also bring back the caller's own variables
+    with monkeypatch.context() as patch:
+        for name in EVERY:
+            put(patch, where, f"SERVER_{name}", value)
+        settings = load_settings()
     assert settings.model_fields_set == set()
     assert settings == load_settings(_env_file=None)
 

@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 from ... import admission, client_address, closing
 from ...settings import Settings
 from ..checks import AT_ONCE_SECONDS, notices_nothing
+from ..servers import DELIVERIES
 from ..stand_in import LEAVE
 from ..wire import SOCKETIO, UPGRADE_HEADERS, upgraded
 
 PROXY = "127.0.0.1"
-DELIVERIES = [pytest.param("engine", marks=pytest.mark.needs("delivery")), "stock"]
 OWN_ORIGIN = "https://app.example"
 FOREIGN = [
     "https://evil.example",

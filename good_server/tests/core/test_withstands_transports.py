@@ -19,10 +19,10 @@ from ...admission import Admission
 from ...gateway import stray_packets
 from ...settings import Settings
 from ..checks import AT_ONCE_SECONDS, notices_nothing
+from ..servers import DELIVERIES
 from ..tokens import token
 from ..wire import BINARY, CLOSE, CONTINUED, PING, PONG, SOCKETIO, TEXT, UPGRADE, address_of, bare, upgraded
 
-DELIVERIES = [pytest.param("engine", marks=pytest.mark.needs("delivery")), "stock"]
 BOTH = ["websocket", "polling"]
 AMBIGUOUS = {
     "a blank sid": f"{SOCKETIO}&sid=",
