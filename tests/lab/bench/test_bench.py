@@ -215,7 +215,8 @@ def test_an_interruption_leaves_no_process_and_no_file(sent_signal: signal.Signa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_four_limits_of_the_good_server_are_raised() -> None:
-    names = ("CHAT_PER_SECOND", "CONNECTS_PER_SECOND", "EVENTS_PER_SECOND", "SOCKETS_PER_ADDRESS")
+def test_only_limits_of_addresses_and_rates_are_raised() -> None:
+    connects = ("CONNECTS_PER_SECOND", "CONNECTS_PER_SECOND_PER_ADDRESS", "SOCKETS_PER_ADDRESS")
+    names = ("CHAT_PER_SECOND", "EVENTS_PER_SECOND", *connects)
     assert {f"SERVER_{name}" for name in names} == peers.RAISED_LIMITS.keys()
     assert max(sizes.FULL.leaving) < 20_000
