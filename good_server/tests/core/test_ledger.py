@@ -20,7 +20,7 @@ LINES = {int(line.split(" ")[1]): line for line in FILE.splitlines() if re.match
 
 
 def without_deleted_tests(line):
-    """Remove the tests whose folder was deleted from a line of the file."""
+    """Return a line of the file without tests of deleted folders."""
     promise, *cells = line.removesuffix(" |").rsplit(" | ", 2)
     kept = [[test for test in cell.split(", ") if has_folder(FOLDER.match(test)[1])] for cell in cells]
     return " | ".join([promise, *(", ".join(tests) or "–" for tests in kept)]) + " |"

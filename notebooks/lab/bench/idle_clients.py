@@ -1,4 +1,4 @@
-"""Loads with thousands of idle clients, which are in a process of their own.
+"""Loads with thousands of idle clients in a process of their own.
 
 So their heartbeats do not delay the two clients that measure.
 """
@@ -114,7 +114,7 @@ async def latency(server: Server, sizes: Sizes, *, clients: int) -> Sample:
 async def _send_lone_messages(
     server: Server, crowd: Crowd, is_next: Callable[[int], bool]
 ) -> tuple[list[float], CpuMeter]:
-    """Sends messages, each after a pause, while `is_next` returns true for the number of those sent."""
+    """Sends messages, each after a pause, while `is_next(number)` is true."""
     latencies: list[float] = []
     crowd.counter.latencies = latencies
     sender, recipient = crowd.members

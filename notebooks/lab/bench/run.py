@@ -56,7 +56,7 @@ class Benchmark:
 
     @property
     def is_huge(self) -> bool:
-        """Whether the load takes minutes, so that a quick run leaves it out."""
+        """Whether the load takes minutes. A quick run leaves it out."""
         return self.connections > MAX_QUICK_CONNECTIONS
 
 

@@ -102,7 +102,7 @@ def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
 
 
 def _with_enough_files(chosen: "list[Benchmark]", *, is_named: bool) -> "list[Benchmark]":
-    """Returns the benchmarks whose clients are not too many for the allowed number of open files.
+    """Returns the benchmarks whose clients fit the limit of open files.
 
     It prints a warning for each other one, or raises `UsageError` when the user named the benchmarks.
     """
