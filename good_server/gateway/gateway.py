@@ -195,7 +195,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return {"ok": False, "error": refusal.as_error()} if refusal else {"ok": True, "data": outcome}
 
     async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
-        """Return the result of `action`, or its `Refusal`. Other errors are logged with an id, as `Internal`."""
+        """Return the result of `action`, or the `Refusal` that it raises.
+
+        Any other error is logged under a new id, and an `Internal` refusal with this id is returned.
+        """
         try:
             return await action
         except Refusal as refusal:

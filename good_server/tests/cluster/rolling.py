@@ -22,7 +22,8 @@ Outcome = namedtuple("Outcome", "notes tabs")
 async def rolled(http, servers, count, *, urls=None, pause_seconds):
     """Restart each server in turn while `count` clients send to bob.
 
-    The clients connect to `urls`, or without `urls` directly to the servers. Return their notes and bob's tabs.
+    The clients connect to `urls`, or without `urls` directly to the servers. Return what each of them sent, with its
+    acks, and the tabs of the receiving user bob.
     """
     own_urls = [server.url for server in servers]
     tokens = {f"user-{number}": production_token(f"user-{number}") for number in range(count)}

@@ -177,7 +177,10 @@ def test_every_refusal_is_in_the_contract_with_all_its_fields(refusal):
 
 
 def requests(token):
-    """Return events, each with an allowed role and a valid payload."""
+    """Return one valid request for each event, sent by an allowed role.
+
+    `token` is a valid token, for the refresh of a session.
+    """
     return {
         events.CHAT_SEND: ("vendor", {"to": "ana", "text": "hello"}),
         events.TRACKING_UPDATE: ("driver", {"lat": 1.5, "lng": 2, "speed": 3.5}),

@@ -1,4 +1,4 @@
-"""Measures this process's heap and finds the ids that it references.
+"""Measures this process's heap, and finds stale socket ids in it.
 
 `gc.get_objects()` alone is not enough. The collector does not track dicts and tuples that contain only strings, and
 `gc.get_referents` of a dict leaves out its string keys. So this module visits each kind of container in its own way.
