@@ -116,7 +116,8 @@ async def tracker():
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     tracker.dsn = f"http://key@127.0.0.1:{runner.addresses[0][1]}/1"
     yield tracker
-    sentry_sdk.init()
+    # without its defaults: they would change the standard library for all later tests
+    sentry_sdk.init(default_integrations=False)
     await runner.cleanup()
 
 

@@ -3,6 +3,7 @@
 They search the heap of a real server process.
 """
 
+import asyncio
 import socket
 
 import pytest
@@ -56,7 +57,8 @@ async def test_a_closed_socket_with_an_open_report_leaves_nothing(child, connect
 
 
 async def test_sockets_that_were_cut_leave_nothing(child, dial):
-    wires = [await dial(to=child, token=child.token(f"user-{number}")) for number in range(20)]
+    # at the same time, as the server closes those that answer no PING
+    wires = await asyncio.gather(*(dial(to=child, token=child.token(f"user-{number}")) for number in range(20)))
     for wire in wires:
         wire.websocket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
     assert await child.held([wire.sid for wire in wires], once_left=0) == set()

@@ -30,7 +30,7 @@ from ..package import PACKAGE, SERVER
 from ..server_processes import start as start_python
 from ..stand_in import NOTE_SEND, PRIVILEGED
 from ..tokens import PRODUCTION_ENVIRONMENT
-from ..waiting import WAIT_SECONDS, ask_until_yes
+from ..waiting import PROCESS_SECONDS, WAIT_SECONDS, ask_until_yes
 
 pytestmark = pytest.mark.needs("cluster")
 
@@ -358,6 +358,6 @@ def test_a_worker_without_redis_exits_with_one_line():
 def test_without_redis_reports_are_embedded():
     assert type(create_parts(Settings()).reports) is EmbeddedReports
     code = f"import sys, {PACKAGE}.app as app; app.create_app(app.Settings()); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PROCESS_SECONDS)
     assert {queue.__name__, "saq"} & set(done.stdout.split()) == set()
     assert f"{PACKAGE}.app" in done.stdout.split()

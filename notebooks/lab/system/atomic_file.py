@@ -21,6 +21,9 @@ def why_not_writable(path: Path) -> str | None:
         if path.exists() and not path.is_file():
             return None if os.access(path, os.W_OK) else f"cannot write {path}: {os.strerror(errno.EACCES)}"
         target = path.resolve()
+        if target.is_symlink():
+            # a loop of links, which Python 3.13 leaves as it is
+            raise RuntimeError
         # with a name as long as later, which may be too long, and a content, as the disk may be full
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.") as file:
             file.write(b"-")
@@ -28,7 +31,7 @@ def why_not_writable(path: Path) -> str | None:
     except OSError as error:
         return f"cannot write {path}: {os.strerror(error.errno or 0)}"
     except RuntimeError:
-        # before Python 3.13 `resolve` raises this
+        # `resolve` raises this for a loop of links, before Python 3.13
         return f"cannot write {path}: {os.strerror(errno.ELOOP)}"
     return None
 
