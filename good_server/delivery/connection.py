@@ -49,6 +49,8 @@ class Connection(asyncio.Protocol):
         """Check the handshake. Raise `HTTPBadRequest` if it is malformed, `ConnectionResetError` if the client left."""
         self._request = request
         self._answer = accept(request)
+        # stored, as Python 3.11 makes a system call at each `get_running_loop`
+        self._loop = asyncio.get_running_loop()
         # the class of both sides: the server's own adds only the handshake, and a step to each frame
         self._websocket = Protocol(Side.SERVER, state=OPEN, max_size=max_bytes, logger=logger)
         transport = request.transport
@@ -101,8 +103,10 @@ class Connection(asyncio.Protocol):
         self._http.connection_lost(exc)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        # a task that was cancelled waits no more
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def receive(self) -> str | bytes | None:
         """Return the next message, or None after the last. This also answers control frames."""
@@ -188,14 +192,11 @@ class Connection(asyncio.Protocol):
             self.fail(CloseCode.POLICY_VIOLATION)
 
     async def _wait_for_data(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = self._loop.create_future()
         if self._is_paused:
             self._is_paused = False
             self._transport.resume_reading()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        await waiter
 
     def fail(self, code: CloseCode) -> None:
         """Close the connection with this code, and discard what the client sent."""
@@ -208,7 +209,7 @@ class Connection(asyncio.Protocol):
         """Close the connection, and return when it is lost. The peer has a moment to answer the close frame."""
         if self._send_queue is None:
             return
-        timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+        timer = self._loop.call_later(LINGER_SECONDS, self._transport.abort)
         if self._websocket.state is OPEN and not self._transport.is_closing():
             self._websocket.send_close(CloseCode.NORMAL_CLOSURE)
             self._write(b"".join(self._websocket.data_to_send()))
