@@ -45,7 +45,10 @@ def read_query(request: web.Request) -> Query:
 
 def rewritten(request: web.Request, query: Query) -> web.Request:
     """Return the request with only the checked query, and without compression."""
+    # bytes that are no UTF-8, in an old cookie for example, are surrogates here, and `clone` cannot encode these
     headers = request.headers.copy()
+    headers.clear()
+    headers.extend((name, _readable(value)) for name, value in request.headers.items())
     # aiohttp would accept an offer of permessage-deflate, which costs about 250 KB per connection
     headers.popall(hdrs.SEC_WEBSOCKET_EXTENSIONS, None)
     checked = {"EIO": ENGINE_IO, "transport": query.transport} | ({"sid": query.sid} if query.sid else {})
@@ -53,3 +56,7 @@ def rewritten(request: web.Request, query: Query) -> web.Request:
     is_plain = request.rel_url.raw_query_string == f"EIO={ENGINE_IO}&transport={query.transport}"
     rel_url = request.rel_url if is_plain else request.rel_url.with_query(checked)
     return request.clone(rel_url=rel_url, headers=headers)
+
+
+def _readable(value: str) -> str:
+    return value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
