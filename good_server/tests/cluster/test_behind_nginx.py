@@ -21,7 +21,7 @@ from ..server_processes import serving
 from ..stand_in import NOTE_RECEIVED, NOTE_SEND, topic
 from ..tokens import production_token
 from ..waiting import PROCESS_SECONDS
-from ..wire import SOCKETIO
+from ..wire import SOCKETIO, UPGRADE_HEADERS
 from .rolling import BACK_SECONDS, FEW_CLIENTS, received_twice, rolled, shared_by
 
 pytestmark = pytest.mark.needs("deploy")
@@ -124,8 +124,11 @@ async def test_busy_processes_answer_with_retry_after(site, http):
     statuses = {}
     async with site(connects_per_second=0.1) as (url, _), asyncio.timeout(PROCESS_SECONDS):
         while 503 not in statuses:
-            async with http.get(url + SOCKETIO) as response:
+            # only a valid handshake uses the rate
+            async with http.get(url + SOCKETIO, headers=UPGRADE_HEADERS) as response:
                 statuses[response.status] = response.headers.get("Retry-After")
+                if response.status == SWITCHING_PROTOCOLS:
+                    response.close()
     assert int(statuses[503]) > 0
 
 
