@@ -59,6 +59,9 @@ def environ_of(server, user):
     return server.sio.get_environ(sid)
 
 
+# the library's own path only logs such an error, and goes on
+@pytest.mark.engine
+@pytest.mark.needs("delivery")
 async def test_row_57_an_error_in_one_connection_ends_only_this_one(server, connect, dial, monkeypatch):
     bob, wire = await connect("bob"), await dial(token=server.token("ana"))
     monkeypatch.setattr(server.gateway, "trigger_event", lambda event, *arguments: broken())
