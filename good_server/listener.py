@@ -15,8 +15,8 @@ from .settings import Settings
 
 # aiohttp waits this long for the rest of a request that was already answered
 LINGERING_SECONDS = 1.0
-# clients that reconnect at once; with asyncio's 100 the system drops their packets, and they wait for seconds
-BACKLOG = 1024
+# Connections that may wait for their accept, as in aiohttp. All of them are accepted in one turn of the event loop.
+BACKLOG = 128
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

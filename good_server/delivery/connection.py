@@ -99,6 +99,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
+        # the timer of its close holds this object for a moment longer
+        self._backlog, self._parts = bytearray(), bytearray()
+        self._frames.clear()
         self._wake()
         self._http.connection_lost(exc)
 

@@ -58,7 +58,7 @@ class ServerProcess:
         self.port, self.process, self.internal_urls = lasting_port(), None, []
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder, self._program = folder, program
-        own = tokens.PRODUCTION | {"port": self.port, "internal_port": 0} | settings
+        own = tokens.PRODUCTION | ONE_ADDRESS | {"port": self.port, "internal_port": 0} | settings
         self._environment = environment_of(own)
 
     async def start(self):

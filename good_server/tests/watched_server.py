@@ -7,6 +7,7 @@ since the last answer, the shutdown included.
 """
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -43,5 +44,7 @@ async def serve_watched():
 
 def main():
     configure_logging(json_lines=True)
+    # as `run` does
+    gc.set_threshold(10_000, 20, 20)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve_watched())

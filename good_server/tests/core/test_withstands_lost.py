@@ -14,13 +14,14 @@ from ...rooms import user_room
 from ..attackers import HERD_ROOM
 from ..pace import check_pace
 from ..server_processes import running_child, watched_server
+from ..servers import ONE_ADDRESS
 from ..stand_in import LEAVE, NOTE_SEND, topic
 from ..wire import bare
 
 pytestmark = pytest.mark.timing
 
 HERD = 1000
-CROWD = {"connects_per_second": 1e6, "sockets_per_address": 1e6}
+CROWD = ONE_ADDRESS | {"connects_per_second": 1e6, "sockets_per_address": 1e6}
 # on the library's own path aiohttp waits another 10 s for the close frame of the peer
 GONE_SECONDS = {"engine": 3.5, "stock": 15}
 

@@ -179,14 +179,19 @@ def send_what_is_no_packet(ana):
         ana.send("42" + "[" * 60_000)
 
 
+def send_large_events(ana):
+    for _ in range(4):
+        ana.send('42["x","' + "x" * 60_000 + '"]')
+
+
 async def check_memory(server, attack):
     """Assert that `attack` does not make the server's memory grow.
 
     Harmless clients connect first, because the server keeps the memory that any client needs.
     """
     async with watched_server() as child, bare(child.url, server.token("bob")) as bob:
-        # allocate the memory of as many harmless sockets first
-        await grown(server, child, lambda ana: ana.send("3"), 100)
+        # allocate the memory of as many harmless sockets first, which send as many bytes
+        await grown(server, child, send_large_events, 100)
         assert await grown(server, child, attack, 100) < FIRST_MB
         assert await grown(server, child, attack, 100) < SLACK_MB
         bob.send("427" + LEAVE_TEXT)
