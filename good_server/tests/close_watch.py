@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 
 
 class CloseWatch:
-    """The relay. `ended_by_server` has one item per connection, in the order in which they were opened."""
+    """The relay. `ended_by_server` has one item per connection, in the order of their opening."""
 
     def __init__(self, target):
         """Relay to the server at the URL `target`."""

@@ -106,15 +106,10 @@ class RealRedis:
         self._folder.cleanup()
 
 
-class Forwarder:
-    """A name that leads to one Redis, like a service name.
+class Proxy:
+    """A listening port in front of Redis. A subclass forwards its connections."""
 
-    New connections go to `target`. Open ones stay where they are.
-    """
-
-    def __init__(self, target=None):
-        """`target` is a `RealRedis`, or None: then connections are closed at once."""
-        self.target = target
+    def __init__(self):
         self._tasks = set()
 
     @property
@@ -133,6 +128,18 @@ class Forwarder:
 
     def _accept(self, reader, writer):
         self._tasks.add(asyncio.create_task(self._forward(reader, writer)))
+
+
+class Forwarder(Proxy):
+    """A name that leads to one Redis, like a service name.
+
+    New connections go to `target`. Open ones stay where they are.
+    """
+
+    def __init__(self, target=None):
+        """`target` is a `RealRedis`, or None: then connections are closed at once."""
+        super().__init__()
+        self.target = target
 
     async def _forward(self, reader, writer):
         async with closing(writer):
@@ -166,7 +173,7 @@ async def pump(reader, writer):
         writer.write(data)
 
 
-class Deafening:
+class Deafening(Proxy):
     """A proxy in front of Redis.
 
     While `is_deaf`, it drops all data from Redis to connections that have subscribed.
@@ -174,25 +181,8 @@ class Deafening:
 
     def __init__(self, redis):
         self.is_deaf = False
+        super().__init__()
         self._redis = redis
-        self._tasks = set()
-
-    @property
-    def url(self):
-        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accept(self, reader, writer):
-        self._tasks.add(asyncio.create_task(self._forward(reader, writer)))
 
     async def _forward(self, reader, writer):
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._redis.port)

@@ -4,9 +4,10 @@ import logging
 
 import pytest
 
-from ...settings import Settings, SettingsError, load_settings
+from ...settings import Settings, load_settings
 from ...settings.sources import unknown_settings
 from ..tokens import PRODUCTION, PRODUCTION_ENVIRONMENT, SECRET
+from .test_settings import refusal
 
 # what Kubernetes sets for the Services `server`, `server-internal` and `server-redis`
 KUBERNETES = {
@@ -36,14 +37,6 @@ MISSPELLED = {
     "server_environment": "SERVER_ENV",
     "Server_Jwt_Secert": "SERVER_JWT_SECRET",
 }
-
-
-def refusal(**settings):
-    with pytest.raises(SettingsError) as error:
-        load_settings(**settings)
-    message = str(error.value)
-    assert "\n" not in message
-    return message
 
 
 def put(monkeypatch, where, name, value):

@@ -2,7 +2,7 @@
 
 It prints the process id of the child, and waits to be killed.
 
-The argument says which kind of child: a kind is a way in which the lab starts processes.
+The argument is the kind of child. Each kind stands for one way to start processes in the lab.
 """
 
 import asyncio
