@@ -24,6 +24,9 @@ from .send_queue import SendQueue, WriteBatcher
 
 # an Engine.IO message that is a Socket.IO event
 EVENT_PREFIX = f"{packet.MESSAGE}{socketio_packet.EVENT}"
+# Connections that end in one pass of the event loop. When a proxy stops, thousands end at once: the others are served
+# meanwhile.
+ENDS_PER_PASS = 20
 # a checked handshake, which the engine serves
 CONNECTION = web.RequestKey("connection", Connection)
 # holds the send queue of a request, for code that closes its connection
@@ -108,6 +111,7 @@ class Engine:
         self._eio = sio.eio
         self._library: Callable[[web.Request], Awaitable[web.StreamResponse]] = sio.eio.handle_request
         self._heartbeats = Heartbeats(sio.eio.ping_interval, sio.eio.ping_timeout)
+        self._ends = asyncio.Semaphore(ENDS_PER_PASS)
         # the library's OPEN packet without the session id
         self._terms = {
             "upgrades": [],
@@ -129,6 +133,8 @@ class Engine:
             connection.open(socket.queue, frame(opening.encode()))
             self._heartbeats.add(socket)
             await socket.read(connection)
+            async with self._ends:
+                await asyncio.sleep(0)
         finally:
             self._heartbeats.remove(socket)
             if socket.queue.close_reason is not None:

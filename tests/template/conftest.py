@@ -15,6 +15,8 @@ import good_server
 
 TEMPLATE = Path(good_server.__file__).parent
 WAIT_SECONDS = 30
+# more processes than cores, as many tests wait for a timer or a process
+IN_PARALLEL = ("-n", "4", "--dist", "loadfile")
 # variables of this test run that a copy's tests must not see
 OURS = re.compile(r"SERVER_|PYTEST_|COV_CORE_|PYTHONPATH")
 
@@ -71,8 +73,9 @@ class Copy:
             assert response.status == 200
 
     def assert_tests_pass(self, *options, timeout):
-        """Assert that the copy's tests pass with these options of pytest."""
-        done = self.run("pytest", "-p", "no:cacheprovider", *options, f"{self.name}/tests", timeout=timeout)
+        """Assert that the copy's tests pass with these options of pytest. `-n 0` runs one after the other."""
+        command = ("pytest", "-p", "no:cacheprovider", *IN_PARALLEL, *options, f"{self.name}/tests")
+        done = self.run(*command, timeout=timeout)
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
         assert re.search(r"\d+ passed", done.stdout)
 

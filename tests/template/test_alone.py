@@ -78,7 +78,7 @@ def test_the_copy_serves_with_only_its_own_pins(copy_template, tmp_path):
 def test_the_renamed_copy_passes_its_tests(realtime):
     # the tests with the marker `pace` run in the next test, one after the other
     lanes = "not timing and not pace" if IS_CI else "not slow and not timing"
-    realtime.assert_tests_pass("-m", lanes, "-n", "2", "--dist", "loadfile", timeout=SUITE_SECONDS)
+    realtime.assert_tests_pass("-m", lanes, timeout=SUITE_SECONDS)
 
 
 @pytest.mark.timing

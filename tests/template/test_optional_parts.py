@@ -53,4 +53,4 @@ def test_a_deleted_part_that_is_asked_for_stops_the_start(without, part, argumen
 @pytest.mark.timeout(SUITE_SECONDS)
 @EACH_DELETION
 def test_the_rest_of_the_tests_passes_without_the_parts(without, parts):
-    without(*parts).assert_tests_pass("-n", "2", "--dist", "loadfile", timeout=SUITE_SECONDS)
+    without(*parts).assert_tests_pass(timeout=SUITE_SECONDS)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from socketio import AsyncManager, AsyncServer
 
+from ...delivery.engine import ENDS_PER_PASS
 from ...delivery.frames import frame
 from ...delivery.room_manager import RoomManager
 from ...events import ROOM_LEAVE, SERVER_CLOSING
@@ -174,6 +175,28 @@ async def test_a_disconnect_visits_only_the_rooms_of_its_socket(serve, dial):
             await asyncio.sleep(0.005)
     assert set(left) == {None, sid, user_room("ana"), role_room(PLAIN)}
     assert not [key for key in manager._rooms_of if key[1] == sid]
+
+
+@pytest.mark.engine
+async def test_connections_lost_at_once_end_in_turns(serve, dial):
+    server, clients = await serve(**GENEROUS), 3 * ENDS_PER_PASS
+    wires = [await dial(to=server, token=server.token("ana")) for _ in range(clients)]
+    # the clients that left in each pass of the event loop
+    left, loop, done = [0], asyncio.get_running_loop(), asyncio.Event()
+
+    async def count(request):
+        left[-1] += 1
+
+    def begin_pass():
+        left.append(0)
+        done.set() if sum(left) == clients else loop.call_soon(begin_pass)
+
+    server.gateway.left = count
+    begin_pass()
+    for engine_socket in list(server.sio.eio.sockets.values()):
+        engine_socket.queue.abort()
+    await asyncio.wait_for(done.wait(), 10)
+    assert max(left) <= ENDS_PER_PASS < len(wires)
 
 
 async def stalled_reader(server):

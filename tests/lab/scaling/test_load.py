@@ -12,7 +12,7 @@ from lab.scaling.load import ByteCounter
 from lab.scaling.resource_meter import ResourceUse
 
 MIN_MULTIPLE = 1.7
-# as with the claims: a result below the bound is measured again, and the median decides
+# as with the claims: a result outside the bound is measured again, and the median decides
 MAX_TRIES = 3
 
 
@@ -28,13 +28,19 @@ async def test_two_processes_deliver_nearly_twice_as_much_per_cpu(redis_program)
 
 
 @pytest.mark.timing
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_two_processes_share_work_evenly_and_redis_uses_little(redis_program):
-    spread = await measure.throughput(members=400, seconds=0.3)
-    for run in spread.runs[2]:
-        first, second = run.server_seconds
-        assert 0.75 < first / second < 1.33
-        assert run.redis_seconds < 0.1 * max(first, second)
+    shares, redis_shares = [], []
+    while not shares or (not is_even(shares[0]) and len(shares) < MAX_TRIES):
+        runs = (await measure.throughput(members=400, seconds=0.6, rounds=5)).runs[2]
+        shares.append(statistics.median(first / second for first, second in (run.server_seconds for run in runs)))
+        redis_shares.append(statistics.median(run.redis_seconds / max(run.server_seconds) for run in runs))
+    assert is_even(statistics.median(shares)), shares
+    assert statistics.median(redis_shares) < 0.1
+
+
+def is_even(share):
+    return 0.75 < share < 1.33
 
 
 @pytest.mark.timing
