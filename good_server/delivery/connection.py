@@ -7,7 +7,6 @@ parses the frames. So no frame passes through the queues, futures and message ob
 import asyncio
 import logging
 from collections import deque
-from typing import cast
 
 from aiohttp import web
 from websockets.frames import CloseCode, Frame, Opcode
@@ -138,9 +137,12 @@ class Connection(asyncio.Protocol):
         self._websocket.receive_data(data)
         if self._websocket.parser_exc is not None:
             note_reason(self._request, CloseReason.MALFORMED)
-        frames = cast(list[Frame], self._websocket.events_received())
-        is_cheap = len(frames) <= FRAMES_PER_SLICE
-        self._slice_bytes = min(2 * self._slice_bytes, LARGE_SLICE_BYTES) if is_cheap else SMALL_SLICE_BYTES
+        # a WebSocket that is open gives frames only
+        frames: list[Frame] = self._websocket.events_received()  # type: ignore[assignment]
+        if len(frames) > FRAMES_PER_SLICE:
+            self._slice_bytes = SMALL_SLICE_BYTES
+        elif self._slice_bytes < LARGE_SLICE_BYTES:
+            self._slice_bytes *= 2
         self._frames += frames
         if to_send := self._websocket.data_to_send():
             self._answer_control_frames(to_send)
