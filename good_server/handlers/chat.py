@@ -1,5 +1,6 @@
 """Handler of `chat:send`: messages to a user or to a topic room."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,7 +9,6 @@ from ..errors import Forbidden
 from ..events import ChatMessage, ChatSend, Sender, Sent
 from ..gateway import Request, Route
 from ..idempotency import IdempotencyCache
-from ..message_id import new_message_id
 from ..rooms import topic_room, user_room
 
 Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
@@ -17,7 +17,7 @@ Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 def compose(request: Request, chat: ChatSend) -> ChatMessage:
     """Return the chat message for the recipients. The server sets its sender and time."""
     return ChatMessage(
-        id=new_message_id(),
+        id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
         to=chat.to,
         room=chat.room,

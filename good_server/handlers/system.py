@@ -1,11 +1,11 @@
 """System events: announcements of an admin, to everyone or to some roles."""
 
+import secrets
 from typing import Any
 
 from .. import events
 from ..events import Sender, Sent, SystemAnnounce, SystemAnnouncement
 from ..gateway import Request, Route
-from ..message_id import new_message_id
 from ..roles import Role
 from ..rooms import everyone, role_room
 
@@ -22,7 +22,7 @@ async def announce(request: Request, notice: SystemAnnounce) -> dict[str, Any]:
     """
     to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
     message = SystemAnnouncement(
-        id=new_message_id(),
+        id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
         text=notice.text,
         level=notice.level,
