@@ -45,7 +45,7 @@ class StateClient:
 
         The processes of one server share their databases, so it is the number of any of them.
         """
-        return max(await asyncio.gather(*(probe.ask("GET", "/rows") for probe in self._probes)))
+        return max(map(int, await asyncio.gather(*(probe.ask("GET", "/rows") for probe in self._probes))))
 
     async def record_emits(self) -> None:
         """Start to record every emit; an earlier recording is discarded."""
