@@ -155,8 +155,9 @@ class _Trace:
     async def _sample(self) -> dict[str, Any]:
         state = StateClient(self._target.probe)
         connected = await state.occupied(self._target.namespace, self._rooms)
-        in_room = await state.occupants(self._target.namespace, ROOM)
-        return {"rows": await state.rows(), "connected": len(connected), "sockets_in_room": len(in_room)}
+        sockets = await state.occupants(self._target.namespace, ROOM)
+        in_room = {room for rooms in sockets.values() for room in rooms} & set(self._rooms)
+        return {"rows": await state.rows(), "connected": len(connected), "in_room": len(in_room)}
 
 
 SCENARIO = Scenario(run, settings=SETTINGS)

@@ -27,11 +27,11 @@ class StateClient:
     def __init__(self, probe: ProbeClient | FleetProbeClient) -> None:
         self._probes = probe.probes
 
-    async def occupants(self, namespace: str, room: str) -> list[str]:
-        """Return the Socket.IO ids of the sockets that are in a room now."""
+    async def occupants(self, namespace: str, room: str) -> dict[str, list[str]]:
+        """Return the sockets that are in a room now: each id with all its rooms."""
         body = {"namespace": namespace, "room": room}
         found = await asyncio.gather(*(probe.ask("POST", "/occupants", body) for probe in self._probes))
-        return [sid for sids in found for sid in sids]
+        return {sid: rooms for sids in found for sid, rooms in sids.items()}
 
     async def occupied(self, namespace: str, rooms: Sequence[str]) -> list[str]:
         """Return which of `rooms` hold at least one live socket now."""
