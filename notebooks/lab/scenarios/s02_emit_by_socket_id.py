@@ -20,6 +20,8 @@ from lab.servers.target import Target
 
 # added to the time that a report takes; a report that arrives later counts as lost
 PATIENCE_SECONDS = 5.0
+# from the last request to the cut in a traced run, so that its figure shows them apart
+WAIT_SECONDS = 0.3
 
 
 async def run(
@@ -50,6 +52,7 @@ async def run(
         asked = [(clock(), await _ask_for_report(tab, report_milliseconds)) for tab in asking]
         jobs = [job for _, job in asked]
         last_job = await _ask_for_report(connected_tab, report_milliseconds)
+        await asyncio.sleep(WAIT_SECONDS if is_traced else 0)
         cut_at = clock()
         await cut_and_reconnect(opened)
         spare_seconds = report_milliseconds / 1000 - (clock() - started)

@@ -42,6 +42,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool
             await cut_and_reconnect(ring)
             await asyncio.sleep(STEP_SECONDS if is_traced else 0)
             accepted_after = await _write(ring, "after")
+            await asyncio.sleep(STEP_SECONDS if is_traced else 0)
     also = {"received_before": _percentage_reached(ring, "before")}
     broken = None
     if also["received_before"] < 100:
@@ -71,7 +72,7 @@ class _Trace:
     async def record(self) -> AsyncIterator[None]:
         """Record emits and samples until the block ends."""
         await self._state.record_emits()
-        async with sampled(self._sample) as samples:
+        async with sampled(self._sample, every_seconds=0.05) as samples:
             yield
         self.samples = [{**sample, "seconds": self.seconds(sample.pop("at_seconds"))} for sample in samples]
         self._emits = await self._state.emits()

@@ -55,8 +55,9 @@ class ServerState:
 
     async def _occupants(self, request: web.Request) -> web.Response:
         body = await request.json()
-        participants = self.sio.manager.get_participants(body["namespace"], body["room"])
-        return web.json_response([sid for sid, _ in participants])
+        manager, namespace = self.sio.manager, body["namespace"]
+        participants = manager.get_participants(namespace, body["room"])
+        return web.json_response({sid: manager.get_rooms(sid, namespace) for sid, _ in list(participants)})
 
     async def _rows(self, request: web.Request) -> web.Response:
         self.is_counting_rows = True

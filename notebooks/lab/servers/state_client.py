@@ -27,11 +27,11 @@ class StateClient:
     def __init__(self, probe: ProbeClient | FleetProbeClient) -> None:
         self._probes = probe.probes
 
-    async def occupants(self, namespace: str, room: str) -> list[str]:
-        """Return the Socket.IO ids of the sockets that are in a room now."""
+    async def occupants(self, namespace: str, room: str) -> dict[str, list[str]]:
+        """Return the sockets that are in a room now: each id with all its rooms."""
         body = {"namespace": namespace, "room": room}
         found = await asyncio.gather(*(probe.ask("POST", "/occupants", body) for probe in self._probes))
-        return [sid for sids in found for sid in sids]
+        return {sid: rooms for sids in found for sid, rooms in sids.items()}
 
     async def occupied(self, namespace: str, rooms: Sequence[str]) -> list[str]:
         """Return which of `rooms` hold at least one live socket now."""
@@ -45,7 +45,7 @@ class StateClient:
 
         The processes of one server share their databases, so it is the number of any of them.
         """
-        return max(await asyncio.gather(*(probe.ask("GET", "/rows") for probe in self._probes)))
+        return max(map(int, await asyncio.gather(*(probe.ask("GET", "/rows") for probe in self._probes))))
 
     async def record_emits(self) -> None:
         """Start to record every emit; an earlier recording is discarded."""
