@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lab.figures.bars import COLOURS, HATCHES, INK
-from lab.figures.stacked_panels import LEGEND, MARK_INK, name_panel, stacked_panels, title_figure
+from lab.figures.panels import LEGEND, set_heading
+from lab.figures.stacked_panels import MARK_INK, stacked_panels
 from lab.results.claims import Side
 
 ROW_INCHES = 0.3
@@ -43,12 +44,13 @@ def connected_spans(users: Sequence[UserTabs], *, title: str) -> Figure:
     """
     heights = [ROW_INCHES * (len(user.tabs) + 0.6) for user in users]
     extra = 0.85 + 0.2 * len(users)
-    figure, panels = stacked_panels(heights, x_label="seconds since the first message", extra_height=extra)
+    names = [user.name for user in users]
+    figure, panels = stacked_panels(names, heights, x_label="seconds since the first message", extra_height=extra)
     for axes, user in zip(panels, users, strict=True):
         _draw_user(axes, user)
     panels[-1].set_xlim(-0.12, max(user.seconds for user in users))
     _add_legend(figure, list(dict.fromkeys(user.side for user in users)))
-    title_figure(figure, title)
+    set_heading(figure, title)
     return figure
 
 
@@ -66,7 +68,6 @@ def _draw_user(axes: Axes, user: UserTabs) -> None:
     axes.set_ylim(len(user.tabs) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    name_panel(axes, user.name)
 
 
 def _look(side: Side) -> dict[str, Any]:

@@ -10,14 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from lab.figures.bars import COLOURS, HATCHES, INK
-from lab.figures.stacked_panels import LEGEND, MARK_INK, name_panel, title_figure
+from lab.figures.panels import LEGEND, plain, set_heading
+from lab.figures.stacked_panels import MARK_INK
 from lab.results.claims import Side
 
 WIDTH_INCHES = 7.2
 ROW_INCHES = 0.36
 # light enough for dark text on it
-LEAKED = {"facecolor": "#F7C9A8", "hatch": HATCHES["bad"], "edgecolor": COLOURS["bad"], "linewidth": 0.0}
-MEANT = {"facecolor": "#CDE8DF", "linewidth": 0.0}
+LEAKED: Mapping[str, Any] = {
+    "facecolor": "#F7C9A8",
+    "hatch": HATCHES["bad"],
+    "edgecolor": COLOURS["bad"],
+    "linewidth": 0.0,
+}
+MEANT: Mapping[str, Any] = {"facecolor": "#CDE8DF", "linewidth": 0.0}
 FRAME: Mapping[str, Any] = {"fill": False, "edgecolor": MARK_INK, "linewidth": 1.6}
 # the text of a cell whose person wrote the messages of the room
 WROTE = "wrote"
@@ -59,15 +65,15 @@ def room_grid(
                 answer = "join: ok" if grid.granted[row][column] else "join: no"
                 got = WROTE if writers[row][column] else f"read {count}"
                 _draw_cell(axes, row, column, f"{answer}\n{got}", count, is_meant[row][column])
+        plain(axes, f"{grid.side} server")
         _label(axes, people, rooms)
-        name_panel(axes, f"{grid.side} server")
     handles = [
         Patch(label="read, not meant for this person", **LEAKED),
         Patch(label="read, and meant for this person", **MEANT),
         Patch(label="belongs to this conversation", **FRAME),
     ]
     figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), **LEGEND)
-    title_figure(figure, title)
+    set_heading(figure, title)
     return figure
 
 
@@ -84,11 +90,10 @@ def _draw_cell(axes: Axes, row: int, column: int, text: str, count: int, is_mean
 def _label(axes: Axes, people: Sequence[str], rooms: Sequence[str]) -> None:
     axes.set_xticks(range(len(rooms)), rooms)
     axes.set_yticks(range(len(people)), people)
-    axes.set(xlim=(-0.5, len(rooms) - 0.5), ylim=(len(people) - 0.5, -0.5), facecolor="none")
+    axes.set(xlim=(-0.5, len(rooms) - 0.5), ylim=(len(people) - 0.5, -0.5))
     axes.set_xticks([edge - 0.5 for edge in range(len(rooms) + 1)], minor=True)
     axes.set_yticks([edge - 0.5 for edge in range(len(people) + 1)], minor=True)
     axes.grid(which="minor", color=INK, linewidth=0.5, alpha=0.5)
     axes.tick_params(colors=INK, labelsize=7.5, length=0)
     axes.tick_params(which="minor", length=0)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
+    axes.spines[:].set(visible=True, color=INK)

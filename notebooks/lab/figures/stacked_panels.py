@@ -1,48 +1,33 @@
-"""Draws panels above each other, with one horizontal axis for all."""
+"""Creates figures with panels of different heights above each other."""
 
-import math
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lab.figures.bars import INK, TITLE_LETTERS
+from lab.figures.bars import INK
+from lab.figures.panels import plain
 
-WIDTH_INCHES = 6.8
+WIDTH_INCHES = 7.0
 # text and marks that stand on a coloured area, and must be darker than the text around the figure
 MARK_INK = "#222222"
-LEGEND: Mapping[str, Any] = {"frameon": False, "fontsize": 8, "labelcolor": INK, "handletextpad": 0.4}
 
 
-def stacked_panels(heights: Sequence[float], *, x_label: str, extra_height: float = 0.9) -> tuple[Figure, list[Axes]]:
-    """Create a figure with one panel per height, in inches.
+def stacked_panels(
+    names: Sequence[str], heights: Sequence[float], *, x_label: str, extra_height: float = 0.9
+) -> tuple[Figure, list[Axes]]:
+    """Create a figure with one panel per name, which share their horizontal axis.
 
-    `extra_height` is the space for the title, the axis and the legend.
+    `heights` are those of the panels, in inches, and `extra_height` is the space for the title, the axis and the
+    legend.
     """
     figure = Figure(figsize=(WIDTH_INCHES, sum(heights) + extra_height), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)
     grid: Any = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)
     panels: list[Axes] = list(grid[:, 0])
-    for axes in panels:
-        axes.set_facecolor("none")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["bottom", "left"]].set_color(INK)
-        axes.tick_params(colors=INK, labelsize=8.5)
+    for name, axes in zip(names, panels, strict=True):
+        plain(axes, name)
     panels[-1].set_xlabel(x_label, color=INK, fontsize=9)
     return figure, panels
-
-
-def name_panel(axes: Axes, text: str) -> None:
-    """Write what a panel shows above its left edge."""
-    axes.set_title(text, loc="left", fontsize=9, color=INK, pad=3)
-
-
-def title_figure(figure: Figure, title: str) -> None:
-    """Set the title of a figure, wrapped into lines of about equal length."""
-    lines = math.ceil(len(title) / TITLE_LETTERS)
-    width = min(TITLE_LETTERS, len(title) // lines + TITLE_LETTERS // 8)
-    # from the left edge, because row names may be long
-    figure.suptitle(textwrap.fill(title, width), x=0.01, ha="left", fontsize=10, color=INK)
