@@ -29,6 +29,7 @@ from good_server.lifecycle import serve
 from good_server.observability import configure_logging
 from good_server.runtime import Addresses, loop_factory
 from good_server.settings import load_settings
+from lab.servers.bucket_levels import BucketLevels
 from lab.servers.heap import heap_bytes, ids_held
 from lab.servers.server_state import ServerState
 from lab.system.spawn import prepare_child_process
@@ -68,6 +69,7 @@ class ProcessProbe:
     def __init__(self) -> None:
         self.counts = Counts()
         self.state = ServerState()
+        self._levels = BucketLevels()
         # by address, the emits for which this process has no socket; another process may have one
         self._unreached: Counter[str] = Counter()
         # address of the server's health checks and metrics
@@ -94,6 +96,7 @@ class ProcessProbe:
             self.state.databases.append(connection)
             return connection
 
+        self._levels.install()
         socketio.AsyncServer.emit = emit
         sqlite3.connect = connect  # type: ignore[assignment]
         logging.getLogger().addHandler(_ErrorCounter(self))
@@ -149,6 +152,7 @@ class ProcessProbe:
         app.router.add_post("/ids", self._ids)
         app.router.add_post("/fence", self._fence)
         self.state.add_routes(app)
+        self._levels.add_routes(app)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:

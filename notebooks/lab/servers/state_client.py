@@ -21,6 +21,20 @@ class Emit:
     at_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class BucketLevel:
+    """The level of a user's token bucket just after one request.
+
+    `was_taken` is False when the bucket had no token for the request. `at_seconds` is on the same clock as that of an
+    `Emit`.
+    """
+
+    user: str
+    level: float
+    was_taken: bool
+    at_seconds: float
+
+
 class StateClient:
     """Client that reads the state inside all processes of one server."""
 
@@ -60,3 +74,17 @@ class StateClient:
             for emit in recorded
         ]
         return sorted(emits, key=lambda emit: emit.at_seconds)
+
+    async def record_levels(self, kind: str, users: Sequence[str]) -> None:
+        """Start to record the levels of the users' token buckets of one kind."""
+        body = {"kind": kind, "users": list(users)}
+        await asyncio.gather(*(probe.ask("POST", "/levels", body) for probe in self._probes))
+
+    async def levels(self) -> list[BucketLevel]:
+        """Return the levels since `record_levels`, in the order of time.
+
+        The list is empty for a server that asks no token bucket.
+        """
+        found = await asyncio.gather(*(probe.ask("GET", "/levels") for probe in self._probes))
+        levels = [BucketLevel(**level) for recorded in found for level in recorded]
+        return sorted(levels, key=lambda level: level.at_seconds)
