@@ -165,10 +165,9 @@ outcomes(good)
 
 # %%
 levels = good.details["levels"]
-burst, flood = levels["burst"], levels["flood"]
 names = {"burst": "an honest page: a burst, then a calm pace", "flood": "the abuser: as fast as it can"}
-title = f"The burst and its page find {burst['taken']} tokens for {burst['taken'] + burst['refused']} messages"
-title += f", the flood {flood['taken']} for {flood['taken'] + flood['refused']:,}"
+of_all = {name: f"{of['taken']} of {of['taken'] + of['refused']:,}" for name, of in levels.items()}
+title = f"The honest page finds a token for {of_all['burst']} messages, the flood for {of_all['flood']}"
 lab.draw(bucket_level(levels, names, title=title))
 
 # %% [markdown]
@@ -182,7 +181,7 @@ lab.draw(bucket_level(levels, names, title=title))
 # first.
 #
 # *The figure: the time of an answer against the percentage of answers that took no longer. The bad server's line rises
-# far above that of the good one.*
+# above that of the good one.*
 
 # %%
 sides = {"good": good, "bad": bad}

@@ -6,9 +6,6 @@ A plain server ends a user's older tab in several ways. The clients have their d
 import asyncio
 import contextlib
 import json
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,11 +20,8 @@ from aiohttp import WSMsgType, web
 from lab.clients.chat_ring import poll_until
 from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS
 
-PACKAGES = ("socket.io@4.8.4", "socket.io-client@4.8.4")
-INSTALL_SECONDS = 180
 # longer than the first delay of a stock client with its jitter
 AWAY_SECONDS = STOCK_DELAYS.first + STOCK_DELAYS.jitter + 1.0
-HERE = Path(__file__).parent
 End = Callable[[socketio.AsyncServer, str], Awaitable[Any]]
 
 
@@ -108,23 +102,6 @@ async def test_a_python_tab_stays_away_after_a_disconnect_packet() -> None:
         await asyncio.sleep(AWAY_SECONDS)
         assert [tab.connected for tab in tabs] == [False, True]
         assert len(accepted) == 2
-
-
-@pytest.fixture(scope="module")
-def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the scripts of these tests and the npm packages they use.
-
-    Without node and npm the test is skipped; in CI it fails.
-    """
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("node and npm are not installed")
-    folder = tmp_path_factory.mktemp("javascript")
-    for script in HERE.glob("*.mjs"):
-        shutil.copy(script, folder)
-    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *PACKAGES]
-    subprocess.run(install, check=True, capture_output=True, timeout=INSTALL_SECONDS)
-    return folder
 
 
 async def run_script(folder: Path, script: str, *arguments: str) -> Any:
