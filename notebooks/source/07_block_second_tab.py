@@ -4,8 +4,8 @@
 # **The claim:** a server that closes the older connection when a user opens a second tab makes the tabs disconnect each
 # other, and most of them miss the user's messages. A server with one room for all of a user's tabs reaches every tab.
 #
-# *Reading takes about 13 minutes, with the exercise about 25. You need to know what a function is in Python, and that a
-# web page reconnects when its connection is lost. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web
+# page reconnects when its connection is lost. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short

@@ -4,9 +4,8 @@
 # **The claim:** a server that joins a client to any room that it asks for lets every user with a valid login read other
 # people's messages and write in their names. A server that decides from the verified login lets nobody do so.
 #
-# *Reading takes about 13 minutes, with the exercise about 25. You need to know what a function is in Python, and that
-# anyone may open a browser's console and send what they like. New here? Begin with
-# [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that anyone
+# may open a browser's console and send what they like. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short

@@ -4,8 +4,8 @@
 # **The claim:** a server that computes a report in the handler makes everybody else wait until all earlier reports are
 # done. A server that hands the work to other processes answers everybody as fast as without reports.
 #
-# *Reading takes about 13 minutes, with the exercise about 25. You need to know what a function is in Python, and that
-# other code may run during an `await`. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that other
+# code may run during an `await`. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short

@@ -4,9 +4,8 @@
 # **The claim:** a server without limits accepts nearly all abusive requests of one client, valid or not and as often as
 # they come. A server with limits refuses almost all of them, and the other users hardly notice the abuse.
 #
-# *Reading takes about 13 minutes, with the exercise about 25. You need to know what a function is in Python, and that
-# every user with an account can run a script with a loop. New here? Begin with
-# [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that every
+# user with an account can run a script with a loop. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short

@@ -4,7 +4,7 @@
 # **The ten rules, running together.** One server with five roles: for each chapter of its code you see what it does on
 # the wire. This is the good server of the lessons, and the folder `good_server` that you may copy.
 #
-# *Reading takes about 15 minutes. You need to know the word *room* from [00 · Start here](00_start_here.ipynb). You
+# *About 15 minutes to read. You need to know the word *room* from [00 · Start here](00_start_here.ipynb). You
 # need not have read any lesson.*
 
 # %% [markdown]

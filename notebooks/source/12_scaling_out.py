@@ -4,7 +4,7 @@
 # **The claim:** a server that sends to rooms can run as several processes after one setting is changed. A server that
 # keeps a dict of its users loses every message to a user on another process, even when no connection is lost.
 #
-# *Reading takes about 20 minutes. You need to have read
+# *About 20 minutes to read. You need to have read
 # [05 · Let rooms clean themselves](05_manual_disconnect_cleanup.ipynb), and you need a real Redis on this machine:
 # `apt install redis-server`.*
 
