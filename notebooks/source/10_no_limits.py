@@ -140,7 +140,7 @@ lab.show("good_server.handlers.rooms", "join", highlight=["rooms_per_socket"])
 
 # %% [markdown]
 # The bucket belongs to the *user*, not to the connection, so a second tab gets no additional allowance. For frames that
-# are too big, the server closes the connection before it reads anything. It also closes the connection of a client that
+# are too big, the server closes the connection without reading them. It also closes the connection of a client that
 # keeps ignoring the rate limit.
 
 # %% [markdown]

@@ -105,7 +105,8 @@ lab.draw(figures.bars(rows, title=title, x_label="messages that arrived (%)", lo
 #
 # No. Ana would always be on the first process and Ben always on the second, so all of her messages to him would be
 # lost, not only half of them. Sticky sessions are for long polling, whose requests must all reach the same process. A
-# WebSocket is one connection from start to end, so it needs no sticky session.
+# WebSocket is one connection from start to end, so it needs no sticky session. But stock clients, in JavaScript and in
+# Python, begin with long polling and upgrade to a WebSocket, unless their option `transports` names only `websocket`.
 #
 # </details>
 
@@ -290,8 +291,9 @@ lab.draw(capacity.figure(measured, assumed))
 # %% [markdown]
 # ## Where the rule bends
 #
-# - **Delivery is still at most once.** Redis publishes a message and does not store it. A stream could be read again,
-#   but then something must record how far each client has read, and that is a database.
+# - **Delivery is still at most once.** Redis publishes a message and does not store it. A stream can be read again:
+#   with Node's streams adapter a client that comes back soon names its last message and gets those after it. For a
+#   longer absence you need a database of the messages.
 # - **There is no order between processes.** The emits of one process arrive in order. The emits of two processes may
 #   arrive in any order.
 # - **Counts are slightly late.** For a moment a user may have one tab too many, or exceed an allowance by the part that
