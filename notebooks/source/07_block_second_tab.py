@@ -26,13 +26,10 @@
 from importlib.metadata import version
 
 import lab
-from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS
 from lab.figures import charts
 from lab.figures.connected_spans import UserTabs, connected_spans
 from lab.results.statistics import slope
 from lab.results.wording import number
-from lab.scenarios import s07_block_second_tab as scenario
-from lab.servers.running import running
 
 lesson = lab.lesson(7)
 print("python-socketio", version("python-socketio"))
@@ -98,6 +95,8 @@ lesson.one_side("bad", bad, guess=my_guess)
 # ends sooner. Here are both:
 
 # %%
+from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS
+
 hasty = await lesson.measure("bad", users=users, each=each, window_seconds=1.2, delays=LAB_DELAYS)
 waits = {STOCK_DELAYS: bad, LAB_DELAYS: hasty}
 rows = [
@@ -170,6 +169,9 @@ fights, calm = (run.also["reconnects_per_second"] for run in (bad, good))
 # server does that above its limit of tabs. So we measure it with a limit of one tab per user:
 
 # %%
+from lab.scenarios import s07_block_second_tab as scenario
+from lab.servers.running import running
+
 async with running("good", settings={**scenario.SETTINGS, "SERVER_SOCKETS_PER_USER": "1"}) as server:
     one_tab = await scenario.run(server.target(7), users=users, each=each, window_seconds=2.0)
 print(

@@ -26,11 +26,9 @@
 from importlib.metadata import version
 
 import lab
-from lab.clients.tab import tabs
 from lab.figures import charts
 from lab.figures.room_grid import Grid, room_grid
 from lab.scenarios.s08_trust_client_rooms import ATTACKER, PEOPLE, SECRETS, VICTIM
-from lab.servers.running import running
 
 lesson = lab.lesson(8)
 print("python-socketio", version("python-socketio"))
@@ -167,6 +165,9 @@ lesson.numbers(bad=bad, good=good)
 # was sent.
 
 # %%
+from lab.clients.tab import tabs
+from lab.servers.running import running
+
 forged = {"to": VICTIM.user, "text": "trust me", "from": {"id": "root", "role": "admin"}}
 asked = [("room:join", {"room": one.room}) for one in SECRETS] + [("chat:send", forged)]
 async with running("good") as server, tabs(server.target(8), [ATTACKER]) as (tab,):

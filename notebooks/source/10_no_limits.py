@@ -28,7 +28,6 @@ from importlib.metadata import version
 import lab
 from lab.clients.tab import Person, tabs
 from lab.figures import charts
-from lab.figures.bucket_level import bucket_level
 from lab.servers.running import running
 
 lesson = lab.lesson(10)
@@ -163,6 +162,8 @@ outcomes(good)
 # from then on it finds one token each time one is added. A cross may stand for many refused requests.*
 
 # %%
+from lab.figures.bucket_level import bucket_level
+
 levels = good.details["levels"]
 names = {"burst": "an honest page: a burst, then a calm pace", "flood": "the abuser: as fast as it can"}
 of_all = {name: f"{of['taken']} of {of['taken'] + of['refused']:,}" for name, of in levels.items()}

@@ -315,9 +315,8 @@ without sticky sessions. That is one setting if the code sends to rooms. If it k
 half of the messages at once: I measured {arrived["bad, two processes"]:.0f} % received with two processes and
 {arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times as much as one, on two cores
 that they shared with the load, and {by_busiest:.1f} times as much per CPU second. Redis costs {us["publish"]} µs per
-emit and {us["receive"]} µs in each process that receives it, so one channel has a limit. Then I shard by company, or
-use a channel per room where the library has that. And I decide what happens while Redis is down: local delivery
-continues, losses are counted, readiness reports degraded.""",
+emit and {us["receive"]} µs in each process that receives it, so one channel has a limit: I shard by company. And I
+decide what happens while Redis is down: local delivery continues, losses are counted, readiness is degraded.""",
 )
 
 # %% [markdown]

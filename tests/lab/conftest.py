@@ -59,7 +59,7 @@ def redis_program() -> str:
 
 @pytest.fixture(scope="session")
 def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with all scripts for Node of these tests, and their packages.
+    """Return a folder with the scripts for Node and their packages.
 
     Without node and npm the test is skipped; in CI it fails.
     """

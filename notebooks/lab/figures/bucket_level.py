@@ -1,4 +1,4 @@
-"""Draws the level of a token bucket during a burst and during a flood."""
+"""Draws the level of a token bucket in a burst and a flood."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

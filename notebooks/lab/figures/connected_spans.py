@@ -1,4 +1,4 @@
-"""Draws when each tab of a user was connected, and which messages it received."""
+"""Draws when a user's tabs were connected, and what they received."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,9 +86,9 @@ def _add_legend(figure: Figure, sides: Sequence[Side]) -> None:
 
 
 def spans_of(tab: Mapping[str, Any], seconds: float) -> list[tuple[float, float]]:
-    """Return the spans for which a tab was connected, until the run's end.
+    """Return the spans for which a tab was connected.
 
-    A span begins at a connect and ends at the next disconnect.
+    A span begins at a connect and ends at the next disconnect, or at the end of the run.
     """
     spans = []
     for start in tab["connects"]:

@@ -27,9 +27,9 @@ Lane = list[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What lesson 9 measured on one server, from the details of its run.
+    """What lesson 9 measured on one server.
 
-    `reports` has a dict with `cpu` and `ready` per report, `answers` one with `due` and `took` per answer, in seconds.
+    They are from the details of its run. `reports` has a dict with `cpu` and `ready` per report, `answers` one with `due` and `took` per answer, in seconds.
     """
 
     side: Side
@@ -38,7 +38,7 @@ class ReportRun:
 
 
 def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
-    """Draw two panels per server: its reports as blocks, and the bystanders' waits.
+    """Draw the reports and the bystanders' waits of each server.
 
     A block ends when the server sent the report, and is as long as the CPU time of the report. Reports that were made
     at the same time are in different lanes.

@@ -31,9 +31,9 @@ WROTE = "wrote"
 
 @dataclass(frozen=True)
 class Grid:
-    """What one server did, with one row per person and one column per room.
+    """What one server did for each person and room.
 
-    `granted` says whether a person's request to join a room was granted. `reads` is how many messages of the room the
+    There is one row per person and one column per room. `granted` says whether a person's request to join a room was granted. `reads` is how many messages of the room the
     person then received.
     """
 

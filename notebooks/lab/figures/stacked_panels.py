@@ -18,9 +18,9 @@ MARK_INK = "#222222"
 def stacked_panels(
     names: Sequence[str], heights: Sequence[float], *, x_label: str, extra_height: float = 0.9
 ) -> tuple[Figure, list[Axes]]:
-    """Create a figure with one panel per name, which share their horizontal axis.
+    """Create a figure with one panel per name.
 
-    `heights` are those of the panels, in inches, and `extra_height` is the space for the title, the axis and the
+    The panels share their horizontal axis. `heights` are those of the panels, in inches, and `extra_height` is the space for the title, the axis and the
     legend.
     """
     figure = Figure(figsize=(WIDTH_INCHES, sum(heights) + extra_height), layout="constrained", facecolor="none")

@@ -33,7 +33,7 @@ HEARTBEAT_SOCKETS = 8
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that was made: who asked for it, and the CPU seconds it took.
+    """A report that was made, with its user and its CPU time.
 
     `received_at` is when its user received it, on the event loop's clock.
     """
@@ -109,7 +109,7 @@ async def _request_report(asker: Tab, milliseconds: int) -> Report | None:
 
 
 def _blocks(made: Sequence[Report], emits: Sequence[Emit], started: float) -> list[dict[str, float]]:
-    """Return when each report was computed and received, as data for a figure.
+    """Return when each report was computed, as data for a figure.
 
     A report was `ready` when the server emitted it, and it took `cpu` before. Times are in seconds since `started`. A
     report that another process emits has no block.

@@ -78,7 +78,7 @@ async def _send_burst(tab: Tab, *, to: str) -> int:
 
 @asynccontextmanager
 async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
-    """Let the tab write at a calm pace until the `async with` block ends."""
+    """Let the tab write at a calm pace during the block."""
 
     async def write() -> None:
         while True:

@@ -76,7 +76,10 @@ class StateClient:
         return sorted(emits, key=lambda emit: emit.at_seconds)
 
     async def record_levels(self, kind: str, users: Sequence[str]) -> None:
-        """Start to record the levels of the users' token buckets of one kind."""
+        """Start to record the levels of the users' token buckets.
+
+        `kind` is the kind of rate limit, such as `chat`.
+        """
         body = {"kind": kind, "users": list(users)}
         await asyncio.gather(*(probe.ask("POST", "/levels", body) for probe in self._probes))
 

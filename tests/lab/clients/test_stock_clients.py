@@ -46,7 +46,7 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def one_tab_server(end: End) -> AsyncIterator[tuple[str, list[str]]]:
-    """A server that ends every older connection; yields its URL and all accepted ids."""
+    """Serve a server that ends older connections; yield its URL and all ids."""
     sio, app, accepted = socketio.AsyncServer(async_mode="aiohttp"), web.Application(), list[str]()
     sio.attach(app)
 
@@ -191,7 +191,7 @@ PING_SECONDS = 1
 
 @asynccontextmanager
 async def mute_server() -> AsyncIterator[str]:
-    """Serve a handshake with short heartbeats, and then never send one; yields the URL."""
+    """Serve handshakes with short heartbeats, but send none; yield the URL."""
 
     async def answer(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()

@@ -14,7 +14,7 @@ ROOMS = ("user:ana", "user:bob")
 
 
 async def channels_in_node(folder: Path, adapter: str) -> list[str]:
-    """Return the channels of a Node server whose client is in the room `user:ana`."""
+    """Return the channels of a Node server with one room `user:ana`."""
     async with running_redis() as redis:
         script = str(folder / "channels.mjs")
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""Test the figures of lessons 07 to 11: marks, spans, lanes and texts."""
+"""Test the figures of lessons 07 to 11."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Test what the runs of scenarios 07 to 10 trace for their figures."""
+"""Test what scenarios 07 to 10 trace for their figures."""
 
 from itertools import pairwise
 
