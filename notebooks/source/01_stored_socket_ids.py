@@ -4,8 +4,8 @@
 # **The claim:** a server that keeps a list of each user's socket ids still holds them long after their connections are
 # lost. A server that uses rooms holds none.
 #
-# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web page reconnects when the network drops.
-# New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web
+# page reconnects when the network drops. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
@@ -188,8 +188,9 @@ lesson.verdict(bad, good)
 # it in that time is lost.
 #
 # "Who is online?" is a fair question. Ask the room at the moment when you need to know, and do not store the answer
-# ([05](05_manual_disconnect_cleanup.ipynb) says what several processes need). You may also use a socket id *while you hold the socket*: in an event handler, to leave the sender
-# out of an emit, or in a log line. The mistake is to store it for later.
+# ([05](05_manual_disconnect_cleanup.ipynb) says what several processes need). You may also use a socket id *while you
+# hold the socket*: in an event handler, to leave the sender out of an emit, or in a log line. The mistake is to store
+# it for later.
 
 # %% [markdown]
 # ## Turn the knob
@@ -208,8 +209,8 @@ lesson.growth(swept, each="round", title=title)
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. It works, and it keeps every id. Fix it, so that messages arrive and no id of
-# a lost connection is kept.
+# Here is a handler with the mistake in it. It works, and it keeps every id. Fix it, so that messages arrive and no id
+# of a lost connection is kept.
 
 # %% tags=["exercise"]
 from bad_server import mistake_01_stores_socket_ids as mistake

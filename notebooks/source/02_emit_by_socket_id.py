@@ -4,8 +4,8 @@
 # **The claim:** a server that sends a finished report to the socket id that asked for it loses every report whose user
 # has reconnected in the meantime. A server that sends it to the user's room loses none.
 #
-# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web page reconnects when the network drops.
-# New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web
+# page reconnects when the network drops. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short

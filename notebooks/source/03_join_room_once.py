@@ -4,8 +4,8 @@
 # **The claim:** a server that joins a user's rooms once, when the page logs in, no longer reaches that user after the
 # first reconnect. A server that joins them on every connect reaches everybody.
 #
-# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web page reconnects when the network drops.
-# New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web
+# page reconnects when the network drops. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short

@@ -55,8 +55,8 @@ lab.show(
 )
 
 # %% [markdown]
-# `joined` runs at every connect and writes the rows. `left` runs at every lost connection and deletes them. A row stands
-# for a *user*, and both functions run for each *tab*. And when the server is killed, neither of them runs.
+# `joined` runs at every connect and writes the rows. `left` runs at every lost connection and deletes them. A row
+# stands for a *user*, and both functions run for each *tab*. And when the server is killed, neither of them runs.
 
 # %% [markdown]
 # ## Predict

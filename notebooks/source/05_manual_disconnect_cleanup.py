@@ -4,8 +4,8 @@
 # **The claim:** a server that tracks by hand who is online no longer reaches a user who closes one of several tabs,
 # although another tab is still open. A server that sends to rooms reaches every user.
 #
-# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function and a dict are in Python, and that people open the same page in two
-# tabs. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function and a dict are in Python, and
+# that people open the same page in two tabs. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
@@ -173,8 +173,8 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the strips of both servers. The good server sends as long as it is asked to: while a tab is open the
-# message arrives, afterwards the room is empty (a ring). The second figure: users reached after one of two tabs was
+# *The first figure: the strips of both servers. The good server sends as long as it is asked to: while a tab is open
+# the message arrives, afterwards the room is empty (a ring). The second figure: users reached after one of two tabs was
 # closed, on one axis, with the bound of each server and your guess.*
 
 # %%
@@ -291,8 +291,8 @@ after a time.""",
 # **Node ↔ Python:** in Node a socket has left its rooms when `disconnect` fires, and is still in them at
 # `disconnecting`. python-socketio has only the `disconnect` handler, and the closing socket is still in its rooms while
 # the handler runs. So code that checks there "is anyone left?" must ignore that socket. To list the sockets in a room,
-# use `await io.in("user:7").fetchSockets()` in Node: it is asynchronous and asks every process that shares an adapter. In
-# Python, `sio.manager.get_participants("/", "user:7")` is not asynchronous and knows only this process.
+# use `await io.in("user:7").fetchSockets()` in Node: it is asynchronous and asks every process that shares an adapter.
+# In Python, `sio.manager.get_participants("/", "user:7")` is not asynchronous and knows only this process.
 #
 # - A user may have many tabs, so a closed tab must not delete state of the whole user.
 # - Silencing an error does not fix it.

@@ -4,8 +4,8 @@
 # **The claim:** a server that emits to everyone, and lets each client filter what concerns it, makes mostly wasted
 # deliveries. A server that emits to rooms makes no wasted deliveries.
 #
-# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that every message costs bytes on somebody's phone.
-# New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that every
+# message costs bytes on somebody's phone. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
