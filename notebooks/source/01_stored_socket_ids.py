@@ -85,14 +85,11 @@ bad = await lesson.measure("bad", users=users, rounds=rounds, is_heap_weighed=Fa
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the dead ids that it still holds, and the bound that we expected it to
-# exceed.*
 
 # %%
 print(f"{users} users lost their connections {rounds} times each: {bad.details['ids_lost']} ids died")
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # The row *emits for one message to one user* is the harm: for each message the server emits once to every id in its
@@ -121,7 +118,6 @@ print(f"{unanswered} heartbeats got no answer")
 lab.table(
     ["at the end", "what the server believed", "what was true"],
     ["connections of all users", f"{ids_held} (ids that it holds)", f"{connections} (connections open)"],
-    ["emits for one message", f"{bad.also['emits_per_message']:.1f}", "1 reader, 1 open tab"],
 )
 
 # %% [markdown]

@@ -79,14 +79,11 @@ bad = await lesson.measure("bad", users=users, is_traced=True)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of reports that reached their user, and the bound below which
-# we expected it to stay.*
 
 # %%
 print(f"{users} users asked, each report took {bad.details['asked_for_seconds']} s")
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # Look at the last row of the table. Every report was sent to nobody, and neither the server nor any client saw an

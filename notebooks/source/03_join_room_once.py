@@ -80,13 +80,10 @@ bad = await lesson.measure("bad", users=users, is_traced=True)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of messages that arrived after the reconnect, and the bound
-# below which we expected it to stay.*
 
 # %%
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # Before the cut every message arrived. That is why this mistake passes in the demo, and in every test that connects

@@ -85,14 +85,11 @@ bad = await lesson.measure("bad", users=members, messages=messages, is_traced=Tr
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of messages that members received in the tab that was still
-# open, and the bound below which we expected it to stay.*
 
 # %%
 print(f"after the crash {bad.details['back']} of {members} members came back")
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # A *ghost send* is a send to a member who is gone. It hurts nobody: sending to an empty room does nothing. But it shows

@@ -83,13 +83,10 @@ bad = await lesson.measure("bad", users=users, is_traced=True)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of users who were still reached after one of two tabs was
-# closed, and the bound below which we expected it to stay.*
 
 # %%
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # The errors were logged later, when the second tabs were closed: one `KeyError` for each `del` of an entry that the

@@ -80,13 +80,10 @@ bad = await lesson.measure("bad", clients=clients, positions=positions)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of deliveries to clients that they did not concern, and the
-# bound that we expected it to exceed.*
 
 # %%
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # How large the share is follows from who the clients are: here a position concerns the four admins and the four people
@@ -155,9 +152,8 @@ lesson.numbers(bad=bad, good=good)
 # figure: wasted deliveries on one axis, with the bound of each server and your guess.*
 
 # %%
-title = (
-    f"The bad server made {bad.details['deliveries']:,} deliveries for the same {bad.details['useful']:,} useful ones"
-)
+made, useful = (f"{bad.details[key]:,}" for key in ("deliveries", "useful"))
+title = f"The bad server made {made} deliveries for {useful} useful ones"
 lab.draw(deliveries_per_head({"bad": bad.details, "good": good.details}, title=title))
 lesson.side_by_side(bad, good, guess=my_guess)
 
@@ -198,9 +194,7 @@ lesson.verdict(bad, good)
 swept = await lesson.sweep("clients", [20, 40, 80, 160], positions=1, chats=0)
 deliveries = {side: [run.details["deliveries"] for run in swept.runs[side]] for side in ("bad", "good")}
 factor = {side: growth_per_doubling(swept.values, deliveries[side]) for side in deliveries}
-title = (
-    f"Twice the clients: the bad server makes {factor['bad']:.2g} times the deliveries, the good {factor['good']:.2g}"
-)
+title = "Twice the clients: {bad:.2g} times the deliveries on the bad server, {good:.2g} on the good".format(**factor)
 lab.draw(square_and_line(swept.values, deliveries, title=title))
 
 # %% [markdown]

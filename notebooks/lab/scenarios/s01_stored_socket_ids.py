@@ -40,7 +40,7 @@ EXPIRY_SECONDS = 8.0
 
 
 # the shortest time from one search of the heap to the next
-SEARCH_SECONDS = 0.4
+SEARCH_SECONDS = 0.6
 # a WebSocket frame with one Engine.IO PING; on a silent connection it gets no answer
 PING_FRAME = b"\x81\x012"
 
