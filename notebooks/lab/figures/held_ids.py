@@ -26,14 +26,14 @@ def held_ids(traces: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     for axes in panels:
         axes.set_ylim(-0.09 * most, 1.1 * most)
     panels[-1].set_xlabel("seconds since the first connection was lost", color=INK, fontsize=9)
-    add_legend(figure, panels, columns=4)
+    add_legend(figure, panels, columns=3)
     set_heading(figure, title)
     return figure
 
 
 def _panel(axes: Axes, side: Side, trace: Mapping[str, Any]) -> None:
     for number, at in enumerate(trace["lost_at"]):
-        label = "every user loses the connection" if not number else None
+        label = "all connections lost" if not number else None
         axes.axvline(at - _start(trace), color=INK, linewidth=1, linestyle=(0, (1, 2)), label=label)
     xs, ys = _points(trace, "connections")
     axes.plot(xs, ys, color="#333333", linewidth=1.8, label="connections open")
@@ -45,7 +45,7 @@ def _panel(axes: Axes, side: Side, trace: Mapping[str, Any]) -> None:
     axes.plot(
         pings, [0.035] * len(pings), "|", color="#0072B2", markersize=9, transform=bottom, label="heartbeat unanswered"
     )
-    is_same = held_ys[-1] == ys[-1]
+    is_same = abs(held_ys[-1] - ys[-1]) < max(ys) / 2
     label_end(axes, f"{held_ys[-1]} ids held", held_xs[-1], held_ys[-1], shift=7 if is_same else 0)
     label_end(axes, f"{ys[-1]} connections", xs[-1], ys[-1], shift=-7 if is_same else 0)
     axes.set_ylabel("count", color=INK, fontsize=9)

@@ -25,7 +25,7 @@ def members_and_sockets(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -
     for side, axes in zip(sides, panels, strict=True):
         _panel(axes, side, runs[side])
     panels[-1].set_xlabel("seconds since the start", color=INK, fontsize=9)
-    add_legend(figure, panels, columns=4)
+    add_legend(figure, panels, columns=2)
     set_heading(figure, title)
     return figure
 
@@ -33,11 +33,12 @@ def members_and_sockets(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -
 def _panel(axes: Axes, side: Side, run: Mapping[str, Any]) -> None:
     steps, samples = run["steps"], run["samples"]
     key, label = KNOWN[side]
+    start = samples[0]["seconds"]
     most = max(sample["connected"] for sample in samples)
-    axes.set_ylim(-0.08 * most, 1.42 * most)
+    axes.set_ylim(-0.08 * most, 1.65 * most)
     before = [sample for sample in samples if sample["seconds"] < steps["started again"]]
     for number, part in enumerate((before, samples[len(before) :])):
-        xs = [sample["seconds"] for sample in part]
+        xs = [sample["seconds"] - start for sample in part]
         named = not number
         connected = [sample["connected"] for sample in part]
         axes.plot(xs, connected, color="#333333", linewidth=1.8, label="members with a socket" if named else None)
@@ -47,9 +48,17 @@ def _panel(axes: Axes, side: Side, run: Mapping[str, Any]) -> None:
     is_same = known[-1] == connected[-1]
     label_end(axes, f"{known[-1]} known", xs[-1], known[-1], shift=7 if is_same else 0)
     label_end(axes, f"{connected[-1]} with a socket", xs[-1], connected[-1], shift=-7 if is_same else 0)
-    axes.axvspan(steps["killed"], steps["started again"], color=INK, alpha=0.25, linewidth=0, label="server is down")
-    for text in ("one tab closed", "opened again", "killed"):
-        axes.axvline(steps[text], color=INK, linewidth=1, linestyle=(0, (1, 2)))
-        named_at = (steps[text], 1.3 * most)
+    axes.axvspan(
+        steps["killed"] - start,
+        steps["started again"] - start,
+        color=INK,
+        alpha=0.25,
+        linewidth=0,
+        label="server is down",
+    )
+    # each label is lower than the one before, so that labels of quick steps do not overlap
+    for text, height in (("one of two tabs closed", 1.53), ("opened again", 1.36), ("killed", 1.19)):
+        axes.axvline(steps[text] - start, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+        named_at = (steps[text] - start, height * most)
         axes.annotate(text, named_at, (3, 0), textcoords="offset points", va="center", color=INK, fontsize=8)
     axes.set_ylabel("members", color=INK, fontsize=9)

@@ -29,7 +29,7 @@ def messages_and_rooms(runs: Mapping[Side, Mapping[str, Any]], *, title: str) ->
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(7.4, 3.9), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(2, len(sides), sharex="col", sharey="row", squeeze=False)
+    panels = figure.subplots(2, len(sides), sharex=True, sharey="row", squeeze=False)
     for column, side in enumerate(sides):
         _messages(panels[0][column], side, runs[side])
         _rooms(panels[1][column], side, runs[side])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lab.figures.bars import INK
 from lab.results.claims import Side
 
-TITLE_LETTERS = 88
+LETTERS_PER_INCH = 12.5
 # matplotlib's names for the look of a mark in a legend
 LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "labelcolor": INK, "handletextpad": 0.5, "borderpad": 0.2}
 
@@ -50,7 +50,8 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 def set_heading(figure: Figure, title: str) -> None:
     """Set the title of the whole figure, wrapped into lines."""
-    figure.suptitle(textwrap.fill(title, TITLE_LETTERS), x=0.01, ha="left", fontsize=10.5, color=INK)
+    letters = int(LETTERS_PER_INCH * figure.get_figwidth())
+    figure.suptitle(textwrap.fill(title, letters), x=0.01, ha="left", fontsize=10.5, color=INK)
 
 
 def label_end(axes: Axes, text: str, x: float, y: float, *, shift: float = 0) -> None:

@@ -29,7 +29,7 @@ def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title
     for side, axes in zip(sides, panels, strict=True):
         _panel(axes, strips[side])
     panels[-1].set_xlabel("seconds since the first message", color=INK, fontsize=9)
-    add_legend(figure, panels, columns=4)
+    add_legend(figure, panels, columns=2)
     set_heading(figure, title)
     return figure
 

@@ -40,7 +40,7 @@ EXPIRY_SECONDS = 8.0
 
 
 # the shortest time from one search of the heap to the next
-SEARCH_SECONDS = 0.4
+SEARCH_SECONDS = 0.6
 # a WebSocket frame with one Engine.IO PING; on a silent connection it gets no answer
 PING_FRAME = b"\x81\x012"
 
@@ -63,10 +63,13 @@ class _Trace:
     def seconds(self, at: float | None = None) -> float:
         return round((self._clock() if at is None else at) - self._started, 3)
 
-    async def sample(self) -> int:
-        """Add one sample; return the number of connections."""
+    async def sample(self, *, is_last: bool = False) -> int:
+        """Add one sample; return the number of connections.
+
+        The ids are counted now and then, and in the last sample.
+        """
         held = {}
-        if self._is_traced and self._clock() >= self._next_search:
+        if self._is_traced and (is_last or self._clock() >= self._next_search):
             ids = [sid for tab in self.tabs for sid in tab.ids]
             held["ids_held"] = (await self._target.probe.dead_ids_held(ids))[0]
             self._next_search = self._clock() + SEARCH_SECONDS
@@ -110,6 +113,7 @@ async def run(
             trace.tabs += moving
             await trace.sample()
         await _wait_for_expiry(trace, users)
+        await trace.sample(is_last=True)
         live = [*steady, *moving]
         await target.probe.reset()
         broken = await _failed_precondition(target, live)

@@ -79,8 +79,11 @@ class _Trace:
 
     async def _sample(self) -> dict[str, Any]:
         rooms = [user_room(tab.user) for tab in self._ring]
-        occupied = await self._state.occupied(self._target.namespace, rooms)
-        return {"connections": (await self._target.probe.read()).connections, "rooms": len(occupied)}
+        # at the same time, because both change within milliseconds
+        occupied, reading = await asyncio.gather(
+            self._state.occupied(self._target.namespace, rooms), self._target.probe.read()
+        )
+        return {"connections": reading.connections, "rooms": len(occupied)}
 
     def seconds(self, at: float) -> float:
         return round(at - self._started, 3)

@@ -79,7 +79,7 @@ async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], 
     Returns the precondition that failed, in one sentence, or None.
     """
     arrived = len(await _write(writer, [*kept, *second], 1, "before"))
-    await trace.begin("one tab closed")
+    await trace.begin("one of two tabs closed")
     await gather_bounded([tab.close for tab in second])
 
     async def are_closed() -> bool:
