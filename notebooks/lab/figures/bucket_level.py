@@ -1,4 +1,4 @@
-"""Draws the level of a token bucket in a burst and a flood."""
+"""Draws a token bucket's level in a burst and a flood."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

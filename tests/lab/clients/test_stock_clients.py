@@ -46,7 +46,7 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def one_tab_server(end: End) -> AsyncIterator[tuple[str, list[str]]]:
-    """Serve a server that ends older connections; yield its URL and all ids."""
+    """Serve an app that ends older connections; yield URL and ids."""
     sio, app, accepted = socketio.AsyncServer(async_mode="aiohttp"), web.Application(), list[str]()
     sio.attach(app)
 
