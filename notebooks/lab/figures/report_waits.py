@@ -29,7 +29,7 @@ Lane = list[Mapping[str, float]]
 class ReportRun:
     """What lesson 9 measured on one server.
 
-    They are from the details of its run. `reports` has a dict with `cpu` and `ready` per report, `answers` one with
+    The numbers are from the details of its run. `reports` has a dict with `cpu` and `ready` per report, `answers` one with
     `due` and `took` per answer, in seconds.
     """
 
