@@ -29,6 +29,9 @@ class ReconnectDelays:
     longest: float
     jitter: float
 
+    def __str__(self) -> str:
+        return f"{self.first:g} to {self.longest:g} s, ± {self.jitter:g} s"
+
 
 # short and without jitter, so that a scenario ends soon and runs the same way each time
 LAB_DELAYS = ReconnectDelays(0.05, 0.2, 0.0)

@@ -29,8 +29,8 @@ Lane = list[Mapping[str, float]]
 class ReportRun:
     """What lesson 9 measured on one server.
 
-    The numbers are from the details of its run. `reports` has a dict with `cpu` and `ready` per report, `answers` one with
-    `due` and `took` per answer, in seconds.
+    The numbers are from the details of its run, in seconds. `reports` has a dict with `cpu` and `ready` per report,
+    `answers` one with `due` and `took` per answer.
     """
 
     side: Side
