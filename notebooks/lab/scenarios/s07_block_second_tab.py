@@ -7,7 +7,8 @@ process.
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from good_server import events
@@ -21,6 +22,8 @@ SETTINGS = {
     # every client has the same address, and a tab that is disconnected is back while its old connection closes
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
+    # a busy machine is late with heartbeats, and a tab that loses its connection for that misses messages
+    "SERVER_PING_TIMEOUT_SECONDS": "10",
 }
 
 # one tab each, apart from the readers; enough writers that none of them exceeds the rate limit for chat
@@ -47,10 +50,10 @@ async def run(
     effect: only the jitter of the delays is random, and the client library draws it.
     """
     clock = asyncio.get_running_loop().time
-    readers, each = people(users), each * len(target.ports)
+    readers = people(users)
     async with (
         tabs(target, [Person(f"writer-{number}") for number in range(WRITERS)]) as writers,
-        tabs(target, readers, each=each, reconnection=True, delays=delays) as opened,
+        _open_in_rounds(target, readers, each, delays) as opened,
     ):
         started, connects_before = clock(), _connects(opened)
         sent = await _write_over_time(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
@@ -59,10 +62,28 @@ async def run(
     received = [len(texts) for texts in map(_texts, opened)]
     distinct = [len(set(texts)) for texts in map(_texts, opened)]
     also = {"reconnects_per_second": connects / seconds, "duplicates": sum(received) - sum(distinct)}
+    each = len(opened) // users
     accepted = sum(len(times) for times in sent.values())
     broken = None if accepted == users * messages else f"the server accepted {accepted} of {users * messages} messages"
     details = {"seconds": round(seconds, 3), "users": _timelines(opened[: SHOWN_USERS * each], sent, started)}
     return Run(100 * sum(distinct) / (users * each * messages), also, broken, details)
+
+
+@asynccontextmanager
+async def _open_in_rounds(
+    target: Target, readers: Sequence[Person], rounds: int, delays: ReconnectDelays
+) -> AsyncIterator[list[Tab]]:
+    """Open `rounds` tabs for each reader on each process.
+
+    The bad server may close a tab that is still connecting. So a reader's next tab opens when the one before is
+    connected. The tabs of one reader are next to each other in the yielded list.
+    """
+    opened: list[Tab] = []
+    async with AsyncExitStack() as stack:
+        for _ in range(rounds):
+            some = tabs(target, readers, each=len(target.ports), reconnection=True, delays=delays)
+            opened += await stack.enter_async_context(some)
+        yield sorted(opened, key=lambda tab: tab.user)
 
 
 async def _write_over_time(
