@@ -1,4 +1,4 @@
-"""Draws the members that a server knows beside those who have a socket."""
+"""Draws the members that a server knows, and those with a socket."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -160,7 +160,7 @@ def test_the_shades_of_both_servers_darken_without_colour() -> None:
         assert brightness[0] - brightness[-1] > 0.6
 
 
-def test_growth_per_doubling_is_four_for_a_square_and_two_for_a_line() -> None:
+def test_twice_the_size_is_four_for_a_square_and_two_for_a_line() -> None:
     assert growth_per_doubling([10, 20, 80], [100, 400, 6400]) == pytest.approx(4)
     assert growth_per_doubling([10, 20, 80], [7, 14, 56]) == pytest.approx(2)
 

@@ -60,7 +60,7 @@ def test_the_scoreboard_is_last_and_after_the_guesses() -> None:
 
 
 def tables_of_beliefs(number: str) -> Iterator[ast.Call]:
-    """Yield the calls of `lab.table` with a column of what a server believed or counted."""
+    """Yield the calls of `lab.table` that show a server's beliefs."""
     for source in cells(number, "code"):
         if "lab.table" not in source:
             continue
