@@ -32,8 +32,9 @@ class _Sent:
 async def trace_presence(target: Target) -> list[dict[str, Any]]:
     """Write to users all the time while they close their tabs.
 
-    They close first one tab, then the other. Returns an entry per user. `tabs` are the times at which the tabs closed. Each of `messages` has its time, whether
-    the server emitted it, and how many tabs received it. Times are in seconds since the first message.
+    They close first one tab, then the other. Returns an entry per user. `tabs` are the times at which the tabs closed.
+    Each of `messages` has its time, whether the server emitted it, and how many tabs received it. Times are in seconds
+    since the first message.
     """
     clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
     readers = [Person(f"reader-{number}") for number in range(USERS)]
