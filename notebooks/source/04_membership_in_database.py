@@ -77,7 +77,7 @@ my_guess = None
 # one message must reach each of them. After the first part the members open their second tabs again. Then the server is
 # killed, as in a crash or when the system runs out of memory, and started again on the same database. Half of the
 # members come back. A *probe*, a part of the lab inside the server's process, counts the rows of the table, the members
-# who have a socket, and to whom each message is sent.
+# who have a socket, and the addresses of each message.
 
 # %%
 members, messages = 50, 4

@@ -1,4 +1,4 @@
-"""Draws the members that a server knows beside those who have a socket."""
+"""Draws the members that a server knows, and those with a socket."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -60,5 +60,7 @@ def _panel(axes: Axes, side: Side, run: Mapping[str, Any]) -> None:
     for text, height in (("one of two tabs closed", 1.53), ("opened again", 1.36), ("killed", 1.19)):
         axes.axvline(steps[text] - start, color=INK, linewidth=1, linestyle=(0, (1, 2)))
         named_at = (steps[text] - start, height * most)
-        axes.annotate(text, named_at, (3, 0), textcoords="offset points", va="center", color=INK, fontsize=8)
+        note = axes.annotate(text, named_at, (3, 0), textcoords="offset points", va="center", color=INK, fontsize=8)
+        # over the lines of later steps
+        note.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
     axes.set_ylabel("members", color=INK, fontsize=9)

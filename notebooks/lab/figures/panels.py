@@ -55,7 +55,10 @@ def set_heading(figure: Figure, title: str) -> None:
 
 
 def label_end(axes: Axes, text: str, x: float, y: float, *, shift: float = 0) -> None:
-    """Write a label at the end of a line; `shift` moves it up, in points."""
+    """Write a label at the end of a line.
+
+    `shift` moves it up, in points.
+    """
     axes.annotate(text, (x, y), (7, shift), textcoords="offset points", va="center", color=INK, fontsize=8.5)
 
 

@@ -1,4 +1,4 @@
-"""Draws each user's open tabs, and the messages that the server sent on."""
+"""Draws each user's open tabs, and what became of messages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

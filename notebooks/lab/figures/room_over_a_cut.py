@@ -1,4 +1,4 @@
-"""Draws who is in a room before and after a connection is cut."""
+"""Draws the sockets of a room before and after a cut."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ ID_LETTERS = 8
 def room_over_a_cut(
     room: str, before: Sequence[str], after: Sequence[str], tabs: Mapping[str, Sequence[str]], *, title: str
 ) -> Figure:
-    """Draw the sockets of a room before and after a cut, side by side.
+    """Draw the sockets of a room, before and after side by side.
 
     `before` and `after` are the ids that the server had in the room. `tabs` maps each tab to all ids that it has had.
     """

@@ -31,14 +31,14 @@ def _steps(sizes: Sequence[float], counts: Sequence[float]) -> list[tuple[tuple[
 def square_and_line(clients: Sequence[int], deliveries: Mapping[Side, Sequence[int]], *, title: str) -> Figure:
     """Draw the measured deliveries of both servers, joined by lines."""
     figure, (axes,) = new_panels(["bad"], height=2.2)
-    axes.set_title("")
+    axes.set_title("", loc="left")
     for side in SIDES:
         marker, dashes = MARKERS[side]
         counts = deliveries[side]
         axes.plot(clients, counts, marker=marker, linestyle=dashes, color=COLOURS[side], markersize=7, linewidth=1.6)
         factor = growth_per_doubling(clients, counts)
         text = f"{side}: {counts[-1]:,} deliveries\n× {factor:.2g} for twice the clients"
-        label_end(axes, text, clients[-1], counts[-1])
+        label_end(axes, text, clients[-1], counts[-1], shift=6)
     axes.set_xticks(clients)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("clients; one position from each driver", color=INK, fontsize=9)

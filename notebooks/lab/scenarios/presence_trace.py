@@ -30,10 +30,11 @@ class _Sent:
 
 
 async def trace_presence(target: Target) -> list[dict[str, Any]]:
-    """Write to users again and again while they close first one tab, then both.
+    """Write to users all the time while they close their tabs.
 
-    Returns an entry per user. `tabs` are the times at which the tabs closed. Each of `messages` has its time, whether
-    the server emitted it, and how many tabs received it. Times are in seconds since the first message.
+    They close first one tab, then the other. Returns an entry per user. `tabs` are the times at which the tabs closed.
+    Each of `messages` has its time, whether the server emitted it, and how many tabs received it. Times are in seconds
+    since the first message.
     """
     clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
     readers = [Person(f"reader-{number}") for number in range(USERS)]
@@ -63,7 +64,7 @@ async def _all(actions: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 async def _write(writer: Tab, reader: str) -> list[_Sent]:
-    """Write to a user every tenth of a second; return the accepted messages."""
+    """Write to a user at a steady rate; return the accepted messages."""
     clock = asyncio.get_running_loop().time
     started, sent = clock(), []
     for number in range(MESSAGES):
@@ -75,7 +76,7 @@ async def _write(writer: Tab, reader: str) -> list[_Sent]:
 
 
 async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
-    """Close both tabs of a user, one after the other; return the times."""
+    """Close both tabs of a user in turn; return the times."""
     clock = asyncio.get_running_loop().time
     started, closed = clock(), []
     for tab, seconds in zip(pair, (FIRST_CLOSE_SECONDS, SECOND_CLOSE_SECONDS), strict=True):
@@ -86,7 +87,7 @@ async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
 
 
 def _outcome(message: _Sent, pair: tuple[Tab, Tab], emits: Sequence[Emit], started: float) -> dict[str, Any]:
-    """Return when a message was sent, whether the server emitted it, and who received it."""
+    """Return when a message was sent, and what became of it."""
     room = user_room(pair[0].user)
     is_emitted = any(emit.rooms[0] == room and message.asked <= emit.at_seconds <= message.acked for emit in emits)
     received = [tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == message.text) for tab in pair]

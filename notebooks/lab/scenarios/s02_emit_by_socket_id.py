@@ -80,7 +80,7 @@ async def run(
 
 
 def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
-    """Return the emits of reports, without that of the user who stays connected."""
+    """Return the emits of the reports of users who were cut."""
     own = {connected_tab.ids[-1], user_room(connected_tab.user)}
     return [emit for emit in emits if emit.event == events.REPORT_READY and own.isdisjoint(emit.rooms)]
 
@@ -131,7 +131,7 @@ class _Log:
         return round(at - self.started, 3)
 
     def timeline(self, tab: Tab, asked_at: float, received: Sequence[Received]) -> dict[str, Any]:
-        """Return when a tab asked and reconnected, and what became of the report."""
+        """Return when a tab asked, and what became of its report."""
         own = {*tab.ids, user_room(tab.user)}
         emits = [emit for emit in self.emits if not own.isdisjoint(emit.rooms)]
         return {

@@ -59,7 +59,10 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool
 
 
 class _Trace:
-    """What the server did and held, in seconds since the start of the run."""
+    """What the server did and held over time.
+
+    Times are in seconds since the start of the run.
+    """
 
     def __init__(self, target: Target, ring: Sequence[Tab]) -> None:
         self._target, self._ring = target, ring
@@ -89,7 +92,7 @@ class _Trace:
         return round(at - self._started, 3)
 
     def timeline(self, tab: Tab) -> dict[str, Any]:
-        """Return when a tab reconnected, and when messages to it were sent and arrived.
+        """Return when a tab reconnected, and the times of its messages.
 
         A message that did not arrive has no time. `sent` is when the server emitted to the room of the tab's user.
         """

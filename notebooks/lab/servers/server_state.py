@@ -1,4 +1,4 @@
-"""State inside a server process that the probe shows: rooms, tables and emits."""
+"""State inside a server process: rooms, database rows and emits."""
 
 import sqlite3
 import time
@@ -12,7 +12,7 @@ MOST_EMITS = 20_000
 
 
 class ServerState:
-    """Shows the rooms, the database rows and the recorded emits of a process."""
+    """Shows a process's rooms, database rows and recorded emits."""
 
     def __init__(self) -> None:
         # None until a scenario asks to record

@@ -1,4 +1,4 @@
-"""Asks the probes of a server for its rooms, database rows and emits."""
+"""Asks a server's probes for rooms, database rows and emits."""
 
 import asyncio
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class StateClient:
         self._probes = probe.probes
 
     async def occupants(self, namespace: str, room: str) -> dict[str, list[str]]:
-        """Return the sockets that are in a room now: each id with all its rooms."""
+        """Return the ids of a room's sockets, each with all its rooms."""
         body = {"namespace": namespace, "room": room}
         found = await asyncio.gather(*(probe.ask("POST", "/occupants", body) for probe in self._probes))
         return {sid: rooms for sids in found for sid, rooms in sids.items()}

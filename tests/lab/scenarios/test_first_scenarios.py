@@ -19,7 +19,10 @@ SIDES = pytest.mark.parametrize("side", ["bad", "good"])
 
 
 async def run(number: int, side: str, **parameters: Any) -> Run:
-    """Run a scenario; a run that does not count is repeated, as in a lesson."""
+    """Run a scenario once.
+
+    As in a lesson, a run that does not count is repeated.
+    """
     claim = CLAIMS[number - 1]
     for _ in range(TRIES):
         measured = await run_once(claim, load_scenarios()[claim.id], side, **parameters)
