@@ -154,7 +154,6 @@ def fought(tabs: list[Any]) -> bool:
     return sum(connects) >= 4 and set(chain(*reasons)) == {"transport close"}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_javascript_tabs_fight_when_the_transport_is_closed(javascript: Path) -> None:
     async with one_tab_server(close_transport) as (url, _):
@@ -163,7 +162,6 @@ async def test_javascript_tabs_fight_when_the_transport_is_closed(javascript: Pa
         assert fought(await javascript_tabs(javascript, url))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_javascript_tab_stays_away_after_a_disconnect(javascript: Path) -> None:
     async with one_tab_server(send_disconnect) as (url, _):
@@ -176,7 +174,6 @@ async def test_a_javascript_tab_stays_away_after_a_disconnect(javascript: Path) 
                 assert [tab.connected for tab in tabs] == [False, True], how
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_connect_by_hand_starts_the_fight_again(javascript: Path) -> None:
     async with node_server(javascript, "disconnect(true)") as url:
@@ -236,6 +233,14 @@ async def test_a_javascript_client_gives_up_at_the_first_ping(javascript: Path) 
     assert_gave_up_at_the_first_ping(gave_up["milliseconds"] / 1000)
 
 
-def test_a_server_sends_heartbeats_with_the_times_of_lesson_09() -> None:
+def test_a_python_server_has_the_defaults_of_lessons_09_and_10() -> None:
     server = engineio.AsyncServer(async_mode="aiohttp")
-    assert (server.ping_interval, server.ping_timeout) == (25, 20)
+    assert (server.ping_interval, server.ping_timeout, server.max_http_buffer_size) == (25, 20, 1_000_000)
+
+
+@pytest.mark.timeout(240)
+async def test_a_node_server_has_the_same_defaults(javascript: Path) -> None:
+    facts = await run_script(javascript, "server_facts.mjs")
+    defaults = {"maxHttpBufferSize": 1_000_000, "pingInterval": 25_000, "pingTimeout": 20_000}
+    # `socket.use` stops an event without an answer
+    assert facts == {"acked": False, **defaults}
