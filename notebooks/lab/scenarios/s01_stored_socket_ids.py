@@ -68,13 +68,15 @@ class _Trace:
 
         The ids are counted now and then, and in the last sample.
         """
-        held = {}
-        if self._is_traced and (is_last or self._clock() >= self._next_search):
-            ids = [sid for tab in self.tabs for sid in tab.ids]
-            held["ids_held"] = (await self._target.probe.dead_ids_held(ids))[0]
-            self._next_search = self._clock() + SEARCH_SECONDS
+        # the search comes last, because it blocks the server: a slow one can cost connections
         connections = (await self._target.probe.read()).connections
-        self.samples.append({"seconds": self.seconds(), "connections": connections, **held})
+        sample: dict[str, float] = {"seconds": self.seconds(), "connections": connections}
+        if self._is_traced and (is_last or self._clock() >= self._next_search):
+            ids, began = [sid for tab in self.tabs for sid in tab.ids], self._clock()
+            sample["ids_held"] = (await self._target.probe.dead_ids_held(ids))[0]
+            # on a busy machine a search takes long, and the server needs time between two of them
+            self._next_search = self._clock() + max(SEARCH_SECONDS, 2 * (self._clock() - began))
+        self.samples.append(sample)
         return connections
 
     def unanswered_pings(self) -> list[float]:
@@ -113,11 +115,11 @@ async def run(
             trace.tabs += moving
             await trace.sample()
         await _wait_for_expiry(trace, users)
-        await trace.sample(is_last=True)
         live = [*steady, *moving]
         await target.probe.reset()
         broken = await _failed_precondition(target, live)
         emits = (await target.probe.counts()).emits
+        await trace.sample(is_last=True)
         ids_held, references = await target.probe.dead_ids_held(lost_ids)
     also = {"ids_per_live_socket": (ids_held + users) / users, "emits_per_message": emits / users}
     if heap:
