@@ -1,5 +1,5 @@
 """Mistake: each user's socket ids are kept in a dict. Every connect adds one, and messages are sent to those ids.
-Symptom: memory grows with every reconnect, and most messages go to sockets that no longer exist.
+Symptom: each message costs more with every reconnect, as it also goes to sockets that no longer exist.
 Measured by: lab compare --only 01
 Fixed in: good_server/handlers/chat.py, deliver: `to=(target, own_tabs)`, rooms that Socket.IO empties by itself
 """

@@ -1,5 +1,5 @@
 """Mistake: room membership is kept in a database table. Connects and disconnects write it, each message reads it.
-Symptom: after a crash the table lists members who are gone. Each message costs a query and is sent to them too.
+Symptom: a member who closes one of two tabs is no longer reached. After a crash the table lists members who are gone.
 Measured by: lab compare --only 04
 Fixed in: good_server/handlers/chat.py, deliver: `target not in request.rooms()` and `to=(target, own_tabs)`
 """

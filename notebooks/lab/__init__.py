@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lab.lessons.cell_output import fold as fold
     from lab.lessons.cell_output import table as table
     from lab.lessons.code_excerpt import show as show
+    from lab.lessons.heartbeats import heartbeats as heartbeats
     from lab.lessons.lesson import lesson as lesson
     from lab.lessons.scoreboard import measure_all as measure_all
     from lab.lessons.scoreboard import scoreboard as scoreboard
@@ -31,6 +32,7 @@ _NOTEBOOK_NAMES = {
     "lab.interview.questions": ("questions",),
     "lab.lessons.cell_output": ("draw", "fold", "table"),
     "lab.lessons.code_excerpt": ("show",),
+    "lab.lessons.heartbeats": ("heartbeats",),
     "lab.lessons.lesson": ("lesson",),
     "lab.lessons.scoreboard": ("measure_all", "scoreboard"),
 }

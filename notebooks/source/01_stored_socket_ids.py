@@ -4,38 +4,44 @@
 # **The claim:** a server that keeps a list of each user's socket ids still holds them long after their connections are
 # lost. A server that uses rooms holds none.
 #
-# *Ten minutes. You need to know what a function is in Python, and that a web page reconnects when the network drops.
-# New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that a web
+# page reconnects when the network drops. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
 #
 # **The rule:** put every socket of a user into the room `user:<id>` when it connects, and send to that room. Socket.IO
-# removes a socket from its rooms when the connection is lost, for any reason.
+# removes a socket from its rooms when its connection is lost, whatever the reason. If the connection only falls silent,
+# Socket.IO notices it by a missed heartbeat.
 #
-# **Otherwise:** your own list grows with every reconnect. Each message is also sent to ids that no longer exist, and
-# the memory in use only grows.
+# **Otherwise:** your own list grows with every reconnect. Each message is also sent to ids that no longer exist, so
+# each message costs more and more work, and no error shows it.
 #
 # A *socket id* is the name that Socket.IO gives to one connection. A new connection gets a new id: the id identifies
 # the connection, not the person.
 
 # %% [markdown]
 # ## Set up
+#
+# A *heartbeat* is a small packet that the server sends on every connection from time to time. The other end must answer
+# it. The servers of this kit use very short heartbeats, so that a lesson need not wait long. The cell prints both.
 
 # %%
 from importlib.metadata import version
 
 import lab
-from lab.figures import charts
+from lab.figures.held_ids import held_ids
 
 lesson = lab.lesson(1)
 print("python-socketio", version("python-socketio"))
+print(lab.heartbeats())
 
 # %% [markdown]
 # ## The symptom
 #
-# The server runs for a week and is then restarted "because of the memory". Nobody finds the leak: no error is logged,
-# and every message arrives. Memory grows a little faster on days when the mobile network is bad.
+# The longer the server runs, the more work each message costs it. A restart helps, and then it begins again. The work
+# grows with the number of reconnects, not with the number of users: it is worst on days when the mobile network is bad.
+# Nobody finds the cause, because no error is logged and every message arrives.
 
 # %% [markdown]
 # ## The mistake
@@ -70,43 +76,49 @@ my_guess = None
 # ## Measure the bad server
 #
 # The cell starts a fresh server in its own process, and a real Socket.IO client for every user. At the end a probe
-# searches the server's heap for the ids of connections that no longer exist.
+# searches the server's heap, its objects in memory, for the ids of connections that no longer exist. For the figure it
+# also searches now and then while the users reconnect.
 
 # %%
 users, rounds = 100, 5
-bad = await lesson.measure("bad", users=users, rounds=rounds, is_heap_weighed=False)
+bad = await lesson.measure("bad", users=users, rounds=rounds, is_heap_weighed=False, is_traced=True)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the dead ids that it still holds, and the bound that we expected it to
-# exceed.*
 
 # %%
 print(f"{users} users lost their connections {rounds} times each: {bad.details['ids_lost']} ids died")
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
+
+# %% [markdown]
+# The row *emits for one message to one user* is the harm: for each message the server emits once to every id in its
+# list, dead or alive. Memory grows too, but slowly, because an id is a short string. `lab compare --only 01` measures
+# how many bytes each reconnect costs.
 
 # %% [markdown]
 # ## Look closer
 #
-# The server relies on its list. Socket.IO knows the truth: it holds the real connections and watches each with a
-# *heartbeat*, a small packet that the other end must answer in time.
+# The server relies on its list. Socket.IO holds the real connections, and watches each of them with heartbeats.
 #
-# *The figure: after the last round the number of connections falls in steps to one for each user, because heartbeats
-# get no answer. The number of ids in the list does not change.*
+# *The figure: at each dotted line every user loses the connection, half of them without a word. The solid line is the
+# number of open connections. The blue marks at the bottom are heartbeats that got no answer: a moment later Socket.IO
+# drops those connections, and the solid line falls. The dashed line is the number of ids that the server holds. It only
+# rises.*
 
 # %%
-seen = bad.details["connections"]
-seconds = [point["seconds"] for point in seen]
-listed = [bad.value + users] * len(seen)
-lines = {
-    "connections held": (seconds, [point["connections"] for point in seen]),
-    "ids in the list": (seconds, listed),
-}
-kept = f"down to {users} connections; the list keeps {listed[-1]:.0f} ids"
-title = f"Socket.IO removes dead connections by itself, {kept}"
-lab.draw(charts.levels(lines, title=title, x_label="seconds after the last round", y_label="count"))
+last = bad.details["samples"][-1]
+ids_held, connections = last["ids_held"], last["connections"]
+title = f"Socket.IO dropped every dead connection, down to {connections}; the list still holds {ids_held} ids"
+lab.draw(held_ids({"bad": bad.details}, title=title))
+
+# %%
+unanswered = len(bad.details["unanswered_pings"])
+print(f"{unanswered} heartbeats got no answer")
+lab.table(
+    ["at the end", "what the server believed", "what was true"],
+    ["connections of all users", f"{ids_held} (ids that it holds)", f"{connections} (connections open)"],
+)
 
 # %% [markdown]
 # **A question before you read on:** why does nobody notice that ids are left over?
@@ -115,7 +127,7 @@ lab.draw(charts.levels(lines, title=title, x_label="seconds after the last round
 #
 # Because messages still arrive. An emit to an id that no longer exists is not an error: Socket.IO treats the id as an
 # empty room and does nothing. The message is also sent to the one id that is alive, so it arrives. Each reconnect costs
-# only a little more memory and time.
+# only a little more work.
 #
 # </details>
 
@@ -139,15 +151,20 @@ lab.show("good_server.handlers.chat", "deliver", highlight=["to=(target, own_tab
 # The same users lose their connections in the same two ways. Only the server is different.
 
 # %%
-good = await lesson.measure("good", users=users, rounds=rounds, is_heap_weighed=False)
+good = await lesson.measure("good", users=users, rounds=rounds, is_heap_weighed=False, is_traced=True)
 lesson.numbers(bad=bad, good=good)
 
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: dead ids held by the bad and by the good server, on one axis. A dashed line shows each bound.*
+# *The first figure: the same picture for both servers. On the good server the ids follow the connections: they rise
+# while silent connections are still open, and fall with them. The second figure: dead ids at the end, on one axis, with
+# the bound of each server and your guess.*
 
 # %%
+seen = {"bad": bad.details, "good": good.details}
+title = f"Dead ids at the end: {bad.value:.0f} in the list, {good.value:.0f} with rooms"
+lab.draw(held_ids(seen, title=title))
 lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
@@ -162,9 +179,14 @@ lesson.verdict(bad, good)
 # **The price** is very small: joining a room adds an entry to a dict that Socket.IO keeps anyway, and Socket.IO removes
 # the entry for you. You give up your own list, so you ask the room instead of the list.
 #
-# **Where it bends:** "who is online?" is a fair question. Ask the room at the moment when you need to know, and do not
-# store the answer. You may also use a socket id *while you hold the socket*: in an event handler, to leave the sender
-# out of an emit, or in a log line. The mistake is to store it for later.
+# **Where it bends:** a room is not exactly the users who can hear you. A connection that has fallen silent stays in it
+# until its heartbeat fails, at the default settings for up to the interval and the time-out together. What you emit to
+# it in that time is lost.
+#
+# "Who is online?" is a fair question. Ask the room at the moment when you need to know, and do not store the answer
+# ([05](05_manual_disconnect_cleanup.ipynb) says what several processes need). You may also use a socket id *while you
+# hold the socket*: in an event handler, to leave the sender out of an emit, or in a log line. The mistake is to store
+# it for later.
 
 # %% [markdown]
 # ## Turn the knob
@@ -183,8 +205,8 @@ lesson.growth(swept, each="round", title=title)
 # %% [markdown]
 # ## Your turn
 #
-# Here is a handler with the mistake in it. It works, and it leaks memory. Fix it, so that messages arrive and no id of
-# a lost connection is kept.
+# Here is a handler with the mistake in it. It works, and it keeps every id. Fix it, so that messages arrive and no id
+# of a lost connection is kept.
 
 # %% tags=["exercise"]
 from bad_server import mistake_01_stores_socket_ids as mistake
@@ -228,15 +250,17 @@ lab.fold(
     f"""Every socket joins the room `user:<id>` at connect, and I emit to that room.
 I keep no table of socket ids: a socket id names one connection and is useless after the
 next reconnect. With a table, {users} users who reconnected {rounds} times left
-{bad.value:.0f} dead ids in memory. With rooms, {good.value:.0f} were left.""",
+{bad.value:.0f} dead ids in memory, and each message took {bad.also["emits_per_message"]:.0f} emits. With rooms,
+{good.value:.0f} ids were left, and a message took {good.also["emits_per_message"]:.0f} emit. A silent connection stays
+in its room until the heartbeat fails, so a room is not proof that somebody is listening.""",
 )
 
 # %% [markdown]
 # <details><summary>The follow-up: why not simply remove the id when the socket disconnects?</summary>
 #
 # You can, but then your code must be correct in every case: a cut connection, a silent phone, two tabs, an exception in
-# the middle of a handler, a server crash. Socket.IO already handles all of these cases, because a room contains only
-# its open sockets.
+# the middle of a handler, a server crash. Socket.IO already handles all of these cases in one place: it removes a
+# socket from every room, whatever ended its connection.
 #
 # </details>
 
@@ -248,7 +272,7 @@ next reconnect. With a table, {users} users who reconnected {rounds} times left
 #
 # - A socket id names a connection. A room can name a person or a group.
 # - Do not keep a second copy of what Socket.IO already tracks.
-# - A leak that loses no message causes no error. Measure to find it.
+# - A list of dead ids loses no message and causes no error. Measure to find it.
 #
 # Next: [02 · Emit to the user's room, not to a socket id](02_emit_by_socket_id.ipynb)
 

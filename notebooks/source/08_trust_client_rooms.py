@@ -4,8 +4,8 @@
 # **The claim:** a server that joins a client to any room that it asks for lets every user with a valid login read other
 # people's messages and write in their names. A server that decides from the verified login lets nobody do so.
 #
-# *Ten minutes. You need to know what a function is in Python, and that anyone may open a browser's console and send
-# what they like. New here? Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that anyone
+# may open a browser's console and send what they like. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
@@ -26,10 +26,9 @@
 from importlib.metadata import version
 
 import lab
-from lab.clients.tab import tabs
 from lab.figures import charts
-from lab.scenarios.s08_trust_client_rooms import ATTACKER, SECRETS, VICTIM
-from lab.servers.running import running
+from lab.figures.room_grid import Grid, room_grid
+from lab.scenarios.s08_trust_client_rooms import ATTACKER, PEOPLE, SECRETS, VICTIM
 
 lesson = lab.lesson(8)
 print("python-socketio", version("python-socketio"))
@@ -74,7 +73,8 @@ my_guess = None
 # ## Measure the bad server
 #
 # The cell starts a fresh server in its own process, and a real Socket.IO client for everyone, including the attacker.
-# The attacker guesses no password and forges no signature. It only asks for rooms.
+# The attacker guesses no password and forges no signature. It only asks for rooms. To show who is let in where, the
+# other users ask for the same rooms.
 
 # %%
 rounds = 5
@@ -94,16 +94,34 @@ lesson.one_side("bad", bad, guess=my_guess)
 # %% [markdown]
 # ## Look closer
 #
-# What did the server assume, and what was true? It accepted every room name. The table shows the rooms, their real
-# readers, the answer that the attacker received, and how many messages the attacker read. The attacker is none of these
-# readers.
+# What did the server assume, and what was true? It accepted every room name, from everybody.
+#
+# *The figure: one row per person, one column per room. A cell has the server's answer to the person's request to join
+# the room, and how many of the room's messages the person received. A frame marks those who belong to the conversation:
+# its writer and its readers. Hatched cells are messages that were read by people they were not meant for.*
+
 
 # %%
-seen = zip(SECRETS, bad.details["joined"], bad.details["read"], strict=True)
-lab.table(
-    ["room asked for", "its messages are for", "the server's answer", "read by the attacker"],
-    *([f"`{one.room}`", one.reader.user, "ok" if ok else "no", f"**{got}** of {rounds}"] for one, ok, got in seen),
-)
+def grid_of(side, run):
+    return Grid(side, run.details["granted"], run.details["reads"])
+
+
+meant = [[one.is_for(person) for one in SECRETS] for person in PEOPLE]
+writers = [[person == one.author != one.reader for one in SECRETS] for person in PEOPLE]
+names = [f"{person.user} ({person.role})" for person in PEOPLE]
+looks = {"people": names, "rooms": [one.room for one in SECRETS], "is_meant": meant, "writers": writers}
+
+
+# %%
+def leaked(run):
+    """Count the cells in which somebody read what was not meant for that person."""
+    rows = zip(run.details["reads"], meant, strict=True)
+    return sum(bool(count) and not is_meant for row in rows for count, is_meant in zip(*row, strict=True))
+
+
+strangers = sum(not is_meant for row in meant for is_meant in row)
+title = f"In {leaked(bad)} of {strangers} cases a person got into a room and read what was not meant for that person"
+lab.draw(room_grid([grid_of("bad", bad)], title=title, **looks))
 print("the server delivered the attacker's messages with these senders:", ", ".join(bad.details["forged"]))
 
 # %% [markdown]
@@ -147,6 +165,9 @@ lesson.numbers(bad=bad, good=good)
 # was sent.
 
 # %%
+from lab.clients.tab import tabs
+from lab.servers.running import running
+
 forged = {"to": VICTIM.user, "text": "trust me", "from": {"id": "root", "role": "admin"}}
 asked = [("room:join", {"room": one.room}) for one in SECRETS] + [("chat:send", forged)]
 async with running("good") as server, tabs(server.target(8), [ATTACKER]) as (tab,):
@@ -158,11 +179,14 @@ lab.table(["asked for", "code", "message"], *([what, f"`{no['code']}`", no["mess
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: private messages read by the attacker on the bad and on the good server, on one axis. A dashed line shows
-# each bound.*
+# *The figure: the same grid for both servers. On the good server only the framed cells are filled. It refuses requests
+# for the rooms of users, roles and companies even from their members: it has joined them at connect, so a client never
+# needs to ask.*
 
 # %%
-lesson.side_by_side(bad, good, guess=my_guess)
+title = f"People who read what was not meant for them: {leaked(bad)} of {strangers} cases on the bad server"
+title += f", {leaked(good)} on the good one"
+lab.draw(room_grid([grid_of("bad", bad), grid_of("good", good)], title=title, **looks))
 
 # %% [markdown]
 # ## The verdict

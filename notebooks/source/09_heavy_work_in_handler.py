@@ -4,8 +4,8 @@
 # **The claim:** a server that computes a report in the handler makes everybody else wait until all earlier reports are
 # done. A server that hands the work to other processes answers everybody as fast as without reports.
 #
-# *Ten minutes. You need to know what a function is in Python, and that other code may run during an `await`. New here?
-# Begin with [00 · Start here](00_start_here.ipynb).*
+# *About 25 minutes: 13 to read, ten for the exercise. You need to know what a function is in Python, and that other
+# code may run during an `await`. New here? Begin with [00 · Start here](00_start_here.ipynb).*
 
 # %% [markdown]
 # ## In short
@@ -13,8 +13,8 @@
 # **The rule:** a handler checks the request, hands the work over, and answers. Work that needs the CPU for long is done
 # in another process, and its result is sent to the user's room when it is ready.
 #
-# **Otherwise:** while one user's report is made, nobody's messages are processed, and with enough reports everyone is
-# disconnected.
+# **Otherwise:** while one user's report is made, nobody's messages are processed. When it takes too long, clients
+# believe that their connection is lost.
 #
 # The *event loop* runs all handlers of a server in one thread, one piece of code at a time. At an `await` it may switch
 # to another handler. Between two `await`s it cannot.
@@ -26,7 +26,7 @@
 from importlib.metadata import version
 
 import lab
-from lab.figures import charts
+from lab.figures.report_waits import ReportRun, report_waits
 from lab.lessons.lesson import Sweep
 
 lesson = lab.lesson(9)
@@ -89,24 +89,32 @@ lesson.numbers(bad=bad)
 lesson.one_side("bad", bad, guess=my_guess)
 
 # %% [markdown]
-# A *heartbeat* is a small packet that shows each end that the other is still there. The same event loop sends it. One
-# late heartbeat is a warning. After several, the clients close the connection and reconnect, all of them at once.
+# A *heartbeat* is a small packet that shows each end that the other is still there. The same event loop sends it, so it
+# is late too. The stock JavaScript client gives up the connection at the *first* heartbeat that is missing: when none
+# has come for the interval plus the timeout. The stock Python client gives up when nothing at all has come for this
+# time. With the defaults of Node and of Python these are 25 s and 20 s, so a stall of 45 s loses the connections, and
+# then all clients come back within a few seconds. The server gives up too, when a client's answer to a heartbeat has
+# not been read for the timeout.
 
 # %% [markdown]
 # ## Look closer
 #
-# The server seemed to serve many users at the same time. This figure shows every single answer to a bystander.
+# The server seemed to serve many users at the same time. This figure shows every report and every single answer to a
+# bystander.
 #
-# *The figure: how long an answer took, against the moment when the request was due. The requests just after the start
-# of the reports waited longest, and each later one a little less: all were answered at the same moment, when the last
-# report was done.*
+# *The figure: above, each report as a block, which ends when the server sent the report. Below, how long an answer
+# took, against the moment when the request was due. The requests just after the start of the reports waited longest,
+# and each later one a little less: all were answered when the last report was done.*
+
 
 # %%
-seen = bad.details["busy"]
-due, took = [one["due"] for one in seen], [1000 * one["took"] for one in seen]
-title = f"Everybody waits for the last report: up to {max(took):,.0f} ms for an answer (n={len(took)})"
-lines = {"bystanders": (due, took)}
-lab.draw(charts.levels(lines, title=title, x_label="seconds since the reports were asked for", y_label="took (ms)"))
+def reports_of(side, run):
+    return ReportRun(side, run.details["reports"], run.details["busy"])
+
+
+longest = max(1000 * answer["took"] for answer in bad.details["busy"])
+title = f"{reports} reports run one after the other, and a bystander waits up to {longest:,.0f} ms for an answer"
+lab.draw(report_waits([reports_of("bad", bad)], title=title))
 
 # %% [markdown]
 # **A question before you read on:** would it help to make the reports in threads?
@@ -151,11 +159,13 @@ slow, quick = (f"{run.also['busy_p99_milliseconds']:,.0f} ms" for run in (bad, g
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: the slowest answers on the bad and on the good server, as multiples of one report's time, on one axis. A
-# dashed line shows each bound.*
+# *The figure: the reports and the waits on both servers, on the same axes. On the good server several reports run at
+# the same time, in worker processes, and the waits stay near zero.*
 
 # %%
-lesson.side_by_side(bad, good, guess=my_guess)
+waits = {"bad": f"{longest:,.0f} ms", "good": f"{max(1000 * one['took'] for one in good.details['busy']):,.0f} ms"}
+title = f"The longest wait of a bystander: {waits['bad']} with reports in the handler, {waits['good']} with workers"
+lab.draw(report_waits([reports_of("bad", bad), reports_of("good", good)], title=title))
 
 # %% [markdown]
 # ## The verdict

@@ -4,8 +4,8 @@
 # **The ten rules, running together.** One server with five roles: for each chapter of its code you see what it does on
 # the wire. This is the good server of the lessons, and the folder `good_server` that you may copy.
 #
-# *Fifteen minutes. You need to know the word *room* from [00 · Start here](00_start_here.ipynb). You need not have read
-# any lesson.*
+# *About 15 minutes to read. You need to know the word *room* from [00 · Start here](00_start_here.ipynb). You
+# need not have read any lesson.*
 
 # %% [markdown]
 # ## Set up
@@ -22,6 +22,7 @@ import lab
 from lab.clients.raw_tab import raw_tab
 from lab.clients.tab import Person, Tab, tabs
 from lab.figures import diagrams
+from lab.figures.guard_path import GUARDS, Passage, guard_path
 from lab.servers.running import running
 
 open_things = AsyncExitStack()
@@ -187,12 +188,57 @@ lab.table(["who", "announcements received"], *[[name, str(count)] for name, coun
 # %% [markdown]
 # ## One gateway
 #
-# All events pass through one gateway. It applies the guards in a fixed order: known event, rate limit, expiry, role,
-# payload, time limit.
+# All events pass through one gateway. It applies the guards in a fixed order: rate limit, known event, token not
+# expired, role, payload. A time limit ends a handler that takes too long.
 
 # %%
-lab.show("good_server.gateway.gateway", "Gateway._serve")
+lab.show("good_server.gateway.gateway", "Gateway._serve", highlight=["check_rate", "UnknownEvent", "TokenExpired"])
 lab.show("good_server.app", "create_routes")
+
+# %% [markdown]
+# Which guard answers? We send requests that should be refused by several guards. The tokens of two users have just
+# expired. For a few seconds more the server accepts such a token at connect, because two clocks may differ, but it
+# serves nothing except a new token. One user first sends far too many requests.
+
+# %%
+GOOD, WRONG = {"to": "paul", "text": "Hello"}, {"status": "asleep"}
+vendor = server.token("victor", "vendor")
+late, hasty = (server.token(user, "vendor", expires_in=-1) for user in ("lee", "hank"))
+flood = [("no:such-event", {})] * 400
+planned = {
+    "chat": ((), vendor, [("chat:send", GOOD)]),
+    "wrong payload": (("payload",), vendor, [("chat:send", WRONG)]),
+    "wrong role, wrong payload": (("role", "payload"), vendor, [("driver:status", WRONG)]),
+    "the same, token expired": (("token", "role", "payload"), late, [("driver:status", WRONG)]),
+    "unknown event, token expired": (("known event", "token"), late, [("no:such-event", {})]),
+    "the same, after 399 others": (("rate limit", "known event", "token"), hasty, flood),
+}
+
+
+# %%
+async def last_code(http, token, requests):
+    """Send the requests on one connection; return the code of the last answer."""
+    async with raw_tab(http, server) as tab:
+        await tab.connect(token)
+        *_, answer = await asyncio.gather(*(tab.ask(event, payload) for event, payload in requests))
+    return answer.get("error", {}).get("code")
+
+
+async with aiohttp.ClientSession() as http:
+    passages = [Passage(what, faults, await last_code(http, *sent)) for what, (faults, *sent) in planned.items()]
+
+# %% [markdown]
+# *The figure: one row per request, with the guards from left to right. A row ends at the first guard that refuses the
+# request, with the code in its answer. Empty diamonds are further faults, which nobody looked at any more.*
+
+# %%
+served = [passage.request for passage in passages if passage.code is None]
+title = f"The first guard answers: {len(passages) - len(served)} of {len(passages)} requests never reach the handler"
+lab.draw(guard_path(passages, title=title))
+
+# %% [markdown]
+# So a cheap guard comes before an expensive one, and a flood of wrong requests costs the server little: the payload of
+# a request beyond the rate is not even read.
 
 # %% [markdown]
 # ## Why it works
@@ -220,4 +266,5 @@ import multiprocessing
 
 assert counts["dan"] == 2, "the driver receives both announcements, everybody else one"
 assert seen["rival"] == 0, "the rival receives no position"
+assert [passage.stopped_by for passage in passages] == [None, *list(GUARDS)[::-1]], passages
 assert not multiprocessing.active_children(), "a server is left running"

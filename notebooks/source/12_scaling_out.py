@@ -4,8 +4,9 @@
 # **The claim:** a server that sends to rooms can run as several processes after one setting is changed. A server that
 # keeps a dict of its users loses every message to a user on another process, even when no connection is lost.
 #
-# *Twenty minutes. You need to have read [05 · Let rooms clean themselves](05_manual_disconnect_cleanup.ipynb), and you
-# need a real Redis on this machine: `apt install redis-server`.*
+# *About 20 minutes to read. You need to have read
+# [05 · Let rooms clean themselves](05_manual_disconnect_cleanup.ipynb), and you need a real Redis on this machine:
+# `apt install redis-server`.*
 
 # %% [markdown]
 # ## In short
@@ -104,7 +105,8 @@ lab.draw(figures.bars(rows, title=title, x_label="messages that arrived (%)", lo
 #
 # No. Ana would always be on the first process and Ben always on the second, so all of her messages to him would be
 # lost, not only half of them. Sticky sessions are for long polling, whose requests must all reach the same process. A
-# WebSocket is one connection from start to end, so it needs no sticky session.
+# WebSocket is one connection from start to end, so it needs no sticky session. But stock clients, in JavaScript and in
+# Python, begin with long polling and upgrade to a WebSocket, unless their option `transports` names only `websocket`.
 #
 # </details>
 
@@ -272,9 +274,16 @@ lab.draw(capacity.figure(measured, assumed))
 # %% [markdown]
 # Read the figure from the left. One process is enough for a long time. Then a few more are needed, and each of them
 # receives everything that all of them publish. After that, more processes do not help: Redis uses one core to send
-# every emit to every process. The cause is not Redis but the single channel for everybody. A company's drivers and
-# their office exchange messages only with each other. So give each group of companies its own processes and its own
-# Redis (*sharding*), and the line goes on straight.
+# every emit to every process. The cause is not Redis but the single channel for everybody. There are two ways out:
+#
+# - **Divide the users.** A company's drivers and their office exchange messages only with each other. So give each
+#   group of companies its own processes and its own Redis (*sharding*), and the line goes on straight. This works with
+#   both libraries.
+# - **Divide the channel.** With one channel per room, a process subscribes only to the rooms that its own sockets are
+#   in, and Redis sends it nothing else. A Redis Cluster divides the channels over its servers (*sharded pub/sub*, since
+#   Redis 7). Node has this: `createShardedAdapter` of `@socket.io/redis-adapter` makes a channel for each room by
+#   default. The older `createAdapter` of the same package, and `AsyncRedisManager` in Python, send every emit to every
+#   process. A room with members on all processes still costs one delivery per process.
 #
 # The plan does not include the kernel, TLS, the network, or the load when all clients reconnect at once after a failure
 # (reserve half of each core for these). It also does not know the speed of your machine.
@@ -282,13 +291,16 @@ lab.draw(capacity.figure(measured, assumed))
 # %% [markdown]
 # ## Where the rule bends
 #
-# - **Delivery is still at most once.** Redis publishes a message and does not store it. A stream could be read again,
-#   but then something must record how far each client has read, and that is a database.
+# - **Delivery is still at most once.** Redis publishes a message and does not store it. A stream can be read again:
+#   with Node's streams adapter a client that comes back soon names its last message and gets those after it. For a
+#   longer absence you need a database of the messages.
 # - **There is no order between processes.** The emits of one process arrive in order. The emits of two processes may
 #   arrive in any order.
 # - **Counts are slightly late.** For a moment a user may have one tab too many, or exceed an allowance by the part that
 #   is not yet synced.
-# - **Presence** is known for this process only when you ask a room. For several processes you must ask all of them.
+# - **Presence** needs all processes. In python-socketio, `get_participants` knows the sockets of this process only. In
+#   Node, `fetchSockets()` asks all processes and waits for their answers, so it is asynchronous, and it gets slower
+#   with each process.
 
 # %% [markdown]
 # ## For the interview
@@ -303,8 +315,8 @@ without sticky sessions. That is one setting if the code sends to rooms. If it k
 half of the messages at once: I measured {arrived["bad, two processes"]:.0f} % received with two processes and
 {arrived["bad, one process"]:.0f} % with one. Two processes delivered {by_clock:.1f} times as much as one, on two cores
 that they shared with the load, and {by_busiest:.1f} times as much per CPU second. Redis costs {us["publish"]} µs per
-emit and {us["receive"]} µs in each process that receives it, so one channel has a limit. Then I shard by company. And
-I decide what happens while Redis is down: local delivery continues, losses are counted, readiness reports degraded.""",
+emit and {us["receive"]} µs in each process that receives it, so one channel has a limit: I shard by company. And I
+decide what happens while Redis is down: local delivery continues, losses are counted, readiness is degraded.""",
 )
 
 # %% [markdown]
@@ -321,9 +333,11 @@ I decide what happens while Redis is down: local delivery continues, losses are 
 # %% [markdown]
 # ## Remember
 #
-# **Node ↔ Python:** Node has `@socket.io/redis-adapter`, and another adapter on Redis streams, with which a client
-# receives missed messages after a short absence. python-socketio has `client_manager=socketio.AsyncRedisManager(url)`,
-# and `write_only=True` for a program that only emits. Both need sticky sessions only for long polling.
+# **Node ↔ Python:** Node has `@socket.io/redis-adapter` (with a sharded variant) and
+# `@socket.io/redis-streams-adapter`, which supports connection state recovery: after a short absence a client may get
+# its missed messages. python-socketio has `client_manager=socketio.AsyncRedisManager(url)`, without these two. A
+# program that only emits uses `write_only=True` in Python and `@socket.io/redis-emitter` in Node. Both need sticky
+# sessions only for long polling.
 #
 # - With two processes, the memory of one process is only a part of the state.
 # - Send to rooms, and the number of processes becomes a setting.

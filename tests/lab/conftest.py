@@ -13,7 +13,9 @@ import pytest
 HERE = Path(__file__).parent
 COMPARE_SECONDS = 150
 # a test that uses one of these fixtures is slow, unless it is a timing test
-SLOW_FIXTURES = {"redis_program", "comparison"}
+SLOW_FIXTURES = {"redis_program", "comparison", "javascript"}
+NPM_PACKAGES = ("socket.io@4.8.4", "socket.io-client@4.8.4", "@socket.io/redis-adapter@8.3.0", "redis@5")
+NPM_SECONDS = 180
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -53,3 +55,20 @@ def redis_program() -> str:
     if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("redis-server is not installed")
     return path
+
+
+@pytest.fixture(scope="session")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the scripts for Node and their packages.
+
+    Without node and npm the test is skipped; in CI it fails.
+    """
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("node and npm are not installed")
+    folder = tmp_path_factory.mktemp("javascript")
+    for script in HERE.rglob("*.mjs"):
+        shutil.copy(script, folder)
+    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *NPM_PACKAGES]
+    subprocess.run(install, check=True, capture_output=True, timeout=NPM_SECONDS)
+    return folder

@@ -1,17 +1,15 @@
-"""Draws figures of single lessons: timelines, levels, growth and deliveries."""
+"""Draws figures of single lessons: timelines, levels and growth."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from lab.figures.bars import COLOURS, INK, new_figure, set_title
-from lab.results.claims import SIDES, Side
+from lab.results.claims import Side
 from lab.results.statistics import slope
 from lab.results.wording import number
 
@@ -106,50 +104,3 @@ def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, e
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], min_n_ticks=3))
     set_title(axes, title)
     return figure
-
-
-def fan_out(
-    received: Mapping[Side, Sequence[Sequence[int]]],
-    concerned: Sequence[Sequence[int]],
-    *,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    title: str,
-    x_label: str,
-    y_label: str,
-) -> Figure:
-    """Draw how many messages each receiver got from each sender.
-
-    There is one panel per server. A darker cell means more deliveries. A cell has a frame when its messages concern its
-    receivers.
-    """
-    figure, _ = new_figure(7.4, 1.6 + 0.19 * len(rows))
-    figure.clear()
-    most = max(max(row) for matrix in received.values() for row in matrix)
-    panels = [side for side in SIDES if side in received]
-    for position, side in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), position, facecolor="none")
-        _panel(axes, side, received[side], concerned, most)
-        axes.set_xticks(range(len(columns)), columns, rotation=90)
-        axes.set_yticks(range(len(rows)), rows if position == 1 else [""] * len(rows))
-        axes.set_xlabel(x_label, color=INK, fontsize=9)
-        if position == 1:
-            axes.set_ylabel(y_label, color=INK, fontsize=9)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10, color=INK)
-    return figure
-
-
-def _panel(
-    axes: Axes, side: Side, received: Sequence[Sequence[int]], concerned: Sequence[Sequence[int]], most: int
-) -> None:
-    shades = LinearSegmentedColormap.from_list(side, ["#FFFFFF", COLOURS[side]])
-    # a power scale keeps a company's few deliveries visible beside the many of the vendors
-    axes.imshow(received, cmap=shades, norm=PowerNorm(0.4, vmin=0, vmax=most), aspect="auto")
-    for y, row in enumerate(concerned):
-        for x, count in enumerate(row):
-            if count:
-                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="#222222", linewidth=1.3))
-    axes.tick_params(colors=INK, labelsize=7, length=0)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
-    axes.set_title(f"{side}: {sum(map(sum, received)):,} positions delivered", fontsize=9, color=INK, loc="left")

@@ -1,10 +1,8 @@
-"""Draws diagrams: a room, the results of all claims, a driver's route."""
+"""Draws diagrams: the results of all claims, and a driver's route."""
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
 from lab.compare.comparison import Result
 from lab.figures.bars import COLOURS, INK, new_figure, set_title
@@ -12,32 +10,9 @@ from lab.results.claims import SIDES
 from lab.results.verdict import reported_value
 from lab.results.wording import number
 
-PALE = "#E8F3EF"
 MARKS = {"bad": "s", "good": "o"}
 # marker, colour and size for each viewer of a drive; the markers fit around each other and differ in form
 VIEWERS = (("o", "#0072B2", 6.5), ("x", "#D55E00", 9.0), ("s", "#009E73", 12.0), ("+", "#333333", 9.0))
-
-
-def room(name: str, sockets: Mapping[str, str], *, title: str) -> Figure:
-    """Draw a message to a room and the tabs that receive it.
-
-    `sockets` maps each tab to the id of its socket in the room.
-    """
-    figure, axes = new_figure(height=0.9 + 0.5 * len(sockets))
-    axes.set_axis_off()
-    axes.set(xlim=(0, 10), ylim=(len(sockets) + 0.1, -0.75))
-    middle = (len(sockets) - 1) / 2
-    axes.add_patch(_box(3.3, -0.62, 3.1, len(sockets) + 0.42, PALE))
-    axes.text(4.85, -0.3, name, ha="center", va="center", color=INK, fontsize=9, weight="bold")
-    _boxed(axes, 0.1, middle + 0.2, 2.0, f"one message\nto {name}")
-    for row, (tab, socket_id) in enumerate(sockets.items()):
-        y = row + 0.3
-        _boxed(axes, 3.6, y, 2.5, f"{socket_id[:8]}…")
-        _boxed(axes, 7.6, y, 2.3, tab)
-        _arrow(axes, (2.1, middle + 0.2), (3.6, y))
-        _arrow(axes, (6.1, y), (7.6, y))
-    set_title(axes, title)
-    return figure
 
 
 def scores(results: Sequence[Result], *, title: str) -> Figure:
@@ -69,20 +44,6 @@ def scores(results: Sequence[Result], *, title: str) -> Figure:
     figure.legend(loc="outside lower right", ncols=len(SIDES), frameon=False, fontsize=8, labelcolor=INK)
     set_title(axes, title)
     return figure
-
-
-def _box(x: float, y: float, width: float, height: float, colour: str) -> FancyBboxPatch:
-    return FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.12", facecolor=colour, edgecolor=INK)
-
-
-def _boxed(axes: Axes, x: float, y: float, width: float, text: str) -> None:
-    height = 0.62 if "\n" not in text else 0.95
-    axes.add_patch(_box(x, y - height / 2, width, height, "white"))
-    axes.text(x + width / 2, y, text, ha="center", va="center", color=INK, fontsize=8.5)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.2, "shrinkA": 0})
 
 
 def track(

@@ -109,6 +109,15 @@ class Lesson:
                 rows.append([also.metric, *map(number, values), also.unit])
         table(["measured", *runs, "unit"], *rows)
 
+    def show_guess(self, bad: Run, guess: float | None) -> None:
+        """Show the reader's guess beside the value of the bad server.
+
+        Without a guess nothing is shown.
+        """
+        if guess is not None:
+            words = f"You guessed {number(guess)} {self.claim.unit}, and {number(bad.value)} were measured."
+            show_output(Markdown(words))
+
     def one_side(self, side: Side, run: Run, *, guess: float | None = None) -> None:
         """Draw the primary metric of one server as a bar.
 

@@ -1,5 +1,7 @@
 """The scoreboard of a notebook: the results of all ten claims."""
 
+from collections.abc import Mapping
+
 from lab.compare.comparison import Comparison, Result
 from lab.compare.runner import compare
 from lab.figures import diagrams
@@ -25,18 +27,21 @@ async def measure_all() -> Comparison:
     return comparison
 
 
-def scoreboard(comparison: Comparison) -> None:
+def scoreboard(comparison: Comparison, guesses: Mapping[int, float | None] | None = None) -> None:
     """Show the results of all claims as a table and a figure.
 
-    Each claim in the table links to its lesson. The reasons to doubt a result are between table and figure.
+    Each claim in the table links to its lesson. `guesses` are the reader's guesses of the bad server's values, by the
+    number of the lesson; if there is any, the table shows them too. The reasons to doubt a result are between table and
+    figure.
     """
-    rows = []
+    rows, guessed = [], {lesson: guess for lesson, guess in (guesses or {}).items() if guess is not None}
     for result in comparison.results:
         claim = result.claim
         link = f"[{claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
         values = [number(reported_value(claim, result.runs[side])) for side in SIDES]
-        rows.append([link, *values, claim.unit, OUTCOMES[result.verdict.outcome]])
-    table(["lesson", *SIDES, "unit", "claim"], *rows)
+        guess = [number(guessed.get(claim.number))] if guessed else []
+        rows.append([link, *guess, *values, claim.unit, OUTCOMES[result.verdict.outcome]])
+    table(["lesson", *(["your guess"] if guessed else []), *SIDES, "unit", "claim"], *rows)
     for doubt in doubts(comparison):
         show_output(Markdown(f"*{doubt}*"))
     draw(diagrams.scores(comparison.results, title=summary(comparison)))

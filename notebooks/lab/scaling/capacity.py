@@ -246,7 +246,7 @@ def figure(measured: Measured, assumed: Assumed) -> Figure:
     axes.set_ylabel("server processes", color=INK, fontsize=9)
     axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")
     rounded_limit = float(f"{channel_limit:.2g}")
-    set_title(axes, f"One channel serves about {rounded_limit:,.0f} drivers; larger fleets need shards by company")
+    set_title(axes, f"Calculated: one channel serves about {rounded_limit:,.0f} drivers, shards serve more")
     return drawing
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lab.clients.chat_ring import messages_received, people, poll_until, wait_until_delivered, write_to_next
 from lab.clients.tab import Tab, gather_bounded, tabs
 from lab.results.run import Run
+from lab.scenarios.presence_trace import trace_presence
 from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
 
@@ -25,10 +26,11 @@ DISCONNECT = "disconnect"
 CLOSING_SECONDS = 5.0
 
 
-async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
+async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool = False) -> Run:
     """Measure the percentage of users whose open tab receives a message.
 
-    The message is sent after the user's other tab was closed. The percentage is the `value` of the returned run.
+    The message is sent after the user's other tab was closed. The percentage is the `value` of the returned run. With
+    `is_traced` a few more users are written to all the time, while they close their tabs.
     """
     users_by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
     processes = len(target.ports)
@@ -41,11 +43,14 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
         accepted = await _write(writers, opened, "before")
         await _close(closing, {user * processes + number for user in users_by_event for number in range(processes)})
         is_noticed = await _wait_for_connections(target, len(kept))
+        emits_before = (await target.probe.counts()).emits
         accepted += await _write(writers, kept, "after")
+        sent_on = (await target.probe.counts()).emits - emits_before
         await _close(kept, ())
         is_noticed &= await _wait_for_connections(target, 0)
         ids_held, _ = await target.probe.dead_ids_held([tab.ids[-1] for tab in opened])
         counts = await target.probe.counts()
+    strips = await trace_presence(target) if is_traced else []
     reached_before = [_is_reached(tab, "before") for tab in opened].count(True)
     reached = [
         all(_is_reached(tab, "after") for tab in kept[first : first + processes])
@@ -59,7 +64,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
     elif accepted < 2 * users:
         broken = "the server did not accept every message"
     also = {"orphan_entries": ids_held, "errors_logged": counts.errors_logged}
-    details = {"users": _by_user(writers, users_by_event, reached)}
+    details = {"users": _by_user(writers, users_by_event, reached), "sent_on": sent_on, "strips": strips}
     return Run(100 * reached.count(True) / users, also, broken, details)
 
 

@@ -23,7 +23,9 @@ SETTINGS = {
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
 }
 
-COMPANIES = 10
+# a company has two drivers and four people in its office
+CLIENTS_PER_COMPANY = 20
+ADMINS = 4
 # groups that deliveries are counted for, besides the users of each company
 OTHERS = ("admin", "driver", "provider", "vendor")
 
@@ -39,7 +41,7 @@ class Cost:
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
     """Measure the percentage of deliveries that do not concern their receiver.
 
-    It is the `value` of the returned run.
+    It is the `value` of the returned run. How large it is on the bad server follows from who the clients are.
     """
     random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
@@ -61,23 +63,30 @@ async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: i
         "crossed_a_company_border": sum(_crosses_company_border(*delivery, people) for delivery in wasted),
     }
     value = 100 * len(wasted) / len(deliveries) if deliveries else float("nan")
-    return Run(value, also, broken, _matrix(deliveries, people))
+    details = {"deliveries": len(deliveries), "useful": useful, **_per_head(deliveries, people, positions)}
+    return Run(value, also, broken, details)
 
 
 def create_people(clients: int) -> list[Person]:
     """Create the users of the platform.
 
-    A tenth are drivers, a fifth work in the offices of the companies, and a few are admins.
+    A tenth are drivers, a fifth work in the offices of the companies, and four are admins. A larger platform has more
+    companies, not larger ones. The others have nothing to do with drivers.
     """
-    drivers, offices, admins = clients // 10, clients // 5, max(1, clients // 50)
-    company = [f"company-{number}" for number in range(COMPANIES)]
-    rest = clients - drivers - offices - admins
+    company = companies_of(clients)
+    drivers, offices = clients // 10, clients // 5
+    rest = clients - drivers - offices - ADMINS
     return [
-        *(Person(f"driver-{number}", "driver", company[number % COMPANIES]) for number in range(drivers)),
-        *(Person(f"office-{number}", "company", company[number % COMPANIES]) for number in range(offices)),
-        *(Person(f"admin-{number}", "admin") for number in range(admins)),
+        *(Person(f"driver-{number}", "driver", company[number % len(company)]) for number in range(drivers)),
+        *(Person(f"office-{number}", "company", company[number % len(company)]) for number in range(offices)),
+        *(Person(f"admin-{number}", "admin") for number in range(ADMINS)),
         *(Person(f"other-{number}", ("vendor", "provider")[number % 2]) for number in range(rest)),
     ]
+
+
+def companies_of(clients: int) -> list[str]:
+    """Return the names of the companies on a platform of this size."""
+    return [f"company-{number}" for number in range(max(1, clients // CLIENTS_PER_COMPANY))]
 
 
 def is_concerned(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
@@ -150,28 +159,45 @@ def _crosses_company_border(person: Person, received: Received, people: Mapping[
     return company is not None and company != person.company
 
 
-def _matrix(deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, Person]) -> dict[str, Any]:
+def _per_head(
+    deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, Person], positions: int
+) -> dict[str, Any]:
     """Count positions by the driver's company and the receiver's group.
 
-    Companies are rows, and groups (a company or a role) are columns. `received` counts all positions, `concerned` only
-    those that concern their receiver.
+    Companies are rows, and groups (a company's office, or a role) are columns. `received` is how many of a company's
+    positions each member of the group received, on average, as a fraction of all positions of that company. `concerned`
+    says whether the positions concern the group.
     """
-    companies = [f"company-{number}" for number in range(COMPANIES)]
+    companies = sorted({str(person.company) for person in people.values() if person.role == "driver"}, key=_by_number)
     groups = [*companies, *OTHERS]
-    received: Counter[tuple[str | None, str | None]] = Counter()
-    concerned: Counter[tuple[str | None, str | None]] = Counter()
+    drivers = Counter(person.company for person in people.values() if person.role == "driver")
+    heads = Counter(_group(person) for person in people.values())
+    received: Counter[tuple[str, str]] = Counter()
+    concerned: set[tuple[str, str]] = set()
     for person, position in deliveries:
         if position.event != events.TRACKING_POSITION:
             continue
-        cell = (people[_author(position)].company, person.company if person.role == "company" else person.role)
+        cell = (str(people[_author(position)].company), _group(person))
         received[cell] += 1
-        concerned[cell] += is_concerned(person, position, people)
+        if is_concerned(person, position, people):
+            concerned.add(cell)
     return {
         "companies": companies,
         "groups": groups,
-        "received": [[received[company, group] for group in groups] for company in companies],
-        "concerned": [[concerned[company, group] for group in groups] for company in companies],
+        "received": [
+            [received[company, group] / max(1, heads[group] * drivers[company] * positions) for group in groups]
+            for company in companies
+        ],
+        "concerned": [[(company, group) in concerned for group in groups] for company in companies],
     }
+
+
+def _group(person: Person) -> str:
+    return str(person.company) if person.role == "company" else person.role
+
+
+def _by_number(company: str) -> int:
+    return int(company.rpartition("-")[2])
 
 
 SCENARIO = Scenario(run, settings=SETTINGS)

@@ -1,6 +1,7 @@
 """Scenario 08: count the private messages that an attacker receives.
 
-The attacker has a valid token, asks to join other users' rooms, and writes under other users' names.
+The attacker has a valid token, asks to join other users' rooms, and writes under other users' names. The other users
+ask for the same rooms, to show who is let in where.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,12 @@ class Secret:
     arrives_as: str
     # fields by which this message is recognized among all that a tab receives
     marks: Mapping[str, Any]
+    # further users who are meant to receive it
+    also_for: tuple[Person, ...] = ()
+
+    def is_for(self, person: Person) -> bool:
+        """Whether this person wrote the message or is meant to receive it."""
+        return person in (self.author, self.reader, *self.also_for)
 
     def copies(self, tab: Tab) -> int:
         """Count how often a tab received this private message."""
@@ -67,6 +74,8 @@ SECRETS = (
         OFFICE,
         events.TRACKING_POSITION,
         {"driver": DRIVER.user},
+        # admins follow every driver, in their own room
+        (ADMIN,),
     ),
     Secret(
         JOB,
@@ -78,6 +87,8 @@ SECRETS = (
         {"room": JOB, "text": "for the crew"},
     ),
 )
+# everyone who asks for the rooms, the attacker first
+PEOPLE = (ATTACKER, DRIVER, OFFICE, VICTIM, FRIEND, ADMIN)
 # users under whose names the attacker writes
 FORGED = (ADMIN, FRIEND, DRIVER, OFFICE)
 
@@ -87,10 +98,10 @@ async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
 
     It is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
-    async with tabs(target, (ATTACKER, ADMIN, VICTIM, FRIEND, DRIVER, OFFICE)) as opened:
+    async with tabs(target, PEOPLE) as opened:
         by_user = {tab.user: tab for tab in opened}
         attacker, victim = by_user[ATTACKER.user], by_user[VICTIM.user]
-        joined = [await _is_accepted(attacker, events.ROOM_JOIN, {"room": secret.room}) for secret in SECRETS]
+        granted = [[await _is_accepted(tab, events.ROOM_JOIN, {"room": one.room}) for one in SECRETS] for tab in opened]
         for secret in SECRETS * rounds:
             await _is_accepted(by_user[secret.author.user], secret.event, secret.payload)
         for person in FORGED:
@@ -98,7 +109,8 @@ async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
             await _is_accepted(attacker, events.CHAT_SEND, {"to": VICTIM.user, "text": "forged", "from": sender})
         await wait_until_delivered(opened)
     arrived = sum(secret.copies(by_user[secret.reader.user]) for secret in SECRETS)
-    read = [min(rounds, secret.copies(attacker)) for secret in SECRETS]
+    reads = [[min(rounds, secret.copies(tab)) for secret in SECRETS] for tab in opened]
+    read, joined = reads[0], granted[0]
     forged_names = _forged_names(victim)
     expected = rounds * len(SECRETS)
     broken = None if arrived == expected else f"{arrived} of {expected} private messages reached their readers"
@@ -108,6 +120,9 @@ async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
         "read": read,
         "of": rounds,
         "forged": forged_names,
+        # one row for each of `PEOPLE`, one column for each of `SECRETS`
+        "granted": granted,
+        "reads": reads,
     }
     also = {"forged_senders_accepted": 100 * len(forged_names) / len(FORGED)}
     return Run(100 * sum(read) / expected, also, broken, details)

@@ -6,13 +6,16 @@ The reports need CPU time. On a server of several processes, the requests for re
 import asyncio
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from good_server import events
+from good_server.rooms import user_room
 from lab.clients.bystanders import HeartbeatWatch, as_series, chat_on_schedule, p99_milliseconds, watch_heartbeats
 from lab.clients.chat_ring import people
 from lab.clients.tab import Person, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.state_client import Emit, StateClient
 from lab.servers.target import Target
 
 SETTINGS = {
@@ -26,6 +29,18 @@ IDLE_SECONDS = 1.0
 BUSY_SECONDS = 1.5
 PATIENCE_SECONDS = 10.0
 HEARTBEAT_SOCKETS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that was made, with its user and its CPU time.
+
+    `received_at` is when its user received it, on the event loop's clock.
+    """
+
+    user: str
+    cpu_seconds: float
+    received_at: float
 
 
 async def run(
@@ -47,32 +62,37 @@ async def run(
         async with chat_on_schedule(ring) as idle:
             await asyncio.sleep(IDLE_SECONDS)
         await target.probe.reset()
+        state = StateClient(target.probe)
+        await state.record_emits()
         async with chat_on_schedule(ring) as busy:
+            started = asyncio.get_running_loop().time()
             made, _ = await asyncio.gather(_request_reports(askers, report_milliseconds), asyncio.sleep(BUSY_SECONDS))
         stall_seconds = (await target.probe.read()).loop_lag_worst_seconds
+        blocks = _blocks(made, await state.emits(), started)
         missed = sum(watch.missed(asyncio.get_running_loop().time()) for watch in watched)
-    one_report = statistics.median(made) if made else float("nan")
+    one_report = statistics.median(report.cpu_seconds for report in made) if made else float("nan")
     also = {
         "loop_stall_milliseconds": stall_seconds * 1000,
         "heartbeats_missed": missed,
         "idle_p99_milliseconds": p99_milliseconds(idle),
         "busy_p99_milliseconds": p99_milliseconds(busy),
     }
-    details = {"one_report_seconds": one_report, "idle": as_series(idle), "busy": as_series(busy)}
+    series = {"idle": as_series(idle), "busy": as_series(busy)}
+    details = {"one_report_seconds": one_report, **series, "reports": blocks}
     value = also["busy_p99_milliseconds"] / 1000 / one_report
     return Run(value, also, _failed_precondition(len(made), reports, watched), details)
 
 
-async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[float]:
+async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[Report]:
     """Let each asker request a report, all at the same time.
 
-    Returns the CPU seconds of each report that was made in time.
+    Returns the reports that were made in time.
     """
     made = await asyncio.gather(*(_request_report(tab, milliseconds) for tab in askers))
-    return [cpu_seconds for cpu_seconds in made if cpu_seconds is not None]
+    return [report for report in made if report is not None]
 
 
-async def _request_report(asker: Tab, milliseconds: int) -> float | None:
+async def _request_report(asker: Tab, milliseconds: int) -> Report | None:
     request = {"kind": "cpu", "size": milliseconds}
     try:
         ack = await asker.ask(events.REPORT_REQUEST, request, timeout=PATIENCE_SECONDS)
@@ -85,7 +105,26 @@ async def _request_report(asker: Tab, milliseconds: int) -> float | None:
     except TimeoutError:
         return None
     result = ready[0].data.get("result")
-    return float(result["cpu_seconds"]) if result else None
+    return Report(asker.user, float(result["cpu_seconds"]), ready[0].at_seconds) if result else None
+
+
+def _blocks(made: Sequence[Report], emits: Sequence[Emit], started: float) -> list[dict[str, float]]:
+    """Return when each report was computed, as data for a figure.
+
+    A report was `ready` when the server emitted it, and it took `cpu` before. Times are in seconds since `started`. A
+    report that another process emits has no block.
+    """
+    ready_at = {room: emit.at_seconds for emit in emits if emit.event == events.REPORT_READY for room in emit.rooms}
+    blocks = [
+        {
+            "cpu": round(report.cpu_seconds, 4),
+            "ready": round(ready_at[user_room(report.user)] - started, 4),
+            "received": round(report.received_at - started, 4),
+        }
+        for report in made
+        if user_room(report.user) in ready_at
+    ]
+    return sorted(blocks, key=lambda block: block["ready"])
 
 
 def _failed_precondition(made: int, reports: int, watched: Sequence[HeartbeatWatch]) -> str | None:

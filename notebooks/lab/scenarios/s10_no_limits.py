@@ -5,16 +5,18 @@ One client with a valid token sends as fast as it can, while other users wait fo
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from good_server import events
-from lab.clients.abuser import Tally, abuse
+from lab.clients.abuser import ABUSER, Tally, abuse
 from lab.clients.bystanders import as_series, chat_on_schedule, p99_milliseconds
 from lab.clients.chat_ring import people
 from lab.clients.tab import Person, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.state_client import BucketLevel, StateClient
 from lab.servers.target import Target
 from lab.system.own_process import in_own_process
 
@@ -22,6 +24,13 @@ IDLE_SECONDS = 0.5
 # messages that a page sends at once after it was offline; within the contract's default limits
 BURST = 40
 SAMPLE_SECONDS = 0.1
+# after its burst the page goes on at this pace, which is within the limits
+CALM_PER_SECOND = 2
+# the user with this page
+RETURNING = "back-online"
+# the rate limit whose bucket is shown, and the time in which one refusal of a flood stands for all
+SHOWN_KIND = "chat"
+FEW_SECONDS = 0.02
 
 
 async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int = 2000, chats: int = 5000) -> Run:
@@ -31,14 +40,18 @@ async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int
     """
     async with (
         tabs(target, people(bystanders)) as ring,
-        tabs(target, [Person("back-online")]) as (returning,),
+        tabs(target, [Person(RETURNING)]) as (returning,),
     ):
+        state = StateClient(target.probe)
+        await state.record_levels(SHOWN_KIND, (RETURNING, ABUSER))
         burst_acks = await _send_burst(returning, to=ring[0].user)
-        async with chat_on_schedule(ring) as idle:
-            await asyncio.sleep(IDLE_SECONDS)
-        async with chat_on_schedule(ring) as busy, _sampled_memory(target) as memory_bytes:
-            # in its own process, so that the bystanders wait for the server and not for the abuser
-            tally = await in_own_process(abuse, _without_server(target), rooms, chats)
+        async with _calm_writing(returning, to=ring[0].user):
+            async with chat_on_schedule(ring) as idle:
+                await asyncio.sleep(IDLE_SECONDS)
+            async with chat_on_schedule(ring) as busy, _sampled_memory(target) as memory_bytes:
+                # in its own process, so that the bystanders wait for the server and not for the abuser
+                tally = await in_own_process(abuse, _without_server(target), rooms, chats)
+        levels = await state.levels()
     accepted = sum(_count(tally, kind, "accepted") for kind in tally)
     requests = sum(sum(outcomes.values()) for outcomes in tally.values())
     also = {
@@ -53,6 +66,7 @@ async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int
         "idle_p99_milliseconds": p99_milliseconds(idle),
         "busy": as_series(busy),
         "memory_bytes": memory_bytes,
+        "levels": {name: _levels_of(user, levels) for name, user in (("burst", RETURNING), ("flood", ABUSER))},
     }
     return Run(100 * accepted / requests, also, broken, details)
 
@@ -60,6 +74,40 @@ async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int
 async def _send_burst(tab: Tab, *, to: str) -> int:
     requests = [tab.ask(events.CHAT_SEND, {"to": to, "text": f"queued {number}"}) for number in range(BURST)]
     return [ack.get("ok") for ack in await asyncio.gather(*requests)].count(True)
+
+
+@asynccontextmanager
+async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
+    """Let the tab write at a calm pace during the block."""
+
+    async def write() -> None:
+        while True:
+            await asyncio.sleep(1 / CALM_PER_SECOND)
+            await tab.send(events.CHAT_SEND, {"to": to, "text": "calm"})
+
+    writing = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+
+def _levels_of(user: str, levels: Sequence[BucketLevel]) -> dict[str, Any]:
+    """Return the levels of one user's bucket, as data for a figure.
+
+    Times are in seconds since the user's first request. `taken` and `refused` count all requests, but only a few of the
+    refused ones are in `points`.
+    """
+    own = [level for level in levels if level.user == user]
+    points: list[dict[str, Any]] = []
+    for level in own:
+        since = level.at_seconds - own[0].at_seconds
+        is_repeated = points and not points[-1]["taken"] and since - points[-1]["at"] < FEW_SECONDS
+        if level.was_taken or not is_repeated:
+            points.append({"at": round(since, 4), "level": round(level.level, 3), "taken": level.was_taken})
+    taken = [level.was_taken for level in own].count(True)
+    return {"points": points, "taken": taken, "refused": len(own) - taken}
 
 
 @asynccontextmanager

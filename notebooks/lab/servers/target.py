@@ -63,14 +63,22 @@ class Target:
         """The client that reads the probes of all server processes."""
         return self.server.probe
 
-    def token(self, user: str, role: str = "vendor", *, company: str | None = None, rooms: Sequence[str] = ()) -> str:
+    def token(
+        self,
+        user: str,
+        role: str = "vendor",
+        *,
+        company: str | None = None,
+        rooms: Sequence[str] = (),
+        expires_in: int = 3600,
+    ) -> str:
         """Return a token for `user`, signed with the published development secret.
 
-        Its claims are those that the contract of the servers requires.
+        Its claims are those that the contract of the servers requires. It expires in `expires_in` seconds.
         """
         defaults = Settings.model_fields
         now = int(time.time())
-        claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + 3600, "rooms": list(rooms)}
+        claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + expires_in, "rooms": list(rooms)}
         claims |= {"company": company} if company is not None else {}
         claims |= {"iss": defaults["jwt_issuer"].default, "aud": defaults["jwt_audience"].default}
         return jwt.encode(claims, DEVELOPMENT_SECRET, algorithm="HS256", headers={"typ": "at+jwt"})

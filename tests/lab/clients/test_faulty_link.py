@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from lab.clients.chat_ring import poll_until
 from lab.clients.faulty_link import FaultyLink
 
 PATIENCE_SECONDS = 5.0
@@ -191,3 +192,27 @@ async def test_no_socket_remains_of_clients_that_reconnect(listener: socket.sock
             for client in clients:
                 client.cancel()
             await asyncio.gather(*clients, return_exceptions=True)
+
+
+async def test_what_the_server_sends_on_a_silent_link_is_kept() -> None:
+    connected: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.put_nowait(writer)
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    async with FaultyLink(server.sockets[0].getsockname()[1]) as link:
+        _, caller = await asyncio.open_connection("127.0.0.1", link.port)
+        writer = await connected.get()
+        await link.go_silent()
+        writer.write(b"ping")
+        await poll_until(lambda: is_kept(link, b"ping"), timeout=PATIENCE_SECONDS)
+        assert link.bytes_to_client == 0
+        caller.transport.abort()
+        writer.transport.abort()
+    server.close()
+    assert [data for _, data in link.lost_to_client] == [b"ping"]
+
+
+async def is_kept(link: FaultyLink, data: bytes) -> bool:
+    return data in [kept for _, kept in link.lost_to_client]

@@ -84,21 +84,6 @@ def test_a_timeline_has_a_marker_per_kind_and_a_row_per_name() -> None:
     assert "sent" not in text
 
 
-def test_a_fan_out_frames_the_concerned_receivers() -> None:
-    matrices = {"bad": [[3, 3], [3, 3]], "good": [[3, 0], [0, 3]]}
-    figure = charts.fan_out(
-        matrices,  # type: ignore[arg-type]
-        [[3, 0], [0, 3]],
-        rows=["a", "b"],
-        columns=["a", "b"],
-        title="Deliveries",
-        x_label="receiver",
-        y_label="the driver's company",
-    )
-    assert "bad: 12 positions delivered" in text_in(figure)
-    assert [len(axes.patches) for axes in figure.axes] == [2, 2]
-
-
 def test_the_figure_of_all_claims_has_a_row_for_each() -> None:
     results = [
         Result(claim, {"bad": [Run(claim.worst)], "good": [Run(claim.best)]}, Verdict("shown"))

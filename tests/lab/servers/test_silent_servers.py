@@ -121,8 +121,11 @@ async def silent_url() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+# all other methods ask through `ask`
 QUESTIONS = [
-    name for name, method in vars(ProbeClient).items() if name[0] != "_" and inspect.iscoroutinefunction(method)
+    name
+    for name, method in vars(ProbeClient).items()
+    if name[0] != "_" and name != "ask" and inspect.iscoroutinefunction(method)
 ]
 
 

@@ -1,0 +1,47 @@
+"""Draws deliveries against the number of clients: a square and a line."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from matplotlib.figure import Figure
+
+from lab.figures.bars import COLOURS, INK
+from lab.figures.panels import label_end, new_panels, set_heading
+from lab.results.claims import SIDES, Side
+
+MARKERS = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
+
+
+def growth_per_doubling(sizes: Sequence[float], counts: Sequence[float]) -> float:
+    """Return by how much a count is multiplied when the size doubles.
+
+    It is the mean over the measured steps: 2 for a line through zero, 4 for a square.
+    """
+    powers = [
+        math.log(after / before) / math.log(size / last) for (last, size), (before, after) in _steps(sizes, counts)
+    ]
+    return float(2 ** (sum(powers) / len(powers)))
+
+
+def _steps(sizes: Sequence[float], counts: Sequence[float]) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    return list(zip(pairwise(sizes), pairwise(counts), strict=True))
+
+
+def square_and_line(clients: Sequence[int], deliveries: Mapping[Side, Sequence[int]], *, title: str) -> Figure:
+    """Draw the measured deliveries of both servers, joined by lines."""
+    figure, (axes,) = new_panels(["bad"], height=2.2)
+    axes.set_title("", loc="left")
+    for side in SIDES:
+        marker, dashes = MARKERS[side]
+        counts = deliveries[side]
+        axes.plot(clients, counts, marker=marker, linestyle=dashes, color=COLOURS[side], markersize=7, linewidth=1.6)
+        factor = growth_per_doubling(clients, counts)
+        text = f"{side}: {counts[-1]:,} deliveries\n× {factor:.2g} for twice the clients"
+        label_end(axes, text, clients[-1], counts[-1], shift=6)
+    axes.set_xticks(clients)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("clients; one position from each driver", color=INK, fontsize=9)
+    axes.set_ylabel("deliveries", color=INK, fontsize=9)
+    set_heading(figure, title)
+    return figure

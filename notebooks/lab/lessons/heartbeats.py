@@ -1,0 +1,20 @@
+"""Describes the heartbeats of the lab's servers, beside the usual ones."""
+
+from engineio import AsyncServer
+
+from lab.servers.process import LAB_SETTINGS
+
+
+def heartbeats() -> str:
+    """Return one sentence with the heartbeat settings, here and by default.
+
+    The interval and the time-out together are the longest time until a silent connection is dropped.
+    """
+    here = [int(LAB_SETTINGS[f"SERVER_PING_{name}_SECONDS"]) for name in ("INTERVAL", "TIMEOUT")]
+    usual = AsyncServer()
+    default = [usual.ping_interval, usual.ping_timeout]
+    return f"heartbeats: {_words(*here)} here; {_words(*default)} by default"
+
+
+def _words(interval: float, timeout: float) -> str:
+    return f"every {interval} s, time-out {timeout} s, so a silent connection is dropped within {interval + timeout} s"

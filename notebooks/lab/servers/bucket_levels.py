@@ -1,0 +1,63 @@
+"""Levels of token buckets inside a server process, which the probe records."""
+
+import time
+from array import array
+from typing import Any
+
+from aiohttp import web
+
+from good_server.rate_limits import RateLimits
+
+# the longest recording of one user; scenario 10 makes about five thousand requests of the recorded kind
+MOST_LEVELS = 50_000
+# a record is a time, a level, and 1 or 0 for whether a token was taken
+RECORD_NUMBERS = 3
+
+
+class BucketLevels:
+    """Records the level of a user's token bucket after each request.
+
+    It watches `RateLimits.wait_seconds`, which the good server calls before it serves an event.
+    """
+
+    def __init__(self) -> None:
+        self._kind = ""
+        # by user; numbers without objects, because the memory of this process is measured meanwhile
+        self._records: dict[str, array[float]] = {}
+
+    def install(self) -> None:
+        """Install the hook that watches the rate limits."""
+        original = RateLimits.wait_seconds
+
+        async def wait_seconds(rates: RateLimits, user: str, kind: str) -> float:
+            seconds = await original(rates, user, kind)
+            if kind == self._kind and user in self._records:
+                self._record(rates, user, kind, was_taken=seconds == 0)
+            return seconds
+
+        RateLimits.wait_seconds = wait_seconds  # type: ignore[assignment]
+
+    def _record(self, rates: RateLimits, user: str, kind: str, *, was_taken: bool) -> None:
+        records = self._records[user]
+        if len(records) < RECORD_NUMBERS * MOST_LEVELS:
+            # the server shows nobody the level of a bucket, so this reads private names
+            level = rates._buckets[user, kind]._tokens
+            records.extend((time.monotonic(), level, was_taken))
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes through which the lab asks for the levels."""
+        app.router.add_post("/levels", self._start)
+        app.router.add_get("/levels", self._read)
+
+    async def _start(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self._kind, self._records = body["kind"], {user: array("d") for user in body["users"]}
+        return web.json_response({})
+
+    async def _read(self, request: web.Request) -> web.Response:
+        found: list[dict[str, Any]] = [
+            {"user": user, "at_seconds": at, "level": level, "was_taken": bool(taken)}
+            for user, records in self._records.items()
+            for at, level, taken in zip(*[iter(records)] * RECORD_NUMBERS, strict=True)
+        ]
+        return web.json_response(found)
