@@ -22,7 +22,7 @@ LAYERS = (
     ("figures",),
     ("bench", "report"),
     ("lessons", "scaling"),
-    ("exercises", "interview"),
+    ("diagnosis", "exercises", "interview"),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),
