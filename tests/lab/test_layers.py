@@ -22,7 +22,8 @@ LAYERS = (
     ("figures",),
     ("bench", "report"),
     ("lessons", "scaling"),
-    ("diagnosis", "exercises", "interview"),
+    ("exercises", "interview"),
+    ("diagnosis",),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),

@@ -7,6 +7,7 @@ from typing import Literal
 
 from lab.diagnosis.cases import MISTAKES, look_at, mistake
 from lab.results.claims import load_claims
+from lab.system.exit_codes import UsageError
 
 # what a learner may write for a server without a mistake
 NONE_WORDS = ("none", "nothing", "ok")
@@ -16,13 +17,6 @@ FORMS = "01 to 10, two of them such as 02+03, or none"
 # None is a question that is not answered yet, an empty set is a server without a mistake
 Answer = frozenset[int] | None
 Guess = int | str | Iterable[int] | None
-
-
-class AnswerFormError(Exception):
-    """An answer has none of the forms that an answer may have.
-
-    A one-line message says which forms there are.
-    """
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Judgement:
 def parse(guess: Guess) -> Answer:
     """Return a learner's answer as the numbers of mistakes.
 
-    Raises `AnswerFormError`.
+    Raises `UsageError` for an answer that has no valid form.
     """
     if guess is None:
         return None
@@ -47,7 +41,7 @@ def parse(guess: Guess) -> Answer:
     else:
         words = [str(number) for number in ([guess] if isinstance(guess, int) else guess)]
     if not all(word.isascii() and word.isdigit() and int(word) in MISTAKES for word in words):
-        raise AnswerFormError(f"{guess!r} is no answer; an answer is {FORMS}")
+        raise UsageError(f"{guess!r} is not an answer; an answer is {FORMS}")
     return frozenset(map(int, words))
 
 

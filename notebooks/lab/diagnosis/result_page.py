@@ -3,12 +3,36 @@
 import datetime
 from html import escape
 from importlib import resources
+from pathlib import Path
+
+import platformdirs
 
 from lab.diagnosis.answers import describe
 from lab.diagnosis.session import ExamResult, ExamRow
+from lab.exercises.progress_file import FOLDER
 from lab.results.wording import number
+from lab.system.atomic_file import write
+from lab.system.exit_codes import UsageError
 
-WORDS = {True: "right", False: "wrong"}
+PAGE = "diagnosis.html"
+
+
+def default_page() -> Path:
+    """Return the path of the page, in the user's data folder."""
+    return platformdirs.user_data_path(FOLDER) / PAGE
+
+
+def write_page(result: ExamResult, path: Path) -> Path:
+    """Write the result as an HTML page, and return its complete path.
+
+    Raises `UsageError` if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, as_html(result).encode())
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    return path.absolute()
 
 
 def as_html(result: ExamResult) -> str:
@@ -57,6 +81,6 @@ def measured_in_words(row: ExamRow) -> str:
 
 
 def _row(row: ExamRow) -> str:
-    verdict = f'<span class="verdict {"" if row.is_right else "not_shown"}">{WORDS[row.is_right]}</span>'
+    verdict = f'<span class="verdict {"" if row.is_right else "not_shown"}">{row.verdict}</span>'
     cells = (row.letter, answer_in_words(row), describe(row.mistakes), measured_in_words(row))
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{verdict}</td></tr>\n"

@@ -8,6 +8,7 @@ from lab.diagnosis.answers import GIVEN_UP, Answer, Guess, Judgement, judge, par
 from lab.diagnosis.cases import Kind, Ticket, letters, load, new_seed
 from lab.diagnosis.measurement import Finding, measure, measure_all
 from lab.diagnosis.suspect import Suspect
+from lab.system.exit_codes import UsageError
 
 
 class Session:
@@ -27,9 +28,12 @@ class Session:
         return f"{self.kind} with the servers {self.letters[0]} to {self.letters[-1]}"
 
     def ticket(self, letter: str) -> Ticket:
-        """Return the ticket of the server with this letter; raises `KeyError`."""
-        if letter not in self.letters:
-            raise KeyError(letter)
+        """Return the ticket of the server with this letter.
+
+        Raises `UsageError` if there is no such server.
+        """
+        if letter not in list(self.letters):
+            raise UsageError(f"there is no server {letter!r}; there are {self.letters[0]} to {self.letters[-1]}")
         return Ticket(self.kind, self.seed, letter)
 
     def describe(self, letter: str) -> str:
@@ -57,7 +61,7 @@ class Session:
     def judge(self, letter: str, guess: Guess) -> Judgement:
         """Compare an answer with what the server does.
 
-        The learner may try again. Raises `AnswerFormError` for an answer that has no valid form.
+        The learner may try again. Raises `UsageError` for an answer that has no valid form.
         """
         judgement = judge(parse(guess), self.ticket(letter).open().mistakes, self._wrong_answers.get(letter, 0))
         if judgement.outcome in ("partly", "wrong"):
@@ -86,6 +90,11 @@ class ExamRow:
         """Whether the answer names exactly the mistakes of the server."""
         return self.answer == frozenset(self.mistakes)
 
+    @property
+    def verdict(self) -> str:
+        """Whether the answer is right, in one word."""
+        return "right" if self.is_right else "wrong"
+
 
 @dataclass(frozen=True)
 class ExamResult:
@@ -108,7 +117,7 @@ class ExamResult:
 def open_letters(session: Session, guesses: Mapping[str, Guess]) -> list[str]:
     """Return the letters of the servers without an answer.
 
-    Raises `AnswerFormError` for an answer that has no valid form.
+    Raises `UsageError` for an answer that has no valid form.
     """
     return [letter for letter in session.letters if not _is_answered(guesses.get(letter))]
 

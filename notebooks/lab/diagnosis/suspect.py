@@ -63,6 +63,16 @@ class Reading:
     lost_ids_held: int
     since_last: Mapping[str, float]
 
+    def as_numbers(self) -> dict[str, float]:
+        """Return all numbers by their names, for a table."""
+        return {
+            "connections open": self.connections,
+            "memory of the process (MB)": self.memory_megabytes,
+            "ids of lost connections": self.lost_ids,
+            "of these still on the heap": self.lost_ids_held,
+            **{f"{name}, since the last look": value for name, value in self.since_last.items()},
+        }
+
 
 class Suspect:
     """One running server that is examined; it is labelled with a letter."""
