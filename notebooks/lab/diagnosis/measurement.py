@@ -36,12 +36,13 @@ class Finding:
 
     def __str__(self) -> str:
         claim = self.claim
-        text = f"The scenario of lesson {claim.id} measures {claim.metric}: {_value(claim, self.here)} on this server"
-        return text + (f", {_value(claim, self.good)} on the good server." if self.good is not None else ".")
+        text = f"The scenario of lesson {claim.id} measures {claim.metric}: {in_words(claim, self.here)} on this server"
+        return text + (f", {in_words(claim, self.good)} on the good server." if self.good is not None else ".")
 
 
-def _value(claim: Claim, run: Run) -> str:
-    return f"nothing ({run.broken})" if run.broken is not None else f"{number(run.value)} {claim.unit}"
+def in_words(claim: Claim, run: Run) -> str:
+    """Return what a run measured, or why it does not count."""
+    return f"not measured, {run.broken}" if run.broken is not None else f"{number(run.value)} {claim.unit}"
 
 
 # measures the servers of some tickets; tests replace it

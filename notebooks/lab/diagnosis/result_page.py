@@ -8,9 +8,9 @@ from pathlib import Path
 import platformdirs
 
 from lab.diagnosis.answers import describe
+from lab.diagnosis.measurement import in_words
 from lab.diagnosis.session import ExamResult, ExamRow
 from lab.exercises.progress_file import FOLDER
-from lab.results.wording import number
 from lab.system.atomic_file import write
 from lab.system.exit_codes import UsageError
 
@@ -74,8 +74,7 @@ def answer_in_words(row: ExamRow) -> str:
 def measured_in_words(row: ExamRow) -> str:
     """Return what was measured on a server, and the bound of a good one."""
     return "; ".join(
-        f"{found.claim.metric}: {found.here.broken or f'{number(found.here.value)} {found.claim.unit}'}"
-        f" (a good server: {found.claim.wanted('good')})"
+        f"{found.claim.metric}: {in_words(found.claim, found.here)} (a good server: {found.claim.wanted('good')})"
         for found in row.findings
     )
 
