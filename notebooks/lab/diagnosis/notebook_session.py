@@ -1,13 +1,14 @@
 """The blind diagnosis in a notebook: what each call shows below its cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lab.diagnosis.answers import Guess, describe
 from lab.diagnosis.cases import Kind
 from lab.diagnosis.result_page import answer_in_words, default_page, measured_in_words, write_page
 from lab.diagnosis.session import ExamResult, Session, hand_in, open_letters
-from lab.diagnosis.suspect import Suspect
+from lab.diagnosis.suspect import Suspect, TabState
 from lab.lessons.cell_output import Markdown, ProgressLine, show_output, table
 
 # an inbox may be long; the last events are the interesting ones
@@ -26,7 +27,7 @@ class Practice:
     async def start(self, letter: str) -> Suspect:
         """Start the server with this letter, show the complaint, and return it."""
         suspect = await self._session.start(letter)
-        show_output(Markdown(f"**{self._session.describe(letter)}**\n\nIt listens at {suspect.target.url}"))
+        show_output(Markdown(f"**{self._session.describe(letter)}**\n\nIt listens at `{suspect.target.url}`."))
         return suspect
 
     async def look(self, letter: str) -> None:
@@ -36,13 +37,10 @@ class Practice:
         """
         suspect = await self._session.start(letter)
         await suspect.settle()
-        rows = [
-            [state.name, "yes" if state.is_connected else "no", str(state.connects), _inbox(state.received)]
-            for state in suspect.states()
-        ]
-        table(["tab", "connected", "connects", "received"], *rows)
+        tabs = "\n".join(map(str, map(_shortened, suspect.states()))) or "no tab is open"
+        show_output(Markdown(f"```text\n{tabs}\n```"))
         numbers = (await suspect.read()).as_numbers()
-        table(["the probe", ""], *([name, str(value)] for name, value in numbers.items()))
+        table(["what the probe sees", "number"], *([name, str(value)] for name, value in numbers.items()))
 
     async def answer(self, letter: str, guess: Guess) -> None:
         """Show whether an answer is right; then measure what the server does.
@@ -101,11 +99,11 @@ def examination(seed: int | None = None) -> Examination:
     return Examination("exam", seed)
 
 
-def _inbox(received: Sequence[str]) -> str:
-    # a bar would end the cell of the table
-    lines = [f"`{line}`".replace("|", "\\|") for line in received]
-    more = [f"… {len(lines) - SHOWN_EVENTS} more before"] if len(lines) > SHOWN_EVENTS else []
-    return "<br>".join([*more, *lines[-SHOWN_EVENTS:]]) or "nothing"
+def _shortened(state: TabState) -> TabState:
+    received = state.received
+    if len(received) > SHOWN_EVENTS:
+        received = [f"… {len(received) - SHOWN_EVENTS} more before", *received[-SHOWN_EVENTS:]]
+    return replace(state, received=received)
 
 
 def _show_result(result: ExamResult) -> None:

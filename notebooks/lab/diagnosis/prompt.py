@@ -130,9 +130,7 @@ class Prompt:
         suspect = await self._suspect()
         await suspect.settle()
         for state in suspect.states():
-            connected = "connected" if state.is_connected else "not connected"
-            times = "once" if state.connects == 1 else f"{state.connects} times"
-            self._say("\n    ".join([f"{state.name}, {connected}, connected {times}:", *state.received]))
+            self._say(str(state))
         for name, value in (await suspect.read()).as_numbers().items():
             self._say(f"{value:>8g}  {name}")
 

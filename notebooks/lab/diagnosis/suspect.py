@@ -34,6 +34,8 @@ SETTLE_SECONDS = 2.0
 RETURN_SECONDS = 5.0
 # events of the lab itself
 OWN_EVENTS = ("connect", FENCE)
+# ids and times, which say nothing to a reader
+HIDDEN_KEYS = ("id", "at", "job")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class TabState:
     is_connected: bool
     connects: int
     received: Sequence[str]
+
+    def __str__(self) -> str:
+        connected = "connected" if self.is_connected else "not connected"
+        times = "1 connect" if self.connects == 1 else f"{self.connects} connects"
+        lines = [f"    {line}" for line in self.received] or ["    received nothing"]
+        return "\n".join([f"{self.name}: {connected}, {times}", *lines])
 
 
 @dataclass(frozen=True)
@@ -199,9 +207,8 @@ class Suspect:
         await probe.reset()
         since_last = {
             "emits": counts.emits,
-            "addresses of these emits": counts.addresses,
-            "addresses without a socket": counts.ghost_addresses,
-            "SQL statements": counts.sql_statements,
+            "rooms or socket ids in these emits": counts.addresses,
+            "of these with nobody in them": counts.ghost_addresses,
             "errors logged": counts.errors_logged,
             "longest stall of the event loop (ms)": round(1000 * reading.loop_lag_worst_seconds),
         }
@@ -219,6 +226,6 @@ def heard(tab: Tab) -> list[str]:
             continue
         data = received.data
         if isinstance(data, dict):
-            data = {key: value for key, value in data.items() if key not in ("id", "at")}
+            data = {key: value for key, value in data.items() if key not in HIDDEN_KEYS}
         lines.append(f"{received.event} {json.dumps(data, ensure_ascii=False)}")
     return lines
