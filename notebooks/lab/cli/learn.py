@@ -32,7 +32,7 @@ def add_command(commands: Any) -> None:
         epilog="example: lab learn 03 --into ~/lessons",
     )
     learn.add_argument("number", metavar="NN", nargs="?", help="one notebook, such as 03; without it: all")
-    learn.add_argument("--into", metavar="FOLDER", type=Path, help="the folder of the copy")
+    learn.add_argument("--into", metavar="FOLDER", help="the folder of the copy")
     learn.add_argument("--no-browser", action="store_true", help="make the copy only, do not open JupyterLab")
     learn.set_defaults(run=_learn)
 
@@ -68,12 +68,15 @@ def _learn(options: argparse.Namespace) -> int:
     return _open(first)
 
 
-def _folder(into: Path | None) -> Path:
+def _folder(into: str | None) -> Path:
     """Returns the folder of the copy: the wanted one, the last one, or a new one."""
     from lab.exercises import progress_file
 
+    if into == "":
+        # otherwise it would be the working folder
+        raise UsageError("--into needs the name of a folder")
     if into is not None:
-        return into.expanduser()
+        return Path(into).expanduser()
     try:
         copies = progress_file.load().copies
     except progress_file.ProgressFileError:

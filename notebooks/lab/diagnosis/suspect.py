@@ -19,6 +19,7 @@ from lab.diagnosis.server import APP, SESSION_LOGIN, TICKET_VARIABLE
 from lab.servers.probe import FENCE
 from lab.servers.running import running
 from lab.servers.target import Target
+from lab.system.exit_codes import UsageError
 
 # the same for every server; all clients have one address
 SETTINGS = {
@@ -99,10 +100,10 @@ class Suspect:
     def target(self) -> Target:
         """The server's address, its probe, and the tokens that it accepts.
 
-        Raises `RuntimeError` while the server does not run.
+        Raises `UsageError` while the server does not run.
         """
         if self._target is None:
-            raise RuntimeError(f"server {self.letter} does not run")
+            raise UsageError(f"server {self.letter} does not run: start it again")
         return self._target
 
     async def start(self) -> None:
