@@ -15,8 +15,9 @@ from lab.__main__ import main
 from lab.exercises import progress_file
 from lab.lessons.build_notebooks import find_notebooks
 
-START_SECONDS = 40.0
-END_SECONDS = 20.0
+# JupyterLab reads thousands of files; on a busy machine its start takes most of a minute
+START_SECONDS = 90.0
+END_SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +124,7 @@ def test_without_jupyterlab_the_copy_stays(monkeypatch, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("sent_signal", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_jupyterlab_opens_the_lesson_and_ends_with_the_command(tmp_path, sent_signal):
     # a browser that only notes the address
@@ -150,5 +152,6 @@ def test_jupyterlab_opens_the_lesson_and_ends_with_the_command(tmp_path, sent_si
         process.communicate(timeout=END_SECONDS)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert psutil.wait_procs(family, timeout=END_SECONDS)[1] == []
