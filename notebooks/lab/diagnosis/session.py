@@ -37,11 +37,14 @@ class Session:
         return Ticket(self.kind, self.seed, letter)
 
     def describe(self, letter: str) -> str:
-        """Return what a learner is told about a server before the examination of it."""
+        """Return what a learner is told about a server at first.
+
+        Raises `UsageError` if there is no such server.
+        """
+        complaint = self.ticket(letter).open().complaint
         if self.kind == "exam":
             return f"Server {letter}. Nobody has complained yet."
         number = self.letters.index(letter)
-        complaint = self.ticket(letter).open().complaint
         return f"Case {number + 1}, server {letter}: {load().case[number].title}. A user says: “{complaint}”"
 
     async def start(self, letter: str) -> Suspect:

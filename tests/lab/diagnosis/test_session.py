@@ -49,8 +49,9 @@ def test_the_same_seed_gives_the_same_servers():
 
 def test_an_unknown_letter_is_refused_in_one_line():
     for letter in ("F", "a", "", "AB"):
-        with pytest.raises(UsageError, match=r"there is no server .*; there are A to E"):
-            Session("practice", SEED).ticket(letter)
+        for ask in (Session("practice", SEED).ticket, Session("practice", SEED).describe):
+            with pytest.raises(UsageError, match=r"there is no server .*; there are A to E"):
+                ask(letter)
 
 
 def test_a_learner_may_try_again():
@@ -128,7 +129,8 @@ async def test_an_unsolved_notebook_is_told_what_is_missing(capsys):
     assert "Not answered yet: A, B, C, D, E, F, G, H, I, J, K." in out
 
 
-@pytest.mark.slow
+# one scenario measures times, and all have time limits
+@pytest.mark.timing
 @pytest.mark.timeout(240)
 async def test_the_scenario_of_each_mistake_shows_it_on_its_server():
     tickets = [Session("exam", SEED).ticket(letter) for letter in LETTERS]
