@@ -61,7 +61,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _chosen_letter(options: argparse.Namespace) -> str | None:
-    """Returns the letter of the case that the user chose, or None for all."""
+    """Returns the letter of the chosen case, or None for all."""
     text: str | None = options.number
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The command `lab learn`: makes a working copy of the notebooks, and opens it."""
+"""The command `lab learn`: copies the notebooks, and opens the copy."""
 
 import argparse
 import importlib.util
@@ -69,7 +69,10 @@ def _learn(options: argparse.Namespace) -> int:
 
 
 def _folder(into: str | None) -> Path:
-    """Returns the folder of the copy: the wanted one, the last one, or a new one."""
+    """Returns the folder of the copy.
+
+    It is the wanted one, that of the last copy, or a new one.
+    """
     from lab.exercises import progress_file
 
     if into == "":

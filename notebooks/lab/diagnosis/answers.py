@@ -1,4 +1,4 @@
-"""A learner's answer to a case, and what it is told about it."""
+"""A learner's answer to a case, and the reply to it."""
 
 import re
 from collections.abc import Iterable
@@ -72,5 +72,5 @@ def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
 
 
 def _refutation(number: int) -> str:
-    """Return how a learner can see that a server does not have a mistake."""
+    """Return an experiment that shows that a mistake is absent."""
     return f"A server with this mistake {mistake(number).tell} Here you see something else."

@@ -65,7 +65,7 @@ class _File(_Frozen):
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a server is started with: a seed and a letter, not a mistake."""
+    """A seed and a letter, from which a server finds its mistakes."""
 
     kind: Kind
     seed: int
@@ -81,7 +81,7 @@ class Ticket:
         return cls("exam" if kind == "exam" else "practice", int(seed), letter)
 
     def open(self) -> Choice:
-        """Return what the server of this ticket does: the answer to the case."""
+        """Return what the server does: the answer to the case."""
         return assign(self.kind, self.seed)[self.letter]
 
 
@@ -98,7 +98,7 @@ def mistake(number: int) -> Mistake:
 
 
 def look_at(mistakes: tuple[int, ...]) -> str:
-    """Return where to look on a server with these mistakes, without their names."""
+    """Return where to look for these mistakes, without their names."""
     return " ".join(mistake(number).look for number in mistakes) or load().no_mistake_look
 
 

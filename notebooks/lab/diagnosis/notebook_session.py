@@ -1,4 +1,4 @@
-"""The blind diagnosis in a notebook: what each call shows below its cell."""
+"""The blind diagnosis in a notebook, and what its cells show."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ SHOWN_EVENTS = 5
 
 
 class Practice:
-    """The servers of a practice or an examination, for the cells of a notebook."""
+    """The servers of a practice, for the cells of a notebook."""
 
     def __init__(self, kind: Kind = "practice", seed: int | None = None) -> None:
         self._session = Session(kind, seed)
@@ -31,7 +31,7 @@ class Practice:
         return suspect
 
     async def look(self, letter: str) -> None:
-        """Show what the tabs of a server received, and what its probe sees.
+        """Show what the tabs received, and what the probe sees.
 
         It first waits until everything has arrived.
         """
@@ -64,7 +64,7 @@ class Examination(Practice):
     """The servers of the final examination, for the cells of a notebook."""
 
     async def hand_in(self, answers: Mapping[str, Guess], page: Path | str | None = None) -> None:
-        """Show the result of the examination, and write it as an HTML page.
+        """Show the result, and write it as an HTML page.
 
         `answers` maps each letter to an answer; `"?"` gives one up. While one is missing, nothing is told. `page` is
         the file of the page, by default in the user's data folder.

@@ -59,7 +59,10 @@ class Prompt:
         self._say("Type help for the commands, and quit to end.")
 
     async def do(self, line: str) -> None:
-        """Carry out one line; a mistake in it is told in one line."""
+        """Carry out one line of the learner.
+
+        A line that is wrong gets one line that says why.
+        """
         name, _, rest = line.strip().partition(" ")
         if not name:
             return

@@ -72,7 +72,7 @@ def answer_in_words(row: ExamRow) -> str:
 
 
 def measured_in_words(row: ExamRow) -> str:
-    """Return what was measured on a server, and the bound of a good one."""
+    """Return what was measured on a server, and the good bound."""
     return "; ".join(
         f"{found.claim.metric}: {in_words(found.claim, found.here)} (a good server: {found.claim.wanted('good')})"
         for found in row.findings

@@ -68,7 +68,7 @@ class Service(Gateway):
 
 
 def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
-    """Return the method of the mistake that overrides a step, or the gateway's."""
+    """Return the method for a step: a mistake's or the gateway's."""
     own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
     return own[0] if own else partial(getattr(Gateway, name), service)
 
@@ -115,7 +115,7 @@ def create_app(settings: Settings) -> Application:
 
 
 def hide_tracebacks() -> None:
-    """Let the log of this process name the kind of an error, and nothing of its code."""
+    """Let the log name the kind of an error, without its traceback."""
 
     def hide(_: str, entry: Any) -> None:
         error = entry.pop("exc_info", None)

@@ -48,7 +48,7 @@ class Session:
         return f"Case {number + 1}, server {letter}: {load().case[number].title}. A user says: “{complaint}”"
 
     async def start(self, letter: str) -> Suspect:
-        """Return the server with this letter, and start it if it does not run."""
+        """Return the running server with this letter, started if needed."""
         if letter not in self._running:
             suspect = Suspect(self.ticket(letter))
             await suspect.start()

@@ -135,7 +135,7 @@ class Suspect:
         return tab
 
     async def ask(self, tab: Tab, event: str, data: Any) -> tuple[dict[str, Any], float]:
-        """Send an event, and return its ack and the seconds that it took.
+        """Send an event; return its ack and how many seconds it took.
 
         Without an ack it is an error with the code `no ack`.
         """
@@ -193,7 +193,7 @@ class Suspect:
         await asyncio.gather(*(ask(tab) for tab in self.tabs.values() if tab.sid is not None))
 
     def states(self) -> list[TabState]:
-        """Return what can be seen of each tab, in the order of their opening."""
+        """Return the states of all tabs, in the order of opening."""
         return [TabState(name, tab.sid is not None, tab.connects, heard(tab)) for name, tab in self.tabs.items()]
 
     async def read(self) -> Reading:

@@ -87,7 +87,7 @@ def record_hint(exercise: str) -> int:
 
 
 def record_copy(folder: Path) -> None:
-    """Record a folder with a working copy of the notebooks as the last one."""
+    """Record the folder of the last working copy of the notebooks."""
     progress = load()
     progress.copies = [*(copy for copy in progress.copies if copy != str(folder)), str(folder)]
     save(progress)

@@ -66,7 +66,7 @@ def copy_notebooks(notebooks: Sequence[Notebook], folder: Path) -> WorkingCopy:
 
 
 def is_begun(path: Path) -> bool:
-    """Whether a learner has changed or run a notebook of a working copy.
+    """Whether a learner has changed or run a copied notebook.
 
     A file that is not a copy of ours counts as the learner's work. Raises `OSError` if it cannot be read.
     """
@@ -80,7 +80,7 @@ def is_begun(path: Path) -> bool:
 
 
 def begun_notebooks(folder: Path) -> list[str]:
-    """Return the numbers of the notebooks that are begun in a working copy.
+    """Return the numbers of the begun notebooks in a working copy.
 
     A folder that was deleted has none.
     """
@@ -111,7 +111,7 @@ def _prepare(folder: Path, notebooks_folder: Path) -> None:
 
 
 def _is_new_or_ours(folder: Path) -> bool:
-    """Whether a folder is missing or empty, or a working copy in the repository."""
+    """Whether a folder is missing, empty, or a working copy."""
     if not folder.exists() or not any(folder.iterdir()):
         return True
     ignore = folder / IGNORE_FILE

@@ -132,7 +132,7 @@ def test_all_right_answers_pass_the_examination(quick, tmp_path, capsys):
 
 
 def talk(arguments, lines):
-    """Run the command with these lines on its stdin, and return its result."""
+    """Run the command with these lines as its input."""
     text = "".join(f"{line}\n" for line in lines)
     return subprocess.run(
         [*LAB, *arguments], input=text, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False

@@ -1,4 +1,4 @@
-"""Test `lab learn`: folders, messages, exit codes and the record of the copies."""
+"""Test `lab learn`: folders, messages, exit codes and the record."""
 
 import importlib.util
 import json

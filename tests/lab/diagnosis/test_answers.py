@@ -1,4 +1,4 @@
-"""Test the answers of a blind diagnosis, and what a learner is told about them."""
+"""Test the answers of a blind diagnosis, and the replies to them."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_a_wrong_answer_is_refuted_without_the_right_one(mistakes, tries):
 
 
 def names(text, number):
-    """Whether a text names a mistake, or quotes the experiment that shows it."""
+    """Whether a text names a mistake, or quotes its experiment."""
     title = load_claims()[number - 1].title
     return re.search(rf"\b0?{number}\b", text) is not None or title in text or mistake(number).tell in text
 

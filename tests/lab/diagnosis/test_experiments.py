@@ -68,7 +68,7 @@ async def is_deaf_after_a_reconnect(suspect):
 
 
 async def two_tabs(suspect, user, rooms=()):
-    """Open two tabs of a user, close the older one, and return the other."""
+    """Open two tabs of a user, close the older one, return the other."""
     older = await suspect.open(user, rooms=rooms)
     newer = await suspect.open(user, rooms=rooms)
     connections = (await suspect.target.probe.read()).connections
@@ -166,7 +166,7 @@ EXPERIMENTS = dict(
 
 
 async def examine(mistakes, numbers, monkeypatch):
-    """Return which of the experiments `numbers` work on a server with these mistakes."""
+    """Return which of the experiments `numbers` work on a server."""
     monkeypatch.setattr(Ticket, "__str__", lambda ticket: seed_of(mistakes))
     suspect = Suspect(Ticket("practice", 0, "A"))
     try:

@@ -127,7 +127,7 @@ def of_objects(session, suspect):
 
 
 async def use(suspect):
-    """Send every kind of request, and return all acks and what the tabs received."""
+    """Send every kind of request, and return what came back."""
     tabs = {role: await suspect.open(role, role, company=company, rooms=(JOB,)) for role, company in PEOPLE.items()}
     second = await suspect.open("vendor", rooms=(JOB,))
     acks = [await suspect.ask(tabs[role], event, data) for role, event, data in REQUESTS]
@@ -141,7 +141,7 @@ async def use(suspect):
 
 
 async def everything_seen(mistakes):
-    """Run a server with these mistakes, and return all that can be seen of it, and its log."""
+    """Run a server; return all that can be seen, and its log."""
     ticket = ticket_of(mistakes)
     session = Session(ticket.kind, ticket.seed)
     try:
@@ -186,7 +186,7 @@ async def test_a_server_looks_like_one_without_a_mistake(mistakes):
 
 
 async def first_sight(mistakes):
-    """Return what is the same for all servers: process, files, handshake, metrics and acks."""
+    """Return what is the same for all servers."""
     suspect = Suspect(ticket_of(mistakes))
     try:
         await suspect.start()
