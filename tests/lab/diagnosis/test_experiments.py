@@ -9,7 +9,8 @@ import contextlib
 
 import pytest
 from lab.clients.chat_ring import poll_until
-from lab.diagnosis.cases import MISTAKES, Choice, Ticket, load
+from lab.diagnosis.cases import MISTAKES, Ticket, letters, load
+from lab.diagnosis.server import STEPS, load_handlers
 from lab.diagnosis.suspect import Suspect, heard
 
 JOB = "job:17"
@@ -68,7 +69,7 @@ async def is_deaf_after_a_reconnect(suspect):
 
 
 async def two_tabs(suspect, user, rooms=()):
-    """Open two tabs of a user, close the older one, return the other."""
+    """Open two tabs of a user, close the older, return the other."""
     older = await suspect.open(user, rooms=rooms)
     newer = await suspect.open(user, rooms=rooms)
     connections = (await suspect.target.probe.read()).connections
@@ -165,10 +166,9 @@ EXPERIMENTS = dict(
 )
 
 
-async def examine(mistakes, numbers, monkeypatch):
+async def examine(mistakes, numbers):
     """Return which of the experiments `numbers` work on a server."""
-    monkeypatch.setattr(Ticket, "__str__", lambda ticket: seed_of(mistakes))
-    suspect = Suspect(Ticket("practice", 0, "A"))
+    suspect = Suspect(ticket_of(mistakes))
     try:
         await suspect.start()
         return [number for number in numbers if await EXPERIMENTS[number](suspect)]
@@ -176,35 +176,38 @@ async def examine(mistakes, numbers, monkeypatch):
         await suspect.stop()
 
 
-def seed_of(mistakes):
-    """Return the ticket of a server with these mistakes."""
-    kind, letters = ("exam", "ABCDEFGHIJK") if len(mistakes) < 2 else ("practice", "E")
-    tickets = (Ticket(kind, seed, letter) for seed in range(1000) for letter in letters)
-    found = next(ticket for ticket in tickets if ticket.open().mistakes == mistakes)
-    return f"{found.kind} {found.seed} {found.letter}"
+def ticket_of(mistakes):
+    """Return a ticket of a server with these mistakes."""
+    kind = "exam" if len(mistakes) < 2 else "practice"
+    tickets = (Ticket(kind, seed, letter) for seed in range(1000) for letter in letters(kind))
+    return next(ticket for ticket in tickets if ticket.open().mistakes == mistakes)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("mistakes", SERVERS, ids=lambda mistakes: "+".join(map(str, mistakes)) or "none")
-async def test_only_its_own_experiments_work_on_a_server(mistakes, monkeypatch):
-    assert await examine(mistakes, MISTAKES, monkeypatch) == list(mistakes)
+async def test_only_its_own_experiments_work_on_a_server(mistakes):
+    assert await examine(mistakes, MISTAKES) == list(mistakes)
 
 
-async def test_one_experiment_tells_a_mistake_from_none(monkeypatch):
-    assert await examine((6,), [6], monkeypatch) == [6]
-    assert await examine((), [6], monkeypatch) == []
+async def test_one_experiment_tells_a_mistake_from_none():
+    assert await examine((6,), [6]) == [6]
+    assert await examine((), [6]) == []
 
 
 def test_two_mistakes_of_a_server_do_not_share_a_part():
     assert PAIRS
-    for choice in (Choice(mistakes=pair) for pair in PAIRS):
-        parts = [part for number in choice.mistakes for part in parts_of(number)]
+    for pair in PAIRS:
+        parts = [part for number in pair for part in parts_of(number)]
         assert len(parts) == len(set(parts))
 
 
-def parts_of(number):
-    from lab.diagnosis.server import STEPS, load_handlers
+@pytest.mark.parametrize("number", MISTAKES)
+def test_a_server_takes_over_something_of_its_mistake(number):
+    assert parts_of(number)
 
+
+def parts_of(number):
+    """Return the events and the steps that a server takes over from a mistake."""
     handlers = load_handlers(number)
     return [*load().mistake[number - 1].events, *(step for step in STEPS if step in vars(handlers))]

@@ -142,6 +142,7 @@ async def test_the_scenario_of_each_mistake_shows_it_on_its_server():
             assert finding.claim.holds("good", finding.here.value) == (not ticket.open().mistakes)
 
 
+@pytest.mark.slow
 async def test_a_right_answer_is_measured_beside_the_good_server():
     seed = next(seed for seed in range(100) if assign("practice", seed)["B"].mistakes == (3,))
     (finding,) = await measure(Session("practice", seed).ticket("B"))

@@ -1,6 +1,9 @@
 """Test the working copies of the notebooks: content, edited copies and folders."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -107,6 +110,36 @@ def test_a_copy_runs_from_its_folder(tmp_path, tiny):
     source.write_text("# %%\n" + read(path).cells[0].source)
     executed = asyncio.run(Notebook(source).execute(path.parent))
     assert executed.cells[0].outputs[0].text == "lab 2\n"
+
+
+RUN = """
+import sys
+import nbformat
+from nbclient import NotebookClient
+
+folder, name = sys.argv[1:]
+notebook = nbformat.read(f"{folder}/{name}", as_version=4)
+NotebookClient(notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": folder}}).execute()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("number", ["03", "15"])
+def test_a_copied_lesson_runs_from_any_folder(number, tmp_path):
+    (path,) = copy_notebooks(find_notebooks([number]), tmp_path / "mine").written
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    own = {name: str(tmp_path / name) for name in ("IPYTHONDIR", "XDG_STATE_HOME", "XDG_DATA_HOME")}
+    command = [sys.executable, "-c", RUN, str(path.parent), path.name]
+    done = subprocess.run(
+        command, cwd=elsewhere, env={**os.environ, **own}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(elsewhere.iterdir()) == []
+    assert list(path.parent.iterdir()) == [path]
+    # an unsolved diagnosis writes no result
+    assert not (tmp_path / "XDG_DATA_HOME").exists()
 
 
 def test_a_folder_that_cannot_be_used_is_refused_in_one_line(tmp_path):
