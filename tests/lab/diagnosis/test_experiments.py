@@ -208,6 +208,6 @@ def test_a_server_takes_over_something_of_its_mistake(number):
 
 
 def parts_of(number):
-    """Return the events and the steps that a server takes over from a mistake."""
+    """Return the events and the steps of a mistake."""
     handlers = load_handlers(number)
     return [*load().mistake[number - 1].events, *(step for step in STEPS if step in vars(handlers))]

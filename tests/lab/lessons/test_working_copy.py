@@ -130,11 +130,9 @@ def test_a_copied_lesson_runs_from_any_folder(number, tmp_path):
     (path,) = copy_notebooks(find_notebooks([number]), tmp_path / "mine").written
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    own = {name: str(tmp_path / name) for name in ("IPYTHONDIR", "XDG_STATE_HOME", "XDG_DATA_HOME")}
+    own = {**os.environ, **{name: str(tmp_path / name) for name in ("IPYTHONDIR", "XDG_STATE_HOME", "XDG_DATA_HOME")}}
     command = [sys.executable, "-c", RUN, str(path.parent), path.name]
-    done = subprocess.run(
-        command, cwd=elsewhere, env={**os.environ, **own}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=elsewhere, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert list(elsewhere.iterdir()) == []
     assert list(path.parent.iterdir()) == [path]
