@@ -90,6 +90,8 @@ def _folder(into: str | None) -> Path:
 def _report(copy: "WorkingCopy") -> list[str]:
     count = len(copy.written) + len(copy.kept)
     lines = [f"{count} {'notebook' if count == 1 else 'notebooks'} in {copy.folder}"]
+    if count == 1:
+        lines.append("its links to other lessons need their copies, too: lab learn")
     if copy.kept:
         names = ", ".join(path.name for path in copy.kept)
         lines.append(f"kept, because you have worked in {'it' if len(copy.kept) == 1 else 'them'}: {names}")
