@@ -25,6 +25,8 @@ from lab.system.exit_codes import UsageError
 SETTINGS = {
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
+    # a client that gives up during a stall of the event loop would hide the stall
+    "SERVER_PING_TIMEOUT_SECONDS": "5",
     # an empty name: SQLite's temporary database, which is no file that can be found
     "BAD_DATABASE": "",
 }
