@@ -43,6 +43,7 @@ class Prompt:
             "ask": Command("TAB EVENT [JSON]", "send any event, show its ack and how long it took", self._ask),
             "flood": Command("TAB COUNT EVENT JSON", "send an event many times at once", self._flood),
             "cut": Command("TAB", "reset its connection; the tab reconnects by itself", self._cut),
+            "silence": Command("TAB", "keep its connection open, but let nothing pass any more", self._silence),
             "close": Command("TAB", "close a tab", self._close),
             "look": Command("", "show every tab's inbox, and what the probe sees", self._look),
             "restart": Command("", "kill the server, and start it again", self._restart),
@@ -124,6 +125,10 @@ class Prompt:
         tab = await self._tab(text)
         is_back = await (await self._suspect()).cut(tab)
         self._say(f"{text} lost its connection and {'is back' if is_back else 'did not come back'}")
+
+    async def _silence(self, text: str) -> None:
+        await (await self._tab(text)).link.go_silent()
+        self._say(f"nothing passes on the connection of {text}; the server does not know it yet")
 
     async def _close(self, text: str) -> None:
         await (await self._tab(text)).close()

@@ -141,7 +141,9 @@ def talk(arguments, lines):
 
 @pytest.mark.timeout(120)
 def test_a_server_is_examined_at_the_prompt():
-    lines = ["help", "open ana", "open bob", "say ana bob hello you", "cut bob", "look", "nonsense", "say ana", "quit"]
+    lines = ["help", "open ana", "open bob", "say ana bob hello you", "cut bob", "look", "nonsense", "say ana"]
+    lines += ["ask ana lab:test", "ask ana room:join {", 'flood ana 3 chat:send {"to": "bob", "text": "x"}']
+    lines += ["silence bob", "close bob", "cut eve", "open eve stranger", "quit"]
     done = talk(["2", "--seed", str(SEED)], lines)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith(f"The same servers again: lab diagnose --seed {SEED}\nCase 2, server B: ")
@@ -153,6 +155,13 @@ def test_a_server_is_examined_at_the_prompt():
         "connections open\n",
         "there is no command 'nonsense'; type help\n",
         "use it like this: say TAB USER|job:ID TEXT\n",
+        '{"ok": false, "error": {"code": "unknown_event"',
+        "this is not JSON: ",
+        "ok: 3\n",
+        "nothing passes on the connection of bob",
+        "bob is closed\n",
+        "there is no tab 'eve'; there are: ana, bob\n",
+        "it did not work: ",
     ):
         assert expected in done.stdout
 

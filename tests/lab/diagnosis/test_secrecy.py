@@ -9,6 +9,7 @@ import inspect
 import os
 import re
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import aiohttp
@@ -62,6 +63,7 @@ def ticket_of(mistakes):
     return next(ticket for ticket in tickets if ticket.open().mistakes == mistakes)
 
 
+@cache
 def forbidden():
     """Return patterns of everything that names one of the mistakes."""
     product = "\n".join(path.read_text("utf-8") for path in Path(good_server.__file__).parent.rglob("*.py"))
