@@ -14,6 +14,8 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 14):
     sys.exit(2)
 
 if TYPE_CHECKING:
+    from lab.diagnosis.notebook_session import diagnose as diagnose
+    from lab.diagnosis.notebook_session import examination as examination
     from lab.exercises.notebook_help import grade as grade
     from lab.exercises.notebook_help import hint as hint
     from lab.exercises.notebook_help import solution as solution
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from lab.lessons.scoreboard import scoreboard as scoreboard
 
 _NOTEBOOK_NAMES = {
+    "lab.diagnosis.notebook_session": ("diagnose", "examination"),
     "lab.exercises.notebook_help": ("grade", "hint", "solution"),
     "lab.interview.questions": ("questions",),
     "lab.lessons.cell_output": ("draw", "fold", "table"),

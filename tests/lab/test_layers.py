@@ -23,6 +23,7 @@ LAYERS = (
     ("bench", "report"),
     ("lessons", "scaling"),
     ("exercises", "interview"),
+    ("diagnosis",),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),

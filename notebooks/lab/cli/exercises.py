@@ -127,6 +127,7 @@ def _solution(options: argparse.Namespace) -> int:
 
 
 def _progress(options: argparse.Namespace) -> int:
+    from lab.cli.learn import describe_copies
     from lab.exercises import progress_file
     from lab.results.claims import load_claims
 
@@ -141,6 +142,8 @@ def _progress(options: argparse.Namespace) -> int:
         state = f"passed {passed_on}" if passed_on else "open"
         hints = f", {hint_count} {'hint' if hint_count == 1 else 'hints'}" if hint_count else ""
         print(f"{claim.id}  {claim.title:<{width}}  {state}{hints}")
+    for line in describe_copies(progress.copies):
+        print(line)
     print(f"{len(progress.passed)} of {len(claims)} passed")
     return EXIT_DONE
 

@@ -20,16 +20,17 @@ class ProgressFileError(Exception):
 
 
 class Progress(BaseModel):
-    """The exercises that a learner passed, and the hints shown.
+    """The exercises that a learner passed, the hints shown, and the copies.
 
     `passed` maps an exercise (`01` to `10`) to the day of its first pass. `hints` maps it to the number of its hints
-    that were shown.
+    that were shown. `copies` are the folders of the learner's working copies, the last one at the end.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     passed: dict[str, date] = {}
     hints: dict[str, int] = {}
+    copies: list[str] = []
 
 
 def progress_path() -> Path:
@@ -83,6 +84,13 @@ def record_hint(exercise: str) -> int:
     progress.hints[exercise] = before + 1
     save(progress)
     return before
+
+
+def record_copy(folder: Path) -> None:
+    """Record the folder of the last working copy of the notebooks."""
+    progress = load()
+    progress.copies = [*(copy for copy in progress.copies if copy != str(folder)), str(folder)]
+    save(progress)
 
 
 def reset() -> None:

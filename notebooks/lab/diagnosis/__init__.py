@@ -1,0 +1,1 @@
+"""Blind diagnosis: servers with an unknown mistake, for practice and an exam."""

@@ -1,0 +1,76 @@
+"""A learner's answer to a case, and the reply to it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.diagnosis.cases import MISTAKES, look_at, mistake
+from lab.results.claims import load_claims
+from lab.system.exit_codes import UsageError
+
+# what a learner may write for a server without a mistake
+NONE_WORDS = ("none", "nothing", "ok")
+GIVEN_UP = "?"
+FORMS = "01 to 10, two of them such as 02+03, or none"
+
+# None is a question that is not answered yet, an empty set is a server without a mistake
+Answer = frozenset[int] | None
+Guess = int | str | Iterable[int] | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether an answer is right, and what the learner is told."""
+
+    outcome: Literal["unanswered", "right", "partly", "wrong"]
+    text: str
+
+
+def parse(guess: Guess) -> Answer:
+    """Return a learner's answer as the numbers of mistakes.
+
+    Raises `UsageError` for an answer that has no valid form.
+    """
+    if guess is None:
+        return None
+    if isinstance(guess, str):
+        words = re.split(r"[\s,+]+", guess.strip().lower())
+        if words in [[word] for word in NONE_WORDS]:
+            return frozenset()
+    else:
+        words = [str(number) for number in ([guess] if isinstance(guess, int) else guess)]
+    if not all(word.isascii() and word.isdigit() and int(word) in MISTAKES for word in words):
+        raise UsageError(f"{guess!r} is not an answer; an answer is {FORMS}")
+    return frozenset(map(int, words))
+
+
+def describe(mistakes: Iterable[int]) -> str:
+    """Return the numbers and titles of mistakes, or that there is none."""
+    claims = load_claims()
+    return " and ".join(f"{number:02} ({claims[number - 1].title})" for number in sorted(mistakes)) or "no mistake"
+
+
+def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
+    """Compare an answer with the mistakes of a server.
+
+    `tries` is the number of wrong answers before. From the second wrong answer on, the learner is told where to look.
+    """
+    if answer is None:
+        return Judgement("unanswered", "Not answered yet.")
+    wrong, found = sorted(answer - set(mistakes)), sorted(answer & set(mistakes))
+    missing = tuple(number for number in mistakes if number not in answer)
+    if not wrong and not missing:
+        return Judgement("right", f"Right: {describe(mistakes)}.")
+    sentences = [f"{number:02} is right." for number in found]
+    sentences += [f"Not {number:02}. {_refutation(number)}" for number in wrong]
+    if not wrong:
+        sentences.append("This server does one more thing wrong." if found else "This server does something wrong.")
+    if tries or not wrong:
+        sentences.append(look_at(missing))
+    return Judgement("partly" if found else "wrong", " ".join(sentences))
+
+
+def _refutation(number: int) -> str:
+    """Return an experiment that shows that a mistake is absent."""
+    return f"A server with this mistake {mistake(number).tell} Here you see something else."

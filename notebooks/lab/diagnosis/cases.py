@@ -1,0 +1,129 @@
+"""The cases of the blind diagnosis, and which server has which mistake."""
+
+import random
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["practice", "exam"]
+MISTAKES = range(1, 11)
+# servers are labelled with these letters, in order
+LETTERS = "ABCDEFGHIJK"
+MOST_SEED = 999_999
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mistake(_Frozen):
+    """What is special about a mistake in a diagnosis.
+
+    `events` are the events that its module handles in its own way. `tell` and `look` are texts for a learner, the
+    second one without the mistake's name.
+    """
+
+    id: str
+    events: tuple[str, ...]
+    tell: str
+    look: str
+
+
+class Choice(_Frozen):
+    """The mistakes of one server, and what a user complains about.
+
+    `measured_by` are the claims whose scenarios show what the server does.
+    """
+
+    mistakes: tuple[int, ...]
+    complaint: str = ""
+    measured_by: tuple[int, ...] = ()
+
+    @property
+    def claims(self) -> tuple[int, ...]:
+        """The numbers of the claims whose scenarios show what the server does."""
+        return self.measured_by or self.mistakes
+
+
+class Case(_Frozen):
+    """One level of difficulty, of which one choice is drawn."""
+
+    title: str
+    choice: tuple[Choice, ...]
+
+
+class _File(_Frozen):
+    no_mistake_look: str
+    mistake: tuple[Mistake, ...]
+    case: tuple[Case, ...]
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A seed and a letter, from which a server finds its mistakes."""
+
+    kind: Kind
+    seed: int
+    letter: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.seed} {self.letter}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Ticket":
+        """Return the ticket with this text."""
+        kind, seed, letter = text.split()
+        return cls("exam" if kind == "exam" else "practice", int(seed), letter)
+
+    def open(self) -> Choice:
+        """Return what the server does: the answer to the case."""
+        return assign(self.kind, self.seed)[self.letter]
+
+
+@cache
+def load() -> _File:
+    """Read the file of the cases."""
+    text = (resources.files("lab.diagnosis") / "cases.toml").read_text(encoding="utf-8")
+    return _File.model_validate(tomllib.loads(text))
+
+
+def mistake(number: int) -> Mistake:
+    """Return the texts of a mistake, 1 to 10."""
+    return load().mistake[number - 1]
+
+
+def look_at(mistakes: tuple[int, ...]) -> str:
+    """Return where to look for these mistakes, without their names."""
+    return " ".join(mistake(number).look for number in mistakes) or load().no_mistake_look
+
+
+def letters(kind: Kind) -> str:
+    """Return the letters of all servers."""
+    return LETTERS[: len(MISTAKES) + 1 if kind == "exam" else len(load().case)]
+
+
+def new_seed() -> int:
+    """Return a seed that nobody knows."""
+    return random.SystemRandom().randint(0, MOST_SEED)
+
+
+def assign(kind: Kind, seed: int) -> Mapping[str, Choice]:
+    """Return what each server does, by its letter.
+
+    The same seed always gives the same servers. In practice they become more difficult from letter to letter. In the
+    examination each mistake is on one server, and one server has none.
+    """
+    source = random.Random(f"{kind} {seed}")  # noqa: S311 - a repeatable choice, not a secret
+    if kind == "practice":
+        chosen = [source.choice(case.choice) for case in load().case]
+    else:
+        # a server without a mistake is measured like one of the others
+        healthy = Choice(mistakes=(), measured_by=(source.choice(MISTAKES),))
+        chosen = [healthy, *(Choice(mistakes=(number,)) for number in MISTAKES)]
+        source.shuffle(chosen)
+    return dict(zip(letters(kind), chosen, strict=True))

@@ -1,0 +1,115 @@
+"""The blind diagnosis in a notebook, and what its cells show."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lab.diagnosis.answers import Guess, describe
+from lab.diagnosis.cases import Kind
+from lab.diagnosis.result_page import answer_in_words, default_page, measured_in_words, write_page
+from lab.diagnosis.session import ExamResult, Session, hand_in, open_letters
+from lab.diagnosis.suspect import Suspect, TabState
+from lab.lessons.cell_output import Markdown, ProgressLine, show_output, table
+
+# an inbox may be long; the last events are the interesting ones
+SHOWN_EVENTS = 5
+
+
+class Practice:
+    """The servers of a practice, for the cells of a notebook."""
+
+    def __init__(self, kind: Kind = "practice", seed: int | None = None) -> None:
+        self._session = Session(kind, seed)
+
+    def __repr__(self) -> str:
+        return repr(self._session)
+
+    async def start(self, letter: str) -> Suspect:
+        """Start the server with this letter, show the complaint, and return it."""
+        suspect = await self._session.start(letter)
+        show_output(Markdown(f"**{self._session.describe(letter)}**\n\nIt listens at `{suspect.target.url}`."))
+        return suspect
+
+    async def look(self, letter: str) -> None:
+        """Show what the tabs received, and what the probe sees.
+
+        It first waits until everything has arrived.
+        """
+        suspect = await self._session.start(letter)
+        await suspect.settle()
+        tabs = "\n".join(map(str, map(_shortened, suspect.states()))) or "no tab is open"
+        show_output(Markdown(f"```text\n{tabs}\n```"))
+        numbers = (await suspect.read()).as_numbers()
+        table(["what the probe sees", "number"], *([name, str(value)] for name, value in numbers.items()))
+
+    async def answer(self, letter: str, guess: Guess) -> None:
+        """Show whether an answer is right; then measure what the server does.
+
+        `guess` is the number of a mistake, `"none"`, two numbers such as `(2, 3)`, or None for no answer yet.
+        """
+        judgement = self._session.judge(letter, guess)
+        if judgement.outcome != "right":
+            show_output(Markdown(f"**Server {letter}.** {judgement.text}"))
+            return
+        async with ProgressLine().show_elapsed(f"server {letter}"):
+            findings = await self._session.measure(letter)
+        show_output(Markdown(f"**Server {letter}. {judgement.text}** " + " ".join(map(str, findings))))
+
+    async def stop(self) -> None:
+        """Stop all servers."""
+        await self._session.stop()
+
+
+class Examination(Practice):
+    """The servers of the final examination, for the cells of a notebook."""
+
+    async def hand_in(self, answers: Mapping[str, Guess], page: Path | str | None = None) -> None:
+        """Show the result, and write it as an HTML page.
+
+        `answers` maps each letter to an answer; `"?"` gives one up. While one is missing, nothing is told. `page` is
+        the file of the page, by default in the user's data folder.
+        """
+        for letter in answers:
+            self._session.ticket(letter)
+        missing = open_letters(self._session, answers)
+        if missing:
+            text = f"Not answered yet: {', '.join(missing)}. The result is shown when every server has an answer."
+            show_output(Markdown(text))
+            return
+        line, count = ProgressLine(), len(self._session.letters)
+        result = await hand_in(self._session, answers, lambda done: line.bar(done, count, "servers measured"))
+        _show_result(result)
+        path = write_page(result, default_page() if page is None else Path(page))
+        show_output(Markdown(f"The result as a page: `{path}`"))
+
+
+def diagnose(seed: int | None = None) -> Practice:
+    """Return the five cases of the blind diagnosis.
+
+    The same seed always gives the same servers.
+    """
+    return Practice("practice", seed)
+
+
+def examination(seed: int | None = None) -> Examination:
+    """Return the final examination over all mistakes.
+
+    The same seed always gives the same servers.
+    """
+    return Examination("exam", seed)
+
+
+def _shortened(state: TabState) -> TabState:
+    received = state.received
+    if len(received) > SHOWN_EVENTS:
+        received = [f"… {len(received) - SHOWN_EVENTS} more before", *received[-SHOWN_EVENTS:]]
+    return replace(state, received=received)
+
+
+def _show_result(result: ExamResult) -> None:
+    show_output(Markdown(f"**{result.summary}.**"))
+    rows = [
+        [row.letter, answer_in_words(row), describe(row.mistakes), measured_in_words(row), row.verdict]
+        for row in result.rows
+    ]
+    table(["server", "your answer", "it has", "what its scenario measures", ""], *rows)

@@ -1,0 +1,135 @@
+"""Blind server: serves unknown mistakes in the namespace `/`.
+
+Nothing that can be seen from outside names a mistake: every server handles the same events, has the same settings and
+the same names in its code, and logs no traceback.
+"""
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from bad_server.app import MISTAKES
+from good_server.app import Application, Parts, assemble, create_parts, create_routes
+from good_server.events import Payload
+from good_server.gateway import Gateway, Request, Route
+from good_server.roles import Identity
+from good_server.settings import Settings
+from lab.diagnosis.cases import Choice, Ticket, mistake
+from lab.servers.probe import watch_log
+
+APP = "lab.diagnosis.server:create_app"
+TICKET_VARIABLE = "LAB_TICKET"
+# pages of all servers send it once, after they have loaded; on most servers it does nothing
+SESSION_LOGIN = "session:login"
+# the names of module and file that all servers have in common
+MODULE, FILE = "handlers", "<handlers>"
+STEPS = ("joined", "left", "check_rate", "read")
+
+
+class SessionLogin(Payload):
+    """Payload of `session:login`: empty, as the token already identifies the user."""
+
+
+async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
+    """Answer the page's login; the rooms were joined at the connect."""
+    return {"user": request.identity.user}
+
+
+class Service(Gateway):
+    """The good server's gateway with the steps and routes of some mistakes.
+
+    `mistakes` are gateways of the bad server. They are not registered, so only their functions are used.
+    """
+
+    def __init__(self, parts: Parts, mistakes: Sequence[Gateway], own_routes: Sequence[Route]) -> None:
+        login = Route(SESSION_LOGIN, SessionLogin, log_in)
+        routes = {route.event: route for route in (*create_routes(parts), login, *own_routes)}
+        super().__init__("/", parts.guards, list(routes.values()))
+        self._steps = {name: _step(self, mistakes, name) for name in STEPS}
+
+    async def joined(self, request: Request) -> None:
+        """Put an accepted socket into its rooms."""
+        await self._steps["joined"](request)
+
+    async def left(self, request: Request) -> None:
+        """Clean up after a disconnect."""
+        await self._steps["left"](request)
+
+    async def check_rate(self, identity: Identity, route: Route | None) -> None:
+        """Count one event of the user."""
+        await self._steps["check_rate"](identity, route)
+
+    def read(self, route: Route, arguments: Sequence[Any]) -> Any:
+        """Return the payload as the route's model."""
+        return self._steps["read"](route, arguments)
+
+
+def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
+    """Return the method for a step: a mistake's or the gateway's."""
+    own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
+    return own[0] if own else partial(getattr(Gateway, name), service)
+
+
+def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
+    """Return the class `Handlers` of a mistake, under a neutral name.
+
+    Its source is compiled again, because the names of module and file appear in tracebacks and warnings.
+    """
+    names: dict[str, Any] = {"__name__": MODULE}
+    source = inspect.getsource(MISTAKES[number - 1])
+    # without docstrings, which name the mistake
+    exec(compile(source, FILE, "exec", optimize=2), names)  # noqa: S102 - our own module
+    handlers: Callable[[str, Parts], Gateway] = names["Handlers"]
+    return handlers
+
+
+def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
+    """Return the gateway for these mistakes, and the gateways that it uses."""
+    gateways: list[Any] = [load_handlers(number)("/", parts) for number in choice.mistakes]
+    own_routes = [
+        route
+        for number, gateway in zip(choice.mistakes, gateways, strict=True)
+        for route in gateway.routes()
+        if route.event in mistake(number).events
+    ]
+    return Service(parts, gateways, own_routes), gateways
+
+
+def create_app(settings: Settings) -> Application:
+    """Create the server of the ticket in the environment.
+
+    The ticket is taken out of the environment, so that no other process inherits it.
+    """
+    choice = Ticket.parse(os.environ.pop(TICKET_VARIABLE)).open()
+    hide_tracebacks()
+    parts = create_parts(settings)
+    service, gateways = create_service(parts, choice)
+    application = assemble(parts, [service])
+    for gateway in gateways:
+        # some use its rooms and its connections
+        gateway.server = application.sio
+    return application
+
+
+def hide_tracebacks() -> None:
+    """Let the log name the kind of an error, without its traceback."""
+
+    def hide(_: str, entry: Any) -> None:
+        error = entry.pop("exc_info", None)
+        if isinstance(error, BaseException):
+            entry["error"] = type(error).__name__
+
+    watch_log(hide)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_traceback)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Take the traceback out of a record of the standard library."""
+    record.exc_info = record.exc_text = record.stack_info = None
+    # the text of asyncio goes on with the repr of a task, which names functions and lines
+    record.msg, record.args = record.getMessage().partition("\n")[0], ()
+    return True

@@ -1,0 +1,133 @@
+"""Copies of the notebooks without outputs, for a learner to work in.
+
+A copy contains no answer before the learner has guessed, and the notebooks of the repository stay unchanged. A notebook
+in which the learner has worked is never overwritten.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from lab.lessons.build_notebooks import Notebook
+from lab.system.atomic_file import write
+
+# the key in a copy's metadata; JupyterLab keeps keys that it does not know
+KEY = "rooms_not_ids"
+FINGERPRINT = "fingerprint_of_the_copy"
+# git ignores a folder that contains this file, the file included
+IGNORE_FILE, IGNORE_ALL = ".gitignore", b"*\n"
+PATTERN = "[0-9][0-9]_*.ipynb"
+
+
+class WorkingCopyError(Exception):
+    """The copy cannot be made in this folder.
+
+    A one-line message says why.
+    """
+
+
+@dataclass(frozen=True)
+class WorkingCopy:
+    """A folder with a learner's notebooks.
+
+    `written` are new or renewed, and `kept` are those in which the learner has worked.
+    """
+
+    folder: Path
+    written: Sequence[Path]
+    kept: Sequence[Path]
+
+
+def copy_notebooks(notebooks: Sequence[Notebook], folder: Path) -> WorkingCopy:
+    """Copy notebooks without outputs into `folder`, which may not exist yet.
+
+    Raises `WorkingCopyError` if the folder cannot be used.
+    """
+    folder = folder.absolute()
+    written: list[Path] = []
+    kept: list[Path] = []
+    try:
+        _prepare(folder, notebooks[0].path.parent)
+        for notebook in notebooks:
+            path = folder / notebook.path.name
+            if path.exists() and is_begun(path):
+                kept.append(path)
+                continue
+            write(path, _fresh(notebook))
+            written.append(path)
+    except OSError as error:
+        raise WorkingCopyError(f"cannot write to {error.filename or folder}: {error.strerror}") from None
+    return WorkingCopy(folder, written, kept)
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a learner has changed or run a copied notebook.
+
+    A file that is not a copy of ours counts as the learner's work. Raises `OSError` if it cannot be read.
+    """
+    try:
+        notebook = json.loads(path.read_bytes())
+        fingerprint = notebook["metadata"][KEY][FINGERPRINT]
+        has_run = any(cell.get("outputs") or cell.get("execution_count") for cell in notebook["cells"])
+        return bool(has_run or fingerprint != _fingerprint(notebook["cells"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return True
+
+
+def begun_notebooks(folder: Path) -> list[str]:
+    """Return the numbers of the begun notebooks in a working copy.
+
+    A folder that was deleted has none.
+    """
+    found = []
+    for path in sorted(folder.glob(PATTERN)):
+        try:
+            if is_begun(path):
+                found.append(path.name[:2])
+        except OSError:
+            continue
+    return found
+
+
+def _prepare(folder: Path, notebooks_folder: Path) -> None:
+    """Create the folder of a working copy, if it does not exist.
+
+    Inside the repository, git ignores it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise WorkingCopyError(f"{folder} is a file, not a folder")
+    notebooks_folder, real = notebooks_folder.resolve(), folder.resolve()
+    is_in_repository = real.is_relative_to(notebooks_folder.parent)
+    if is_in_repository and (real.is_relative_to(notebooks_folder) or not _is_new_or_ours(folder)):
+        raise WorkingCopyError(f"{folder} is a part of the repository: choose a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_in_repository:
+        write(folder / IGNORE_FILE, IGNORE_ALL)
+
+
+def _is_new_or_ours(folder: Path) -> bool:
+    """Whether a folder is missing, empty, or a working copy."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return True
+    ignore = folder / IGNORE_FILE
+    return ignore.is_file() and ignore.read_bytes() == IGNORE_ALL
+
+
+def _fresh(notebook: Notebook) -> bytes:
+    """Return the content of a new copy of a notebook."""
+    copy = notebook.read()
+    copy.metadata[KEY] = {FINGERPRINT: _fingerprint(copy.cells)}
+    text: str = nbformat.writes(copy)  # type: ignore[no-untyped-call]
+    return (text.rstrip("\n") + "\n").encode()
+
+
+def _fingerprint(cells: Iterable[Any]) -> str:
+    """Return a hash of the kinds and sources of all cells."""
+    # in a file, a source may be a list of lines
+    content = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
