@@ -38,7 +38,11 @@ async def run(
     It is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced` the server
     of one process also records when and where it emits the reports.
     """
-    clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
+    clock, state, report_seconds = (
+        asyncio.get_running_loop().time,
+        StateClient(target.probe),
+        report_milliseconds / 1000,
+    )
     async with (
         tabs(target, [person for person in people(users) for _ in range(tabs_each)], reconnection=True) as opened,
         tabs(target, [Person("user-who-stays")]) as (connected_tab,),
@@ -48,33 +52,25 @@ async def run(
             await state.record_emits()
         started = clock()
         # the first tab of each user
-        asking = opened[::tabs_each]
-        asked = [(clock(), await _ask_for_report(tab, report_milliseconds)) for tab in asking]
+        asked = [(clock(), await _ask_for_report(tab, report_milliseconds)) for tab in opened[::tabs_each]]
         jobs = [job for _, job in asked]
         last_job = await _ask_for_report(connected_tab, report_milliseconds)
         await asyncio.sleep(WAIT_SECONDS if is_traced else 0)
         cut_at = clock()
         await cut_and_reconnect(opened)
-        spare_seconds = report_milliseconds / 1000 - (clock() - started)
-        is_last_report_received = await _wait_for_report(
-            connected_tab, last_job, report_milliseconds / 1000 + PATIENCE_SECONDS
-        )
+        spare_seconds = report_seconds - (clock() - started)
+        is_last_report_received = await _wait_for_report(connected_tab, last_job, report_seconds + PATIENCE_SECONDS)
         await wait_until_delivered(opened)
         counts, emits = await target.probe.counts(), _to_users(await state.emits(), connected_tab)
     arrivals = [_reports(tab, jobs[index // tabs_each]) for index, tab in enumerate(opened)]
-    # with several processes a worker sends the reports, and a worker has no probe
-    sent_to_nobody = counts.ghost_addresses if len(target.ports) == 1 else float("nan")
-    also = {"sent_into_the_void": sent_to_nobody, "errors_seen": counts.errors_logged + jobs.count(None)}
-    log = _Log(started, cut_at, emits)
-    details = {
-        "asked_for_seconds": report_milliseconds / 1000,
-        "cut": log.seconds(cut_at),
-        "emitted": len(emits),
-        "emitted_to_a_socket": sum(emit.reached > 0 for emit in emits),
-        "timeline": [
-            log.timeline(tab, asked[index // tabs_each][0], arrivals[index]) for index, tab in enumerate(opened)
-        ],
+    also = {
+        # with several processes a worker sends the reports, and a worker has no probe
+        "sent_into_the_void": counts.ghost_addresses if len(target.ports) == 1 else float("nan"),
+        "errors_seen": counts.errors_logged + jobs.count(None),
     }
+    log = _Log(started, cut_at, emits)
+    timeline = [log.timeline(tab, asked[index // tabs_each][0], arrivals[index]) for index, tab in enumerate(opened)]
+    details = {"asked_for_seconds": report_seconds, **log.summary(), "timeline": timeline}
     value = 100 * sum(len(received) == 1 for received in arrivals) / len(opened)
     return Run(value, also, _failed_precondition(jobs, spare_seconds, is_last_report_received), details)
 
@@ -129,6 +125,11 @@ class _Log:
 
     def seconds(self, at: float) -> float:
         return round(at - self.started, 3)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the time of the cut, and how many emits found a socket."""
+        reached = sum(emit.reached > 0 for emit in self.emits)
+        return {"cut": self.seconds(self.cut_at), "emitted": len(self.emits), "emitted_to_a_socket": reached}
 
     def timeline(self, tab: Tab, asked_at: float, received: Sequence[Received]) -> dict[str, Any]:
         """Return when a tab asked, and what became of its report."""
