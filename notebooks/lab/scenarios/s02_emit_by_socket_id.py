@@ -15,6 +15,7 @@ from lab.clients.inbox import Received
 from lab.clients.tab import Person, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.probe import Counts
 from lab.servers.state_client import Emit, StateClient
 from lab.servers.target import Target
 
@@ -38,13 +39,11 @@ async def run(
     It is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced` the server
     of one process also records when and where it emits the reports.
     """
-    clock, state, report_seconds = (
-        asyncio.get_running_loop().time,
-        StateClient(target.probe),
-        report_milliseconds / 1000,
-    )
+    clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
+    report_seconds = report_milliseconds / 1000
+    asking = [person for person in people(users) for _ in range(tabs_each)]
     async with (
-        tabs(target, [person for person in people(users) for _ in range(tabs_each)], reconnection=True) as opened,
+        tabs(target, asking, reconnection=True) as opened,
         tabs(target, [Person("user-who-stays")]) as (connected_tab,),
     ):
         await target.probe.reset()
@@ -63,16 +62,20 @@ async def run(
         await wait_until_delivered(opened)
         counts, emits = await target.probe.counts(), _to_users(await state.emits(), connected_tab)
     arrivals = [_reports(tab, jobs[index // tabs_each]) for index, tab in enumerate(opened)]
-    also = {
-        # with several processes a worker sends the reports, and a worker has no probe
-        "sent_into_the_void": counts.ghost_addresses if len(target.ports) == 1 else float("nan"),
-        "errors_seen": counts.errors_logged + jobs.count(None),
-    }
     log = _Log(started, cut_at, emits)
     timeline = [log.timeline(tab, asked[index // tabs_each][0], arrivals[index]) for index, tab in enumerate(opened)]
     details = {"asked_for_seconds": report_seconds, **log.summary(), "timeline": timeline}
     value = 100 * sum(len(received) == 1 for received in arrivals) / len(opened)
-    return Run(value, also, _failed_precondition(jobs, spare_seconds, is_last_report_received), details)
+    broken = _failed_precondition(jobs, spare_seconds, is_last_report_received)
+    return Run(value, _also(target, counts, jobs), broken, details)
+
+
+def _also(target: Target, counts: Counts, jobs: Sequence[str | None]) -> dict[str, float]:
+    return {
+        # with several processes a worker sends the reports, and a worker has no probe
+        "sent_into_the_void": counts.ghost_addresses if len(target.ports) == 1 else float("nan"),
+        "errors_seen": counts.errors_logged + jobs.count(None),
+    }
 
 
 def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
@@ -127,7 +130,7 @@ class _Log:
         return round(at - self.started, 3)
 
     def summary(self) -> dict[str, Any]:
-        """Return the time of the cut, and how many emits found a socket."""
+        """Return when the connections were cut, and the numbers of emits."""
         reached = sum(emit.reached > 0 for emit in self.emits)
         return {"cut": self.seconds(self.cut_at), "emitted": len(self.emits), "emitted_to_a_socket": reached}
 
