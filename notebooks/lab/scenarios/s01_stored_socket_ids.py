@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 from lab.clients.chat_ring import (
     cut_and_reconnect,
@@ -51,12 +52,12 @@ class _Trace:
     Without `is_traced` only the connections are sampled, because a search of the heap blocks the server.
     """
 
-    def __init__(self, target: Target, *, is_traced: bool) -> None:
+    def __init__(self, target: Target, opened: Sequence[Tab], *, is_traced: bool) -> None:
         self._target, self._is_traced = target, is_traced
         self._clock = asyncio.get_running_loop().time
         self._started = self._next_search = self._clock()
         # every tab that was ever open
-        self.tabs: list[Tab] = []
+        self.tabs = list(opened)
         self.lost_at: list[float] = []
         self.samples: list[dict[str, float]] = []
 
@@ -79,9 +80,10 @@ class _Trace:
         self.samples.append(sample)
         return connections
 
-    def unanswered_pings(self) -> list[float]:
+    def details(self) -> dict[str, Any]:
         lost = (entry for tab in self.tabs for entry in tab.link.lost_to_client)
-        return sorted(self.seconds(at) for at, data in lost if data == PING_FRAME)
+        pings = sorted(self.seconds(at) for at, data in lost if data == PING_FRAME)
+        return {"samples": self.samples, "lost_at": self.lost_at, "unanswered_pings": pings}
 
 
 async def run(
@@ -104,8 +106,7 @@ async def run(
         steady = await stack.enter_async_context(tabs(target, everyone[::2], reconnection=True))
         moving = await stack.enter_async_context(tabs(target, everyone[1::2]))
         heap = await _heap_after_cuts(target, steady) if is_heap_weighed else []
-        trace = _Trace(target, is_traced=is_traced)
-        trace.tabs += [*steady, *moving]
+        trace = _Trace(target, [*steady, *moving], is_traced=is_traced)
         await trace.sample()
         lost_ids: list[str] = []
         for _ in range(rounds):
@@ -115,17 +116,15 @@ async def run(
             trace.tabs += moving
             await trace.sample()
         await _wait_for_expiry(trace, users)
-        live = [*steady, *moving]
         await target.probe.reset()
-        broken = await _failed_precondition(target, live)
+        broken = await _failed_precondition(target, [*steady, *moving])
         emits = (await target.probe.counts()).emits
         await trace.sample(is_last=True)
         ids_held, references = await target.probe.dead_ids_held(lost_ids)
     also = {"ids_per_live_socket": (ids_held + users) / users, "emits_per_message": emits / users}
     if heap:
         also["heap_bytes_per_reconnect"] = _bytes_per_reconnect(heap)
-    details = {"ids_lost": len(lost_ids), "references": references, "heap": heap, "samples": trace.samples}
-    details |= {"lost_at": trace.lost_at, "unanswered_pings": trace.unanswered_pings()}
+    details = {"ids_lost": len(lost_ids), "references": references, "heap": heap, **trace.details()}
     return Run(ids_held, also, broken, details)
 
 

@@ -15,6 +15,7 @@ from lab.clients.inbox import Received
 from lab.clients.tab import Person, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.probe import Counts
 from lab.servers.state_client import Emit, StateClient
 from lab.servers.target import Target
 
@@ -39,8 +40,10 @@ async def run(
     of one process also records when and where it emits the reports.
     """
     clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
+    report_seconds = report_milliseconds / 1000
+    asking = [person for person in people(users) for _ in range(tabs_each)]
     async with (
-        tabs(target, [person for person in people(users) for _ in range(tabs_each)], reconnection=True) as opened,
+        tabs(target, asking, reconnection=True) as opened,
         tabs(target, [Person("user-who-stays")]) as (connected_tab,),
     ):
         await target.probe.reset()
@@ -48,35 +51,31 @@ async def run(
             await state.record_emits()
         started = clock()
         # the first tab of each user
-        asking = opened[::tabs_each]
-        asked = [(clock(), await _ask_for_report(tab, report_milliseconds)) for tab in asking]
+        asked = [(clock(), await _ask_for_report(tab, report_milliseconds)) for tab in opened[::tabs_each]]
         jobs = [job for _, job in asked]
         last_job = await _ask_for_report(connected_tab, report_milliseconds)
         await asyncio.sleep(WAIT_SECONDS if is_traced else 0)
         cut_at = clock()
         await cut_and_reconnect(opened)
-        spare_seconds = report_milliseconds / 1000 - (clock() - started)
-        is_last_report_received = await _wait_for_report(
-            connected_tab, last_job, report_milliseconds / 1000 + PATIENCE_SECONDS
-        )
+        spare_seconds = report_seconds - (clock() - started)
+        is_last_report_received = await _wait_for_report(connected_tab, last_job, report_seconds + PATIENCE_SECONDS)
         await wait_until_delivered(opened)
         counts, emits = await target.probe.counts(), _to_users(await state.emits(), connected_tab)
     arrivals = [_reports(tab, jobs[index // tabs_each]) for index, tab in enumerate(opened)]
-    # with several processes a worker sends the reports, and a worker has no probe
-    sent_to_nobody = counts.ghost_addresses if len(target.ports) == 1 else float("nan")
-    also = {"sent_into_the_void": sent_to_nobody, "errors_seen": counts.errors_logged + jobs.count(None)}
     log = _Log(started, cut_at, emits)
-    details = {
-        "asked_for_seconds": report_milliseconds / 1000,
-        "cut": log.seconds(cut_at),
-        "emitted": len(emits),
-        "emitted_to_a_socket": sum(emit.reached > 0 for emit in emits),
-        "timeline": [
-            log.timeline(tab, asked[index // tabs_each][0], arrivals[index]) for index, tab in enumerate(opened)
-        ],
-    }
+    timeline = [log.timeline(tab, asked[index // tabs_each][0], arrivals[index]) for index, tab in enumerate(opened)]
+    details = {"asked_for_seconds": report_seconds, **log.summary(), "timeline": timeline}
     value = 100 * sum(len(received) == 1 for received in arrivals) / len(opened)
-    return Run(value, also, _failed_precondition(jobs, spare_seconds, is_last_report_received), details)
+    broken = _failed_precondition(jobs, spare_seconds, is_last_report_received)
+    return Run(value, _also(target, counts, jobs), broken, details)
+
+
+def _also(target: Target, counts: Counts, jobs: Sequence[str | None]) -> dict[str, float]:
+    return {
+        # with several processes a worker sends the reports, and a worker has no probe
+        "sent_into_the_void": counts.ghost_addresses if len(target.ports) == 1 else float("nan"),
+        "errors_seen": counts.errors_logged + jobs.count(None),
+    }
 
 
 def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
@@ -129,6 +128,11 @@ class _Log:
 
     def seconds(self, at: float) -> float:
         return round(at - self.started, 3)
+
+    def summary(self) -> dict[str, Any]:
+        """Return when the connections were cut, and the numbers of emits."""
+        reached = sum(emit.reached > 0 for emit in self.emits)
+        return {"cut": self.seconds(self.cut_at), "emitted": len(self.emits), "emitted_to_a_socket": reached}
 
     def timeline(self, tab: Tab, asked_at: float, received: Sequence[Received]) -> dict[str, Any]:
         """Return when a tab asked, and what became of its report."""
