@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from lab.servers import probe as process_probe
+from lab.servers import probed_server
 from lab.servers.probe_client import ANSWER_SECONDS, ProbeClient, SilentServerError
 from lab.servers.target import Target
 from lab.system.spawn import process_context, receive, start_process
@@ -92,7 +92,7 @@ class Server:
         """
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
-        process = process_context().Process(target=process_probe.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        process = process_context().Process(target=probed_server.run, args=arguments, daemon=True)  # type: ignore[attr-defined]
         self._process = process
         with sending:
             await start_process(process)

@@ -16,6 +16,9 @@ from typing import Any
 
 from lab.system.end_with_parent import end_with_parent
 
+# imported once by the fork server, so that a process starts in milliseconds
+PRELOADED = ["lab.servers.probed_server", "good_server.app", "bad_server.app", "lab.clients.tab"]
+
 
 def process_context() -> BaseContext:
     """Returns the `multiprocessing` context that starts the lab's processes.
@@ -25,7 +28,7 @@ def process_context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lab.servers.probe", "good_server.app", "bad_server.app", "lab.clients.tab"])
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 
