@@ -1,40 +1,21 @@
 """Shows interview questions, with answers that quote fresh measurements."""
 
 import re
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
+from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+import orjson
 
 from lab.compare.comparison import Comparison
+from lab.interview import last_numbers
 from lab.interview.live_answers import collect_live_answers
+from lab.interview.question_bank import Question, load_questions
+from lab.interview.quotations import Numbers, claim_texts
 from lab.lessons.cell_output import Markdown, show_output
-from lab.results.verdict import reported_value
-from lab.results.wording import number
+from lab.report.json_document import as_json
 
-# `{07.good}` quotes the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
-MEASUREMENT = re.compile(r"\{(\d\d)\.(?:(\w+)\.)?(bad|good)\}")
-# `{asked.polling}` quotes the good server's answer to a small request of lab.interview.live_answers
-LIVE_ANSWER = re.compile(r"\{asked\.(\w+)\}")
 CODE = re.compile(r"`([^`]+)`")
-
-
-class Question(BaseModel):
-    """A question of the interview, its short answer and a follow-up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    theme: str
-    ask: str
-    answer: str
-    then: str
-
-
-def load_questions() -> tuple[Question, ...]:
-    """Return all questions of questions.toml in their order."""
-    text = (resources.files("lab.interview") / "questions.toml").read_text(encoding="utf-8")
-    return tuple(Question.model_validate(table) for table in tomllib.loads(text)["question"])
 
 
 class Interview:
@@ -44,9 +25,9 @@ class Interview:
     """
 
     def __init__(self, comparison: Comparison, live_answers: Mapping[str, str]) -> None:
-        self._live_answers = live_answers
-        self._asked: set[tuple[str, str]] = set()
-        self._results = {result.claim.id: result for result in comparison.results}
+        self._asked: set[str] = set()
+        rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
+        self._numbers = Numbers(claim_texts(rows) | last_numbers.live_and_fact_texts(live_answers))
 
     @property
     def asked(self) -> int:
@@ -55,31 +36,42 @@ class Interview:
 
     def __call__(self, theme: str) -> None:
         for question in (question for question in load_questions() if question.theme == theme):
-            self._asked.add((theme, question.ask))
+            self._asked.add(question.id)
             # a summary does not render Markdown
             summary = CODE.sub(r"<code>\1</code>", question.ask)
-            answer = f"{self.quoted(question.answer)}\n\n*Then:* {self.quoted(question.then)}"
-            show_output(Markdown(f"<details><summary><b>{summary}</b></summary>\n\n{answer}\n\n</details>"))
+            parts = [_one_line(question.answer), self._measured(question), f"*Then:* {_one_line(question.then)}"]
+            answer = "\n\n".join(part for part in parts if part)
+            level = f"<small>level {question.level}</small>"
+            show_output(Markdown(f"<details><summary><b>{summary}</b> {level}</summary>\n\n{answer}\n\n</details>"))
 
     def quoted(self, text: str) -> str:
-        """Replace each `{…}` in an answer by the measured value.
+        """Replace each key in braces by the measured value.
 
         Raises `KeyError` if nothing was measured under this key.
         """
-        text = LIVE_ANSWER.sub(lambda match: self._live_answers[match[1]], " ".join(text.split()))
-        return MEASUREMENT.sub(self._value, text)
+        return self._numbers.quote(text)
 
-    def _value(self, match: re.Match[str]) -> str:
-        result = self._results[match[1]]
-        if match[2] is not None and match[2] not in {also.key for also in result.claim.also}:
-            raise KeyError(f"claim {match[1]} has no metric {match[2]!r}")
-        runs = result.runs["bad" if match[3] == "bad" else "good"]
-        return number(reported_value(result.claim, runs, match[2]))
+    def _measured(self, question: Question) -> str:
+        # a limit of the machine is not known on every system
+        if not question.measured or "fact" in self._numbers.missing(question.measured):
+            return ""
+        return f"*Measured:* {self.quoted(question.measured)}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 async def questions(comparison: Comparison) -> Interview:
     """Create an interview whose answers quote this comparison.
 
-    It also starts a good server and collects its live answers.
+    It also starts a good server and collects its live answers. All numbers are recorded for `lab quiz`.
     """
-    return Interview(comparison, await collect_live_answers())
+    answers = await collect_live_answers()
+    today = datetime.now().astimezone().date()
+    try:
+        last_numbers.record_comparison(comparison, today=today)
+        last_numbers.record_live_answers(answers, today=today)
+    except last_numbers.LastNumbersError as error:
+        show_output(Markdown(f"*`lab quiz` will not know these numbers: {error}*"))
+    return Interview(comparison, answers)

@@ -1,0 +1,141 @@
+"""Keeps the last measured numbers of this machine for `lab quiz`.
+
+`lab compare` and the notebook of the interview record them, in a file in the user's state folder.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.interview.machine_facts import machine_facts
+from lab.interview.quotations import FACT, LIVE, Numbers, claim_texts
+from lab.system.atomic_file import write
+
+# `lab quiz` starts faster without the modules that measure
+if TYPE_CHECKING:
+    from lab.compare.comparison import Comparison
+
+FOLDER = "rooms-not-ids"
+
+
+class LastNumbersError(Exception):
+    """The recorded numbers cannot be read or written.
+
+    A one-line message says why.
+    """
+
+
+class _Also(BaseModel):
+    key: str
+    bad: float | None
+    good: float | None
+
+
+class _Claim(BaseModel):
+    """The numbers of one claim, as in `lab compare --json`, and their day."""
+
+    id: str
+    metric: str
+    bad: float | None
+    good: float | None
+    verdict: str
+    also: list[_Also]
+    measured_on: date
+
+
+class LastNumbers(BaseModel):
+    """The last numbers of each claim, and the last live answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    claims: dict[str, _Claim] = {}
+    asked: dict[str, str] = {}
+    asked_on: date | None = None
+
+    def numbers(self) -> Numbers:
+        """Return the numbers that answers can quote.
+
+        They include the defaults of the library and the limits of this machine.
+        """
+        texts = claim_texts(claim.model_dump() for claim in self.claims.values())
+        days = {id: claim.measured_on for id, claim in self.claims.items()}
+        if self.asked_on is not None:
+            days[LIVE] = self.asked_on
+        return Numbers(
+            texts=texts | live_and_fact_texts(self.asked),
+            days=days,
+            not_shown=frozenset(id for id, claim in self.claims.items() if claim.verdict != "shown"),
+        )
+
+
+def live_and_fact_texts(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return live answers and facts about this machine by their keys."""
+    named = {LIVE: asked, FACT: machine_facts()}
+    return {f"{name}.{key}": text for name, texts in named.items() for key, text in texts.items()}
+
+
+def last_numbers_path() -> Path:
+    """Return the path of the recorded numbers, which may not exist."""
+    return platformdirs.user_state_path(FOLDER) / "last-numbers.json"
+
+
+def load() -> LastNumbers:
+    """Read the recorded numbers; raises `LastNumbersError`.
+
+    Without a file there are none.
+    """
+    path = last_numbers_path()
+    try:
+        return LastNumbers.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return LastNumbers()
+    except ValidationError:
+        raise LastNumbersError(f"{path} has no valid numbers; the next lab compare writes it anew") from None
+    except OSError as error:
+        raise LastNumbersError(f"cannot read {path}: {error.strerror}") from None
+
+
+def record_comparison(comparison: "Comparison", *, today: date) -> None:
+    """Record the numbers of the measured claims; keep those of the others.
+
+    A comparison with several processes is not recorded, because the answers are about one. Raises `LastNumbersError`.
+    """
+    if comparison.workers > 1:
+        return
+    from lab.report.json_document import as_json
+
+    rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
+    last = _load_or_begin()
+    last.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in rows}
+    _save(last)
+
+
+def record_live_answers(answers: Mapping[str, str], *, today: date) -> None:
+    """Record the live answers of the good server; raises `LastNumbersError`."""
+    last = _load_or_begin()
+    last.asked, last.asked_on = dict(answers), today
+    _save(last)
+
+
+def _load_or_begin() -> LastNumbers:
+    try:
+        return load()
+    except LastNumbersError:
+        # numbers can be measured again, so a broken file is simply replaced
+        return LastNumbers()
+
+
+def _save(last: LastNumbers) -> None:
+    path = last_numbers_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, last.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise LastNumbersError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from None

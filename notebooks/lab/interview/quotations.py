@@ -1,0 +1,77 @@
+"""Quotes measured numbers in the text of an answer.
+
+A number in an answer is a key in braces, such as `{07.good}` or `{asked.polling}`. questions.toml explains the keys.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from lab.results.claims import SIDES, load_claims
+from lab.results.wording import number
+
+QUOTATION = re.compile(r"\{([\w.]+)\}")
+LIVE, FACT = "asked", "fact"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Measured numbers as text, by the keys that answers quote.
+
+    A source is the first part of a key: a claim such as `07`, or `asked` or `fact`. `days` has the day on which a
+    source was measured, and `not_shown` the claims that their last measurement did not show.
+    """
+
+    texts: Mapping[str, str]
+    days: Mapping[str, date] = field(default_factory=dict)
+    not_shown: frozenset[str] = frozenset()
+
+    def quote(self, text: str) -> str:
+        """Replace each key in `text` by its number; raises `KeyError`."""
+        return QUOTATION.sub(lambda match: self.texts[match[1]], " ".join(text.split()))
+
+    def missing(self, text: str) -> list[str]:
+        """Return the sources that `text` quotes and that have no number."""
+        return sorted({source(key) for key in keys(text) if key not in self.texts})
+
+    def measured_on(self, text: str) -> date | None:
+        """Return the day of the oldest number in `text`.
+
+        It is None if no day is known.
+        """
+        return min((self.days[name] for name in map(source, keys(text)) if name in self.days), default=None)
+
+    def doubted(self, text: str) -> list[str]:
+        """Return the claims in `text` that were not shown when measured."""
+        return sorted({source(key) for key in keys(text)} & self.not_shown)
+
+
+def keys(text: str) -> list[str]:
+    """Return the keys that `text` quotes, in their order."""
+    return QUOTATION.findall(text)
+
+
+def source(key: str) -> str:
+    """Return the source of a key, such as `07` for `07.good`."""
+    return key.partition(".")[0]
+
+
+def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the numbers of claims by their keys.
+
+    Each row is a claim as in `lab compare --json`. A row of another version, with another metric, is left out.
+    """
+    claims = {claim.id: claim for claim in load_claims()}
+    texts = {}
+    for row in rows:
+        claim = claims.get(row["id"])
+        if claim is None or claim.metric != row["metric"] or None in (row["bad"], row["good"]):
+            continue
+        both = {side: number(row[side]) for side in SIDES}
+        texts[f"{claim.id}.finding"] = claim.finding.format(**both)
+        texts |= {f"{claim.id}.{side}": text for side, text in both.items()}
+        for also in row["also"]:
+            texts |= {f"{claim.id}.{also['key']}.{side}": number(also[side]) for side in SIDES}
+    return texts
