@@ -5,6 +5,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.cli import results
@@ -99,12 +100,10 @@ def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
         _read("Answer aloud, then press Enter (q ends the quiz): ")
         _say_markdown(_one_line(question.answer))
         if question.measured:
-            _say_markdown(_measured_line(question.measured, numbers))
+            _say_markdown(numbers.measured_sentence(question.measured))
         _say_markdown(f"*Follow-up:* {_one_line(question.then)}")
         is_known = _read_yes_or_no("Did you know it? (y/n, q ends the quiz): ")
-        _checking_record(
-            lambda id=question.id, is_known=is_known: quiz_file.record_answer(id, known=is_known, today=today)
-        )
+        _checking_record(partial(quiz_file.record_answer, question.id, known=is_known, today=today))
         known.append(is_known)
 
 
@@ -120,24 +119,6 @@ def _numbers() -> "Numbers":
     if not last.claims:
         _say("No numbers were measured on this machine yet. The quiz works without them; lab compare measures them.")
     return last.numbers()
-
-
-def _measured_line(text: str, numbers: "Numbers") -> str:
-    """Returns the sentence with this machine's numbers and their day.
-
-    Without the numbers it says how to measure them.
-    """
-    missing = numbers.missing(text)
-    if "fact" in missing:
-        return "*Measured:* this system does not tell this number."
-    if "asked" in missing:
-        return "*Measured:* not on this machine yet. Notebook 13 (The interview) measures it."
-    if missing:
-        return f"*Measured:* not on this machine yet. `lab compare --only {','.join(missing)}` measures it."
-    day = numbers.measured_on(text)
-    where = f"on this machine, {day}" if day is not None else "on this machine"
-    doubt = "".join(f" In that run claim {id} was not shown." for id in numbers.doubted(text))
-    return f"*Measured {where}:* {numbers.quote(text)}{doubt}"
 
 
 def _summary(known: Sequence[bool], questions: "Sequence[Question]", today: date) -> str:

@@ -59,6 +59,17 @@ class LastNumbers(BaseModel):
     asked: dict[str, str] = {}
     asked_on: date | None = None
 
+    def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
+        """Add the numbers of the measured claims, in place of older ones."""
+        from lab.report.json_document import as_json
+
+        rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
+        self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in rows}
+
+    def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
+        """Add the live answers of the good server, in place of older ones."""
+        self.asked, self.asked_on = dict(answers), today
+
     def numbers(self) -> Numbers:
         """Return the numbers that answers can quote.
 
@@ -69,16 +80,12 @@ class LastNumbers(BaseModel):
         if self.asked_on is not None:
             days[LIVE] = self.asked_on
         return Numbers(
-            texts=texts | live_and_fact_texts(self.asked),
+            texts=texts
+            | {f"{LIVE}.{key}": text for key, text in self.asked.items()}
+            | {f"{FACT}.{key}": text for key, text in machine_facts().items()},
             days=days,
             not_shown=frozenset(id for id, claim in self.claims.items() if claim.verdict != "shown"),
         )
-
-
-def live_and_fact_texts(asked: Mapping[str, str]) -> dict[str, str]:
-    """Return live answers and facts about this machine by their keys."""
-    named = {LIVE: asked, FACT: machine_facts()}
-    return {f"{name}.{key}": text for name, texts in named.items() for key, text in texts.items()}
 
 
 def last_numbers_path() -> Path:
@@ -109,19 +116,9 @@ def record_comparison(comparison: "Comparison", *, today: date) -> None:
     """
     if comparison.workers > 1:
         return
-    from lab.report.json_document import as_json
-
-    rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
     last = _load_or_begin()
-    last.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in rows}
-    _save(last)
-
-
-def record_live_answers(answers: Mapping[str, str], *, today: date) -> None:
-    """Record the live answers of the good server; raises `LastNumbersError`."""
-    last = _load_or_begin()
-    last.asked, last.asked_on = dict(answers), today
-    _save(last)
+    last.add_comparison(comparison, today=today)
+    save(last)
 
 
 def _load_or_begin() -> LastNumbers:
@@ -132,7 +129,8 @@ def _load_or_begin() -> LastNumbers:
         return LastNumbers()
 
 
-def _save(last: LastNumbers) -> None:
+def save(last: LastNumbers) -> None:
+    """Write the recorded numbers; raises `LastNumbersError`."""
     path = last_numbers_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,10 +45,9 @@ def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -
 
     What is due longest comes first. New questions are in the order of their levels.
     """
-    known, new = [], []
-    for question in questions:
-        (known if question.id in cards else new).append(question)
-    due = [question for question in known if cards[question.id].due <= today]
+    asked = list(questions)
+    due = [question for question in asked if question.id in cards and cards[question.id].due <= today]
+    new = [question for question in asked if question.id not in cards]
     return sorted(due, key=lambda question: cards[question.id].due) + sorted(new, key=lambda question: question.level)
 
 

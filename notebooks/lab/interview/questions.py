@@ -1,38 +1,48 @@
-"""Shows interview questions, with answers that quote fresh measurements."""
+"""Shows interview questions in a notebook, with answers that quote measurements.
+
+The numbers are the last ones of this machine. What is missing and quickly measured is measured first.
+"""
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
-import orjson
+from datetime import date, datetime
 
 from lab.compare.comparison import Comparison
+from lab.compare.runner import compare
 from lab.interview import last_numbers
+from lab.interview.last_numbers import LastNumbers, LastNumbersError
 from lab.interview.live_answers import collect_live_answers
 from lab.interview.question_bank import Question, load_questions
-from lab.interview.quotations import Numbers, claim_texts
-from lab.lessons.cell_output import Markdown, show_output
-from lab.report.json_document import as_json
+from lab.interview.quotations import Numbers
+from lab.lessons.cell_output import Markdown, ProgressLine, show_output, table
+from lab.results.claims import load_claims
+from lab.results.verdict import Verdict
+from lab.results.wording import OUTCOMES
 
 CODE = re.compile(r"`([^`]+)`")
+# on a free machine these take about ten seconds together; `lab compare` measures the others
+QUICK_CLAIMS = ("02", "03", "06", "08")
+NOT_MEASURED = "not yet"
 
 
 class Interview:
     """Shows the interview questions of a theme, with folded answers.
 
-    Example: `ask = await questions(comparison)`, then `ask("Rooms")`. A click on a question unfolds its answer.
+    Example: `ask = await questions()`, then `ask("Rooms")`. A click on a question unfolds its answer.
     """
 
-    def __init__(self, comparison: Comparison, live_answers: Mapping[str, str]) -> None:
+    def __init__(self, numbers: Numbers) -> None:
         self._asked: set[str] = set()
-        rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
-        self._numbers = Numbers(claim_texts(rows) | last_numbers.live_and_fact_texts(live_answers))
+        self.numbers = numbers
 
     @property
     def asked(self) -> int:
         """The number of different questions that were shown so far."""
         return len(self._asked)
+
+    @property
+    def all_asked(self) -> bool:
+        """Whether every question was shown."""
+        return self.asked == len(load_questions())
 
     def __call__(self, theme: str) -> None:
         for question in (question for question in load_questions() if question.theme == theme):
@@ -44,34 +54,69 @@ class Interview:
             level = f"<small>level {question.level}</small>"
             show_output(Markdown(f"<details><summary><b>{summary}</b> {level}</summary>\n\n{answer}\n\n</details>"))
 
-    def quoted(self, text: str) -> str:
-        """Replace each key in braces by the measured value.
-
-        Raises `KeyError` if nothing was measured under this key.
-        """
-        return self._numbers.quote(text)
+    def show_numbers(self) -> None:
+        """Show the claims that answers quote, with the day of each number."""
+        rows = []
+        for claim in load_claims():
+            link = f"[{claim.id} · {claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
+            keys = [f"{claim.id}.{side}" for side in ("bad", "good")]
+            values = [self.numbers.texts.get(key, "–") for key in keys]
+            day = self.numbers.days.get(claim.id)
+            known = keys[0] in self.numbers.texts and day is not None
+            rows.append([link, *values, claim.unit, f"{day}" if known else NOT_MEASURED])
+        table(["claim", "bad", "good", "unit", "measured on"], *rows)
+        for claim_id in sorted(self.numbers.not_shown):
+            show_output(Markdown(f"*Claim {claim_id} was not shown in its last run, so its numbers are doubtful.*"))
 
     def _measured(self, question: Question) -> str:
-        # a limit of the machine is not known on every system
-        if not question.measured or "fact" in self._numbers.missing(question.measured):
+        if not question.measured:
             return ""
-        return f"*Measured:* {self.quoted(question.measured)}"
+        return self.numbers.measured_sentence(question.measured)
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-async def questions(comparison: Comparison) -> Interview:
-    """Create an interview whose answers quote this comparison.
+async def questions() -> Interview:
+    """Create an interview whose answers quote the last numbers of this machine.
 
-    It also starts a good server and collects its live answers. All numbers are recorded for `lab quiz`.
+    Quick claims without a number are measured now. A good server is started and asked for its live answers. Both are
+    recorded for `lab quiz`.
     """
-    answers = await collect_live_answers()
     today = datetime.now().astimezone().date()
+    last, notes = _recorded()
+    measured = await _measure_missing(last, today)
+    last.add_live_answers(await collect_live_answers(), today=today)
     try:
-        last_numbers.record_comparison(comparison, today=today)
-        last_numbers.record_live_answers(answers, today=today)
-    except last_numbers.LastNumbersError as error:
-        show_output(Markdown(f"*`lab quiz` will not know these numbers: {error}*"))
-    return Interview(comparison, answers)
+        last_numbers.save(last)
+    except LastNumbersError as error:
+        notes.append(str(error))
+    for line in (measured, *notes):
+        if line:
+            show_output(Markdown(f"*{line}*"))
+    return Interview(last.numbers())
+
+
+def _recorded() -> tuple[LastNumbers, list[str]]:
+    try:
+        return last_numbers.load(), []
+    except LastNumbersError as error:
+        return LastNumbers(), [str(error)]
+
+
+async def _measure_missing(last: LastNumbers, today: date) -> str:
+    """Measure the quick claims that have no number; return what was found."""
+    missing = last.numbers().missing("".join(f"{{{id}.good}}" for id in QUICK_CLAIMS))
+    if not missing:
+        return ""
+    claims = [claim for claim in load_claims() if claim.id in missing]
+    line = ProgressLine()
+    async with line.show_elapsed(f"claims {', '.join(missing)}"):
+        comparison: Comparison = await compare(claims)
+    last.add_comparison(comparison, today=today)
+    return "; ".join(_outcome(result.claim.id, result.verdict) for result in comparison.results)
+
+
+def _outcome(claim_id: str, verdict: Verdict) -> str:
+    return f"claim {claim_id}: {OUTCOMES[verdict.outcome]}"

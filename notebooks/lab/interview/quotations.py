@@ -36,6 +36,23 @@ class Numbers:
         """Return the sources that `text` quotes and that have no number."""
         return sorted({source(key) for key in keys(text) if key not in self.texts})
 
+    def measured_sentence(self, text: str) -> str:
+        """Return the sentence with its numbers and their day, as Markdown.
+
+        If numbers are missing, it says how to measure them.
+        """
+        missing = self.missing(text)
+        if FACT in missing:
+            return "*Measured:* this system does not tell this number."
+        if LIVE in missing:
+            return "*Measured:* not on this machine yet. Notebook 13 (The interview) measures it."
+        if missing:
+            return f"*Measured:* not on this machine yet. `lab compare --only {','.join(missing)}` measures it."
+        day = self.measured_on(text)
+        where = f"on this machine, {day}" if day is not None else "on this machine"
+        doubt = "".join(f" In that run claim {id} was not shown." for id in self.doubted(text))
+        return f"*Measured {where}:* {self.quote(text)}{doubt}"
+
     def measured_on(self, text: str) -> date | None:
         """Return the day of the oldest number in `text`.
 
@@ -73,5 +90,6 @@ def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         texts[f"{claim.id}.finding"] = claim.finding.format(**both)
         texts |= {f"{claim.id}.{side}": text for side, text in both.items()}
         for also in row["also"]:
-            texts |= {f"{claim.id}.{also['key']}.{side}": number(also[side]) for side in SIDES}
+            values = {side: also[side] for side in SIDES if also[side] is not None}
+            texts |= {f"{claim.id}.{also['key']}.{side}": number(value) for side, value in values.items()}
     return texts
