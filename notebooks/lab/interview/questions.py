@@ -54,6 +54,11 @@ class Interview:
             level = f"<small>level {question.level}</small>"
             show_output(Markdown(f"<details><summary><b>{summary}</b> {level}</summary>\n\n{answer}\n\n</details>"))
 
+    def value(self, key: str, *, otherwise: float) -> float:
+        """Return the number under `key`, or `otherwise` if none was measured."""
+        text = self.numbers.texts.get(key)
+        return otherwise if text is None else float(text.replace(",", ""))
+
     def show_numbers(self) -> None:
         """Show the claims that answers quote, with the day of each number."""
         rows = []

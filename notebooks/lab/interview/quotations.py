@@ -49,9 +49,10 @@ class Numbers:
         if missing:
             return f"*Measured:* not on this machine yet. `lab compare --only {','.join(missing)}` measures it."
         day = self.measured_on(text)
-        where = f"on this machine, {day}" if day is not None else "on this machine"
+        # a default or a limit is read now, and has no day
+        where = f"Measured on this machine, {day}" if day is not None else "On this machine"
         doubt = "".join(f" In that run claim {id} was not shown." for id in self.doubted(text))
-        return f"*Measured {where}:* {self.quote(text)}{doubt}"
+        return f"*{where}:* {self.quote(text)}{doubt}"
 
     def measured_on(self, text: str) -> date | None:
         """Return the day of the oldest number in `text`.
