@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 13 · The interview
 #
-# **Questions about Socket.IO in production, by theme and in three levels.** Say your answer aloud, then open the written
-# one. An answer quotes a number only where a measured number answers the question, and the number is always one of this
-# machine: of a claim, or what the good server answered to a small test request.
+# **Questions about Socket.IO in production, by theme and in three levels.** Say your answer aloud, then open the
+# written one. An answer quotes a number only where a measured number answers the question, and the number is always one
+# of this machine: of a claim, or what the good server answered to a small test request.
 #
 # *About an hour, and another half an hour for the two designs at the end. In portions of ten minutes it works better:
 # `lab quiz` in a terminal asks the same questions, and those that you did not know come back the next day. The numbers
@@ -99,15 +99,15 @@ ask("Python and Node")
 # An interviewer wants to hear the same steps each time: requirements, numbers, a data model, the main path, and then
 # what happens when something grows or breaks. Take a sheet of paper and half an hour before you read on.
 #
-# The numbers below are **estimates**: assumptions that you say aloud, and arithmetic. Only the CPU time of a delivery is
-# measured. Change an assumption and run the cell again.
+# The numbers below are **estimates**: assumptions that you say aloud, and arithmetic. Only the CPU time of a delivery
+# is measured. Change an assumption and run the cell again.
 
 # %%
 from lab.interview.estimates import ChatLoad, FleetLoad, Hardware, LargeGroup
 
 measured = ask.value("06.cpu_microseconds_per_useful_delivery.good", otherwise=30)
 hardware = Hardware(cpu_microseconds=measured, sockets_per_process=20_000, most_busy=0.5, spare=1.5)
-hardware
+print(f"{hardware.cpu_microseconds:g} µs of CPU for each delivery")
 
 # %% [markdown]
 # ### A chat for many tabs
@@ -138,8 +138,8 @@ lab.table(["estimate", "value", "how"], *chat.rows(hardware))
 # <details><summary><b>What the numbers say</b></summary>
 #
 # The sockets and the deliveries decide the number of servers, the stored messages decide the database. The store is
-# partitioned by conversation: each message is written once, read by a range of its sequence numbers, and rarely changed.
-# Say which assumption you trust least. It is usually the busiest hour.
+# partitioned by conversation: each message is written once, read by a range of its sequence numbers, and rarely
+# changed. Say which assumption you trust least. It is usually the busiest hour.
 #
 # </details>
 #
@@ -152,8 +152,8 @@ lab.table(["estimate", "value", "how"], *chat.rows(hardware))
 # | message | conversation, sequence number | sender, client id, text, time of the server |
 # | device | user, device | push token, platform |
 #
-# A unique index on *sender and client id* makes a retry harmless. The unread count is the last sequence number minus the
-# number read up to: it is computed, not counted. No table holds sockets.
+# A unique index on *sender and client id* makes a retry harmless. The unread count is the last sequence number minus
+# the number read up to: it is computed, not counted. No table holds sockets.
 
 # %%
 from lab.interview.design_figures import coalescing, map_cells, parts
@@ -173,9 +173,10 @@ lab.draw(parts(boxes, flows, title="The chat: store first, then deliver live, pu
 # 1. **Identity.** The client shows a token at the handshake. Every socket joins `user:<id>` at every connect.
 # 2. **Send.** The client creates an id for the message, keeps the message, and sends `{conversation, text, id}`. The
 #    server checks payload, membership and rate limit, assigns the next sequence number of the conversation, and stores
-#    the message. Then it acknowledges with the number, and emits to the members' rooms and to the sender's other sockets.
-# 3. **Retry.** Without an acknowledgement the client sends again with the same id, on any connection to any process. The
-#    unique index finds the first row, and the answer is the same.
+#    the message. Then it acknowledges with the number, and emits to the members' rooms and to the sender's other
+#    sockets.
+# 3. **Retry.** Without an acknowledgement the client sends again with the same id, on any connection to any process.
+#    The unique index finds the first row, and the answer is the same.
 # 4. **Catch-up.** After each connect the client sends, for each open conversation, the last number that it has. The
 #    server answers from the store. Live messages and this answer may overlap, so the client ignores numbers that it
 #    knows, and it fetches a range when it sees a gap.
@@ -183,10 +184,10 @@ lab.draw(parts(boxes, flows, title="The chat: store first, then deliver live, pu
 # <details><summary><b>A group of 100,000 members</b></summary>
 #
 # A member of a small conversation receives a message through the user's room. In a very large group that would be one
-# delivery for each member online, for each message (the table below). So a large group is a room of its own, and a socket
-# is in it only while its page shows the group. Everybody else gets a counter, and a push at most once in a while. The
-# message is stored once. There is no typing, no receipt for each member, and presence is a count. After a restart clients
-# join with jitter, and one process emits in portions, so that the event loop stays free in between.
+# delivery for each member online, for each message (the table below). So a large group is a room of its own, and a
+# socket is in it only while its page shows the group. Everybody else gets a counter, and a push at most once in a
+# while. The message is stored once. There is no typing, no receipt for each member, and presence is a count. After a
+# restart clients join with jitter, and one process emits in portions, so that the event loop stays free in between.
 #
 # </details>
 
@@ -207,8 +208,8 @@ lab.table(["one message", "value", "that is"], *group.rows(hardware))
 #
 # The stored message also goes into a queue. A worker waits a few seconds. If any device of the user acknowledged the
 # message meanwhile, it does nothing. Otherwise it sends a hint with the conversation's id, and a newer hint replaces an
-# older one. A token that the provider calls invalid is deleted. The user's settings decide (muted, at night), and a read
-# on one device withdraws the hint on the others.
+# older one. A token that the provider calls invalid is deleted. The user's settings decide (muted, at night), and a
+# read on one device withdraws the hint on the others.
 #
 # </details>
 #
@@ -236,11 +237,11 @@ lab.table(["one message", "value", "that is"], *group.rows(hardware))
 # *"Companies see their own drivers live on a map. Our operators see all drivers. Drivers report every few seconds."*
 #
 # **Requirements.** A company sees its own drivers and no others; an operator sees what is in the visible part of the
-# map; a screen that opens shows all last positions at once; tracks of past days; find the nearest free driver. A position
-# may be lost, because the next one replaces it. It must not be old.
+# map; a screen that opens shows all last positions at once; tracks of past days; find the nearest free driver. A
+# position may be lost, because the next one replaces it. It must not be old.
 #
-# **Promises.** A shown position is at most a few seconds old, or it is marked as old. A company never *receives* another
-# company's drivers: that is not a filter in the page.
+# **Promises.** A shown position is at most a few seconds old, or it is marked as old. A company never *receives*
+# another company's drivers: that is not a filter in the page.
 
 # %%
 fleet = FleetLoad(
@@ -258,9 +259,9 @@ lab.table(["estimate", "value", "how"], *fleet.rows(hardware))
 # %% [markdown]
 # <details><summary><b>What the numbers say</b></summary>
 #
-# To send everything to every operator costs more than all other work together, and nobody can look at it. With map cells
-# and one update per second, the operators cost little. All last positions fit into the memory of one machine; the tracks
-# do not, and go to a store that is partitioned by driver and day.
+# To send everything to every operator costs more than all other work together, and nobody can look at it. With map
+# cells and one update per second, the operators cost little. All last positions fit into the memory of one machine; the
+# tracks do not, and go to a store that is partitioned by driver and day.
 #
 # </details>
 #
@@ -276,11 +277,11 @@ lab.table(["estimate", "value", "how"], *fleet.rows(hardware))
 # Redis offers last position and index in one (`GEOADD`, `GEOSEARCH`), and a time to live for drivers that stop
 # reporting needs a second key.
 #
-# **The geographic index.** The map is divided into cells of a fixed grid, for example geohash or H3. A position belongs to
-# one cell, so it goes to two rooms: `company:<company>` and `cell:<cell>`. An operator's page joins the cells that it
-# shows and leaves the others as the map moves. The server checks the role, and limits the number of cells. Far out on the
-# map a page gets counts for each large cell instead of drivers. A driver who leaves a cell is sent once more to the old
-# cell, marked as gone.
+# **The geographic index.** The map is divided into cells of a fixed grid, for example geohash or H3. A position belongs
+# to one cell, so it goes to two rooms: `company:<company>` and `cell:<cell>`. An operator's page joins the cells that
+# it shows and leaves the others as the map moves. The server checks the role, and limits the number of cells. Far out
+# on the map a page gets counts for each large cell instead of drivers. A driver who leaves a cell is sent once more to
+# the old cell, marked as gone.
 
 # %%
 lab.draw(map_cells())
@@ -295,10 +296,10 @@ lab.draw(map_cells())
 # 4. **Open a screen.** Join first, then read the last positions once, then live updates. An update that is older than
 #    what is shown is ignored, by the server's time.
 #
-# **Coalescing under backpressure.** A screen on a bad connection must not get a growing queue of old positions. For each
-# screen the server keeps the newest position of each driver, and sends them together, once per second and only if the
-# previous update was written. Under pressure the screen gets fewer updates of the same freshness. The figure simulates
-# both rules.
+# **Coalescing under backpressure.** A screen on a bad connection must not get a growing queue of old positions. For
+# each screen the server keeps the newest position of each driver, and sends them together, once per second and only if
+# the previous update was written. Under pressure the screen gets fewer updates of the same freshness. The figure
+# simulates both rules.
 
 # %%
 lab.draw(coalescing(drivers=200, reads_per_second=50, slow_from=5, slow_until=20))
@@ -307,33 +308,34 @@ lab.draw(coalescing(drivers=200, reads_per_second=50, slow_from=5, slow_until=20
 # <details><summary><b>Why the queue is wrong even when it becomes empty again</b></summary>
 #
 # While the screen reads slowly, the queue grows with every second, and the map shows the past although nothing looks
-# broken. After that, the screen reads positions that nobody needs any more. With the newest position per driver, the age
-# is limited by the number of drivers divided by the positions that the screen reads per second, however long it lasts.
+# broken. After that, the screen reads positions that nobody needs any more. With the newest position per driver, the
+# age is limited by the number of drivers divided by the positions that the screen reads per second, however long it
+# lasts.
 #
 # </details>
 #
 # <details><summary><b>Very many screens look at one place</b></summary>
 #
-# A large event: thousands of screens join one cell. Split the cell into smaller ones, send the same encoded update to all
-# (one encoding for each update, not for each screen), and lower its rate. Screens of the public that may be some seconds
-# late can also poll a cached picture of the cell.
+# A large event: thousands of screens join one cell. Split the cell into smaller ones, send the same encoded update to
+# all (one encoding for each update, not for each screen), and lower its rate. Screens of the public that may be some
+# seconds late can also poll a cached picture of the cell.
 #
 # </details>
 #
 # <details><summary><b>Presence and push</b></summary>
 #
-# A driver is *live* while positions arrive: the time to live of the last position is the lease, and a grace period hides
-# tunnels. After it the map shows the last position as old, with its time. The company gets a push for what a person must
-# act on, such as a driver who is silent while on a job. Positions are never pushed.
+# A driver is *live* while positions arrive: the time to live of the last position is the lease, and a grace period
+# hides tunnels. After it the map shows the last position as old, with its time. The company gets a push for what a
+# person must act on, such as a driver who is silent while on a job. Positions are never pushed.
 #
 # </details>
 #
 # <details><summary><b>Several regions</b></summary>
 #
 # Drivers and most screens of a company are in one part of the world, so a company has a home region with its own rooms,
-# index and tracks. An operator who looks at another region connects to that region, or gets its coalesced updates through
-# a relay: one stream for each cell between regions, not one for each screen. If a region is cut off, its own screens go
-# on, and the others show old positions as old.
+# index and tracks. An operator who looks at another region connects to that region, or gets its coalesced updates
+# through a relay: one stream for each cell between regions, not one for each screen. If a region is cut off, its own
+# screens go on, and the others show old positions as old.
 #
 # </details>
 #

@@ -56,7 +56,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _record_for_quiz(comparison: "Comparison") -> None:
-    """Keeps the numbers for the answers of `lab quiz`; prints why if it cannot."""
+    """Keeps the numbers for `lab quiz`, or prints why it cannot."""
     from lab.interview.last_numbers import LastNumbersError, record_comparison
 
     try:

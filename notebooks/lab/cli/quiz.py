@@ -28,7 +28,7 @@ YES, NO, QUIT = ("y", "yes"), ("n", "no"), ("q", "quit")
 
 
 class _EndOfAnswers(Exception):
-    """The learner wants to end the quiz, or there is no more input."""
+    """The learner ends the quiz, or there is no more input."""
 
 
 def add_command(commands: Any) -> None:
@@ -87,7 +87,7 @@ def _quiz(options: argparse.Namespace) -> int:
 
 
 def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
-    """Asks the questions one after the other, and records each answer at once.
+    """Asks the questions in turn, and records each answer at once.
 
     `known` collects the answers, also if the quiz ends early.
     """
@@ -108,7 +108,7 @@ def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
 
 
 def _numbers() -> "Numbers":
-    """Returns the last numbers of this machine, and says if there are none."""
+    """Returns this machine's last numbers, and says if there are none."""
     from lab.interview.last_numbers import LastNumbers, LastNumbersError, load
 
     try:

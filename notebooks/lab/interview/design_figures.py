@@ -26,7 +26,7 @@ Arrow = tuple[str, str, str]
 
 
 def parts(boxes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], *, title: str) -> Figure:
-    """Draw the parts of a design as boxes, and what flows between them.
+    """Draw the parts of a design, and what flows between them.
 
     `boxes` maps a part, such as `store\\nmessages`, to its column and row.
     """
@@ -48,7 +48,7 @@ def parts(boxes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], *, 
 
 
 def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
-    """Draw an arrow from the edge of one box to the edge of another."""
+    """Draw an arrow between the edges of two boxes."""
     across = abs(end[0] - start[0]) > 0.1
     towards_x = 1 if end[0] > start[0] else -1
     towards_y = 1 if end[1] > start[1] else -1
@@ -66,7 +66,7 @@ def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
 
 
 def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
-    """Draw a map in cells, and the cells that one screen has joined.
+    """Draw map cells, and those that one screen has joined.
 
     The drivers are drawn at random places, with a fixed seed.
     """
@@ -98,7 +98,7 @@ def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
 
 
 def coalescing(*, drivers: int, reads_per_second: float, slow_from: float, slow_until: float) -> Figure:
-    """Draw how old the map of a slow screen is, by two rules for its queue.
+    """Draw how old a slow screen's map is, by two queue rules.
 
     Each driver sends a position every second. From `slow_from` to `slow_until` the screen reads only
     `reads_per_second` positions per second, otherwise it reads them twice as fast as they come.

@@ -143,14 +143,14 @@ class FleetLoad:
             (
                 "deliveries per second to companies",
                 rounded(self.company_deliveries),
-                "positions × screens of one company",
+                "positions × screens of a company",
             ),
             ("to operators, if each receives everything", rounded(self.operator_deliveries), "positions × operators"),
             ("to operators, with cells, coalesced", rounded(self.operator_updates), "operators × updates per second"),
             (
                 "positions in one such update",
                 rounded(in_view / self.updates_per_second),
-                "newest of the drivers in view",
+                "newest of drivers in view",
             ),
             ("last positions, in memory", f"{rounded(memory)} MB", "drivers × bytes"),
             ("track of one day", f"{rounded(a_day)} GB", "positions × bytes"),

@@ -38,7 +38,7 @@ class _Also(BaseModel):
 
 
 class _Claim(BaseModel):
-    """The numbers of one claim, as in `lab compare --json`, and their day."""
+    """One claim's numbers, as in `lab compare --json`, and their day."""
 
     id: str
     metric: str
@@ -67,7 +67,7 @@ class LastNumbers(BaseModel):
         self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in rows}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
-        """Add the live answers of the good server, in place of older ones."""
+        """Add the good server's live answers, in place of older ones."""
         self.asked, self.asked_on = dict(answers), today
 
     def numbers(self) -> Numbers:

@@ -19,7 +19,7 @@ FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
 
 
 class Card(BaseModel):
-    """The box of a question, and the day on which it is due."""
+    """The box of a question, and the day it is due."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Simulates the feed of one map screen that reads more slowly than it is sent to.
+"""Simulates the feed of one map screen that reads too slowly.
 
 It is arithmetic, not a measurement: nothing here depends on the machine.
 """
@@ -12,7 +12,9 @@ UNTIL = 1.75
 
 
 def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]) -> Mapping[str, Sequence[float]]:
-    """Return the age of the oldest position shown, per second, for both rules.
+    """Return the age of the oldest position shown, per second.
+
+    There is one list for each rule.
 
     Each driver sends a position every second. In the `slow` time, from its first to its last second, the screen reads
     `reads_per_second` positions per second. At other times it reads twice as many as are sent.

@@ -22,7 +22,7 @@ class QuizFileError(Exception):
 
 
 class QuizRecord(BaseModel):
-    """The card of each question that was answered at least once, by its id."""
+    """The card of each question that was answered, by its id."""
 
     model_config = ConfigDict(extra="forbid")
 

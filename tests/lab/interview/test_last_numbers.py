@@ -1,4 +1,4 @@
-"""Tests of the numbers that the quiz quotes from the last `lab compare`."""
+"""Tests of the numbers that `lab compare` records for the quiz."""
 
 import os
 import subprocess

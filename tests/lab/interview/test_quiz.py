@@ -1,4 +1,4 @@
-"""Tests of the command `lab quiz` with piped input and a fake clock."""
+"""Tests of `lab quiz` with piped input and a fake clock."""
 
 import io
 import os
@@ -200,7 +200,7 @@ def test_ctrl_c_keeps_what_was_answered(monkeypatch, capsys):
 
 
 def started_quiz(tmp_path):
-    """Start the quiz as a process of its own, with a state folder of its own."""
+    """Start the quiz as a process, with its own state folder."""
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "lab", "quiz", "--level", "1"]
     pipe = subprocess.PIPE
