@@ -14,8 +14,8 @@
 # - **Level 2** is daily work with one server.
 # - **Level 3** is several servers, limits and design.
 #
-# Answers are true for Node and for python-socketio, unless they name one of them. Each such statement was tried with
-# both libraries.
+# Answers are true for Node and for python-socketio, unless they name one of them. What they say about a library was
+# tried with it, and tests in `tests/lab/interview` repeat the trials.
 
 # %% [markdown]
 # ## The numbers
@@ -278,6 +278,20 @@ lab.table(["estimate", "value", "how"], *fleet.rows(hardware))
 # Redis offers last position and index in one (`GEOADD`, `GEOSEARCH`), and a time to live for drivers that stop
 # reporting needs a second key.
 #
+# %%
+drivers, screens, feed = "drivers\nphones", "screens\ncompanies, operators", "socket servers\nrooms, coalescing"
+memory, tracks = "memory\nlast positions, cells", "tracks\nby driver and day"
+boxes = {drivers: (0, 0), feed: (1, 0), memory: (2, 0), screens: (0, 1), "queue": (1, 1), tracks: (2, 1)}
+flows = [
+    ("positions", drivers, feed),
+    ("replace", feed, memory),
+    ("batches", feed, "queue"),
+    ("append", "queue", tracks),
+]
+flows += [("updates", feed, screens)]
+lab.draw(parts(boxes, flows, title="The fleet: keep the newest position, deliver it to rooms, store tracks beside"))
+
+# %% [markdown]
 # **The geographic index.** The map is divided into cells of a fixed grid, for example geohash or H3. A position belongs
 # to one cell, so it goes to two rooms: `company:<company>` and `cell:<cell>`. An operator's page joins the cells that
 # it shows and leaves the others as the map moves. The server checks the role, and limits the number of cells. Far out

@@ -49,7 +49,7 @@ def parts(boxes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], *, 
 
 def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
     """Draw an arrow between the edges of two boxes."""
-    across = abs(end[0] - start[0]) > 0.1
+    across = abs(end[0] - start[0]) > abs(end[1] - start[1])
     towards_x = 1 if end[0] > start[0] else -1
     towards_y = 1 if end[1] > start[1] else -1
     if across:
