@@ -42,8 +42,8 @@ class _Claim(BaseModel):
 
     id: str
     metric: str
-    bad: float | None
-    good: float | None
+    bad: float
+    good: float
     verdict: str
     also: list[_Also]
     measured_on: date
@@ -60,11 +60,15 @@ class LastNumbers(BaseModel):
     asked_on: date | None = None
 
     def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
-        """Add the numbers of the measured claims, in place of older ones."""
+        """Add the numbers of the measured claims, in place of older ones.
+
+        A claim without a number, because its run does not count, keeps its older one.
+        """
         from lab.report.json_document import as_json
 
         rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
-        self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in rows}
+        measured = [row for row in rows if None not in (row["bad"], row["good"])]
+        self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
         """Add the good server's live answers, in place of older ones."""

@@ -85,7 +85,7 @@ def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     texts = {}
     for row in rows:
         claim = claims.get(row["id"])
-        if claim is None or claim.metric != row["metric"] or None in (row["bad"], row["good"]):
+        if claim is None or claim.metric != row["metric"]:
             continue
         both = {side: number(row[side]) for side in SIDES}
         texts[f"{claim.id}.finding"] = claim.finding.format(**both)

@@ -84,7 +84,7 @@ def test_a_queue_gets_old_and_the_newest_per_driver_does_not():
     assert (ages[QUEUE][-1], ages[NEWEST][-1]) == (0, 0)
 
 
-def test_a_screen_that_keeps_up_shows_fresh_positions_by_both_rules():
+def test_a_screen_that_keeps_up_shows_fresh_positions():
     ages = simulate(drivers=10, reads_per_second=10, slow=(2, 8))
     assert max(ages[QUEUE]) == max(ages[NEWEST]) == 0
 
@@ -107,18 +107,18 @@ def test_every_part_and_flow_of_a_design_is_drawn():
     [
         (
             "A chat for many tabs",
-            ["Requirements", "Promises", "data model", "100,000 members", "Presence", "Push", "Several regions"],
+            ["Requirements", "data model", "100,000 members", "Presence", "last seen", "unique index"],
         ),
         (
             "Live tracking for a fleet",
-            ["Requirements", "data model", "geographic index", "last position", "Coalescing", "Presence and push"]
-            + ["Several regions", "Very many screens"],
+            ["Requirements", "data model", "geographic index", "last position", "Coalescing"],
         ),
     ],
 )
 def test_a_design_covers_what_an_interviewer_asks(design, topics):
     text = SOURCE.source.read_text("utf-8")
     (section,) = re.findall(rf"^# ### {design}\n(.*?)(?=^# ### |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert [topic for topic in topics if topic not in section] == []
+    topics = [*topics, "Promises", "Push", "Several regions"]
+    assert [topic for topic in topics if topic.lower() not in section.lower()] == []
     assert "lab.table(" in section
     assert "lab.draw(" in section

@@ -85,9 +85,13 @@ def test_a_number_of_another_metric_is_not_quoted():
     assert load().numbers().missing("{02.bad}") == ["02"]
 
 
-def test_a_value_that_was_not_measured_is_missing():
+def test_a_run_that_does_not_count_keeps_the_older_number():
     record_comparison(compared("02", float("nan"), 100), today=MONDAY)
     assert load().numbers().missing("{02.good}") == ["02"]
+    record_comparison(compared("02", 1, 100), today=MONDAY)
+    record_comparison(compared("02", float("nan"), 100), today=TUESDAY)
+    assert load().numbers().quote("{02.bad}") == "1"
+    assert load().numbers().measured_on("{02.bad}") == MONDAY
 
 
 def test_a_secondary_metric_that_was_not_measured_is_missing():

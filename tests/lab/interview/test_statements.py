@@ -157,15 +157,23 @@ async def test_python_has_neither_volatile_nor_fetch_sockets():
 
 
 async def test_a_reconnect_in_python_has_a_new_id_and_no_rooms():
-    rooms, ids = [], []
+    rooms, ids, again = [], [], asyncio.Event()
+
+    async def connect(sid, environ, auth):
+        rooms.append(server.rooms(sid))
+        ids.append(sid)
+        await server.enter_room(sid, "user:ana")
+        if len(ids) == 2:
+            again.set()
 
     async with served() as (server, url):
-        server.on("connect", lambda sid, environ, auth: rooms.append(server.rooms(sid)) or ids.append(sid))
-        client = socketio.AsyncClient(reconnection=False)
-        for _ in range(2):
-            await client.connect(url, transports=WEBSOCKET)
-            await server.enter_room(ids[-1], "user:ana")
-            await client.disconnect()
+        server.on("connect", connect)
+        # the factor is added to the delay, in seconds
+        client = socketio.AsyncClient(reconnection_delay=0.01, randomization_factor=0)
+        await client.connect(url, transports=WEBSOCKET)
+        server.get_environ(ids[0])["aiohttp.request"].transport.abort()
+        await asyncio.wait_for(again.wait(), LIMIT)
+        await client.disconnect()
     assert len(set(ids)) == 2
     assert "user:ana" not in rooms[1]
 
