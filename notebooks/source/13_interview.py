@@ -227,7 +227,7 @@ lab.table(["one message", "value", "that is"], *group.rows(hardware))
 #
 # - *A socket server dies*: its clients reconnect elsewhere with jitter and catch up. Its leases expire.
 # - *Redis is down*: stored messages arrive with the next catch-up, not live. Readiness says degraded.
-# - *The store is down*: no acknowledgement, the page shows *sending*. Nothing is promised that is not kept.
+# - *The store is down*: no acknowledgement, so the page shows *sending*, and the client sends again later.
 # - *A slow phone*: its queue is limited, it is disconnected, and it catches up by ranges.
 #
 # </details>

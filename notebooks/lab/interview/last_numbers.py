@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
-import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.interview.machine_facts import machine_facts
 from lab.interview.quotations import FACT, LIVE, Numbers, claim_texts
 from lab.system.atomic_file import write
+from lab.system.state_folder import state_file
 
 # `lab quiz` starts faster without the modules that measure
 if TYPE_CHECKING:
     from lab.compare.comparison import Comparison
-
-FOLDER = "rooms-not-ids"
 
 
 class LastNumbersError(Exception):
@@ -94,7 +92,7 @@ class LastNumbers(BaseModel):
 
 def last_numbers_path() -> Path:
     """Return the path of the recorded numbers, which may not exist."""
-    return platformdirs.user_state_path(FOLDER) / "last-numbers.json"
+    return state_file("last-numbers.json")
 
 
 def load() -> LastNumbers:

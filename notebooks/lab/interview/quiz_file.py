@@ -5,13 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.interview.leitner import Card, move
 from lab.system.atomic_file import write
-
-FOLDER = "rooms-not-ids"
+from lab.system.state_folder import state_file
 
 
 class QuizFileError(Exception):
@@ -32,7 +30,7 @@ class QuizRecord(BaseModel):
 
 def quiz_path() -> Path:
     """Return the path of the record, which may not exist."""
-    return platformdirs.user_state_path(FOLDER) / "quiz.json"
+    return state_file("quiz.json")
 
 
 def load() -> QuizRecord:

@@ -14,6 +14,7 @@ from lab.interview.quotations import Numbers
 from lab.results.claims import load_claims
 from lab.results.run import Run
 from lab.results.verdict import judge
+from lab.system.state_folder import FOLDER
 
 CLAIMS = {claim.id: claim for claim in load_claims()}
 COMPARE_SECONDS = 60.0
@@ -129,7 +130,7 @@ def test_the_command_compare_records_what_it_measured(tmp_path):
     command = [sys.executable, "-m", "lab", "compare", "--only", "03"]
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=COMPARE_SECONDS)
-    path = tmp_path / last_numbers.FOLDER / "last-numbers.json"
+    path = tmp_path / FOLDER / "last-numbers.json"
     assert last_numbers.LastNumbers.model_validate_json(path.read_bytes()).claims["03"].good == 100
     assert [path.name for path in path.parent.iterdir()] == ["last-numbers.json"]
 
