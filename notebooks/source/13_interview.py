@@ -15,7 +15,7 @@
 # - **Level 3** is several servers, limits and design.
 #
 # Answers are true for Node and for python-socketio, unless they name one of them. What they say about a library was
-# tried with it, and tests in `tests/lab/interview` repeat the trials.
+# tried with it or read in its source; tests in `tests/lab/interview` repeat the most important trials.
 
 # %% [markdown]
 # ## The numbers
@@ -279,16 +279,11 @@ lab.table(["estimate", "value", "how"], *fleet.rows(hardware))
 # reporting needs a second key.
 #
 # %%
-drivers, screens, feed = "drivers\nphones", "screens\ncompanies, operators", "socket servers\nrooms, coalescing"
-memory, tracks = "memory\nlast positions, cells", "tracks\nby driver and day"
-boxes = {drivers: (0, 0), feed: (1, 0), memory: (2, 0), screens: (0, 1), "queue": (1, 1), tracks: (2, 1)}
-flows = [
-    ("positions", drivers, feed),
-    ("replace", feed, memory),
-    ("batches", feed, "queue"),
-    ("append", "queue", tracks),
-]
-flows += [("updates", feed, screens)]
+drivers, servers, screens = "drivers\nphones", "socket servers\nrooms, coalescing", "screens\ncompanies, operators"
+memory, tracks = "Redis\nlast positions, cells", "tracks\nby driver and day"
+boxes = {drivers: (0, 0), servers: (1, 0), screens: (2, 0), memory: (1, 1), tracks: (2, 1)}
+flows = [("positions", drivers, servers), ("updates", servers, screens)]
+flows += [("replace", servers, memory), ("batches", memory, tracks)]
 lab.draw(parts(boxes, flows, title="The fleet: keep the newest position, deliver it to rooms, store tracks beside"))
 
 # %% [markdown]
@@ -306,7 +301,7 @@ lab.draw(map_cells())
 #
 # 1. **Report.** The driver sends only `{lat, lng, heading, speed}`. Identity and company come from the token, the time
 #    from the server. The server checks ranges, rate and impossible jumps.
-# 2. **Keep.** The last position replaces the older one, also when nobody looks. The track goes to a queue, in batches.
+# 2. **Keep.** The last position replaces the older one, also when nobody looks. The track goes to its store in batches.
 # 3. **Deliver.** Emit to the two rooms; drivers are in neither. In Node such an emit may be `volatile`.
 # 4. **Open a screen.** Join first, then read the last positions once, then live updates. An update that is older than
 #    what is shown is ignored, by the server's time.
