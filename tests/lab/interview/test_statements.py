@@ -25,7 +25,7 @@ NODE_PACKAGES = (
     "@socket.io/redis-emitter@5.1.0",
     "redis@6.3.1",
 )
-NPM_SECONDS = 120
+NPM_SECONDS = 180
 NODE_SECONDS = 60
 # none may be lost by an early end of the script
 NODE_STATEMENTS = 31
