@@ -117,7 +117,7 @@ async def _measure_missing(last: LastNumbers, today: date) -> str:
         return ""
     claims = [claim for claim in load_claims() if claim.id in missing]
     line = ProgressLine()
-    async with line.show_elapsed(f"claims {', '.join(missing)}"):
+    async with line.show_elapsed(f"the claims without a number: {', '.join(missing)}"):
         comparison: Comparison = await compare(claims)
     last.add_comparison(comparison, today=today)
     return "; ".join(_outcome(result.claim.id, result.verdict) for result in comparison.results)
