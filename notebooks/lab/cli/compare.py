@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +50,19 @@ def _compare(options: argparse.Namespace) -> int:
         results.check_drawing()
 
     comparison = _run(claims, options.seed, options.workers)
+    _record_for_quiz(comparison)
     results.write(_outputs(comparison, options, readme))
     return EXIT_DONE if comparison.is_shown else EXIT_NOT_DONE
+
+
+def _record_for_quiz(comparison: "Comparison") -> None:
+    """Keeps the numbers for `lab quiz`, or prints why it cannot."""
+    from lab.interview.last_numbers import LastNumbersError, record_comparison
+
+    try:
+        record_comparison(comparison, today=datetime.now().astimezone().date())
+    except LastNumbersError as error:
+        print(f"lab: the numbers are not kept for lab quiz: {error}", file=sys.stderr)
 
 
 def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path | None) -> list[results.Output]:

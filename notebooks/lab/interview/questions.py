@@ -1,85 +1,127 @@
-"""Shows interview questions, with answers that quote fresh measurements."""
+"""Shows interview questions in a notebook, with answers that quote measurements.
+
+The numbers are the last ones of this machine. What is missing and quickly measured is measured first.
+"""
 
 import re
-import tomllib
-from collections.abc import Mapping
-from importlib import resources
-
-from pydantic import BaseModel, ConfigDict
+from datetime import date, datetime
 
 from lab.compare.comparison import Comparison
+from lab.compare.runner import compare
+from lab.interview import last_numbers
+from lab.interview.last_numbers import LastNumbers, LastNumbersError
 from lab.interview.live_answers import collect_live_answers
-from lab.lessons.cell_output import Markdown, show_output
-from lab.results.verdict import reported_value
-from lab.results.wording import number
+from lab.interview.question_bank import Question, load_questions
+from lab.interview.quotations import Numbers
+from lab.lessons.cell_output import Markdown, ProgressLine, show_output, table
+from lab.results.claims import load_claims
+from lab.results.verdict import Verdict
+from lab.results.wording import OUTCOMES
 
-# `{07.good}` quotes the primary metric of claim 07, `{07.duplicates.bad}` a secondary one by its key in claims.toml
-MEASUREMENT = re.compile(r"\{(\d\d)\.(?:(\w+)\.)?(bad|good)\}")
-# `{asked.polling}` quotes the good server's answer to a small request of lab.interview.live_answers
-LIVE_ANSWER = re.compile(r"\{asked\.(\w+)\}")
 CODE = re.compile(r"`([^`]+)`")
-
-
-class Question(BaseModel):
-    """A question of the interview, its short answer and a follow-up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    theme: str
-    ask: str
-    answer: str
-    then: str
-
-
-def load_questions() -> tuple[Question, ...]:
-    """Return all questions of questions.toml in their order."""
-    text = (resources.files("lab.interview") / "questions.toml").read_text(encoding="utf-8")
-    return tuple(Question.model_validate(table) for table in tomllib.loads(text)["question"])
+# on a free machine these take about ten seconds together; `lab compare` measures the others
+QUICK_CLAIMS = ("02", "03", "06", "08")
+NOT_MEASURED = "not yet"
 
 
 class Interview:
     """Shows the interview questions of a theme, with folded answers.
 
-    Example: `ask = await questions(comparison)`, then `ask("Rooms")`. A click on a question unfolds its answer.
+    Example: `ask = await questions()`, then `ask("Rooms")`. A click on a question unfolds its answer.
     """
 
-    def __init__(self, comparison: Comparison, live_answers: Mapping[str, str]) -> None:
-        self._live_answers = live_answers
-        self._asked: set[tuple[str, str]] = set()
-        self._results = {result.claim.id: result for result in comparison.results}
+    def __init__(self, numbers: Numbers) -> None:
+        self._asked: set[str] = set()
+        self.numbers = numbers
 
     @property
     def asked(self) -> int:
         """The number of different questions that were shown so far."""
         return len(self._asked)
 
+    @property
+    def all_asked(self) -> bool:
+        """Whether every question was shown."""
+        return self.asked == len(load_questions())
+
     def __call__(self, theme: str) -> None:
         for question in (question for question in load_questions() if question.theme == theme):
-            self._asked.add((theme, question.ask))
+            self._asked.add(question.id)
             # a summary does not render Markdown
             summary = CODE.sub(r"<code>\1</code>", question.ask)
-            answer = f"{self.quoted(question.answer)}\n\n*Then:* {self.quoted(question.then)}"
-            show_output(Markdown(f"<details><summary><b>{summary}</b></summary>\n\n{answer}\n\n</details>"))
+            parts = [_one_line(question.answer), self._measured(question), f"*Then:* {_one_line(question.then)}"]
+            answer = "\n\n".join(part for part in parts if part)
+            level = f"<small>level {question.level}</small>"
+            show_output(Markdown(f"<details><summary><b>{summary}</b> {level}</summary>\n\n{answer}\n\n</details>"))
 
-    def quoted(self, text: str) -> str:
-        """Replace each `{…}` in an answer by the measured value.
+    def value(self, key: str, *, otherwise: float) -> float:
+        """Return the number under `key`, or `otherwise` if none was measured."""
+        text = self.numbers.texts.get(key)
+        return otherwise if text is None else float(text.replace(",", ""))
 
-        Raises `KeyError` if nothing was measured under this key.
-        """
-        text = LIVE_ANSWER.sub(lambda match: self._live_answers[match[1]], " ".join(text.split()))
-        return MEASUREMENT.sub(self._value, text)
+    def show_numbers(self) -> None:
+        """Show the claims that answers quote, with the day of each number."""
+        rows = []
+        for claim in load_claims():
+            link = f"[{claim.id} · {claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
+            keys = [f"{claim.id}.{side}" for side in ("bad", "good")]
+            values = [self.numbers.texts.get(key, "–") for key in keys]
+            day = self.numbers.days.get(claim.id)
+            known = keys[0] in self.numbers.texts and day is not None
+            rows.append([link, *values, claim.unit, f"{day}" if known else NOT_MEASURED])
+        table(["claim", "bad", "good", "unit", "measured on"], *rows)
+        for claim_id in sorted(self.numbers.not_shown):
+            show_output(Markdown(f"*Claim {claim_id} was not shown in its last run, so its numbers are doubtful.*"))
 
-    def _value(self, match: re.Match[str]) -> str:
-        result = self._results[match[1]]
-        if match[2] is not None and match[2] not in {also.key for also in result.claim.also}:
-            raise KeyError(f"claim {match[1]} has no metric {match[2]!r}")
-        runs = result.runs["bad" if match[3] == "bad" else "good"]
-        return number(reported_value(result.claim, runs, match[2]))
+    def _measured(self, question: Question) -> str:
+        if not question.measured:
+            return ""
+        return self.numbers.measured_sentence(question.measured)
 
 
-async def questions(comparison: Comparison) -> Interview:
-    """Create an interview whose answers quote this comparison.
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
-    It also starts a good server and collects its live answers.
+
+async def questions() -> Interview:
+    """Create an interview whose answers quote the last numbers of this machine.
+
+    Quick claims without a number are measured now. A good server is started and asked for its live answers. Both are
+    recorded for `lab quiz`.
     """
-    return Interview(comparison, await collect_live_answers())
+    today = datetime.now().astimezone().date()
+    last, notes = _recorded()
+    measured = await _measure_missing(last, today)
+    last.add_live_answers(await collect_live_answers(), today=today)
+    try:
+        last_numbers.save(last)
+    except LastNumbersError as error:
+        notes.append(str(error))
+    for line in (measured, *notes):
+        if line:
+            show_output(Markdown(f"*{line}*"))
+    return Interview(last.numbers())
+
+
+def _recorded() -> tuple[LastNumbers, list[str]]:
+    try:
+        return last_numbers.load(), []
+    except LastNumbersError as error:
+        return LastNumbers(), [str(error)]
+
+
+async def _measure_missing(last: LastNumbers, today: date) -> str:
+    """Measure the quick claims that have no number; return what was found."""
+    missing = last.numbers().missing("".join(f"{{{id}.good}}" for id in QUICK_CLAIMS))
+    if not missing:
+        return ""
+    claims = [claim for claim in load_claims() if claim.id in missing]
+    line = ProgressLine()
+    async with line.show_elapsed(f"the claims without a number: {', '.join(missing)}"):
+        comparison: Comparison = await compare(claims)
+    last.add_comparison(comparison, today=today)
+    return "; ".join(_outcome(result.claim.id, result.verdict) for result in comparison.results)
+
+
+def _outcome(claim_id: str, verdict: Verdict) -> str:
+    return f"claim {claim_id}: {OUTCOMES[verdict.outcome]}"

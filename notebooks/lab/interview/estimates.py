@@ -1,0 +1,163 @@
+"""Estimates for the two whiteboard designs, computed from stated assumptions.
+
+Nothing here is measured, except the CPU time of a delivery, which the notebook passes in.
+"""
+
+from dataclasses import dataclass
+
+from lab.results.wording import number
+
+SECONDS_OF_A_DAY, DAYS_OF_A_YEAR = 86_400, 365
+MICRO, KILO, MEGA, GIGA, TERA = 1e-6, 1e3, 1e6, 1e9, 1e12
+# an estimate: its name, its value with a unit, and how it is computed
+Row = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What one server process carries.
+
+    `cpu_microseconds` is the CPU time of one delivery. A process is planned up to `most_busy` of a core, and the number
+    of processes is multiplied by `spare` for lost machines and reconnect storms.
+    """
+
+    cpu_microseconds: float
+    sockets_per_process: int = 20_000
+    most_busy: float = 0.5
+    spare: float = 1.5
+
+    def processes(self, sockets: float, deliveries_per_second: float) -> tuple[float, str]:
+        """Return the number of processes, and what decides it."""
+        by_sockets = sockets / self.sockets_per_process
+        by_cpu = deliveries_per_second * self.cpu_microseconds * MICRO / self.most_busy
+        decides = "sockets" if by_sockets >= by_cpu else "CPU"
+        return max(by_sockets, by_cpu) * self.spare, decides
+
+
+@dataclass(frozen=True)
+class ChatLoad:
+    """The assumptions of the chat, to be said aloud before computing."""
+
+    users: float
+    online: float
+    sockets_per_user: float
+    messages_per_user_and_day: float
+    recipients: float
+    busiest_hour: float
+    bytes_per_message: float
+
+    @property
+    def sockets(self) -> float:
+        """The number of sockets at the same time."""
+        return self.users * self.online * self.sockets_per_user
+
+    @property
+    def messages_per_second(self) -> float:
+        """The number of messages per second in the busiest hour."""
+        return self.users * self.messages_per_user_and_day / SECONDS_OF_A_DAY * self.busiest_hour
+
+    @property
+    def deliveries_per_second(self) -> float:
+        """The number of deliveries per second in the busiest hour."""
+        return self.messages_per_second * (self.recipients * self.online + 1) * self.sockets_per_user
+
+    def rows(self, hardware: Hardware) -> list[Row]:
+        """Return the estimates, each with its formula in words."""
+        stored = self.users * self.messages_per_user_and_day * DAYS_OF_A_YEAR * self.bytes_per_message / TERA
+        processes, decides = hardware.processes(self.sockets, self.deliveries_per_second)
+        return [
+            ("sockets at the same time", rounded(self.sockets), "users × online × sockets of each"),
+            ("messages per second, busiest hour", rounded(self.messages_per_second), "users × messages a day × peak"),
+            (
+                "deliveries per second",
+                rounded(self.deliveries_per_second),
+                "messages × (recipients online + sender) × sockets",
+            ),
+            ("new data in a year", f"{rounded(stored)} TB", "messages × bytes, before replicas"),
+            ("server processes", rounded(processes), f"decided by {decides}, with spare"),
+        ]
+
+
+@dataclass(frozen=True)
+class LargeGroup:
+    """One message to a very large group: who receives it live."""
+
+    members: float
+    online: float
+    looking: float
+    sockets_per_user: float
+
+    def rows(self, hardware: Hardware) -> list[Row]:
+        """Return the cost of one message, for everyone online and for viewers."""
+        rows = []
+        for who, part in (("everyone online", self.online), ("members who have it open", self.looking)):
+            deliveries = self.members * part * self.sockets_per_user
+            milliseconds = deliveries * hardware.cpu_microseconds * MICRO * KILO
+            rows.append((f"deliveries to {who}", rounded(deliveries), f"{rounded(milliseconds)} ms of one core"))
+        rows.append(("rows if stored for each member", rounded(self.members), "instead of one row"))
+        return rows
+
+
+@dataclass(frozen=True)
+class FleetLoad:
+    """The assumptions of live tracking, to be said aloud before computing."""
+
+    drivers: float
+    seconds_between_positions: float
+    companies: float
+    screens_per_company: float
+    operators: float
+    drivers_in_view: float
+    updates_per_second: float
+    bytes_per_position: float
+
+    @property
+    def positions_per_second(self) -> float:
+        """The number of positions that arrive per second."""
+        return self.drivers / self.seconds_between_positions
+
+    @property
+    def company_deliveries(self) -> float:
+        """Deliveries per second to the screens of the drivers' own companies."""
+        return self.positions_per_second * self.screens_per_company
+
+    @property
+    def operator_deliveries(self) -> float:
+        """Deliveries per second if each operator receives every position."""
+        return self.positions_per_second * self.operators
+
+    @property
+    def operator_updates(self) -> float:
+        """Messages per second to operators with map cells and coalescing."""
+        return self.operators * self.updates_per_second
+
+    def rows(self, hardware: Hardware) -> list[Row]:
+        """Return the estimates, each with its formula in words."""
+        sockets = self.drivers + self.companies * self.screens_per_company + self.operators
+        processes, decides = hardware.processes(sockets, self.company_deliveries + self.operator_updates)
+        a_day = self.positions_per_second * SECONDS_OF_A_DAY * self.bytes_per_position / GIGA
+        memory = self.drivers * self.bytes_per_position / MEGA
+        in_view = min(self.drivers_in_view, self.drivers) / self.seconds_between_positions
+        return [
+            ("positions per second", rounded(self.positions_per_second), "drivers / seconds between positions"),
+            (
+                "deliveries per second to companies",
+                rounded(self.company_deliveries),
+                "positions × screens of a company",
+            ),
+            ("to operators, if each receives everything", rounded(self.operator_deliveries), "positions × operators"),
+            ("to operators, with cells, coalesced", rounded(self.operator_updates), "operators × updates per second"),
+            (
+                "positions in one such update",
+                rounded(in_view / self.updates_per_second),
+                "newest of drivers in view",
+            ),
+            ("last positions, in memory", f"{rounded(memory)} MB", "drivers × bytes"),
+            ("track of one day", f"{rounded(a_day)} GB", "positions × bytes"),
+            ("server processes", rounded(processes), f"decided by {decides}, with spare"),
+        ]
+
+
+def rounded(value: float) -> str:
+    """Round an estimate to two digits, because the assumptions are no better."""
+    return number(float(f"{value:.2g}"))

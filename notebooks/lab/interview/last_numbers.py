@@ -1,0 +1,141 @@
+"""Keeps the last measured numbers of this machine for `lab quiz`.
+
+`lab compare` and the notebook of the interview record them, in a file in the user's state folder.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.interview.machine_facts import machine_facts
+from lab.interview.quotations import FACT, LIVE, Numbers, claim_texts
+from lab.system.atomic_file import write
+from lab.system.state_folder import state_file
+
+# `lab quiz` starts faster without the modules that measure
+if TYPE_CHECKING:
+    from lab.compare.comparison import Comparison
+
+
+class LastNumbersError(Exception):
+    """The recorded numbers cannot be read or written.
+
+    A one-line message says why.
+    """
+
+
+class _Also(BaseModel):
+    key: str
+    bad: float | None
+    good: float | None
+
+
+class _Claim(BaseModel):
+    """One claim's numbers, as in `lab compare --json`, and their day."""
+
+    id: str
+    metric: str
+    bad: float
+    good: float
+    verdict: str
+    also: list[_Also]
+    measured_on: date
+
+
+class LastNumbers(BaseModel):
+    """The last numbers of each claim, and the last live answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    claims: dict[str, _Claim] = {}
+    asked: dict[str, str] = {}
+    asked_on: date | None = None
+
+    def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
+        """Add the numbers of the measured claims, in place of older ones.
+
+        A claim without a number, because its run does not count, keeps its older one.
+        """
+        from lab.report.json_document import as_json
+
+        rows: list[dict[str, Any]] = orjson.loads(as_json(comparison))["claims"]
+        measured = [row for row in rows if None not in (row["bad"], row["good"])]
+        self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
+
+    def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
+        """Add the good server's live answers, in place of older ones."""
+        self.asked, self.asked_on = dict(answers), today
+
+    def numbers(self) -> Numbers:
+        """Return the numbers that answers can quote.
+
+        They include the defaults of the library and the limits of this machine.
+        """
+        texts = claim_texts(claim.model_dump() for claim in self.claims.values())
+        days = {id: claim.measured_on for id, claim in self.claims.items()}
+        if self.asked_on is not None:
+            days[LIVE] = self.asked_on
+        return Numbers(
+            texts=texts
+            | {f"{LIVE}.{key}": text for key, text in self.asked.items()}
+            | {f"{FACT}.{key}": text for key, text in machine_facts().items()},
+            days=days,
+            not_shown=frozenset(id for id, claim in self.claims.items() if claim.verdict != "shown"),
+        )
+
+
+def last_numbers_path() -> Path:
+    """Return the path of the recorded numbers, which may not exist."""
+    return state_file("last-numbers.json")
+
+
+def load() -> LastNumbers:
+    """Read the recorded numbers; raises `LastNumbersError`.
+
+    Without a file there are none.
+    """
+    path = last_numbers_path()
+    try:
+        return LastNumbers.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return LastNumbers()
+    except ValidationError:
+        raise LastNumbersError(f"{path} has no valid numbers; the next lab compare writes it anew") from None
+    except OSError as error:
+        raise LastNumbersError(f"cannot read {path}: {error.strerror}") from None
+
+
+def record_comparison(comparison: "Comparison", *, today: date) -> None:
+    """Record the numbers of the measured claims; keep those of the others.
+
+    A comparison with several processes is not recorded, because the answers are about one. Raises `LastNumbersError`.
+    """
+    if comparison.workers > 1:
+        return
+    last = _load_or_begin()
+    last.add_comparison(comparison, today=today)
+    save(last)
+
+
+def _load_or_begin() -> LastNumbers:
+    try:
+        return load()
+    except LastNumbersError:
+        # numbers can be measured again, so a broken file is simply replaced
+        return LastNumbers()
+
+
+def save(last: LastNumbers) -> None:
+    """Write the recorded numbers; raises `LastNumbersError`."""
+    path = last_numbers_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, last.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise LastNumbersError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from None

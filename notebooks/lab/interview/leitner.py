@@ -1,0 +1,70 @@
+"""Spaced repetition with Leitner boxes: which question is due on which day.
+
+A known answer moves a question one box up, an unknown one moves it back to the first box. The higher the box, the
+longer the wait until the question is due again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lab.interview.question_bank import Question
+
+# one per box; each wait is twice the one before
+WAIT_DAYS = (1, 2, 4, 8, 16)
+FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
+
+
+class Card(BaseModel):
+    """The box of a question, and the day it is due."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    box: Annotated[int, Field(ge=FIRST_BOX, le=LAST_BOX)]
+    due: date
+
+
+Cards = Mapping[str, Card]
+
+
+def move(card: Card | None, *, known: bool, today: date) -> Card:
+    """Return the card of a question after an answer.
+
+    `card` is None for a new question, which counts as one in the first box.
+    """
+    before = FIRST_BOX if card is None else card.box
+    box = min(before + 1, LAST_BOX) if known else FIRST_BOX
+    return Card(box=box, due=today + timedelta(days=WAIT_DAYS[box - 1]))
+
+
+def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -> list[Question]:
+    """Return the questions that are due, and then the new ones.
+
+    What is due longest comes first. New questions are in the order of their levels.
+    """
+    asked = list(questions)
+    due = [question for question in asked if question.id in cards and cards[question.id].due <= today]
+    new = [question for question in asked if question.id not in cards]
+    return sorted(due, key=lambda question: cards[question.id].due) + sorted(new, key=lambda question: question.level)
+
+
+def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tuple[date, int] | None:
+    """Return the next day after today with due questions, and their number.
+
+    It is None if no question waits for a later day.
+    """
+    days = Counter(cards[question.id].due for question in questions if question.id in cards)
+    later = [day for day in days if day > today]
+    return (min(later), days[min(later)]) if later else None
+
+
+def count_by_box(questions: Iterable[Question], cards: Cards) -> dict[int, int]:
+    """Return how many of the questions are in each box.
+
+    Box 0 stands for the new questions.
+    """
+    counts = Counter(cards[question.id].box if question.id in cards else 0 for question in questions)
+    return {box: counts[box] for box in range(LAST_BOX + 1)}

@@ -1,0 +1,40 @@
+"""Simulates the feed of one map screen that reads too slowly.
+
+It is arithmetic, not a measurement: nothing here depends on the machine.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+QUEUE, NEWEST = "every position queued", "only the newest per driver"
+# the simulation ends at this multiple of the last slow second, so that the queue can become empty
+UNTIL = 1.75
+
+
+def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]) -> Mapping[str, Sequence[float]]:
+    """Return the age of the oldest position shown, per second.
+
+    There is one list for each rule.
+
+    Each driver sends a position every second. In the `slow` time, from its first to its last second, the screen reads
+    `reads_per_second` positions per second. At other times it reads twice as many as are sent.
+    """
+    end = round(slow[1] * UNTIL)
+    queue: deque[tuple[int, int]] = deque()
+    newest: dict[int, int] = {}
+    shown = {QUEUE: dict.fromkeys(range(drivers), 0), NEWEST: dict.fromkeys(range(drivers), 0)}
+    ages: dict[str, list[float]] = {QUEUE: [], NEWEST: []}
+    for second in range(end):
+        for driver in range(drivers):
+            queue.append((driver, second))
+            # a driver keeps its place in the line, so that every driver has its turn
+            newest[driver] = second
+        reads = round(reads_per_second if slow[0] <= second < slow[1] else 2 * drivers)
+        for _ in range(min(reads, len(queue))):
+            driver, sent_at = queue.popleft()
+            shown[QUEUE][driver] = sent_at
+        for driver in list(newest)[:reads]:
+            shown[NEWEST][driver] = newest.pop(driver)
+        for rule, positions in shown.items():
+            ages[rule].append(float(second - min(positions.values())))
+    return ages

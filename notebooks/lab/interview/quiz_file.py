@@ -1,0 +1,74 @@
+"""Stores the Leitner boxes of `lab quiz` in the user's state folder."""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.interview.leitner import Card, move
+from lab.system.atomic_file import write
+from lab.system.state_folder import state_file
+
+
+class QuizFileError(Exception):
+    """The record of the quiz cannot be read or written.
+
+    A one-line message says why.
+    """
+
+
+class QuizRecord(BaseModel):
+    """The card of each question that was answered, by its id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    cards: dict[str, Card] = {}
+
+
+def quiz_path() -> Path:
+    """Return the path of the record, which may not exist."""
+    return state_file("quiz.json")
+
+
+def load() -> QuizRecord:
+    """Read the record; raises `QuizFileError`.
+
+    Without a file every question is new.
+    """
+    path = quiz_path()
+    try:
+        return QuizRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return QuizRecord()
+    except ValidationError:
+        raise QuizFileError(f"{path} is not a record of the quiz; lab quiz --reset begins a new one") from None
+    except OSError as error:
+        raise QuizFileError(f"cannot read {path}: {error.strerror}") from None
+
+
+def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
+    """Move the card of a question and write the record at once.
+
+    Returns the new record. The file is read again first, so that another quiz at the same time loses nothing. Raises
+    `QuizFileError`.
+    """
+    path, record = quiz_path(), load()
+    record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, record.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise QuizFileError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from None
+    return record
+
+
+def reset() -> None:
+    """Delete the record; raises `QuizFileError`."""
+    path = quiz_path()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise QuizFileError(f"cannot remove {path}: {error.strerror}") from None

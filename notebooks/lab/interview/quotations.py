@@ -1,0 +1,96 @@
+"""Quotes measured numbers in the text of an answer.
+
+A number in an answer is a key in braces, such as `{07.good}` or `{asked.polling}`. questions.toml explains the keys.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from lab.results.claims import SIDES, load_claims
+from lab.results.wording import number
+
+QUOTATION = re.compile(r"\{([\w.]+)\}")
+LIVE, FACT = "asked", "fact"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Measured numbers as text, by the keys that answers quote.
+
+    A source is the first part of a key: a claim such as `07`, or `asked` or `fact`. `days` has the day on which a
+    source was measured, and `not_shown` the claims that their last measurement did not show.
+    """
+
+    texts: Mapping[str, str]
+    days: Mapping[str, date] = field(default_factory=dict)
+    not_shown: frozenset[str] = frozenset()
+
+    def quote(self, text: str) -> str:
+        """Replace each key in `text` by its number; raises `KeyError`."""
+        return QUOTATION.sub(lambda match: self.texts[match[1]], " ".join(text.split()))
+
+    def missing(self, text: str) -> list[str]:
+        """Return the sources that `text` quotes and that have no number."""
+        return sorted({source(key) for key in keys(text) if key not in self.texts})
+
+    def measured_sentence(self, text: str) -> str:
+        """Return the sentence with its numbers and their day, as Markdown.
+
+        If numbers are missing, it says how to measure them.
+        """
+        missing = self.missing(text)
+        if FACT in missing:
+            return "*Measured:* this system does not tell this number."
+        if LIVE in missing:
+            return "*Measured:* not on this machine yet. Notebook 13 (The interview) measures it."
+        if missing:
+            return f"*Measured:* not on this machine yet. `lab compare --only {','.join(missing)}` measures it."
+        day = self.measured_on(text)
+        # a default or a limit is read now, and has no day
+        where = f"Measured on this machine, {day}" if day is not None else "On this machine"
+        doubt = "".join(f" In that run claim {id} was not shown." for id in self.doubted(text))
+        return f"*{where}:* {self.quote(text)}{doubt}"
+
+    def measured_on(self, text: str) -> date | None:
+        """Return the day of the oldest number in `text`.
+
+        It is None if no day is known.
+        """
+        return min((self.days[name] for name in map(source, keys(text)) if name in self.days), default=None)
+
+    def doubted(self, text: str) -> list[str]:
+        """Return the claims in `text` that were not shown when measured."""
+        return sorted({source(key) for key in keys(text)} & self.not_shown)
+
+
+def keys(text: str) -> list[str]:
+    """Return the keys that `text` quotes, in their order."""
+    return QUOTATION.findall(text)
+
+
+def source(key: str) -> str:
+    """Return the source of a key, such as `07` for `07.good`."""
+    return key.partition(".")[0]
+
+
+def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the numbers of claims by their keys.
+
+    Each row is a claim as in `lab compare --json`. A row of another version, with another metric, is left out.
+    """
+    claims = {claim.id: claim for claim in load_claims()}
+    texts = {}
+    for row in rows:
+        claim = claims.get(row["id"])
+        if claim is None or claim.metric != row["metric"]:
+            continue
+        both = {side: number(row[side]) for side in SIDES}
+        texts[f"{claim.id}.finding"] = claim.finding.format(**both)
+        texts |= {f"{claim.id}.{side}": text for side, text in both.items()}
+        for also in row["also"]:
+            values = {side: also[side] for side in SIDES if also[side] is not None}
+            texts |= {f"{claim.id}.{also['key']}.{side}": number(value) for side, value in values.items()}
+    return texts
