@@ -242,7 +242,8 @@ await lab.grade(3, Handlers)
 # %%
 lab.fold(
     "The answer in thirty seconds",
-    f"""I look at the code that joins the rooms. A reconnect is a new connection, and it is in no room.
+    f"""I look at the code that joins the rooms. A reconnect is a new connection, and it is in no room (unless Node's
+connection state recovery succeeds, which nobody should rely on).
 If only a login event joins the rooms, and the page sends it once, nobody joins the second time.
 I join at every connect, from the verified token. I tested it with {users} users who were
 all cut once. With the join at login, {bad.value:.0f} % of the messages arrived afterwards. With the join at

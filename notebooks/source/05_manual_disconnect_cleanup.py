@@ -268,8 +268,8 @@ lab.fold(
 a message to `user:<id>` goes to the tabs that are left. I measured {users} users who closed one of
 two tabs. With presence kept by hand {bad.value:.0f} % could still be reached, and the log had
 {bad.also["errors_logged"]:.0f} errors. With rooms it was {good.value:.0f} %, and the log had
-{good.also["errors_logged"]:.0f} errors. To show who is online I ask the room. Other resources, such as locks, expire
-after a time.""",
+{good.also["errors_logged"]:.0f} errors. To show who is online I ask the room. That covers one process; over several I
+keep an entry per user that expires unless it is renewed. Other resources, such as locks, expire after a time, too.""",
 )
 
 # %% [markdown]
