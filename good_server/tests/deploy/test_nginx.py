@@ -16,7 +16,7 @@ from ...settings import Settings
 from ..nginx import NGINX, proxied
 from ..programs import installed
 from ..stand_in import NOTE_SEND
-from ..waiting import PROCESS_SECONDS
+from ..waiting import PROCESS_SECONDS, until
 from ..wire import SOCKETIO, UPGRADE_HEADERS
 
 DEFAULTS = Settings.model_construct()
@@ -119,13 +119,18 @@ async def answers(http, url, count):
     return await asyncio.gather(*(ask() for _ in range(count)))
 
 
+async def logged(folder, text):
+    """Return the log of nginx as soon as it contains `text`. nginx logs a request after its answer."""
+    log = folder / "nginx.log"
+    await until(lambda: text in log.read_text())
+    return log.read_text()
+
+
 async def test_a_limit_of_nginx_says_when_to_come_back(nginx, http, tmp_path):
     refused = [headers for status, headers in await answers(http, nginx[0], 80) if status == 429]
     assert refused
     assert {headers[RETRY_AFTER] for headers in refused} == {"3"}
-    log = (tmp_path / "nginx.log").read_text()
-    assert "limit=REJECTED" in log
-    assert CANARY not in log
+    assert CANARY not in await logged(tmp_path, "limit=REJECTED")
 
 
 async def test_a_limit_of_the_server_is_passed_on_by_nginx(serve, http, tmp_path):
@@ -141,9 +146,7 @@ async def test_lost_processes_are_a_temporary_refusal_of_nginx(nginx, http, tmp_
         await server.ended()
     ((status, headers),) = await answers(http, url, 1)
     assert (status, headers[RETRY_AFTER]) == (503, "2")
-    log = (tmp_path / "nginx.log").read_text()
-    assert "status=502, 502" in log
-    assert CANARY not in log
+    assert CANARY not in await logged(tmp_path, "status=502, 502")
 
 
 BROKEN = {
@@ -167,6 +170,6 @@ async def test_no_token_of_a_broken_request_is_in_the_log_of_nginx(nginx, tmp_pa
             answer = await asyncio.wait_for(reader.readline(), PROCESS_SECONDS)
         statuses[what] = answer.decode().split()[1]
     assert {status[0] for status in statuses.values()} <= {"4", "5"}, statuses
-    log = (tmp_path / "nginx.log").read_text()
-    assert log.count("\n") >= len(BROKEN)
-    assert CANARY not in log
+    log = tmp_path / "nginx.log"
+    await until(lambda: log.read_text().count("\n") >= len(BROKEN))
+    assert CANARY not in log.read_text()
