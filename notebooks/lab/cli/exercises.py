@@ -101,7 +101,7 @@ def _grade(options: argparse.Namespace) -> int:
         result = run_until_interrupted(grade(number, source))
     except AnswerError as error:
         raise UsageError(f"{file}: {error}") from None
-    results.show(str(result), columns=sys.maxsize)
+    results.show(str(result), *(["", result.discussion] if result.discussion else []), columns=sys.maxsize)
     return EXIT_DONE if result.passed else EXIT_NOT_DONE
 
 

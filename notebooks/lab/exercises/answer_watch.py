@@ -1,0 +1,210 @@
+"""Watches an answer inside its server process, and notes what goes wrong.
+
+It notes exceptions, coroutines that were never awaited, code that holds the event loop, handlers that wait for ever,
+and code that ends the process.
+"""
+
+import asyncio
+import builtins
+import os
+import sys
+import threading
+import time
+import traceback
+import types
+import warnings
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from inspect import isawaitable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from good_server.gateway import Gateway
+from lab.exercises.answer_errors import MOST_NOTED, Fault, Kind, note
+from lab.servers.probe import watch_log
+
+# the file name of the answer in tracebacks
+ANSWER = "<answer>"
+TICK_SECONDS = 0.05
+# a handler that computes nothing needs some microseconds
+BLOCKED_SECONDS = 0.5
+# a busy machine may hold a process for that long, but then this thread does not run either
+BLOCKED_LOOKS = 6
+# longer than the longest report; then the process is ended
+STUCK_SECONDS = 6.0
+WAITED_SECONDS = 3.0
+ORIGIN_DEPTH = 12
+
+
+class AnswerWatch:
+    """Notes the faults of an answer in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._noted = 0
+        self._pid = os.getpid()
+        self._exit = os._exit
+
+    def install(self) -> None:
+        """Start watching; the event loop of the server has to run."""
+        watch_log(self._note_logged)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note_unhandled)
+        sys.set_coroutine_origin_tracking_depth(ORIGIN_DEPTH)
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.showwarning = self._note_warning
+        os._exit = self._end_by_exit
+        # in a background task these would end the event loop, and nobody would know why
+        for module, name in ((sys, "exit"), (builtins, "exit"), (builtins, "quit")):
+            setattr(module, name, partial(self._exit_from, name))
+        _LoopWatch(self).start(loop)
+
+    def wrap(self, gateway: Gateway) -> None:
+        """Let all hooks and handlers of a gateway be watched."""
+        for hook in ("joined", "left", "check_rate"):
+            setattr(gateway, hook, self._watched(getattr(gateway, hook), hook))
+        routes = gateway.routes
+        gateway.routes = lambda: tuple(  # type: ignore[method-assign]
+            replace(route, handler=self._watched(route.handler, route.event)) for route in routes()
+        )
+
+    def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
+        """Note one fault, unless there are very many."""
+        self._noted += 1
+        if self._noted <= MOST_NOTED:
+            note(self._file, Fault(kind, text, function, line))
+
+    def end(self, kind: Kind, text: str, function: str, line: int) -> NoReturn:
+        """Note a fault, and end the process at once."""
+        note(self._file, Fault(kind, text, function, line))
+        self._exit(1)
+
+    def _watched(self, function: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Any]:
+        async def run(*arguments: Any) -> Any:
+            try:
+                coroutine = function(*arguments)
+                if not isawaitable(coroutine):
+                    raise TypeError(f"{name} has to be written with `async def`")
+                timer = asyncio.get_running_loop().call_later(WAITED_SECONDS, self._note_wait, coroutine)
+                try:
+                    return await coroutine
+                finally:
+                    timer.cancel()
+            except (SystemExit, KeyboardInterrupt) as end:
+                self.end("ended", type(end).__name__, *(_place_of(end) or (name, 0)))
+
+        return run
+
+    def _note_wait(self, coroutine: Any) -> None:
+        place = None
+        while coroutine is not None:
+            frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+            if frame is not None and frame.f_code.co_filename == ANSWER:
+                place = (frame.f_code.co_name, frame.f_lineno)
+            coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        if place is not None:
+            self.note("waited", f"{WAITED_SECONDS:.0f} s", *place)
+
+    def _note_logged(self, _: str, entry: Any) -> None:
+        error = entry.get("exc_info")
+        if isinstance(error, BaseException):
+            self._note_error(error, str(entry.get("where", entry.get("event", ""))))
+
+    def _note_error(self, error: BaseException, where: str) -> None:
+        text, place = traceback.format_exception_only(error)[-1].strip(), _place_of(error)
+        if place is not None:
+            self.note("raised", text, *place)
+        else:
+            self.note("logged", text, where)
+
+    def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Note an exception that nobody retrieved, such as that of a background task."""
+        error = context.get("exception")
+        if isinstance(error, BaseException) and _place_of(error) is not None:
+            self._note_error(error, "a task")
+        loop.default_exception_handler(context)
+
+    def _note_warning(self, message: Any, category: Any, filename: str, lineno: int, *_: Any) -> None:
+        first, _, origin = str(message).partition("\n")
+        if "was never awaited" not in first:
+            return
+        function, line = "your code", lineno if filename == ANSWER else 0
+        for text in origin.splitlines():
+            # File "<answer>", line 7, in joined
+            parts = text.strip().split(", ")
+            if parts[0] == f'File "{ANSWER}"' and len(parts) == 3:
+                line, function = int(parts[1].split()[-1]), parts[2].removeprefix("in ")
+        if line:
+            self.note("unawaited", first, function, line)
+
+    def _exit_from(self, name: str, code: object = None) -> NoReturn:
+        place = _place_in(sys._getframe(1))
+        if place is not None and os.getpid() == self._pid:
+            self.end("ended", name, *place)
+        raise SystemExit(code)
+
+    def _end_by_exit(self, code: int) -> NoReturn:
+        place = _place_in(sys._getframe(1))
+        # a child process ends in the same way, and may have been forked by the answer
+        if place is not None and os.getpid() == self._pid:
+            self.end("ended", "os._exit", *place)
+        self._exit(code)
+
+
+class _LoopWatch:
+    """A thread that looks whether the event loop is held by the answer."""
+
+    def __init__(self, watch: AnswerWatch) -> None:
+        self._watch = watch
+        self._last_tick = time.monotonic()
+        self._ticking: asyncio.Task[None] | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ticking = loop.create_task(self._tick())
+        main = threading.get_ident()
+        threading.Thread(target=self._look, args=(main,), daemon=True).start()
+
+    async def _tick(self) -> None:
+        while True:
+            self._last_tick = time.monotonic()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _look(self, main: int) -> None:
+        looks, held_since, is_noted = 0, self._last_tick, False
+        while True:
+            time.sleep(TICK_SECONDS)
+            if self._last_tick != held_since:
+                looks, held_since, is_noted = 0, self._last_tick, False
+            seconds = time.monotonic() - held_since
+            frame = sys._current_frames().get(main)
+            place = _place_in(frame) if seconds > 2 * TICK_SECONDS else None
+            if place is None:
+                continue
+            looks += 1
+            if looks >= BLOCKED_LOOKS and seconds >= STUCK_SECONDS:
+                self._watch.end("stuck", f"{seconds:.0f} s", *place)
+            if looks >= BLOCKED_LOOKS and seconds >= BLOCKED_SECONDS and not is_noted:
+                is_noted = True
+                self._watch.note("blocked", f"{seconds:.1f} s", *place)
+
+
+def _place_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the last function and line of the answer that an exception passed through."""
+    places = [
+        (frame.name, frame.lineno or 0)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == ANSWER
+    ]
+    return places[-1] if places else None
+
+
+def _place_in(frame: types.FrameType | None) -> tuple[str, int] | None:
+    """Return the innermost function and line of the answer on a stack."""
+    with suppress(RuntimeError):
+        while frame is not None:
+            if frame.f_code.co_filename == ANSWER:
+                return frame.f_code.co_name, frame.f_lineno
+            frame = frame.f_back
+    return None

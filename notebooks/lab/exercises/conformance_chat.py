@@ -1,0 +1,135 @@
+"""Conformance checks of `chat:send`: who receives a message, and from whom it is."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from good_server import events
+from good_server.roles import Identity, Role
+from good_server.rooms import rooms_at_connect
+from lab.clients.tab import Person, Tab
+from lab.exercises.conformance_stage import ANA, BEN, CAROL, DORA, OLGA, ROOT, Finding, Stage
+
+# the sockets that a user may have
+MOST_TABS = 10
+ANA_AND_BEN_ROOM = "job:17"
+
+
+async def chat(stage: Stage, tab: Tab, target: Mapping[str, str], readers: Iterable[Tab], what: str) -> None:
+    """Send a message that has to be accepted, and check who receives what."""
+    text = secrets.token_hex(4)
+    ack = await stage.accepted(tab, events.CHAT_SEND, {**target, "text": text})
+    for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=tab):
+        _expect_true_sender(received.data, tab, what)
+        if received.data.get("id") != ack.get("id") or not received.data.get("id"):
+            raise Finding(f"the ack and the recipients got different ids of {what}")
+        if any(received.data.get(key) != value for key, value in target.items()):
+            raise Finding(f"{what} arrived without its target: {target}")
+
+
+def _expect_true_sender(data: Mapping[str, Any], tab: Tab, what: str) -> None:
+    true = {"id": tab.user, "role": tab.person.role}
+    if data.get("from") != true:
+        raise Finding(f"{what} arrived from {data.get('from')}, but the token says {true}")
+
+
+async def reach_a_user(stage: Stage) -> None:
+    """A message reaches all tabs of its addressee and the sender's other tab, and nobody else."""
+    first, *others = stage.of(ANA)
+    await chat(stage, first, {"to": BEN.user}, [*stage.of(BEN), *others], "the message from ana to ben")
+    second = stage.of(BEN)[1]
+    readers = [*stage.of(ANA), stage.of(BEN)[0]]
+    await chat(stage, second, {"to": ANA.user}, readers, "the answer from ben to ana")
+
+
+async def reach_the_own_tabs(stage: Stage) -> None:
+    """A message to somebody who is away, and one to oneself, reach the sender's other tab."""
+    first, *others = stage.of(ANA)
+    await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")
+    await chat(stage, first, {"to": ANA.user}, others, "ana's note to herself")
+
+
+async def fill_the_rooms(stage: Stage) -> None:
+    """Every socket is in all rooms of its verified identity after the connect."""
+    for person in (ANA, OLGA, DORA, ROOT):
+        identity = Identity(person.user, Role(person.role), 0.0, person.company, person.rooms)
+        addresses = [f"{stage.target.namespace} {room}" for room in rooms_at_connect(identity)]
+        live = await stage.target.probe.live(addresses)  # type: ignore[union-attr]  # of one process
+        for address in addresses:
+            if address not in live:
+                raise Finding(f"{person.user} is connected, but nobody is in {address.partition(' ')[2]}")
+
+
+async def survive_a_closed_tab(stage: Stage) -> None:
+    """A user is reached as long as one tab is open, whichever tab was closed."""
+    tess = Person("tess", "vendor")
+    sender = stage.of(ANA)[0]
+    own = stage.of(ANA)[1:]
+    opened = await stage.open(tess, tess, tess)
+    # the newest, then the oldest
+    for closed in (opened[2], opened[0]):
+        await stage.close(closed)
+        what = f"a message to tess after {stage.label(closed)} was closed"
+        await chat(stage, sender, {"to": tess.user}, [*stage.of(tess), *own], what)
+    await stage.close(opened[1])
+    await stage.open(tess)
+    await chat(stage, sender, {"to": tess.user}, [*stage.of(tess), *own], "a message to tess, who has come back")
+
+
+async def reach_many_tabs(stage: Stage) -> None:
+    """All tabs that a user may have stay open, and each is reached."""
+    mona = Person("mona", "provider")
+    opened = [(await stage.open(mona))[0] for _ in range(MOST_TABS)]
+    sender, *own = stage.of(ANA)
+    await chat(stage, sender, {"to": mona.user}, [*opened, *own], f"a message to mona, who has {MOST_TABS} tabs open")
+    for tab in opened:
+        await stage.close(tab)
+
+
+async def reach_a_room(stage: Stage) -> None:
+    """A message to a room reaches the members' tabs, and nobody else."""
+    first, *others = stage.of(ANA)
+    readers = [*others, *stage.of(BEN)]
+    await chat(stage, first, {"room": ANA_AND_BEN_ROOM}, readers, f"ana's message to {ANA_AND_BEN_ROOM}")
+    (carol,) = stage.of(CAROL)
+    await chat(stage, carol, {"room": CAROL.rooms[0]}, [], f"carol's message to {CAROL.rooms[0]}")
+
+
+async def keep_strangers_out(stage: Stage) -> None:
+    """Only members write to a room, also when nobody is in it."""
+    (carol,) = stage.of(CAROL)
+    because = f"who is only in {CAROL.rooms[0]}"
+    for room in (ANA_AND_BEN_ROOM, "job:99", "user:ben", "role:admin"):
+        text = secrets.token_hex(4)
+        await stage.refused(carol, events.CHAT_SEND, {"room": room, "text": text}, because)
+        what = f"carol's message to {room}, which was refused"
+        await stage.expect(events.CHAT_MESSAGE, {"text": text}, [], what, sender=carol)
+
+
+async def keep_members_in(stage: Stage) -> None:
+    """A member who closes one of two tabs is still a member."""
+    rita = Person("rita", "driver", "acme", rooms=(ANA_AND_BEN_ROOM,))
+    opened = await stage.open(rita, rita)
+    await stage.close(opened[1])
+    room = {"room": ANA_AND_BEN_ROOM}
+    first, *others = stage.of(ANA)
+    members = [*others, *stage.of(BEN), opened[0]]
+    await chat(stage, first, room, members, f"a message to {ANA_AND_BEN_ROOM} after rita closed one of two tabs")
+    what = f"a message to {ANA_AND_BEN_ROOM} from rita, who closed one of two tabs"
+    await chat(stage, opened[0], room, [first, *others, *stage.of(BEN)], what)
+    await stage.close(opened[0])
+
+
+async def trust_the_token(stage: Stage) -> None:
+    """A sender in the payload is refused or ignored; the recipients see that of the token."""
+    first, *others = stage.of(ANA)
+    forged = ({"id": ROOT.user, "role": "admin"}, {"id": ANA.user, "role": "admin"}, {"id": BEN.user, "role": "vendor"})
+    for sender in forged:
+        text = secrets.token_hex(4)
+        payload = {"to": BEN.user, "text": text, "from": sender}
+        ack = await stage.ask(first, events.CHAT_SEND, payload)
+        readers = [*stage.of(BEN), *others] if ack.get("ok") is True else []
+        what = f"a message that ana sent as {sender}"
+        # the tabs of a forged sender are looked at, too: a message also goes to its sender's tabs
+        for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=first):
+            _expect_true_sender(received.data, first, what)

@@ -1,0 +1,156 @@
+"""Conformance checks of `report:request`: the work is done, and not on the event loop."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+
+from good_server import events
+from lab.clients.tab import Person, Tab
+from lab.exercises.conformance_stage import CAROL, Finding, Stage
+
+REPORT_MILLISECONDS = 400
+# a report is made after those before it, and the first one may start a process
+REPORT_SECONDS = 15.0
+# of the CPU time that was asked for; the clock of the operating system counts in steps of 10 ms
+LEAST_WORK = 0.7
+MOST_REPORTED = 3.0
+# the share of a report's CPU time that the server process may use meanwhile, for everything else that it does
+MOST_ON_THE_LOOP = 0.5
+# the worst ack of a bystander, in units of a report's CPU time
+LONGEST_HOLD = 0.5
+TRIES = 3
+# no server knows this event, but each answers it
+BYSTANDER_EVENT = "lab:settle"
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process and its children, ended ones included."""
+    process = psutil.Process(pid)
+    total = 0.0
+    for member in (process, *process.children(recursive=True)):
+        # a process may end meanwhile
+        with contextlib.suppress(psutil.Error):
+            total += sum(member.cpu_times()[:4])
+    return total
+
+
+async def request(stage: Stage, tab: Tab, kind: str, milliseconds: int) -> str:
+    """Ask for a report, and return the id of its job."""
+    data = await stage.accepted(tab, events.REPORT_REQUEST, {"kind": kind, "size": milliseconds})
+    job = data.get("job")
+    if not isinstance(job, str) or not job:
+        raise Finding(f"the ack of {events.REPORT_REQUEST} has no job, but {data}")
+    return job
+
+
+async def ready(tab: Tab, job: str) -> None:
+    """Wait until a tab has a report, at most `REPORT_SECONDS`."""
+    with contextlib.suppress(TimeoutError):
+        await tab.received(events.REPORT_READY, where=lambda data: data.get("job") == job, timeout=REPORT_SECONDS)
+
+
+async def reach_all_tabs(stage: Stage) -> None:
+    """A report reaches all tabs of the user who asked, and nobody else."""
+    rex, rosa = Person("rex", "vendor"), Person("rosa", "vendor")
+    first, second, other = await stage.open(rex, rex, rosa)
+    job = await request(stage, first, "outside", 300)
+    other_job = await request(stage, other, "outside", 200)
+    if job == other_job:
+        raise Finding(f"two reports have the same job {job!r}")
+    (late,) = await stage.open(rex)
+    await stage.close(first)
+    await ready(second, job)
+    await stage.expect(events.REPORT_READY, {"job": job}, [second, late], "the report that rex asked for")
+    await ready(other, other_job)
+    await stage.expect(events.REPORT_READY, {"job": other_job}, [other], "the report that rosa asked for")
+    for tab in (second, late, other):
+        await stage.close(tab)
+
+
+async def wait_for_outside_work(stage: Stage) -> None:
+    """A report of the kind `outside` takes its time."""
+    (tab,) = await stage.open(Person("rob", "vendor"))
+    clock = asyncio.get_running_loop().time
+    asked = clock()
+    job = await request(stage, tab, "outside", REPORT_MILLISECONDS)
+    await ready(tab, job)
+    (received,) = await stage.expect(events.REPORT_READY, {"job": job}, [tab], "the report that rob asked for")
+    seconds = received.at_seconds - asked
+    if seconds < LEAST_WORK * REPORT_MILLISECONDS / 1000:
+        raise Finding(f"an outside service needs {REPORT_MILLISECONDS} ms, but its report came after {seconds:.2f} s")
+    await stage.close(tab)
+
+
+async def do_the_work(stage: Stage) -> None:
+    """A report uses the CPU time that it was asked for, in another process."""
+    (tab,) = await stage.open(Person("ria", "vendor"))
+    pid = (await stage.target.probe.read()).pid
+    # the first report may start a process, which also takes CPU time
+    first = await request(stage, tab, "cpu", 1)
+    await ready(tab, first)
+    family, own = family_cpu_seconds(pid), (await stage.target.probe.read()).cpu_seconds
+    job = await request(stage, tab, "cpu", REPORT_MILLISECONDS)
+    await ready(tab, job)
+    (received,) = await stage.expect(events.REPORT_READY, {"job": job}, [tab], "the report that ria asked for")
+    spent, asked = family_cpu_seconds(pid) - family, REPORT_MILLISECONDS / 1000
+    on_the_loop = (await stage.target.probe.read()).cpu_seconds - own
+    if spent < LEAST_WORK * asked:
+        raise Finding(f"a report of {asked:.1f} s of CPU time was ready, but only {spent:.2f} s were spent on it")
+    if on_the_loop > MOST_ON_THE_LOOP * asked:
+        raise Finding(
+            f"a report of {asked:.1f} s of CPU time took {on_the_loop:.2f} s of it in the server's own process"
+        )
+    _expect_result(received.data, asked)
+    await stage.close(tab)
+
+
+def _expect_result(data: dict[str, Any], asked: float) -> None:
+    result = data.get("result")
+    seconds = result.get("cpu_seconds") if isinstance(result, dict) else None
+    if not isinstance(seconds, int | float) or not LEAST_WORK * asked <= seconds <= MOST_REPORTED * asked:
+        raise Finding(f"a report of {asked:.1f} s of CPU time had the result {result or data.get('error')}")
+
+
+async def keep_the_loop_free(stage: Stage) -> None:
+    """While a report is made, others get their acks."""
+    (tab,) = await stage.open(Person("rolf", "vendor"))
+    worst = [await _worst_ack(stage, tab)]
+    # a busy machine is late, too: what is near the bound is measured again
+    while worst[0] > LONGEST_HOLD and len(worst) < TRIES:
+        worst.append(await _worst_ack(stage, tab))
+        worst.sort()
+    if worst[0] > LONGEST_HOLD:
+        raise Finding(
+            f"while a report was made, another user's ack took {worst[0]:.1f} times as long as the report's CPU time"
+        )
+    await stage.close(tab)
+
+
+async def _worst_ack(stage: Stage, tab: Tab) -> float:
+    """Return the longest ack of a bystander while a report is made, in units of its CPU time."""
+    (bystander,) = stage.of(CAROL)
+    clock = asyncio.get_running_loop().time
+    asking = asyncio.create_task(request(stage, tab, "cpu", REPORT_MILLISECONDS))
+    seconds = []
+    try:
+        for _ in _until(asking, tab):
+            asked = clock()
+            await stage.ask(bystander, BYSTANDER_EVENT, {})
+            seconds.append(clock() - asked)
+            # at most as many as a person may ask
+            await asyncio.sleep(0.05)
+    finally:
+        job = await asking
+    await ready(tab, job)
+    return max(seconds) / (REPORT_MILLISECONDS / 1000)
+
+
+def _until(asking: "asyncio.Task[str]", tab: Tab, most: int = 100) -> Iterator[int]:
+    """Yield until the report of `asking` has arrived, `most` times."""
+    for number in range(most):
+        yield number
+        if asking.done() and tab.inbox.of(events.REPORT_READY, lambda data: data.get("job") == asking.result()):
+            return
