@@ -54,8 +54,8 @@ class AnswerWatch:
         loop.set_exception_handler(self._note_unhandled)
         sys.set_coroutine_origin_tracking_depth(ORIGIN_DEPTH)
         warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = self._note_warning
-        os._exit = self._end_by_exit
+        warnings.showwarning = self._note_warning  # type: ignore[assignment]
+        os._exit = self._end_by_exit  # type: ignore[assignment]
         # in a background task these would end the event loop, and nobody would know why
         for module, name in ((sys, "exit"), (builtins, "exit"), (builtins, "quit")):
             setattr(module, name, partial(self._exit_from, name))
@@ -127,11 +127,11 @@ class AnswerWatch:
         loop.default_exception_handler(context)
 
     def _note_warning(self, message: Any, category: Any, filename: str, lineno: int, *_: Any) -> None:
-        first, _, origin = str(message).partition("\n")
+        first, *origin = str(message).splitlines()
         if "was never awaited" not in first:
             return
         function, line = "your code", lineno if filename == ANSWER else 0
-        for text in origin.splitlines():
+        for text in origin:
             # File "<answer>", line 7, in joined
             parts = text.strip().split(", ")
             if parts[0] == f'File "{ANSWER}"' and len(parts) == 3:

@@ -19,7 +19,7 @@ from lab.servers.target import Target
 
 # no heartbeat may close a tab of a busy machine; the checks do not wait for one
 SETTINGS = {
-    "SERVER_PING_INTERVAL_SECONDS": "2",
+    "SERVER_PING_INTERVAL_SECONDS": "1",
     "SERVER_PING_TIMEOUT_SECONDS": "40",
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",

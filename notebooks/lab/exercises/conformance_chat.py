@@ -57,7 +57,8 @@ async def fill_the_rooms(stage: Stage) -> None:
         live = await stage.target.probe.live(addresses)  # type: ignore[union-attr]  # of one process
         for address in addresses:
             if address not in live:
-                raise Finding(f"{person.user} is connected, but nobody is in {address.partition(' ')[2]}")
+                room = address.partition(" ")[2]
+                raise Finding(f"{person.user} is connected, but nobody is in {room}, one of the rooms at connect")
 
 
 async def survive_a_closed_tab(stage: Stage) -> None:

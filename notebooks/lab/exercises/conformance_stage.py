@@ -173,8 +173,10 @@ class Stage:
                 continue
             if tab is sender:
                 raise Finding(f"{self.label(tab)} received {delivery.what}, which it had sent itself")
-            reason = "which was not to receive it" if tab.user in users else "who is in no room of this"
-            raise Finding(f"{self.label(tab)}, {reason}, received {delivery.what}")
+            label = self.label(tab)
+            pronoun = "who" if label == tab.user else "which"
+            reason = "was not to receive it" if tab.user in users else "is in no room of this"
+            raise Finding(f"{label}, {pronoun} {reason}, received {delivery.what}")
 
     def expect_open(self, tab: Tab) -> None:
         """Raise `Finding` when the server has closed a tab."""

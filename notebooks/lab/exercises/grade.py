@@ -62,8 +62,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
         except AnswerEndedError as error:
             reason = str(error)
         except TimeoutError:
-            cause = answer_errors.cause(files.faults, source)
-            reason = cause or f"It was not finished within {GRADE_SECONDS:.0f} s: is this machine busy?"
+            reason = grading.reason_in_time()
     if reason is not None:
         return Grade(False, grading.run, f"Not yet. {reason}")
     claim = grading.claim
@@ -82,6 +81,8 @@ class _Grading:
         self.claim = load_claims()[answer.number - 1]
         self.run = Run(float("nan"), broken="it was not measured")
         self.remark = ""
+        # what the suite has found so far
+        self._found: list[str] = []
 
     async def reason_to_refuse(self) -> str | None:
         """Return why the answer fails, in one or a few sentences, or None when it passes."""
@@ -95,6 +96,12 @@ class _Grading:
             else:
                 reason = await self._reason_by_suite(workers=2)
         return reason
+
+    def reason_in_time(self) -> str:
+        """Return why the answer fails, when there is no time for another run."""
+        cause = answer_errors.cause(self.answer.faults, self.answer.source)
+        late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
+        return next(iter(self._found), cause or late)
 
     async def _reason_by_measure(self) -> str | None:
         reason = await self._voted(self.claim, self.exercise.parameters, _fault_of(self.claim, self.exercise))
@@ -124,7 +131,7 @@ class _Grading:
 
     async def _reason_by_suite(self, *, workers: int) -> str | None:
         """Run the suite, and once or twice more when it finds something."""
-        found: list[str] = []
+        found = self._found = []
         for tries in range(1, RUNS + 1):
             before = len(self.answer.faults)
             finding = await conform(self.answer, workers=workers)
