@@ -1,7 +1,7 @@
 """Watches an answer inside its server process, and notes what goes wrong.
 
-It notes exceptions, coroutines that were never awaited, code that holds the event loop, handlers that wait for ever,
-and code that ends the process.
+It notes exceptions, coroutines that were never awaited, code that holds the event loop, handlers that never go
+on, and code that ends the process.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class AnswerWatch:
             self.note("logged", text, where)
 
     def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Note an exception that nobody retrieved, such as that of a background task."""
+        """Note an exception that nobody retrieved, such as a background task's."""
         error = context.get("exception")
         if isinstance(error, BaseException) and _place_of(error) is not None:
             self._note_error(error, "a task")
@@ -154,7 +154,7 @@ class AnswerWatch:
 
 
 class _LoopWatch:
-    """A thread that looks whether the event loop is held by the answer."""
+    """Watches from a thread whether the answer holds the event loop."""
 
     def __init__(self, watch: AnswerWatch) -> None:
         self._watch = watch
@@ -191,7 +191,9 @@ class _LoopWatch:
 
 
 def _place_of(error: BaseException) -> tuple[str, int] | None:
-    """Return the last function and line of the answer that an exception passed through."""
+    """Return where in the answer an exception was raised.
+
+    It is the name of the innermost function, and its line; None if the exception did not pass through the answer."""
     places = [
         (frame.name, frame.lineno or 0)
         for frame in traceback.extract_tb(error.__traceback__)

@@ -46,7 +46,7 @@ def source_of_class(handlers: type[Any]) -> str:
 
 
 def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | None:
-    """Return the text of a cell with blanks in place of some statements.
+    """Return a cell's text with blanks in place of some statements.
 
     So each line keeps its number, which an error of the answer is reported with. Returns None if the rest cannot stand
     alone, such as what follows a semicolon.

@@ -1,4 +1,4 @@
-"""Conformance checks of `report:request`: the work is done, and not on the event loop."""
+"""Conformance checks of `report:request`: the work, and the readers of its result."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,9 @@ BYSTANDER_EVENT = "lab:settle"
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its children, ended ones included."""
+    """Return the CPU time of a process and its children.
+
+    Those that have ended are included."""
     process = psutil.Process(pid)
     total = 0.0
     for member in (process, *process.children(recursive=True)):
@@ -55,7 +57,7 @@ async def ready(tab: Tab, job: str) -> None:
 
 
 async def reach_all_tabs(stage: Stage) -> None:
-    """A report reaches all tabs of the user who asked, and nobody else."""
+    """A report reaches all tabs of its user, and nobody else."""
     rex, rosa = Person("rex", "vendor"), Person("rosa", "vendor")
     first, second, other = await stage.open(rex, rex, rosa)
     # both at once, as a handler may wait until its report is ready
@@ -92,7 +94,7 @@ async def wait_for_outside_work(stage: Stage) -> None:
 
 
 async def do_the_work(stage: Stage) -> None:
-    """A report uses the CPU time that it was asked for, in another process."""
+    """A report uses the CPU time of its size, in another process."""
     (tab,) = await stage.open(Person("ria", "vendor"))
     pid = (await stage.target.probe.read()).pid
     # the first report may start a process, which also takes CPU time
@@ -137,7 +139,9 @@ async def keep_the_loop_free(stage: Stage) -> None:
 
 
 async def _worst_ack(stage: Stage, tab: Tab) -> float:
-    """Return the longest ack of a bystander while a report is made, in units of its CPU time."""
+    """Return a bystander's longest ack time while a report is made.
+
+    It is in units of the report's CPU time."""
     (bystander,) = stage.of(CAROL)
     clock = asyncio.get_running_loop().time
     asking = asyncio.create_task(request(stage, tab, "cpu", REPORT_MILLISECONDS))

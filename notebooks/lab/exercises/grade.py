@@ -73,7 +73,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
 
 
 class _Grading:
-    """One answer on its way through the measure of its lesson and the suite."""
+    """Grades one answer: the measure of its lesson, then the suite."""
 
     def __init__(self, answer: Answer, exercise: Exercise) -> None:
         self.answer = answer
@@ -85,7 +85,7 @@ class _Grading:
         self._found: list[str] = []
 
     async def reason_to_refuse(self) -> str | None:
-        """Return why the answer fails, in one or a few sentences, or None when it passes."""
+        """Return why the answer fails, or None when it passes."""
         await check_loads(self.answer)
         reason = await self._reason_by_measure()
         if reason is None:
@@ -98,7 +98,7 @@ class _Grading:
         return reason
 
     def reason_in_time(self) -> str:
-        """Return why the answer fails, when there is no time for another run."""
+        """Return why the answer fails, without another run."""
         cause = answer_errors.cause(self.answer.faults, self.answer.source)
         late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
         return next(iter(self._found), cause or late)
@@ -113,10 +113,14 @@ class _Grading:
             return None
         faults, source = self.answer.faults, self.answer.source
         cause = answer_errors.cause(faults, source)
-        return f"{cause} {reason}".strip() + answer_errors.raised(faults, source)
+        # without its cause, the reason is what the message begins with
+        told = f"{cause} Measured: {reason}" if cause else reason
+        return told + answer_errors.raised(faults, source)
 
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
-        """Measure once, or three times when the result is in doubt, and return what two runs say."""
+        """Measure, and return why the answer fails, or None.
+
+        When the result is in doubt, two of three runs decide."""
         reasons: list[str | None] = []
         while True:
             self.run = run = await measure(self.answer, claim, parameters)
