@@ -109,7 +109,10 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _read(file: Path) -> str:
-    """Returns the text of an answer; raises `UsageError` when it is too large."""
+    """Returns the text of an answer.
+
+    Raises `UsageError` when it is too large.
+    """
     with file.open("rb") as stream:
         # a device may never end
         data = stream.read(MOST_BYTES + 1)
