@@ -1,4 +1,4 @@
-"""What goes wrong inside an answer: noted in the server process, told to the learner.
+"""Faults of an answer: how they are recorded and described.
 
 The server process appends each fault to a file. The process that grades reads the file, also while the server runs.
 """
@@ -69,8 +69,8 @@ def _sentence(fault: Fault, source: str) -> str:
             return f"Your code ended the server process with {fault.text} in {place}."
         case "stuck":
             return (
-                f"Your code held the event loop for {fault.text} in {place}, and the process was ended: does a loop"
-                " never end there?"
+                f"Your code held the event loop for {fault.text} in {place}: nobody was served meanwhile, and the"
+                " process was ended. Does a loop never end there, or does it wait without `await`?"
             )
         case "unawaited":
             return f"An `await` is missing in {place}: {fault.text}."
@@ -85,7 +85,7 @@ def _place(fault: Fault, source: str) -> str:
 
 
 def _line(number: int, source: str) -> str:
-    """Return the number of a line and its text, as the learner wrote it."""
+    """Return a line's number and its text, as the learner wrote it."""
     lines = source.splitlines()
     above = lines.index(CELL_MARK) + 1 if CELL_MARK in lines else 0
     text = lines[number - 1 + above].strip() if 0 < number + above <= len(lines) else ""
@@ -93,9 +93,9 @@ def _line(number: int, source: str) -> str:
 
 
 def raised(faults: Sequence[Fault], source: str) -> str:
-    """Describe the exceptions that the answer's code raised on the server, as a text to append.
+    """Describe the exceptions that the answer's code raised on the server.
 
-    The clients do not see these exceptions.
+    The clients do not see these exceptions. The text is appended to the message; it is empty without an exception.
     """
     own = [fault for fault in faults if fault.kind == "raised"]
     if own:

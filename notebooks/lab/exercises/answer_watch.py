@@ -1,7 +1,7 @@
 """Watches an answer inside its server process, and notes what goes wrong.
 
-It notes exceptions, coroutines that were never awaited, code that holds the event loop, handlers that wait for ever,
-and code that ends the process.
+It notes exceptions, coroutines that were never awaited, code that holds the event loop, handlers that never go
+on, and code that ends the process.
 """
 
 import asyncio
@@ -54,8 +54,8 @@ class AnswerWatch:
         loop.set_exception_handler(self._note_unhandled)
         sys.set_coroutine_origin_tracking_depth(ORIGIN_DEPTH)
         warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = self._note_warning
-        os._exit = self._end_by_exit
+        warnings.showwarning = self._note_warning  # type: ignore[assignment]
+        os._exit = self._end_by_exit  # type: ignore[assignment]
         # in a background task these would end the event loop, and nobody would know why
         for module, name in ((sys, "exit"), (builtins, "exit"), (builtins, "quit")):
             setattr(module, name, partial(self._exit_from, name))
@@ -120,18 +120,18 @@ class AnswerWatch:
             self.note("logged", text, where)
 
     def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Note an exception that nobody retrieved, such as that of a background task."""
+        """Note an exception that nobody retrieved, such as a background task's."""
         error = context.get("exception")
         if isinstance(error, BaseException) and _place_of(error) is not None:
             self._note_error(error, "a task")
         loop.default_exception_handler(context)
 
     def _note_warning(self, message: Any, category: Any, filename: str, lineno: int, *_: Any) -> None:
-        first, _, origin = str(message).partition("\n")
+        first, *origin = str(message).splitlines()
         if "was never awaited" not in first:
             return
         function, line = "your code", lineno if filename == ANSWER else 0
-        for text in origin.splitlines():
+        for text in origin:
             # File "<answer>", line 7, in joined
             parts = text.strip().split(", ")
             if parts[0] == f'File "{ANSWER}"' and len(parts) == 3:
@@ -154,7 +154,7 @@ class AnswerWatch:
 
 
 class _LoopWatch:
-    """A thread that looks whether the event loop is held by the answer."""
+    """Watches from a thread whether the answer holds the event loop."""
 
     def __init__(self, watch: AnswerWatch) -> None:
         self._watch = watch
@@ -191,7 +191,9 @@ class _LoopWatch:
 
 
 def _place_of(error: BaseException) -> tuple[str, int] | None:
-    """Return the last function and line of the answer that an exception passed through."""
+    """Return where in the answer an exception was raised.
+
+    It is the name of the innermost function, and its line; None if the exception did not pass through the answer."""
     places = [
         (frame.name, frame.lineno or 0)
         for frame in traceback.extract_tb(error.__traceback__)

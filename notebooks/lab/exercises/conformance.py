@@ -1,4 +1,4 @@
-"""The conformance suite: what every answer has to keep, whatever its lesson is about.
+"""The conformance suite: the contract that every answer has to keep.
 
 It runs after the lesson's own measure, on a fresh server. Each check says which events it needs, and runs for the
 exercises whose module serves them.
@@ -19,7 +19,7 @@ from lab.servers.target import Target
 
 # no heartbeat may close a tab of a busy machine; the checks do not wait for one
 SETTINGS = {
-    "SERVER_PING_INTERVAL_SECONDS": "2",
+    "SERVER_PING_INTERVAL_SECONDS": "1",
     "SERVER_PING_TIMEOUT_SECONDS": "40",
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
@@ -49,7 +49,7 @@ SERVED: Mapping[int, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what it is about, the events that it needs, its function.
+    """One check: its name, the events that it needs, its function.
 
     `only` names the lessons that it is for; otherwise it is for all. `crosses` checks also run on two processes.
     """

@@ -1,4 +1,4 @@
-"""Conformance checks of `chat:send`: who receives a message, and from whom it is."""
+"""Conformance checks of `chat:send`: the readers and senders of messages."""
 
 import secrets
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,9 @@ ANA_AND_BEN_ROOM = "job:17"
 
 
 async def chat(stage: Stage, tab: Tab, target: Mapping[str, str], readers: Iterable[Tab], what: str) -> None:
-    """Send a message that has to be accepted, and check who receives what."""
+    """Send a message and check who receives it.
+
+    It has to be accepted."""
     text = secrets.token_hex(4)
     ack = await stage.accepted(tab, events.CHAT_SEND, {**target, "text": text})
     for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=tab):
@@ -34,7 +36,9 @@ def _expect_true_sender(data: Mapping[str, Any], tab: Tab, what: str) -> None:
 
 
 async def reach_a_user(stage: Stage) -> None:
-    """A message reaches all tabs of its addressee and the sender's other tab, and nobody else."""
+    """A message reaches its addressee's tabs and the sender's other tab.
+
+    Nobody else receives it."""
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": BEN.user}, [*stage.of(BEN), *others], "the message from ana to ben")
     second = stage.of(BEN)[1]
@@ -43,25 +47,26 @@ async def reach_a_user(stage: Stage) -> None:
 
 
 async def reach_the_own_tabs(stage: Stage) -> None:
-    """A message to somebody who is away, and one to oneself, reach the sender's other tab."""
+    """The sender's other tab also receives notes and messages to absent users."""
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")
     await chat(stage, first, {"to": ANA.user}, others, "ana's note to herself")
 
 
 async def fill_the_rooms(stage: Stage) -> None:
-    """Every socket is in all rooms of its verified identity after the connect."""
+    """After the connect a socket is in all rooms of its identity."""
     for person in (ANA, OLGA, DORA, ROOT):
         identity = Identity(person.user, Role(person.role), 0.0, person.company, person.rooms)
         addresses = [f"{stage.target.namespace} {room}" for room in rooms_at_connect(identity)]
         live = await stage.target.probe.live(addresses)  # type: ignore[union-attr]  # of one process
         for address in addresses:
             if address not in live:
-                raise Finding(f"{person.user} is connected, but nobody is in {address.partition(' ')[2]}")
+                room = address.partition(" ")[2]
+                raise Finding(f"{person.user} is connected, but nobody is in {room}, one of the rooms at connect")
 
 
 async def survive_a_closed_tab(stage: Stage) -> None:
-    """A user is reached as long as one tab is open, whichever tab was closed."""
+    """A user is reached while one tab is open, whichever was closed."""
     tess = Person("tess", "vendor")
     sender = stage.of(ANA)[0]
     own = stage.of(ANA)[1:]
@@ -77,7 +82,7 @@ async def survive_a_closed_tab(stage: Stage) -> None:
 
 
 async def reach_many_tabs(stage: Stage) -> None:
-    """All tabs that a user may have stay open, and each is reached."""
+    """Each of the ten tabs of a user is reached."""
     mona = Person("mona", "provider")
     opened = [(await stage.open(mona))[0] for _ in range(MOST_TABS)]
     sender, *own = stage.of(ANA)
@@ -121,7 +126,9 @@ async def keep_members_in(stage: Stage) -> None:
 
 
 async def trust_the_token(stage: Stage) -> None:
-    """A sender in the payload is refused or ignored; the recipients see that of the token."""
+    """The recipients see the sender of the token.
+
+    A sender in the payload is refused or ignored."""
     first, *others = stage.of(ANA)
     forged = ({"id": ROOT.user, "role": "admin"}, {"id": ANA.user, "role": "admin"}, {"id": BEN.user, "role": "vendor"})
     for sender in forged:

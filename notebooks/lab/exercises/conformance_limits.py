@@ -1,4 +1,4 @@
-"""Conformance checks of limits: an honest user is served while another one floods."""
+"""Conformance checks of limits: what they refuse, and what they let through."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,9 @@ def _chats(count: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 async def serve_others_during_a_flood(stage: Stage) -> None:
-    """One user floods and is refused; another one is served, and later the first one, too."""
+    """A flood is refused, and other users are served meanwhile.
+
+    Later the one who flooded is served, too."""
     mallory, honest = await stage.open(MALLORY, Person("hana", "vendor"))
     flood = asyncio.create_task(_outcomes(mallory, _chats(FLOOD)))
     try:
@@ -77,7 +79,7 @@ async def _expect_served(stage: Stage, honest: Tab, text: str) -> None:
 
 
 async def _expect_refill(stage: Stage, mallory: Tab) -> None:
-    """Check that a user who was refused is served again after a while."""
+    """Check that a refused user is served again after a while."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REFILL_SECONDS
     while True:
@@ -119,7 +121,7 @@ async def refuse_malformed_requests(stage: Stage) -> None:
 
 
 async def limit_rooms(stage: Stage) -> None:
-    """A socket can be in a limited number of rooms, and a place is free again when it leaves one."""
+    """The number of rooms that a socket may be in is limited."""
     (tab,) = await stage.open(Person("rudi", "vendor"))
     joined = await _outcomes(tab, [(events.ROOM_JOIN, {"room": f"job:r{number}"}) for number in range(ROOMS_ASKED)])
     if joined.count(True) > MOST_ROOMS:

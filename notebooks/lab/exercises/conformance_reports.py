@@ -1,4 +1,4 @@
-"""Conformance checks of `report:request`: the work is done, and not on the event loop."""
+"""Conformance checks of `report:request`: the work, and the readers of its result."""
 
 import asyncio
 import contextlib
@@ -21,13 +21,17 @@ MOST_REPORTED = 3.0
 MOST_ON_THE_LOOP = 0.5
 # the worst ack of a bystander, in units of a report's CPU time
 LONGEST_HOLD = 0.5
+# a tab that opens this long before a report is sent has to receive it
+IN_TIME_SECONDS = 0.1
 TRIES = 3
 # no server knows this event, but each answers it
 BYSTANDER_EVENT = "lab:settle"
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its children, ended ones included."""
+    """Return the CPU time of a process and its children.
+
+    Those that have ended are included."""
     process = psutil.Process(pid)
     total = 0.0
     for member in (process, *process.children(recursive=True)):
@@ -53,20 +57,25 @@ async def ready(tab: Tab, job: str) -> None:
 
 
 async def reach_all_tabs(stage: Stage) -> None:
-    """A report reaches all tabs of the user who asked, and nobody else."""
+    """A report reaches all tabs of its user, and nobody else."""
     rex, rosa = Person("rex", "vendor"), Person("rosa", "vendor")
     first, second, other = await stage.open(rex, rex, rosa)
-    job = await request(stage, first, "outside", 300)
-    other_job = await request(stage, other, "outside", 200)
+    # both at once, as a handler may wait until its report is ready
+    asking = asyncio.gather(request(stage, first, "outside", 400), request(stage, other, "outside", 300))
+    (late,) = await stage.open(rex)
+    job, other_job = await asking
     if job == other_job:
         raise Finding(f"two reports have the same job {job!r}")
-    (late,) = await stage.open(rex)
-    await stage.close(first)
     await ready(second, job)
-    await stage.expect(events.REPORT_READY, {"job": job}, [second, late], "the report that rex asked for")
+    opened = late.inbox.of("connect")[0].at_seconds
+    sent = [received.at_seconds for received in second.inbox.of(events.REPORT_READY)]
+    # on a busy machine the report may be ready before the new tab is open
+    is_in_time = all(opened + IN_TIME_SECONDS < at for at in sent) or bool(late.inbox.of(events.REPORT_READY))
+    in_time = [late] if is_in_time else []
+    await stage.expect(events.REPORT_READY, {"job": job}, [first, second, *in_time], "the report that rex asked for")
     await ready(other, other_job)
     await stage.expect(events.REPORT_READY, {"job": other_job}, [other], "the report that rosa asked for")
-    for tab in (second, late, other):
+    for tab in (first, second, late, other):
         await stage.close(tab)
 
 
@@ -85,7 +94,7 @@ async def wait_for_outside_work(stage: Stage) -> None:
 
 
 async def do_the_work(stage: Stage) -> None:
-    """A report uses the CPU time that it was asked for, in another process."""
+    """A report uses the CPU time of its size, in another process."""
     (tab,) = await stage.open(Person("ria", "vendor"))
     pid = (await stage.target.probe.read()).pid
     # the first report may start a process, which also takes CPU time
@@ -130,7 +139,9 @@ async def keep_the_loop_free(stage: Stage) -> None:
 
 
 async def _worst_ack(stage: Stage, tab: Tab) -> float:
-    """Return the longest ack of a bystander while a report is made, in units of its CPU time."""
+    """Return a bystander's longest ack time while a report is made.
+
+    It is in units of the report's CPU time."""
     (bystander,) = stage.of(CAROL)
     clock = asyncio.get_running_loop().time
     asking = asyncio.create_task(request(stage, tab, "cpu", REPORT_MILLISECONDS))

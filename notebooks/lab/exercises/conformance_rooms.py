@@ -14,7 +14,7 @@ OTHER_ROOMS = (ANA_AND_BEN_ROOM, "job:99", "job:1", "user:ben", "role:admin", "c
 
 
 async def let_members_join(stage: Stage) -> None:
-    """A user may join a room that the token names, and is in it."""
+    """A user may join each room that the token names."""
     (carol,) = stage.of(CAROL)
     room = CAROL.rooms[0]
     await stage.accepted(carol, events.ROOM_JOIN, {"room": room})
@@ -31,7 +31,7 @@ async def let_members_join(stage: Stage) -> None:
 
 
 async def let_members_come_back(stage: Stage) -> None:
-    """A user who has left a room hears nothing of it, and may join it again."""
+    """A user may leave a room and join it again."""
     gus = Person("gus", "provider", rooms=(ANA_AND_BEN_ROOM, "job:6"))
     (tab,) = await stage.open(gus)
     sender, *others = stage.of(ANA)
@@ -50,7 +50,9 @@ async def let_members_come_back(stage: Stage) -> None:
 
 
 async def keep_others_out(stage: Stage) -> None:
-    """A user cannot join a room that the token does not name, also an empty one."""
+    """A user cannot join a room that the token does not name.
+
+    That holds for a room with members and for an empty one."""
     (carol,) = stage.of(CAROL)
     for room in OTHER_ROOMS:
         because = f"whose token names only {CAROL.rooms[0]}"
@@ -67,7 +69,9 @@ async def keep_others_out(stage: Stage) -> None:
 
 
 async def track(stage: Stage, tab: Tab, readers: Iterable[Tab], what: str) -> None:
-    """Send a position that has to be accepted, and check who receives what."""
+    """Send a position and check who receives it.
+
+    It has to be accepted."""
     # recognized by its position, which no other update has
     latitude = secrets.randbelow(80_000_000) / 1_000_000
     position = {"lat": latitude, "lng": 2.5, "speed": 7.0}
@@ -92,7 +96,9 @@ async def follow_drivers(stage: Stage) -> None:
 
 
 async def announce(stage: Stage) -> None:
-    """An announcement reaches the roles that it names, or everyone, and only admins make one."""
+    """An announcement reaches the roles that it names, or everyone.
+
+    Only admins make one."""
     (root,) = stage.of(ROOT)
     everyone = stage.open_tabs
     drivers = [tab for tab in everyone if tab.person.role == "driver"]

@@ -1,4 +1,4 @@
-"""The stage of the conformance checks: people with open tabs on a fresh server.
+"""Stage of the conformance checks: people with tabs on a server.
 
 A check sends something, and says which tabs have to receive it. The stage waits until all have it, and then makes sure
 that no other tab has it. It sends a fence to every tab for that, so it does not have to wait for something that must
@@ -35,7 +35,7 @@ OLGA = Person("olga", "company", "acme")
 OTTO = Person("otto", "company", "acme-north")
 DORA = Person("dora", "driver", "acme")
 DAN = Person("dan", "driver", "acme")
-# everyone who has two tabs comes twice; each role has somebody whom a chat between ana and ben does not concern
+# everyone who has two tabs comes twice; each role has somebody who has no part in a chat between ana and ben
 CAST = (ANA, ANA, BEN, BEN, CAROL, PAT, ROOT, OLGA, OLGA, OTTO, DORA, DORA, DAN)
 
 
@@ -45,9 +45,9 @@ class Finding(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """Something that was sent, and the tabs that have to receive it once.
+    """Something that was sent, and the tabs that have to receive it.
 
-    `marks` are the fields by which it is recognized. `what` names it in a sentence.
+    Each receives it once. `marks` are the fields by which it is recognized. `what` names it in a sentence.
     """
 
     event: str
@@ -61,7 +61,7 @@ class Delivery:
 
 
 class Stage:
-    """The open tabs of a suite, and everything that was sent so far."""
+    """The tabs of a suite, and all that was sent so far."""
 
     def __init__(self, target: Target, stack: AsyncExitStack) -> None:
         self.target = target
@@ -72,7 +72,7 @@ class Stage:
         self._stack = stack
 
     def of(self, person: Person) -> list[Tab]:
-        """Return the open tabs of a person, in the order in which they were opened."""
+        """Return the open tabs of a person, the oldest first."""
         return [tab for tab in self.open_tabs if tab.user == person.user]
 
     @property
@@ -81,7 +81,9 @@ class Stage:
         return [tab for tab in self.tabs if tab not in self._closed]
 
     async def open(self, *people: Person) -> list[Tab]:
-        """Open one tab for each of `people`, where a person may come several times."""
+        """Open one tab for each of `people`.
+
+        A person may be named several times. Raises `Finding` when the server refuses a connection."""
         try:
             opened = await self._stack.enter_async_context(tabs(self.target, people))
         except socketio.exceptions.ConnectionError as error:
@@ -103,7 +105,7 @@ class Stage:
         return (await self.target.probe.read()).connections <= connections
 
     def label(self, tab: Tab) -> str:
-        """Return the name of a tab in a sentence, such as `ben's second tab`."""
+        """Return a tab's name for a sentence, such as `ben's second tab`."""
         own = [other for other in self.tabs if other.user == tab.user]
         if len(own) == 1:
             return tab.user
@@ -120,7 +122,9 @@ class Stage:
             raise Finding(f"{self.label(tab)} got no answer to {event}") from None
 
     async def accepted(self, tab: Tab, event: str, payload: Any) -> dict[str, Any]:
-        """Send an event that has to be accepted, and return the data of its ack."""
+        """Send an event and return the data of its ack.
+
+        Raises `Finding` when it is refused."""
         ack = await self.ask(tab, event, payload)
         if ack.get("ok") is not True:
             raise Finding(f"{self.label(tab)} sent {event} {_short(payload)}, and was refused: {code_of(ack)}")
@@ -128,7 +132,9 @@ class Stage:
         return data if isinstance(data, dict) else {}
 
     async def refused(self, tab: Tab, event: str, payload: Any, because: str) -> None:
-        """Send an event that has to be refused."""
+        """Send an event that has to be refused.
+
+        `because` says why, as a relative clause about the sender."""
         ack = await self.ask(tab, event, payload)
         if ack.get("ok") is not False:
             raise Finding(f"{self.label(tab)}, {because}, sent {event} {_short(payload)}, and it was accepted")
@@ -136,9 +142,9 @@ class Stage:
     async def expect(
         self, event: str, marks: Mapping[str, Any], readers: Iterable[Tab], what: str, *, sender: Tab | None = None
     ) -> list[Received]:
-        """Wait until all `readers` have received something, and check that nobody else has.
+        """Wait until all `readers` have received something.
 
-        Returns what they received. Raises `Finding`.
+        Then check that nobody else has. Returns what they received. Raises `Finding`.
         """
         delivery = Delivery(event, marks, list(readers), what)
         self._deliveries.append(delivery)
@@ -173,8 +179,10 @@ class Stage:
                 continue
             if tab is sender:
                 raise Finding(f"{self.label(tab)} received {delivery.what}, which it had sent itself")
-            reason = "which was not to receive it" if tab.user in users else "who is in no room of this"
-            raise Finding(f"{self.label(tab)}, {reason}, received {delivery.what}")
+            label = self.label(tab)
+            pronoun = "who" if label == tab.user else "which"
+            reason = "was not to receive it" if tab.user in users else "is in no room of this"
+            raise Finding(f"{label}, {pronoun} {reason}, received {delivery.what}")
 
     def expect_open(self, tab: Tab) -> None:
         """Raise `Finding` when the server has closed a tab."""
@@ -182,7 +190,7 @@ class Stage:
             raise Finding(f"the server closed {self.label(tab)}, which its user had open")
 
     async def settle(self) -> None:
-        """Wait until every open tab has received all that was emitted so far."""
+        """Wait until every open tab has received all earlier emits."""
         opened = self.open_tabs
         for tab in opened:
             self.expect_open(tab)
@@ -215,7 +223,7 @@ async def stage(target: Target, cast: Sequence[Person] = CAST) -> AsyncIterator[
 
 
 def code_of(ack: Mapping[str, Any]) -> str:
-    """Return the code of a refusal, or the whole answer when it has none."""
+    """Return the code of a refusal, or else the whole answer."""
     error = ack.get("error")
     return str(error["code"]) if isinstance(error, dict) and "code" in error else repr(ack)
 

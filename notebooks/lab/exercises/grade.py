@@ -62,8 +62,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
         except AnswerEndedError as error:
             reason = str(error)
         except TimeoutError:
-            cause = answer_errors.cause(files.faults, source)
-            reason = cause or f"It was not finished within {GRADE_SECONDS:.0f} s: is this machine busy?"
+            reason = grading.reason_in_time()
     if reason is not None:
         return Grade(False, grading.run, f"Not yet. {reason}")
     claim = grading.claim
@@ -74,7 +73,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
 
 
 class _Grading:
-    """One answer on its way through the measure of its lesson and the suite."""
+    """Grades one answer: the measure of its lesson, then the suite."""
 
     def __init__(self, answer: Answer, exercise: Exercise) -> None:
         self.answer = answer
@@ -82,9 +81,11 @@ class _Grading:
         self.claim = load_claims()[answer.number - 1]
         self.run = Run(float("nan"), broken="it was not measured")
         self.remark = ""
+        # what the suite has found so far
+        self._found: list[str] = []
 
     async def reason_to_refuse(self) -> str | None:
-        """Return why the answer fails, in one or a few sentences, or None when it passes."""
+        """Return why the answer fails, or None when it passes."""
         await check_loads(self.answer)
         reason = await self._reason_by_measure()
         if reason is None:
@@ -96,6 +97,12 @@ class _Grading:
                 reason = await self._reason_by_suite(workers=2)
         return reason
 
+    def reason_in_time(self) -> str:
+        """Return why the answer fails, without another run."""
+        cause = answer_errors.cause(self.answer.faults, self.answer.source)
+        late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
+        return next(iter(self._found), cause or late)
+
     async def _reason_by_measure(self) -> str | None:
         reason = await self._voted(self.claim, self.exercise.parameters, _fault_of(self.claim, self.exercise))
         if reason is None and (check := self.exercise.second_check) is not None:
@@ -106,10 +113,14 @@ class _Grading:
             return None
         faults, source = self.answer.faults, self.answer.source
         cause = answer_errors.cause(faults, source)
-        return f"{cause} {reason}".strip() + answer_errors.raised(faults, source)
+        # without its cause, the reason is what the message begins with
+        told = f"{cause} Measured: {reason}" if cause else reason
+        return told + answer_errors.raised(faults, source)
 
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
-        """Measure once, or three times when the result is in doubt, and return what two runs say."""
+        """Measure, and return why the answer fails, or None.
+
+        When the result is in doubt, two of three runs decide."""
         reasons: list[str | None] = []
         while True:
             self.run = run = await measure(self.answer, claim, parameters)
@@ -124,7 +135,7 @@ class _Grading:
 
     async def _reason_by_suite(self, *, workers: int) -> str | None:
         """Run the suite, and once or twice more when it finds something."""
-        found: list[str] = []
+        found = self._found = []
         for tries in range(1, RUNS + 1):
             before = len(self.answer.faults)
             finding = await conform(self.answer, workers=workers)

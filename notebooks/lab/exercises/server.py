@@ -58,7 +58,7 @@ def _compiled(source: str) -> Any:
 
 
 def _count_from_cell(tree: ast.Module, source: str) -> None:
-    """Give the nodes of a notebook's cell the line numbers that they have in the cell."""
+    """Give the nodes of a notebook's cell their lines in the cell."""
     lines = source.splitlines()
     if CELL_MARK not in lines:
         return
@@ -80,7 +80,9 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def line_of(error: BaseException) -> str:
-    """Return the line of the answer at which an exception was raised, as a text to append."""
+    """Return a text that names the line where an exception was raised.
+
+    It is empty when no line of the answer was involved."""
     line, step = 0, error.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename == ANSWER:
@@ -118,9 +120,11 @@ def create_app(settings: Settings) -> Application:
 
 
 def begin_group(file: Path) -> None:
-    """Make this process the head of a group, and note its id in `file`.
+    """Make this process the head of a process group.
 
-    So what the answer starts can be ended together with it.
+    Its id is appended to `file`.
+
+    What the answer starts can then be ended together with it.
     """
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)

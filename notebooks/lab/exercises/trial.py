@@ -1,4 +1,4 @@
-"""Runs an answer in server processes of its own, with a time limit.
+"""Runs an answer in server processes, with a time limit.
 
 An answer may end its process, or never return. So nothing of it runs in the process that grades.
 """
@@ -37,7 +37,7 @@ LOOK_SECONDS = 0.1
 
 
 class AnswerEndedError(Exception):
-    """The server process ended, or served nobody any more, because of the answer.
+    """The answer ended its server process, or kept it from serving.
 
     The message is one line.
     """
@@ -45,7 +45,7 @@ class AnswerEndedError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """The source code of an answer, and the file in which its server processes note its faults."""
+    """An answer: its source code, and the folder of its files."""
 
     number: int
     source: str
@@ -107,7 +107,7 @@ async def check_loads(answer: Answer) -> None:
 
 
 async def _load(answer: Answer) -> str | None:
-    """Load an answer, and return how it ended the process, if it did."""
+    """Load an answer; return how it ended the process, or None."""
     _silence()
     server.begin_group(answer.folder / f"answer{server.PROCESSES}")
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
@@ -160,7 +160,7 @@ async def _run_suite(answer: Answer, workers: int) -> str | None:
 
 
 async def _while_it_serves(answer: Answer, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`, and cancel it when a server process has ended because of the answer."""
+    """Run `work`, and cancel it when the answer has ended a process."""
     task = asyncio.create_task(work)
     try:
         while not task.done():
