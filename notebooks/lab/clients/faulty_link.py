@@ -53,6 +53,8 @@ class FaultyLink:
         self.target_port = target_ports[-1]
         self.bytes_to_client = 0
         self.bytes_to_server = 0
+        # what the server sent on silent connections, each with its time on the event loop's clock
+        self.lost_to_client: list[tuple[float, bytes]] = []
         self._target_ports = itertools.cycle(target_ports)
         self._connections: set[_ForwardedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,6 +185,8 @@ class FaultyLink:
                     await asyncio.sleep(self._delay_seconds)
                 await self._flowing.wait()
                 if connection.is_silent:
+                    if not to_server:
+                        self.lost_to_client.append((asyncio.get_running_loop().time(), data))
                     continue
                 self.bytes_to_server += len(data) if to_server else 0
                 self.bytes_to_client += 0 if to_server else len(data)

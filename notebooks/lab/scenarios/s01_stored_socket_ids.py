@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 from lab.clients.chat_ring import (
     cut_and_reconnect,
@@ -40,11 +39,59 @@ HEAP_READINGS_AT_MOST = 4
 EXPIRY_SECONDS = 8.0
 
 
-async def run(target: Target, *, seed: int = 7, users: int = 100, rounds: int = 5, is_heap_weighed: bool = True) -> Run:
+# the shortest time from one search of the heap to the next
+SEARCH_SECONDS = 0.4
+# a WebSocket frame with one Engine.IO PING; on a silent connection it gets no answer
+PING_FRAME = b"\x81\x012"
+
+
+class _Trace:
+    """Samples of the connections and the ids that the server holds.
+
+    Without `is_traced` only the connections are sampled, because a search of the heap blocks the server.
+    """
+
+    def __init__(self, target: Target, *, is_traced: bool) -> None:
+        self._target, self._is_traced = target, is_traced
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._next_search = self._clock()
+        # every tab that was ever open
+        self.tabs: list[Tab] = []
+        self.lost_at: list[float] = []
+        self.samples: list[dict[str, float]] = []
+
+    def seconds(self, at: float | None = None) -> float:
+        return round((self._clock() if at is None else at) - self._started, 3)
+
+    async def sample(self) -> int:
+        """Add one sample; return the number of connections."""
+        held = {}
+        if self._is_traced and self._clock() >= self._next_search:
+            ids = [sid for tab in self.tabs for sid in tab.ids]
+            held["ids_held"] = (await self._target.probe.dead_ids_held(ids))[0]
+            self._next_search = self._clock() + SEARCH_SECONDS
+        connections = (await self._target.probe.read()).connections
+        self.samples.append({"seconds": self.seconds(), "connections": connections, **held})
+        return connections
+
+    def unanswered_pings(self) -> list[float]:
+        lost = (entry for tab in self.tabs for entry in tab.link.lost_to_client)
+        return sorted(self.seconds(at) for at, data in lost if data == PING_FRAME)
+
+
+async def run(
+    target: Target,
+    *,
+    seed: int = 7,
+    users: int = 100,
+    rounds: int = 5,
+    is_heap_weighed: bool = True,
+    is_traced: bool = False,
+) -> Run:
     """Count the dead socket ids that the server's heap still references.
 
     The count is the `value` of the returned run. `users` × `rounds` ids die. With `is_heap_weighed` the size of the
-    heap is measured too, which takes more than half of the time.
+    heap is measured too, which takes more than half of the time. With `is_traced` the ids are counted again and again.
     """
     everyone = people(users)
     random.Random(seed).shuffle(everyone)  # noqa: S311 - a repeatable choice, not a secret
@@ -52,18 +99,27 @@ async def run(target: Target, *, seed: int = 7, users: int = 100, rounds: int = 
         steady = await stack.enter_async_context(tabs(target, everyone[::2], reconnection=True))
         moving = await stack.enter_async_context(tabs(target, everyone[1::2]))
         heap = await _heap_after_cuts(target, steady) if is_heap_weighed else []
+        trace = _Trace(target, is_traced=is_traced)
+        trace.tabs += [*steady, *moving]
+        await trace.sample()
         lost_ids: list[str] = []
         for _ in range(rounds):
             lost_ids += [tab.ids[-1] for tab in (*steady, *moving)]
+            trace.lost_at.append(trace.seconds())
             moving = await _lose_all_connections(stack, target, steady, moving, everyone[1::2])
-        expiry = await _wait_for_expiry(target, users)
+            trace.tabs += moving
+            await trace.sample()
+        await _wait_for_expiry(trace, users)
         live = [*steady, *moving]
+        await target.probe.reset()
         broken = await _failed_precondition(target, live)
+        emits = (await target.probe.counts()).emits
         ids_held, references = await target.probe.dead_ids_held(lost_ids)
-    also = {"ids_per_live_socket": (ids_held + users) / users}
+    also = {"ids_per_live_socket": (ids_held + users) / users, "emits_per_message": emits / users}
     if heap:
         also["heap_bytes_per_reconnect"] = _bytes_per_reconnect(heap)
-    details = {"ids_lost": len(lost_ids), "references": references, "heap": heap, "connections": expiry}
+    details = {"ids_lost": len(lost_ids), "references": references, "heap": heap, "samples": trace.samples}
+    details |= {"lost_at": trace.lost_at, "unanswered_pings": trace.unanswered_pings()}
     return Run(ids_held, also, broken, details)
 
 
@@ -124,21 +180,13 @@ async def _has_connections(target: Target, count: int) -> bool:
     return (await target.probe.read()).connections == count
 
 
-async def _wait_for_expiry(target: Target, users: int) -> list[dict[str, Any]]:
-    """Wait until the server has dropped every half-open connection.
-
-    Returns how the number of connections changed over time.
-    """
-    clock, series = asyncio.get_running_loop().time, []
-    started = clock()
+async def _wait_for_expiry(trace: _Trace, users: int) -> None:
+    """Wait until the server has dropped every half-open connection."""
 
     async def are_gone() -> bool:
-        connections = (await target.probe.read()).connections
-        series.append({"seconds": round(clock() - started, 2), "connections": connections})
-        return connections == users
+        return await trace.sample() == users
 
     await poll_until(are_gone, timeout=EXPIRY_SECONDS)
-    return series
 
 
 async def _failed_precondition(target: Target, live: Sequence[Tab]) -> str | None:

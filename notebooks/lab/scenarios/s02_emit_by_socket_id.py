@@ -5,55 +5,84 @@ Users ask for reports, lose their connections, and reconnect before the reports 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from good_server import events
+from good_server.rooms import user_room
 from lab.clients.chat_ring import cut_and_reconnect, people, wait_until_delivered
 from lab.clients.inbox import Received
 from lab.clients.tab import Person, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.state_client import Emit, StateClient
 from lab.servers.target import Target
 
 # added to the time that a report takes; a report that arrives later counts as lost
 PATIENCE_SECONDS = 5.0
+# from the last request to the cut in a traced run, so that its figure shows them apart
+WAIT_SECONDS = 0.3
 
 
 async def run(
-    target: Target, *, seed: int = 7, users: int = 50, tabs_each: int = 1, report_milliseconds: int = 1500
+    target: Target,
+    *,
+    seed: int = 7,
+    users: int = 50,
+    tabs_each: int = 1,
+    report_milliseconds: int = 1500,
+    is_traced: bool = False,
 ) -> Run:
     """Measure the percentage of tabs that receive their user's report.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced` the server
+    of one process also records when and where it emits the reports.
     """
-    clock = asyncio.get_running_loop().time
+    clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
     async with (
         tabs(target, [person for person in people(users) for _ in range(tabs_each)], reconnection=True) as opened,
         tabs(target, [Person("user-who-stays")]) as (connected_tab,),
     ):
         await target.probe.reset()
+        if is_traced:
+            await state.record_emits()
         started = clock()
         # the first tab of each user
         asking = opened[::tabs_each]
-        jobs = [await _ask_for_report(tab, report_milliseconds) for tab in asking]
+        asked = [(clock(), await _ask_for_report(tab, report_milliseconds)) for tab in asking]
+        jobs = [job for _, job in asked]
         last_job = await _ask_for_report(connected_tab, report_milliseconds)
+        await asyncio.sleep(WAIT_SECONDS if is_traced else 0)
+        cut_at = clock()
         await cut_and_reconnect(opened)
         spare_seconds = report_milliseconds / 1000 - (clock() - started)
         is_last_report_received = await _wait_for_report(
             connected_tab, last_job, report_milliseconds / 1000 + PATIENCE_SECONDS
         )
         await wait_until_delivered(opened)
-        counts = await target.probe.counts()
+        counts, emits = await target.probe.counts(), _to_users(await state.emits(), connected_tab)
     arrivals = [_reports(tab, jobs[index // tabs_each]) for index, tab in enumerate(opened)]
     # with several processes a worker sends the reports, and a worker has no probe
     sent_to_nobody = counts.ghost_addresses if len(target.ports) == 1 else float("nan")
     also = {"sent_into_the_void": sent_to_nobody, "errors_seen": counts.errors_logged + jobs.count(None)}
+    log = _Log(started, cut_at, emits)
     details = {
         "asked_for_seconds": report_milliseconds / 1000,
-        "timeline": [_timeline(tab, received, started) for tab, received in zip(opened, arrivals, strict=True)],
+        "cut": log.seconds(cut_at),
+        "emitted": len(emits),
+        "emitted_to_a_socket": sum(emit.reached > 0 for emit in emits),
+        "timeline": [
+            log.timeline(tab, asked[index // tabs_each][0], arrivals[index]) for index, tab in enumerate(opened)
+        ],
     }
     value = 100 * sum(len(received) == 1 for received in arrivals) / len(opened)
     return Run(value, also, _failed_precondition(jobs, spare_seconds, is_last_report_received), details)
+
+
+def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
+    """Return the emits of reports, without that of the user who stays connected."""
+    own = {connected_tab.ids[-1], user_room(connected_tab.user)}
+    return [emit for emit in emits if emit.event == events.REPORT_READY and own.isdisjoint(emit.rooms)]
 
 
 async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
@@ -90,14 +119,29 @@ def _reports(tab: Tab, job: str | None) -> list[Received]:
     return tab.inbox.of(events.REPORT_READY, lambda data: data["job"] == job)
 
 
-def _timeline(tab: Tab, received: Sequence[Received], started: float) -> dict[str, Any]:
-    """Return when a tab reconnected and when it received the report.
+@dataclass(frozen=True)
+class _Log:
+    """What happened to the tabs, in seconds since the first request."""
 
-    Times are in seconds since the first request.
-    """
-    back = tab.inbox.of("connect")[-1].at_seconds - started
-    seconds = received[0].at_seconds - started if received else None
-    return {"user": tab.user, "back": round(back, 3), "received": seconds and round(seconds, 3)}
+    started: float
+    cut_at: float
+    emits: Sequence[Emit]
+
+    def seconds(self, at: float) -> float:
+        return round(at - self.started, 3)
+
+    def timeline(self, tab: Tab, asked_at: float, received: Sequence[Received]) -> dict[str, Any]:
+        """Return when a tab asked and reconnected, and what became of the report."""
+        own = {*tab.ids, user_room(tab.user)}
+        emits = [emit for emit in self.emits if not own.isdisjoint(emit.rooms)]
+        return {
+            "user": tab.user,
+            "asked": self.seconds(asked_at),
+            "back": self.seconds(tab.inbox.of("connect")[-1].at_seconds),
+            "emitted_to_nobody": [self.seconds(emit.at_seconds) for emit in emits if not emit.reached],
+            "emitted": [self.seconds(emit.at_seconds) for emit in emits if emit.reached],
+            "received": self.seconds(received[0].at_seconds) if received else None,
+        }
 
 
 SCENARIO = Scenario(run, makes_reports=True)

@@ -4,40 +4,101 @@ A page logs in once, its connection is cut, and the client library reconnects by
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
+from good_server import events
+from good_server.rooms import user_room
 from lab.clients.chat_ring import cut_and_reconnect, messages_received, people, wait_until_delivered, write_to_next
+from lab.clients.sampling import sampled
 from lab.clients.tab import Tab, gather_bounded, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
+from lab.servers.state_client import Emit, StateClient
 from lab.servers.target import Target
 
 # only this mistake has the event; a server that joins rooms at connect answers `unknown_event`, which is harmless
 SESSION_LOGIN = "session:login"
+# the pause between the steps of a traced run, so that its figure shows them apart
+STEP_SECONDS = 0.3
 
 
-async def run(target: Target, *, seed: int = 7, users: int = 50) -> Run:
+async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool = False) -> Run:
     """Measure the percentage of users who receive messages after the cut.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
+    It is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced` the run
+    also samples how many connections and rooms are in use, and records the server's emits.
     """
     clock = asyncio.get_running_loop().time
     async with tabs(target, people(users), reconnection=True) as ring:
-        started = clock()
-        await gather_bounded([lambda tab=tab: tab.ask(SESSION_LOGIN, {}) for tab in ring])  # type: ignore[misc]
-        accepted_before = await _write(ring, "before")
-        cut_at = clock()
-        await cut_and_reconnect(ring)
-        accepted_after = await _write(ring, "after")
+        trace = _Trace(target, ring)
+        async with trace.record() if is_traced else nullcontext():
+            await asyncio.sleep(STEP_SECONDS if is_traced else 0)
+            await gather_bounded([lambda tab=tab: tab.ask(SESSION_LOGIN, {}) for tab in ring])  # type: ignore[misc]
+            accepted_before = await _write(ring, "before")
+            await asyncio.sleep(STEP_SECONDS if is_traced else 0)
+            cut_at = clock()
+            await cut_and_reconnect(ring)
+            await asyncio.sleep(STEP_SECONDS if is_traced else 0)
+            accepted_after = await _write(ring, "after")
+            await asyncio.sleep(STEP_SECONDS if is_traced else 0)
     also = {"received_before": _percentage_reached(ring, "before")}
     broken = None
     if also["received_before"] < 100:
         broken = f"before the cut only {also['received_before']:.0f} % received their message"
     elif min(accepted_before, accepted_after) < users:
         broken = "the server did not accept every message"
-    details = {"cut": round(cut_at - started, 3), "timeline": [_timeline(tab, started) for tab in ring]}
+    details = {
+        "cut": trace.seconds(cut_at),
+        "accepted": {"before": accepted_before, "after": accepted_after},
+        "samples": trace.samples,
+        "timeline": [trace.timeline(tab) for tab in ring],
+    }
     return Run(_percentage_reached(ring, "after"), also, broken, details)
+
+
+class _Trace:
+    """What the server did and held, in seconds since the start of the run."""
+
+    def __init__(self, target: Target, ring: Sequence[Tab]) -> None:
+        self._target, self._ring = target, ring
+        self._state = StateClient(target.probe)
+        self._started = asyncio.get_running_loop().time()
+        self._emits: Sequence[Emit] = ()
+        self.samples: list[dict[str, Any]] = []
+
+    @asynccontextmanager
+    async def record(self) -> AsyncIterator[None]:
+        """Record emits and samples until the block ends."""
+        await self._state.record_emits()
+        async with sampled(self._sample, every_seconds=0.05) as samples:
+            yield
+        self.samples = [{**sample, "seconds": self.seconds(sample.pop("at_seconds"))} for sample in samples]
+        self._emits = await self._state.emits()
+
+    async def _sample(self) -> dict[str, Any]:
+        rooms = [user_room(tab.user) for tab in self._ring]
+        occupied = await self._state.occupied(self._target.namespace, rooms)
+        return {"connections": (await self._target.probe.read()).connections, "rooms": len(occupied)}
+
+    def seconds(self, at: float) -> float:
+        return round(at - self._started, 3)
+
+    def timeline(self, tab: Tab) -> dict[str, Any]:
+        """Return when a tab reconnected, and when messages to it were sent and arrived.
+
+        A message that did not arrive has no time. `sent` is when the server emitted to the room of the tab's user.
+        """
+        arrived = [received for text in ("before", "after") for received in messages_received(tab, text)]
+        room = user_room(tab.user)
+        sent = [emit for emit in self._emits if emit.event == events.CHAT_MESSAGE and emit.rooms[0] == room]
+        return {
+            "user": tab.user,
+            "back": self.seconds(tab.inbox.of("connect")[-1].at_seconds),
+            "sent": [self.seconds(emit.at_seconds) for emit in sent],
+            "received": [self.seconds(received.at_seconds) for received in arrived],
+        }
 
 
 async def _write(ring: Sequence[Tab], text: str) -> int:
@@ -48,19 +109,6 @@ async def _write(ring: Sequence[Tab], text: str) -> int:
 
 def _percentage_reached(ring: Sequence[Tab], text: str) -> float:
     return 100 * sum(len(messages_received(tab, text)) == 1 for tab in ring) / len(ring)
-
-
-def _timeline(tab: Tab, started: float) -> dict[str, Any]:
-    """Return when a tab reconnected and when its messages arrived.
-
-    Times are in seconds since the first login. A message that did not arrive has no time.
-    """
-    arrived = {text: messages_received(tab, text) for text in ("before", "after")}
-    return {
-        "user": tab.user,
-        "back": round(tab.inbox.of("connect")[-1].at_seconds - started, 3),
-        **{text: round(received[0].at_seconds - started, 3) for text, received in arrived.items() if received},
-    }
 
 
 SCENARIO = Scenario(run)

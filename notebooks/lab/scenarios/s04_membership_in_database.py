@@ -1,79 +1,162 @@
-"""Scenario 04: count the dead addresses that a room message goes to.
+"""Scenario 04: count the members of a room who receive its messages.
 
-The server is killed while a job room is full. Half of the members reconnect, the others stay away.
+First each member closes one of two tabs. Later the server is killed, and half of the members come back.
 """
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from good_server import events
-from lab.clients.chat_ring import people, wait_until_delivered
-from lab.clients.tab import Tab, tabs
+from good_server.rooms import user_room
+from lab.clients.chat_ring import people, poll_until, wait_until_delivered
+from lab.clients.sampling import sampled
+from lab.clients.tab import Person, Tab, gather_bounded, tabs
 from lab.results.run import Run
 from lab.results.statistics import percentile
 from lab.scenarios.scenario import Scenario
+from lab.servers.state_client import StateClient
 from lab.servers.target import Target
 
+SETTINGS = {
+    # every client has the same address
+    "SERVER_SOCKETS_PER_ADDRESS": "2000",
+    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
+}
+
 ROOM = "job:17"
+# a member with a single tab, who closes nothing; so one member may always write
+WRITER = Person("writer", rooms=(ROOM,))
+CLOSING_SECONDS = 5.0
+# the pause between the steps of a traced run, so that its figure shows them apart
+STEP_SECONDS = 0.3
 
 
-async def run(target: Target, *, seed: int = 7, users: int = 100, messages: int = 10) -> Run:
-    """Count the dead addresses that each room message goes to.
+async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int = 4, is_traced: bool = False) -> Run:
+    """Measure the percentage of members with an open tab who receive messages.
 
-    A dead address belongs to no connected socket. The count per message is the `value` of the returned run.
+    The messages are sent after each of the `users` members closed one of two tabs. The percentage is the `value` of the
+    returned run. With `is_traced` the members that the server knows are counted all the time.
     """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
     half = users // 2
-    async with (
-        tabs(target, members[:half], reconnection=True) as returning,
-        tabs(target, members[half:]) as gone,
-    ):
-        reached_before = await _members_reached(returning[0], [*returning[1:], *gone])
-        await target.server.kill()
-        await target.server.start_again()
-        await asyncio.gather(*(tab.connected(2) for tab in returning))
-        await target.probe.reset()
-        latencies = await _write_in_turn(returning, messages)
-        counts = await target.probe.counts()
-    expected = messages * (half - 1)
-    broken = None
-    if reached_before < users - 1:
-        broken = f"before the kill a message reached {reached_before} of {users - 1} other members"
-    elif len(latencies) < expected:
-        broken = f"{len(latencies)} of {expected} deliveries reached the members who reconnected"
+    trace = _Trace(target, members, is_traced=is_traced)
+    async with AsyncExitStack() as stack:
+        (writer,) = await stack.enter_async_context(tabs(target, [WRITER], reconnection=True))
+        back = await stack.enter_async_context(tabs(target, members[:half], reconnection=True))
+        gone = await stack.enter_async_context(tabs(target, members[half:]))
+        second = await stack.enter_async_context(tabs(target, members))
+        async with trace.record():
+            broken = await _close_second_tabs(trace, writer, [*back, *gone], second)
+            arrived = len(await _write(writer, [*back, *gone], messages))
+            await trace.begin("opened again")
+            await stack.enter_async_context(tabs(target, members))
+            await trace.pause()
+        await _kill_and_start_again(trace, target)
+        async with trace.record():
+            await asyncio.gather(*(tab.connected(2) for tab in (writer, *back)))
+            await target.probe.reset()
+            latencies = await _write(writer, back, messages)
+            counts = await target.probe.counts()
+            await trace.pause()
+    if broken is None and len(latencies) < messages * half:
+        broken = f"after the kill {len(latencies)} of {messages * half} messages reached the members who came back"
     also = {
+        "ghost_sends": counts.ghost_addresses / messages,
         "sql_statements_per_message": counts.sql_statements / messages,
-        "sends_to_nobody": counts.ghost_addresses,
         "delivery_milliseconds_p50": percentile(latencies, 50) * 1000 if latencies else float("nan"),
     }
-    details = {"members": users, "back": half, "addresses": counts.addresses / messages, "messages": messages}
-    return Run(counts.ghost_addresses / messages, also, broken, details)
+    details = {"back": half, "addresses": counts.addresses / messages, "steps": trace.steps, "samples": trace.samples}
+    return Run(100 * arrived / (users * messages), also, broken, details)
 
 
-async def _members_reached(writer: Tab, others: Sequence[Tab]) -> int:
-    await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": "before"})
-    await wait_until_delivered(others)
-    return sum(len(tab.inbox.of(events.CHAT_MESSAGE)) == 1 for tab in others)
+async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], second: Sequence[Tab]) -> str | None:
+    """Close the second tabs, after one message to the room.
+
+    Returns the precondition that failed, in one sentence, or None.
+    """
+    arrived = len(await _write(writer, [*kept, *second], 1, "before"))
+    await trace.begin("one tab closed")
+    await gather_bounded([tab.close for tab in second])
+
+    async def are_closed() -> bool:
+        return (await writer.target.probe.read()).connections == len(kept) + 1
+
+    is_noticed = await poll_until(are_closed, timeout=CLOSING_SECONDS)
+    if arrived < len(kept) + len(second):
+        return f"while all tabs were open a message reached {arrived} of {len(kept) + len(second)} tabs"
+    return None if is_noticed else "the server did not notice that tabs were closed"
 
 
-async def _write_in_turn(ring: Sequence[Tab], messages: int) -> list[float]:
-    """Let the members of the room write one after the other.
+async def _write(writer: Tab, readers: Sequence[Tab], messages: int, text: str = "after") -> list[float]:
+    """Write to the room several times.
 
-    Returns the delivery times in seconds, one per message and receiver. A message that did not arrive has no delivery
-    time.
+    Returns the delivery times in seconds, one per message and reader. A message that did not arrive has none.
     """
     latencies = []
     for number in range(messages):
-        writer, text = ring[number % len(ring)], f"after {number}"
-        sent_at = asyncio.get_running_loop().time()
-        await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": text})
-        await wait_until_delivered(ring)
-        for tab in ring:
-            arrived = tab.inbox.of(events.CHAT_MESSAGE, lambda data, text=text: data["text"] == text)  # type: ignore[misc]
-            latencies += [received.at_seconds - sent_at for received in arrived]
+        sent_at, sent = asyncio.get_running_loop().time(), f"{text} {number} {len(readers)}"
+        await writer.ask(events.CHAT_SEND, {"room": ROOM, "text": sent})
+        await wait_until_delivered(readers)
+        latencies += [at - sent_at for tab in readers for at in _arrivals(tab, sent)[:1]]
     return latencies
 
 
-SCENARIO = Scenario(run)
+def _arrivals(tab: Tab, text: str) -> list[float]:
+    return [found.at_seconds for found in tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text)]
+
+
+async def _kill_and_start_again(trace: "_Trace", target: Target) -> None:
+    trace.note("killed")
+    await target.server.kill()
+    await target.server.start_again()
+    trace.note("started again")
+
+
+class _Trace:
+    """Members that the server knows, and members with a socket, over time.
+
+    Times are in seconds since the start of the run.
+    """
+
+    def __init__(self, target: Target, members: Sequence[Person], *, is_traced: bool) -> None:
+        self._target, self._is_traced = target, is_traced
+        self._rooms = [user_room(person.user) for person in (*members, WRITER)]
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self.steps: dict[str, float] = {}
+        self.samples: list[dict[str, Any]] = []
+
+    async def pause(self) -> None:
+        """Pause in a traced run."""
+        await asyncio.sleep(STEP_SECONDS if self._is_traced else 0)
+
+    async def begin(self, step: str) -> None:
+        """Pause in a traced run, and note that a step begins now."""
+        await self.pause()
+        self.note(step)
+
+    def note(self, step: str) -> None:
+        self.steps[step] = round(self._clock() - self._started, 3)
+
+    @asynccontextmanager
+    async def record(self) -> AsyncIterator[None]:
+        """Take samples until the block ends, in a traced run."""
+        if not self._is_traced:
+            yield
+            return
+        async with sampled(self._sample, every_seconds=0.05) as samples:
+            yield
+        self.samples += [{**sample, "seconds": round(sample["at_seconds"] - self._started, 3)} for sample in samples]
+
+    async def _sample(self) -> dict[str, Any]:
+        state = StateClient(self._target.probe)
+        connected = await state.occupied(self._target.namespace, self._rooms)
+        in_room = await state.occupants(self._target.namespace, ROOM)
+        return {"rows": await state.rows(), "connected": len(connected), "sockets_in_room": len(in_room)}
+
+
+SCENARIO = Scenario(run, settings=SETTINGS)

@@ -30,6 +30,7 @@ from good_server.observability import configure_logging
 from good_server.runtime import Addresses, loop_factory
 from good_server.settings import load_settings
 from lab.servers.heap import heap_bytes, ids_held
+from lab.servers.server_state import ServerState
 from lab.system.spawn import prepare_child_process
 
 LAG_TICK_SECONDS = 0.005
@@ -66,6 +67,7 @@ class ProcessProbe:
 
     def __init__(self) -> None:
         self.counts = Counts()
+        self.state = ServerState()
         # by address, the emits for which this process has no socket; another process may have one
         self._unreached: Counter[str] = Counter()
         # address of the server's health checks and metrics
@@ -83,12 +85,13 @@ class ProcessProbe:
         original_connect = sqlite3.connect
 
         async def emit(sio: Any, event: str, data: Any = None, to: Any = None, room: Any = None, **rest: Any) -> None:
-            self._count_emit(to or room, rest.get("namespace") or "/")
+            self._count_emit(event, to or room, rest.get("namespace") or "/")
             await original_emit(sio, event, data, to=to, room=room, **rest)
 
         def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
             connection: sqlite3.Connection = original_connect(*args, **kwargs)
             connection.set_trace_callback(self._count_sql)
+            self.state.databases.append(connection)
             return connection
 
         socketio.AsyncServer.emit = emit
@@ -99,24 +102,23 @@ class ProcessProbe:
 
     def attach(self, sio: socketio.AsyncServer) -> None:
         """Set the Socket.IO server whose rooms and connections the probe inspects."""
-        self._sio = sio
+        self._sio = self.state.sio = sio
 
-    def _count_emit(self, target: Any, namespace: str) -> None:
+    def _count_emit(self, event: str, target: Any, namespace: str) -> None:
         rooms = target if isinstance(target, list | tuple) else [target]
-        unreached = [room for room in rooms if not self._is_live(namespace, room)]
+        unreached = [room for room in rooms if not self.state.is_live(namespace, room)]
         self.counts.emits += 1
         self.counts.addresses += len(rooms)
         self.counts.ghost_addresses += len(unreached)
         self._unreached.update(f"{namespace} {room}" for room in unreached)
-
-    def _is_live(self, namespace: str, room: Any) -> bool:
-        return any(True for _ in self._sio.manager.get_participants(namespace, room))
+        self.state.record_emit(event, rooms, len(rooms) - len(unreached))
 
     def _count_error(self, method: str, _: Any) -> None:
         self.counts.errors_logged += method in ("error", "critical", "exception")
 
     def _count_sql(self, statement: str) -> None:
-        self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
+        if not self.state.is_counting_rows:
+            self.counts.sql_statements += statement.lstrip().upper().startswith(SQL_STATEMENTS)
 
     async def watch_lag(self) -> None:
         """Measure repeatedly how late the server's event loop wakes, until cancelled."""
@@ -146,7 +148,7 @@ class ProcessProbe:
         app.router.add_get("/heap", self._heap)
         app.router.add_post("/ids", self._ids)
         app.router.add_post("/fence", self._fence)
-        app.router.add_post("/live", self._live)
+        self.state.add_routes(app)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -185,7 +187,7 @@ class ProcessProbe:
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]
         with self._excluded_from_lag():
-            found = ids_held(ids, ignored=[ids, self._unreached])
+            found = ids_held(ids, ignored=[ids, self._unreached, *self.state.containers()])
         return web.json_response(found)
 
     async def _fence(self, request: web.Request) -> web.Response:
@@ -194,10 +196,6 @@ class ProcessProbe:
         # another process may still reference the last message that it received: let that be one without our ids
         await self._emit(self._sio, FENCE, None, to=[FENCE], namespace=body["namespace"])
         return web.json_response({})
-
-    async def _live(self, request: web.Request) -> web.Response:
-        addresses = (await request.json())["addresses"]
-        return web.json_response([address for address in addresses if self._is_live(*address.split(" ", 1))])
 
 
 def watch_log(observe: Callable[[str, structlog.typing.EventDict], None]) -> None:

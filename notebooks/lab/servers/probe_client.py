@@ -75,20 +75,25 @@ class ProbeClient:
         self._session = session
         self._kill_silent = kill_silent
 
+    @property
+    def probes(self) -> "Sequence[ProbeClient]":
+        """The client itself, in a tuple; a `FleetProbeClient` has several."""
+        return (self,)
+
     async def expect_answer(self, timeout: float) -> None:
         """Check that the server answers within `timeout` seconds."""
-        await self._ask("GET", "/answer", headers=ALONE, timeout=timeout)
+        await self.ask("GET", "/answer", headers=ALONE, timeout=timeout)
 
     async def read(self) -> ProcessReading:
         """Return the memory, CPU time, connections and worst lag of the process.
 
         The lag is the worst of its event loop since the last reset.
         """
-        return ProcessReading(**await self._ask("GET", "/reading"))
+        return ProcessReading(**await self.ask("GET", "/reading"))
 
     async def internal(self, path: str) -> str:
         """Return the server's response at an internal path, `/readyz` or `/metrics`."""
-        url = (await self._ask("GET", "/internal"))["url"]
+        url = (await self.ask("GET", "/internal"))["url"]
         return await self._within(ANSWER_SECONDS, self._text(url + path))
 
     async def counts(self) -> process_probe.Counts:
@@ -96,18 +101,18 @@ class ProbeClient:
 
         It counts from its last reset.
         """
-        return process_probe.Counts(**(await self._ask("GET", "/counts"))["counts"])
+        return process_probe.Counts(**(await self.ask("GET", "/counts"))["counts"])
 
     async def reset(self) -> None:
         """Set all counts of the probe to zero."""
-        await self._ask("POST", "/reset")
+        await self.ask("POST", "/reset")
 
     async def heap(self) -> HeapReading:
         """Measure the heap of the server process.
 
         This blocks the server for some tenths of a second.
         """
-        return HeapReading(**await self._ask("GET", "/heap"))
+        return HeapReading(**await self.ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
         """Count the `ids` on the server's heap and the references to them."""
@@ -119,11 +124,11 @@ class ProbeClient:
 
         A client that receives it has received all earlier emits of the process. `mark` tells one fence from another.
         """
-        await self._ask("POST", "/fence", {"namespace": namespace, "ids": list(socket_ids), "mark": mark})
+        await self.ask("POST", "/fence", {"namespace": namespace, "ids": list(socket_ids), "mark": mark})
 
     async def references(self, ids: Sequence[str]) -> dict[str, int]:
         """Return, for each id on the server's heap, its number of references."""
-        found: dict[str, int] = await self._ask("POST", "/ids", {"ids": list(ids)})
+        found: dict[str, int] = await self.ask("POST", "/ids", {"ids": list(ids)})
         return found
 
     async def unreached(self) -> dict[str, int]:
@@ -131,7 +136,7 @@ class ProbeClient:
 
         An address is a namespace and a room. It counts the sockets of this process, and the emits since the last reset.
         """
-        found: dict[str, int] = (await self._ask("GET", "/counts"))["unreached"]
+        found: dict[str, int] = (await self.ask("GET", "/counts"))["unreached"]
         return found
 
     async def live(self, addresses: Sequence[str]) -> list[str]:
@@ -139,10 +144,11 @@ class ProbeClient:
 
         An address is a namespace and a room, written as in `unreached`.
         """
-        found: list[str] = await self._ask("POST", "/live", {"addresses": list(addresses)})
+        found: list[str] = await self.ask("POST", "/live", {"addresses": list(addresses)})
         return found
 
-    async def _ask(self, method: str, path: str, body: Any = None, *, timeout: float | None = None, **more: Any) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None, *, timeout: float | None = None, **more: Any) -> Any:
+        """Send a request to the probe and return its answer."""
         return await self._within(timeout or ANSWER_SECONDS, self._json(method, path, json=body, **more))
 
     async def _json(self, method: str, path: str, **options: Any) -> Any:
@@ -166,14 +172,14 @@ class FleetProbeClient:
     """Client of the probes in all processes of one server."""
 
     def __init__(self, probes: Sequence[ProbeClient]) -> None:
-        self._probes = probes
+        self.probes = probes
 
     async def read(self) -> ProcessReading:
         """Return the readings of all server processes as one.
 
         They are the sums, the worst lag, and the pid of the first process.
         """
-        readings = await asyncio.gather(*(probe.read() for probe in self._probes))
+        readings = await asyncio.gather(*(probe.read() for probe in self.probes))
         return ProcessReading(
             pid=readings[0].pid,
             rss_bytes=sum(reading.rss_bytes for reading in readings),
@@ -187,24 +193,24 @@ class FleetProbeClient:
 
         A ghost address is one for which no process has a live socket at the time of this call.
         """
-        readings = await asyncio.gather(*(probe.counts() for probe in self._probes))
+        readings = await asyncio.gather(*(probe.counts() for probe in self.probes))
         counts = process_probe.Counts(*map(sum, zip(*map(astuple, readings), strict=True)))
         counts.ghost_addresses = await self._ghosts()
         return counts
 
     async def reset(self) -> None:
         """Set all counts of all probes to zero."""
-        await asyncio.gather(*(probe.reset() for probe in self._probes))
+        await asyncio.gather(*(probe.reset() for probe in self.probes))
 
     async def heap(self) -> HeapReading:
         """Measure the heaps of all server processes and return the sums."""
-        readings = await asyncio.gather(*(probe.heap() for probe in self._probes))
+        readings = await asyncio.gather(*(probe.heap() for probe in self.probes))
         return HeapReading(sum(reading.size_bytes for reading in readings), sum(reading.tasks for reading in readings))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
         """Count the `ids` on all processes' heaps and the references to them."""
         found: Counter[str] = Counter()
-        for references in await asyncio.gather(*(probe.references(ids) for probe in self._probes)):
+        for references in await asyncio.gather(*(probe.references(ids) for probe in self.probes)):
             found.update(references)
         return len(found), found.total()
 
@@ -213,12 +219,12 @@ class FleetProbeClient:
 
         A client that receives it has received all earlier emits of that process.
         """
-        await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self._probes))
+        await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self.probes))
 
     async def _ghosts(self) -> int:
         unreached: Counter[str] = Counter()
-        for found in await asyncio.gather(*(probe.unreached() for probe in self._probes)):
+        for found in await asyncio.gather(*(probe.unreached() for probe in self.probes)):
             unreached.update(found)
-        live = await asyncio.gather(*(probe.live(list(unreached)) for probe in self._probes))
+        live = await asyncio.gather(*(probe.live(list(unreached)) for probe in self.probes))
         live_addresses = {address for addresses in live for address in addresses}
         return sum(count for address, count in unreached.items() if address not in live_addresses)

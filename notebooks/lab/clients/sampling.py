@@ -1,0 +1,45 @@
+"""Samples a server's state in the background while a scenario runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+SAMPLE_SECONDS = 0.1
+
+
+@asynccontextmanager
+async def sampled(
+    measure: Callable[[], Awaitable[dict[str, Any]]], *, every_seconds: float = SAMPLE_SECONDS
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Call `measure()` repeatedly until the block ends, and once more then.
+
+    Yields the list of its answers, each with its time `at_seconds` on the event loop's clock. The first answer is there
+    before the block starts. An error of `measure` is raised when the block ends.
+    """
+    clock = asyncio.get_running_loop().time
+    samples: list[dict[str, Any]] = []
+
+    async def sample() -> None:
+        asked_at = clock()
+        answer = await measure()
+        # the server answered at some time in between
+        samples.append({"at_seconds": (asked_at + clock()) / 2, **answer})
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(every_seconds)
+            await sample()
+
+    await sample()
+    sampling = asyncio.create_task(repeat())
+    try:
+        yield samples
+        sampling.cancel()
+        await asyncio.wait([sampling])
+        if not sampling.cancelled():
+            sampling.result()
+        await sample()
+    finally:
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
