@@ -19,6 +19,24 @@ CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class ReconnectDelays:
+    """How long a client waits before it reconnects, in seconds.
+
+    The delay doubles from `first` up to `longest` while attempts fail. `jitter` is added or subtracted at random.
+    """
+
+    first: float
+    longest: float
+    jitter: float
+
+
+# short and without jitter, so that a scenario ends soon and runs the same way each time
+LAB_DELAYS = ReconnectDelays(0.05, 0.2, 0.0)
+# the defaults of the client library; for scenarios whose numbers depend on the delays
+STOCK_DELAYS = ReconnectDelays(1.0, 5.0, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A simulated user, with the claims of the user's token."""
 
@@ -43,6 +61,7 @@ class Tab:
         session: aiohttp.ClientSession,
         *,
         reconnection: bool = False,
+        delays: ReconnectDelays = LAB_DELAYS,
     ) -> None:
         self.user = person.user
         self.person = person
@@ -52,16 +71,17 @@ class Tab:
         self.target = target
         self._client = socketio.AsyncClient(
             reconnection=reconnection,
-            reconnection_delay=0.05,
-            reconnection_delay_max=0.2,
-            # no random delay, so that runs are repeatable
-            randomization_factor=0,
+            reconnection_delay=delays.first,
+            reconnection_delay_max=delays.longest,
+            # in this library it is a time in seconds, not a factor
+            randomization_factor=delays.jitter,
             # our own session, because the library does not close its session when a connection is lost while it opens
             http_session=session,
             # the library's Ctrl-C handler cancels every task of the process, also those that stop the servers
             handle_sigint=False,
         )
         self._client.on("connect", self._connected, namespace=target.namespace)
+        self._client.on("disconnect", self._disconnected, namespace=target.namespace)
         self._client.on("*", self.inbox.add, namespace=target.namespace)
 
     @property
@@ -92,6 +112,9 @@ class Tab:
     def _connected(self) -> None:
         self.ids.append(self._client.get_sid(self.target.namespace))
         self.inbox.add("connect", None)
+
+    def _disconnected(self, reason: str) -> None:
+        self.inbox.add("disconnect", reason)
 
     async def connected(self, times: int = 1, *, timeout: float = CONNECT_SECONDS) -> None:
         """Wait until the tab has connected `times` times in total."""
@@ -148,11 +171,17 @@ def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
 
 @asynccontextmanager
 async def tabs(
-    target: Target, people: Sequence[Person], *, each: int = 1, reconnection: bool = False
+    target: Target,
+    people: Sequence[Person],
+    *,
+    each: int = 1,
+    reconnection: bool = False,
+    delays: ReconnectDelays = LAB_DELAYS,
 ) -> AsyncIterator[list[Tab]]:
     """Open and connect `each` tabs for every person, in order.
 
-    All of them are closed when the block ends, also after an error.
+    With `reconnection`, a tab that loses its connection reconnects after `delays`. All tabs are closed when the block
+    ends, also after an error.
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
@@ -160,7 +189,7 @@ async def tabs(
         wanted = [person for person in people for _ in range(each)]
         for person, process in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
             link = await stack.enter_async_context(FaultyLink(*target.ports[process:], *target.ports[:process]))
-            opened.append(Tab(target, person, link, session, reconnection=reconnection))
+            opened.append(Tab(target, person, link, session, reconnection=reconnection, delays=delays))
         try:
             await gather_bounded([tab.connect for tab in opened])
             yield opened

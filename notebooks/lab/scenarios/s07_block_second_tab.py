@@ -1,7 +1,8 @@
 """Scenario 07: count the tabs that a message to their user reaches.
 
-Each user has three tabs, which reconnect by themselves. On a server of several processes, each user has three tabs on
-each process.
+Each user has three tabs, which reconnect by themselves. They use the stock delays of the client library, because the
+reconnects per second depend on these delays. On a server of several processes, each user has three tabs on each
+process.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Any
 
 from good_server import events
 from lab.clients.chat_ring import people, poll_until
-from lab.clients.tab import Person, Tab, tabs
+from lab.clients.tab import STOCK_DELAYS, Person, ReconnectDelays, Tab, tabs
 from lab.results.run import Run
 from lab.scenarios.scenario import Scenario
 from lab.servers.target import Target
@@ -26,22 +27,30 @@ SETTINGS = {
 WRITERS = 4
 # the time that the last message has to arrive
 ARRIVAL_SECONDS = 0.5
-# users in the figure, which shows each of their connects
+# users in the details, with each connect and disconnect of their tabs
 SHOWN_USERS = 2
 
 
 async def run(
-    target: Target, *, seed: int = 7, users: int = 20, each: int = 3, messages: int = 4, window_seconds: float = 1.6
+    target: Target,
+    *,
+    seed: int = 7,
+    users: int = 20,
+    each: int = 3,
+    messages: int = 4,
+    window_seconds: float = 3.0,
+    delays: ReconnectDelays = STOCK_DELAYS,
 ) -> Run:
     """Measure how many percent of their user's messages the tabs receive.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
+    It is the `value` of the returned run. `delays` is how long the tabs wait before they reconnect. `seed` has no
+    effect: only the jitter of the delays is random, and the client library draws it.
     """
     clock = asyncio.get_running_loop().time
     readers, each = people(users), each * len(target.ports)
     async with (
         tabs(target, [Person(f"writer-{number}") for number in range(WRITERS)]) as writers,
-        tabs(target, readers, each=each, reconnection=True) as opened,
+        tabs(target, readers, each=each, reconnection=True, delays=delays) as opened,
     ):
         started, connects_before = clock(), _connects(opened)
         sent = await _write_over_time(writers, readers, messages, window_seconds - ARRIVAL_SECONDS)
@@ -93,7 +102,7 @@ def _connects(opened: Sequence[Tab]) -> int:
 
 
 def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: float) -> list[dict[str, Any]]:
-    """Return when each tab connected and received messages.
+    """Return when each tab connected, disconnected and received messages.
 
     Times are in seconds since `started`. `sent` are the times at which messages to its user were sent.
     """
@@ -101,12 +110,16 @@ def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: flo
     def since(times: Sequence[float]) -> list[float]:
         return [round(at - started, 3) for at in times]
 
+    def times_of(tab: Tab, event: str) -> list[float]:
+        return since([received.at_seconds for received in tab.inbox.of(event)])
+
     return [
         {
             "user": tab.user,
-            "connects": since([received.at_seconds for received in tab.inbox.of("connect")]),
+            "connects": times_of(tab, "connect"),
+            "disconnects": times_of(tab, "disconnect"),
             "sent": since(sent[tab.user]),
-            "received": since([received.at_seconds for received in tab.inbox.of(events.CHAT_MESSAGE)]),
+            "received": times_of(tab, events.CHAT_MESSAGE),
         }
         for tab in opened
     ]
