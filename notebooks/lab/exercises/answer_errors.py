@@ -77,7 +77,7 @@ def _sentence(fault: Fault, source: str) -> str:
         case "blocked":
             return f"Your code held the event loop for {fault.text} in {place}: nobody is served meanwhile."
         case _:
-            return f"Your code waited for more than {fault.text} in {place}, and did not go on."
+            return f"Your code waited for {fault.text} in {place}, and did not go on."
 
 
 def _place(fault: Fault, source: str) -> str:

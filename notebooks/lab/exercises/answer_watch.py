@@ -15,7 +15,7 @@ import types
 import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import isawaitable
 from pathlib import Path
@@ -30,10 +30,10 @@ ANSWER = "<answer>"
 TICK_SECONDS = 0.05
 # a handler that computes nothing needs some microseconds
 BLOCKED_SECONDS = 0.5
-# a busy machine may hold a process for that long, but then this thread does not run either
-BLOCKED_LOOKS = 6
+BLOCKED_LOOKS = 3
 # longer than the longest report; then the process is ended
 STUCK_SECONDS = 6.0
+# a handler that is cancelled after this time does not go on
 WAITED_SECONDS = 3.0
 ORIGIN_DEPTH = 12
 
@@ -87,25 +87,18 @@ class AnswerWatch:
                 coroutine = function(*arguments)
                 if not isawaitable(coroutine):
                     raise TypeError(f"{name} has to be written with `async def`")
-                timer = asyncio.get_running_loop().call_later(WAITED_SECONDS, self._note_wait, coroutine)
+                began = time.monotonic()
                 try:
                     return await coroutine
-                finally:
-                    timer.cancel()
+                except asyncio.CancelledError as cancelled:
+                    # its deadline, or the end of the server
+                    if (seconds := time.monotonic() - began) > WAITED_SECONDS:
+                        self.note("waited", f"{seconds:.0f} s", *(_place_of(cancelled) or (name, 0)))
+                    raise
             except (SystemExit, KeyboardInterrupt) as end:
                 self.end("ended", type(end).__name__, *(_place_of(end) or (name, 0)))
 
         return run
-
-    def _note_wait(self, coroutine: Any) -> None:
-        place = None
-        while coroutine is not None:
-            frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
-            if frame is not None and frame.f_code.co_filename == ANSWER:
-                place = (frame.f_code.co_name, frame.f_lineno)
-            coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
-        if place is not None:
-            self.note("waited", f"{WAITED_SECONDS:.0f} s", *place)
 
     def _note_logged(self, _: str, entry: Any) -> None:
         error = entry.get("exc_info")
@@ -158,36 +151,66 @@ class _LoopWatch:
 
     def __init__(self, watch: AnswerWatch) -> None:
         self._watch = watch
-        self._last_tick = time.monotonic()
         self._ticking: asyncio.Task[None] | None = None
+        self._last_tick = _Moment(0.0, 0.0)
+        self._clock: Callable[[], _Moment] = _Moment.of_this_thread()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._last_tick = self._clock()
         self._ticking = loop.create_task(self._tick())
-        main = threading.get_ident()
-        threading.Thread(target=self._look, args=(main,), daemon=True).start()
+        threading.Thread(target=self._look, args=(threading.get_ident(),), daemon=True).start()
 
     async def _tick(self) -> None:
         while True:
-            self._last_tick = time.monotonic()
+            self._last_tick = self._clock()
             await asyncio.sleep(TICK_SECONDS)
 
     def _look(self, main: int) -> None:
-        looks, held_since, is_noted = 0, self._last_tick, False
+        looks, since, is_noted = 0, self._last_tick, False
         while True:
             time.sleep(TICK_SECONDS)
-            if self._last_tick != held_since:
-                looks, held_since, is_noted = 0, self._last_tick, False
-            seconds = time.monotonic() - held_since
-            frame = sys._current_frames().get(main)
-            place = _place_in(frame) if seconds > 2 * TICK_SECONDS else None
-            if place is None:
+            if self._last_tick is not since:
+                looks, since, is_noted = 0, self._last_tick, False
+            place = _place_in(sys._current_frames().get(main))
+            seconds = self._clock().seconds_held_since(since)
+            if place is None or seconds < BLOCKED_SECONDS:
                 continue
             looks += 1
             if looks >= BLOCKED_LOOKS and seconds >= STUCK_SECONDS:
                 self._watch.end("stuck", f"{seconds:.0f} s", *place)
-            if looks >= BLOCKED_LOOKS and seconds >= BLOCKED_SECONDS and not is_noted:
+            if looks >= BLOCKED_LOOKS and not is_noted:
                 is_noted = True
                 self._watch.note("blocked", f"{seconds:.1f} s", *place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A moment, and how long the watched thread had waited for a CPU until then.
+
+    On a busy machine a thread waits for a CPU, and that is not the answer's doing.
+    """
+
+    at: float
+    waited: float
+
+    def seconds_held_since(self, other: "_Moment") -> float:
+        return self.at - other.at - (self.waited - other.waited)
+
+    @staticmethod
+    def of_this_thread() -> Callable[[], "_Moment"]:
+        """Return a clock for this thread, which any thread may read."""
+        statistics = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+
+        def now() -> _Moment:
+            try:
+                # the time on a CPU, the time of waiting for one, both in nanoseconds
+                waited = int(statistics.read_text().split()[1]) / 1e9
+            except (OSError, IndexError, ValueError):
+                # other systems than Linux
+                waited = 0.0
+            return _Moment(time.monotonic(), waited)
+
+        return now
 
 
 def _place_of(error: BaseException) -> tuple[str, int] | None:

@@ -120,18 +120,22 @@ class _Grading:
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
         """Measure, and return why the answer fails, or None.
 
-        When the result is in doubt, two of three runs decide."""
-        reasons: list[str | None] = []
+        When the result is in doubt, two of three runs decide.
+        """
+        passed: list[Run] = []
+        failed: list[tuple[Run, str]] = []
         while True:
             self.run = run = await measure(self.answer, claim, parameters)
-            reasons.append(fault_of(run))
-            failed = [reason for reason in reasons if reason is not None]
-            if len(reasons) == 1 and not _is_in_doubt(claim, run, reasons[0]):
-                return reasons[0]
-            if len(failed) > RUNS // 2:
-                return failed[0]
-            if len(reasons) - len(failed) > RUNS // 2:
+            reason = fault_of(run)
+            is_clear = not passed and not failed and not _is_in_doubt(claim, run, reason)
+            if reason is None:
+                passed.append(run)
+            else:
+                failed.append((run, reason))
+            if len(passed) > RUNS // 2 or (is_clear and passed):
                 return None
+            if len(failed) > RUNS // 2 or (is_clear and failed):
+                return _reason_of(claim, failed)
 
     async def _reason_by_suite(self, *, workers: int) -> str | None:
         """Run the suite, and once or twice more when it finds something."""
@@ -170,6 +174,14 @@ def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
     if reason is None:
         return is_near and claim.timed
     return claim.timed or is_near or run.broken is not None or claim.is_spoilt(run)
+
+
+def _reason_of(claim: Claim, failed: Sequence[tuple[Run, str]]) -> str:
+    """Return the first reason; if late clients may be its cause, say so."""
+    run, reason = failed[0]
+    if all(claim.is_spoilt(run) for run, _ in failed):
+        return f"{reason} But the clients were {run.lateness_seconds:.1f} s late: on an idle machine it may pass."
+    return reason
 
 
 def _measured(claim: Claim, run: Run) -> str:

@@ -34,6 +34,7 @@ APP = "lab.exercises.server:create_app"
 # an answer may import a large package
 LOAD_SECONDS = 8.0
 LOOK_SECONDS = 0.1
+HANDLER_SECONDS = "15"
 
 
 class AnswerEndedError(Exception):
@@ -58,7 +59,12 @@ class Answer:
 
     def settings(self, scenario_settings: Mapping[str, str]) -> dict[str, str]:
         """Return the settings of a server that runs the answer."""
-        own = {server.NUMBER_VARIABLE: str(self.number), server.FILE_VARIABLE: str(self.folder / "answer.py")}
+        own = {
+            server.NUMBER_VARIABLE: str(self.number),
+            server.FILE_VARIABLE: str(self.folder / "answer.py"),
+            # a handler may wait for its report, also on a busy machine
+            "SERVER_HANDLER_SECONDS": HANDLER_SECONDS,
+        }
         return {**scenario_settings, **own}
 
     def pids(self) -> list[int]:
@@ -169,5 +175,8 @@ async def _while_it_serves(answer: Answer, work: Coroutine[Any, Any, T]) -> T:
                 raise AnswerEndedError(answer_errors.cause(answer.faults, answer.source))
         return task.result()
     finally:
+        if not task.done():
+            # an orderly end of the servers would take as long as the answer lets it
+            _end_groups(answer.pids())
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
