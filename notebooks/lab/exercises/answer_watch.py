@@ -152,7 +152,7 @@ class _LoopWatch:
     def __init__(self, watch: AnswerWatch) -> None:
         self._watch = watch
         self._ticking: asyncio.Task[None] | None = None
-        self._last_tick = _Moment(0.0, 0.0)
+        self._last_tick = _Moment(0.0)
         self._clock: Callable[[], _Moment] = _Moment.of_this_thread()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -185,30 +185,36 @@ class _LoopWatch:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A moment, and how long the watched thread had waited for a CPU until then.
+    """A moment in the life of a thread.
 
-    On a busy machine a thread waits for a CPU, and that is not the answer's doing.
+    On a busy machine a thread waits for a CPU, and that is not the answer's doing. `on_cpu` and `queued` are the
+    seconds that the thread has computed, and waited for a CPU. The second does not yet include a wait that goes on,
+    which a thread that `is_runnable` may be in.
     """
 
     at: float
-    waited: float
+    on_cpu: float = 0.0
+    queued: float = 0.0
+    is_runnable: bool = False
 
     def seconds_held_since(self, other: "_Moment") -> float:
-        return self.at - other.at - (self.waited - other.waited)
+        on_cpu = self.on_cpu - other.on_cpu
+        return on_cpu if self.is_runnable else self.at - other.at - (self.queued - other.queued)
 
     @staticmethod
     def of_this_thread() -> Callable[[], "_Moment"]:
         """Return a clock for this thread, which any thread may read."""
-        statistics = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        folder = Path(f"/proc/self/task/{threading.get_native_id()}")
 
         def now() -> _Moment:
             try:
-                # the time on a CPU, the time of waiting for one, both in nanoseconds
-                waited = int(statistics.read_text().split()[1]) / 1e9
-            except (OSError, IndexError, ValueError):
-                # other systems than Linux
-                waited = 0.0
-            return _Moment(time.monotonic(), waited)
+                on_cpu, queued, _ = (int(value) / 1e9 for value in (folder / "schedstat").read_text().split())
+                # the state follows the name, which may hold spaces and brackets
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            except (OSError, ValueError, IndexError):
+                # other systems than Linux tell nothing
+                return _Moment(time.monotonic())
+            return _Moment(time.monotonic(), on_cpu, queued, state == "R")
 
         return now
 

@@ -91,6 +91,12 @@ async def look_again(stage: Stage) -> None:
     await stage.look_again()
 
 
+async def raise_nothing(stage: Stage) -> None:
+    """No handler and no hook has raised an exception so far."""
+    if text := stage.raised().strip():
+        raise Finding(text.rstrip("."))
+
+
 # in the order in which they run: what ends tabs or floods comes last
 CHECKS = (
     Check("rooms at connect", frozenset(), chat.fill_the_rooms),
@@ -113,6 +119,8 @@ CHECKS = (
     Check("work that is done", frozenset(REPORT), reports.do_the_work),
     Check("the loop stays free", frozenset(REPORT), reports.keep_the_loop_free),
     Check("nothing comes late", frozenset(), look_again, crosses=True),
+    # what follows is no honest traffic any more
+    Check("no exception", frozenset(), raise_nothing, crosses=True),
     Check("malformed requests", frozenset(CHAT), limits.refuse_malformed_requests),
     Check("limited rooms", frozenset(JOIN | LEAVE), limits.limit_rooms),
     Check("limited joins", frozenset(JOIN | LEAVE), limits.limit_joins),
@@ -132,12 +140,12 @@ def needs_two_processes(number: int) -> bool:
     return f"{number:02}" in {bounds.id for bounds in load_two_process_bounds()}
 
 
-async def run_checks(target: Target, checks: Sequence[Check]) -> str | None:
+async def run_checks(target: Target, checks: Sequence[Check], raised: Callable[[], str] = str) -> str | None:
     """Run the checks on a fresh server.
 
-    Returns what the first failed check has seen, as one sentence without its full stop, or None.
+    `raised` describes the exceptions that the server has raised so far, or returns an empty text. Returns what the first failed check has seen, as one sentence without its full stop, or None.
     """
-    async with stage(target) as opened:
+    async with stage(target, raised) as opened:
         for check in checks:
             try:
                 await check.run(opened)

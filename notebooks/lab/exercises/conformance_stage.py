@@ -7,7 +7,7 @@ not come.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -63,8 +63,10 @@ class Delivery:
 class Stage:
     """The tabs of a suite, and all that was sent so far."""
 
-    def __init__(self, target: Target, stack: AsyncExitStack) -> None:
+    def __init__(self, target: Target, stack: AsyncExitStack, raised: Callable[[], str]) -> None:
         self.target = target
+        # describes the exceptions that the server has raised so far
+        self.raised = raised
         self.tabs: list[Tab] = []
         self.closed_ids: list[str] = []
         self._closed: set[Tab] = set()
@@ -214,11 +216,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(target: Target, cast: Sequence[Person] = CAST) -> AsyncIterator[Stage]:
+async def stage(target: Target, raised: Callable[[], str] = str) -> AsyncIterator[Stage]:
     """Open the tabs of the cast. All tabs are closed when the block ends."""
     async with AsyncExitStack() as stack:
-        opened = Stage(target, stack)
-        await opened.open(*cast)
+        opened = Stage(target, stack, raised)
+        await opened.open(*CAST)
         yield opened
 
 

@@ -24,8 +24,8 @@ DID_NOT_START = "did not start: "
 GRADE_SECONDS = 52.0
 # a run that could decide otherwise is repeated up to this number of runs
 RUNS = 3
-# the suite does not accept these
-REFUSED_FAULTS = ("unawaited", "blocked", "raised", "logged")
+# these are faults also where the clients notice nothing
+REFUSED_FAULTS = ("unawaited", "blocked")
 NO_REDIS = " The checks with two processes were left out: redis-server is not installed."
 
 
@@ -81,6 +81,7 @@ class _Grading:
         self.claim = load_claims()[answer.number - 1]
         self.run = Run(float("nan"), broken="it was not measured")
         self.remark = ""
+        self._lateness = ""
         # what the suite has found so far
         self._found: list[str] = []
 
@@ -99,9 +100,8 @@ class _Grading:
 
     def reason_in_time(self) -> str:
         """Return why the answer fails, without another run."""
-        cause = answer_errors.cause(self.answer.faults, self.answer.source)
         late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
-        return next(iter(self._found), cause or late)
+        return next(iter(self._found), self._cause() or late)
 
     async def _reason_by_measure(self) -> str | None:
         reason = await self._voted(self.claim, self.exercise.parameters, _fault_of(self.claim, self.exercise))
@@ -111,11 +111,13 @@ class _Grading:
             self.run = first if reason is None else self.run
         if reason is None:
             return None
-        faults, source = self.answer.faults, self.answer.source
-        cause = answer_errors.cause(faults, source)
-        # without its cause, the reason is what the message begins with
-        told = f"{cause} Measured: {reason}" if cause else reason
-        return told + answer_errors.raised(faults, source)
+        raised = answer_errors.raised(self.answer.faults, self.answer.source)
+        if cause := self._cause():
+            return f"{cause} Measured: {reason}{raised}"
+        return f"{reason}{raised}{self._lateness}"
+
+    def _cause(self) -> str:
+        return answer_errors.cause(self.answer.faults, self.answer.source)
 
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
         """Measure, and return why the answer fails, or None.
@@ -127,7 +129,7 @@ class _Grading:
         while True:
             self.run = run = await measure(self.answer, claim, parameters)
             reason = fault_of(run)
-            is_clear = not passed and not failed and not _is_in_doubt(claim, run, reason)
+            is_clear = bool(self._cause()) or not (passed or failed or _is_in_doubt(claim, run, reason))
             if reason is None:
                 passed.append(run)
             else:
@@ -135,7 +137,14 @@ class _Grading:
             if len(passed) > RUNS // 2 or (is_clear and passed):
                 return None
             if len(failed) > RUNS // 2 or (is_clear and failed):
-                return _reason_of(claim, failed)
+                self._note_lateness(claim, [run for run, _ in failed])
+                return failed[0][1]
+
+    def _note_lateness(self, claim: Claim, failed: Sequence[Run]) -> None:
+        """Note whether late clients may be the cause of the failed runs."""
+        if all(claim.is_spoilt(run) for run in failed):
+            worst = max(run.lateness_seconds for run in failed)
+            self._lateness = f" But the clients were {worst:.1f} s late: on an idle machine it may pass."
 
     async def _reason_by_suite(self, *, workers: int) -> str | None:
         """Run the suite, and once or twice more when it finds something."""
@@ -154,14 +163,13 @@ class _Grading:
         return None
 
     def _suite_reason(self, finding: str | None, faults: Sequence[Fault], workers: int) -> str | None:
-        source = self.answer.source
-        cause, raised = answer_errors.cause(faults, source), answer_errors.raised(faults, source)
+        cause = answer_errors.cause(faults, self.answer.source)
         if finding is None and not any(fault.kind in REFUSED_FAULTS for fault in faults):
             return None
         measured = f"The measure of the lesson is met ({_measured(self.claim, self.run)}), but the answer fails another"
         where = " with two processes" if workers > 1 else ""
         seen = f" {finding}." if finding is not None else ""
-        return f"{measured} check{where}:{seen} {cause}{raised}".replace("  ", " ").strip()
+        return f"{measured} check{where}:{seen} {cause}".rstrip()
 
 
 def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
@@ -174,14 +182,6 @@ def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
     if reason is None:
         return is_near and claim.timed
     return claim.timed or is_near or run.broken is not None or claim.is_spoilt(run)
-
-
-def _reason_of(claim: Claim, failed: Sequence[tuple[Run, str]]) -> str:
-    """Return the first reason; if late clients may be its cause, say so."""
-    run, reason = failed[0]
-    if all(claim.is_spoilt(run) for run, _ in failed):
-        return f"{reason} But the clients were {run.lateness_seconds:.1f} s late: on an idle machine it may pass."
-    return reason
 
 
 def _measured(claim: Claim, run: Run) -> str:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,22 +145,27 @@ async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -
     return await _while_it_serves(answer, run_once(claim, adapted, APP, **parameters))
 
 
-async def conform(answer: Answer, *, workers: int = 1) -> str | None:
+async def conform(answer: Answer, *, workers: int = 1, checks: Sequence[conformance.Check] | None = None) -> str | None:
     """Run the conformance suite once on an answer.
 
-    Returns what the first failed check has seen, in one sentence, or None. Raises `AnswerEndedError` when a server
-    process ends meanwhile.
+    `checks` are those for its exercise, unless given. Returns what the first failed check has seen, in one sentence, or
+    None. Raises `AnswerEndedError` when a server process ends meanwhile.
     """
-    return await _while_it_serves(answer, _run_suite(answer, workers))
+    checks = checks or conformance.checks_for(answer.number, workers=workers)
+    return await _while_it_serves(answer, _run_suite(answer, workers, checks))
 
 
-async def _run_suite(answer: Answer, workers: int) -> str | None:
-    checks = conformance.checks_for(answer.number, workers=workers)
+async def _run_suite(answer: Answer, workers: int, checks: Sequence[conformance.Check]) -> str | None:
     makes_reports = any(conformance.REPORT & check.needs for check in checks)
     settings = answer.settings(conformance.SETTINGS)
+    earlier = len(answer.faults)
+
+    def raised() -> str:
+        return answer_errors.raised(answer.faults[earlier:], answer.source)
+
     try:
         async with running(APP, workers=workers, settings=settings, makes_reports=makes_reports) as started:
-            return await conformance.run_checks(started.target(answer.number), checks)
+            return await conformance.run_checks(started.target(answer.number), checks, raised)
     except (ServerError, SilentServerError) as error:
         return str(error)
 
