@@ -10,12 +10,13 @@ import pytest
 from lab.exercises import conformance
 from lab.exercises.conformance import CHECKS, SERVED, checks_for
 from lab.exercises.trial import conform, trial
-from wrong_handlers import WRONG, WrongAnswer
 
 from bad_server.app import MISTAKES
 from good_server.app import create_parts
 from good_server.gateway import Gateway
 from good_server.settings import Settings
+
+from .wrong_handlers import WRONG, WrongAnswer
 
 BY_NAME = {check.name: check for check in CHECKS}
 # what is refused in the default lane; the others are slow

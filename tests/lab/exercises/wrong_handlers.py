@@ -1,4 +1,4 @@
-"""Wrong answers for the tests of the conformance suite, one for each check.
+"""Wrong answers, at least one per check of the conformance suite.
 
 Each is accepted by the measure of its own lesson, or breaks something that no lesson measures.
 """
@@ -9,9 +9,9 @@ from bad_server.app import MISTAKES
 
 
 class WrongAnswer(NamedTuple):
-    """A wrong answer: the check that refuses it, and what that check says.
+    """A wrong answer, the check that refuses it, and its phrase.
 
-    `body` is the body of the class `Handlers`.
+    The phrase is part of what the check says. `body` is the body of the class `Handlers`.
     """
 
     check: str
@@ -47,7 +47,7 @@ GATEWAY_JOINED = """
 
 
 def delivering(*lines: str) -> str:
-    """Return a class body that joins all rooms, and delivers a message as `lines` say."""
+    """Return a class body that delivers a message as `lines` say."""
     text = "\n        ".join(("message = chat.compose(request, sent)", *lines))
     return f"""{GATEWAY_JOINED}
     async def deliver(self, request, sent):
