@@ -143,7 +143,8 @@ def needs_two_processes(number: int) -> bool:
 async def run_checks(target: Target, checks: Sequence[Check], raised: Callable[[], str] = str) -> str | None:
     """Run the checks on a fresh server.
 
-    `raised` describes the exceptions that the server has raised so far, or returns an empty text. Returns what the first failed check has seen, as one sentence without its full stop, or None.
+    `raised` describes the exceptions that the server has raised so far, or returns an empty text. Returns what the
+    first failed check has seen, as one sentence without its full stop, or None.
     """
     async with stage(target, raised) as opened:
         for check in checks:

@@ -44,6 +44,10 @@ async def reach_a_user(stage: Stage) -> None:
     second = stage.of(BEN)[1]
     readers = [*stage.of(ANA), stage.of(BEN)[0]]
     await chat(stage, second, {"to": ANA.user}, readers, "the answer from ben to ana")
+    # with two processes, carol's only tab is not on the process of ana's first one, and root's not on that of carol's
+    (carol,) = stage.of(CAROL)
+    await chat(stage, first, {"to": CAROL.user}, [carol, *others], "the message from ana to carol")
+    await chat(stage, carol, {"to": ROOT.user}, stage.of(ROOT), "the message from carol to root")
 
 
 async def reach_the_own_tabs(stage: Stage) -> None:

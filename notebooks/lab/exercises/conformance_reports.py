@@ -43,7 +43,9 @@ def family_cpu_seconds(pid: int) -> float:
 
 async def request(stage: Stage, tab: Tab, kind: str, milliseconds: int) -> str:
     """Ask for a report, and return the id of its job."""
-    data = await stage.accepted(tab, events.REPORT_REQUEST, {"kind": kind, "size": milliseconds})
+    wanted = {"kind": kind, "size": milliseconds}
+    # a handler may wait until its report is ready
+    data = await stage.accepted(tab, events.REPORT_REQUEST, wanted, timeout=REPORT_SECONDS)
     job = data.get("job")
     if not isinstance(job, str) or not job:
         raise Finding(f"the ack of {events.REPORT_REQUEST} has no job, but {data}")

@@ -114,20 +114,20 @@ class Stage:
         number = own.index(tab)
         return f"{tab.user}'s {ORDINALS[number]} tab" if number < len(ORDINALS) else f"a tab of {tab.user}"
 
-    async def ask(self, tab: Tab, event: str, payload: Any) -> dict[str, Any]:
+    async def ask(self, tab: Tab, event: str, payload: Any, *, timeout: float = 2 * PATIENCE_SECONDS) -> dict[str, Any]:
         """Send an event and return its ack."""
         self.expect_open(tab)
         try:
-            return await tab.ask(event, payload, timeout=2 * PATIENCE_SECONDS)
+            return await tab.ask(event, payload, timeout=timeout)
         except (TimeoutError, socketio.exceptions.SocketIOError):
             self.expect_open(tab)
             raise Finding(f"{self.label(tab)} got no answer to {event}") from None
 
-    async def accepted(self, tab: Tab, event: str, payload: Any) -> dict[str, Any]:
+    async def accepted(self, tab: Tab, event: str, payload: Any, **options: Any) -> dict[str, Any]:
         """Send an event and return the data of its ack.
 
         Raises `Finding` when it is refused."""
-        ack = await self.ask(tab, event, payload)
+        ack = await self.ask(tab, event, payload, **options)
         if ack.get("ok") is not True:
             raise Finding(f"{self.label(tab)} sent {event} {_short(payload)}, and was refused: {code_of(ack)}")
         data = ack.get("data")
