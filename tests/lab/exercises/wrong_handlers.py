@@ -270,12 +270,12 @@ WRONG = (
     WrongAnswer(
         "nothing comes late",
         1,
-        "carol, who is in no room of this, received",
+        "olga's first tab, which is in no room of this, received",
         delivering(
             emit(TO_BOTH),
             "async def later():",
             "    await asyncio.sleep(0.1)",
-            "    await self.send(events.CHAT_MESSAGE, message, to=everyone())",
+            "    await self.send(events.CHAT_MESSAGE, message, to=(role_room(Role.COMPANY),))",
             "self.task = asyncio.create_task(later())",
         ),
     ),
