@@ -99,12 +99,14 @@ async def raise_nothing(stage: Stage) -> None:
 
 # in the order in which they run: what ends tabs or floods comes last
 CHECKS = (
-    Check("rooms at connect", frozenset(), chat.fill_the_rooms),
+    Check("rooms at connect", frozenset(), chat.fill_the_rooms, crosses=True),
     Check("a message to a user", frozenset(CHAT), chat.reach_a_user, crosses=True),
     Check("the sender's own tabs", frozenset(CHAT), chat.reach_the_own_tabs, crosses=True),
     Check("a message to a room", frozenset(CHAT), chat.reach_a_room, crosses=True),
     Check("strangers and rooms", frozenset(CHAT), chat.keep_strangers_out, crosses=True),
     Check("the true sender", frozenset(CHAT), chat.trust_the_token),
+    Check("no query", frozenset(CHAT), chat.ask_no_table),
+    Check("a tab without the room", frozenset(CHAT), chat.ask_each_tab, crosses=True),
     Check("a closed tab", frozenset(CHAT), chat.survive_a_closed_tab, crosses=True),
     Check("a member's closed tab", frozenset(CHAT), chat.keep_members_in, crosses=True),
     Check("ten tabs", frozenset(CHAT), chat.reach_many_tabs),
@@ -118,6 +120,7 @@ CHECKS = (
     Check("outside work", frozenset(REPORT), reports.wait_for_outside_work),
     Check("work that is done", frozenset(REPORT), reports.do_the_work),
     Check("the loop stays free", frozenset(REPORT), reports.keep_the_loop_free),
+    Check("places that are free again", frozenset(JOIN | LEAVE), limits.free_places),
     Check("nothing comes late", frozenset(), look_again, crosses=True),
     # what follows is no honest traffic any more
     Check("no exception", frozenset(), raise_nothing, crosses=True),

@@ -8,7 +8,8 @@ from good_server import events
 from good_server.roles import Identity, Role
 from good_server.rooms import rooms_at_connect
 from lab.clients.tab import Person, Tab
-from lab.exercises.conformance_stage import ANA, BEN, CAROL, DORA, OLGA, ROOT, Finding, Stage
+from lab.exercises.conformance_stage import ANA, BEN, CAROL, ROOT, Finding, Stage
+from lab.servers.probe import FENCE
 
 # the sockets that a user may have
 MOST_TABS = 10
@@ -58,15 +59,20 @@ async def reach_the_own_tabs(stage: Stage) -> None:
 
 
 async def fill_the_rooms(stage: Stage) -> None:
-    """After the connect a socket is in all rooms of its identity."""
-    for person in (ANA, OLGA, DORA, ROOT):
-        identity = Identity(person.user, Role(person.role), 0.0, person.company, person.rooms)
-        addresses = [f"{stage.target.namespace} {room}" for room in rooms_at_connect(identity)]
-        live = await stage.target.probe.live(addresses)  # type: ignore[union-attr]  # of one process
-        for address in addresses:
-            if address not in live:
-                room = address.partition(" ")[2]
-                raise Finding(f"{person.user} is connected, but nobody is in {room}, one of the rooms at connect")
+    """After the connect a socket is in the rooms of its identity, and no others."""
+    rooms = {tab: set(_rooms_of(tab.person)) for tab in stage.open_tabs}
+    for room in sorted(set().union(*rooms.values())):
+        mark = await stage.mark(room)
+        for tab, own in rooms.items():
+            is_in = bool(tab.inbox.of(FENCE, lambda data, mark=mark: data["mark"] == mark))
+            if is_in and room not in own:
+                raise Finding(f"{stage.label(tab)} is in {room}, which is no room of this user")
+            if not is_in and room in own:
+                raise Finding(f"{stage.label(tab)} is connected, but not in {room}, a room that is joined at connect")
+
+
+def _rooms_of(person: Person) -> tuple[str, ...]:
+    return rooms_at_connect(Identity(person.user, Role(person.role), 0.0, person.company, person.rooms))
 
 
 async def survive_a_closed_tab(stage: Stage) -> None:
@@ -129,12 +135,36 @@ async def keep_members_in(stage: Stage) -> None:
     await stage.close(opened[0])
 
 
+async def ask_no_table(stage: Stage) -> None:
+    """A message needs no query: Socket.IO knows who is in a room."""
+    (carol,) = stage.of(CAROL)
+    await stage.target.probe.reset()
+    await chat(stage, carol, {"to": ROOT.user}, stage.of(ROOT), "a message from carol to root")
+    await chat(stage, carol, {"room": CAROL.rooms[0]}, [], f"carol's message to {CAROL.rooms[0]}")
+    if statements := (await stage.target.probe.counts()).sql_statements:
+        raise Finding(f"2 messages took {statements} SQL statements, although Socket.IO knows who is in a room")
+
+
+async def ask_each_tab(stage: Stage) -> None:
+    """A room has the tabs that have joined it, not all tabs of their users."""
+    room = {"room": ANA_AND_BEN_ROOM}
+    inside, outside = await stage.open(Person("uma", "vendor", rooms=(ANA_AND_BEN_ROOM,)), Person("uma", "vendor"))
+    writer, *others = stage.of(BEN)
+    what = f"a message to {ANA_AND_BEN_ROOM}, which the token of uma's second tab does not name"
+    await chat(stage, writer, room, [*others, *stage.of(ANA), inside], what)
+    because = f"whose token does not name {ANA_AND_BEN_ROOM}"
+    await stage.refused(outside, events.CHAT_SEND, {**room, "text": "let me in"}, because)
+    for tab in (inside, outside):
+        await stage.close(tab)
+
+
 async def trust_the_token(stage: Stage) -> None:
     """The recipients see the sender of the token.
 
     A sender in the payload is refused or ignored."""
     first, *others = stage.of(ANA)
-    forged = ({"id": ROOT.user, "role": "admin"}, {"id": ANA.user, "role": "admin"}, {"id": BEN.user, "role": "vendor"})
+    named = ((ROOT, ROOT.role), (ANA, "admin"), (BEN, ANA.role), (CAROL, CAROL.role))
+    forged = [{"id": person.user, "role": role} for person, role in named]
     for sender in forged:
         text = secrets.token_hex(4)
         payload = {"to": BEN.user, "text": text, "from": sender}

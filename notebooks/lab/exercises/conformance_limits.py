@@ -11,6 +11,7 @@ import aiohttp
 import socketio
 
 from good_server import events
+from good_server.errors import RateLimited
 from lab.clients.abuser import MALFORMED
 from lab.clients.raw_tab import raw_tab
 from lab.clients.tab import Person, Tab, gather_bounded
@@ -30,6 +31,8 @@ FLOOD_SECONDS = 15.0
 ROOMS_ASKED = 100
 # the contract allows 16; an answer may choose another limit of that size
 MOST_ROOMS = 40
+# more than a socket may have rooms
+CHANGES = 20
 
 
 async def _outcomes(tab: Tab, requests: Sequence[tuple[str, dict[str, Any]]]) -> list[bool]:
@@ -111,7 +114,8 @@ async def refuse_malformed_requests(stage: Stage) -> None:
     async with aiohttp.ClientSession() as session:
         for number, (event, arguments) in enumerate(MALFORMED):
             async with raw_tab(session, target) as tab:
-                await tab.connect(target.token(f"maud-{number}"))
+                # so that a request to join is refused for its form alone
+                await tab.connect(target.token(f"maud-{number}", rooms=("job:1",)))
                 ack: Any = None
                 with contextlib.suppress(TimeoutError, ConnectionError):
                     ack = await tab.ask(event, *arguments)
@@ -127,6 +131,27 @@ async def limit_rooms(stage: Stage) -> None:
     if joined.count(True) > MOST_ROOMS:
         raise Finding(f"rudi asked for {ROOMS_ASKED} rooms, and one tab is now in {joined.count(True)} of them")
     await stage.close(tab)
+
+
+async def free_places(stage: Stage) -> None:
+    """A socket that leaves a room may join another one."""
+    (tab,) = await stage.open(Person("rene", "vendor", rooms=("job:17",)))
+    for _ in range(CHANGES):
+        for event in (events.ROOM_LEAVE, events.ROOM_JOIN):
+            ack = await _patiently(stage, tab, event, {"room": "job:17"})
+            if ack.get("ok") is not True:
+                raise Finding(f"rene left and joined a room {CHANGES} times, and {event} was refused: {code_of(ack)}")
+    await stage.close(tab)
+
+
+async def _patiently(stage: Stage, tab: Tab, event: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Send a request again while it is refused for its rate, and return its ack."""
+    deadline = asyncio.get_running_loop().time() + REFILL_SECONDS
+    while True:
+        ack = await stage.ask(tab, event, payload)
+        if code_of(ack) != RateLimited.code or asyncio.get_running_loop().time() > deadline:
+            return ack
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def limit_joins(stage: Stage) -> None:

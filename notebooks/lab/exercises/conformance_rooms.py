@@ -57,6 +57,8 @@ async def keep_others_out(stage: Stage) -> None:
     for room in OTHER_ROOMS:
         because = f"whose token names only {CAROL.rooms[0]}"
         await stage.refused(carol, events.ROOM_JOIN, {"room": room}, because)
+    (root,) = stage.of(ROOT)
+    await stage.refused(root, events.ROOM_JOIN, {"room": ANA_AND_BEN_ROOM}, "whose token names no room")
     sender, *others = stage.of(ANA)
     what = f"a message to {ANA_AND_BEN_ROOM}, where carol was refused"
     await chat(stage, sender, {"room": ANA_AND_BEN_ROOM}, [*stage.of(BEN), *others], what)

@@ -200,6 +200,16 @@ class Stage:
         await self.target.probe.fence(self.target.namespace, [tab.ids[-1] for tab in opened], mark)
         await asyncio.gather(*(self._fence_arrives(tab, mark) for tab in opened))
 
+    async def mark(self, room: str) -> str:
+        """Emit a fence to a room, and return its mark.
+
+        All tabs in the room have received it then.
+        """
+        mark = secrets.token_hex(4)
+        await self.target.probe.fence(self.target.namespace, [room], mark)
+        await self.settle()
+        return mark
+
     async def _fence_arrives(self, tab: Tab, mark: str) -> None:
         try:
             count = len(self.target.ports)

@@ -15,7 +15,7 @@ from lab.exercises.answer_errors import Fault
 from lab.exercises.class_source import source_of_class
 from lab.exercises.tasks import Exercise, SecondCheck, load_exercise
 from lab.exercises.trial import Answer, AnswerEndedError, check_loads, conform, measure, trial
-from lab.results.claims import NEAR, Claim, load_claims
+from lab.results.claims import Claim, load_claims
 from lab.results.run import Run
 from lab.results.wording import number as in_digits
 
@@ -24,6 +24,8 @@ DID_NOT_START = "did not start: "
 GRADE_SECONDS = 52.0
 # a run that could decide otherwise is repeated up to this number of runs
 RUNS = 3
+# a count that misses its bound by this part of the scale may be bad luck, such as one lost connection
+NEAR_MISS = 0.05
 # these are faults also where the clients notice nothing
 REFUSED_FAULTS = ("unawaited", "blocked")
 NO_REDIS = " The checks with two processes were left out: redis-server is not installed."
@@ -177,11 +179,10 @@ def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
 
     Times differ from run to run, and late clients lose connections. A count that clearly misses its bound does not.
     """
-    bound, end = claim.bound("good"), claim.best
-    is_near = run.value != end and abs(run.value - bound) <= NEAR * max(abs(end - bound), 1.0)
+    distance, scale = abs(run.value - claim.bound("good")), abs(claim.worst - claim.best)
     if reason is None:
-        return is_near and claim.timed
-    return claim.timed or is_near or run.broken is not None or claim.is_spoilt(run)
+        return claim.timed and claim.is_doubtful("good", run)
+    return claim.timed or distance <= NEAR_MISS * scale or run.broken is not None or claim.is_spoilt(run)
 
 
 def _measured(claim: Claim, run: Run) -> str:

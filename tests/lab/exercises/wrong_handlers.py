@@ -26,7 +26,7 @@ class WrongAnswer(NamedTuple):
 
 
 IMPORTS = """
-import asyncio, sys, time, uuid
+import asyncio, sqlite3, sys, time, uuid
 from dataclasses import replace
 import bad_server.app
 from bad_server import *
@@ -88,7 +88,7 @@ WRONG = (
     WrongAnswer(
         "rooms at connect",
         3,
-        "nobody is in role:vendor",
+        "carol is connected, but not in job:170, a room that is joined at connect",
         "    async def joined(self, request):\n        await request.join(user_room(request.identity.user))",
     ),
     WrongAnswer(
@@ -153,6 +153,78 @@ WRONG = (
     WrongAnswer("a closed tab", 5, "did not receive a message to tess after tess's third tab was closed", "    pass"),
     WrongAnswer(
         "a member's closed tab", 4, "rita's first tab did not receive a message to job:17 after rita closed", "    pass"
+    ),
+    WrongAnswer(
+        "rooms at connect",
+        3,
+        "ana's first tab is in role:admin, which is no room of this user",
+        f"{GATEWAY_JOINED}        for role in Role:\n            await request.join(role_room(role))",
+    ),
+    WrongAnswer(
+        "no query",
+        1,
+        "2 messages took 2 SQL statements",
+        """
+    def __init__(self, namespace, parts):
+        super().__init__(namespace, parts)
+        self.database = sqlite3.connect("")
+
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+
+    async def deliver(self, request, sent):
+        self.database.execute("SELECT 1")
+        return await chat.deliver(request, sent)
+""",
+    ),
+    WrongAnswer(
+        "a tab without the room",
+        4,
+        "uma's second tab, which was not to receive it, received a message to job:17",
+        """
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+        self.members = getattr(self, "members", [])
+        self.members += [(room, request.identity.user) for room in request.identity.topic_rooms]
+
+    async def deliver(self, request, sent):
+        if sent.to:
+            return await chat.deliver(request, sent)
+        members = {user for room, user in self.members if room == sent.room}
+        if request.identity.user not in members:
+            raise Forbidden()
+        message = chat.compose(request, sent)
+        to = [user_room(user) for user in members]
+        await request.emit(events.CHAT_MESSAGE, message, to=to, also_to_me=False)
+        return {"id": message.id, "at": message.at}
+""",
+    ),
+    WrongAnswer(
+        "places that are free again",
+        10,
+        "rene left and joined a room 20 times, and room:join was refused: forbidden",
+        LIMITS
+        + """
+    def routes(self):
+        join = self.chosen[-2]
+        async def count(request, change):
+            self.by_socket[request.sid] = self.by_socket.get(request.sid, 0) + 1
+            if self.by_socket[request.sid] > 16:
+                raise Forbidden()
+            return await join.handler(request, change)
+        return (self.chosen[0], replace(join, handler=count), self.chosen[-1])
+""",
+    ),
+    WrongAnswer(
+        "outside work",
+        2,
+        "an outside service does the work, but the server spent",
+        """
+    async def request_report(self, request, wanted):
+        to = request.address(user_room(request.identity.user))
+        job = await self.reports.request("cpu", wanted.size, to)
+        return {"job": job}
+""",
     ),
     WrongAnswer(
         "ten tabs",
@@ -270,12 +342,12 @@ WRONG = (
     WrongAnswer(
         "nothing comes late",
         1,
-        "carol, who is in no room of this, received",
+        "olga's first tab, which is in no room of this, received",
         delivering(
             emit(TO_BOTH),
             "async def later():",
             "    await asyncio.sleep(0.1)",
-            "    await self.send(events.CHAT_MESSAGE, message, to=everyone())",
+            "    await self.send(events.CHAT_MESSAGE, message, to=(role_room(Role.COMPANY),))",
             "self.task = asyncio.create_task(later())",
         ),
     ),
