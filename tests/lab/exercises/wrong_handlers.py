@@ -88,7 +88,7 @@ WRONG = (
     WrongAnswer(
         "rooms at connect",
         3,
-        "carol is connected, but not in job:170, a room that is joined at connect",
+        "is connected, but not in company:acme, a room that is joined at connect",
         "    async def joined(self, request):\n        await request.join(user_room(request.identity.user))",
     ),
     WrongAnswer(
