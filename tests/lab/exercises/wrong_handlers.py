@@ -216,17 +216,6 @@ WRONG = (
 """,
     ),
     WrongAnswer(
-        "outside work",
-        2,
-        "an outside service does the work, but the server spent",
-        """
-    async def request_report(self, request, wanted):
-        to = request.address(user_room(request.identity.user))
-        job = await self.reports.request("cpu", wanted.size, to)
-        return {"job": job}
-""",
-    ),
-    WrongAnswer(
         "ten tabs",
         7,
         "the server closed mona's fourth tab, which its user had open",
