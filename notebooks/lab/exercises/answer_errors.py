@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["raised", "logged", "ended", "blocked", "stuck", "waited", "unawaited"]
+Kind = Literal["raised", "logged", "ended", "blocked", "stuck", "waited", "unawaited", "held", "starved"]
 # after these the server serves nobody any more
 FATAL: frozenset[Kind] = frozenset({"ended", "stuck"})
 # these are the cause of whatever the clients see, so they are told first
 CAUSES: tuple[Kind, ...] = ("ended", "stuck", "unawaited", "blocked", "waited")
 # an exception that is raised again and again is noted a few times only
 MOST_NOTED = 200
+# as many moments in which the server waited for a CPU make times of that run worthless
+STARVED_MOMENTS = 5
 # in a notebook, the lines of the module above this one are not those of the cell
 CELL_MARK = "# the lines of the cell follow"
 
@@ -48,6 +50,16 @@ def read(file: Path) -> list[Fault]:
     # the last line may be half written
     lines = text.splitlines()[: text.count("\n")]
     return [Fault(**json.loads(line)) for line in lines]
+
+
+def is_held(faults: Sequence[Fault]) -> bool:
+    """Whether something has held the event loop."""
+    return any(fault.kind in ("held", "blocked", "stuck") for fault in faults)
+
+
+def is_starved(faults: Sequence[Fault]) -> bool:
+    """Whether the server often had to wait for a CPU."""
+    return sum(fault.kind == "starved" for fault in faults) >= STARVED_MOMENTS
 
 
 def cause(faults: Sequence[Fault], source: str) -> str:

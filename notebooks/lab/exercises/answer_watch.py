@@ -33,6 +33,11 @@ BLOCKED_SECONDS = 0.5
 BLOCKED_LOOKS = 3
 # longer than the longest report; then the process is ended
 STUCK_SECONDS = 6.0
+# half of the shortest report that is looked at
+HELD_SECONDS = 0.2
+# a server that waits that long for a CPU is late, whatever the answer does
+STARVED_SECONDS = 0.03
+MOST_STARVED = 100
 # a handler that is cancelled after this time does not go on
 WAITED_SECONDS = 3.0
 ORIGIN_DEPTH = 12
@@ -154,6 +159,7 @@ class _LoopWatch:
         self._ticking: asyncio.Task[None] | None = None
         self._last_tick = _Moment(0.0)
         self._clock: Callable[[], _Moment] = _Moment.of_this_thread()
+        self._starved = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._last_tick = self._clock()
@@ -162,17 +168,23 @@ class _LoopWatch:
 
     async def _tick(self) -> None:
         while True:
-            self._last_tick = self._clock()
+            before, self._last_tick = self._last_tick, self._clock()
+            if self._last_tick.queued - before.queued > STARVED_SECONDS and self._starved < MOST_STARVED:
+                self._starved += 1
+                self._watch.note("starved", f"{self._last_tick.queued - before.queued:.2f} s")
             await asyncio.sleep(TICK_SECONDS)
 
     def _look(self, main: int) -> None:
-        looks, since, is_noted = 0, self._last_tick, False
+        looks, since, is_noted, is_held = 0, self._last_tick, False, False
         while True:
             time.sleep(TICK_SECONDS)
             if self._last_tick is not since:
-                looks, since, is_noted = 0, self._last_tick, False
+                looks, since, is_noted, is_held = 0, self._last_tick, False, False
             place = _place_in(sys._current_frames().get(main))
             seconds = self._clock().seconds_held_since(since)
+            if seconds >= HELD_SECONDS and not is_held:
+                is_held = True
+                self._watch.note("held", f"{seconds:.1f} s")
             if place is None or seconds < BLOCKED_SECONDS:
                 continue
             looks += 1

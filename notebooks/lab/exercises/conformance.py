@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from good_server import events
 from lab.clients.chat_ring import poll_until
+from lab.exercises import answer_errors
 from lab.exercises import conformance_chat as chat
 from lab.exercises import conformance_limits as limits
 from lab.exercises import conformance_reports as reports
 from lab.exercises import conformance_rooms as rooms
+from lab.exercises.answer_errors import Fault
 from lab.exercises.conformance_stage import Finding, Stage, stage
 from lab.results.claims import load_two_process_bounds
 from lab.servers.target import Target
@@ -93,7 +95,7 @@ async def look_again(stage: Stage) -> None:
 
 async def raise_nothing(stage: Stage) -> None:
     """No handler and no hook has raised an exception so far."""
-    if text := stage.raised().strip():
+    if text := answer_errors.raised(stage.faults(), stage.source).strip():
         raise Finding(text.rstrip("."))
 
 
@@ -143,13 +145,15 @@ def needs_two_processes(number: int) -> bool:
     return f"{number:02}" in {bounds.id for bounds in load_two_process_bounds()}
 
 
-async def run_checks(target: Target, checks: Sequence[Check], raised: Callable[[], str] = str) -> str | None:
+async def run_checks(
+    target: Target, checks: Sequence[Check], *, source: str, faults: Callable[[], Sequence[Fault]]
+) -> str | None:
     """Run the checks on a fresh server.
 
-    `raised` describes the exceptions that the server has raised so far, or returns an empty text. Returns what the
-    first failed check has seen, as one sentence without its full stop, or None.
+    `faults` returns what the server has noted so far, and `source` is the text of the answer. Returns what the first
+    failed check has seen, as one sentence without its full stop, or None.
     """
-    async with stage(target, raised) as opened:
+    async with stage(target, source, faults) as opened:
         for check in checks:
             try:
                 await check.run(opened)

@@ -59,12 +59,12 @@ async def reach_the_own_tabs(stage: Stage) -> None:
 
 
 async def fill_the_rooms(stage: Stage) -> None:
-    """After the connect a socket is in the rooms of its identity, and no others."""
+    """After the connect a socket is in its own rooms alone."""
     rooms = {tab: set(_rooms_of(tab.person)) for tab in stage.open_tabs}
     for room in sorted(set().union(*rooms.values())):
         mark = await stage.mark(room)
         for tab, own in rooms.items():
-            is_in = bool(tab.inbox.of(FENCE, lambda data, mark=mark: data["mark"] == mark))
+            is_in = mark in (received.data["mark"] for received in tab.inbox.of(FENCE))
             if is_in and room not in own:
                 raise Finding(f"{stage.label(tab)} is in {room}, which is no room of this user")
             if not is_in and room in own:
@@ -146,7 +146,7 @@ async def ask_no_table(stage: Stage) -> None:
 
 
 async def ask_each_tab(stage: Stage) -> None:
-    """A room has the tabs that have joined it, not all tabs of their users."""
+    """A room has the tabs that have joined it, and no others."""
     room = {"room": ANA_AND_BEN_ROOM}
     inside, outside = await stage.open(Person("uma", "vendor", rooms=(ANA_AND_BEN_ROOM,)), Person("uma", "vendor"))
     writer, *others = stage.of(BEN)

@@ -145,7 +145,10 @@ async def free_places(stage: Stage) -> None:
 
 
 async def _patiently(stage: Stage, tab: Tab, event: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Send a request again while it is refused for its rate, and return its ack."""
+    """Send a request until it is not refused for its rate.
+
+    Returns its ack.
+    """
     deadline = asyncio.get_running_loop().time() + REFILL_SECONDS
     while True:
         ack = await stage.ask(tab, event, payload)

@@ -9,6 +9,7 @@ import psutil
 
 from good_server import events
 from lab.clients.tab import Person, Tab
+from lab.exercises.answer_errors import is_held, is_starved
 from lab.exercises.conformance_stage import CAROL, Finding, Stage
 
 REPORT_MILLISECONDS = 400
@@ -87,14 +88,11 @@ async def reach_all_tabs(stage: Stage) -> None:
 async def wait_for_outside_work(stage: Stage) -> None:
     """A report of the kind `outside` takes its time."""
     (tab,) = await stage.open(Person("rob", "vendor"))
-    pid, clock = (await stage.target.probe.read()).pid, asyncio.get_running_loop().time
-    before, asked = family_cpu_seconds(pid), clock()
+    asked = asyncio.get_running_loop().time()
     job = await request(stage, tab, "outside", REPORT_MILLISECONDS)
     await ready(tab, job)
     (received,) = await stage.expect(events.REPORT_READY, {"job": job}, [tab], "the report that rob asked for")
-    seconds, spent = received.at_seconds - asked, family_cpu_seconds(pid) - before
-    if spent > MOST_BESIDE * REPORT_MILLISECONDS / 1000:
-        raise Finding(f"an outside service does the work, but the server spent {spent:.2f} s of CPU time on the report")
+    seconds = received.at_seconds - asked
     if seconds < LEAST_WORK * REPORT_MILLISECONDS / 1000:
         raise Finding(f"an outside service needs {REPORT_MILLISECONDS} ms, but its report came after {seconds:.2f} s")
     await stage.close(tab)
@@ -133,15 +131,17 @@ def _expect_result(data: dict[str, Any], asked: float) -> None:
 async def keep_the_loop_free(stage: Stage) -> None:
     """While a report is made, others get their acks."""
     (tab,) = await stage.open(Person("rolf", "vendor"))
-    worst = [await _worst_ack(stage, tab)]
-    # a busy machine is late, too: what is near the bound is measured again
-    while worst[0] > LONGEST_HOLD and len(worst) < TRIES:
-        worst.append(await _worst_ack(stage, tab))
-        worst.sort()
-    if worst[0] > LONGEST_HOLD:
-        raise Finding(
-            f"while a report was made, another user's ack took {worst[0]:.1f} times as long as the report's CPU time"
-        )
+    for number in range(1, TRIES + 1):
+        earlier = len(stage.faults())
+        worst = await _worst_ack(stage, tab)
+        new = stage.faults()[earlier:]
+        # a busy machine is late, too
+        is_excused = is_starved(new) and not is_held(new)
+        if worst <= LONGEST_HOLD or is_excused:
+            break
+        if number == TRIES:
+            took = f"{worst:.1f} times as long as the report's CPU time"
+            raise Finding(f"while a report was made, another user's ack took {took}")
     await stage.close(tab)
 
 

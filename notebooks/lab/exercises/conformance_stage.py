@@ -17,6 +17,7 @@ import socketio
 from lab.clients.chat_ring import poll_until
 from lab.clients.inbox import Received
 from lab.clients.tab import Person, Tab, tabs
+from lab.exercises.answer_errors import Fault
 from lab.servers.probe import FENCE
 from lab.servers.target import Target
 
@@ -63,10 +64,14 @@ class Delivery:
 class Stage:
     """The tabs of a suite, and all that was sent so far."""
 
-    def __init__(self, target: Target, stack: AsyncExitStack, raised: Callable[[], str]) -> None:
+    def __init__(
+        self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
+    ) -> None:
         self.target = target
-        # describes the exceptions that the server has raised so far
-        self.raised = raised
+        # the text of the answer
+        self.source = source
+        # what the server has noted so far
+        self.faults = faults
         self.tabs: list[Tab] = []
         self.closed_ids: list[str] = []
         self._closed: set[Tab] = set()
@@ -226,10 +231,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(target: Target, raised: Callable[[], str] = str) -> AsyncIterator[Stage]:
+async def stage(
+    target: Target, source: str = "", faults: Callable[[], Sequence[Fault]] = tuple
+) -> AsyncIterator[Stage]:
     """Open the tabs of the cast. All tabs are closed when the block ends."""
     async with AsyncExitStack() as stack:
-        opened = Stage(target, stack, raised)
+        opened = Stage(target, stack, source, faults)
         await opened.open(*CAST)
         yield opened
 

@@ -160,12 +160,13 @@ async def _run_suite(answer: Answer, workers: int, checks: Sequence[conformance.
     settings = answer.settings(conformance.SETTINGS)
     earlier = len(answer.faults)
 
-    def raised() -> str:
-        return answer_errors.raised(answer.faults[earlier:], answer.source)
+    def faults() -> list[Fault]:
+        return answer.faults[earlier:]
 
     try:
         async with running(APP, workers=workers, settings=settings, makes_reports=makes_reports) as started:
-            return await conformance.run_checks(started.target(answer.number), checks, raised)
+            target = started.target(answer.number)
+            return await conformance.run_checks(target, checks, source=answer.source, faults=faults)
     except (ServerError, SilentServerError) as error:
         return str(error)
 

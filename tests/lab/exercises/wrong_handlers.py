@@ -88,7 +88,7 @@ WRONG = (
     WrongAnswer(
         "rooms at connect",
         3,
-        "carol is connected, but not in job:170, a room that is joined at connect",
+        "is connected, but not in company:acme, a room that is joined at connect",
         "    async def joined(self, request):\n        await request.join(user_room(request.identity.user))",
     ),
     WrongAnswer(
@@ -213,17 +213,6 @@ WRONG = (
                 raise Forbidden()
             return await join.handler(request, change)
         return (self.chosen[0], replace(join, handler=count), self.chosen[-1])
-""",
-    ),
-    WrongAnswer(
-        "outside work",
-        2,
-        "an outside service does the work, but the server spent",
-        """
-    async def request_report(self, request, wanted):
-        to = request.address(user_room(request.identity.user))
-        job = await self.reports.request("cpu", wanted.size, to)
-        return {"job": job}
 """,
     ),
     WrongAnswer(
