@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psutil
@@ -64,9 +65,12 @@ async def reach_all_tabs(stage: Stage) -> None:
     rex, rosa = Person("rex", "vendor"), Person("rosa", "vendor")
     first, second, other = await stage.open(rex, rex, rosa)
     # both at once, as a handler may wait until its report is ready
-    asking = asyncio.gather(request(stage, first, "outside", 400), request(stage, other, "outside", 300))
-    (late,) = await stage.open(rex)
-    job, other_job = await asking
+    async with (
+        _meanwhile(request(stage, first, "outside", 400)) as asking,
+        _meanwhile(request(stage, other, "outside", 300)) as asking_too,
+    ):
+        (late,) = await stage.open(rex)
+        job, other_job = await asking, await asking_too
     if job == other_job:
         raise Finding(f"two reports have the same job {job!r}")
     await ready(second, job)
@@ -151,19 +155,28 @@ async def _worst_ack(stage: Stage, tab: Tab) -> float:
     It is in units of the report's CPU time."""
     (bystander,) = stage.of(CAROL)
     clock = asyncio.get_running_loop().time
-    asking = asyncio.create_task(request(stage, tab, "cpu", REPORT_MILLISECONDS))
     seconds = []
-    try:
+    async with _meanwhile(request(stage, tab, "cpu", REPORT_MILLISECONDS)) as asking:
         for _ in _until(asking, tab):
             asked = clock()
             await stage.ask(bystander, BYSTANDER_EVENT, {})
             seconds.append(clock() - asked)
             # at most as many as a person may ask
             await asyncio.sleep(0.05)
-    finally:
         job = await asking
     await ready(tab, job)
     return max(seconds) / (REPORT_MILLISECONDS / 1000)
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, str]) -> AsyncIterator["asyncio.Task[str]"]:
+    """Run `work` during the block. What is left of it is cancelled."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _until(asking: "asyncio.Task[str]", tab: Tab, most: int = 100) -> Iterator[int]:
