@@ -112,6 +112,7 @@ CHECKS = (
     Check("a closed tab", frozenset(CHAT), chat.survive_a_closed_tab, crosses=True),
     Check("a member's closed tab", frozenset(CHAT), chat.keep_members_in, crosses=True),
     Check("ten tabs", frozenset(CHAT), chat.reach_many_tabs),
+    Check("an old tab", frozenset(CHAT), chat.keep_old_tabs, only=frozenset({7})),
     Check("joining an own room", frozenset(JOIN), rooms.let_members_join),
     Check("leaving and joining again", frozenset(JOIN | LEAVE), rooms.let_members_come_back),
     # the rooms of lesson 10 are open to all on purpose

@@ -1,5 +1,6 @@
 """Conformance checks of `chat:send`: the readers and senders of messages."""
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from lab.servers.probe import FENCE
 # the sockets that a user may have
 MOST_TABS = 10
 ANA_AND_BEN_ROOM = "job:17"
+# a tab that only reads is silent, and a server may close an old tab a little later: nothing tells that it will not
+SILENT_SECONDS, LATER_SECONDS = 2.5, 3.5
 
 
 async def chat(stage: Stage, tab: Tab, target: Mapping[str, str], readers: Iterable[Tab], what: str) -> None:
@@ -101,6 +104,21 @@ async def reach_many_tabs(stage: Stage) -> None:
         await stage.close(tab)
 
 
+async def keep_old_tabs(stage: Stage) -> None:
+    """A tab that has been silent stays open when its user opens another one."""
+    zoe = Person("zoe", "vendor")
+    await stage.open(zoe)
+    await asyncio.sleep(SILENT_SECONDS)
+    await stage.open(zoe)
+    await asyncio.sleep(LATER_SECONDS)
+    sender, *own = stage.of(ANA)
+    await chat(
+        stage, sender, {"to": zoe.user}, [*stage.of(zoe), *own], "a message to zoe, who has an old tab and a new one"
+    )
+    for tab in stage.of(zoe):
+        await stage.close(tab)
+
+
 async def reach_a_room(stage: Stage) -> None:
     """A message to a room reaches the members' tabs, and nobody else."""
     first, *others = stage.of(ANA)
@@ -165,12 +183,20 @@ async def trust_the_token(stage: Stage) -> None:
     first, *others = stage.of(ANA)
     named = ((ROOT, ROOT.role), (ANA, "admin"), (BEN, ANA.role), (CAROL, CAROL.role))
     forged = [{"id": person.user, "role": role} for person, role in named]
+    # a name that nobody is connected under is not free either
+    forged.append({"id": "nobody-home", "role": "admin"})
+    own_id = secrets.token_hex(4)
     for sender in forged:
         text = secrets.token_hex(4)
-        payload = {"to": BEN.user, "text": text, "from": sender}
+        payload = {"to": BEN.user, "text": text, "from": sender, "id": own_id if sender["id"] == CAROL.user else text}
         ack = await stage.ask(first, events.CHAT_SEND, payload)
         readers = [*stage.of(BEN), *others] if ack.get("ok") is True else []
         what = f"a message that ana sent as {sender}"
         # the tabs of a forged sender are looked at, too: a message also goes to its sender's tabs
         for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=first):
             _expect_true_sender(received.data, first, what)
+    (carol,) = stage.of(CAROL)
+    text = secrets.token_hex(4)
+    await stage.accepted(carol, events.CHAT_SEND, {"to": ROOT.user, "text": text, "id": own_id})
+    what = "a message from carol with an id that ana had used under carol's name"
+    await stage.expect(events.CHAT_MESSAGE, {"text": text}, stage.of(ROOT), what, sender=carol)

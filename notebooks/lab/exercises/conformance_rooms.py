@@ -60,6 +60,10 @@ async def keep_others_out(stage: Stage) -> None:
     (root,) = stage.of(ROOT)
     await stage.refused(root, events.ROOM_JOIN, {"room": ANA_AND_BEN_ROOM}, "whose token names no room")
     sender, *others = stage.of(ANA)
+    # its name begins like that of ana's own room
+    await stage.refused(
+        sender, events.ROOM_JOIN, {"room": CAROL.rooms[0]}, f"whose token names only {ANA_AND_BEN_ROOM}"
+    )
     what = f"a message to {ANA_AND_BEN_ROOM}, where carol was refused"
     await chat(stage, sender, {"room": ANA_AND_BEN_ROOM}, [*stage.of(BEN), *others], what)
     await chat(stage, sender, {"to": BEN.user}, [*stage.of(BEN), *others], "a message to ben, whose room refused carol")
@@ -89,9 +93,11 @@ async def follow_drivers(stage: Stage) -> None:
     followers = [*stage.of(OLGA), *stage.of(ROOT)]
     await track(stage, stage.of(DORA)[0], followers, "the position of dora, who drives for acme")
     await track(stage, stage.of(DAN)[0], followers, "the position of dan, who drives for acme")
-    (freelancer,) = await stage.open(Person("fay", "driver"))
+    # a missing company is no company of the name that Python gives it
+    freelancer, nina = await stage.open(Person("fay", "driver"), Person("nina", "company", "None"))
     await track(stage, freelancer, stage.of(ROOT), "the position of fay, who drives for no company")
     await stage.close(freelancer)
+    await stage.close(nina)
     (pat,) = stage.of(PAT)
     because = "who is no driver"
     await stage.refused(pat, events.TRACKING_UPDATE, {"lat": 1.0, "lng": 2.0}, because)
