@@ -12,6 +12,9 @@ from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 T = TypeVar("T")
 
+# an answer is a page of code
+MOST_BYTES = 1_000_000
+
 
 def add_command(commands: Any) -> None:
     """Adds `grade`, `hint`, `solution` and `progress` to the commands of `lab`."""
@@ -90,7 +93,7 @@ def _grade(options: argparse.Namespace) -> int:
             file.write_text(load_exercise(number).given.lstrip(), encoding="utf-8")
             print(f"{file} has the mistake in it: fix it, then run lab grade {number:02} again")
             return EXIT_NOT_DONE
-        source = file.read_text(encoding="utf-8")
+        source = _read(file)
     except OSError as error:
         raise UsageError(f"cannot open {file}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -101,8 +104,21 @@ def _grade(options: argparse.Namespace) -> int:
         result = run_until_interrupted(grade(number, source))
     except AnswerError as error:
         raise UsageError(f"{file}: {error}") from None
-    results.show(str(result), columns=sys.maxsize)
+    results.show(str(result), *(["", result.discussion] if result.discussion else []), columns=sys.maxsize)
     return EXIT_DONE if result.passed else EXIT_NOT_DONE
+
+
+def _read(file: Path) -> str:
+    """Returns the text of an answer.
+
+    Raises `UsageError` when it is too large.
+    """
+    with file.open("rb") as stream:
+        # a device may never end
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"cannot read {file}: it is larger than {MOST_BYTES:,} bytes, so it is no answer")
+    return data.decode("utf-8-sig")
 
 
 def _hint(options: argparse.Namespace) -> int:

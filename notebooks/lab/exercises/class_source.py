@@ -8,10 +8,11 @@ import builtins
 import dis
 import linecache
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from lab.exercises.answer_errors import CELL_MARK
 from lab.exercises.tasks import AnswerError
 
 HEAD = "from __future__ import annotations"
@@ -37,8 +38,32 @@ def source_of_class(handlers: type[Any]) -> str:
     tree = compile("".join(lines), "cell", "exec", CELL)
     assert isinstance(tree, ast.Module)
     kept = [node for node in tree.body if isinstance(node, KEPT) and not _is_left_out(node)]
-    own = "\n\n".join(ast.unparse(node) for node in kept)
-    return "\n".join([HEAD, *_imports(own, function.__globals__), own])
+    own = _as_written(lines, [node for node in tree.body if node not in kept])
+    if own is None:
+        own = "\n\n".join(ast.unparse(node) for node in kept)
+        return "\n".join([HEAD, *_imports(own, function.__globals__), own])
+    return "\n".join([HEAD, *_imports(own, function.__globals__), CELL_MARK, own])
+
+
+def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | None:
+    """Return a cell's text with blanks in place of some statements.
+
+    So each line keeps its number, which an error of the answer is reported with. Returns None if the rest cannot stand
+    alone, such as what follows a semicolon.
+    """
+    rest = [line.encode() for line in lines]
+    for node in left_out:
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+            line = rest[number - 1]
+            start = node.col_offset if number == node.lineno else 0
+            end = node.end_col_offset if number == node.end_lineno else len(line.rstrip(b"\r\n"))
+            rest[number - 1] = line[:start] + b" " * ((end or 0) - start) + line[end:]
+    text = b"".join(rest).decode()
+    try:
+        compile(text, "cell", "exec", dont_inherit=True)
+    except SyntaxError:
+        return None
+    return text
 
 
 def _is_left_out(node: ast.stmt) -> bool:

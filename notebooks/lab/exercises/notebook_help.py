@@ -23,6 +23,8 @@ async def grade(number: int, handlers: type[Any]) -> None:
         return
     first, _, rest = graded.message.partition(". ")
     show_output(Markdown(f"**{first}.** {rest}"))
+    if graded.discussion:
+        show_output(Markdown(graded.discussion))
 
 
 def hint(number: int) -> None:

@@ -1,22 +1,23 @@
 """Exercise server: runs a learner's handlers in a separate process."""
 
+import ast
+import multiprocessing
 import os
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from bad_server.app import MISTAKES
-from good_server.app import Application, assemble, create_parts
+from good_server.app import Application, Parts, assemble, create_parts
 from good_server.gateway import Gateway
 from good_server.settings import Settings
+from lab.exercises.answer_errors import CELL_MARK
+from lab.exercises.answer_watch import ANSWER, AnswerWatch
 from lab.exercises.tasks import AnswerError
-from lab.servers.probe import watch_log
 
 NUMBER_VARIABLE, FILE_VARIABLE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
-# the file name of the answer in tracebacks, and the suffix of the file that records its exceptions
-ANSWER, FAULTS = "<answer>", ".faults"
+# the suffixes of the files that record the answer's faults and its server processes
+FAULTS, PROCESSES = ".faults", ".processes"
 
 
 def mistake_module(number: int) -> ModuleType:
@@ -27,38 +28,78 @@ def mistake_module(number: int) -> ModuleType:
 def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that an answer defines; raises `AnswerError`.
 
-    The answer can use every name of the module with the mistake, so it only needs to contain what it changes.
+    The answer can use every name of the module with the mistake, so it only needs to contain what it changes. Its code
+    runs, so it may also end the process or never return.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
+    code = _compiled(source)
     try:
-        exec(compile(source, ANSWER, "exec"), names)  # noqa: S102 - its author asks for it to be run
-    except SyntaxError as error:
-        raise AnswerError(f"line {error.lineno} is not Python: {error.msg}") from None
+        exec(code, names)  # noqa: S102 - its author asks for it to be run
     except Exception as error:  # noqa: BLE001 - a learner's code may raise anything
-        raise AnswerError(f"it does not run: {type(error).__name__}: {error}") from None
+        raise AnswerError(f"it does not run: {_in_one_line(error)}{line_of(error)}") from None
     handlers = names["Handlers"]
     if handlers is module.Handlers or not (isinstance(handlers, type) and issubclass(handlers, Gateway)):
-        raise AnswerError(f"it has to define class Handlers, derived from {module.__name__}.Handlers")
+        raise AnswerError(f"it has to define class Handlers, derived from {module.__name__}.Handlers{_others(names)}")
     return handlers
 
 
-def _exception_recorder(file: Path) -> Callable[[str, Any], None]:
-    """Return a log watcher that writes the answer's exceptions to `file`.
+def _compiled(source: str) -> Any:
+    if "\0" in source:
+        raise AnswerError("it is not Python: it contains NUL bytes")
+    try:
+        tree = ast.parse(source, ANSWER)
+        _count_from_cell(tree, source)
+        return compile(tree, ANSWER, "exec")
+    except SyntaxError as error:
+        raise AnswerError(f"line {error.lineno} is not Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise AnswerError(f"it is not Python: {_in_one_line(error)}") from None
 
-    It writes only exceptions that passed through a function of the answer.
-    """
 
-    def record(_: str, entry: Any) -> None:
-        error = entry.get("exc_info")
-        if not isinstance(error, BaseException):
-            return
-        functions = [frame.name for frame in traceback.extract_tb(error.__traceback__) if frame.filename == ANSWER]
-        if functions:
-            with file.open("a", encoding="utf-8") as faults:
-                faults.write(f"{traceback.format_exception_only(error)[-1].strip()} in {functions[-1]}\n")
+def _count_from_cell(tree: ast.Module, source: str) -> None:
+    """Give the nodes of a notebook's cell their lines in the cell."""
+    lines = source.splitlines()
+    if CELL_MARK not in lines:
+        return
+    above = lines.index(CELL_MARK) + 1
+    for node in tree.body:
+        if node.lineno > above:
+            ast.increment_lineno(node, -above)
 
-    return record
+
+def _others(names: dict[str, Any]) -> str:
+    """Name the classes of another name that an answer defines."""
+    found = [name for name, value in names.items() if isinstance(value, type) and value.__module__ == "answer"]
+    return f"; it defines class {', '.join(found)}" if found and "Handlers" not in found else ""
+
+
+def _in_one_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def line_of(error: BaseException) -> str:
+    """Return a text that names the line where an exception was raised.
+
+    It is empty when no line of the answer was involved."""
+    line, step = 0, error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == ANSWER:
+            line = step.tb_lineno
+        step = step.tb_next
+    return f" in line {line}" if line else ""
+
+
+def build(handlers: type[Any], parts: Parts) -> Gateway:
+    """Create the gateway of an answer and read its routes; raises `AnswerError`."""
+    try:
+        gateway: Gateway = handlers("/", parts)
+        # a mistake in the routes would otherwise show at the first event
+        _ = list(gateway.routes())
+    except Exception as error:  # noqa: BLE001 - a learner's code may raise anything
+        raise AnswerError(f"its class cannot be used: {_in_one_line(error)}{line_of(error)}") from None
+    return gateway
 
 
 def create_app(settings: Settings) -> Application:
@@ -68,7 +109,26 @@ def create_app(settings: Settings) -> Application:
     """
     number = int(os.environ[NUMBER_VARIABLE])
     file = Path(os.environ[FILE_VARIABLE])
+    begin_group(file.with_suffix(PROCESSES))
+    watch = AnswerWatch(file.with_suffix(FAULTS))
+    watch.install()
     handlers = load_handlers(file.read_text(encoding="utf-8"), number)
-    watch_log(_exception_recorder(file.with_suffix(FAULTS)))
     parts = create_parts(settings)
-    return assemble(parts, [handlers("/", parts)])
+    gateway = build(handlers, parts)
+    watch.wrap(gateway)
+    return assemble(parts, [gateway])
+
+
+def begin_group(file: Path) -> None:
+    """Make this process the head of a process group.
+
+    Its id is appended to `file`.
+
+    What the answer starts can then be ended together with it.
+    """
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+        with file.open("a", encoding="utf-8") as processes:
+            processes.write(f"{os.getpid()}\n")
+    # a right answer may start a process pool, which the library forbids to a daemon; there is no public way
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]

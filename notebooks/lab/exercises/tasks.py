@@ -68,7 +68,7 @@ class SecondCheck(BaseModel):
 
 
 class Exercise(BaseModel):
-    """An exercise: the given code, checks, hints, solution and wrong answers."""
+    """An exercise: the given code, checks, hints, solutions and wrong answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,7 +80,11 @@ class Exercise(BaseModel):
     hints: tuple[str, ...]
     given: str
     solution: str
+    # right answers that are written in another way
+    other_solutions: tuple[str, ...] = ()
     decoys: tuple[Decoy, ...]
+    # Markdown, shown after a pass: why the usual wrong answers fail, plain python-socketio, Node
+    discussion: str = ""
 
 
 def load_exercise(number: int) -> Exercise:

@@ -14,7 +14,9 @@ import psutil
 import pytest
 from lab.__main__ import main
 from lab.exercises import progress_file
+from lab.exercises.grade import Grade
 from lab.exercises.tasks import load_exercise
+from lab.results.run import Run
 
 START_SECONDS = 30.0
 
@@ -158,3 +160,34 @@ def _wait_for_kernel(process: psutil.Process) -> list[psutil.Process]:
             return family
         time.sleep(0.05)
     raise TimeoutError("the kernel did not start its servers")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"class Handlers:\0 pass", "it is not Python: it contains NUL bytes"),
+        (b"\xff\xfe\x00", "cannot read mine.py: it is not text"),
+        (b"#" * 1_000_001, "cannot read mine.py: it is larger than 1,000,000 bytes"),
+        (b"class Handler(Handlers): pass", "it has to define class Handlers"),
+    ],
+    ids=["nul", "bytes", "large", "other name"],
+)
+def test_a_file_that_is_no_answer_is_wrong_use(
+    content: bytes, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.py").write_bytes(content)
+    assert main(["grade", "03", "mine.py"]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_a_discussion_follows_a_pass(
+    passed: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def grade(*_: object) -> Grade:
+        return Grade(passed, Run(1.0), "Graded.", "# Why others fail" if passed else "")
+
+    monkeypatch.setattr("lab.exercises.grade.grade", grade)
+    Path("mine.py").write_text("")
+    assert main(["grade", "03", "mine.py"]) == code
+    assert capsys.readouterr().out == ("Graded.\n\n# Why others fail\n" if passed else "Graded.\n")

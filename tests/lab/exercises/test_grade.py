@@ -38,6 +38,11 @@ EACH_GRADED = pytest.mark.parametrize("number", [graded(number, id=str(number)) 
 DECOYS = [
     graded(number, decoy, id=f"{number:02} {decoy.idea}") for number in NUMBERS for decoy in EXERCISES[number].decoys
 ]
+OTHER_SOLUTIONS = [
+    pytest.param(number, answer, id=f"{number:02} {index}", marks=pytest.mark.slow)
+    for number in NUMBERS
+    for index, answer in enumerate(EXERCISES[number].other_solutions)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +60,16 @@ async def test_the_given_code_fails_only_on_the_intended_metric(number: int) -> 
 
 @EACH_GRADED
 async def test_the_solution_passes_and_is_recorded(number: int) -> None:
-    assert (await grade(number, EXERCISES[number].solution)).passed
+    result = await grade(number, EXERCISES[number].solution)
+    assert result.passed, result.message
+    assert result.discussion == EXERCISES[number].discussion.strip()
     assert list(progress_file.load().passed) == [f"{number:02}"]
+
+
+@pytest.mark.parametrize(("number", "answer"), OTHER_SOLUTIONS)
+async def test_a_differently_written_answer_passes(number: int, answer: str) -> None:
+    result = await grade(number, answer)
+    assert result.passed, result.message
 
 
 @pytest.mark.parametrize(("number", "decoy"), DECOYS)

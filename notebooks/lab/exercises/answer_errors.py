@@ -1,0 +1,121 @@
+"""Faults of an answer: how they are recorded and described.
+
+The server process appends each fault to a file. The process that grades reads the file, also while the server runs.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["raised", "logged", "ended", "blocked", "stuck", "waited", "unawaited", "held", "starved"]
+# after these the server serves nobody any more
+FATAL: frozenset[Kind] = frozenset({"ended", "stuck"})
+# these are the cause of whatever the clients see, so they are told first
+CAUSES: tuple[Kind, ...] = ("ended", "stuck", "unawaited", "blocked", "waited")
+# an exception that is raised again and again is noted a few times only
+MOST_NOTED = 200
+# as many moments in which the server waited for a CPU make times of that run worthless
+STARVED_MOMENTS = 5
+# in a notebook, the lines of the module above this one are not those of the cell
+CELL_MARK = "# the lines of the cell follow"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of an answer, and the place in the answer.
+
+    `line` is 0 when the place is not in the answer's own code.
+    """
+
+    kind: Kind
+    text: str
+    function: str = ""
+    line: int = 0
+
+
+def note(file: Path, fault: Fault) -> None:
+    """Append a fault to the file."""
+    with file.open("a", encoding="utf-8") as faults:
+        faults.write(json.dumps(asdict(fault)) + "\n")
+
+
+def read(file: Path) -> list[Fault]:
+    """Return all faults that were noted so far."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    # the last line may be half written
+    lines = text.splitlines()[: text.count("\n")]
+    return [Fault(**json.loads(line)) for line in lines]
+
+
+def is_held(faults: Sequence[Fault]) -> bool:
+    """Whether something has held the event loop."""
+    return any(fault.kind in ("held", "blocked", "stuck") for fault in faults)
+
+
+def is_starved(faults: Sequence[Fault]) -> bool:
+    """Whether the server often had to wait for a CPU."""
+    return sum(fault.kind == "starved" for fault in faults) >= STARVED_MOMENTS
+
+
+def cause(faults: Sequence[Fault], source: str) -> str:
+    """Describe the fault that explains what the clients saw, in one sentence.
+
+    It is an empty text when there is none.
+    """
+    for kind in CAUSES:
+        for fault in faults:
+            if fault.kind == kind:
+                return _sentence(fault, source)
+    return ""
+
+
+def _sentence(fault: Fault, source: str) -> str:
+    place = f"{fault.function}{_place(fault, source)}"
+    match fault.kind:
+        case "ended":
+            return f"Your code ended the server process with {fault.text} in {place}."
+        case "stuck":
+            return (
+                f"Your code held the event loop for {fault.text} in {place}: nobody was served meanwhile, and the"
+                " process was ended. Does a loop never end there, or does it wait without `await`?"
+            )
+        case "unawaited":
+            return f"An `await` is missing in {place}: {fault.text}."
+        case "blocked":
+            return f"Your code held the event loop for {fault.text} in {place}: nobody is served meanwhile."
+        case _:
+            return f"Your code waited for {fault.text} in {place}, and did not go on."
+
+
+def _place(fault: Fault, source: str) -> str:
+    return f", {_line(fault.line, source)}" if fault.line else ""
+
+
+def _line(number: int, source: str) -> str:
+    """Return a line's number and its text, as the learner wrote it."""
+    lines = source.splitlines()
+    above = lines.index(CELL_MARK) + 1 if CELL_MARK in lines else 0
+    text = lines[number - 1 + above].strip() if 0 < number + above <= len(lines) else ""
+    return f"line {number} (`{text}`)" if text else f"line {number}"
+
+
+def raised(faults: Sequence[Fault], source: str) -> str:
+    """Describe the exceptions that the answer's code raised on the server.
+
+    The clients do not see these exceptions. The text is appended to the message; it is empty without an exception.
+    """
+    own = [fault for fault in faults if fault.kind == "raised"]
+    if own:
+        first = own[0]
+        where = f" It is {_line(first.line, source)}." if first.line else ""
+        return f" Your code raised {len(own)} exceptions, first {first.text} in {first.function}.{where}"
+    logged = next((fault for fault in faults if fault.kind == "logged"), None)
+    if logged is None:
+        return ""
+    advice = " Is an `async` missing before a `def`?" if "'await' expression" in logged.text else ""
+    return f" The server logged {logged.text} in {logged.function}.{advice}"

@@ -1,0 +1,202 @@
+"""Conformance checks of `chat:send`: the readers and senders of messages."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from good_server import events
+from good_server.roles import Identity, Role
+from good_server.rooms import rooms_at_connect
+from lab.clients.tab import Person, Tab
+from lab.exercises.conformance_stage import ANA, BEN, CAROL, ROOT, Finding, Stage
+from lab.servers.probe import FENCE
+
+# the sockets that a user may have
+MOST_TABS = 10
+ANA_AND_BEN_ROOM = "job:17"
+# a tab that only reads is silent, and a server may close an old tab a little later: nothing tells that it will not
+SILENT_SECONDS, LATER_SECONDS = 2.5, 3.5
+
+
+async def chat(stage: Stage, tab: Tab, target: Mapping[str, str], readers: Iterable[Tab], what: str) -> None:
+    """Send a message and check who receives it.
+
+    It has to be accepted."""
+    text = secrets.token_hex(4)
+    ack = await stage.accepted(tab, events.CHAT_SEND, {**target, "text": text})
+    for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=tab):
+        _expect_true_sender(received.data, tab, what)
+        if received.data.get("id") != ack.get("id") or not received.data.get("id"):
+            raise Finding(f"the ack and the recipients got different ids of {what}")
+        if any(received.data.get(key) != value for key, value in target.items()):
+            raise Finding(f"{what} arrived without its target: {target}")
+
+
+def _expect_true_sender(data: Mapping[str, Any], tab: Tab, what: str) -> None:
+    true = {"id": tab.user, "role": tab.person.role}
+    if data.get("from") != true:
+        raise Finding(f"{what} arrived from {data.get('from')}, but the token says {true}")
+
+
+async def reach_a_user(stage: Stage) -> None:
+    """A message reaches its addressee's tabs and the sender's other tab.
+
+    Nobody else receives it."""
+    first, *others = stage.of(ANA)
+    await chat(stage, first, {"to": BEN.user}, [*stage.of(BEN), *others], "the message from ana to ben")
+    second = stage.of(BEN)[1]
+    readers = [*stage.of(ANA), stage.of(BEN)[0]]
+    await chat(stage, second, {"to": ANA.user}, readers, "the answer from ben to ana")
+    # with two processes, carol's only tab is not on the process of ana's first one, and root's not on that of carol's
+    (carol,) = stage.of(CAROL)
+    await chat(stage, first, {"to": CAROL.user}, [carol, *others], "the message from ana to carol")
+    await chat(stage, carol, {"to": ROOT.user}, stage.of(ROOT), "the message from carol to root")
+
+
+async def reach_the_own_tabs(stage: Stage) -> None:
+    """The sender's other tab also receives notes and messages to absent users."""
+    first, *others = stage.of(ANA)
+    await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")
+    await chat(stage, first, {"to": ANA.user}, others, "ana's note to herself")
+
+
+async def fill_the_rooms(stage: Stage) -> None:
+    """After the connect a socket is in its own rooms alone."""
+    rooms = {tab: set(_rooms_of(tab.person)) for tab in stage.open_tabs}
+    for room in sorted(set().union(*rooms.values())):
+        mark = await stage.mark(room)
+        for tab, own in rooms.items():
+            is_in = mark in (received.data["mark"] for received in tab.inbox.of(FENCE))
+            if is_in and room not in own:
+                raise Finding(f"{stage.label(tab)} is in {room}, which is no room of this user")
+            if not is_in and room in own:
+                raise Finding(f"{stage.label(tab)} is connected, but not in {room}, a room that is joined at connect")
+
+
+def _rooms_of(person: Person) -> tuple[str, ...]:
+    return rooms_at_connect(Identity(person.user, Role(person.role), 0.0, person.company, person.rooms))
+
+
+async def survive_a_closed_tab(stage: Stage) -> None:
+    """A user is reached while one tab is open, whichever was closed."""
+    tess = Person("tess", "vendor")
+    sender = stage.of(ANA)[0]
+    own = stage.of(ANA)[1:]
+    opened = await stage.open(tess, tess, tess)
+    # the newest, then the oldest
+    for closed in (opened[2], opened[0]):
+        await stage.close(closed)
+        what = f"a message to tess after {stage.label(closed)} was closed"
+        await chat(stage, sender, {"to": tess.user}, [*stage.of(tess), *own], what)
+    await stage.close(opened[1])
+    await stage.open(tess)
+    await chat(stage, sender, {"to": tess.user}, [*stage.of(tess), *own], "a message to tess, who has come back")
+
+
+async def reach_many_tabs(stage: Stage) -> None:
+    """Each of the ten tabs of a user is reached."""
+    mona = Person("mona", "provider")
+    opened = [(await stage.open(mona))[0] for _ in range(MOST_TABS)]
+    sender, *own = stage.of(ANA)
+    await chat(stage, sender, {"to": mona.user}, [*opened, *own], f"a message to mona, who has {MOST_TABS} tabs open")
+    for tab in opened:
+        await stage.close(tab)
+
+
+async def keep_old_tabs(stage: Stage) -> None:
+    """A tab that has been silent stays open when its user opens another one."""
+    zoe = Person("zoe", "vendor")
+    await stage.open(zoe)
+    await asyncio.sleep(SILENT_SECONDS)
+    await stage.open(zoe)
+    await asyncio.sleep(LATER_SECONDS)
+    sender, *own = stage.of(ANA)
+    await chat(
+        stage, sender, {"to": zoe.user}, [*stage.of(zoe), *own], "a message to zoe, who has an old tab and a new one"
+    )
+    for tab in stage.of(zoe):
+        await stage.close(tab)
+
+
+async def reach_a_room(stage: Stage) -> None:
+    """A message to a room reaches the members' tabs, and nobody else."""
+    first, *others = stage.of(ANA)
+    readers = [*others, *stage.of(BEN)]
+    await chat(stage, first, {"room": ANA_AND_BEN_ROOM}, readers, f"ana's message to {ANA_AND_BEN_ROOM}")
+    (carol,) = stage.of(CAROL)
+    await chat(stage, carol, {"room": CAROL.rooms[0]}, [], f"carol's message to {CAROL.rooms[0]}")
+
+
+async def keep_strangers_out(stage: Stage) -> None:
+    """Only members write to a room, also when nobody is in it."""
+    (carol,) = stage.of(CAROL)
+    because = f"who is only in {CAROL.rooms[0]}"
+    for room in (ANA_AND_BEN_ROOM, "job:99", "user:ben", "role:admin"):
+        text = secrets.token_hex(4)
+        await stage.refused(carol, events.CHAT_SEND, {"room": room, "text": text}, because)
+        what = f"carol's message to {room}, which was refused"
+        await stage.expect(events.CHAT_MESSAGE, {"text": text}, [], what, sender=carol)
+
+
+async def keep_members_in(stage: Stage) -> None:
+    """A member who closes one of two tabs is still a member."""
+    rita = Person("rita", "driver", "acme", rooms=(ANA_AND_BEN_ROOM,))
+    opened = await stage.open(rita, rita)
+    await stage.close(opened[1])
+    room = {"room": ANA_AND_BEN_ROOM}
+    first, *others = stage.of(ANA)
+    members = [*others, *stage.of(BEN), opened[0]]
+    await chat(stage, first, room, members, f"a message to {ANA_AND_BEN_ROOM} after rita closed one of two tabs")
+    what = f"a message to {ANA_AND_BEN_ROOM} from rita, who closed one of two tabs"
+    await chat(stage, opened[0], room, [first, *others, *stage.of(BEN)], what)
+    await stage.close(opened[0])
+
+
+async def ask_no_table(stage: Stage) -> None:
+    """A message needs no query: Socket.IO knows who is in a room."""
+    (carol,) = stage.of(CAROL)
+    await stage.target.probe.reset()
+    await chat(stage, carol, {"to": ROOT.user}, stage.of(ROOT), "a message from carol to root")
+    await chat(stage, carol, {"room": CAROL.rooms[0]}, [], f"carol's message to {CAROL.rooms[0]}")
+    if statements := (await stage.target.probe.counts()).sql_statements:
+        raise Finding(f"2 messages took {statements} SQL statements, although Socket.IO knows who is in a room")
+
+
+async def ask_each_tab(stage: Stage) -> None:
+    """A room has the tabs that have joined it, and no others."""
+    room = {"room": ANA_AND_BEN_ROOM}
+    inside, outside = await stage.open(Person("uma", "vendor", rooms=(ANA_AND_BEN_ROOM,)), Person("uma", "vendor"))
+    writer, *others = stage.of(BEN)
+    what = f"a message to {ANA_AND_BEN_ROOM}, which the token of uma's second tab does not name"
+    await chat(stage, writer, room, [*others, *stage.of(ANA), inside], what)
+    because = f"whose token does not name {ANA_AND_BEN_ROOM}"
+    await stage.refused(outside, events.CHAT_SEND, {**room, "text": "let me in"}, because)
+    for tab in (inside, outside):
+        await stage.close(tab)
+
+
+async def trust_the_token(stage: Stage) -> None:
+    """The recipients see the sender of the token.
+
+    A sender in the payload is refused or ignored."""
+    first, *others = stage.of(ANA)
+    named = ((ROOT, ROOT.role), (ANA, "admin"), (BEN, ANA.role), (CAROL, CAROL.role))
+    forged = [{"id": person.user, "role": role} for person, role in named]
+    # a name that nobody is connected under is not free either
+    forged.append({"id": "nobody-home", "role": "admin"})
+    own_id = secrets.token_hex(4)
+    for sender in forged:
+        text = secrets.token_hex(4)
+        payload = {"to": BEN.user, "text": text, "from": sender, "id": own_id if sender["id"] == CAROL.user else text}
+        ack = await stage.ask(first, events.CHAT_SEND, payload)
+        readers = [*stage.of(BEN), *others] if ack.get("ok") is True else []
+        what = f"a message that ana sent as {sender}"
+        # the tabs of a forged sender are looked at, too: a message also goes to its sender's tabs
+        for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=first):
+            _expect_true_sender(received.data, first, what)
+    (carol,) = stage.of(CAROL)
+    text = secrets.token_hex(4)
+    await stage.accepted(carol, events.CHAT_SEND, {"to": ROOT.user, "text": text, "id": own_id})
+    what = "a message from carol with an id that ana had used under carol's name"
+    await stage.expect(events.CHAT_MESSAGE, {"text": text}, stage.of(ROOT), what, sender=carol)

@@ -1,0 +1,167 @@
+"""Conformance checks of limits: what they refuse, and what they let through."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import aiohttp
+import socketio
+
+from good_server import events
+from good_server.errors import RateLimited
+from lab.clients.abuser import MALFORMED
+from lab.clients.raw_tab import raw_tab
+from lab.clients.tab import Person, Tab, gather_bounded
+from lab.exercises.conformance_stage import BEN, Finding, Stage, code_of
+
+MALLORY = Person("mallory", "vendor", rooms=("job:17",))
+# several times the burst that the contract allows
+FLOOD = 400
+# what a second tab tries while the first one is refused; a burst of that size is legitimate for another user
+SECOND_TAB_REQUESTS = 30
+TRIES = 3
+# the default limits refill a burst within this time
+REFILL_SECONDS = 12.0
+RETRY_SECONDS = 0.2
+# the tabs of a flood wait for all acks at once
+FLOOD_SECONDS = 15.0
+ROOMS_ASKED = 100
+# the contract allows 16; an answer may choose another limit of that size
+MOST_ROOMS = 40
+# more than a socket may have rooms
+CHANGES = 20
+
+
+async def _outcomes(tab: Tab, requests: Sequence[tuple[str, dict[str, Any]]]) -> list[bool]:
+    """Send all requests at once, and return whether each one was accepted."""
+
+    async def send(event: str, payload: dict[str, Any]) -> bool:
+        try:
+            return (await tab.ask(event, payload, timeout=FLOOD_SECONDS)).get("ok") is True
+        except (TimeoutError, socketio.exceptions.SocketIOError):
+            return False
+
+    sending = [partial(send, event, payload) for event, payload in requests]
+    outcomes: list[bool] = await gather_bounded(sending, at_once=len(sending))
+    return outcomes
+
+
+def _chats(count: int) -> list[tuple[str, dict[str, Any]]]:
+    # to many users, as a limit may not be counted by recipient
+    return [(events.CHAT_SEND, {"to": f"nobody-{number}", "text": "flood"}) for number in range(count)]
+
+
+async def serve_others_during_a_flood(stage: Stage) -> None:
+    """A flood is refused, and other users are served meanwhile.
+
+    Later the one who flooded is served, too."""
+    mallory, honest = await stage.open(MALLORY, Person("hana", "vendor"))
+    flood = asyncio.create_task(_outcomes(mallory, _chats(FLOOD)))
+    try:
+        for number in range(8):
+            await _expect_served(stage, honest, f"during it {number}")
+        accepted = (await flood).count(True)
+    finally:
+        flood.cancel()
+        await asyncio.gather(flood, return_exceptions=True)
+    if accepted == FLOOD:
+        raise Finding(f"mallory sent {FLOOD} messages at once, and all were accepted: nothing limits how often")
+    await _expect_served(stage, honest, "after it")
+    await _expect_refill(stage, mallory)
+    await stage.close(mallory)
+    await stage.close(honest)
+
+
+async def _expect_served(stage: Stage, honest: Tab, text: str) -> None:
+    ack = await stage.ask(honest, events.CHAT_SEND, {"to": BEN.user, "text": text})
+    if ack.get("ok") is not True:
+        raise Finding(f"hana sent one message while mallory sent {FLOOD}, and hana was refused: {code_of(ack)}")
+
+
+async def _expect_refill(stage: Stage, mallory: Tab) -> None:
+    """Check that a refused user is served again after a while."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + REFILL_SECONDS
+    while True:
+        ack = await stage.ask(mallory, events.CHAT_SEND, {"to": BEN.user, "text": "sorry"})
+        if ack.get("ok") is True:
+            return
+        if loop.time() > deadline:
+            raise Finding(f"{REFILL_SECONDS:.0f} s after a flood mallory is still refused ({code_of(ack)})")
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def count_by_user(stage: Stage) -> None:
+    """A limit counts a user's requests, not those of one tab."""
+    for number in range(TRIES):
+        # the window of a limit may end just between both floods, so one try proves nothing
+        first, second = await stage.open(*[Person(f"mallory-{number}", "vendor")] * 2)
+        await _outcomes(first, _chats(FLOOD))
+        accepted = (await _outcomes(second, _chats(SECOND_TAB_REQUESTS))).count(True)
+        await stage.close(first)
+        await stage.close(second)
+        if accepted < SECOND_TAB_REQUESTS:
+            return
+    raise Finding(f"after a flood from one tab, all {SECOND_TAB_REQUESTS} messages of the user's second were accepted")
+
+
+async def refuse_malformed_requests(stage: Stage) -> None:
+    """No malformed request is accepted."""
+    target = stage.target
+    async with aiohttp.ClientSession() as session:
+        for number, (event, arguments) in enumerate(MALFORMED):
+            async with raw_tab(session, target) as tab:
+                # so that a request to join is refused for its form alone
+                await tab.connect(target.token(f"maud-{number}", rooms=("job:1",)))
+                ack: Any = None
+                with contextlib.suppress(TimeoutError, ConnectionError):
+                    ack = await tab.ask(event, *arguments)
+            if isinstance(ack, dict) and ack.get("ok") is True:
+                shown = json.dumps(list(arguments))[:80]
+                raise Finding(f"a malformed request was accepted: {event} with the arguments {shown}")
+
+
+async def limit_rooms(stage: Stage) -> None:
+    """The number of rooms that a socket may be in is limited."""
+    (tab,) = await stage.open(Person("rudi", "vendor"))
+    joined = await _outcomes(tab, [(events.ROOM_JOIN, {"room": f"job:r{number}"}) for number in range(ROOMS_ASKED)])
+    if joined.count(True) > MOST_ROOMS:
+        raise Finding(f"rudi asked for {ROOMS_ASKED} rooms, and one tab is now in {joined.count(True)} of them")
+    await stage.close(tab)
+
+
+async def free_places(stage: Stage) -> None:
+    """A socket that leaves a room may join another one."""
+    (tab,) = await stage.open(Person("rene", "vendor", rooms=("job:17",)))
+    for _ in range(CHANGES):
+        for event in (events.ROOM_LEAVE, events.ROOM_JOIN):
+            ack = await _patiently(stage, tab, event, {"room": "job:17"})
+            if ack.get("ok") is not True:
+                raise Finding(f"rene left and joined a room {CHANGES} times, and {event} was refused: {code_of(ack)}")
+    await stage.close(tab)
+
+
+async def _patiently(stage: Stage, tab: Tab, event: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Send a request until it is not refused for its rate.
+
+    Returns its ack.
+    """
+    deadline = asyncio.get_running_loop().time() + REFILL_SECONDS
+    while True:
+        ack = await stage.ask(tab, event, payload)
+        if code_of(ack) != RateLimited.code or asyncio.get_running_loop().time() > deadline:
+            return ack
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def limit_joins(stage: Stage) -> None:
+    """Joining and leaving rooms is limited like every other request."""
+    (tab,) = await stage.open(Person("joss", "vendor", rooms=("job:17",)))
+    names = (events.ROOM_JOIN, events.ROOM_LEAVE)
+    flood = [(names[number % 2], {"room": "job:17"}) for number in range(FLOOD)]
+    if all(await _outcomes(tab, flood)):
+        raise Finding(f"joss joined and left a room {FLOOD} times at once, and all requests were accepted")
+    await stage.close(tab)

@@ -1,0 +1,188 @@
+"""Runs an answer in server processes, with a time limit.
+
+An answer may end its process, or never return. So nothing of it runs in the process that grades.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from good_server.app import create_parts
+from good_server.settings import load_settings
+from lab.compare.one_run import run_once
+from lab.exercises import answer_errors, conformance, server
+from lab.exercises.answer_errors import FATAL, Fault
+from lab.results.claims import Claim
+from lab.results.run import Run
+from lab.scenarios.catalogue import load_scenarios
+from lab.servers.probe_client import SilentServerError
+from lab.servers.process import ServerError
+from lab.servers.running import running
+from lab.system.own_process import in_own_process
+
+T = TypeVar("T")
+
+APP = "lab.exercises.server:create_app"
+# an answer may import a large package
+LOAD_SECONDS = 8.0
+LOOK_SECONDS = 0.1
+HANDLER_SECONDS = "15"
+
+
+class AnswerEndedError(Exception):
+    """The answer ended its server process, or kept it from serving.
+
+    The message is one line.
+    """
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: its source code, and the folder of its files."""
+
+    number: int
+    source: str
+    folder: Path
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults that its server processes have noted so far."""
+        return answer_errors.read(self.folder / f"answer{server.FAULTS}")
+
+    def settings(self, scenario_settings: Mapping[str, str]) -> dict[str, str]:
+        """Return the settings of a server that runs the answer."""
+        own = {
+            server.NUMBER_VARIABLE: str(self.number),
+            server.FILE_VARIABLE: str(self.folder / "answer.py"),
+            # a handler may wait for its report, also on a busy machine
+            "SERVER_HANDLER_SECONDS": HANDLER_SECONDS,
+        }
+        return {**scenario_settings, **own}
+
+    def pids(self) -> list[int]:
+        """Return the ids of all server processes that have run the answer."""
+        file = self.folder / f"answer{server.PROCESSES}"
+        return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+@asynccontextmanager
+async def trial(number: int, source: str) -> AsyncIterator[Answer]:
+    """Keep an answer in a temporary folder during the block.
+
+    Afterwards every process that the answer has started is ended.
+    """
+    with tempfile.TemporaryDirectory(prefix="lab-exercise-", ignore_cleanup_errors=True) as folder:
+        answer = Answer(number, source, Path(folder))
+        (answer.folder / "answer.py").write_text(source, encoding="utf-8")
+        try:
+            yield answer
+        finally:
+            _end_groups(answer.pids())
+
+
+def _end_groups(pids: list[int]) -> None:
+    """End what is left of the process groups of ended servers."""
+    for pid in pids:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+async def check_loads(answer: Answer) -> None:
+    """Load an answer in a process of its own.
+
+    Raises `AnswerError` when it cannot be run, and `AnswerEndedError` when it ends the process or does not return.
+    """
+    try:
+        ended_by = await in_own_process(_load, answer, timeout=LOAD_SECONDS)
+    except TimeoutError:
+        reason = f"Loading it takes more than {LOAD_SECONDS:.0f} s, so it was ended: does a loop never end there?"
+        raise AnswerEndedError(reason) from None
+    except RuntimeError:
+        raise AnswerEndedError("It ends its process while it is loaded: does it call os._exit?") from None
+    if ended_by is not None:
+        raise AnswerEndedError(f"It ends its process while it is loaded: {ended_by}.")
+
+
+async def _load(answer: Answer) -> str | None:
+    """Load an answer; return how it ended the process, or None."""
+    _silence()
+    server.begin_group(answer.folder / f"answer{server.PROCESSES}")
+    for name in [name for name in os.environ if name.startswith("SERVER_")]:
+        del os.environ[name]
+    try:
+        server.build(server.load_handlers(answer.source, answer.number), create_parts(load_settings(_env_file=None)))
+    except (SystemExit, KeyboardInterrupt) as end:
+        return f"it raised {type(end).__name__}{server.line_of(end)}"
+    return None
+
+
+def _silence() -> None:
+    # what it prints would look like a message of the lab
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -> Run:
+    """Run the scenario of a lesson once on an answer.
+
+    Raises `AnswerEndedError` when the server process ends meanwhile.
+    """
+    scenario = load_scenarios()[claim.id]
+    # a single process, which makes the reports itself
+    adapted = replace(scenario, settings=answer.settings(scenario.settings), makes_reports=False)
+    return await _while_it_serves(answer, run_once(claim, adapted, APP, **parameters))
+
+
+async def conform(answer: Answer, *, workers: int = 1, checks: Sequence[conformance.Check] | None = None) -> str | None:
+    """Run the conformance suite once on an answer.
+
+    `checks` are those for its exercise, unless given. Returns what the first failed check has seen, in one sentence, or
+    None. Raises `AnswerEndedError` when a server process ends meanwhile.
+    """
+    checks = checks or conformance.checks_for(answer.number, workers=workers)
+    return await _while_it_serves(answer, _run_suite(answer, workers, checks))
+
+
+async def _run_suite(answer: Answer, workers: int, checks: Sequence[conformance.Check]) -> str | None:
+    makes_reports = any(conformance.REPORT & check.needs for check in checks)
+    settings = answer.settings(conformance.SETTINGS)
+    earlier = len(answer.faults)
+
+    def faults() -> list[Fault]:
+        return answer.faults[earlier:]
+
+    try:
+        async with running(APP, workers=workers, settings=settings, makes_reports=makes_reports) as started:
+            target = started.target(answer.number)
+            return await conformance.run_checks(target, checks, source=answer.source, faults=faults)
+    except (ServerError, SilentServerError) as error:
+        return str(error)
+
+
+async def _while_it_serves(answer: Answer, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`, and cancel it when the answer has ended a process."""
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=LOOK_SECONDS)
+            if any(fault.kind in FATAL for fault in answer.faults):
+                raise AnswerEndedError(answer_errors.cause(answer.faults, answer.source))
+        return task.result()
+    finally:
+        if not task.done():
+            # an orderly end of the servers would take as long as the answer lets it
+            _end_groups(answer.pids())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
