@@ -105,7 +105,7 @@ async def reach_many_tabs(stage: Stage) -> None:
 
 
 async def keep_old_tabs(stage: Stage) -> None:
-    """A tab that has been silent stays open when its user opens another one."""
+    """A silent tab stays open when its user opens another one."""
     zoe = Person("zoe", "vendor")
     await stage.open(zoe)
     await asyncio.sleep(SILENT_SECONDS)
