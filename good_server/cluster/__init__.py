@@ -1,1 +1,4 @@
-"""Optional part: several processes of one server, sharing state through Redis."""
+"""Optional part: runs several server processes that share state through Redis.
+
+A team that runs only one process may delete this folder.
+"""

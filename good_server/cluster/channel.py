@@ -1,6 +1,7 @@
-"""Checks of the messages that come from other programs through Redis.
+"""Checks whether a message on the Redis channel is a valid emit.
 
-Every client of Redis that may publish can write to the channel. Only emits to named rooms are accepted.
+Every Redis client that may publish can write to this channel, so the server checks each message. An emit is valid only
+if it names its rooms.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,9 @@ EMIT = "emit"
 
 
 def is_room_emit(message: Mapping[str, Any]) -> bool:
-    """Return whether a message is an emit to named rooms.
+    """Return whether `message` is a valid emit to named rooms.
 
-    Its form is that of python-socketio's `PubSubManager`.
+    Emits have the format of python-socketio's `PubSubManager`. An emit with a callback is not valid.
     """
     event = message.get("event")
     return (

@@ -1,4 +1,4 @@
-"""Runs one of several server processes. It ends at SIGTERM, or with its supervisor."""
+"""Runs one of several server processes. The process ends at SIGTERM, or when its supervisor ends."""
 
 import asyncio
 import json
@@ -20,9 +20,11 @@ ServeChild = Callable[[Settings, Ready, asyncio.Event], Coroutine[Any, Any, None
 
 
 def run_child(number: int, settings: Settings, serve: ServeChild, report_pipe: int, parent_pipe: int) -> NoReturn:
-    """Serve in a forked process, then end it. `parent_pipe` closes when the supervisor ends.
+    """Run the server in this forked process, then exit the process.
 
-    The process writes one JSON line to `report_pipe`: `{"public": …, "internal": …}` when ready, or `{"error": …}`.
+    `number` identifies the process in its log. `parent_pipe` is the read end of a pipe that closes when the supervisor
+    ends; the server then stops. The process writes one line of JSON to `report_pipe`:
+    `{"public": address, "internal": address}` when it is ready, or `{"error": reason}` when it cannot start.
     """
     code = 1
     try:

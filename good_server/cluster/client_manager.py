@@ -1,8 +1,8 @@
 """Socket.IO client manager that also publishes emits to other processes.
 
-It extends python-socketio's `AsyncPubSubManager`, as its documentation says. The Redis manager of python-socketio waits
-for Redis at every emit, and twice when Redis fails. Here an emit never waits. Of the messages of python-socketio only
-emits to rooms travel between processes.
+It extends `AsyncPubSubManager`, as the documentation of python-socketio describes. python-socketio's own Redis manager
+waits for Redis at every emit, and waits twice when Redis fails. An emit of this manager never waits for Redis.
+python-socketio can also publish other operations, such as leaving a room; this manager publishes only emits to rooms.
 """
 
 import time
@@ -31,12 +31,19 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
         self._log_at = 0.0
 
     def start(self, evict: Evict) -> None:
-        """Subscribe to the messages of other processes. `evict` is called when one of them asks for it."""
+        """Subscribe to the messages of other processes.
+
+        `evict` is called when another process asks this one to disconnect a socket of a user.
+        """
         self._evict = evict
         self._link.background.start(LISTENER, self._listen_forever)
 
     def initialize(self) -> None:
-        """Do nothing. The library's listener would log without end while Redis fails, and obey any message."""
+        """Do not start python-socketio's listener for messages of other processes.
+
+        While Redis fails, that listener would write log entries without end. It would also execute every message on the
+        channel.
+        """
 
     async def _publish(self, data: dict[str, Any]) -> None:
         if is_room_emit(data):

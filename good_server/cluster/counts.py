@@ -1,4 +1,4 @@
-"""Counts of connections over several processes, in Redis."""
+"""Connection counts of all server processes, stored in Redis."""
 
 from typing import Any
 
@@ -13,7 +13,11 @@ FORGET_SECONDS = 24 * 3600
 
 
 class ClusterCounts(Counts):
-    """Stores connection counts in Redis. Each name has a hash with one field per process."""
+    """Stores connection counts in Redis, where other processes can read them.
+
+    A `kind` of count is `address` or `user`; a `name` is one address or one user. Redis holds one hash for each name.
+    The hash has one field per process.
+    """
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
@@ -24,7 +28,10 @@ class ClusterCounts(Counts):
         link.on_heartbeat.append(self._renew_lease)
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
-        """Return the other processes' counts for `name`. While Redis is down there are none."""
+        """Return the other processes' counts for `name`, keyed by process name.
+
+        With `own`, first store it in Redis as the count of this process. While Redis is down, return an empty dict.
+        """
         key = self._link.key(kind, name)
         try:
             stored = await self._link.query(lambda redis: self._exchange(redis, key, own))
@@ -35,7 +42,10 @@ class ClusterCounts(Counts):
             return {}
 
     async def _exchange(self, redis: Any, key: str, own: int | None) -> dict[bytes, bytes]:
-        """Store the own count, if there is one, then return all counts."""
+        """Store `own` for this process, then return the counts of all processes.
+
+        `key` is the Redis hash of the counts. If `own` is None or 0, nothing is stored.
+        """
         pipeline = redis.pipeline(transaction=True)
         if own:
             self._own[key] = own
@@ -46,7 +56,10 @@ class ClusterCounts(Counts):
         return counts
 
     async def _of_living(self, key: str, counts: dict[str, int]) -> dict[str, int]:
-        """Remove the counts of processes that ended without removing them."""
+        """Return `counts` without the processes that no longer run.
+
+        Also delete the counts of these processes from `key`, the Redis hash.
+        """
         names = list(counts)
         leases = await self._link.query(lambda redis: redis.mget([self._lease(name) for name in names]))
         for name, lease in zip(names, leases, strict=True):
@@ -56,7 +69,7 @@ class ClusterCounts(Counts):
         return counts
 
     def publish(self, kind: str, name: str, count: int) -> None:
-        """Store this process's count for `name` in Redis."""
+        """Store this process's count for `name` in Redis, without waiting."""
         key = self._link.key(kind, name)
         if count:
             self._own[key] = count

@@ -1,4 +1,7 @@
-"""Idempotency keys for several processes. A retry may reach another process."""
+"""Idempotency keys that several processes share.
+
+A client that repeats an event may be connected to another process by then.
+"""
 
 import asyncio
 import contextlib
@@ -21,7 +24,11 @@ Answer = dict[str, Any]
 
 
 class ClusterIdempotencyCache(IdempotencyCache):
-    """The acks of this process, and a claim in Redis per key. Without Redis it uses only its own acks."""
+    """Idempotency cache that all processes share through Redis.
+
+    The first process that receives a key claims the key in Redis, runs the event, and stores the ack there. Without
+    Redis each process knows only its own acks.
+    """
 
     def __init__(self, link: RedisLink, *, handler_seconds: float) -> None:
         super().__init__()
@@ -29,7 +36,10 @@ class ClusterIdempotencyCache(IdempotencyCache):
         self._claim_ms = round((handler_seconds + CLAIM_MARGIN_SECONDS) * 1000)
 
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Run `answer` only once per user and id, in all processes together."""
+        """Return the result of `answer`, which runs once per user and id.
+
+        All processes together run `answer` only once. `id` is the idempotency key; without it, `answer` always runs.
+        """
         if id is None:
             return await answer()
         key = self._link.key("ack", user, id)
@@ -52,7 +62,10 @@ class ClusterIdempotencyCache(IdempotencyCache):
         return result
 
     async def _claim(self, key: str) -> Answer | None:
-        """Claim the key and return None. If it is claimed, return the answer of the other process."""
+        """Claim `key` in Redis for this process, and return None.
+
+        If another process has claimed `key`, wait for its ack and return that ack.
+        """
         while not await self._link.query(lambda redis: redis.set(key, CLAIMED, nx=True, px=self._claim_ms)):
             stored = await self._link.query(lambda redis: redis.get(key))
             if stored:

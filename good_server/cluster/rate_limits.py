@@ -1,4 +1,4 @@
-"""Rate limits over all processes: local token buckets, synced with Redis."""
+"""Rate limits for all processes together: local token buckets, synced with Redis."""
 
 import time
 from collections import Counter
@@ -19,12 +19,19 @@ SYNCS_PER_BURST = 5
 
 
 def sync_batch(burst: int) -> int:
-    """Return the number of a user's events between two syncs with Redis."""
+    """Return after how many events of a user to sync with Redis.
+
+    `burst` is the number of events that the user may send in one sliding window.
+    """
     return max(1, burst // SYNCS_PER_BURST)
 
 
 class ClusterRateLimits(RateLimits):
-    """The token buckets of this process, and a sliding window in Redis. Without Redis only the buckets apply."""
+    """Limits a user's events in this process, and in all processes together.
+
+    The limit of one process is a token bucket. The limit of all processes is a sliding window in Redis, to which each
+    process adds its events in batches. Without Redis only the token buckets apply.
+    """
 
     def __init__(self, settings: Settings, link: RedisLink, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(settings, clock=clock)

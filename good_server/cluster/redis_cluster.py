@@ -1,4 +1,4 @@
-"""Implementation of the `Cluster` protocol over Redis."""
+"""Implements the `Cluster` protocol with Redis: state that several processes share."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,11 @@ class RedisCluster:
         self._manager: ClusterManager | None = None
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Create a client manager. It is a `delivery_manager` that also publishes to other processes."""
+        """Create the Socket.IO client manager of this process.
+
+        Its class inherits from `delivery_manager`, a class that delivers emits to this process's sockets. It also
+        inherits from `ClusterManager`, which publishes emits to other processes.
+        """
         manager_class: Any = type("ClusterClientManager", (ClusterManager, delivery_manager), {})
         self._manager = manager_class(self.link)
         return self._manager
@@ -46,9 +50,11 @@ class RedisCluster:
         self.link.publish(message)
 
     async def start(self, evict: Evict) -> None:
-        """Connect to Redis, subscribe, and wait for this process's own heartbeat. Call `stop` even if this fails.
+        """Connect to Redis, subscribe, and wait for this process's own heartbeat.
 
-        Raises `SettingsError` when this Redis is a Cluster or a Sentinel.
+        If Redis is down or slow, the wait ends without an error. `evict` is called when another process asks this one
+        to disconnect a socket of a user. Raises `SettingsError` when the server is set to a Redis Cluster or a
+        Sentinel. Call `stop` even if this method raises an error.
         """
         await require_one_server(self._settings)
         await self.link.start()
@@ -69,11 +75,15 @@ class RedisCluster:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of the cluster's long-lived tasks that are not running."""
+        """The names of the long-lived Redis tasks that are not running."""
         return self.link.background.failing
 
     def health(self) -> Health:
-        """Return the readiness of this process, which depends on Redis."""
+        """Return the readiness of this process, judged by its link to Redis.
+
+        While Redis is down or refuses commands, the process is ready, but degraded. It is not ready when Redis works,
+        but this process receives no messages from other processes.
+        """
         health, detail = HEALTH[self.link.state], self.link.detail
         if not detail:
             return health

@@ -1,6 +1,6 @@
-"""One process's connection to Redis, for messages and queries.
+"""The link between one process and Redis, for messages and queries.
 
-The server continues without Redis, and counts the messages that are lost.
+While Redis is down, the server continues, and counts the messages that are lost.
 """
 
 import asyncio
@@ -34,7 +34,10 @@ T = TypeVar("T")
 
 
 class RedisLink:
-    """The connection of one process to Redis. `query` has a timeout; `publish` and `run_later` never wait."""
+    """The link of one process to Redis.
+
+    `query` waits for a reply, with a timeout. `publish` and `run_later` never wait.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.name = uuid.uuid4().hex
@@ -70,32 +73,39 @@ class RedisLink:
 
     @property
     def channel(self) -> str:
-        """The Redis channel for emits. A write-only manager of python-socketio may publish to it, too."""
+        """Name of the Redis channel for emits.
+
+        Other programs may publish emits there with a write-only manager of python-socketio.
+        """
         return self.key("rooms")
 
     @property
     def state(self) -> State:
-        """State of the link. `down`: no answer from Redis; `deaf`: this process misses its own heartbeat."""
+        """The state of this link.
+
+        `down`: Redis does not answer, or refuses to publish. `deaf`: Redis is up, but this process has not received its
+        own heartbeat for too long.
+        """
         if not self.is_up:
             return "down"
         return "deaf" if self._subscriber.silent_seconds > self._deaf_seconds else "up"
 
     @property
     def has_own_heartbeat(self) -> bool:
-        """True when Redis has returned this process's own heartbeat. After that no message is missed."""
+        """True when this process has received its own heartbeat from Redis. From then on its subscription works."""
         return self._subscriber.has_own_heartbeat
 
     @property
     def detail(self) -> str:
-        """What Redis refuses now, for people. Empty when it refuses nothing."""
+        """Tells what Redis refuses now, such as `redis refuses writes (OOM)`. Empty if it refuses nothing."""
         return f"redis refuses to publish ({self._publish_refusal})" if self._publish_refusal else self._refused.detail
 
     def key(self, *parts: str) -> str:
-        """Return a Redis key with the prefix of this server."""
+        """Return a Redis key: this server's prefix and `parts`, joined by colons."""
         return ":".join((self._prefix, *parts))
 
     async def start(self) -> None:
-        """Start sending to Redis, also when Redis is down."""
+        """Start the task that sends to Redis. While Redis is down, this task tries again and again."""
         await self._send()
         self.background.start(SENDER, self._send_loop)
 
@@ -109,14 +119,20 @@ class RedisLink:
         await self._connections.close()
 
     async def query(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        """Return the answer of Redis to `question`. Raise `RedisUnavailable` when there is none in time."""
+        """Call `question` with the Redis client, and return its result.
+
+        Raise `RedisUnavailable` if Redis is down, does not answer in time, or refuses the command.
+        """
         if not self.is_up:
             raise RedisUnavailable
         # one late answer is no outage: publishing decides, at once
         return await self._connections.ask(question, lambda: self.is_up, self._has_work.set)
 
     def publish(self, message: dict[str, Any]) -> None:
-        """Queue a message for the other processes, without waiting. A lost message is counted."""
+        """Queue `message` for the other processes, without waiting.
+
+        If Redis is down or the queue is full, drop the message and count it as lost.
+        """
         if not self.is_up or len(self._outgoing) >= self._max_waiting:
             # it gets a number all the same: the receivers see the gap at the next message
             self._sequence += 1
@@ -126,7 +142,7 @@ class RedisLink:
         self._has_work.set()
 
     def run_later(self, *command: Any) -> None:
-        """Queue a Redis command, without waiting. While Redis is down the command is skipped."""
+        """Queue a Redis command, without waiting. While Redis is down, skip the command."""
         if self.is_up:
             self._commands.append(command)
             self._has_work.set()
@@ -137,7 +153,7 @@ class RedisLink:
         return self._subscriber.messages(self._has_work.set)
 
     def ignore(self) -> None:
-        """Count a message of the channel that is not accepted."""
+        """Count a message from the channel that this server does not accept."""
         self._subscriber.ignore()
 
     async def _send_loop(self) -> None:
@@ -192,7 +208,11 @@ class RedisLink:
         self._judge(answers)
 
     def _judge(self, answers: list[Any]) -> None:
-        """Count the refused commands. A replica refuses them all: then find the primary."""
+        """Count the errors in `answers`, the replies of Redis to queued commands.
+
+        The error `READONLY` means that this Redis is a replica: open new connections, to find the primary. As soon as
+        the commands succeed again, renew the subscription too.
+        """
         codes = {self._refused.count(answer) for answer in answers if isinstance(answer, Exception)}
         if READONLY not in self._refused:
             return
@@ -228,6 +248,6 @@ class RedisLink:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Queue what was skipped or refused."""
+        """Call the `on_reconnect` functions. These functions queue again what was skipped or refused."""
         for callback in self.on_reconnect:
             callback()

@@ -1,7 +1,4 @@
-"""The pooled connections of one process to Redis.
-
-Each use has a timeout.
-"""
+"""The pooled connections of one process to Redis. Each query and each command has a timeout."""
 
 import asyncio
 import time
@@ -24,14 +21,17 @@ T = TypeVar("T")
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer in time, or refused. The caller continues without Redis."""
+    """Raised when Redis does not answer in time, or refuses a command. The caller continues without Redis."""
 
 
 class RenewablePool(redis.BlockingConnectionPool):
-    """A pool whose connections can be renewed while they are in use."""
+    """Connection pool that can close and reopen all its connections.
+
+    A connection that is in use is reopened before its next use.
+    """
 
     def mark_all(self) -> None:
-        """Close each connection before its next use."""
+        """Mark all connections, so that each is reopened before its next use."""
         # `disconnect` would also close one that was taken a moment ago
         for connection in (*self._available_connections, *self._in_use_connections):
             connection.mark_for_reconnect()  # type: ignore[no-untyped-call]
@@ -61,7 +61,12 @@ class RedisPool:
     async def ask(
         self, question: Callable[[Any], Awaitable[T]], is_up: Callable[[], bool], on_late: Callable[[], None]
     ) -> T:
-        """Return the answer of Redis to `question`, or raise `RedisUnavailable`. Call `on_late` when none comes."""
+        """Call `question` with the Redis client, and return its result.
+
+        Raise `RedisUnavailable` if Redis refuses the command or does not answer in time. If Redis does not answer, also
+        call `on_late`, and send no queries for a short time: `ask` then raises `RedisUnavailable` immediately, as it
+        does while `is_up()` is false.
+        """
         async with self._query_slots:
             # waiting for a slot is not part of the timeout; Redis may have failed meanwhile
             if not is_up() or time.monotonic() < self._query_at:
@@ -77,7 +82,10 @@ class RedisPool:
             raise RedisUnavailable from None
 
     async def run(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands together, and return the answers but the first. Raise the error of the first alone."""
+        """Send `commands` in one pipeline, and return the replies except the first.
+
+        If the first command fails, raise its error. Errors of the other commands are items of the returned list.
+        """
         pipeline = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
@@ -88,7 +96,7 @@ class RedisPool:
         return others
 
     def reconnect(self) -> None:
-        """Close the connections before their next use. New ones resolve the name again."""
+        """Reopen each connection before its next use. A new connection resolves the host name of Redis again."""
         self.pool.mark_all()
 
     async def close(self) -> None:

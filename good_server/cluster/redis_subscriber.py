@@ -1,6 +1,7 @@
 """Subscription to the messages of other processes, through Redis.
 
-It can fail without an error, so each process waits for its own heartbeat. Without heartbeats it subscribes again.
+A subscription can stop working without an error. So each process publishes heartbeats, which it must also receive. A
+process that receives none subscribes again.
 """
 
 import asyncio
@@ -30,7 +31,12 @@ NAME_LENGTH = 64
 
 
 class RedisSubscriber:
-    """The Redis subscription of one process. An envelope is `{"from": name, "first": number, "messages": [...]}`."""
+    """The subscription of one process to the Redis channel for emits.
+
+    Processes publish envelopes: `{"from": name, "first": number, "messages": [...]}`. `name` is the name of the sender,
+    and `number` is the sequence number of the first message in the envelope. Each envelope is a heartbeat for its
+    sender.
+    """
 
     def __init__(
         self,
@@ -59,20 +65,23 @@ class RedisSubscriber:
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since this process received its own heartbeat, or since `restart_silence`."""
+        """Seconds since this process last received its own heartbeat. `restart_silence` sets this value to 0."""
         return time.monotonic() - self._heartbeat_at
 
     def restart_silence(self) -> None:
-        """Set `silent_seconds` to 0. Redis is up again, and a new subscription takes a moment."""
+        """Set `silent_seconds` to 0 and `has_own_heartbeat` to False.
+
+        Call this when Redis is up again: the new subscription needs a moment until its first heartbeat.
+        """
         self._heartbeat_at = time.monotonic()
         self.has_own_heartbeat = False
 
     def renew(self) -> None:
-        """Subscribe again soon, on a new connection. The name of Redis may now lead to another server."""
+        """Subscribe again soon, on a new connection. The host name of Redis may now lead to another server."""
         self._is_stale = True
 
     def ignore(self) -> None:
-        """Count a message that is not accepted."""
+        """Count a message that this server does not accept."""
         self._ignored.inc()
 
     async def messages(self, on_subscribe: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
@@ -100,7 +109,10 @@ class RedisSubscriber:
             log.warning("redis subscription lost", error=type(error).__name__)
 
     async def _read_until_silent(self, subscription: Any) -> AsyncIterator[dict[str, Any]]:
-        """Yield the messages of a subscription until `renew`. Raise `TimeoutError` without our own heartbeats."""
+        """Yield the messages of `subscription` until `renew` is called.
+
+        Raise `TimeoutError` if this process has not received its own heartbeat for too long.
+        """
         started_at = time.monotonic()
         for turn in itertools.count(1):
             # not longer, so that `renew` takes effect soon
@@ -117,7 +129,9 @@ class RedisSubscriber:
     def _decode(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Return the messages in one packet from Redis.
 
-        A packet is an envelope, or one emit of a write-only manager. Other forms, of another release, are ignored.
+        A packet is an envelope, or one emit of a write-only manager. An envelope of this process counts only as a
+        heartbeat, and gives no messages. Packets of another form, for example of another release, are counted and
+        ignored.
         """
         if packet is None:
             return []

@@ -1,6 +1,6 @@
-"""Commands that Redis answered with an error.
+"""Counts the commands that Redis answered with an error.
 
-An error reply is not an outage. A Redis that is out of memory, or a replica, refuses writes, and still publishes.
+An error reply is not an outage. A replica, or a Redis that is out of memory, refuses writes but still publishes.
 """
 
 import time
@@ -21,14 +21,17 @@ OVER_SECONDS = 3.0
 
 
 def code_of(error: Exception) -> str:
-    """Return the first word of an error reply. It is `ERR` if the word is unknown."""
+    """Return the code of an error reply, such as `OOM`. If the code is unknown, return `ERR`."""
     # in a pipeline, redis-py writes its own words in front of those of Redis
     code = getattr(error, "status_code", None) or str(error).rpartition("caused error: ")[2].strip("('\"").split(" ")[0]
     return code if code in WRITES | OTHERS else "ERR"
 
 
 class RefusedCommands:
-    """The error replies of Redis, by code. The first and the end of each kind are logged."""
+    """Counts the error replies of Redis by their code.
+
+    For each code it logs the first error, and later that Redis accepts such commands again.
+    """
 
     def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.on_over: list[Callable[[], None]] = []
@@ -41,7 +44,7 @@ class RefusedCommands:
 
     @property
     def detail(self) -> str:
-        """What Redis refuses now, for people. Empty when it refuses nothing."""
+        """Tells what Redis refuses now, such as `redis refuses writes (OOM)`. Empty if it refuses nothing."""
         if not self._seen_at:
             return ""
         what = "writes" if self._seen_at.keys() <= WRITES else "commands"
@@ -57,7 +60,7 @@ class RefusedCommands:
         return code
 
     def end(self, code: str) -> None:
-        """Forget a code: Redis accepts such commands again."""
+        """Forget `code`, because Redis accepts such commands again. Then call the `on_over` functions."""
         if self._seen_at.pop(code, None) is None:
             return
         log.info("redis accepts commands again", code=code)
@@ -65,7 +68,7 @@ class RefusedCommands:
             callback()
 
     def end_old(self) -> None:
-        """Forget the codes that were not seen for `OVER_SECONDS`."""
+        """Call `end` for each code that was not seen for `OVER_SECONDS`."""
         since = self._clock() - OVER_SECONDS
         for code in [code for code, seen_at in self._seen_at.items() if seen_at < since]:
             self.end(code)

@@ -1,4 +1,4 @@
-"""Reservation of a port that several processes listen on."""
+"""Reserves a port on which several processes listen."""
 
 import socket
 from collections.abc import Iterator
@@ -10,7 +10,10 @@ from ..runtime import cannot_listen
 
 @contextmanager
 def reserved(host: str, port: int) -> Iterator[int]:
-    """Reserve a port for the child processes. Port 0 is any free port. Raise `OSError` when the port is taken."""
+    """Reserve a port for the child processes during a `with` block.
+
+    Yields the port. If `port` is 0, any free port is chosen. Raises `OSError` when the port is taken.
+    """
     with ExitStack() as held:
         try:
             found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

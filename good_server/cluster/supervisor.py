@@ -1,6 +1,6 @@
 """Supervisor of several server processes: it starts, restarts and stops them.
 
-It serves no client and has no event loop and no thread, so it may fork at any time.
+The supervisor serves no clients, and has neither an event loop nor threads. So it can safely fork at any time.
 """
 
 import json
@@ -43,7 +43,10 @@ class Worker:
 
 
 class Supervisor:
-    """Starts, restarts and stops child processes. At its exit, the context kills those that remain."""
+    """Starts, restarts and stops child processes.
+
+    Use it in a `with` block. The end of the block kills the children that still run.
+    """
 
     def __init__(
         self,
@@ -85,7 +88,10 @@ class Supervisor:
             os.close(pipe)
 
     def run(self) -> None:
-        """Supervise the children until a signal to stop. Raise `OSError` when one fails before all were ready."""
+        """Supervise the children until SIGTERM, Ctrl-C, or a closed terminal.
+
+        Return when all children have ended. Raise `OSError` when a child fails before all children were ready.
+        """
         while not self._is_stopping or any(worker.pid is not None for worker in self._workers):
             for worker in self._workers:
                 self._check(worker)
@@ -182,7 +188,10 @@ class Supervisor:
         os.kill(worker.pid, signal.SIGTERM)
 
     def _announce_or_restart(self) -> None:
-        """Announce once that all children are ready. After SIGHUP, restart the next child when all are ready."""
+        """If all children are ready, announce this or restart the next child.
+
+        The announcement is made only the first time. SIGHUP asks for a restart of all children, one after the other.
+        """
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):
             return
@@ -193,7 +202,10 @@ class Supervisor:
             self._terminate(self._to_restart.pop(0))
 
     def _wait(self) -> None:
-        """Wait for a signal, a child's report, or the next due time."""
+        """Wait for a signal, a child's report, or the next due time.
+
+        A due time is when a child must be started or killed. Signals that have arrived are then handled.
+        """
         due = [worker.kill_at for worker in self._workers if worker.pid is not None]
         if not self._is_stopping:
             due += [worker.start_at for worker in self._workers if worker.pid is None]

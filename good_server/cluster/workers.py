@@ -1,7 +1,8 @@
-"""Several server processes behind one port, under one supervisor.
+"""Runs several server processes behind one port, under one supervisor.
 
 The children listen on the public port with SO_REUSEPORT, and Linux spreads new connections over them. Two pipes connect
-each child to the supervisor: one for its report, ready or not, and one that closes when the supervisor ends.
+each child to the supervisor. Through one pipe the child reports that it is ready, or why it is not. The other pipe
+closes when the supervisor ends; the child then stops.
 """
 
 import asyncio
@@ -45,10 +46,11 @@ def run_workers(
     restart_seconds: float = RESTART_SECONDS,
     close_seconds: float = CLOSE_SECONDS,
 ) -> None:
-    """Serve with `count` processes until SIGTERM or Ctrl-C. SIGHUP restarts them one by one.
+    """Serve with `count` processes until SIGTERM or Ctrl-C.
 
-    `create` builds the application in each process, and `serve` is `lifecycle.serve`. `announce` is called once, when
-    all processes are ready. Raises `OSError` when a port is taken, or when a process fails before all were ready.
+    SIGHUP restarts the processes one by one. `create` builds the application in each process, and `serve` is
+    `lifecycle.serve`. `announce` is called only once, with the addresses of all processes, when all are ready. Raises
+    `OSError` when a port is taken, or when a process fails before all were ready.
     """
 
     async def serve_child(settings: Settings, ready: Ready, stop: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
 """Exports the contract of all events, as AsyncAPI 3.0 and TypeScript.
 
-Both are made from the server's own code: its routes, the models in `events` and the codes in `errors`.
+Both are generated from the server's own code: its routes, the models in the module `events`, and the error codes in the
+module `errors`.
 """
 
 from .asyncapi import asyncapi

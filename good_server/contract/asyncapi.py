@@ -17,7 +17,10 @@ CHANNEL = {"$ref": "#/channels/root"}
 
 
 def asyncapi(routes: Sequence[Route]) -> str:
-    """Return the AsyncAPI document as JSON. `receive` in it means that the server receives."""
+    """Return the AsyncAPI document as a string of JSON.
+
+    Its operations have the server's point of view: the server receives the events of a `receive` operation.
+    """
     found: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for route in routes:
@@ -47,7 +50,7 @@ def _ack(answer: type[BaseModel]) -> dict[str, Any]:
 
 
 def _key(event: str) -> str:
-    """Return an event's name with dots: AsyncAPI allows no colons in keys."""
+    """Return an event's key: its name with dots instead of colons. AsyncAPI allows no colons in keys."""
     return event.replace(":", ".")
 
 
@@ -60,7 +63,10 @@ def _operation(action: str, key: str) -> dict[str, Any]:
 
 
 def _guards(route: Route) -> dict[str, Any]:
-    """Return who may send an event, and how often. Rates are named like their settings."""
+    """Return who may send an event, and how often, as `x-` fields.
+
+    A rate is the name of a setting, such as `events_per_second`.
+    """
     rates = ["events", *([route.rate] if route.rate else [])]
     return {
         "x-roles": sorted(route.roles),

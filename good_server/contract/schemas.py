@@ -15,7 +15,7 @@ SCHEMAS = "#/components/schemas/"
 
 
 class WireSchema(GenerateJsonSchema):
-    """Schema generator: an optional field may be absent, but never null."""
+    """Generates JSON Schemas: an optional field may be absent, but never null."""
 
     def nullable_schema(self, schema: Any) -> dict[str, Any]:
         return self.generate_inner(schema["schema"])
@@ -28,13 +28,13 @@ class WireSchema(GenerateJsonSchema):
 
 
 def messages() -> list[type[events.Message]]:
-    """Return every message class of `events`, in the order of the file."""
+    """Return all message classes of the module `events`, in source order."""
     found = [value for value in vars(events).values() if isinstance(value, type)]
     return [model for model in found if issubclass(model, events.Message) and model is not events.Message]
 
 
 def schemas(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return all schemas of the contract, keyed by their names."""
+    """Return all JSON Schemas of the contract, keyed by their names."""
     models: list[type[BaseModel]] = []
     for route in routes:
         models += [route.payload, route.answer]
@@ -51,7 +51,7 @@ def schemas(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def codes() -> set[str]:
-    """Return every code that a refusal may have."""
+    """Return all error codes that a refusal may have."""
     found, waiting = set(), errors.Refusal.__subclasses__()
     while waiting:
         refusal = waiting.pop()
@@ -61,7 +61,10 @@ def codes() -> set[str]:
 
 
 def object_schema(properties: dict[str, Any], *, optional: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the JSON Schema of an object that has only `properties`. Those in `optional` may be absent."""
+    """Return the JSON Schema of an object that has only `properties`.
+
+    The properties named in `optional` may be absent.
+    """
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 

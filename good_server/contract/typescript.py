@@ -13,7 +13,10 @@ PLAIN_TYPES = {"string": "string", "integer": "number", "number": "number", "boo
 
 
 def typescript(routes: Sequence[Route]) -> str:
-    """Return a TypeScript module with the types of all events. It has one event map per direction."""
+    """Return a TypeScript module with the types of all events.
+
+    It has one event map for each direction: client to server, and server to client.
+    """
     types = [f"export type {name} = {_type(schema)};" for name, schema in sorted(schemas(routes).items())]
     types += ["export type Ack<Data> = { ok: true; data: Data } | { ok: false; error: Refusal };"]
     sent = {
@@ -33,7 +36,7 @@ def _events(name: str, signatures: dict[str, str]) -> str:
 def _type(schema: dict[str, Any]) -> str:
     """Return a JSON Schema as a TypeScript type.
 
-    TypeScript cannot express the limits of numbers and texts; the server checks them.
+    TypeScript cannot express limits, such as the length of a string; the server checks the limits.
     """
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(SCHEMAS)
@@ -47,7 +50,11 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _absences(schema: dict[str, Any]) -> list[set[str]]:
-    """Return, for each variant of an object, the fields that it lacks."""
+    """Return, for each variant of an object, the fields it excludes.
+
+    In the schema, `oneOf` lists the variants, and each of them requires one field that the others exclude. Without
+    `oneOf` there is one variant, which excludes nothing.
+    """
     choices = [choice["required"][0] for choice in schema.get("oneOf", ())]
     return [set(choices) - {chosen} for chosen in choices] or [set()]
 

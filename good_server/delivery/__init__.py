@@ -1,1 +1,4 @@
-"""Optional part: faster delivery to rooms, with bounded send queues."""
+"""Optional part: faster delivery to rooms, with bounded send queues.
+
+Without this folder python-socketio delivers the messages.
+"""

@@ -1,7 +1,7 @@
 """One WebSocket connection that reads its asyncio transport directly.
 
-aiohttp reads only the HTTP request. After the upgrade the transport calls `Connection`, and the library websockets
-parses the frames. So no frame passes through the queues, futures and message objects of aiohttp.
+aiohttp reads only the HTTP request. After the upgrade the transport passes the bytes to `Connection`, which uses the
+library websockets to parse the frames. So no frame passes through the queues, futures and message objects of aiohttp.
 """
 
 import asyncio
@@ -42,10 +42,14 @@ logger.setLevel(logging.WARNING)
 
 
 class Connection(asyncio.Protocol):
-    """The asyncio protocol of a WebSocket. It limits the bytes that wait for a slow handler."""
+    """The asyncio protocol of one WebSocket connection. It limits how many bytes wait while a handler is slow."""
 
     def __init__(self, request: web.Request, max_bytes: int) -> None:
-        """Check the handshake. Raise `HTTPBadRequest` if it is malformed, `ConnectionResetError` if the client left."""
+        """Check the WebSocket handshake in `request`.
+
+        `max_bytes` limits the size of each message from the client. Raises `HTTPBadRequest` if the handshake is
+        malformed, and `ConnectionResetError` if the client has left.
+        """
         self._request = request
         self._answer = accept(request)
         # stored, as Python 3.11 makes a system call at each `get_running_loop`
@@ -80,7 +84,7 @@ class Connection(asyncio.Protocol):
         send_queue.open(self._transport, self._answer + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take the bytes that aiohttp received together with the request."""
+        """Store the bytes that aiohttp received together with the request. Tell aiohttp that none are left."""
         self.data_received(data)
         return False, b""
 
@@ -111,7 +115,7 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
 
     async def receive(self) -> str | bytes | None:
-        """Return the next message, or None after the last. This also answers control frames."""
+        """Return the client's next message, or None when the connection has ended. Also answer control frames."""
         while not self.is_lost and not self._transport.is_closing():
             if self._frames:
                 message = self._read(self._frames.popleft())
@@ -126,7 +130,10 @@ class Connection(asyncio.Protocol):
         return None
 
     def _parse(self) -> None:
-        """Parse a slice of the waiting bytes. Of many pings answer only the latest (RFC 6455, 5.5.3)."""
+        """Parse a slice of the waiting bytes into frames.
+
+        If the slice has many pings, answer only the latest (RFC 6455, 5.5.3).
+        """
         data = self._backlog
         if len(data) <= self._slice_bytes:
             # the usual case: nothing is copied
@@ -163,7 +170,7 @@ class Connection(asyncio.Protocol):
         self._goodbye = (self._goodbye or b"") + goodbye
 
     def _read(self, frame: Frame) -> str | bytes | None:
-        """Return the message that ends with this frame, if there is one."""
+        """Return the message that `frame` completes, or None if it completes none."""
         kind = frame.opcode
         if frame.fin and (kind is TEXT or kind is BINARY):
             return self._decoded(frame.data, is_text=kind is TEXT)
@@ -191,7 +198,7 @@ class Connection(asyncio.Protocol):
             return None
 
     def charge(self) -> None:
-        """Count a packet that asks for nothing. Close the connection when there are too many."""
+        """Count a packet that carries no complete event. Close the connection when there are too many."""
         if not charge(self._request):
             self._request[CLOSE_REASON] = FLOOD
             self.fail(CloseCode.POLICY_VIOLATION)
@@ -211,7 +218,10 @@ class Connection(asyncio.Protocol):
         self._goodbye = b"".join([self._goodbye or b"", *self._websocket.data_to_send()])
 
     async def close(self) -> None:
-        """Close the connection, and return when it is lost. The peer has a moment to answer the close frame."""
+        """Close the connection, and return when it has ended.
+
+        The client has `LINGER_SECONDS` to answer the close frame.
+        """
         if self._send_queue is None:
             return
         timer = self._loop.call_later(LINGER_SECONDS, self._transport.abort)

@@ -1,7 +1,8 @@
 """Serves the WebSocket connections of a Socket.IO server.
 
-Only this module uses private names of python-socketio: `_handle_eio_connect`, `AsyncSocket` and what it calls. A test
-fails when a new version changes them; `SERVER_DELIVERY=stock` avoids them. python-socketio itself serves long polling.
+Only this module uses private names of python-socketio and python-engineio: `_handle_eio_connect`, `AsyncSocket`, and
+what `AsyncSocket` calls. A test fails when a new version changes them. With `SERVER_DELIVERY=stock`, the server does
+not use them. python-socketio itself serves long polling.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ SEND_QUEUE = web.RequestKey("send_queue", SendQueue)
 
 
 class Upgraded(web.StreamResponse):
-    """The HTTP response after a WebSocket has ended. aiohttp writes nothing for it."""
+    """The HTTP response object that aiohttp gets after a WebSocket has ended. It makes aiohttp write nothing."""
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write no HTTP headers: the WebSocket has already ended."""
@@ -48,7 +49,7 @@ class Upgraded(web.StreamResponse):
 
 
 class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library ships no types
-    """The Engine.IO object of one connection. `read` replaces the read loop of python-engineio."""
+    """The Engine.IO socket of one connection. Its method `read` replaces the read loop of python-engineio."""
 
     def __init__(self, sio: Any, heartbeats: Heartbeats) -> None:
         super().__init__(sio.eio, sio.eio.generate_id())
@@ -60,7 +61,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
         self.connected = self.upgraded = True
 
     async def read(self, connection: Connection) -> None:
-        """Handle the client's messages in order, until the connection ends. A protocol error also ends it."""
+        """Handle the client's messages in order, until the connection ends. A protocol error closes the connection."""
         self._connection = connection
         count = 0
         while not self.closed and (data := await connection.receive()) is not None:
@@ -94,7 +95,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
             self.queue.write(ack_frame(name, event.id, values))
 
     async def _receive_other(self, received: Any) -> None:
-        """Handle a packet that is no event. One that nobody asked for is counted."""
+        """Handle a packet that is not an event. Count an unexpected packet, such as a PONG without a PING."""
         if received.packet_type == packet.PONG and self._heartbeats.record_pong(self):
             return
         if received.packet_type not in (packet.MESSAGE, packet.CLOSE) and self._connection is not None:
@@ -104,7 +105,7 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
 
 
 class Engine:
-    """Serves WebSocket requests to a Socket.IO server. python-socketio serves all other requests."""
+    """Serves the WebSocket requests of a Socket.IO server. python-socketio serves all other requests."""
 
     def __init__(self, sio: Any) -> None:
         self._sio = sio
@@ -121,7 +122,7 @@ class Engine:
         }
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Serve one HTTP request until its WebSocket connection has ended."""
+        """Serve one HTTP request. For a WebSocket request, return after the WebSocket connection has ended."""
         if CONNECTION not in request:
             return await self._library(request)
         connection, socket = request[CONNECTION], Socket(self._sio, self._heartbeats)
@@ -146,7 +147,7 @@ class Engine:
 
 
 class EngineDelivery:
-    """Implements the `Delivery` protocol with `Engine` and send queues."""
+    """Delivers messages through send queues. Implements the `Delivery` protocol."""
 
     manager = RoomManager
 
@@ -159,7 +160,7 @@ class EngineDelivery:
         return self._batcher.owed_bytes
 
     def install(self, sio: Any) -> None:
-        """Replace the queues and the WebSocket handler of a Socket.IO server. Call it before `sio.attach`."""
+        """Replace the queues and the WebSocket handler of a Socket.IO server. Call this before `sio.attach`."""
         sio.eio.create_queue = lambda *args, **kwargs: SendQueue(self._batcher)
         sio.eio.handle_request = Engine(sio).handle_request
         if "polling" not in sio.eio.transports:
@@ -167,7 +168,10 @@ class EngineDelivery:
             sio.eio.start_service_task = False
 
     def handshake(self, request: web.Request) -> None:
-        """Check a WebSocket handshake, and prepare its connection. Raise `HTTPBadRequest` if it is malformed."""
+        """Check a WebSocket handshake, and store a `Connection` in `request`.
+
+        Raises `HTTPBadRequest` if the handshake is malformed, and `ConnectionResetError` if the client has left.
+        """
         request[CONNECTION] = Connection(request, self._max_bytes)
 
     def flush(self, request: web.Request) -> None:

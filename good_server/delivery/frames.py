@@ -1,4 +1,4 @@
-"""WebSocket frames that the server sends, unmasked (RFC 6455, 5.2)."""
+"""Builds the WebSocket frames that the server sends, unmasked (RFC 6455, 5.2)."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ FIN_BINARY = 0x82
 
 
 def frame(payload: str | bytes) -> bytes:
-    """Return a WebSocket frame: text for a string, binary for bytes. All sockets of a room get the same frame."""
+    """Return a WebSocket frame: text for a string, binary for bytes.
+
+    The same frame can be sent to all sockets of a room.
+    """
     data, kind = (payload, FIN_BINARY) if isinstance(payload, bytes) else (payload.encode(), FIN_TEXT)
     size = len(data)
     if size < 126:
@@ -24,12 +27,18 @@ def frame(payload: str | bytes) -> bytes:
 
 
 def message_frame(encoded: str | bytes) -> bytes:
-    """Return the WebSocket frame of an encoded Socket.IO packet or attachment."""
+    """Return the WebSocket frame of a Socket.IO packet.
+
+    A string is an encoded packet; bytes are one of its binary attachments.
+    """
     # not with the library's packet class: that takes as long as all the rest of an emit
     return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)
 
 
 def ack_frame(namespace: str, number: int, values: list[Any]) -> bytes:
-    """Return the WebSocket frame of the ack with this number."""
+    """Return the WebSocket frame of an ack.
+
+    `number` is the ack id that the client sent; `values` are the ack's arguments.
+    """
     place = "" if namespace == "/" else f"{namespace},"
     return frame(f"{ACK}{place}{number}{orjson.dumps(values).decode()}")

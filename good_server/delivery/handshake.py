@@ -1,4 +1,4 @@
-"""The check of a WebSocket handshake, and its answer (RFC 6455, 4.2)."""
+"""Checks a WebSocket handshake, and builds its HTTP response (RFC 6455, 4.2)."""
 
 from aiohttp import hdrs, web
 from websockets.datastructures import Headers
@@ -13,7 +13,10 @@ HANDSHAKES = ServerProtocol()
 
 
 def accept(request: web.Request) -> bytes:
-    """Return the HTTP answer to a WebSocket handshake. Raise `HTTPBadRequest` if it is malformed."""
+    """Return the HTTP response that accepts a WebSocket handshake.
+
+    Raise `HTTPBadRequest` if the handshake is malformed.
+    """
     version = f"HTTP/{request.version.major}.{request.version.minor}"
     try:
         headers = Headers()

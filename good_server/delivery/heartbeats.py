@@ -1,7 +1,8 @@
 """Engine.IO heartbeats of all connections, with a single timer.
 
-python-engineio makes one task per ping and checks all sockets for late answers. Here all sockets wait equally long, so
-the one that started first is due first, and the timer checks only that one. Times are those of the event loop.
+python-engineio makes one task per ping, and checks all sockets for late answers. Here the interval is the same for all
+sockets, so they are due in the order in which they were added. The timer checks only the sockets at the front. Times
+are those of the event loop.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ PINGS_PER_TICK = 10
 
 
 class Heartbeats:
-    """Pings sockets, and closes those that do not answer."""
+    """Pings sockets, and closes those that do not answer in time."""
 
     def __init__(self, interval_seconds: float, timeout_seconds: float) -> None:
         self._interval_seconds = interval_seconds
@@ -42,7 +43,10 @@ class Heartbeats:
             self._arm(loop)
 
     def record_pong(self, socket: Any) -> bool:
-        """Record the PONG of a socket. Return False for a PONG without a PING, which changes nothing."""
+        """Record a PONG from `socket`, and return True.
+
+        If the server had sent no PING, change nothing and return False.
+        """
         if self._close_at.pop(socket, None) is None:
             return False
         self.add(socket)

@@ -1,7 +1,8 @@
 """Client manager that builds one frame per message to a room.
 
-python-socketio's own manager checks every room of the namespace at each disconnect, and makes a task per recipient.
-This manager also stores the rooms of each socket. A disconnect deletes them.
+At an emit python-socketio's own manager makes one task per recipient. When a socket disconnects, that manager checks
+every room of the namespace. This manager also stores the rooms of each socket, so at a disconnect it checks only those
+rooms.
 """
 
 from typing import Any
@@ -35,7 +36,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                 del self._rooms_of[namespace, sid]
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
-        """Remove a socket from its rooms, without checking all rooms."""
+        """Remove a socket from its rooms, without checking any other room."""
         # the room of the whole namespace comes last: the library finds the connection through it
         for room in sorted(self._rooms_of.get((namespace, sid), ()), key=lambda room: room is None):
             self.basic_leave_room(sid, namespace, room)
@@ -60,9 +61,10 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Send an event to rooms, with one frame for all sockets. With a `callback` python-socketio sends it.
+        """Send an event to rooms, with one frame for all sockets.
 
-        Raises `ValueError` without a room.
+        If there is a `callback`, python-socketio's own manager sends the event. Raises `ValueError` if no room is
+        named.
         """
         rooms = named_rooms(to or room)
         if callback is not None:
@@ -84,7 +86,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                     send_queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
 
     def _recipients(self, namespace: str, rooms: list[str], skip_sid: Any) -> list[SendQueue]:
-        """Return the send queues of all connections in one or more rooms. Each queue occurs once."""
+        """Return the send queues of all connections in `rooms`, without `skip_sid`. Each queue occurs only once."""
         members = self.rooms.get(namespace, {})
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         connections: dict[str, None] = {}

@@ -1,7 +1,8 @@
 """Send queue of one connection. It batches writes, and its size is bounded.
 
-Events, acks and pings stay in order. A single message is written at once. Messages that follow within the batch time
-are written in one call, as the system call is most of the cost of a delivery. Slow consumers are disconnected.
+Events, acks and pings stay in order. A single message is written immediately. Messages that follow within the batch
+time are written in one call, because the system call is most of the cost of a delivery. Slow consumers are
+disconnected.
 """
 
 import asyncio
@@ -22,7 +23,8 @@ CHECK_SECONDS = 0.05
 class WriteBatcher:
     """One timer that writes the batches of all busy send queues.
 
-    `on_slow` is called with `slow` or `stalled` when a connection is closed because its client reads too slowly.
+    `on_slow` is called when a connection is closed because its client reads too slowly. Its argument is `slow` when too
+    many bytes or messages wait, and `stalled` when a write has not finished for too long.
     """
 
     def __init__(self, settings: Settings, *, on_slow: Callable[[str], None]) -> None:
@@ -40,7 +42,7 @@ class WriteBatcher:
         return sum(send_queue.owed_bytes for send_queue in self._busy)
 
     def add(self, send_queue: "SendQueue") -> None:
-        """Call `send_queue.tick` when the timer fires next."""
+        """Call `send_queue.tick` when the timer next fires."""
         self._busy[send_queue] = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self.batch_seconds or CHECK_SECONDS, self._tick)
@@ -61,8 +63,9 @@ class WriteBatcher:
 class SendQueue:
     """The send queue of one connection, with the interface of `asyncio.Queue`.
 
-    After `open` it writes to the transport itself. Before that, and always for long polling, it passes packets to an
-    `asyncio.Queue`. That is created only when needed, as it would be most of the memory of an idle connection.
+    After a call of `open`, this queue writes to the transport itself. Before that, and always for long polling, it
+    passes packets to python-engineio through an `asyncio.Queue`. The `asyncio.Queue` is created only when needed: it
+    would be most of the memory of an idle connection.
     """
 
     __slots__ = (
@@ -96,7 +99,10 @@ class SendQueue:
         self.put_nowait(item)
 
     def put_nowait(self, item: Any) -> None:
-        """Add an Engine.IO packet. None ends python-engineio's reader of this queue."""
+        """Add an Engine.IO packet.
+
+        If `item` is None, the task of python-engineio that reads this queue ends. After `open`, None is ignored.
+        """
         if self._transport is None:
             self._put_for_library(item)
             return
@@ -144,7 +150,7 @@ class SendQueue:
 
     @property
     def is_open(self) -> bool:
-        """True when this queue writes to its transport."""
+        """True after `open`: this queue writes to its transport itself."""
         return self._transport is not None
 
     @property
@@ -153,7 +159,7 @@ class SendQueue:
         return self._pending_bytes + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
     def write(self, data: bytes) -> None:
-        """Write or batch one frame. Close the connection when too many bytes wait."""
+        """Write `data`, or add it to the batch. Close the connection when too many bytes wait."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -170,7 +176,11 @@ class SendQueue:
             self._check_bounds(transport)
 
     def tick(self, now: float) -> bool:
-        """Write the batch. Return whether this queue needs another tick."""
+        """Write the batch, unless the transport still has earlier bytes to send.
+
+        If the transport has not sent these bytes for too long, close the connection. `now` is the time of the event
+        loop. Return whether this queue needs another tick.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             self._reset()
@@ -191,7 +201,10 @@ class SendQueue:
         self._pending, self._pending_bytes = [], 0
 
     def abort(self) -> None:
-        """End the connection at once. Its client connects again, and waits for nothing that was lost here."""
+        """End the connection immediately, and discard the batch.
+
+        The client then reconnects, instead of waiting for messages that were discarded.
+        """
         self._reset()
         if self._transport is not None:
             self._transport.abort()

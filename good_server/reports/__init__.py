@@ -1,4 +1,4 @@
-"""Optional part that makes reports, the example of heavy work."""
+"""Optional part that makes reports, an example of heavy work. A team may delete or replace this folder."""
 
 from ..observability import Metrics
 from ..services.reports import Reports

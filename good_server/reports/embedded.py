@@ -1,7 +1,7 @@
 """A queue of reports in the memory of one server process.
 
-Worker processes make the reports, as threads would share the interpreter's lock with the event loop. anyio replaces a
-worker process that crashes or hangs. All of them end with the server, also when the server is killed.
+Worker processes make the reports. Threads would share the interpreter's lock with the event loop. anyio replaces a
+worker process that crashes or hangs. All worker processes end when the server ends, even if it is killed.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from .turns import Turns, asker_of
 
 
 class ReportRunner:
-    """Makes reports in a pool of worker processes, with a deadline each."""
+    """Makes reports in a pool of worker processes. Each report has a deadline."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,11 +37,15 @@ class ReportRunner:
         await asyncio.gather(*(self.warm_up() for _ in range(self._settings.report_workers)))
 
     async def warm_up(self) -> None:
-        """Start a worker process, unless one is idle. Raises an error when none can start."""
+        """Start a worker process, unless one is idle. Raises an error if no worker process can start."""
         await to_process.run_sync(cpu.prepare_worker, cancellable=True, limiter=self._limiter)
 
     async def run(self, job: str, kind: ReportKind, size: int) -> ReportReady:
-        """Make one report and return its message. After an error or at the deadline it is an error message."""
+        """Make one report, and return it as a message.
+
+        The report takes `size` milliseconds. If the report fails or exceeds its deadline, the message contains an
+        error.
+        """
         try:
             if kind == "cpu":
                 # the deadline is for the report alone, not for the start of a process after a crash
@@ -64,7 +68,7 @@ def _if_unknown(error: Exception) -> Exception | None:
 
 
 class Report(NamedTuple):
-    """A report that was accepted, and the rooms that it is for."""
+    """An accepted request for a report. `to` names the rooms that will receive the report."""
 
     job: str
     kind: ReportKind
@@ -88,7 +92,7 @@ class EmbeddedReports:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of long-lived tasks that do not run now."""
+        """The names of the long-lived tasks that are not running."""
         return self._background.failing
 
     async def start(self, publish: Publish) -> None:
@@ -99,7 +103,7 @@ class EmbeddedReports:
             self._background.start(f"report maker {number}", self._make_reports)
 
     async def stop(self) -> None:
-        """Cancel unfinished reports; the worker processes end with the event loop."""
+        """Cancel the unfinished reports. The worker processes end together with the event loop."""
         self._turns.clear()
         for task in self._tasks:
             task.cancel()
@@ -107,7 +111,11 @@ class EmbeddedReports:
         await self._background.stop()
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report for the rooms `to`, and return its job id. Raise `Busy` when too many reports wait."""
+        """Accept a request for a report, and return its job id.
+
+        The report takes `size` milliseconds, and is sent to the rooms in `to`. Raises `Busy` when too many reports
+        wait.
+        """
         asker = asker_of(to)
         if self._unfinished[asker] >= self._settings.reports_per_user:
             raise Busy("too many of your reports are waiting already; try again later")

@@ -1,4 +1,4 @@
-"""A queue of reports in Redis (saq), for separate worker processes."""
+"""A queue of reports in Redis, for separate worker processes (library: saq)."""
 
 import asyncio
 import logging
@@ -47,7 +47,7 @@ RETRY_SECONDS = 0.5
 
 
 def connect(settings: Settings) -> redis.Redis:
-    """Return a Redis client. A late answer of Redis is an error."""
+    """Return a Redis client with timeouts: a late reply raises an error."""
     options = connection_options(
         settings,
         max_connections=32,
@@ -61,7 +61,10 @@ def connect(settings: Settings) -> redis.Redis:
 
 
 def queue_name(settings: Settings, kind: ReportKind) -> str:
-    """Return the name of the queue for one kind of report. CPU-bound reports must not delay the others."""
+    """Return the name of the queue for one kind of report.
+
+    With one queue per kind, CPU-bound reports do not delay the others.
+    """
     return f"{settings.redis_prefix}:reports:{kind}"
 
 
@@ -71,7 +74,7 @@ def _answer(command: Any) -> Awaitable[Any]:
 
 
 class RedisAvailability:
-    """Remembers whether Redis answers. Each change is logged once."""
+    """Remembers whether Redis answers, and logs each change."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -96,7 +99,7 @@ class RedisAvailability:
 
 
 class WorkerQueue(RedisQueue):
-    """The saq queue from which a worker takes jobs. It pauses while Redis is unavailable."""
+    """The saq queue from which a worker takes jobs. While Redis is unavailable, this queue gives no jobs."""
 
     def __init__(self, client: redis.Redis, name: str, availability: RedisAvailability) -> None:
         super().__init__(client, name)
@@ -119,10 +122,10 @@ class WorkerQueue(RedisQueue):
             return None
 
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.0) -> list[str]:
-        """Put the jobs of dead workers back into the queue.
+        """Requeue the jobs of dead workers. Return the ids of the jobs that were moved.
 
-        Each job moves in one transaction. saq's own sweep first takes it out of every list, and adds it again later: if
-        this process died in between, the job would be lost.
+        No worker sweeps again for `lock` seconds. Each job moves in one transaction. saq's own sweep first removes a
+        job from every list, and adds it again later: if this process died in between, the job would be lost.
         """
         async with self.availability.watched():
             if not await self.redis.set(self.namespace("sweep"), 1, ex=lock, nx=True):
@@ -133,7 +136,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Sweep one job. An error does not prevent the sweep of the others."""
+        """Sweep one job, and return whether it left the active list. An error does not stop the sweep."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:
@@ -143,7 +146,10 @@ class WorkerQueue(RedisQueue):
             return False
 
     async def _sweep_job(self, name: str, data: bytes | None) -> bool:
-        """Handle one job of the active list. Returns whether it was removed from the list."""
+        """Requeue one job of the active list if its worker has died.
+
+        Drop the job if it cannot be read, or was tried too often. Return whether the job was removed from the list.
+        """
         try:
             job = self.deserialize(data)
         except Exception as error:  # noqa: BLE001 - one job that cannot be read must not stop the sweep
@@ -166,10 +172,7 @@ class WorkerQueue(RedisQueue):
         return True
 
     async def _retry(self, job: Job, error: str | None) -> None:
-        """Queue a job again, as the next one.
-
-        It has had its turn.
-        """
+        """Put a job at the front of its queue. The job was next in turn when a worker took it."""
         active, queued = self.namespace("active"), self.namespace("queued")
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lrem(active, 1, job.id)
@@ -209,7 +212,11 @@ class QueuedReports:
         await self._redis.aclose(close_connection_pool=True)
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Queue a report and return its job id. Raises `Busy` when too many reports wait or Redis does not answer."""
+        """Queue a request for a report, and return its job id.
+
+        The report takes `size` milliseconds, and is sent to the rooms in `to`. Raises `Busy` when too many reports wait
+        or Redis does not answer.
+        """
         job = self._job(kind, size, to)
         is_placed = None
         async with self._availability.watched(), asyncio.timeout(self._settings.redis_seconds):
@@ -221,7 +228,10 @@ class QueuedReports:
         return job.key
 
     async def _put(self, job: Job, kind: ReportKind, asker: str) -> bool:
-        """Add a job to its queue, at its user's turn. Returns whether the limits allow it."""
+        """Add a job to its queue, where its user's turn comes.
+
+        `asker` is the short name of the user. Return False, and add nothing, when too many reports are unfinished.
+        """
         queue = self._queues[kind]
         # its own queue first
         queues = [queue, *(other for other in self._queues.values() if other is not queue)]

@@ -1,4 +1,7 @@
-"""Whose report is made next. Users take turns, so that many reports of one user do not delay the others."""
+"""Decides which user's report is made next.
+
+Users take turns, so that many reports of one user do not delay those of other users.
+"""
 
 import asyncio
 import hashlib
@@ -15,7 +18,8 @@ ASKER_CHARACTERS = 16
 def asker_of(to: Address) -> str:
     """Return a short name for the user who asked for a report.
 
-    All names have the same length. Reports for the same rooms are of the same user.
+    The name is a hash of the rooms in `to`. Reports for the same rooms count as reports of the same user. All names
+    have the same length.
     """
     return hashlib.sha256("\n".join(to.rooms).encode()).hexdigest()[:ASKER_CHARACTERS]
 
@@ -29,14 +33,14 @@ class Turns(Generic[Waiting]):
         self._waiting: dict[str, deque[Waiting]] = {}
 
     def put(self, asker: str, report: Waiting) -> None:
-        """Add a report to the queue of its user."""
+        """Add `report` to the queue of the user named `asker`."""
         self._waiting.setdefault(asker, deque()).append(report)
         self.is_waiting.set()
 
     def take(self) -> Waiting | None:
         """Remove and return the next report, or None when no report waits.
 
-        It is the oldest one of the user whose turn it is.
+        The next report is the oldest one of the user whose turn it is.
         """
         asker = next(iter(self._waiting), None)
         if asker is None:
@@ -51,7 +55,7 @@ class Turns(Generic[Waiting]):
         return report
 
     def clear(self) -> None:
-        """Forget all waiting reports."""
+        """Remove all waiting reports."""
         self._waiting.clear()
         self.is_waiting.clear()
 

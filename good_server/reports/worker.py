@@ -1,7 +1,8 @@
 """Worker process that makes the reports of the queue in Redis.
 
-It has no sockets: it publishes reports through Redis. If a worker is killed, another worker makes its report again. The
-report is published twice, with the same job id, only if the first worker had just published it.
+No client connects to this process. It publishes finished reports through Redis, and servers send them to the clients.
+If a worker is killed, another worker makes its report again. If the killed worker had just published the report,
+clients receive it twice, with the same job id.
 """
 
 import asyncio
@@ -104,7 +105,7 @@ async def _send_heartbeats(job: Job, is_done: asyncio.Event) -> None:
 
 
 class QueueConsumer(Worker[Any]):
-    """The saq worker of one queue. It ignores signals: `run_worker` stops it."""
+    """The saq worker of one queue. It ignores signals: the function `run_worker` stops it."""
 
     SIGNALS = ()  # type: ignore[assignment]  # saq declares a list, and only reads it
 
@@ -119,7 +120,10 @@ class QueueConsumer(Worker[Any]):
         self._is_idle.set()
 
     async def consume(self) -> None:
-        """Make the reports of the queue until `finish`. After an error it can be called again."""
+        """Make the reports of the queue until `finish` is called.
+
+        After an error, `consume` can be called again. After `finish` it waits until its task is cancelled.
+        """
         if not self._is_finishing:
             self._is_idle.clear()
             self._jobs.is_closing = False
@@ -132,16 +136,16 @@ class QueueConsumer(Worker[Any]):
             await asyncio.Event().wait()
 
     async def finish(self) -> None:
-        """Take no more jobs, and wait for the running ones.
-
-        Each of them ends, or goes back to the queue.
-        """
+        """Take no more jobs, and wait for the running ones. A job that takes too long goes back to the queue."""
         self._is_finishing = True
         self.event.set()
         await self._is_idle.wait()
 
     async def process(self) -> bool:
-        """Make the report of the next job. What saq cannot handle is logged, and the sweep finds the job later."""
+        """Make the report of the next job. Return whether a job was processed.
+
+        An error that saq does not handle is logged. The job stays in the active list, where a later sweep finds it.
+        """
         try:
             async with self._jobs.availability.watched():
                 return await super().process()
