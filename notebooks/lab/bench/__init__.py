@@ -1,4 +1,4 @@
-"""The program behind `lab bench`: it compares the good server with others.
+"""The code of the command `lab bench`.
 
-All of them get the same load.
+It compares the good server with other servers. All servers get the same load.
 """

@@ -9,8 +9,8 @@ from lab.bench.peers import Server
 class CpuMeter:
     """Measures the CPU time of a server and of this process.
 
-    This process is the load generator. CPU and wall-clock time count while a `with` block is open; several blocks add
-    up.
+    This process is the load generator. The meter counts CPU and wall-clock time only inside its `with` block. The times
+    of several blocks are added.
     """
 
     def __init__(self, server: Server) -> None:
@@ -33,6 +33,6 @@ class CpuMeter:
     def generator_share(self) -> float:
         """CPU time of the load generator, divided by the wall-clock time.
 
-        1 means that it used one core all the time.
+        The value 1 means that the load generator used one core all the time.
         """
         return self._generator_seconds / self.wall_seconds

@@ -1,4 +1,4 @@
-"""Load generator of `lab bench`: many raw sockets that use little CPU."""
+"""Load generator of `lab bench`: many simulated clients that need little CPU."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ PHONE_WINDOW_BYTES = 8192
 class LoadError(Exception):
     """The measured server did not do what the load requires.
 
-    The message of this error is one line.
+    The message of the exception is one line.
     """
 
 
 class MessageCounter:
     """Counts the chat messages that the members of a crowd receive.
 
-    When `latencies` is a list, it also records the latency of each message, in seconds.
+    When `latencies` is a list, the counter also appends the latency of each message to this list, in seconds.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class MessageCounter:
         self._done: asyncio.Future[None] | None = None
 
     def expect(self, count: int) -> None:
-        """Starts to wait for `count` messages; latencies are measured from now."""
+        """Sets how many messages must arrive, and starts to measure latencies."""
         self._missing = count
         self._done = asyncio.get_running_loop().create_future()
         self._sent_at = time.perf_counter()
@@ -55,7 +55,7 @@ class MessageCounter:
     async def wait_for_all(self, timeout: float) -> None:
         """Waits until all expected messages have arrived.
 
-        Raises `LoadError` after `timeout` seconds.
+        Raises `LoadError` after `timeout` seconds, or when `expect` was not called before.
         """
         if self._done is None:
             raise LoadError("no message was expected")
@@ -67,9 +67,10 @@ class MessageCounter:
 
 
 class Member(asyncio.Protocol):
-    """One client of a crowd: a raw socket without a client library.
+    """One client of a crowd: a WebSocket client without a client library.
 
-    It connects, answers pings, counts chat messages, and calls `on_ack` for each ack.
+    It connects, answers pings, counts chat messages, and calls `on_ack` for each ack. With `is_plain_tcp` the
+    connection stays plain TCP, without a WebSocket handshake.
     """
 
     def __init__(self, user: str, counter: MessageCounter, *, is_plain_tcp: bool = False) -> None:
@@ -84,7 +85,7 @@ class Member(asyncio.Protocol):
         self._incomplete = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asks the server for a WebSocket; plain TCP is ready at once."""
+        """Sends the WebSocket handshake; a plain TCP member is ready at once."""
         # uvloop's transport does not inherit from asyncio's classes
         self.transport = cast(asyncio.Transport, transport)
         if self._is_plain_tcp:
@@ -93,18 +94,18 @@ class Member(asyncio.Protocol):
             self.transport.write(wire.UPGRADE)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Records the loss; a connect that is still pending fails with `LoadError`."""
+        """Marks the member as lost; a pending connect fails with `LoadError`."""
         self.is_lost = True
         if not self.ready.done():
             self.ready.set_exception(LoadError(f"a connection was closed before it was accepted: {error or 'EOF'}"))
 
     def write(self, data: bytes) -> None:
-        """Writes frames to the server, or drops them without a connection."""
+        """Writes `data` to the server; drops it when there is no connection."""
         if self.transport is not None:
             self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Reads the complete WebSocket frames; an incomplete one is kept for later."""
+        """Reads all complete WebSocket frames; keeps an incomplete frame for later."""
         if self._incomplete:
             data = self._incomplete + data
         at = 0 if self._is_upgraded else self._read_upgrade(data)
@@ -131,9 +132,9 @@ class Member(asyncio.Protocol):
             self.counter.add(messages)
 
     def _read_upgrade(self, data: bytes) -> int:
-        """Reads the server's HTTP response to the request for a WebSocket.
+        """Reads the server's HTTP response to the WebSocket handshake.
 
-        Returns the position of the first frame. It is valid only when the response is complete.
+        Returns the position of the first frame in `data`. It is valid only if `_is_upgraded` is true afterwards.
         """
         head = data.find(b"\r\n\r\n")
         if head >= 0 and not data.startswith(b"HTTP/1.1 101"):
@@ -176,7 +177,8 @@ class Crowd:
     ) -> None:
         """Connects `count` more members, each as a different user.
 
-        Up to `CONCURRENT_CONNECTS` connect at the same time. Raises `LoadError` when one fails or all take too long.
+        Up to `CONCURRENT_CONNECTS` members connect at the same time. With `is_phone` the members have small TCP
+        buffers. Raises `LoadError` when a connection fails, or when not all members are connected in time.
         """
         users = (f"{name}-{number}" for number in range(count))
         workers = [
@@ -209,7 +211,7 @@ class Crowd:
     def leave(self) -> None:
         """Closes all connections at once, each with a TCP reset.
 
-        To the server this looks like a lost network, and no port stays in TIME_WAIT.
+        To the server this looks like a network failure. No port stays in TIME_WAIT.
         """
         for member in self.members:
             member.counter = None
@@ -222,14 +224,14 @@ class Crowd:
 
 
 def _as_protocol(member: Member) -> Member:
-    """Returns `member`: asyncio asks for a function that makes the protocol."""
+    """Returns `member`, as the protocol factory that asyncio requires."""
     return member
 
 
 def _connected_phone_socket(port: int) -> socket.socket:
     """Returns a connected socket whose buffers are as small as a phone's.
 
-    The connect blocks the event loop, but on loopback only for a moment.
+    `connect` blocks the event loop, but on loopback only for a moment.
     """
     connection = socket.socket()
     try:

@@ -1,6 +1,6 @@
 """Draws the results of `lab bench` as a figure.
 
-It is readable without colours. Each value is a multiple of the good server's value.
+The figure is readable without colours. A bar shows a server's value as a multiple of the good server's value.
 """
 
 import textwrap
@@ -23,7 +23,8 @@ TITLE_LETTERS = 100
 def draw(bench: BenchResults) -> Figure:
     """Draws the results of `lab bench`, with one row per benchmark.
 
-    The good server is the line at 1. A bar to the right of it is a worse value, a bar to the left a better one.
+    The line at 1 is the good server. A bar to the right of the line is worse than the good server, a bar to the left is
+    better.
     """
     peers = [peer.id for peer in bench.peers if peer.id in COLOURS]
     results = [result for result in bench.results if any(relative(result, peer) for peer in peers)]
@@ -68,9 +69,9 @@ def _label(result: BenchmarkResult) -> str:
 
 
 def finding(bench: BenchResults) -> str:
-    """Returns the result of the first measured benchmark as one sentence.
+    """Returns one sentence that compares the servers in one benchmark.
 
-    It is the title of the figure.
+    The benchmark is the first in which the good server was measured. The sentence is the title of the figure.
     """
     result = next((result for result in bench.results if "good" in result.samples), None)
     if result is None:

@@ -1,7 +1,7 @@
-"""The smallest possible server: it shows the operating system's cost of deliveries.
+"""The smallest possible server: shows what deliveries cost the operating system.
 
-The report calls it `one send() each`. For each byte that it receives, it writes one prepared frame to every other
-socket, with one system call per socket.
+The report calls this server `one send() each`. For each byte that the server receives, it writes one prepared frame to
+every other socket, with one system call per socket.
 """
 
 import selectors
@@ -12,9 +12,10 @@ from lab.bench import wire
 
 
 def main() -> None:
-    """Serves on a free loopback port and prints its address.
+    """Serves on a free loopback port and prints the address.
 
-    It runs until it is killed or a client disconnects. The command-line argument is the length of the delivered text.
+    The server runs until it is killed or a client disconnects. The command-line argument is the length of each
+    delivered text, in characters.
     """
     prepared_frame = wire.delivery_frames(["x" * int(sys.argv[1])])
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

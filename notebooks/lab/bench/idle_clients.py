@@ -1,6 +1,6 @@
-"""Loads with thousands of idle clients in a process of their own.
+"""Loads with thousands of idle clients, which run in a separate process.
 
-So their heartbeats do not delay the two clients that measure.
+The process is separate so that the heartbeats of the idle clients do not delay the two clients that measure.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ WARM_UP_MESSAGES = 50
 
 @asynccontextmanager
 async def idle_clients(server: Server, count: int) -> AsyncIterator[None]:
-    """Connects `count` clients from another process until the block ends.
+    """Keeps `count` idle clients connected until the block ends.
 
-    They only answer heartbeats. Raises `LoadError` when one of them cannot connect.
+    The clients run in another process and only answer heartbeats. Raises `LoadError` when a client cannot connect.
     """
     receiving, sending = Pipe(duplex=False)
     arguments = (server.port, count, wire.SECRET, sending)
@@ -70,7 +70,11 @@ def _stop(process: BaseProcess) -> None:
 
 
 def _run_crowd(port: int, count: int, secret: str, ready: Connection) -> None:
-    """Main function of the process with the idle clients. It runs until SIGTERM."""
+    """Main function of the process with the idle clients.
+
+    It connects `count` clients and keeps them connected until SIGTERM. It sends None to `ready` when all clients are
+    connected, or a `LoadError` when a client cannot connect.
+    """
     prepare_child_process()
     raise_open_files(count + OTHER_FILES)
     wire.SECRET = secret
@@ -95,9 +99,10 @@ async def _connect_and_wait(port: int, count: int, ready: Connection) -> None:
 
 
 async def latency(server: Server, sizes: Sizes, *, clients: int) -> Sample:
-    """Measures lone messages from one client to another, among idle clients.
+    """Measures the latency of single messages while other clients are idle.
 
-    A latency is the time from the write of the `chat:send` to the arrival of the `chat:message`.
+    One client writes to another client, with a pause before each message. A latency is the time from the write of the
+    `chat:send` to the arrival of the `chat:message`. `clients` is the number of idle clients.
     """
     async with idle_clients(server, clients), crowd_in_room(server, 2) as crowd:
         await _send_lone_messages(server, crowd, lambda sent: sent < WARM_UP_MESSAGES)
@@ -114,7 +119,11 @@ async def latency(server: Server, sizes: Sizes, *, clients: int) -> Sample:
 async def _send_lone_messages(
     server: Server, crowd: Crowd, is_next: Callable[[int], bool]
 ) -> tuple[list[float], CpuMeter]:
-    """Sends messages, each after a pause, while `is_next(number)` is true."""
+    """Sends single messages, each after a pause, while `is_next` returns true.
+
+    `is_next` gets the number of messages sent so far. Returns the latency of each message in seconds, and the CPU
+    meter.
+    """
     latencies: list[float] = []
     crowd.counter.latencies = latencies
     sender, recipient = crowd.members
@@ -133,7 +142,7 @@ async def _send_lone_messages(
 async def idle(server: Server, sizes: Sizes, *, clients: int) -> Sample:
     """Measures the CPU of a server whose clients are all idle.
 
-    The time is one ping interval of the servers, so each client is pinged once.
+    The measurement lasts one ping interval of the servers, so the server pings each client once.
     """
     before = server.rss_bytes()
     async with idle_clients(server, clients):
@@ -145,5 +154,5 @@ async def idle(server: Server, sizes: Sizes, *, clients: int) -> Sample:
 
 
 def among(load: Callable[..., Awaitable[Sample]], clients: int) -> Callable[[Server, Sizes], Awaitable[Sample]]:
-    """Returns `load` with this number of idle clients."""
+    """Returns `load` with the number of idle clients already set."""
     return functools.partial(load, clients=clients)

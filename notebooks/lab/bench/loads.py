@@ -1,4 +1,4 @@
-"""The six loads of `lab bench`, and the values that they measure."""
+"""The loads of `lab bench`, except those with idle clients."""
 
 import asyncio
 import itertools
@@ -33,8 +33,8 @@ MIB = 1024 * 1024
 class Sample:
     """The result of one run of a benchmark on one server.
 
-    `value` is in the unit of the benchmark, and `other_values` has more values by name. `generator_share` is the CPU
-    share of the load generator; 1 is one core.
+    `value` is the main result, in the unit of the benchmark. `other_values` maps names to secondary results.
+    `generator_share` is the CPU use of the load generator, where 1 is one core.
     """
 
     value: float
@@ -44,9 +44,9 @@ class Sample:
 
 @asynccontextmanager
 async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = False) -> AsyncIterator[Crowd]:
-    """Connects `count` clients to one room until the block ends.
+    """Keeps `count` clients connected in one room until the block ends.
 
-    The block starts when the server is idle again.
+    The block starts when the server is idle after these connects.
     """
     crowd = Crowd(server.port)
     try:
@@ -66,9 +66,9 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 
 
 async def floor(server: Server, sizes: Sizes) -> Sample:
-    """Measures the deliveries of `fan_out` by the process `one send() each`.
+    """Measures the same deliveries as `fan_out` on the smallest possible server.
 
-    That process only writes bytes, so no server can use less CPU time.
+    That server, `one send() each`, only writes prepared bytes, with one system call per delivery.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)
@@ -96,9 +96,9 @@ async def _measure_bursts(server: Server, crowd: Crowd, burst: bytes, sizes: Siz
 
 
 async def fan_out_idle(server: Server, sizes: Sizes) -> Sample:
-    """Measures single messages to a room, with a pause after each.
+    """Measures the latency of single messages to a room.
 
-    So the server cannot send several of them in one batch.
+    After each message there is a pause, so the server cannot send several messages in one batch.
     """
     async with crowd_in_room(server, sizes.members) as crowd:
         await _measure_single_messages(server, crowd, "x" * TEXT_LETTERS, count=10)
@@ -113,7 +113,8 @@ async def _measure_single_messages(
 ) -> tuple[list[float], CpuMeter]:
     """Sends `count` single messages and measures when each member receives them.
 
-    Returns one latency in seconds per member and message. The next message is sent when all members have the last one.
+    Each message is sent after all members have received the one before. Returns the latencies in seconds, one per
+    member and message, and the CPU meter.
     """
     latencies: list[float] = []
     crowd.counter.latencies = latencies
@@ -146,7 +147,7 @@ async def ack(server: Server, sizes: Sizes) -> Sample:
 async def _send_requests(crowd: Crowd, count: int) -> None:
     """Sends `count` requests in total, and waits for all acks.
 
-    Each member sends its next request after the ack of the one before.
+    Each member sends its next request as soon as its previous request is acked.
     """
     missing, ack_ids = count, itertools.count()
     done = asyncio.get_running_loop().create_future()
@@ -177,9 +178,9 @@ async def _send_requests(crowd: Crowd, count: int) -> None:
 
 
 async def connect(server: Server, sizes: Sizes) -> Sample:
-    """Measures new connections, each with a token that the server checks.
+    """Measures the CPU time of new connections, each with a token check.
 
-    A connection counts from the TCP handshake to the server's answer to the CONNECT packet.
+    A connection is everything from the TCP handshake to the server's answer to the CONNECT packet.
     """
     async with crowd_in_room(server, max(1, sizes.connections // 2)) as crowd:
         rss = server.rss_bytes()
@@ -194,7 +195,7 @@ async def connect(server: Server, sizes: Sizes) -> Sample:
 async def disconnect(server: Server, sizes: Sizes) -> Sample:
     """Measures the CPU time when all clients of a crowd disconnect together.
 
-    The value is the cost of one disconnect in the largest crowd, divided by that in the smallest crowd.
+    The value is the cost of one disconnect in the largest crowd, divided by the cost of one in the smallest crowd.
     """
     small = min(sizes.leaving)
     # a warm-up: a just-in-time compiler has not optimized the code yet
@@ -221,9 +222,10 @@ async def _measure_disconnects(server: Server, size: int, repeats: int) -> float
 
 
 async def slow_reader(server: Server, sizes: Sizes) -> Sample:
-    """Measures long messages to a room where some members stop reading.
+    """Measures the memory that slow consumers in a room cost the server.
 
-    The value is the memory that the server uses more. Other values show how long the other members wait.
+    Some members stop reading while long messages are sent to the room. The value is how much the server's memory grows.
+    Other values show how long the other members wait.
     """
     text, slow = "x" * LONG_TEXT_LETTERS, max(1, sizes.readers // 20)
     step = sizes.backlog // MEMORY_READS

@@ -1,4 +1,4 @@
-"""Installs and finds Socket.IO for Node, which `lab bench` measures too."""
+"""Installs and finds Socket.IO for Node, a server that `lab bench` measures."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ class NodeError(Exception):
 def folder() -> Path:
     """Returns the folder of the Node server and its packages.
 
-    It is in the user's cache, never in the repository.
+    The folder is in the user's cache, never in the repository.
     """
     return user_cache_path("rooms-not-ids") / "bench-node"
 
@@ -33,7 +33,7 @@ def folder() -> Path:
 def version() -> str | None:
     """Returns the installed version of Socket.IO for Node.
 
-    Returns None when it is not installed or not version 4, or when Node is missing.
+    Returns None when Socket.IO is not installed or not version 4, or when Node is missing.
     """
     try:
         package = orjson.loads((folder() / "node_modules" / "socket.io" / "package.json").read_bytes())
@@ -53,7 +53,7 @@ def why_absent() -> str:
 def install() -> None:
     """Installs the npm package socket.io 4 into the user's cache folder.
 
-    It does nothing when the package is installed. Raises `NodeError`.
+    It does nothing when the package is already installed. Raises `NodeError` when the installation fails.
     """
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
@@ -81,9 +81,9 @@ def install() -> None:
 
 
 def copy_files() -> None:
-    """Copies the Node server of the lab next to its npm packages.
+    """Copies the lab's Node server into the folder of its npm packages.
 
-    Node finds the packages only there. Raises `OSError`.
+    Node finds the packages only from there. Raises `OSError` when a file cannot be written.
     """
     folder().mkdir(parents=True, exist_ok=True)
     for name in FILES:

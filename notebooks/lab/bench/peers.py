@@ -48,7 +48,8 @@ IDLE_CHECKS = 3
 class Peer:
     """A server that `lab bench` measures, and the command that starts it.
 
-    `description` is one line for the report, and `settings` are environment variables.
+    `description` is one line for the report. `command` returns the command line, and `settings` are environment
+    variables.
     """
 
     id: str
@@ -84,7 +85,7 @@ FLOOR = Peer(
 def available_peers() -> tuple[list[Peer], dict[str, str]]:
     """Returns the servers that can be measured on this machine.
 
-    The second value has, by the id of each missing server, one line that says how to install it.
+    The second value maps the id of each missing server to one line that says how to install that server.
     """
     if node.version() is None:
         return [GOOD, STOCK], {NODE.id: node.why_absent()}
@@ -105,7 +106,7 @@ class Server:
     def cpu_seconds(self) -> float:
         """Returns the CPU seconds that the server process has used.
 
-        They are its user and system time. Raises `LoadError` when the process has ended.
+        This is user time plus system time. Raises `LoadError` when the process has ended.
         """
         if self._process.poll() is not None:
             raise LoadError("the server ended during the load")
@@ -128,7 +129,7 @@ class Server:
     async def wait_until_idle(self, *, timeout: float = 3.0) -> bool:
         """Waits until the server process uses almost no CPU.
 
-        Returns False when it is still busy after `timeout` seconds.
+        Returns True then, or False when the process is still busy after `timeout` seconds.
         """
         deadline, idle_checks = time.monotonic() + timeout, 0
         while idle_checks < IDLE_CHECKS and time.monotonic() < deadline:

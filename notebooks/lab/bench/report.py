@@ -15,8 +15,8 @@ SCHEMA = 1
 def table(bench: BenchResults) -> Table:
     """Returns the table of results, with one row per benchmark.
 
-    Each server has a column with its value, also as a multiple of the good server's value. The dim rows below a
-    benchmark show its other values.
+    Each server has one column. A cell has the server's value, and how many times the good server's value that is. The
+    dim rows below a benchmark show its secondary values.
     """
     peers = [peer.id for peer in bench.peers]
     grid = Table(header_style="bold")
@@ -49,9 +49,9 @@ def _cell(result: BenchmarkResult, peer: str) -> str:
 
 
 def spread(result: BenchmarkResult, peer: str) -> str:
-    """Returns the smallest and the largest value of a server's runs.
+    """Returns a server's smallest and largest value, such as `(1.2–1.5)`.
 
-    The text is empty when there was only one run.
+    The string is empty when the benchmark ran only once on that server.
     """
     values = [sample.value for sample in result.samples[peer]]
     return f"({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
@@ -60,7 +60,7 @@ def spread(result: BenchmarkResult, peer: str) -> str:
 def relative(result: BenchmarkResult, peer: str) -> float | None:
     """Returns the value of `peer` divided by the good server's value.
 
-    Returns None when one of the two is missing, zero or negative.
+    Returns None when one of the two values is missing, zero or negative.
     """
     if "good" not in result.samples or peer not in result.samples:
         return None
@@ -71,7 +71,8 @@ def relative(result: BenchmarkResult, peer: str) -> float | None:
 def remarks(bench: BenchResults) -> list[str]:
     """Returns the lines that are printed below the table of results.
 
-    They are the doubts, the servers that are missing or present, the raised limits, and the versions.
+    They name the reasons to doubt a value, the missing servers, the measured servers, the raised limits of the good
+    server, and the versions.
     """
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
@@ -87,7 +88,7 @@ def remarks(bench: BenchResults) -> list[str]:
 
 
 def doubts(bench: BenchResults) -> list[str]:
-    """Returns all reasons not to trust a measured value, one per line."""
+    """Returns all reasons not to trust a measured value, one string each."""
     return [*bench.doubts, *(line for result in bench.results for line in result.doubts)]
 
 

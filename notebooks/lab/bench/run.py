@@ -41,8 +41,8 @@ ProgressCallback = Callable[[str], None]
 class Benchmark:
     """One benchmark of `lab bench`: its load and its unit.
 
-    `busy_remark` says how to read the values when the load generator itself was busy. `connections` is the number of
-    clients when that is fixed, else 0.
+    `busy_remark` tells the reader what the values mean when the load generator was too busy. `is_long` selects
+    `Sizes.rounds_when_long`. `connections` is the fixed number of idle clients, or 0 for a load without idle clients.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Benchmark:
 
     @property
     def is_huge(self) -> bool:
-        """Whether the load takes minutes. A quick run leaves it out."""
+        """Whether the load takes minutes. `lab bench --quick` leaves it out."""
         return self.connections > MAX_QUICK_CONNECTIONS
 
 
@@ -115,7 +115,8 @@ BENCHMARKS = (
 class BenchmarkResult:
     """The results of one benchmark on all servers, with its doubts.
 
-    `samples` has one sample per run, by the id of the server. Each doubt is one line.
+    `samples` maps the id of a server to one sample per run. Each of `doubts` is one line that says why a value may be
+    wrong.
     """
 
     benchmark: Benchmark
@@ -127,7 +128,7 @@ class BenchmarkResult:
         return statistics.median(sample.value for sample in self.samples[peer])
 
     def other_values(self, peer: str) -> dict[str, float]:
-        """Returns the median of each other value of `peer`, by its name."""
+        """Returns the median of each secondary value of `peer`, by name."""
         samples = self.samples[peer]
         return {
             name: statistics.median(sample.other_values[name] for sample in samples) for name in samples[0].other_values
@@ -138,7 +139,8 @@ class BenchmarkResult:
 class BenchResults:
     """The results of all benchmarks in one run of `lab bench`.
 
-    `absent` says how to install each missing server. `doubts` are about the machine, not about one benchmark.
+    `absent` maps the id of each missing server to one line that says how to install it. `doubts` are about the machine,
+    not about one benchmark.
     """
 
     results: list[BenchmarkResult]
@@ -174,7 +176,7 @@ async def _run_round(
 ) -> None:
     """Runs one benchmark once on each server.
 
-    Each round starts with another server, because a machine slows down as it warms up.
+    Each round starts with a different server, because a machine slows down as it warms up.
     """
     first = round_number % len(peers)
     order = [*peers[first:], *peers[:first]]

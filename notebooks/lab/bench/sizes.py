@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class Sizes:
     """Numbers of rounds, clients and messages of the loads.
 
-    `singles` is the number of single messages. `leaving` has the sizes of the crowds that disconnect. `readers` is the
-    size of the crowd with slow readers, and `backlog` the number of messages to it. `lone_seconds` is how long lone
-    messages are sent, and `idle_seconds` how long idle clients are watched.
+    `rounds_when_long` is the number of rounds of long benchmarks. `singles` is the number of single messages. `leaving`
+    has the sizes of the crowds that disconnect. `readers` is the size of the crowd with slow consumers, and `backlog`
+    the number of messages to that crowd. `lone_seconds` is how long single messages are sent among idle clients, and
+    `idle_seconds` how long a server with only idle clients is measured.
     """
 
     rounds: int

@@ -1,6 +1,6 @@
 """A minimal chat server with the library python-socketio, without guards.
 
-`lab bench` compares the good server with it. Both use uvloop, so that the bench does not compare event loops.
+`lab bench` compares the good server with this server. Both use uvloop, so that the bench does not compare event loops.
 """
 
 import os
@@ -20,7 +20,7 @@ from good_server.runtime import loop_factory
 def create_app(secret: str, issuer: str, audience: str) -> web.Application:
     """Returns an application with the chat events of the good server.
 
-    It checks tokens with a plain call of PyJWT.
+    It checks tokens with one call of PyJWT and nothing else.
     """
     sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
     app = web.Application()
@@ -50,7 +50,7 @@ def create_app(secret: str, issuer: str, audience: str) -> web.Application:
 
 
 def main() -> None:
-    """Serves on a free loopback port until killed, and prints its address."""
+    """Serves on a free loopback port until killed, and prints the address."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]} \n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Builds the bytes of the bench: tokens, packets and WebSocket frames."""
+"""Builds what the bench sends: tokens, packets and WebSocket frames."""
 
 import secrets
 import time
@@ -36,7 +36,7 @@ def token(user: str, *, life_seconds: int = 3600) -> str:
 def frame(payload: bytes, *, first_byte: int = TEXT) -> bytes:
     """Returns `payload` as a client's masked WebSocket frame.
 
-    The format is that of RFC 6455, section 5.3. Raises `ValueError` when the payload has 64 KiB or more.
+    The format is RFC 6455, section 5.3. Raises `ValueError` when the payload has 64 KiB or more.
     """
     size = len(payload)
     if size >= 1 << 16:
@@ -67,9 +67,9 @@ def event_frame(name: str, data: Any, *, ack: int) -> bytes:
 
 
 def delivery_frames(texts: Sequence[str]) -> bytes:
-    """Returns what a server writes to deliver `texts` to one client.
+    """Returns the bytes that a server writes to deliver `texts`.
 
-    The client is a member of `ROOM`. Each text is one unmasked WebSocket frame.
+    The bytes are for one client in `ROOM`. They are one unmasked WebSocket frame for each text.
     """
     frames = []
     for number, text in enumerate(texts):

@@ -84,7 +84,7 @@ def _install_node() -> None:
 def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
     """Returns `sizes` without the crowds that need too many open files.
 
-    It prints a warning when it removes one. Raises `UsageError` when too few files may be open for `lab bench`.
+    It prints a warning when it removes a crowd. Raises `UsageError` when the limit of open files is too low.
     """
     import dataclasses
 
@@ -104,7 +104,8 @@ def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
 def _with_enough_files(chosen: "list[Benchmark]", *, is_named: bool) -> "list[Benchmark]":
     """Returns the benchmarks whose clients fit the limit of open files.
 
-    It prints a warning for each other one, or raises `UsageError` when the user named the benchmarks.
+    For a benchmark that needs more files it prints a warning. If the user named the benchmarks (`is_named`), it raises
+    `UsageError` instead.
     """
     from lab.system.open_files import open_files, raise_open_files
 

@@ -1,4 +1,4 @@
-"""The command `lab diagnose`: servers with an unknown mistake."""
+"""The command `lab diagnose`: find out what is wrong with a server."""
 
 import argparse
 import sys
@@ -61,7 +61,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _chosen_letter(options: argparse.Namespace) -> str | None:
-    """Returns the letter of the chosen case, or None for all."""
+    """Returns the letter of the chosen case; None means all cases."""
     text: str | None = options.number
     if text is None:
         return None
@@ -73,7 +73,10 @@ def _chosen_letter(options: argparse.Namespace) -> str | None:
 
 
 def _answers(session: "Session", words: list[str], letter: str | None) -> dict[str, str]:
-    """Returns the answers of the command line, by letter."""
+    """Returns the answers from the command line, by the server's letter.
+
+    Raises `UsageError` for an answer that is not valid.
+    """
     from lab.diagnosis.answers import GIVEN_UP, parse
 
     answers = {}
@@ -92,7 +95,10 @@ def _answers(session: "Session", words: list[str], letter: str | None) -> dict[s
 
 
 async def _judge(session: "Session", answers: Mapping[str, str]) -> int:
-    """Judges answers that were given on the command line."""
+    """Prints whether each answer from the command line is right.
+
+    After a right answer it also measures the server and prints the result. Returns the exit code.
+    """
     outcomes = []
     for letter, answer in answers.items():
         judgement = session.judge(letter, answer)
@@ -105,7 +111,10 @@ async def _judge(session: "Session", answers: Mapping[str, str]) -> int:
 
 
 async def _hand_in(session: "Session", answers: Mapping[str, str], page: Path | None) -> int:
-    """Hands in an examination, shows the result, and writes its page."""
+    """Evaluates an examination, prints the result, and writes the result page.
+
+    If servers have no answer, it only prints their letters. Returns the exit code.
+    """
     from lab.diagnosis.result_page import default_page, write_page
     from lab.diagnosis.session import hand_in, open_letters
 
@@ -120,7 +129,10 @@ async def _hand_in(session: "Session", answers: Mapping[str, str], page: Path | 
 
 
 async def _converse(session: "Session", letter: str, page: Path | None) -> int:
-    """Lets the learner examine the servers, and answer, at a prompt."""
+    """Lets the learner examine servers and give answers at a prompt.
+
+    Returns the exit code.
+    """
     from lab.cli.line_reader import lines
     from lab.diagnosis.prompt import Prompt
     from lab.diagnosis.session import open_letters

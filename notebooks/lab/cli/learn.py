@@ -40,7 +40,7 @@ def add_command(commands: Any) -> None:
 def describe_copies(folders: Sequence[str]) -> list[str]:
     """Returns one line for each working copy that still exists.
 
-    The line has its folder, and the notebooks in which the learner has worked.
+    The line names the folder, and the notebooks in which the learner has worked.
     """
     from lab.lessons.working_copy import begun_notebooks
 
@@ -69,9 +69,10 @@ def _learn(options: argparse.Namespace) -> int:
 
 
 def _folder(into: str | None) -> Path:
-    """Returns the folder of the copy.
+    """Returns the folder for the copy of the notebooks.
 
-    It is the wanted one, that of the last copy, or a new one.
+    This is `into` if given, otherwise the last copy that still exists, otherwise `FOLDER`. Raises `UsageError` if
+    `into` is empty.
     """
     from lab.exercises import progress_file
 
@@ -99,7 +100,10 @@ def _report(copy: "WorkingCopy") -> list[str]:
 
 
 def _not_recorded(folder: Path) -> list[str]:
-    """Records the copy; returns a line for the learner if that fails."""
+    """Records the copy in the progress file.
+
+    Returns an empty list, or one line for the learner if that fails.
+    """
     from lab.exercises import progress_file
 
     try:
@@ -110,7 +114,10 @@ def _not_recorded(folder: Path) -> list[str]:
 
 
 def _open(notebook: Path) -> int:
-    """Opens a notebook in JupyterLab, and waits until JupyterLab ends."""
+    """Opens a notebook in JupyterLab, and waits until JupyterLab ends.
+
+    Returns the exit code.
+    """
     if importlib.util.find_spec("jupyterlab") is None:
         print(
             f"lab: JupyterLab is not installed (pip install jupyterlab); the copy is in {notebook.parent}",

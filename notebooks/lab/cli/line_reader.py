@@ -1,4 +1,4 @@
-"""Reads lines from stdin while an event loop goes on."""
+"""Reads lines from stdin without blocking the event loop."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ CHUNK_BYTES = 4096
 
 
 async def lines() -> AsyncIterator[str]:
-    """Yield each line of stdin, without its end, until stdin is closed."""
+    """Yield each line of stdin, without its line break, until stdin closes."""
     loop, chunks = asyncio.get_running_loop(), asyncio.Queue[bytes]()
 
     def read() -> None:

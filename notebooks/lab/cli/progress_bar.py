@@ -1,6 +1,6 @@
 """Progress display on stderr while experiments or notebooks run.
 
-In a terminal it is a bar, otherwise one line per finished claim or notebook.
+In a terminal it is a bar. Otherwise it is one line per finished claim or notebook.
 """
 
 import contextlib
@@ -22,19 +22,22 @@ from lab.results.wording import OUTCOMES, number
 
 
 class LastingStream:
-    """A stream that drops what it cannot write. Nobody may read it, and the measurement goes on."""
+    """Wraps a stream and ignores its write errors.
+
+    If the reader of stderr has gone, the measurement continues.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes text and returns its length."""
+        """Writes `text`; returns its length, even if the write fails."""
         with contextlib.suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Writes what is buffered."""
+        """Flushes the stream; ignores errors."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
@@ -67,7 +70,7 @@ class NotebookProgress:
     def on_progress(self, name: str) -> Callable[[int, int], None]:
         """Returns a callback that shows the progress of the notebook `name`.
 
-        It takes the number of finished cells and the number of all cells.
+        The callback takes the number of finished cells and the number of all cells.
         """
         self._began = time.monotonic()
         return lambda done, total: self._bar.update(self._task, description=f"{name}, cell {done + 1} of {total}")
@@ -86,7 +89,7 @@ class NotebookProgress:
 class CompareProgress:
     """Shows on stderr the progress of `lab compare`.
 
-    `progress` and `finished` are callbacks for the function `compare`.
+    Its methods `progress` and `finished` are callbacks for the function `compare`.
     """
 
     def __init__(self, claims: int) -> None:
@@ -113,7 +116,7 @@ class CompareProgress:
     def finished(self, result: Result) -> None:
         """Shows the verdict on a claim, with the values of both servers.
 
-        In a terminal only the bar advances.
+        In a terminal it only advances the bar.
         """
         self._bar.advance(self._task)
         if self._console.is_terminal:

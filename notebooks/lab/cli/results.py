@@ -1,6 +1,7 @@
-"""Shows and writes what a command measured, and loses nothing.
+"""Prints and writes the results of a command without losing any.
 
-What can be known is checked before the measurement. Afterwards each output is tried, also when another one fails.
+Before the measurement, it checks that every output can be written. After the measurement, it tries every output, even
+when another output has failed.
 """
 
 import os
@@ -18,9 +19,10 @@ Output = tuple[Path, Callable[[], bytes]]
 
 
 def check_outputs(paths: Iterable[Path | None]) -> None:
-    """Checks before a measurement that its files can be written.
+    """Checks before a measurement that its result files can be written.
 
-    None stands for a file that is not wanted. Raises `UsageError` when a file cannot be written.
+    A path that is None is skipped. Raises `UsageError` when a file cannot be written, or when two paths are the same
+    file.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -50,8 +52,8 @@ def check_drawing() -> None:
 def show(*lines: Any, columns: int) -> None:
     """Prints tables and lines of text on stdout.
 
-    They are `columns` wide if it is not a terminal. If stdout is closed or full they are printed on stderr, as they may
-    have taken minutes to measure.
+    If stdout is not a terminal, the output is `columns` characters wide. If stdout is closed or full, everything is
+    printed on stderr, because the results may have taken minutes to measure.
     """
     from rich.console import Console
 
@@ -77,7 +79,10 @@ def show(*lines: Any, columns: int) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Sends what is still written to `stream` nowhere. Otherwise Python fails again when it ends."""
+    """Redirects `stream` to the null device.
+
+    Otherwise Python would fail again when it flushes the stream at exit.
+    """
     try:
         number = stream.fileno()
     except (OSError, ValueError):
@@ -90,7 +95,7 @@ def discard(stream: TextIO) -> None:
 def write(outputs: Sequence[Output]) -> None:
     """Writes every file that can be written.
 
-    Raises one `UsageError` for all others. It says where their content was kept instead.
+    Raises one `UsageError` for all other files. Its message says in which temporary files their content was kept.
     """
     failures = []
     for path, content in outputs:

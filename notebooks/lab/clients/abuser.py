@@ -57,8 +57,8 @@ MALFORMED: tuple[tuple[str, Sequence[Any]], ...] = (
 async def abuse(target: Target, rooms: int, chats: int) -> Tally:
     """Send abusive requests to the server and count the outcomes.
 
-    They are malformed or too large, join `rooms` rooms, or send `chats` messages. A request that could not be sent any
-    more counts as `unsent`.
+    Some requests are malformed or too large. The others join `rooms` rooms and send `chats` messages. Returns the
+    counts by kind of request and outcome. A request that could not be sent counts as `unsent`.
     """
     token = target.token(ABUSER)
     oversize = {"to": ABUSER, "text": "x" * OVERSIZE_BYTES}
@@ -94,8 +94,8 @@ async def _send_flood(
 ) -> list[str]:
     """Send the requests on one connection, as fast as possible.
 
-    When the server closes it, the client reconnects to the next process, up to `RECONNECTS` times, and continues there.
-    Returns the outcome of each request.
+    When the server closes the connection, the client reconnects to the next server process and continues there, up to
+    `RECONNECTS` times. Returns the outcome of each request.
     """
     outcomes: list[str] = []
     for number in range(1 + RECONNECTS):

@@ -1,8 +1,8 @@
 """Clients that measure how a busy server treats its other users.
 
-Some send requests on a fixed schedule, and each ack is timed from when its request was due (an open loop). If a client
-waited for each ack before it sends again (a closed loop), it would send least when the server is slowest. Others wait
-for heartbeats.
+Some clients send requests on a fixed schedule. The time of an ack counts from when its request was due (an open loop).
+If each client waited for an ack before its next request (a closed loop), the clients would send least when the server
+is slowest. Other clients only record when heartbeats arrive.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ TIMEOUT_SECONDS = 5.0
 class Sample:
     """One request: when it was due, and how long its ack took.
 
-    `due_seconds` counts from the start of the schedule, `seconds` from when the request was due.
+    `due_seconds` is the time from the start of the schedule until the request was due. `seconds` is the time from then
+    until the ack.
     """
 
     due_seconds: float
@@ -39,7 +40,7 @@ class Sample:
 def p99_milliseconds(samples: Sequence[Sample]) -> float:
     """Return the 99th percentile of the ack times, in milliseconds.
 
-    It is NaN without samples.
+    Returns NaN when there are no samples.
     """
     return percentile([sample.seconds for sample in samples], 99) * 1000 if samples else float("nan")
 
@@ -47,7 +48,7 @@ def p99_milliseconds(samples: Sequence[Sample]) -> float:
 def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
     """Return the samples as data for a figure, in order of `due`.
 
-    `due` is when the request was due, and `took` how long its ack took, both in seconds.
+    In each dict, `due` is when the request was due, and `took` is how long its ack took, both in seconds.
     """
     in_order = sorted(samples, key=lambda sample: sample.due_seconds)
     return [{"due": round(sample.due_seconds, 3), "took": round(sample.seconds, 4)} for sample in in_order]
@@ -57,8 +58,8 @@ def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
 async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
     """Let each tab send messages to the next tab on a schedule.
 
-    Each tab sends `per_second` messages per second until the block ends. Then it waits until every request has its ack
-    or has timed out. The yielded list has one sample per request.
+    Each tab sends `per_second` messages per second until the block ends. Then the function waits until every request
+    has its ack or has timed out. The yielded list has one sample per request.
     """
     samples: list[Sample] = []
     requests: set[asyncio.Task[None]] = set()
@@ -98,16 +99,16 @@ async def _send_request(writer: Tab, reader: Tab, due: float, started: float, sa
 
 @dataclass
 class HeartbeatWatch:
-    """A socket that records when the server's heartbeats arrive."""
+    """The times at which the server's heartbeats arrived at one socket."""
 
     interval_seconds: float = 0.0
     # the first entry is when the connection opened
     beats: list[float] = field(default_factory=list)
 
     def missed(self, now: float) -> int:
-        """Count the heartbeats that came more than half an interval late.
+        """Return how many heartbeats came more than half an interval late.
 
-        A heartbeat that is so late and has not come by `now` counts too.
+        The next heartbeat counts too if it is still missing at `now` and already that late.
         """
         gaps = [after - before for before, after in itertools.pairwise([*self.beats, now])]
         return sum(gap > 1.5 * self.interval_seconds for gap in gaps)
@@ -115,9 +116,10 @@ class HeartbeatWatch:
 
 @asynccontextmanager
 async def watch_heartbeats(target: Target, count: int, *, over_seconds: float) -> AsyncIterator[list[HeartbeatWatch]]:
-    """Open `count` sockets that record heartbeats, one after another.
+    """Open `count` sockets that record when heartbeats arrive.
 
-    They open within `over_seconds` seconds, so their heartbeats are not all due at the same time.
+    The sockets open one after another within `over_seconds` seconds, so their heartbeats are not all due at the same
+    time. They close when the block ends.
     """
     watches = [HeartbeatWatch() for _ in range(count)]
     async with aiohttp.ClientSession() as session:

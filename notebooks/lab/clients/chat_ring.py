@@ -1,6 +1,6 @@
 """Common steps of scenarios: write in a ring, cut and reconnect, wait.
 
-In a ring each user writes to the next one, so that no sender exceeds a rate limit.
+In a ring each user writes to the next user, so that no sender exceeds a rate limit.
 """
 
 import asyncio
@@ -36,15 +36,18 @@ async def write_to_next(writers: Sequence[Tab], text: str) -> int:
 
 
 def messages_received(tab: Tab, text: str) -> list[Received]:
-    """Return the messages with this text that the tab's user received."""
+    """Return the messages with this text that the tab received.
+
+    Only messages that were sent to the tab's own user count.
+    """
     return tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text and data.get("to") == tab.user)
 
 
 async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
     """Wait until everything that was sent to these tabs has arrived.
 
-    Each tab sends one more request: a connection keeps the order of its packets, so its ack arrives last. This needs no
-    timeout for messages that never arrive.
+    Each tab sends one more request. A connection keeps the order of its packets, so the ack of that request arrives
+    last. A lost message does not make the function wait longer.
     """
     # no server knows this event, but the contract demands an ack for every event
     await gather_bounded([lambda tab=tab: tab.ask("lab:settle", {}) for tab in tabs])  # type: ignore[misc]
@@ -53,9 +56,10 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 
 
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
-    """Wait until every process has sent its `FENCE` to every tab.
+    """Wait until each tab has received `FENCE` from every server process.
 
-    Messages of another process may arrive after an ack, but each process emits the event `FENCE` after its messages.
+    Messages from another process may arrive after an ack. But each process emits the event `FENCE` after all its
+    messages, so they have arrived when its `FENCE` arrives.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
@@ -79,7 +83,7 @@ async def cut_and_reconnect(tabs: Sequence[Tab]) -> None:
 async def poll_until(holds: Callable[[], Awaitable[Any]], *, timeout: float) -> bool:
     """Call `holds()` repeatedly until it returns true.
 
-    Returns False after `timeout` seconds.
+    Returns True then, or False after `timeout` seconds.
     """
     deadline = asyncio.get_running_loop().time() + timeout
     while not await holds():

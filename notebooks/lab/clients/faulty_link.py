@@ -22,7 +22,7 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class _ForwardedConnection:
-    """A client's connection, and the server connection that it is forwarded to."""
+    """A client's connection and the matching connection to the server."""
 
     def __init__(self, writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
         self.writers = writers
@@ -41,7 +41,7 @@ class FaultyLink:
     """A proxy on 127.0.0.1 that forwards connections to a target port.
 
     Used as `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes) each
-    new connection goes to the next port in turn. When the block has ended, the link has no open socket and no task.
+    new connection goes to the next port in turn. After the block, the link has no open socket and no task.
     """
 
     _listener: socket.socket
@@ -94,7 +94,7 @@ class FaultyLink:
 
     @property
     def connections(self) -> int:
-        """Number of open connections, the silent ones included."""
+        """Number of open connections, including the silent ones."""
         return len(self._connections)
 
     async def cut(self) -> None:
@@ -116,7 +116,7 @@ class FaultyLink:
     def stalled(self) -> Iterator[None]:
         """Forward nothing until the `with` block ends, not even a close.
 
-        Then everything that waited is forwarded.
+        After the block, all data and closes that waited are forwarded.
         """
         self._flowing.clear()
         try:

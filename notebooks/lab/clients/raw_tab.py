@@ -32,7 +32,7 @@ class RawTab:
     async def connect(self, token: str) -> dict[str, Any]:
         """Send a CONNECT packet and return the server's answer.
 
-        The answer is `{"sid"}`, or `{"message", "data"?}` when the server refuses.
+        The answer is `{"sid"}`, or `{"message", "data"?}` when the server refuses the connection.
         """
         await self.send_raw(f"40{self._prefix}" + orjson.dumps({"token": token}).decode())
         answers = await self.inbox.wait("CONNECT", timeout=CONNECT_SECONDS)
@@ -68,7 +68,7 @@ class RawTab:
         return "" if self.namespace == "/" else f"{self.namespace},"
 
     async def read(self) -> None:
-        """Answer pings, and store events and acks, until the connection closes."""
+        """Answer pings and store events and acks until the connection closes."""
         async for message in self.socket:
             if isinstance(message.data, str):
                 await self._receive(message.data)
@@ -96,9 +96,10 @@ class RawTab:
 
 @asynccontextmanager
 async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
-    """Open a raw socket that has not sent its CONNECT packet.
+    """Open a `RawTab` that has not sent its CONNECT packet.
 
-    It is closed when the block ends. When the server has several processes, `number` modulo their count selects one.
+    The tab is closed when the block ends. When the server has several processes, `number` modulo their count selects
+    the process.
     """
     url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:

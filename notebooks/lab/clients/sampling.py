@@ -12,10 +12,10 @@ SAMPLE_SECONDS = 0.1
 async def sampled(
     measure: Callable[[], Awaitable[dict[str, Any]]], *, every_seconds: float = SAMPLE_SECONDS
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """Call `measure()` repeatedly until the block ends, and once more then.
+    """Call `measure()` every `every_seconds` seconds until the block ends.
 
-    Yields the list of its answers, each with its time `at_seconds` on the event loop's clock. The first answer is there
-    before the block starts. An error of `measure` is raised when the block ends.
+    It is also called once before the block and once after. Yields the list of results, each with its time `at_seconds`
+    on the event loop's clock. If `measure` raises during the block, that exception is raised when the block ends.
     """
     clock = asyncio.get_running_loop().time
     samples: list[dict[str, Any]] = []

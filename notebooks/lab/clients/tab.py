@@ -22,7 +22,8 @@ CONNECT_SECONDS = 10.0
 class ReconnectDelays:
     """How long a client waits before it reconnects, in seconds.
 
-    The delay doubles from `first` up to `longest` while attempts fail. `jitter` is added or subtracted at random.
+    The delay doubles from `first` up to `longest` while attempts fail. A random time of at most `jitter` is added or
+    subtracted.
     """
 
     first: float
@@ -120,7 +121,10 @@ class Tab:
         self.inbox.add("disconnect", reason)
 
     async def connected(self, times: int = 1, *, timeout: float = CONNECT_SECONDS) -> None:
-        """Wait until the tab has connected `times` times in total."""
+        """Wait until the tab has connected `times` times in total.
+
+        Raises `TimeoutError` after `timeout` seconds.
+        """
         await self.inbox.wait("connect", times, timeout=timeout)
 
     async def ask(self, event: str, data: Any, *, timeout: float = 5.0) -> dict[str, Any]:
@@ -159,8 +163,8 @@ class Tab:
 def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
     """Return, for each tab, the index of its first server process.
 
-    `people` has the user of each tab. The tabs of one user are on different processes. Users are assigned in pairs, so
-    half of the neighbours in a ring are on the same process.
+    `people` has one entry per tab: the user of that tab. The tabs of one user are on different processes. Users are
+    assigned in pairs, so half of the neighbours in a ring are on the same process.
     """
     assigned: list[int] = []
     tabs_of: dict[str, int] = {}
@@ -184,7 +188,7 @@ async def tabs(
     """Open and connect `each` tabs for every person, in order.
 
     With `reconnection`, a tab that loses its connection reconnects after `delays`. All tabs are closed when the block
-    ends, also after an error.
+    ends, even after an error.
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
@@ -202,9 +206,9 @@ async def tabs(
 
 @asynccontextmanager
 async def _session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session that closes all its connections when the block ends.
+    """Open an HTTP session that closes all its connections at its end.
 
-    The Socket.IO library does not close a connection that was lost in its handshake, or that has become silent.
+    The Socket.IO library does not close a connection that was lost during its handshake or that has become silent.
     """
     responses: list[aiohttp.ClientResponse] = []
 

@@ -27,7 +27,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of one `lab compare`, and their environment.
+    """The results of one run of `lab compare`, and its environment.
 
     The environment is the machine, the versions and the settings.
     """
@@ -44,7 +44,7 @@ class Comparison:
     def is_shown(self) -> bool:
         """Whether the verdict on every claim is `shown`.
 
-        This includes the verdicts on what arrived before any connection was cut.
+        The verdicts in `before_any_cut` count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)
@@ -53,7 +53,7 @@ class Comparison:
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the machine, the versions and the settings of a comparison.
 
-    `raised_limits` are the server settings that the lab changed from their defaults.
+    The key `raised_limits` has the server settings that the lab changed from their defaults.
     """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
     for name, value in (item for scenario in settings for item in scenario.items()):

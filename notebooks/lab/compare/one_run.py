@@ -24,7 +24,8 @@ async def run_once(
 ) -> Run:
     """Run a scenario once on a new server of `workers` processes.
 
-    An error is not raised: its text becomes the field `broken` of the returned run.
+    `parameters` are passed to the scenario. If the run fails, nothing is raised: the field `broken` of the returned run
+    says why it failed.
     """
     lateness, limit = Lateness(), asyncio.timeout(None)
     try:
@@ -47,7 +48,7 @@ async def run_once(
 def _in_one_line(error: Exception) -> str:
     """Return the class name and the first line of an error.
 
-    Of an `ExceptionGroup` only the first error is described.
+    For an `ExceptionGroup`, it describes only the first exception.
     """
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

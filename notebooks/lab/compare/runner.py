@@ -24,7 +24,7 @@ Finished = Callable[[Result], None]
 
 
 class ExperimentRunner:
-    """Runs scenarios on new servers, several at once or one alone."""
+    """Runs scenarios on new servers, in parallel or one at a time."""
 
     def __init__(
         self,
@@ -45,8 +45,7 @@ class ExperimentRunner:
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
         """Run the scenarios of all claims; return one result per claim.
 
-        The results are in the order of the claims' ids. A claim whose scenario fails gets the verdict that it is not
-        shown.
+        The results are sorted by the id of the claim. If a scenario fails, the verdict on its claim is `not_shown`.
         """
         alone = [claim for claim in claims if self._scenarios[claim.id].runs_alone]
         # after an interruption the task group waits until every server has stopped
@@ -92,8 +91,8 @@ async def compare(
 ) -> Comparison:
     """Run the scenario of each of `claims` on both servers.
 
-    `scenarios` maps the id of a claim to its scenario; by default it has those of `lab.scenarios`. Each server has
-    `workers` processes. With several processes, what arrives before any connection is cut is measured too.
+    `scenarios` maps the id of a claim to its scenario; the default is the scenarios of `lab.scenarios`. Each server has
+    `workers` processes. With several processes, it also measures what arrives before any connection is cut.
     """
     scenarios = scenarios if scenarios is not None else load_scenarios()
     started = time.monotonic()

@@ -33,7 +33,7 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
         """Measure the percentage of messages or reports that arrive.
 
-        It is the `value` of the returned run. `seed` has no effect, because nothing is random.
+        The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
         """
         async with tabs(target, people(users)) as ring:
             accepted, arrived = await (_request_reports(ring) if asks == "report" else _write(ring))
@@ -83,7 +83,8 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 class TwoProcessResult:
     """The runs of one mistake with one and with several processes.
 
-    `runs` maps a side (bad or good server) and a number of processes to the run.
+    `runs` maps a side (bad or good server) and a number of processes to the run. `workers` is the larger number of
+    processes.
     """
 
     claim: Claim
@@ -94,7 +95,7 @@ class TwoProcessResult:
     def value(self, side: Side, workers: int) -> float | None:
         """Return the percentage of messages or reports that arrived.
 
-        Returns None when the run does not count, because a precondition failed.
+        Returns None when a precondition failed, because the run does not count then.
         """
         run = self.runs[side, workers]
         return run.value if run.broken is None else None
@@ -130,7 +131,7 @@ class TwoProcessResult:
 def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
     """Return the four pairs of side and number of processes.
 
-    They are in the order of the columns of the table.
+    The number of processes is 1 or `workers`. The pairs are in the order of the columns of the table.
     """
     return [(side, count) for side in SIDES for count in (1, workers)]
 
@@ -142,10 +143,10 @@ async def measure_before_any_cut(
     seed: int = 7,
     progress: Progress = lambda claim, side, phase: None,
 ) -> list[TwoProcessResult]:
-    """Measure what arrives before any connection is cut.
+    """Measure which messages and reports arrive before any connection is cut.
 
-    Returns one result for each claim that has bounds for several processes. Both servers are measured with one process
-    and with `workers` processes.
+    Both servers are measured with one process and with `workers` processes. Returns one result for each claim that has
+    bounds for several processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []

@@ -1,4 +1,4 @@
-"""A learner's answer to a case, and the reply to it."""
+"""Reads a learner's answer, and judges whether it is right."""
 
 import re
 from collections.abc import Iterable
@@ -21,16 +21,17 @@ Guess = int | str | Iterable[int] | None
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether an answer is right, and what the learner is told."""
+    """Whether an answer is right, and the reply to the learner."""
 
     outcome: Literal["unanswered", "right", "partly", "wrong"]
     text: str
 
 
 def parse(guess: Guess) -> Answer:
-    """Return a learner's answer as the numbers of mistakes.
+    """Return the numbers of the mistakes that a learner's answer names.
 
-    Raises `UsageError` for an answer that has no valid form.
+    The result is empty for the answer that there is no mistake, and None when there is no answer yet. Raises
+    `UsageError` when the answer is not valid.
     """
     if guess is None:
         return None
@@ -46,7 +47,7 @@ def parse(guess: Guess) -> Answer:
 
 
 def describe(mistakes: Iterable[int]) -> str:
-    """Return the numbers and titles of mistakes, or that there is none."""
+    """Return the numbers and titles of mistakes, or `no mistake`."""
     claims = load_claims()
     return " and ".join(f"{number:02} ({claims[number - 1].title})" for number in sorted(mistakes)) or "no mistake"
 
@@ -54,7 +55,8 @@ def describe(mistakes: Iterable[int]) -> str:
 def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
     """Compare an answer with the mistakes of a server.
 
-    `tries` is the number of wrong answers before. From the second wrong answer on, the learner is told where to look.
+    `tries` is how many wrong answers the learner gave before. The reply says where to look if the answer is only
+    incomplete, or from the second wrong answer on.
     """
     if answer is None:
         return Judgement("unanswered", "Not answered yet.")
@@ -72,5 +74,5 @@ def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
 
 
 def _refutation(number: int) -> str:
-    """Return an experiment that shows that a mistake is absent."""
+    """Return how a server with this mistake behaves, to refute an answer."""
     return f"A server with this mistake {mistake(number).tell} Here you see something else."

@@ -22,10 +22,10 @@ class _Frozen(BaseModel):
 
 
 class Mistake(_Frozen):
-    """What is special about a mistake in a diagnosis.
+    """One of the ten mistakes, as data for the blind diagnosis.
 
-    `events` are the events that its module handles in its own way. `tell` and `look` are texts for a learner, the
-    second one without the mistake's name.
+    `events` are the events that a server with this mistake handles with the mistake's own code. `tell` tells the
+    learner how to see the mistake. `look` tells the learner where to look, without naming the mistake.
     """
 
     id: str
@@ -37,7 +37,8 @@ class Mistake(_Frozen):
 class Choice(_Frozen):
     """The mistakes of one server, and what a user complains about.
 
-    `measured_by` are the claims whose scenarios show what the server does.
+    `measured_by` are the numbers of the claims whose scenarios measure the server, or an empty tuple when these are the
+    numbers of its mistakes.
     """
 
     mistakes: tuple[int, ...]
@@ -46,12 +47,15 @@ class Choice(_Frozen):
 
     @property
     def claims(self) -> tuple[int, ...]:
-        """The numbers of the claims whose scenarios show what the server does."""
+        """The numbers of the claims whose scenarios measure this server."""
         return self.measured_by or self.mistakes
 
 
 class Case(_Frozen):
-    """One level of difficulty, of which one choice is drawn."""
+    """One case of the practice: its title and its possible servers.
+
+    The seed decides which entry of `choice` is used.
+    """
 
     title: str
     choice: tuple[Choice, ...]
@@ -65,7 +69,10 @@ class _File(_Frozen):
 
 @dataclass(frozen=True)
 class Ticket:
-    """A seed and a letter, from which a server finds its mistakes."""
+    """Identifies one server of the diagnosis: kind, seed and letter.
+
+    A server process finds its mistakes from its ticket.
+    """
 
     kind: Kind
     seed: int
@@ -76,24 +83,24 @@ class Ticket:
 
     @classmethod
     def parse(cls, text: str) -> "Ticket":
-        """Return the ticket with this text."""
+        """Return the ticket for a string that `str(ticket)` has made."""
         kind, seed, letter = text.split()
         return cls("exam" if kind == "exam" else "practice", int(seed), letter)
 
     def open(self) -> Choice:
-        """Return what the server does: the answer to the case."""
+        """Return the mistakes of this server, which are the right answer."""
         return assign(self.kind, self.seed)[self.letter]
 
 
 @cache
 def load() -> _File:
-    """Read the file of the cases."""
+    """Read the file cases.toml."""
     text = (resources.files("lab.diagnosis") / "cases.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text))
 
 
 def mistake(number: int) -> Mistake:
-    """Return the texts of a mistake, 1 to 10."""
+    """Return the data of the mistake with this number, 1 to 10."""
     return load().mistake[number - 1]
 
 
@@ -103,20 +110,20 @@ def look_at(mistakes: tuple[int, ...]) -> str:
 
 
 def letters(kind: Kind) -> str:
-    """Return the letters of all servers."""
+    """Return the letters of all servers of a practice or examination."""
     return LETTERS[: len(MISTAKES) + 1 if kind == "exam" else len(load().case)]
 
 
 def new_seed() -> int:
-    """Return a seed that nobody knows."""
+    """Return a random seed that nobody can predict."""
     return random.SystemRandom().randint(0, MOST_SEED)
 
 
 def assign(kind: Kind, seed: int) -> Mapping[str, Choice]:
-    """Return what each server does, by its letter.
+    """Return the mistakes of each server, by the server's letter.
 
-    The same seed always gives the same servers. In practice they become more difficult from letter to letter. In the
-    examination each mistake is on one server, and one server has none.
+    The same seed always gives the same servers. In a practice, each server is more difficult to diagnose than the one
+    before. In the examination, each server has a different mistake, and one server has none.
     """
     source = random.Random(f"{kind} {seed}")  # noqa: S311 - a repeatable choice, not a secret
     if kind == "practice":

@@ -1,4 +1,4 @@
-"""Measures a server under suspicion with the scenarios of the lessons."""
+"""Measures a server of the diagnosis with the scenarios of the lessons."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,9 +22,9 @@ AT_ONCE = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """What the scenario of one claim measured on a server under suspicion.
+    """What one claim's scenario measured on a server of the diagnosis.
 
-    `good` is the run on the good server, if that was measured too.
+    `here` is the run on that server. `good` is the run on the good server, or None if the good server was not measured.
     """
 
     claim: Claim
@@ -43,9 +43,9 @@ def in_words(claim: Claim, run: Run) -> str:
 
 
 async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
-    """Run the scenarios that show what the server of a ticket does.
+    """Run the scenarios that show the mistakes of a ticket's server.
 
-    Each runs on a new server with the same mistakes, and with `with_good` on a good server too.
+    Each scenario runs on a new server with the same mistakes. With `with_good`, it also runs on a good server.
     """
     claims = [load_claims()[claim - 1] for claim in ticket.open().claims]
     return [await _measure_one(claim, ticket, with_good=with_good) for claim in claims]
@@ -56,7 +56,8 @@ async def measure_all(
 ) -> Mapping[Ticket, list[Finding]]:
     """Measure the servers of several tickets, without the good server.
 
-    `finished` is called with the number of servers that are measured. Scenarios that measure time run alone.
+    After each server, it calls `finished` with the number of servers measured so far. Scenarios that measure time run
+    one at a time.
     """
     scenarios, slots, done = load_scenarios(), asyncio.Semaphore(AT_ONCE), 0
     found: dict[Ticket, list[Finding]] = {}
@@ -93,7 +94,7 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
     """Run a scenario, and once more if the run does not count.
 
-    It is as small as in the grading of the exercise, so that a busy machine can run it.
+    The scenario is as small as in the grading of the exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

@@ -16,7 +16,7 @@ SHOWN_EVENTS = 5
 
 
 class Practice:
-    """The servers of a practice, for the cells of a notebook."""
+    """The blind diagnosis for practice, as methods for notebook cells."""
 
     def __init__(self, kind: Kind = "practice", seed: int | None = None) -> None:
         self._session = Session(kind, seed)
@@ -25,15 +25,18 @@ class Practice:
         return repr(self._session)
 
     async def start(self, letter: str) -> Suspect:
-        """Start the server with this letter, show the complaint, and return it."""
+        """Start the server with this letter, and show the user's complaint.
+
+        Returns the running server.
+        """
         suspect = await self._session.start(letter)
         show_output(Markdown(f"**{self._session.describe(letter)}**\n\nIt listens at `{suspect.target.url}`."))
         return suspect
 
     async def look(self, letter: str) -> None:
-        """Show what the tabs received, and what the probe sees.
+        """Show what the tabs received, and what the server's probe measures.
 
-        It first waits until everything has arrived.
+        Before that, it waits until everything that was sent to the tabs has arrived.
         """
         suspect = await self._session.start(letter)
         await suspect.settle()
@@ -43,9 +46,10 @@ class Practice:
         table(["what the probe sees", "number"], *([name, str(value)] for name, value in numbers.items()))
 
     async def answer(self, letter: str, guess: Guess) -> None:
-        """Show whether an answer is right; then measure what the server does.
+        """Show whether an answer is right.
 
-        `guess` is the number of a mistake, `"none"`, two numbers such as `(2, 3)`, or None for no answer yet.
+        If it is right, this also measures the server and shows the result. `guess` is the number of a mistake,
+        `"none"`, two numbers such as `(2, 3)`, or None for no answer yet.
         """
         judgement = self._session.judge(letter, guess)
         if judgement.outcome != "right":
@@ -61,13 +65,13 @@ class Practice:
 
 
 class Examination(Practice):
-    """The servers of the final examination, for the cells of a notebook."""
+    """The final examination, as methods for notebook cells."""
 
     async def hand_in(self, answers: Mapping[str, Guess], page: Path | str | None = None) -> None:
-        """Show the result, and write it as an HTML page.
+        """Show the result of the examination, and write an HTML page.
 
-        `answers` maps each letter to an answer; `"?"` gives one up. While one is missing, nothing is told. `page` is
-        the file of the page, by default in the user's data folder.
+        `answers` maps the letter of each server to an answer; `"?"` gives up on that server. If a server has no answer,
+        only the missing letters are shown. `page` is the path of the page, by default in the user's data folder.
         """
         for letter in answers:
             self._session.ticket(letter)
@@ -86,7 +90,7 @@ class Examination(Practice):
 def diagnose(seed: int | None = None) -> Practice:
     """Return the five cases of the blind diagnosis.
 
-    The same seed always gives the same servers.
+    The same seed always gives the same servers. Without a seed, the servers are random.
     """
     return Practice("practice", seed)
 
@@ -94,7 +98,7 @@ def diagnose(seed: int | None = None) -> Practice:
 def examination(seed: int | None = None) -> Examination:
     """Return the final examination over all mistakes.
 
-    The same seed always gives the same servers.
+    The same seed always gives the same servers. Without a seed, the servers are random.
     """
     return Examination("exam", seed)
 

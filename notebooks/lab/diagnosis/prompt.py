@@ -24,9 +24,9 @@ class Command:
 
 
 class Prompt:
-    """Carries out what a learner types, line by line.
+    """Executes the commands that a learner types, line by line.
 
-    `say` shows one or more lines of text to the learner.
+    `letter` is the server to start with. `say` shows one or more lines of text to the learner.
     """
 
     def __init__(self, session: Session, letter: str, say: Callable[[str], None]) -> None:
@@ -60,9 +60,9 @@ class Prompt:
         self._say("Type help for the commands, and quit to end.")
 
     async def do(self, line: str) -> None:
-        """Carry out one line of the learner.
+        """Execute one line that the learner typed.
 
-        A line that is wrong gets one line that says why.
+        For an invalid line, it shows one line that says what is wrong.
         """
         name, _, rest = line.strip().partition(" ")
         if not name:
@@ -186,9 +186,9 @@ class Prompt:
 
 
 def _words(text: str, at_least: int, *, at_most: int = 20) -> list[str]:
-    """Split the arguments of a command; the last one may contain spaces.
+    """Split the arguments of a command; the last argument may contain spaces.
 
-    Raises an empty `UsageError` when there are too few.
+    Raises `UsageError` without a message when there are fewer than `at_least` arguments.
     """
     words = text.split(maxsplit=at_most - 1)
     if len(words) < at_least:

@@ -18,14 +18,14 @@ PAGE = "diagnosis.html"
 
 
 def default_page() -> Path:
-    """Return the path of the page, in the user's data folder."""
+    """Return the default path of the page, in the user's data folder."""
     return platformdirs.user_data_path(FOLDER) / PAGE
 
 
 def write_page(result: ExamResult, path: Path) -> Path:
-    """Write the result as an HTML page, and return its complete path.
+    """Write the result as an HTML page, and return its absolute path.
 
-    Raises `UsageError` if it cannot be written.
+    Raises `UsageError` if the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def answer_in_words(row: ExamRow) -> str:
 
 
 def measured_in_words(row: ExamRow) -> str:
-    """Return what was measured on a server, and the good bound."""
+    """Return what was measured on a server, and a good server's bound."""
     return "; ".join(
         f"{found.claim.metric}: {in_words(found.claim, found.here)} (a good server: {found.claim.wanted('good')})"
         for found in row.findings

@@ -1,7 +1,7 @@
-"""Blind server: serves unknown mistakes in the namespace `/`.
+"""Server of the blind diagnosis: has unknown mistakes in the namespace `/`.
 
-Nothing that can be seen from outside names a mistake: every server handles the same events, has the same settings and
-the same names in its code, and logs no traceback.
+From outside, a learner cannot see the name of a mistake. All these servers handle the same events, have the same
+settings and use the same names in their code, and they log no traceback.
 """
 
 import inspect
@@ -34,14 +34,15 @@ class SessionLogin(Payload):
 
 
 async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
-    """Answer the page's login; the rooms were joined at the connect."""
+    """Answer `session:login`; the socket joined its rooms when it connected."""
     return {"user": request.identity.user}
 
 
 class Service(Gateway):
     """The good server's gateway with the steps and routes of some mistakes.
 
-    `mistakes` are gateways of the bad server. They are not registered, so only their functions are used.
+    A step is a method named in `STEPS`. `mistakes` are gateways of the bad server. They are not registered with
+    Socket.IO, so only their methods are used. `own_routes` replace the good server's routes for the same events.
     """
 
     def __init__(self, parts: Parts, mistakes: Sequence[Gateway], own_routes: Sequence[Route]) -> None:
@@ -59,24 +60,27 @@ class Service(Gateway):
         await self._steps["left"](request)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
-        """Count one event of the user."""
+        """Count one event of the user for the rate limit."""
         await self._steps["check_rate"](identity, route)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """Return the payload as the route's model."""
+        """Convert the arguments of an event to the route's payload model."""
         return self._steps["read"](route, arguments)
 
 
 def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
-    """Return the method for a step: a mistake's or the gateway's."""
+    """Return the method `name` of a mistake, or else of `Gateway`.
+
+    The method of `Gateway` is bound to `service`.
+    """
     own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
     return own[0] if own else partial(getattr(Gateway, name), service)
 
 
 def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
-    """Return the class `Handlers` of a mistake, under a neutral name.
+    """Return the class `Handlers` of a mistake, without the mistake's name.
 
-    Its source is compiled again, because the names of module and file appear in tracebacks and warnings.
+    The source is compiled again with neutral names for module and file, because tracebacks and warnings show them.
     """
     names: dict[str, Any] = {"__name__": MODULE}
     source = inspect.getsource(MISTAKES[number - 1])
@@ -87,7 +91,7 @@ def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
 
 
 def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
-    """Return the gateway for these mistakes, and the gateways that it uses."""
+    """Return a server's gateway, and the mistakes' gateways that it uses."""
     gateways: list[Any] = [load_handlers(number)("/", parts) for number in choice.mistakes]
     own_routes = [
         route
@@ -99,9 +103,9 @@ def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
 
 
 def create_app(settings: Settings) -> Application:
-    """Create the server of the ticket in the environment.
+    """Create the server for the ticket in the environment variable `LAB_TICKET`.
 
-    The ticket is taken out of the environment, so that no other process inherits it.
+    The variable is removed, so that no child process inherits it.
     """
     choice = Ticket.parse(os.environ.pop(TICKET_VARIABLE)).open()
     hide_tracebacks()
@@ -115,7 +119,7 @@ def create_app(settings: Settings) -> Application:
 
 
 def hide_tracebacks() -> None:
-    """Let the log name the kind of an error, without its traceback."""
+    """Make the log show the type of each error, without its traceback."""
 
     def hide(_: str, entry: Any) -> None:
         error = entry.pop("exc_info", None)
@@ -128,7 +132,10 @@ def hide_tracebacks() -> None:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """Take the traceback out of a record of the standard library."""
+    """Remove the traceback from a log record of the standard library.
+
+    Returns True, so that the record is still logged.
+    """
     record.exc_info = record.exc_text = record.stack_info = None
     # the text of asyncio goes on with the repr of a task, which names functions and lines
     record.msg, record.args = record.getMessage().partition("\n")[0], ()

@@ -37,7 +37,7 @@ class Session:
         return Ticket(self.kind, self.seed, letter)
 
     def describe(self, letter: str) -> str:
-        """Return what a learner is told about a server at first.
+        """Return the first text that the learner sees about a server.
 
         Raises `UsageError` if there is no such server.
         """
@@ -48,7 +48,7 @@ class Session:
         return f"Case {number + 1}, server {letter}: {load().case[number].title}. A user says: “{complaint}”"
 
     async def start(self, letter: str) -> Suspect:
-        """Return the running server with this letter, started if needed."""
+        """Return the running server with this letter; start it if needed."""
         if letter not in self._running:
             suspect = Suspect(self.ticket(letter))
             await suspect.start()
@@ -62,9 +62,9 @@ class Session:
         await asyncio.gather(*(suspect.stop() for suspect in running))
 
     def judge(self, letter: str, guess: Guess) -> Judgement:
-        """Compare an answer with what the server does.
+        """Compare an answer with the mistakes of a server.
 
-        The learner may try again. Raises `UsageError` for an answer that has no valid form.
+        The learner may try again. Raises `UsageError` when the answer is not valid, or when there is no such server.
         """
         judgement = judge(parse(guess), self.ticket(letter).open().mistakes, self._wrong_answers.get(letter, 0))
         if judgement.outcome in ("partly", "wrong"):
@@ -72,7 +72,7 @@ class Session:
         return judgement
 
     async def measure(self, letter: str) -> list[Finding]:
-        """Measure what the server with this letter does, and the good server."""
+        """Measure the server with this letter, and the good server."""
         return await measure(self.ticket(letter))
 
 
@@ -80,7 +80,8 @@ class Session:
 class ExamRow:
     """The result of one server of an examination.
 
-    `answer` is None if the learner gave it up.
+    `answer` is None if the learner gave up on this server. `mistakes` are the mistakes that the server really has, and
+    `findings` what was measured.
     """
 
     letter: str
@@ -95,7 +96,7 @@ class ExamRow:
 
     @property
     def verdict(self) -> str:
-        """Whether the answer is right, in one word."""
+        """The word `right` or `wrong`, which judges the learner's answer."""
         return "right" if self.is_right else "wrong"
 
 
@@ -108,19 +109,19 @@ class ExamResult:
 
     @property
     def right(self) -> int:
-        """The number of servers with a right answer."""
+        """How many servers the learner diagnosed correctly."""
         return sum(row.is_right for row in self.rows)
 
     @property
     def summary(self) -> str:
-        """The result in one sentence."""
+        """One line for the learner, such as `9 of 11 servers diagnosed`."""
         return f"{self.right} of {len(self.rows)} servers diagnosed"
 
 
 def open_letters(session: Session, guesses: Mapping[str, Guess]) -> list[str]:
     """Return the letters of the servers without an answer.
 
-    Raises `UsageError` for an answer that has no valid form.
+    `guesses` maps letters to answers. Raises `UsageError` when an answer is not valid.
     """
     return [letter for letter in session.letters if not _is_answered(guesses.get(letter))]
 
@@ -128,9 +129,10 @@ def open_letters(session: Session, guesses: Mapping[str, Guess]) -> list[str]:
 async def hand_in(
     session: Session, guesses: Mapping[str, Guess], finished: Callable[[int], None] = lambda done: None
 ) -> ExamResult:
-    """Compare all answers of an examination with the servers, and measure these.
+    """Measure all servers of an examination, and judge the learner's answers.
 
-    `finished` is called with the number of servers that are measured.
+    `guesses` maps letters to answers. After each measured server, it calls `finished` with the number of servers
+    measured so far.
     """
     tickets = [session.ticket(letter) for letter in session.letters]
     findings = await measure_all(tickets, finished)

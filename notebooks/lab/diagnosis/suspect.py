@@ -1,4 +1,4 @@
-"""A server under suspicion, with the tools to examine it."""
+"""A running server of the blind diagnosis, with tools to examine it."""
 
 import asyncio
 import contextlib
@@ -43,9 +43,9 @@ HIDDEN_KEYS = ("id", "at", "job")
 
 @dataclass(frozen=True)
 class TabState:
-    """What can be seen of one tab.
+    """What a learner can see of one tab.
 
-    `connects` counts its connects, the first time included. `received` are events, one line each.
+    `connects` is how often the tab has connected, including the first time. `received` has one line per received event.
     """
 
     name: str
@@ -62,10 +62,10 @@ class TabState:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the probe sees of the server process.
+    """What the probe inside the server process measured.
 
-    The numbers of `since_last` count from the last reading. `lost_ids` are socket ids of this examination whose
-    connection is lost, and `lost_ids_held` those of them that are still on the server's heap.
+    `lost_ids` is the number of socket ids of this server's tabs whose connection is lost. `lost_ids_held` is how many
+    of these ids are still on the server's heap. The values in `since_last` count from the last reading.
     """
 
     connections: int
@@ -75,7 +75,7 @@ class Reading:
     since_last: Mapping[str, float]
 
     def as_numbers(self) -> dict[str, float]:
-        """Return all numbers by their names, for a table."""
+        """Return all numbers for a table, by the labels of its rows."""
         return {
             "connections open": self.connections,
             "memory of the process (MB)": self.memory_megabytes,
@@ -86,7 +86,7 @@ class Reading:
 
 
 class Suspect:
-    """One running server that is examined; it is labelled with a letter."""
+    """One server under examination; a letter is its name."""
 
     def __init__(self, ticket: Ticket) -> None:
         self.letter = ticket.letter
@@ -102,7 +102,7 @@ class Suspect:
     def target(self) -> Target:
         """The server's address, its probe, and the tokens that it accepts.
 
-        Raises `UsageError` while the server does not run.
+        Raises `UsageError` when the server is not running.
         """
         if self._target is None:
             raise UsageError(f"server {self.letter} does not run: start it again")
@@ -124,9 +124,9 @@ class Suspect:
     async def open(
         self, user: str, role: str = "vendor", *, company: str | None = None, rooms: Sequence[str] = ()
     ) -> Tab:
-        """Open one more tab of a user, and return it.
+        """Open one more tab for a user, and return the tab.
 
-        Like a page, it sends `session:login` once, after it has loaded, and reconnects by itself.
+        Like a web page, the tab sends `session:login` only after its first connect, and reconnects by itself.
         """
         person = Person(user, role, company, tuple(rooms))
         (tab,) = await self._stack.enter_async_context(tabs(self.target, [person], reconnection=True))
@@ -139,7 +139,7 @@ class Suspect:
     async def ask(self, tab: Tab, event: str, data: Any) -> tuple[dict[str, Any], float]:
         """Send an event; return its ack and how many seconds it took.
 
-        Without an ack it is an error with the code `no ack`.
+        When no ack arrives, the returned ack is an error with the code `no ack`.
         """
         began = time.monotonic()
         try:
@@ -151,15 +151,16 @@ class Suspect:
     async def flood(self, tab: Tab, event: str, data: Any, count: int) -> dict[str, int]:
         """Send an event `count` times at once.
 
-        Returns how many were accepted (`ok`), and how many were refused with each code.
+        Returns how many events were accepted (key `ok`), and how many were refused with each error code.
         """
         acks = await asyncio.gather(*(self.ask(tab, event, data) for _ in range(count)))
         return dict(Counter("ok" if ack.get("ok") else ack.get("error", {}).get("code", "?") for ack, _ in acks))
 
     async def cut(self, tab: Tab) -> bool:
-        """Reset a tab's connection, and wait until it is back.
+        """Reset a tab's connection, and wait until the tab has reconnected.
 
-        What was sent before arrives first. Returns False when the tab does not come back.
+        Before the reset, it waits until everything that was sent to the tabs has arrived. Returns False when the tab
+        does not reconnect.
         """
         await self.settle()
         connects = tab.connects + 1
@@ -173,7 +174,7 @@ class Suspect:
     async def restart(self) -> None:
         """Kill the server process, start it again, and wait for the tabs.
 
-        It has the same port and the same mistakes as before.
+        The new process has the same port and the same mistakes. The tabs that were connected should reconnect.
         """
         server, before = self.target.server, {name: tab.connects for name, tab in self.tabs.items() if tab.sid}
         await server.kill()
@@ -195,11 +196,11 @@ class Suspect:
         await asyncio.gather(*(ask(tab) for tab in self.tabs.values() if tab.sid is not None))
 
     def states(self) -> list[TabState]:
-        """Return the states of all tabs, in the order of opening."""
+        """Return the states of all tabs, in the order they were opened."""
         return [TabState(name, tab.sid is not None, tab.connects, heard(tab)) for name, tab in self.tabs.items()]
 
     async def read(self) -> Reading:
-        """Read the probe inside the server process.
+        """Read the probe inside the server process, and reset its counters.
 
         The search on the heap blocks the server for some tenths of a second.
         """

@@ -1,4 +1,4 @@
-"""Draws bars that show the bad server beside the good one.
+"""Draws bars that show the bad server beside the good server.
 
 The bars differ in pattern as well as in colour, so that the figures are readable in grey and by colour-blind people.
 """
@@ -115,7 +115,7 @@ def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
 
 
 def as_svg(figure: Figure) -> str:
-    """Render the figure as SVG, in the text colour of its page."""
+    """Render the figure as SVG that uses its page's text colour."""
     buffer = io.StringIO()
     # a fixed salt, so that the same figure gives the same text
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rooms"}):

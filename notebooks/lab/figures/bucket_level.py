@@ -1,4 +1,4 @@
-"""Draws a token bucket's level in a burst and a flood."""
+"""Draws the level of a token bucket during bursts and floods."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,8 +29,8 @@ REFUSED: Mapping[str, Any] = {
 def bucket_level(users: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], *, title: str) -> Figure:
     """Draw one panel per user: the tokens left after each request.
 
-    `users` are `details["levels"]` of lesson 10, and `names` are the names of the panels. A circle is a request that
-    took a token. A cross is a request for which there was none.
+    `users` is `details["levels"]` of a run of scenario 10, and `names` maps its keys to the names of the panels. A
+    circle is a request that took a token. A cross is a request that was refused because there was no token.
     """
     heights = [PANEL_INCHES] * len(users)
     x_label = "seconds since the user's first request"

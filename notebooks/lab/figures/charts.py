@@ -86,7 +86,7 @@ def _label_end(axes: Axes, text: str, x: float, y: float) -> None:
 def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
     """Draw the measured points of both servers, each with a fitted line.
 
-    The label at the end of a line is its slope, followed by the text `each`, such as `ids for each reconnect`.
+    The label at the end of a line has its slope, followed by the text `each`, such as `ids for each reconnect`.
     """
     figure, axes = new_figure(height=2.4)
     _show_left_axis(axes)

@@ -27,7 +27,8 @@ MISSED: Mapping[str, Any] = {"marker": "x", "color": MARK_INK, "markersize": 6.5
 class UserTabs:
     """The tabs of one user during one run.
 
-    `tabs` are the entries of `details["users"]` of lesson 7, and `seconds` is the length of the run.
+    `tabs` are the entries for this user in `details["users"]` of a run of scenario 07. `seconds` is the length of the
+    run.
     """
 
     name: str
@@ -39,8 +40,8 @@ class UserTabs:
 def connected_spans(users: Sequence[UserTabs], *, title: str) -> Figure:
     """Draw one panel per user, with one row per tab.
 
-    A bar is the time for which the tab was connected. A circle is a message that the tab received, a cross is one that
-    it missed.
+    A bar is the time for which the tab was connected. A circle is a message that the tab received, a cross is a message
+    that the tab missed.
     """
     heights = [ROW_INCHES * (len(user.tabs) + 0.6) for user in users]
     extra = 0.85 + 0.2 * len(users)
@@ -86,9 +87,10 @@ def _add_legend(figure: Figure, sides: Sequence[Side]) -> None:
 
 
 def spans_of(tab: Mapping[str, Any], seconds: float) -> list[tuple[float, float]]:
-    """Return the spans for which a tab was connected.
+    """Return the spans for which a tab was connected, in seconds.
 
-    A span begins at a connect and ends at the next disconnect, or at the end of the run.
+    A span begins at a connect and ends at the next disconnect, or at the end of the run. `seconds` is the length of the
+    run.
     """
     spans = []
     for start in tab["connects"]:

@@ -1,4 +1,4 @@
-"""Draws which share of the positions each member of a group received."""
+"""Draws what share of the drivers' positions each group's members received."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,10 +18,11 @@ DARKEST = {"bad": "#7A3400", "good": "#004D38"}
 
 
 def deliveries_per_head(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
-    """Draw a heat map per server: companies of drivers against receivers.
+    """Draw one heat map per server.
 
-    The shade of a cell is the share of the company's positions that each member of the group received. A frame marks
-    the groups that the positions concern. A run is the details of a run of scenario 06.
+    A row is a company of drivers, and a column is a group of receivers. The shade of a cell is the share of the
+    company's positions that each member of the group received. A frame marks the groups that should receive these
+    positions. `runs` has the `details` of a run of scenario 06 for each server.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(4.6 if len(sides) == 1 else 7.4, 3.5), layout="constrained", facecolor="none")

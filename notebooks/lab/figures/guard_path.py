@@ -44,7 +44,8 @@ SERVED: Mapping[str, Any] = {"marker": "*", "markersize": 13, "color": COLOURS["
 class Passage:
     """One request: what was wrong with it, and how the server answered.
 
-    `faults` are names of guards that should refuse it. `code` is the code of the refusal, or None when it was served.
+    `faults` are the names of the guards that have a reason to refuse the request. `code` is the code of the refusal, or
+    None when the request was served.
     """
 
     request: str
@@ -55,7 +56,7 @@ class Passage:
     def stopped_by(self) -> str | None:
         """The guard that refused the request, or None.
 
-        Raises `KeyError` when the code is that of no guard.
+        Raises `KeyError` when no guard refuses requests with this `code`.
         """
         return None if self.code is None else {code: guard for guard, code in GUARDS.items()}[self.code]
 
@@ -63,7 +64,8 @@ class Passage:
 def guard_path(passages: Sequence[Passage], *, title: str) -> Figure:
     """Draw one row per request, with the guards from left to right.
 
-    A row ends at the guard that refused the request. Faults behind that guard are shown as empty diamonds.
+    A row ends at the guard that refused the request. An empty diamond marks a later guard that had a reason to refuse
+    it too.
     """
     figure, (axes,) = stacked_panels([""], [ROW_INCHES * len(passages)], x_label="", extra_height=1.3)
     names = [*GUARDS, HANDLER]

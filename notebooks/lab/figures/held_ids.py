@@ -1,4 +1,4 @@
-"""Draws the socket ids that a server holds beside its open connections."""
+"""Draws a server's stored socket ids and open connections over time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ MARKERS = {"bad": "s", "good": "o"}
 
 
 def held_ids(traces: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
-    """Draw ids and connections over time, one panel per server.
+    """Draw stored ids and connections over time, one panel per server.
 
-    A trace is the details of a traced run of scenario 01.
+    `traces` has the `details` of a run of scenario 01 with `is_traced` for each server.
     """
     sides = [side for side in SIDES if side in traces]
     figure, panels = new_panels(sides, height=2.0)

@@ -1,4 +1,4 @@
-"""Draws the members that a server knows, and those with a socket."""
+"""Draws how many members a server knows and how many are connected."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ MARKERS = {"bad": "s", "good": "o"}
 def members_and_sockets(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw known and connected members over time, one panel per server.
 
-    A run is the details of a traced run of scenario 04.
+    `runs` has the `details` of a run of scenario 04 with `is_traced` for each server.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=2.0)

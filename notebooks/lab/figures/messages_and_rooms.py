@@ -1,4 +1,4 @@
-"""Draws messages around a cut, above the rooms that hold a socket."""
+"""Draws messages around a cut, and below them connections and rooms."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 def messages_and_rooms(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw users' messages and, below, connections and rooms over time.
 
-    There is one column per server. A run is the details of a traced run of scenario 03.
+    There is one column per server. `runs` has the `details` of a run of scenario 03 with `is_traced` for each server.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(7.4, 3.9), layout="constrained", facecolor="none")

@@ -17,9 +17,9 @@ LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "labelcolor": INK, 
 
 
 def new_panels(sides: Sequence[Side], *, height: float, width: float = 7.0) -> tuple[Figure, list[Axes]]:
-    """Create a figure with the panels of `sides` one below the other.
+    """Create a figure with one panel for each of `sides`.
 
-    `height` is that of one panel, in inches. The panels share their horizontal axis.
+    The panels are one below the other and share their horizontal axis. `height` is the height of one panel, in inches.
     """
     figure = Figure(figsize=(width, 0.85 + height * len(sides)), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)
@@ -57,7 +57,7 @@ def set_heading(figure: Figure, title: str) -> None:
 def label_end(axes: Axes, text: str, x: float, y: float, *, shift: float = 0) -> None:
     """Write a label at the end of a line.
 
-    `shift` moves it up, in points.
+    `shift` moves the label up, in points.
     """
     axes.annotate(text, (x, y), (7, shift), textcoords="offset points", va="center", color=INK, fontsize=8.5)
 

@@ -1,4 +1,4 @@
-"""Draws each user's open tabs, and what became of messages."""
+"""Draws each user's open tabs, and which messages arrived."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,9 +20,10 @@ TAB_HEIGHT = 0.36
 
 
 def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title: str) -> Figure:
-    """Draw a strip per user, one panel per server.
+    """Draw one strip per user, in one panel per server.
 
-    A strip is an entry of `strips` in the details of a traced run of scenario 05.
+    A strip shows a user's open tabs and messages over time. `strips` has `details["strips"]` of a run of scenario 05
+    with `is_traced` for each server.
     """
     sides = [side for side in SIDES if side in strips]
     figure, panels = new_panels(sides, height=0.45 + 0.36 * max(map(len, strips.values())))
@@ -35,7 +36,7 @@ def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title
 
 
 def outcome(message: Mapping[str, Any]) -> str:
-    """Return what became of a message, as a key of `OUTCOMES`."""
+    """Return the outcome of a message, as a key of `OUTCOMES`."""
     if message["received"]:
         return "arrived"
     return "empty" if message["is_emitted"] else "offline"

@@ -1,4 +1,4 @@
-"""Draws when users asked for a report, and what became of it."""
+"""Draws when reports were requested, sent and received."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 def report_timeline(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw a few users' requests and reports, one panel per server.
 
-    A run is the details of a traced run of scenario 02.
+    `runs` has the `details` of a run of scenario 02 with `is_traced` for each server.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=0.5 + 0.3 * SHOWN_USERS)

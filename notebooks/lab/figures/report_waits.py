@@ -27,10 +27,11 @@ Lane = list[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What lesson 9 measured on one server.
+    """What scenario 09 measured on one server, in seconds.
 
-    The numbers are from the details of its run, in seconds. `reports` has a dict with `cpu` and `ready` per report,
-    `answers` one with `due` and `took` per answer.
+    `reports` has one dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers`
+    has one dict per request of a bystander: the time `due` at which it had to be sent, and the time `took` from then to
+    its answer.
     """
 
     side: Side

@@ -1,4 +1,4 @@
-"""Draws who asked for which room, and whose messages they then read."""
+"""Draws who asked to join which room, and which messages arrived."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,8 +53,9 @@ def room_grid(
 ) -> Figure:
     """Draw one grid per server.
 
-    A cell has a frame when the room's messages are meant for the person. It is filled when the person read messages of
-    the room, with hatches when they were not meant for that person. `writers` are the persons who wrote them.
+    The rows are people and the columns are chat rooms. A cell has a frame when `is_meant` says that the room's messages
+    are meant for the person. It is filled when the person received messages of the room, and hatched when these were
+    not meant for the person. `writers` says whether the person wrote messages in the room.
     """
     figure = Figure(figsize=(WIDTH_INCHES, 1.5 + ROW_INCHES * len(people)), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""Draws the sockets of a room before and after a cut."""
+"""Draws the sockets of a room before and after a connection cut."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,9 +17,10 @@ ID_LETTERS = 8
 def room_over_a_cut(
     room: str, before: Sequence[str], after: Sequence[str], tabs: Mapping[str, Sequence[str]], *, title: str
 ) -> Figure:
-    """Draw the sockets of a room, before and after side by side.
+    """Draw a room's sockets before and after a cut, side by side.
 
-    `before` and `after` are the ids that the server had in the room. `tabs` maps each tab to all ids that it has had.
+    `before` and `after` are the socket ids that the server had in the room. `tabs` maps each tab to all ids that it has
+    had.
     """
     figure = Figure(figsize=(7.4, 2.5), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)

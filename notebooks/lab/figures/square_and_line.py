@@ -1,4 +1,4 @@
-"""Draws deliveries against the number of clients: a square and a line."""
+"""Draws deliveries against the number of clients: quadratic and linear growth."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ MARKERS = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
 def growth_per_doubling(sizes: Sequence[float], counts: Sequence[float]) -> float:
     """Return by how much a count is multiplied when the size doubles.
 
-    It is the mean over the measured steps: 2 for a line through zero, 4 for a square.
+    It is the mean over the measured steps: 2 for linear growth, 4 for quadratic growth.
     """
     powers = [
         math.log(after / before) / math.log(size / last) for (last, size), (before, after) in _steps(sizes, counts)

@@ -20,7 +20,7 @@ def stacked_panels(
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure with one panel per name.
 
-    The panels share their horizontal axis. `heights` are those of the panels, in inches, and `extra_height` is the
+    The panels share their horizontal axis. `heights` are the heights of the panels, in inches. `extra_height` is the
     space for the title, the axis and the legend.
     """
     figure = Figure(figsize=(WIDTH_INCHES, sum(heights) + extra_height), layout="constrained", facecolor="none")
