@@ -39,7 +39,7 @@ ProgressCallback = Callable[[int, int], None]
 class NotebooksError(Exception):
     """The requested notebook, or the folder of the sources, does not exist.
 
-    A one-line message says which.
+    The message is one line that says what is missing.
     """
 
 
@@ -69,7 +69,7 @@ class Notebook:
     def read(self) -> NotebookNode:
         """Read the source as a notebook without outputs.
 
-        The id of a cell is its number, so that it is the same in every build.
+        The id of a cell contains its position, such as `cell-03`, so that every build gives the same ids.
         """
         notebook: NotebookNode = jupytext.read(self.source, fmt="py:percent")
         notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
@@ -99,7 +99,8 @@ class Notebook:
     async def execute(self, folder: Path, on_progress: ProgressCallback = lambda done, of: None) -> NotebookNode:
         """Run the source in a fresh kernel; return the notebook with outputs.
 
-        The kernel runs in the folder `folder`. Raises `CellError` if a cell fails.
+        `folder` is the kernel's working directory. `on_progress` is called before each cell, with the number of
+        executed cells and the number of all cells. Raises `CellError` if a cell fails.
         """
         notebook = self.read()
         client = NotebookClient(notebook, timeout=CELL_SECONDS, record_timing=False, coalesce_streams=True)
@@ -128,7 +129,10 @@ class Notebook:
 
 
 class _KernelManager(AsyncKernelManager):
-    """A manager whose kernel ends with this process, even while it works."""
+    """A kernel manager whose kernel ends when this process ends.
+
+    The kernel ends even if it is executing a cell.
+    """
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         """Return the command that starts the kernel."""
@@ -137,9 +141,10 @@ class _KernelManager(AsyncKernelManager):
 
 @asynccontextmanager
 async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
-    """Start a kernel for a notebook, and always stop it afterwards.
+    """Start a kernel in `folder`, and stop it when the block ends.
 
-    The library nbclient is not asked to start it, because nbclient would then handle Ctrl-C itself.
+    Yields the manager and the client of the kernel. The library nbclient could start the kernel too, but then nbclient
+    would handle Ctrl-C itself.
     """
     # without this option a kernel that supports encryption warns that it does not encrypt
     manager = _KernelManager(kernel_name=KERNEL, transport_encryption="auto")
@@ -183,7 +188,7 @@ def orphans() -> list[Path]:
 def _folder() -> Path:
     """Return the folder with the sources of the notebooks.
 
-    The folder beside the package `lab` comes first, then `notebooks/source` below the working folder. Raises
+    It is the folder `source` beside the package `lab`, or else `notebooks/source` in the working directory. Raises
     `NotebooksError` if neither exists.
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd() / "notebooks"):

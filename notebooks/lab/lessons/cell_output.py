@@ -78,7 +78,7 @@ def table(head: Sequence[str], *rows: Sequence[str]) -> None:
 
 
 class ProgressLine:
-    """One line of text below the cell, which is updated in place."""
+    """A line of text below the cell that is updated in place."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -94,7 +94,10 @@ class ProgressLine:
             self._handle.update(data, raw=True)
 
     def bar(self, done: int, of: int, what: str) -> None:
-        """Show a progress bar for work with a known number of steps."""
+        """Show a progress bar, such as `3 of 10 claims measured`.
+
+        `done` steps of `of` steps are finished. `what` names the steps.
+        """
         filled = round(BAR_LETTERS * done / of)
         self.update(f"{'█' * filled}{'░' * (BAR_LETTERS - filled)} {done} of {of} {what}")
 
@@ -102,7 +105,7 @@ class ProgressLine:
     async def show_elapsed(self, what: str) -> AsyncIterator[None]:
         """Show the elapsed time while the `async with` block runs.
 
-        It is for a single run, which has no known number of steps and so cannot have a bar.
+        Use it for a single run: the number of its steps is not known, so `bar` cannot show it. `what` names the run.
         """
         began = time.monotonic()
 

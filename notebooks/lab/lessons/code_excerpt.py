@@ -1,6 +1,6 @@
 """Cuts excerpts out of the current source code of a module.
 
-Lessons contain no copies of this code, so what they show is never out of date.
+Lessons show these excerpts instead of copies, so the code in a lesson is always up to date.
 """
 
 import ast
@@ -64,9 +64,10 @@ def show(module: str, *names: str, highlight: Sequence[str] = ()) -> None:
 def cut(module: str, *names: str, highlight: Sequence[str] = ()) -> Excerpt:
     """Cut functions, classes, constants or statements out of a module.
 
-    If the module does not define one of `names`, it is searched as text, and the smallest statement that contains this
-    text is cut. A line that contains a text of `highlight` gets an arrow at its end. Raises `ExcerptError` if a name is
-    missing or ambiguous.
+    Each of `names` is the name of a definition, such as `Server.start`. If the module does not define that name, `cut`
+    searches the source for it as a string, and takes the smallest statement that contains the string. Each line that
+    contains a string of `highlight` gets an arrow at its end. Raises `ExcerptError` if one of these strings or names is
+    not found, or if a name is ambiguous.
     """
     path = _path(module)
     source = path.read_text(encoding="utf-8")
@@ -102,9 +103,10 @@ def _find(tree: ast.Module, lines: Sequence[str], name: str, module: str) -> tup
 
 
 def _definitions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.stmt]]:
-    """Yield the name and the node of every definition in a module.
+    """Yield the name and the AST node of every definition in `node`.
 
-    Definitions are functions, classes and constants. A name is complete, such as `Class.method`.
+    Definitions are functions, classes and constants. A name is qualified, such as `Class.method`, and begins with
+    `prefix`.
     """
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -116,7 +118,7 @@ def _definitions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.stm
 
 
 def _statements_with(tree: ast.Module, lines: Sequence[str], text: str) -> list[ast.stmt]:
-    """Return the smallest statement around each line that contains the text."""
+    """Return, for each line that contains `text`, the smallest enclosing statement."""
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     found: dict[int, ast.stmt] = {}
     for number in (number for number, line in enumerate(lines, 1) if text in line):

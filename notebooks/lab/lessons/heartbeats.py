@@ -1,4 +1,4 @@
-"""Describes the heartbeats of the lab's servers, beside the usual ones."""
+"""Compares the heartbeat settings of the lab with the library's defaults."""
 
 from engineio import AsyncServer
 
@@ -6,9 +6,9 @@ from lab.servers.process import LAB_SETTINGS
 
 
 def heartbeats() -> str:
-    """Return one sentence with the heartbeat settings, here and by default.
+    """Describe the lab's heartbeat settings and the library's defaults in one line.
 
-    The interval and the time-out together are the longest time until a silent connection is dropped.
+    The sum of interval and timeout is the longest time until a silent connection is dropped.
     """
     here = [int(LAB_SETTINGS[f"SERVER_PING_{name}_SECONDS"]) for name in ("INTERVAL", "TIMEOUT")]
     usual = AsyncServer()

@@ -1,6 +1,6 @@
 """A lesson: measures both servers and shows the results.
 
-The results appear below the cell; only methods that measure return something.
+Methods show their results below the notebook cell. Only the methods that measure also return their results.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Sweep:
     def of(self, side: Side, key: str | None = None) -> list[float]:
         """Return the numbers measured on one server, one per parameter value.
 
-        They are those of the primary metric, or of the secondary metric `key`.
+        They are the values of the secondary metric `key`, or of the primary metric if `key` is None.
         """
         return [run.value if key is None else run.also[key] for run in self.runs[side]]
 
@@ -58,9 +58,10 @@ class Lesson:
         return f"lesson {self.claim.id}: {self.claim.title}"
 
     async def measure(self, side: Side, **parameters: Any) -> Run:
-        """Run the lesson's scenario once on a new bad or good server.
+        """Run the lesson's scenario on a new bad or good server.
 
-        `parameters` replace the defaults of the scenario. Raises `LessonError` if the run does not count.
+        `parameters` replace the defaults of the scenario. Raises `LessonError` if a precondition of the scenario
+        failed.
         """
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
         async with ProgressLine().show_elapsed(f"the {side} server{chosen}"):
@@ -69,7 +70,7 @@ class Lesson:
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
         """Measure both servers at each of `values` of one parameter.
 
-        `fixed` sets other parameters of the scenario.
+        `parameter` is the name of this parameter. `fixed` sets other parameters of the scenario.
         """
         slots, line, done = asyncio.Semaphore(1 if self._scenario.runs_alone else PARALLEL_RUNS), ProgressLine(), 0
 
@@ -87,7 +88,8 @@ class Lesson:
     async def _run(self, side: Side, parameters: Mapping[str, Any]) -> Run:
         """Run the lesson's scenario on a new server.
 
-        The run is repeated if its precondition failed, or if late clients may have falsified its times.
+        The run is repeated if its precondition failed, or if it measures times and the clients' event loop was too
+        slow. Raises `LessonError` if the precondition failed again.
         """
         for seed in range(7, 7 + MOST_TRIES):
             run = await run_once(self.claim, self._scenario, side, **{"seed": seed, **parameters})
@@ -100,7 +102,7 @@ class Lesson:
     def numbers(self, **runs: Run) -> None:
         """Show all measurements of the runs in a table.
 
-        Examples: `numbers(bad=bad)` and `numbers(bad=bad, good=good)`.
+        The name of each argument is the heading of a column, for example in `numbers(bad=bad, good=good)`.
         """
         rows = [[f"**{self.claim.metric}**", *(number(run.value) for run in runs.values()), self.claim.unit]]
         for also in self.claim.also:
@@ -112,7 +114,7 @@ class Lesson:
     def show_guess(self, bad: Run, guess: float | None) -> None:
         """Show the reader's guess beside the value of the bad server.
 
-        Without a guess nothing is shown.
+        If `guess` is None, nothing is shown.
         """
         if guess is not None:
             words = f"You guessed {number(guess)} {self.claim.unit}, and {number(bad.value)} were measured."
@@ -138,7 +140,7 @@ class Lesson:
         draw(side_by_side(self.claim, runs, guess=guess))
 
     def verdict(self, bad: Run, good: Run) -> None:
-        """Show the verdict on two runs by the bounds in claims.toml."""
+        """Show whether two runs meet the bounds in claims.toml."""
         runs: dict[Side, list[Run]] = {"bad": [bad], "good": [good]}
         outcome = OUTCOMES[judge(self.claim, runs).outcome]
         show_output(Markdown(f"**Claim {self.claim.id}: {outcome}.** {finding(self.claim, runs)}"))
@@ -149,8 +151,8 @@ class Lesson:
     def growth(self, sweep: Sweep, *, title: str, each: str, of: str | None = None) -> None:
         """Draw how a metric of both servers grows with the swept parameter.
 
-        `{bad}` and `{good}` in `title` are replaced by the slopes. `each` names one step of the parameter. `of` is the
-        key of a secondary metric; without it, the primary metric is drawn.
+        `{bad}` and `{good}` in `title` are replaced by the growth per step of the parameter. `each` is the name of one
+        step, such as `user`. `of` is the key of a secondary metric; if it is None, the primary metric is drawn.
         """
         from lab.figures.charts import growth
 
@@ -167,7 +169,10 @@ class Lesson:
         draw(figure)
 
     def check(self, bad: Run, good: Run) -> None:
-        """Assert that both runs show the claim and no server still runs."""
+        """Assert that the claim is shown and no server is still running.
+
+        `bad` and `good` are the runs that must show the claim.
+        """
         verdict = judge(self.claim, {"bad": [bad], "good": [good]})
         assert verdict.outcome == "shown", verdict.reason
         running = multiprocessing.active_children()
@@ -178,7 +183,8 @@ class Lesson:
 def _also_values(also: Also, runs: Mapping[str, Run]) -> list[float]:
     """Return the values of a secondary metric, one per run.
 
-    The list is empty if the metric was not measured, or if it is relative and the good server was not measured.
+    A relative metric is divided by the good server's value. The list is empty if no run measured the metric, or if a
+    relative metric has no value of the good server.
     """
     values = {side: run.also[also.key] for side, run in runs.items() if also.key in run.also}
     if not also.relative or not values:
@@ -187,7 +193,10 @@ def _also_values(also: Also, runs: Mapping[str, Run]) -> list[float]:
 
 
 def lesson(number: int) -> Lesson:
-    """Return the lesson with this number, 1 to 10; raises `LessonError`."""
+    """Return the lesson with this number, 1 to 10.
+
+    Raises `LessonError` for any other number.
+    """
     claims = {claim.number: claim for claim in load_claims()}
     if number not in claims:
         raise LessonError(f"there is no lesson {number}; there are 1 to {len(claims)}")

@@ -30,9 +30,9 @@ async def measure_all() -> Comparison:
 def scoreboard(comparison: Comparison, guesses: Mapping[int, float | None] | None = None) -> None:
     """Show the results of all claims as a table and a figure.
 
-    Each claim in the table links to its lesson. `guesses` are the reader's guesses of the bad server's values, by the
-    number of the lesson; if there is any, the table shows them too. The reasons to doubt a result are between table and
-    figure.
+    Each claim in the table links to its lesson. `guesses` maps the number of a lesson to the reader's guess of the bad
+    server's value. If there is at least one guess, the table has a column for guesses. Reasons to doubt a result are
+    shown between the table and the figure.
     """
     rows, guessed = [], {lesson: guess for lesson, guess in (guesses or {}).items() if guess is not None}
     for result in comparison.results:

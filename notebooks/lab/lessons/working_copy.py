@@ -1,7 +1,7 @@
 """Copies of the notebooks without outputs, for a learner to work in.
 
-A copy contains no answer before the learner has guessed, and the notebooks of the repository stay unchanged. A notebook
-in which the learner has worked is never overwritten.
+A copy has no outputs, so a learner can guess before seeing an answer. The notebooks of the repository stay unchanged. A
+notebook in which the learner has worked is never overwritten.
 """
 
 import hashlib
@@ -35,7 +35,8 @@ class WorkingCopyError(Exception):
 class WorkingCopy:
     """A folder with a learner's notebooks.
 
-    `written` are new or renewed, and `kept` are those in which the learner has worked.
+    `written` are the notebooks that were created or replaced. `kept` are the notebooks that were not replaced, because
+    the learner has worked in them.
     """
 
     folder: Path
@@ -68,7 +69,7 @@ def copy_notebooks(notebooks: Sequence[Notebook], folder: Path) -> WorkingCopy:
 def is_begun(path: Path) -> bool:
     """Whether a learner has changed or run a copied notebook.
 
-    A file that is not a copy of ours counts as the learner's work. Raises `OSError` if it cannot be read.
+    Also true for a file that `copy_notebooks` did not write. Raises `OSError` if the file cannot be read.
     """
     try:
         notebook = json.loads(path.read_bytes())
@@ -80,9 +81,9 @@ def is_begun(path: Path) -> bool:
 
 
 def begun_notebooks(folder: Path) -> list[str]:
-    """Return the numbers of the begun notebooks in a working copy.
+    """Return the numbers of the notebooks in which the learner has worked.
 
-    A folder that was deleted has none.
+    A number is a string such as `03`. The list is empty if `folder` does not exist.
     """
     found = []
     for path in sorted(folder.glob(PATTERN)):
@@ -97,7 +98,8 @@ def begun_notebooks(folder: Path) -> list[str]:
 def _prepare(folder: Path, notebooks_folder: Path) -> None:
     """Create the folder of a working copy, if it does not exist.
 
-    Inside the repository, git ignores it.
+    A folder inside the repository gets a .gitignore file, so that git ignores the folder. Raises `WorkingCopyError` if
+    `folder` is a file, or if it is a part of the repository but not a working copy.
     """
     if folder.exists() and not folder.is_dir():
         raise WorkingCopyError(f"{folder} is a file, not a folder")

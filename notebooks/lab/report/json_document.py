@@ -62,7 +62,7 @@ def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
 
 
 def also_values(result: Result, also: Also) -> dict[str, float | None]:
-    """Return the values of a secondary metric, one per server.
+    """Return the value of a secondary metric for each server.
 
     A value is None if it was not measured. A relative metric is given as a multiple of the good server's value.
     """

@@ -1,4 +1,7 @@
-"""Writes the results of a comparison between two marks in README.md."""
+"""Writes the results of a comparison into README.md.
+
+The results are between two HTML comments, the marks.
+"""
 
 import datetime
 import re
@@ -17,15 +20,15 @@ BLOCK = re.compile(r"(<!-- lab compare: begin\b.*?-->\n).*?(<!-- lab compare: en
 class ReadmeError(Exception):
     """There is no README.md with the two marks for the results.
 
-    The message is one line.
+    The marks are HTML comments. The message is one line.
     """
 
 
 def find_readme() -> Path:
     """Return the path of the README.md that has the two marks.
 
-    The repository that the lab is installed from comes first, then the working folder. Raises `ReadmeError` if neither
-    has a README with the marks.
+    It is in the repository that the lab is installed from, or else in the working directory. Raises `ReadmeError` if
+    neither has a README.md with the marks.
     """
     for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
         readme = folder / "README.md"
@@ -35,17 +38,17 @@ def find_readme() -> Path:
 
 
 def write_rows(readme: Path, comparison: Comparison) -> None:
-    """Write a comparison between the two marks in a README.
+    """Replace the results between the two marks in a README.
 
-    It replaces the rows that were there. Raises `ReadmeError` when the marks are gone.
+    The new results are those of `comparison`. Raises `ReadmeError` if the marks are missing.
     """
     write(readme, with_rows(readme, comparison))
 
 
 def with_rows(readme: Path, comparison: Comparison) -> bytes:
-    """Return the text of a README with a comparison in it.
+    """Return the content of a README with the results of a comparison.
 
-    Raises `ReadmeError` when the marks are gone.
+    The results replace the text between the two marks. Raises `ReadmeError` if the marks are missing.
     """
     rows = as_markdown(comparison)
     text = readme.read_text(encoding="utf-8")

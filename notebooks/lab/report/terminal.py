@@ -19,7 +19,7 @@ COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yell
 def table(comparison: Comparison) -> Table:
     """Build the table of all claims, one row per claim.
 
-    No meaning is in colours alone: words say the same.
+    Colours only repeat what the words say, so the table is complete without colours.
     """
     grid = Table(header_style="bold")
     for name in ("", "claim", "measured"):
@@ -35,9 +35,9 @@ def table(comparison: Comparison) -> Table:
 
 
 def before_any_cut(comparison: Comparison) -> Table:
-    """Build the table of what arrived before any connection was cut.
+    """Build the table of messages that arrived before any connection was cut.
 
-    It is the second table of a comparison with several processes.
+    Only a comparison with several server processes has this table. It is the second table of that comparison.
     """
     title = "before any cut, with one process per side and with several"
     grid = Table(header_style="bold", title=title, title_justify="left")
@@ -60,9 +60,10 @@ def _coloured(outcome: str) -> str:
 
 
 def two_process_headings(workers: int) -> list[str]:
-    """Return the headings of the value columns in `before_any_cut`.
+    """Return the headings of the value columns in the `before_any_cut` table.
 
-    A heading is a server and its number of processes, such as `bad, 2`.
+    Each heading names a server and its number of processes, such as `bad, 2`. `workers` is the larger number of
+    processes in the comparison.
     """
     return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
 
@@ -70,7 +71,7 @@ def two_process_headings(workers: int) -> list[str]:
 def doubts(comparison: Comparison) -> list[str]:
     """Return the reasons to doubt a comparison, one line each.
 
-    For example, a claim is not shown, or the clients were late.
+    A reason is for example that a claim is not shown, or that the clients' event loop was too slow.
     """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
@@ -97,9 +98,10 @@ def remarks(comparison: Comparison) -> list[str]:
 
 
 def lateness(result: Result) -> float:
-    """Return how late the clients of a claim's runs were, in seconds.
+    """Return the worst lag of the clients' event loop, in seconds.
 
-    It is the greatest lateness of all runs; 0.0 if no run was late.
+    Only the late runs of the claim count: those whose lag is too large to trust their times. Returns 0.0 if no run was
+    late.
     """
     return max((run.lateness_seconds for side in SIDES for run in result.runs[side] if is_late(run)), default=0.0)
 

@@ -36,7 +36,7 @@ class _Frozen(BaseModel):
 class Also(_Frozen):
     """A secondary metric of a claim.
 
-    A scenario reports its value under `key` in `Run.also`.
+    `Run.also[key]` is its value in one run. A `relative` metric is reported as a multiple of the good server's value.
     """
 
     key: str
@@ -46,9 +46,9 @@ class Also(_Frozen):
 
 
 class Claim(_Frozen):
-    """A claim: its metric, the better direction, and each server's bound.
+    """A claim: its metric, and a bound for each server.
 
-    The claim is shown when both servers meet their bounds.
+    `better` says whether lower or higher values are better. The claim is shown when both servers meet their bounds.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -104,8 +104,8 @@ class Claim(_Frozen):
     def is_doubtful(self, side: Side, run: Run) -> bool:
         """Whether a run should be repeated.
 
-        It should when late clients may have falsified it. A run that counts should also be repeated when its value
-        misses the bound or is near it.
+        There are two reasons: the clients' slow event loop may have falsified the run; or the run is valid, but its
+        value misses the bound or is near it.
         """
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
@@ -113,9 +113,10 @@ class Claim(_Frozen):
         return is_uncertain or self.is_spoilt(run)
 
     def is_spoilt(self, run: Run) -> bool:
-        """Whether late clients may have falsified the run.
+        """Whether the clients' slow event loop may have falsified the run.
 
-        Late clients falsify measured times, and they may lose connections.
+        A slow event loop falsifies measured times. It may also lose connections, so that the precondition of the run
+        fails.
         """
         return is_late(run) and (self.timed or run.broken is not None)
 
@@ -146,7 +147,7 @@ class TwoProcessBounds(_Frozen):
     def wanted(self, side: Side, workers: int) -> str:
         """Return a server's bound in words, such as `at most 60`.
 
-        The bound depends on its number of processes, `workers`.
+        `workers` is the number of processes of the server: the bound depends on it.
         """
         if side == "good" or workers == 1:
             return f"at least {self.others_at_least:g}"
@@ -155,7 +156,7 @@ class TwoProcessBounds(_Frozen):
     def holds(self, side: Side, workers: int, value: float) -> bool:
         """Whether a measured value meets the bound of a server.
 
-        The bound depends on its number of processes, `workers`. The value NaN never meets a bound.
+        `workers` is the number of processes of the server: the bound depends on it. The value NaN never meets a bound.
         """
         if side == "good" or workers == 1:
             return value >= self.others_at_least
@@ -168,7 +169,10 @@ class _File(_Frozen):
 
 
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
-    """Load the claims of claims.toml; raises `ClaimsError` when it is invalid."""
+    """Load the claims of claims.toml.
+
+    `text` replaces the content of the file. Raises `ClaimsError` when the content is invalid.
+    """
     claims = _load(text).claim
     if len({claim.id for claim in claims}) < len(claims):
         raise ClaimsError("claims.toml: an id is used twice")
@@ -178,7 +182,8 @@ def load_claims(text: str | None = None) -> tuple[Claim, ...]:
 def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
     """Load the bounds of claims.toml for servers of several processes.
 
-    They are for what arrives before any connection is cut. Raises `ClaimsError` when claims.toml is invalid.
+    They are bounds for messages that arrive before any connection is cut. `text` replaces the content of the file.
+    Raises `ClaimsError` when the content is invalid.
     """
     return _load(text).before_any_cut
 

@@ -1,6 +1,6 @@
-"""Measures how late the process of the clients is.
+"""Measures the event loop lag in the process of the clients.
 
-A busy process runs its event loop late, and then the clients measure their own delay.
+When this process is busy, its event loop is late. Then the times that the clients measure include their own delay.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ TICK_SECONDS = 0.01
 class Lateness:
     """Measures the lag of the running event loop.
 
-    Used as `async with Lateness() as lateness`; afterwards `lateness.worst_seconds` is the greatest lag.
+    Use it as `async with Lateness() as lateness`. After the block, `lateness.worst_seconds` is the greatest lag.
     """
 
     def __init__(self) -> None:

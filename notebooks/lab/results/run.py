@@ -12,9 +12,9 @@ LATE_SECONDS = 0.25
 class Run:
     """The measurements of one scenario on one server.
 
-    `value` is the primary metric, in the unit of claims.toml. `also` maps the keys of the secondary metrics to their
-    values. `broken` is the precondition that failed, in one sentence, or None when the run counts. `details` is data
-    for figures, which can be written as JSON. `lateness_seconds` is the greatest lag of the clients' event loop.
+    `value` is the primary metric, in the unit that claims.toml gives. `also` maps the keys of the secondary metrics to
+    their values. `broken` says in one sentence which precondition failed; it is None when the run is valid. `details`
+    is JSON-serializable data for figures. `lateness_seconds` is the greatest lag of the clients' event loop.
     """
 
     value: float
@@ -25,8 +25,8 @@ class Run:
 
 
 def is_late(run: Run) -> bool:
-    """Whether the process of the clients was late during a run.
+    """Whether the clients' event loop lagged too much during a run.
 
-    The times of a late run are doubtful; its counts are valid.
+    Then the times that the run measured are doubtful, but its counts are valid.
     """
     return run.lateness_seconds > LATE_SECONDS

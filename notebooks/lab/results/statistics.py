@@ -6,7 +6,7 @@ from collections.abc import Sequence
 def percentile(samples: Sequence[float], q: float) -> float:
     """Return the `q`th percentile of the samples; `q` is 0 to 100.
 
-    Between two samples it is interpolated. Raises `ValueError` without samples.
+    The result is interpolated between two samples. Raises `ValueError` if there are no samples.
     """
     if not samples:
         raise ValueError("no samples to take a percentile of")
@@ -20,7 +20,7 @@ def percentile(samples: Sequence[float], q: float) -> float:
 def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
     """Return how much y grows when x grows by 1.
 
-    It is the slope of the line through the points, by least squares. Raises `ValueError` if all x are equal.
+    The result is the slope of the least-squares line through the points. Raises `ValueError` if all x are equal.
     """
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     spread = sum((x - mean_x) ** 2 for x in xs)

@@ -26,7 +26,7 @@ class Verdict:
 def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
     """Return the runs of one server that count for the verdict.
 
-    These are the runs that late clients did not falsify. If there are none, all runs count.
+    A run does not count if the clients' slow event loop may have falsified it. If no run is left, all runs count.
     """
     return [run for run in runs if not claim.is_spoilt(run)] or runs
 
@@ -34,8 +34,8 @@ def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
 def judge(claim: Claim, runs: Runs) -> Verdict:
     """Return the verdict on a claim from the runs of both servers.
 
-    The claim is shown when every run that counts meets its bound. A run whose precondition failed is no evidence,
-    however good its value is.
+    Only the runs of `counting_runs` count. The claim is shown when each of these runs meets its bound. It is not shown
+    when the precondition of one of these runs failed, even if the measured value is good.
     """
     missed, mixed = [], []
     for side in SIDES:
@@ -55,9 +55,10 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 
 
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
-    """Return the median value of one server's runs that count.
+    """Return the median value of one server's valid runs.
 
-    It is the value of the primary metric, or of the secondary metric `key`. It is None when no run counts.
+    The value is that of the secondary metric `key`, or of the primary metric if `key` is None. A run is valid if it is
+    one of `counting_runs` and its precondition held. Returns None if no valid run has a value.
     """
     counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]

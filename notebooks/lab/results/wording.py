@@ -12,7 +12,7 @@ NOTHING = "–"
 def number(value: float | None) -> str:
     """Format a value with two or three significant digits.
 
-    The text is a dash when nothing was measured.
+    Returns a dash if `value` is None or NaN, because nothing was measured.
     """
     if value is None or math.isnan(value):
         return NOTHING

@@ -1,7 +1,7 @@
 """Calculates how many server processes a number of drivers needs.
 
-The input is measured costs and assumptions. Every process of a shard receives every emit of that shard, so more
-processes do not reduce this part of the work. Redis uses only one core.
+The calculation uses measured costs and assumptions. Each process of a shard receives every emit of the shard, so more
+processes do not reduce the load of receiving emits. Redis uses only one core.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ FLEET_SIZES = (10_000, 1_000_000, 10_000_000)
 class Measured:
     """Measured costs of one event, delivery, connection or Redis request.
 
-    They are CPU seconds, and bytes of memory for a connection.
+    Costs are in CPU seconds. The cost of a connection is in bytes of memory.
     """
 
     memory_bytes_per_connection: float
@@ -43,10 +43,10 @@ class Measured:
 
     @classmethod
     def of(cls, costs: Costs) -> "Measured":
-        """Converts `costs`, which were measured with two processes, to single operations.
+        """Returns the cost of one operation of each kind, calculated from `costs`.
 
-        With two processes Redis sends each emit twice. A message id takes two Redis requests: one claims it, one stores
-        its ack.
+        `costs` were measured with two server processes, so Redis sent each emit twice. A message id takes two Redis
+        requests: the first claims the id, the second stores the ack.
         """
         return cls(
             memory_bytes_per_connection=costs.memory_bytes_per_connection,
@@ -77,10 +77,10 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Plan:
-    """The servers that `drivers` drivers need when divided into `shards` shards.
+    """Server processes for `drivers` drivers who are divided into `shards` shards.
 
-    `processes` is None when no number is enough, and `limit` says what determines the number. `redis_share` is the CPU
-    load of each Redis, as a share of its core.
+    `processes` is the total of all shards, or None when no number of processes is enough. `limit` names the resource
+    that determines this number. `redis_share` is the CPU load of each Redis; 1 is one core.
     """
 
     drivers: int
@@ -116,9 +116,10 @@ def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1)
 def _processes_per_shard(
     connections: float, emits: float, measured: Measured, assumed: Assumed
 ) -> tuple[int | None, str]:
-    """Returns how many processes one shard needs, and what determines this.
+    """Returns how many processes one shard needs, and what determines the number.
 
-    The number is None when no number is enough; then the text says why.
+    `connections` and `emits` (per second) are those of the shard. The number is None when no number is enough; then the
+    string says why.
     """
     minimum = max(1, -int(-connections // assumed.connections_per_process))
     for processes in range(minimum, MAX_PROCESSES):
@@ -157,8 +158,8 @@ def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assu
 def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:
     """Returns the smallest number of shards that can serve `drivers` drivers.
 
-    It is a power of two. Each shard has its own processes and its own Redis. Raises `ValueError` when no number is
-    enough.
+    Only powers of two are tried. Each shard has its own processes and its own Redis. Raises `ValueError` when no number
+    is enough.
     """
     shards = 1
     while plan(drivers, measured, assumed, shards=shards).processes is None:
@@ -192,9 +193,10 @@ HEAD = (
 
 
 def rows(measured: Measured, assumed: Assumed) -> list[list[str]]:
-    """Returns the rows of the capacity table, for each fleet size.
+    """Returns the rows of the capacity table.
 
-    The first row of a fleet size is for one shard. Where one is not enough, a second row shows the number that is.
+    Each fleet size has a row for one shard. If one shard is not enough, a second row is for the smallest number of
+    shards that is enough.
     """
     plans = []
     for drivers in FLEET_SIZES:
@@ -220,7 +222,8 @@ def _row(planned: Plan) -> list[str]:
 def figure(measured: Measured, assumed: Assumed) -> Figure:
     """Draws how many server processes each number of drivers needs.
 
-    One line is for one channel that all processes share, up to its limit. The other is for shards by company.
+    One line is for a single channel that all processes share; the line ends at the limit of this channel. The other
+    line is for shards by company.
     """
     drawing, axes = new_figure(height=3.0)
     axes.spines["left"].set_visible(True)

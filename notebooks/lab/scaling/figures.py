@@ -23,8 +23,8 @@ def bars(
 ) -> Figure:
     """Draws one horizontal bar for each entry of `rows`.
 
-    The length of a bar is the median of its runs. `looks` gives a row, by its name, the style of `bad` or `good`.
-    `guess` is drawn as a line.
+    `rows` maps the name of a bar to the values of its runs. The bar shows their median, and a dot shows each value.
+    `looks` maps the name of a bar to the style `bad` or `good`. The reader's `guess` is a vertical line.
     """
     figure, axes = new_figure(height=1.1 + 0.36 * len(rows))
     largest = max([*(value for runs in rows.values() for value in runs), guess or 0.0])

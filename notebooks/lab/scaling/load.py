@@ -1,6 +1,7 @@
 """Load generator for the measurements of lesson 12.
 
-It runs in its own process, counts received bytes, and measures the CPU time of every process.
+The load generator runs in its own process. It counts the bytes that it receives, and measures the CPU time of the
+server processes, of Redis and of itself.
 """
 
 import asyncio
@@ -59,7 +60,7 @@ class ByteCounter:
 
 
 class Reader(asyncio.BufferedProtocol):
-    """An asyncio protocol that counts the bytes which one client receives.
+    """An asyncio protocol that counts the bytes that one client receives.
 
     All readers share one buffer, because the content is not used.
     """
@@ -72,14 +73,15 @@ class Reader(asyncio.BufferedProtocol):
         return self._counter.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Counts `nbytes` bytes, which asyncio has received."""
+        """Counts the `nbytes` bytes that asyncio has just received."""
         self._counter.add(nbytes)
 
 
 async def fan_out(address: ServerAddress, members: int, seconds: float) -> ResourceUse:
-    """Measures the resources for bursts of messages to one room.
+    """Measures the resources that bursts of messages to one room use.
 
-    The result counts deliveries. The members are spread evenly over the server processes.
+    The room has `members` clients, spread evenly over the server processes. Bursts are sent for `seconds` seconds. The
+    `count` of the result is the number of deliveries.
     """
     wire.SECRET = address.secret
     per_process = members // len(address.ports)
@@ -140,10 +142,10 @@ async def _measure_delivery_bytes(sender: Member, crowds: Sequence[Crowd]) -> in
 
 
 async def requests(address: ServerAddress, count: int, in_flight: int, fields: dict[str, Any]) -> ResourceUse:
-    """Measures the resources for `count` chat requests with acks.
+    """Measures the resources that `count` chat requests with acks use.
 
-    Each of `in_flight` users of the first process sends one request at a time. `fields` are added to each request, such
-    as `{"to": …}`. With an `id` of True, each message has a different id.
+    All requests go to the first process. `in_flight` users each send one request at a time. `fields` are added to each
+    request, such as `{"to": …}`. If `fields` has a true `id`, each message gets a different id.
     """
     wire.SECRET = address.secret
     crowd = await _connected_crowd(address.ports[0], in_flight, "asker")
@@ -191,7 +193,8 @@ class _Requester:
 async def latencies(address: ServerAddress, count: int) -> dict[str, list[float]]:
     """Measures the seconds between sending and receiving a message.
 
-    The recipient is in turn a user on the sender's process and a user on the other process.
+    Returns two lists of `count` latencies: `same process` if sender and recipient are on the same process, and `other
+    process` if they are not.
     """
     wire.SECRET = address.secret
     sender = await _connected_crowd(address.ports[0], 1, "sender")

@@ -48,7 +48,7 @@ def by_the_busiest(run: ResourceUse) -> float:
 class Throughput:
     """Results of sending to one room, with one and two processes.
 
-    `runs` has one result per round, by the number of processes.
+    `runs` maps the number of processes to the results, one per round. `members` is the number of clients in the room.
     """
 
     members: int
@@ -59,9 +59,9 @@ class Throughput:
         return statistics.median(rate(run) for run in self.runs[processes])
 
     def times(self, rate: Rate) -> float:
-        """Returns the rate of two processes divided by that of one.
+        """Returns the ratio of the rates of two processes and one process.
 
-        It is the median of the ratios of all rounds.
+        The ratio is calculated for each round; the result is the median of these ratios.
         """
         pairs = zip(self.runs[1], self.runs[2], strict=True)
         return statistics.median(rate(two) / rate(one) for one, two in pairs)
@@ -71,8 +71,9 @@ class Throughput:
 class Costs:
     """Measured costs of single operations, in CPU seconds.
 
-    `event` is the cost of a request without Redis. `publish` is what publishing to Redis adds to it, and `with_id` what
-    a message id adds. `receive` is the cost in the other process. `latencies` are in seconds.
+    `event` is the cost of a request on a server without Redis. `publish` is the additional cost of publishing to Redis,
+    and `with_id` the additional cost of a message id. `receive` is the cost of receiving an emit in the other process.
+    `redis_per_emit` and `redis_per_id` are the costs in Redis itself. `latencies` are in seconds.
     """
 
     event: float
@@ -87,9 +88,10 @@ class Costs:
 
 
 async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
-    """Measures a server of one process and a server of two.
+    """Measures the throughput of a server of one process and of two.
 
-    Both run at the same time, and are measured in turn.
+    Both servers run at the same time. In each round, first one server is under load for `seconds` seconds, then the
+    other. `members` is the number of clients in the room.
     """
     runs: dict[int, list[ResourceUse]] = {1: [], 2: []}
     async with BothServers() as addresses:
@@ -102,7 +104,8 @@ async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = 
 async def costs(*, requests: int = 3000, members: int = 400, connections: int = 800) -> Costs:
     """Measures the costs of requests, deliveries and connections.
 
-    A request is a message to a user who is not connected, so it costs only its handling and its publishing.
+    Each request is a message to a user who is not connected. So its cost is that of handling and publishing, without a
+    delivery.
     """
     async with BothServers() as addresses:
         single, shared = addresses[1], addresses[2]
@@ -137,14 +140,17 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
 
 
 def _cost_of_one(runs: Sequence[ResourceUse], cost: Rate) -> float:
-    """Returns the median cost of one operation over all rounds."""
+    """Returns the median cost of one operation over all rounds.
+
+    `cost` returns the cost of all operations of a round.
+    """
     return statistics.median(cost(run) / run.count for run in runs)
 
 
 class BothServers:
     """Runs a server of one process and a server of two.
 
-    `async with` returns their addresses, by the number of processes (1 or 2).
+    `async with` returns a dict from the number of processes (1 or 2) to the address of the server.
     """
 
     async def __aenter__(self) -> dict[int, ServerAddress]:

@@ -38,8 +38,9 @@ class SentMessage:
 class Outage:
     """Result of the failure drill: every message, and the servers' own reports.
 
-    Times are in seconds since the start. `ready` has the answers of one process's `/readyz`. `lost_counted` is how many
-    emits the servers could not publish to the other process, even when no recipient was there.
+    Times are in seconds since the start of the drill. Redis stopped at `stopped_at` and started again at `started_at`.
+    `ready` has the responses of one process's `/readyz`, with their times. `lost_counted` is how many emits the servers
+    could not publish to the other process; some of these emits had no recipient there.
     """
 
     sent: Sequence[SentMessage]
@@ -51,7 +52,7 @@ class Outage:
     def missing(self, *, is_near: bool) -> list[SentMessage]:
         """Returns the messages that their recipients did not receive.
 
-        With `is_near` they are messages within one process, else messages between two processes.
+        If `is_near` is True, only messages within one process count; otherwise only messages between two processes.
         """
         return [message for message in self.sent if message.is_near == is_near and not message.has_arrived]
 
@@ -59,15 +60,15 @@ class Outage:
     def recovered_at(self) -> float:
         """Time at which the last lost message was sent, in seconds.
 
-        All later messages between the two processes arrived.
+        Only messages between the two processes count. If none was lost, it is the time at which Redis stopped.
         """
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
     def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
-        """Returns the starts of time slots, and the percentages that arrived.
+        """Returns the start of each time slot, and its percentage of arrivals.
 
-        A slot is `PACE_SECONDS` long. Its percentage is about the messages that were sent in it. `is_near` chooses the
-        messages to a user on the sender's own process; otherwise they are those to a user on the other process.
+        A slot is `PACE_SECONDS` long. The percentage is how many of the messages that were sent in this slot arrived.
+        If `is_near` is True, only messages within one process count; otherwise only messages between two processes.
         """
         slots: dict[int, list[bool]] = {}
         for message in self.sent:
@@ -82,8 +83,9 @@ async def outage(
 ) -> Outage:
     """Runs the failure drill on a server of two processes.
 
-    Half of the users write to a user on the same process, half to one on the other. Only Redis is stopped and started;
-    everything else must recover by itself.
+    Half of the users write to a user on the same process, and half to a user on the other process. Redis stops after
+    `before_seconds`, and starts again after `away_seconds`. The users continue to write for `after_seconds`. Only Redis
+    is restarted; everything else must recover by itself.
     """
     async with running("good", workers=2) as fleet:
         assert isinstance(fleet, Fleet)
@@ -115,7 +117,10 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
 
 
 async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, str]]) -> None:
-    """Appends each new answer of `/readyz` of the first process to `ready`."""
+    """Polls `/readyz` of the first process, and appends changes to `ready`.
+
+    It runs until it is cancelled. An entry is the time in seconds since `began`, and the response.
+    """
     while True:
         answer = (await fleet.processes[0].probe.internal("/readyz")).strip()
         if not ready or ready[-1][1] != answer:
@@ -126,8 +131,8 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
 async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[SentMessage, Tab]]:
     """Lets each user write to the next user of the ring.
 
-    Each user writes every `PACE_SECONDS`, but not all users at the same moment. Returns, by its text, each message and
-    its recipient.
+    Each user writes every `PACE_SECONDS`, but not all users at the same moment. Returns a dict from the text of each
+    message to the message and its recipient.
     """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
     processes = assign_processes([tab.person for tab in ring], 2)

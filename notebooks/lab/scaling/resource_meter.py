@@ -16,7 +16,8 @@ from lab.servers.probe_client import ProbeClient
 class ServerAddress:
     """The addresses of a server with one or several processes.
 
-    They are the public ports, the URLs of the probes and the port of Redis. `secret` signs the tokens of users.
+    `ports` are the public ports, and `probes` the URLs of the probes. `redis_port` is None if the server has no Redis.
+    `secret` signs the tokens of users.
     """
 
     ports: tuple[int, ...]
@@ -29,7 +30,8 @@ class ServerAddress:
 class ResourceUse:
     """The CPU time and bytes that `count` operations used.
 
-    `server_seconds` has the CPU seconds of each server process, and `generator_seconds` those of the load generator.
+    `wall_seconds` is wall-clock time; all other times are CPU seconds. `server_seconds` has one value per server
+    process. `generator_seconds` is the CPU time of the load generator. `redis_bytes_out` is how many bytes Redis sent.
     """
 
     count: int

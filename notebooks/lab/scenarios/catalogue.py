@@ -9,9 +9,9 @@ from lab.scenarios.scenario import Scenario
 
 
 def load_scenarios() -> dict[str, Scenario]:
-    """Return every scenario, as a dict by the id of its claim.
+    """Return a dict from the id of each claim to its scenario.
 
-    The id comes from the name of the scenario's module, `sNN_…`.
+    The id is the number `NN` in the name of the scenario's module, `sNN_…`.
     """
     loaded: dict[str, Scenario] = {}
     for module in pkgutil.iter_modules(scenarios.__path__):

@@ -1,4 +1,4 @@
-"""Traces whether a server takes users for online while they close tabs."""
+"""Records whether a server emits to users while they close their tabs."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -22,7 +22,10 @@ LATER_SECONDS = 0.12
 
 @dataclass(frozen=True)
 class _Sent:
-    """A message that the server accepted, and when."""
+    """A message that the server accepted, with its text and times.
+
+    `asked` is when it was sent, and `acked` when its ack arrived, on the event loop's clock.
+    """
 
     text: str
     asked: float
@@ -30,11 +33,11 @@ class _Sent:
 
 
 async def trace_presence(target: Target) -> list[dict[str, Any]]:
-    """Write to users all the time while they close their tabs.
+    """Send messages to users repeatedly while the users close their tabs.
 
-    They close first one tab, then the other. Returns an entry per user. `tabs` are the times at which the tabs closed.
-    Each of `messages` has its time, whether the server emitted it, and how many tabs received it. Times are in seconds
-    since the first message.
+    Each user closes first one tab, then the other. Returns one dict per user. `tabs` are the times at which the two
+    tabs closed. `messages` are the messages that the server accepted: each has its sending time, whether the server
+    emitted it to the user's room, and how many tabs received it. Times are in seconds since the first message.
     """
     clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
     readers = [Person(f"reader-{number}") for number in range(USERS)]
@@ -76,7 +79,10 @@ async def _write(writer: Tab, reader: str) -> list[_Sent]:
 
 
 async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
-    """Close both tabs of a user in turn; return the times."""
+    """Close both tabs of a user in turn; return the times.
+
+    `number` is the position of the user. The higher it is, the later the user closes the tabs.
+    """
     clock = asyncio.get_running_loop().time
     started, closed = clock(), []
     for tab, seconds in zip(pair, (FIRST_CLOSE_SECONDS, SECOND_CLOSE_SECONDS), strict=True):
@@ -87,7 +93,10 @@ async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
 
 
 def _outcome(message: _Sent, pair: tuple[Tab, Tab], emits: Sequence[Emit], started: float) -> dict[str, Any]:
-    """Return when a message was sent, and what became of it."""
+    """Return whether a message was emitted, and how many tabs received it.
+
+    `pair` are the two tabs of the recipient. The returned dict also has the sending time, in seconds since `started`.
+    """
     room = user_room(pair[0].user)
     is_emitted = any(emit.rooms[0] == room and message.asked <= emit.at_seconds <= message.acked for emit in emits)
     received = [tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == message.text) for tab in pair]

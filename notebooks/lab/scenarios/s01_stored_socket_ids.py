@@ -47,9 +47,9 @@ PING_FRAME = b"\x81\x012"
 
 
 class _Trace:
-    """Samples of the connections and the ids that the server holds.
+    """Samples of a server's connections and of the socket ids it holds.
 
-    Without `is_traced` only the connections are sampled, because a search of the heap blocks the server.
+    The ids are sampled only if `is_traced` is True, because searching the heap for ids blocks the server.
     """
 
     def __init__(self, target: Target, opened: Sequence[Tab], *, is_traced: bool) -> None:
@@ -67,7 +67,8 @@ class _Trace:
     async def sample(self, *, is_last: bool = False) -> int:
         """Add one sample; return the number of connections.
 
-        The ids are counted now and then, and in the last sample.
+        If the run is traced, the ids are counted at most once every `SEARCH_SECONDS` seconds, and always in the last
+        sample.
         """
         # the search comes last, because it blocks the server: a slow one can cost connections
         connections = (await self._target.probe.read()).connections
@@ -97,8 +98,9 @@ async def run(
 ) -> Run:
     """Count the dead socket ids that the server's heap still references.
 
-    The count is the `value` of the returned run. `users` × `rounds` ids die. With `is_heap_weighed` the size of the
-    heap is measured too, which takes more than half of the time. With `is_traced` the ids are counted again and again.
+    The count is the `value` of the returned run. In total, `users` × `rounds` ids become dead. With `is_heap_weighed`
+    the size of the heap is measured too, which takes more than half of the time. With `is_traced` the ids are counted
+    repeatedly during the run.
     """
     everyone = people(users)
     random.Random(seed).shuffle(everyone)  # noqa: S311 - a repeatable choice, not a secret
@@ -133,8 +135,8 @@ async def _lose_all_connections(
 ) -> list[Tab]:
     """Cut the connections of `steady`, and leave those of `moving` half-open.
 
-    A connection becomes half-open when its user changes to another network. All users reconnect; returns the new tabs
-    of `movers`.
+    The users of `moving` change to another network, which leaves a half-open connection. Then all users reconnect.
+    `movers` are the users of `moving`: they reconnect with new tabs, which are returned.
     """
     await asyncio.gather(*(tab.link.go_silent() for tab in moving))
     await cut_and_reconnect(steady)
@@ -144,8 +146,9 @@ async def _lose_all_connections(
 async def _heap_after_cuts(target: Target, steady: Sequence[Tab]) -> list[dict[str, int]]:
     """Measure the size of the server's heap after each round of cuts.
 
-    `reconnects` is the number of reconnects so far. No connection becomes half-open here, because half-open connections
-    hold buffers for a long time and would hide the growth.
+    Returns one dict per round: `reconnects` is the number of reconnects so far, and `heap_bytes` the size. No
+    connection becomes half-open here, because half-open connections hold buffers for a long time and would hide the
+    growth.
     """
     tasks = (await target.probe.heap()).tasks
     for _ in range(WARM_UP_ROUNDS):
@@ -162,8 +165,8 @@ async def _heap_after_cuts(target: Target, steady: Sequence[Tab]) -> list[dict[s
 async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
     """Return the size of the server's heap while the server is idle.
 
-    An idle server runs `tasks` tasks, as before the first cut. Between a PING and its PONG it runs more, and they take
-    memory.
+    `tasks` is the number of asyncio tasks of an idle server. Between a PING and its PONG the server runs more tasks,
+    and these take memory. So the heap is measured again until the server has `tasks` tasks, but only a few times.
     """
     for _ in range(HEAP_READINGS_AT_MOST):
         heap = await target.probe.heap()
@@ -175,7 +178,7 @@ async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
 def _bytes_per_reconnect(heap: Sequence[dict[str, int]]) -> float:
     """Return the median growth of the server's heap per reconnect, in bytes.
 
-    When a cache fills, the heap grows much in a single round. The median ignores that round.
+    When a cache of the server fills, the heap grows much in a single round. The median is not changed by that round.
     """
     reconnects = heap[1]["reconnects"]
     return median((now["heap_bytes"] - last["heap_bytes"]) / reconnects for last, now in pairwise(heap))
@@ -186,7 +189,10 @@ async def _has_connections(target: Target, count: int) -> bool:
 
 
 async def _wait_for_expiry(trace: _Trace, users: int) -> None:
-    """Wait until the server has dropped every half-open connection."""
+    """Wait until the server has dropped every half-open connection.
+
+    Each check adds a sample to `trace`. The wait ends after `EXPIRY_SECONDS` seconds in any case.
+    """
 
     async def are_gone() -> bool:
         return await trace.sample() == users

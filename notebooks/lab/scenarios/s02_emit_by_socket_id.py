@@ -36,8 +36,8 @@ async def run(
 ) -> Run:
     """Measure the percentage of tabs that receive their user's report.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced` the server
-    of one process also records when and where it emits the reports.
+    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random. With
+    `is_traced`, a server of one process also records when, and to which rooms, it emits the reports.
     """
     clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
     report_seconds = report_milliseconds / 1000
@@ -79,7 +79,10 @@ def _also(target: Target, counts: Counts, jobs: Sequence[str | None]) -> dict[st
 
 
 def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
-    """Return the emits of the reports of users who were cut."""
+    """Return the emits of reports to users whose connections were cut.
+
+    `connected_tab` is the tab of the user who stays connected.
+    """
     own = {connected_tab.ids[-1], user_room(connected_tab.user)}
     return [emit for emit in emits if emit.event == events.REPORT_READY and own.isdisjoint(emit.rooms)]
 
@@ -96,8 +99,8 @@ async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
 async def _wait_for_report(connected_tab: Tab, job: str | None, timeout: float) -> bool:
     """Wait for the report of the user who stays connected.
 
-    This user asked last: when this report arrives, all other reports have been sent. Returns whether it arrives in
-    time.
+    This user asked last: when this report arrives, all other reports have been sent. Returns whether the report arrives
+    within `timeout` seconds.
     """
     try:
         await connected_tab.received(events.REPORT_READY, where=lambda data: data["job"] == job, timeout=timeout)
@@ -120,7 +123,10 @@ def _reports(tab: Tab, job: str | None) -> list[Received]:
 
 @dataclass(frozen=True)
 class _Log:
-    """What happened to the tabs, in seconds since the first request."""
+    """Calculates when tabs were cut, and when their reports were emitted.
+
+    The fields are times on the event loop's clock. The results are in seconds since the first request, at `started`.
+    """
 
     started: float
     cut_at: float
@@ -130,12 +136,18 @@ class _Log:
         return round(at - self.started, 3)
 
     def summary(self) -> dict[str, Any]:
-        """Return when the connections were cut, and the numbers of emits."""
+        """Return when the connections were cut, and the numbers of emits.
+
+        `emitted_to_a_socket` counts only the emits to rooms with a live socket.
+        """
         reached = sum(emit.reached > 0 for emit in self.emits)
         return {"cut": self.seconds(self.cut_at), "emitted": len(self.emits), "emitted_to_a_socket": reached}
 
     def timeline(self, tab: Tab, asked_at: float, received: Sequence[Received]) -> dict[str, Any]:
-        """Return when a tab asked, and what became of its report."""
+        """Return when a tab requested its report, reconnected and received the report.
+
+        The result also has the times of the report's emits, to rooms with and without a live socket.
+        """
         own = {*tab.ids, user_room(tab.user)}
         emits = [emit for emit in self.emits if not own.isdisjoint(emit.rooms)]
         return {

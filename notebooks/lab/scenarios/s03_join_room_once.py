@@ -1,6 +1,6 @@
 """Scenario 03: count the users who still receive messages after a reconnect.
 
-A page logs in once, its connection is cut, and the client library reconnects by itself.
+A page sends its login event only once. Then its connection is cut, and the client library reconnects by itself.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ STEP_SECONDS = 0.3
 async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool = False) -> Run:
     """Measure the percentage of users who receive messages after the cut.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced` the run
-    also samples how many connections and rooms are in use, and records the server's emits.
+    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced`
+    the run also samples how many connections and rooms are in use, and records the server's emits.
     """
     clock = asyncio.get_running_loop().time
     async with tabs(target, people(users), reconnection=True) as ring:
@@ -59,7 +59,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool
 
 
 class _Trace:
-    """What the server did and held over time.
+    """Records the server's emits, and samples its connections and rooms.
 
     Times are in seconds since the start of the run.
     """
@@ -73,7 +73,7 @@ class _Trace:
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[None]:
-        """Record emits and samples until the block ends."""
+        """Record emits, and sample connections and rooms, until the block ends."""
         await self._state.record_emits()
         async with sampled(self._sample, every_seconds=0.05) as samples:
             yield
@@ -94,7 +94,8 @@ class _Trace:
     def timeline(self, tab: Tab) -> dict[str, Any]:
         """Return when a tab reconnected, and the times of its messages.
 
-        A message that did not arrive has no time. `sent` is when the server emitted to the room of the tab's user.
+        `sent` are the times at which the server emitted to the room of the tab's user. `received` are the times at
+        which messages arrived; a lost message has no time there.
         """
         arrived = [received for text in ("before", "after") for received in messages_received(tab, text)]
         room = user_room(tab.user)

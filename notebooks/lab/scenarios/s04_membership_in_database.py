@@ -37,8 +37,9 @@ STEP_SECONDS = 0.3
 async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int = 4, is_traced: bool = False) -> Run:
     """Measure the percentage of members with an open tab who receive messages.
 
-    The messages are sent after each of the `users` members closed one of two tabs. The percentage is the `value` of the
-    returned run. With `is_traced` the members that the server knows are counted all the time.
+    There are `users` members, and `messages` messages are sent after each member has closed one of two tabs. The
+    percentage is the `value` of the returned run. With `is_traced` the members that the server knows are counted
+    repeatedly during the run.
     """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
@@ -74,7 +75,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int =
 
 
 async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], second: Sequence[Tab]) -> str | None:
-    """Close the second tabs, after one message to the room.
+    """Send one message to the room, then close the second tabs.
 
     Returns the precondition that failed, in one sentence, or None.
     """
@@ -92,9 +93,10 @@ async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], 
 
 
 async def _write(writer: Tab, readers: Sequence[Tab], messages: int, text: str = "after") -> list[float]:
-    """Write to the room several times.
+    """Send `messages` messages to the room.
 
-    Returns the delivery times in seconds, one per message and reader. A message that did not arrive has none.
+    Each message starts with `text`. Returns the delivery times in seconds, one per message and reader; there is none
+    for a message that did not arrive.
     """
     latencies = []
     for number in range(messages):
@@ -117,9 +119,9 @@ async def _kill_and_start_again(trace: "_Trace", target: Target) -> None:
 
 
 class _Trace:
-    """Members that the server knows, and members with a socket, over time.
+    """Counts the members in the database and the connected members over time.
 
-    Times are in seconds since the start of the run.
+    It counts them only in a traced run. Times are in seconds since the start of the run.
     """
 
     def __init__(self, target: Target, members: Sequence[Person], *, is_traced: bool) -> None:
@@ -131,11 +133,11 @@ class _Trace:
         self.samples: list[dict[str, Any]] = []
 
     async def pause(self) -> None:
-        """Pause in a traced run."""
+        """Sleep for `STEP_SECONDS` seconds if the run is traced."""
         await asyncio.sleep(STEP_SECONDS if self._is_traced else 0)
 
     async def begin(self, step: str) -> None:
-        """Pause in a traced run, and note that a step begins now."""
+        """Pause if the run is traced, then record that a step begins."""
         await self.pause()
         self.note(step)
 
@@ -144,7 +146,7 @@ class _Trace:
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[None]:
-        """Take samples until the block ends, in a traced run."""
+        """Take samples until the block ends, if the run is traced."""
         if not self._is_traced:
             yield
             return

@@ -30,7 +30,7 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool
     """Measure the percentage of users whose open tab receives a message.
 
     The message is sent after the user's other tab was closed. The percentage is the `value` of the returned run. With
-    `is_traced` a few more users are written to all the time, while they close their tabs.
+    `is_traced`, messages are also sent repeatedly to a few more users, while they close their tabs.
     """
     users_by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
     processes = len(target.ports)
@@ -92,7 +92,7 @@ def _is_reached(tab: Tab, text: str) -> bool:
 async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
     """Close tabs as a browser does.
 
-    The tabs at the indexes in `by_event` send an event with the name `disconnect` instead.
+    `by_event` contains indexes of `closing`. The tabs at these indexes only send an event with the name `disconnect`.
     """
 
     async def close(index: int, tab: Tab) -> None:

@@ -41,7 +41,8 @@ class Cost:
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
     """Measure the percentage of deliveries that do not concern their receiver.
 
-    It is the `value` of the returned run. How large it is on the bad server follows from who the clients are.
+    The percentage is the `value` of the returned run. On the bad server it depends on the roles and companies of the
+    clients. Each driver reports `positions` positions, and `chats` chat messages are sent.
     """
     random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
@@ -70,8 +71,8 @@ async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: i
 def create_people(clients: int) -> list[Person]:
     """Create the users of the platform.
 
-    A tenth are drivers, a fifth work in the offices of the companies, and four are admins. A larger platform has more
-    companies, not larger ones. The others have nothing to do with drivers.
+    A tenth are drivers, a fifth work in the offices of the companies, and four are admins. The other users have nothing
+    to do with drivers. With more clients there are more companies, but a company does not become larger.
     """
     company = companies_of(clients)
     drivers, offices = clients // 10, clients // 5
@@ -85,14 +86,15 @@ def create_people(clients: int) -> list[Person]:
 
 
 def companies_of(clients: int) -> list[str]:
-    """Return the names of the companies on a platform of this size."""
+    """Return the names of the companies on a platform with `clients` users."""
     return [f"company-{number}" for number in range(max(1, clients // CLIENTS_PER_COMPANY))]
 
 
 def is_concerned(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
     """Whether a received message or position concerns its receiver.
 
-    A message concerns the user that it is sent to. A position concerns the admins and the driver's company.
+    A message concerns the user to which it is sent. A position concerns the admins and the office of the driver's
+    company. `people` maps user ids to users.
     """
     if received.event == events.CHAT_MESSAGE:
         return bool(received.data["to"] == person.user)
@@ -123,7 +125,8 @@ async def _do_nothing() -> int:
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
     """Measure the CPU time and the bytes that an action costs.
 
-    The wait for its deliveries is included. With `_do_nothing` the result is the cost of this wait alone.
+    The cost includes waiting for all deliveries. With `_do_nothing` as the action, the cost is that of waiting alone.
+    Returns the cost, and the number that `action()` returned.
     """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     accepted = await action()
@@ -146,7 +149,7 @@ def _expected_deliveries(opened: Sequence[Tab], positions: int) -> int:
 def _author(received: Received) -> str:
     """Return the id of the user who sent a message or position.
 
-    Returns an empty text for other events.
+    Returns an empty string for other events.
     """
     if received.event == events.TRACKING_POSITION:
         return str(received.data["driver"])
@@ -154,7 +157,10 @@ def _author(received: Received) -> str:
 
 
 def _crosses_company_border(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
-    """Whether a delivery left the company of its author."""
+    """Whether a delivery reached a user outside its author's company.
+
+    False if the author has no company.
+    """
     company = people[_author(received)].company
     return company is not None and company != person.company
 
@@ -164,9 +170,9 @@ def _per_head(
 ) -> dict[str, Any]:
     """Count positions by the driver's company and the receiver's group.
 
-    Companies are rows, and groups (a company's office, or a role) are columns. `received` is how many of a company's
-    positions each member of the group received, on average, as a fraction of all positions of that company. `concerned`
-    says whether the positions concern the group.
+    The two tables have one row per company and one column per group (a company's office, or a role). `received` is the
+    fraction of the company's positions that a member of the group received, on average. `concerned` is whether the
+    positions concern the group.
     """
     companies = sorted({str(person.company) for person in people.values() if person.role == "driver"}, key=_by_number)
     groups = [*companies, *OTHERS]

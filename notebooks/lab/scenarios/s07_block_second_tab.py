@@ -1,6 +1,6 @@
 """Scenario 07: count the tabs that a message to their user reaches.
 
-Each user has three tabs, which reconnect by themselves. They use the stock delays of the client library, because the
+Each user has three tabs. The tabs reconnect by themselves, with the default delays of the client library, because the
 reconnects per second depend on these delays. On a server of several processes, each user has three tabs on each
 process.
 """
@@ -44,10 +44,11 @@ async def run(
     window_seconds: float = 3.0,
     delays: ReconnectDelays = STOCK_DELAYS,
 ) -> Run:
-    """Measure how many percent of their user's messages the tabs receive.
+    """Measure which percentage of their user's messages the tabs receive.
 
-    It is the `value` of the returned run. `delays` is how long the tabs wait before they reconnect. `seed` has no
-    effect: only the jitter of the delays is random, and the client library draws it.
+    The percentage is the `value` of the returned run. `each` is the number of tabs per user on each process. `delays`
+    is how long a tab waits before it reconnects. `seed` has no effect: only the jitter of the delays is random, and the
+    client library draws it.
     """
     clock = asyncio.get_running_loop().time
     readers = people(users)
@@ -75,7 +76,7 @@ async def _open_in_rounds(
 ) -> AsyncIterator[list[Tab]]:
     """Open `rounds` tabs for each reader on each process.
 
-    The bad server may close a tab that is still connecting. So a reader's next tab opens when the one before is
+    The bad server may close a tab that is still connecting. So a reader's next tab opens only after the previous tab is
     connected. The tabs of one reader are next to each other in the yielded list.
     """
     opened: list[Tab] = []
@@ -91,7 +92,7 @@ async def _write_over_time(
 ) -> dict[str, list[float]]:
     """Write `messages` messages to every reader, spread over `seconds`.
 
-    Returns for each reader when the messages were sent that the server accepted.
+    Returns a dict from each reader's user id to the sending times of the messages that the server accepted.
     """
     clock = asyncio.get_running_loop().time
     started = clock()
@@ -125,7 +126,7 @@ def _connects(opened: Sequence[Tab]) -> int:
 def _timelines(opened: Sequence[Tab], sent: dict[str, list[float]], started: float) -> list[dict[str, Any]]:
     """Return when each tab connected, disconnected and received messages.
 
-    Times are in seconds since `started`. `sent` are the times at which messages to its user were sent.
+    Times are in seconds since `started`. `sent` maps each user to the times at which messages to this user were sent.
     """
 
     def since(times: Sequence[float]) -> list[float]:

@@ -1,7 +1,7 @@
 """Scenario 08: count the private messages that an attacker receives.
 
-The attacker has a valid token, asks to join other users' rooms, and writes under other users' names. The other users
-ask for the same rooms, to show who is let in where.
+The attacker has a valid token, asks to join other users' rooms, and sends messages under other users' names. The other
+users ask to join the same rooms, to show which users the server lets into which rooms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,10 @@ from lab.servers.target import Target
 
 @dataclass(frozen=True)
 class Secret:
-    """A private message with its room, author, event and intended reader."""
+    """A private message with its room, author, event and intended reader.
+
+    `author` sends `event` with `payload`. `reader` receives the message as the event `arrives_as`.
+    """
 
     room: str
     author: Person
@@ -96,7 +99,7 @@ FORGED = (ADMIN, FRIEND, DRIVER, OFFICE)
 async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
     """Measure the percentage of private messages that the attacker receives.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
+    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     async with tabs(target, PEOPLE) as opened:
         by_user = {tab.user: tab for tab in opened}

@@ -33,9 +33,9 @@ HEARTBEAT_SOCKETS = 8
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that was made, with its user and its CPU time.
+    """A finished report, with its user and its CPU time.
 
-    `received_at` is when its user received it, on the event loop's clock.
+    `received_at` is when the user received the report, on the event loop's clock.
     """
 
     user: str
@@ -48,8 +48,8 @@ async def run(
 ) -> Run:
     """Measure how long bystanders wait for acks while reports are made.
 
-    The `value` of the returned run is the 99th percentile of their ack times, divided by the CPU time of one report.
-    `seed` has no effect, because nothing is random.
+    Bystanders are users who only chat. The `value` of the returned run is the 99th percentile of their ack times,
+    divided by the CPU time of one report. `seed` has no effect, because nothing is random.
     """
     async with (
         tabs(target, people(bystanders)) as ring,
@@ -86,7 +86,7 @@ async def run(
 async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[Report]:
     """Let each asker request a report, all at the same time.
 
-    Returns the reports that were made in time.
+    Returns the reports that arrived in time.
     """
     made = await asyncio.gather(*(_request_report(tab, milliseconds) for tab in askers))
     return [report for report in made if report is not None]
@@ -111,8 +111,9 @@ async def _request_report(asker: Tab, milliseconds: int) -> Report | None:
 def _blocks(made: Sequence[Report], emits: Sequence[Emit], started: float) -> list[dict[str, float]]:
     """Return when each report was computed, as data for a figure.
 
-    A report was `ready` when the server emitted it, and it took `cpu` before. Times are in seconds since `started`. A
-    report that another process emits has no block.
+    `cpu` is the CPU time of the report. `ready` is when the server emitted the report, and `received` when its user
+    received it. Times are in seconds since `started`. A report without an emit in `emits` is left out, because a
+    process without a probe emitted it.
     """
     ready_at = {room: emit.at_seconds for emit in emits if emit.event == events.REPORT_READY for room in emit.rooms}
     blocks = [

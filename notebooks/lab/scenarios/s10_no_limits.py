@@ -36,7 +36,7 @@ FEW_SECONDS = 0.02
 async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int = 2000, chats: int = 5000) -> Run:
     """Measure the percentage of abusive requests that the server accepts.
 
-    It is the `value` of the returned run. `seed` has no effect, because nothing is random.
+    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
     """
     async with (
         tabs(target, people(bystanders)) as ring,
@@ -78,7 +78,7 @@ async def _send_burst(tab: Tab, *, to: str) -> int:
 
 @asynccontextmanager
 async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
-    """Let the tab write at a calm pace during the block."""
+    """Let the tab send messages during the block, within the rate limits."""
 
     async def write() -> None:
         while True:
@@ -96,8 +96,8 @@ async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
 def _levels_of(user: str, levels: Sequence[BucketLevel]) -> dict[str, Any]:
     """Return the levels of one user's bucket, as data for a figure.
 
-    Times are in seconds since the user's first request. `taken` and `refused` count all requests, but only a few of the
-    refused ones are in `points`.
+    Times are in seconds since the user's first request. `taken` is how many requests took a token, and `refused` how
+    many found no token. `points` has the level after each request, but only for a few of the refused requests.
     """
     own = [level for level in levels if level.user == user]
     points: list[dict[str, Any]] = []
@@ -114,7 +114,7 @@ def _levels_of(user: str, levels: Sequence[BucketLevel]) -> dict[str, Any]:
 async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
     """Sample the resident memory of the server, in bytes, every 0.1 seconds.
 
-    The first sample is taken before the `async with` block starts.
+    Yields the list of samples, which grows until the block ends. The first sample is taken before the block starts.
     """
     samples = [(await target.probe.read()).rss_bytes]
 

@@ -10,8 +10,8 @@ from lab.results.run import Run
 class Scenario:
     """An experiment; `run(target, seed=…, …)` measures one server once.
 
-    `settings` are environment variables of the server. `runs_alone` means that no other scenario runs at the same time.
-    `makes_reports` means that a server of several processes needs one more process, which makes the reports.
+    `settings` are environment variables of the server. `runs_alone` means that no other scenario may run at the same
+    time. `makes_reports` means that a server of several processes needs an additional process that makes the reports.
     """
 
     run: Callable[..., Awaitable[Run]]

@@ -1,4 +1,7 @@
-"""Levels of token buckets inside a server process, which the probe records."""
+"""Records the levels of token buckets inside a server process.
+
+The probe of the process returns the levels to the lab.
+"""
 
 import time
 from array import array
@@ -17,7 +20,7 @@ RECORD_NUMBERS = 3
 class BucketLevels:
     """Records the level of a user's token bucket after each request.
 
-    It watches `RateLimits.wait_seconds`, which the good server calls before it serves an event.
+    It wraps `RateLimits.wait_seconds`, a method that the good server calls before it handles an event.
     """
 
     def __init__(self) -> None:
@@ -26,7 +29,7 @@ class BucketLevels:
         self._records: dict[str, array[float]] = {}
 
     def install(self) -> None:
-        """Install the hook that watches the rate limits."""
+        """Replace `RateLimits.wait_seconds` by a wrapper that records the levels."""
         original = RateLimits.wait_seconds
 
         async def wait_seconds(rates: RateLimits, user: str, kind: str) -> float:
@@ -45,7 +48,7 @@ class BucketLevels:
             records.extend((time.monotonic(), level, was_taken))
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes through which the lab asks for the levels."""
+        """Add the routes with which the lab starts and reads a recording."""
         app.router.add_post("/levels", self._start)
         app.router.add_get("/levels", self._read)
 

@@ -24,8 +24,8 @@ POLL_SECONDS = 0.01
 class Fleet:
     """A server of several processes, each on its own port.
 
-    The function `running` creates it. Single `processes` may be killed and started again, and `redis` stopped and
-    started. With `makes_reports` one more process makes the reports.
+    Create it with the function `running`. Each of its `processes` can be killed and started again, and `redis` can be
+    stopped and started. With `makes_reports`, an additional process makes the reports.
     """
 
     def __init__(self, side: str, settings: Mapping[str, str], count: int, *, makes_reports: bool = False) -> None:
@@ -66,7 +66,8 @@ class Fleet:
     async def start(self) -> None:
         """Start Redis and all server processes, and wait until all are ready.
 
-        A process is ready when it receives the messages of the others. Raises `ServerError` or `RedisError`.
+        A process is ready when it receives the messages of the other processes. Raises `ServerError` if a process does
+        not start, and `RedisError` if Redis does not start.
         """
         await self.redis.start()
         # one after the other, so that after a failure no process is half started; each takes some tenths of a second
@@ -77,7 +78,7 @@ class Fleet:
             await self._start_worker(self._worker)
 
     async def wait_for_subscribers(self) -> None:
-        """Wait until every server process has subscribed to its Redis channel.
+        """Wait until every server process has subscribed to the shared Redis channel.
 
         Raises `ServerError` after `SUBSCRIBE_SECONDS` seconds.
         """
@@ -109,9 +110,9 @@ class Fleet:
             self._folder.cleanup()
 
     def target(self, lesson: int) -> Target:
-        """Return the `Target` that the scenario of a lesson works with.
+        """Return the `Target` for the scenario of a lesson.
 
-        On the bad server its namespace is that of the lesson's mistake, and on any other server `/`.
+        On the bad server, the target's namespace is that of the lesson's mistake; on any other server it is `/`.
         """
         return Target.of(self, lesson)
 

@@ -3,8 +3,8 @@
 `gc.get_objects()` alone is not enough. The collector does not track dicts and tuples that contain only strings, and
 `gc.get_referents` of a dict leaves out its string keys. So this module visits each kind of container in its own way.
 
-A walk must not change what it measures, so it runs no code of the objects: it asks for `type(thing)`, because
-`isinstance` reads `thing.__class__`, which a proxy computes.
+A search must not change what it measures, so this module runs no code of the objects. For example, it uses
+`type(thing)`, because `isinstance` would also read `thing.__class__`, and a proxy object computes this attribute.
 """
 
 import gc
@@ -22,8 +22,8 @@ _TYPES_WITHOUT_CHILDREN = (str, bytes, int, float, bool, type(None), type, types
 def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, int]:
     """Count how often containers on the heap reference each of `ids`.
 
-    Ids without a reference are left out. `ignored` are containers of the caller, which do not count. A call takes less
-    than a second for about 100,000 objects.
+    Returns a dict without the ids that have no reference. References from the containers in `ignored` do not count:
+    pass the containers that belong to the measurement. A call takes less than a second for about 100,000 objects.
     """
     wanted = frozenset(ids)
     if not wanted:
@@ -42,9 +42,9 @@ def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, in
 def heap_bytes() -> int:
     """Return the size of all objects on the heap, in bytes.
 
-    It is the sum of `sys.getsizeof`, without free lists and C buffers. `tracemalloc` would be less exact: when an equal
-    object replaces one from before the trace, it counts the new one as growth. A call takes less than a second for
-    about 100,000 objects.
+    It is the sum of `sys.getsizeof`, without free lists and C buffers. `tracemalloc` would be less exact: when a new
+    object replaces one from before the tracing, `tracemalloc` counts the new object as growth. A call takes less than a
+    second for about 100,000 objects.
     """
     gc.collect()
     tracked = gc.get_objects()

@@ -1,7 +1,7 @@
 """Probe that measures a server process without changing the server's code.
 
-It runs in the same process, beside the server's app, so the bad and the good server are treated the same. It listens
-on its own loopback port, and counts calls of the public functions of libraries.
+The probe runs in the process of the server, and treats the bad and the good server the same. It listens on its own
+loopback port, and counts calls of public functions of libraries.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 class Counts:
     """What the probe has counted since its last reset.
 
-    A ghost address is one to which the server emitted without a live socket there.
+    An address is a room in a namespace. `addresses` counts the addresses of all emits. `ghost_addresses` counts those
+    without a live socket at the time of the emit.
     """
 
     emits: int = 0

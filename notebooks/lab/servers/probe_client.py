@@ -1,6 +1,6 @@
 """Reads the probes inside one or several server processes.
 
-Every question has a time limit. A server that does not answer in time is killed.
+Every request to a probe has a time limit. A server that does not answer in time is killed.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ class SilentServerError(Exception):
 class ProcessReading:
     """Memory, CPU time, event loop lag and connections of a server process.
 
-    For several processes they are the sums, the worst lag, and the pid of the first process.
+    A reading can also be about several processes. Then memory, CPU time and connections are sums, the lag is the worst
+    of all processes, and `pid` is that of the first process.
     """
 
     pid: int
@@ -46,7 +47,7 @@ class ProcessReading:
 class HeapReading:
     """Heap size of a server process, and its number of tasks.
 
-    The tasks of its event loop show what was running during the measurement.
+    `tasks` is the number of asyncio tasks at the time of the measurement.
     """
 
     size_bytes: int
@@ -54,15 +55,18 @@ class HeapReading:
 
 
 async def leave_silent(seconds: float) -> SilentServerError:
-    """Return the error for a server that another process started and watches."""
+    """Return the error for a silent server, without killing the server.
+
+    It is used when another process started the server and watches it.
+    """
     return SilentServerError(f"the server did not answer its probe for {seconds:.0f} s")
 
 
 class ProbeClient:
     """Client of the probe inside one server process.
 
-    Each of its methods raises `SilentServerError` when the server does not answer in time. Before, it calls
-    `kill_silent` with the time limit in seconds, which kills the process and returns the error.
+    When the server does not answer in time, each method calls `kill_silent(seconds)` and raises the `SilentServerError`
+    that this function returns. `seconds` is the time limit. The function normally kills the server process.
     """
 
     def __init__(
@@ -77,7 +81,10 @@ class ProbeClient:
 
     @property
     def probes(self) -> "Sequence[ProbeClient]":
-        """The client itself, in a tuple; a `FleetProbeClient` has several."""
+        """This client, as a tuple with one item.
+
+        A `FleetProbeClient` has one client per server process here.
+        """
         return (self,)
 
     async def expect_answer(self, timeout: float) -> None:
@@ -87,7 +94,7 @@ class ProbeClient:
     async def read(self) -> ProcessReading:
         """Return the memory, CPU time, connections and worst lag of the process.
 
-        The lag is the worst of its event loop since the last reset.
+        The lag is the worst lag of the event loop since the last `reset`.
         """
         return ProcessReading(**await self.ask("GET", "/reading"))
 
@@ -99,12 +106,12 @@ class ProbeClient:
     async def counts(self) -> process_probe.Counts:
         """Return how many emits, SQL statements and errors the probe counted.
 
-        It counts from its last reset.
+        The probe counts from the last `reset`.
         """
         return process_probe.Counts(**(await self.ask("GET", "/counts"))["counts"])
 
     async def reset(self) -> None:
-        """Set all counts of the probe to zero."""
+        """Set all counts of the probe, and the worst lag, to zero."""
         await self.ask("POST", "/reset")
 
     async def heap(self) -> HeapReading:
@@ -115,26 +122,34 @@ class ProbeClient:
         return HeapReading(**await self.ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Count the `ids` on the server's heap and the references to them."""
+        """Return how many of `ids` are on the server's heap.
+
+        The second number is how many references to these ids exist.
+        """
         found = await self.references(ids)
         return len(found), sum(found.values())
 
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
         """Let the server process emit the event `FENCE` to these sockets.
 
-        A client that receives it has received all earlier emits of the process. `mark` tells one fence from another.
+        A client that has received this event has received all earlier emits of the process. The event contains `mark`,
+        so that a client can distinguish several of these events.
         """
         await self.ask("POST", "/fence", {"namespace": namespace, "ids": list(socket_ids), "mark": mark})
 
     async def references(self, ids: Sequence[str]) -> dict[str, int]:
-        """Return, for each id on the server's heap, its number of references."""
+        """Return how many references to each of `ids` the heap has.
+
+        The returned dict leaves out the ids without a reference.
+        """
         found: dict[str, int] = await self.ask("POST", "/ids", {"ids": list(ids)})
         return found
 
     async def unreached(self) -> dict[str, int]:
         """Return the number of emits to each address without a live socket.
 
-        An address is a namespace and a room. It counts the sockets of this process, and the emits since the last reset.
+        An address is a namespace and a room in one string, such as `/ user:7`. Only sockets of this process count, and
+        only emits since the last `reset`.
         """
         found: dict[str, int] = (await self.ask("GET", "/counts"))["unreached"]
         return found
@@ -142,13 +157,16 @@ class ProbeClient:
     async def live(self, addresses: Sequence[str]) -> list[str]:
         """Return which of `addresses` have a live socket in the server process.
 
-        An address is a namespace and a room, written as in `unreached`.
+        An address is a namespace and a room in one string, such as `/ user:7`.
         """
         found: list[str] = await self.ask("POST", "/live", {"addresses": list(addresses)})
         return found
 
     async def ask(self, method: str, path: str, body: Any = None, *, timeout: float | None = None, **more: Any) -> Any:
-        """Send a request to the probe and return its answer."""
+        """Send a request to the probe and return its parsed JSON answer.
+
+        `timeout` is in seconds. `more` are further arguments for the request method of aiohttp.
+        """
         return await self._within(timeout or ANSWER_SECONDS, self._json(method, path, json=body, **more))
 
     async def _json(self, method: str, path: str, **options: Any) -> Any:
@@ -175,9 +193,10 @@ class FleetProbeClient:
         self.probes = probes
 
     async def read(self) -> ProcessReading:
-        """Return the readings of all server processes as one.
+        """Return the readings of all server processes as one reading.
 
-        They are the sums, the worst lag, and the pid of the first process.
+        Memory, CPU time and connections are sums. The lag is the worst of all processes, and `pid` is that of the first
+        process.
         """
         readings = await asyncio.gather(*(probe.read() for probe in self.probes))
         return ProcessReading(
@@ -191,7 +210,8 @@ class FleetProbeClient:
     async def counts(self) -> process_probe.Counts:
         """Return the sums of the counts of all server processes.
 
-        A ghost address is one for which no process has a live socket at the time of this call.
+        `ghost_addresses` counts only addresses (a room in a namespace) for which no process has a live socket at the
+        time of this call.
         """
         readings = await asyncio.gather(*(probe.counts() for probe in self.probes))
         counts = process_probe.Counts(*map(sum, zip(*map(astuple, readings), strict=True)))
@@ -199,7 +219,7 @@ class FleetProbeClient:
         return counts
 
     async def reset(self) -> None:
-        """Set all counts of all probes to zero."""
+        """Set the counts and the worst lag of all probes to zero."""
         await asyncio.gather(*(probe.reset() for probe in self.probes))
 
     async def heap(self) -> HeapReading:
@@ -208,7 +228,10 @@ class FleetProbeClient:
         return HeapReading(sum(reading.size_bytes for reading in readings), sum(reading.tasks for reading in readings))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Count the `ids` on all processes' heaps and the references to them."""
+        """Return how many of `ids` are on the heaps of all processes.
+
+        An id on several heaps counts once. The second number is how many references to these ids exist.
+        """
         found: Counter[str] = Counter()
         for references in await asyncio.gather(*(probe.references(ids) for probe in self.probes)):
             found.update(references)
@@ -217,7 +240,7 @@ class FleetProbeClient:
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
         """Let each server process emit the event `FENCE` to these sockets.
 
-        A client that receives it has received all earlier emits of that process.
+        A client that has received the event of a process has received all earlier emits of that process.
         """
         await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self.probes))
 

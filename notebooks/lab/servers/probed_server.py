@@ -23,8 +23,9 @@ from lab.system.spawn import prepare_child_process
 def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
     """Serve `app` and its probe until the process ends.
 
-    `app` is `module:function`, where the function is a `create_app(settings)`. Sends `("ready", public URL, probe URL)`
-    or `("failed", why)` through the pipe, once.
+    `app` is `module:function`; this function takes the settings and returns the application. `settings` are environment
+    variables. The output goes into the file `log_path`. Sends one message through `pipe`: `("ready", public URL, probe
+    URL)` or `("failed", reason)`.
     """
     prepare_child_process()
     # worker processes of the server import the main module again, and that must not be the lab's

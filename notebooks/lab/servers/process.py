@@ -40,7 +40,7 @@ class ServerError(Exception):
 class Server:
     """One process of the good or the bad server.
 
-    The function `running` creates it.
+    Create it with the function `running`.
     """
 
     redis = None
@@ -72,7 +72,10 @@ class Server:
 
     @property
     def processes(self) -> "Sequence[Server]":
-        """The server itself, in a tuple; a `Fleet` has several processes."""
+        """This server, as a tuple with one item.
+
+        A `Fleet` has several processes here.
+        """
         return (self,)
 
     @property
@@ -88,7 +91,7 @@ class Server:
     async def start(self) -> None:
         """Start the server process and wait until it is ready.
 
-        Raises `ServerError` when it fails or takes too long.
+        Raises `ServerError` when the process fails or takes too long.
         """
         receiving, sending = multiprocessing.Pipe(duplex=False)
         arguments = (self._app, self._settings, str(self._log), sending)
@@ -105,25 +108,29 @@ class Server:
         self._probe = ProbeClient(self._session, answer[2], partial(self._kill_silent, process))
 
     async def watch(self) -> None:
-        """Ask the server now and then whether it still answers, until cancelled.
+        """Check repeatedly that the server still answers, until cancelled.
 
-        So a server that no longer answers is killed, and cannot hold its clients.
+        A server that does not answer is killed, so that its clients do not continue to wait for it.
         """
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             await self.expect_answer(ANSWER_SECONDS)
 
     async def expect_answer(self, timeout: float | None = None) -> None:
-        """Kill the server if it lives and does not answer.
+        """Kill the server process if it runs but does not answer.
 
-        Then `silence` has the reason.
+        `timeout` is the time to answer in seconds; the default is `DOUBT_SECONDS`. After the kill, the attribute
+        `silence` is the error that says why.
         """
         # a server that was killed on purpose refuses the connection
         with contextlib.suppress(aiohttp.ClientError, SilentServerError):
             await self.probe.expect_answer(timeout or DOUBT_SECONDS)
 
     async def _kill_silent(self, process: BaseProcess, seconds: float) -> SilentServerError:
-        """Kill a process that did not answer, and return the reason."""
+        """Kill a process that did not answer, and return the error.
+
+        `seconds` is how long the process did not answer.
+        """
         process.kill()
         await asyncio.to_thread(process.join, END_SECONDS)
         reason = f"the {self.side} server (process {process.pid}) did not answer its probe for {seconds:.0f} s: killed"
@@ -171,8 +178,8 @@ class Server:
         self._process = None
 
     def target(self, lesson: int) -> Target:
-        """Return the `Target` that the scenario of a lesson works with.
+        """Return the `Target` for the scenario of a lesson.
 
-        On the bad server its namespace is that of the lesson's mistake, and on any other server `/`.
+        On the bad server, the target's namespace is that of the lesson's mistake; on any other server it is `/`.
         """
         return Target.of(self, lesson)

@@ -41,8 +41,8 @@ def redis_program() -> str:
 class RedisServer:
     """One Redis server that stores nothing on disk.
 
-    It can be stopped and started again on the same port. Without a `port` it uses a free one. Raises `UsageError` when
-    redis-server is not installed.
+    It can be stopped and started again on the same port. If `port` is None, it uses a free port. Raises `UsageError`
+    when redis-server is not installed.
     """
 
     def __init__(self, *, port: int | None = None) -> None:
@@ -73,7 +73,7 @@ class RedisServer:
             raise RedisError(f"redis-server does not listen after {START_SECONDS:.0f} s") from None
 
     async def stop(self) -> None:
-        """Kill Redis without a graceful shutdown; a restart has no data."""
+        """Kill Redis without a graceful shutdown; all its data is lost."""
         await self._program.stop()
 
     async def close(self) -> None:
@@ -84,7 +84,7 @@ class RedisServer:
     async def subscribers(self, prefix: str) -> int:
         """Return how many clients subscribe to the channel that starts with `prefix`.
 
-        When several channels do, it is the largest number.
+        If there are several such channels, the result is the largest number of clients.
         """
         async with Redis(port=self.port) as client:
             channels = await client.pubsub_channels(f"{prefix}*")
@@ -109,7 +109,8 @@ async def running_redis() -> AsyncIterator[RedisServer]:
 def _free_port() -> int:
     """Return a free port below the ephemeral range.
 
-    The operating system takes the ports of outgoing connections from the ephemeral range, so this one stays free.
+    The operating system gives ports of the ephemeral range to outgoing connections. So no connection takes this port
+    before Redis starts.
     """
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as listener, contextlib.suppress(OSError):

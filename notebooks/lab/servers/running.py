@@ -25,10 +25,11 @@ def running(
 ) -> AbstractAsyncContextManager[Server | Fleet]:
     """Run a new server until the `async with` block ends.
 
-    `side` is `good`, `bad`, or an app as `module:function`. With `workers` above 1 the server has that many processes
-    and a shared Redis, and `makes_reports` adds a process that makes the reports. A single process makes its reports
-    itself. A process that no longer answers its probe is killed; then an error in the block becomes
-    `SilentServerError`. Raises `UsageError` when redis-server is not installed.
+    `side` is `good`, `bad`, or an app as `module:function`. `settings` are environment variables of the server. With
+    `workers` above 1, the server has that many processes and a shared Redis; `makes_reports` then adds a process that
+    makes the reports. A server of one process makes its reports itself. A process that no longer answers its probe is
+    killed; if the block then raises an error, `SilentServerError` is raised instead. Raises `UsageError` if several
+    processes are wanted and redis-server is not installed.
     """
     if workers == 1:
         return _running(Server(side, settings or {}))
@@ -47,11 +48,10 @@ async def _running(server: Server | Fleet) -> AsyncIterator[Server | Fleet]:
 
 @asynccontextmanager
 async def _watched(processes: Sequence[Server]) -> AsyncIterator[None]:
-    """Watch during the block whether all processes answer.
+    """Check repeatedly during the block that all processes still answer.
 
-    After an error in the block they are asked once more.
-
-    Raises `SilentServerError` in place of an error in the block, if a process did not: that is the cause.
+    If the block raises an error, all processes are checked again. If a process did not answer, this is the cause of the
+    error, so `SilentServerError` is raised instead.
     """
     watching = [asyncio.create_task(process.watch()) for process in processes]
     try:

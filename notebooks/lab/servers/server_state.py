@@ -12,7 +12,7 @@ MOST_EMITS = 20_000
 
 
 class ServerState:
-    """Shows a process's rooms, database rows and recorded emits."""
+    """Gives the lab a process's rooms, database rows and recorded emits."""
 
     def __init__(self) -> None:
         # None until a scenario asks to record
@@ -23,7 +23,7 @@ class ServerState:
         self.sio: Any = None
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes through which the lab asks for the state."""
+        """Add the routes through which the lab reads the state."""
         app.router.add_post("/live", self._live)
         app.router.add_post("/occupants", self._occupants)
         app.router.add_get("/rows", self._rows)
@@ -35,7 +35,7 @@ class ServerState:
         return any(True for _ in self.sio.manager.get_participants(namespace, room))
 
     def record_emit(self, event: str, rooms: Sequence[Any], reached: int) -> None:
-        """Record one emit, if a scenario asked for it.
+        """Record one emit, if a scenario has started a recording.
 
         `reached` is the number of `rooms` that hold a live socket.
         """
@@ -45,7 +45,10 @@ class ServerState:
             self.emits.append({"event": event, "rooms": list(rooms), "reached": reached, "at_seconds": now})
 
     def containers(self) -> list[Any]:
-        """Return the containers of the recording, which are not the server's."""
+        """Return the containers that hold the recorded emits.
+
+        They belong to the probe, so a search of the server's heap must ignore them.
+        """
         emits = self.emits or []
         return [emits, *emits, *(emit["rooms"] for emit in emits)]
 

@@ -42,7 +42,10 @@ class StateClient:
         self._probes = probe.probes
 
     async def occupants(self, namespace: str, room: str) -> dict[str, list[str]]:
-        """Return the ids of a room's sockets, each with all its rooms."""
+        """Return the ids of the sockets in a room, with their rooms.
+
+        The dict maps each socket id to all rooms of that socket in the namespace.
+        """
         body = {"namespace": namespace, "room": room}
         found = await asyncio.gather(*(probe.ask("POST", "/occupants", body) for probe in self._probes))
         return {sid: rooms for sids in found for sid, rooms in sids.items()}
@@ -57,7 +60,7 @@ class StateClient:
     async def rows(self) -> int:
         """Return the number of rows in the databases that the server opened.
 
-        The processes of one server share their databases, so it is the number of any of them.
+        The processes of one server share their databases, so each row counts only once.
         """
         return max(map(int, await asyncio.gather(*(probe.ask("GET", "/rows") for probe in self._probes))))
 
@@ -66,7 +69,7 @@ class StateClient:
         await asyncio.gather(*(probe.ask("POST", "/emits") for probe in self._probes))
 
     async def emits(self) -> list[Emit]:
-        """Return the emits since `record_emits`, in the order of time."""
+        """Return the emits since the call of `record_emits`, oldest first."""
         found = await asyncio.gather(*(probe.ask("GET", "/emits") for probe in self._probes))
         emits = [
             Emit(emit["event"], tuple(emit["rooms"]), emit["reached"], emit["at_seconds"])
@@ -84,9 +87,9 @@ class StateClient:
         await asyncio.gather(*(probe.ask("POST", "/levels", body) for probe in self._probes))
 
     async def levels(self) -> list[BucketLevel]:
-        """Return the levels since `record_levels`, in the order of time.
+        """Return the levels since the call of `record_levels`, oldest first.
 
-        The list is empty for a server that asks no token bucket.
+        The list is empty for a server without token buckets.
         """
         found = await asyncio.gather(*(probe.ask("GET", "/levels") for probe in self._probes))
         levels = [BucketLevel(**level) for recorded in found for level in recorded]

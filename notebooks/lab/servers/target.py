@@ -74,7 +74,7 @@ class Target:
     ) -> str:
         """Return a token for `user`, signed with the published development secret.
 
-        Its claims are those that the contract of the servers requires. It expires in `expires_in` seconds.
+        It has the claims that the servers require, and expires in `expires_in` seconds.
         """
         defaults = Settings.model_fields
         now = int(time.time())

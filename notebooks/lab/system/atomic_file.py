@@ -1,6 +1,6 @@
 """Writes files atomically: completely or not at all.
 
-A path can be checked before a long measurement, so that the result is not lost at the end.
+`why_not_writable` checks a path before a long measurement, so that its result is not lost at the end.
 """
 
 import contextlib

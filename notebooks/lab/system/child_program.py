@@ -1,7 +1,8 @@
 """Runs external programs, for example Redis, as child processes.
 
-Each program ends with the lab, even if the lab is killed: a keeper process starts the program, and kills it on request
-or when the lab's process is gone. If the keeper itself is killed, the operating system ends the program.
+A program ends when the lab ends, even if the lab is killed. For this, a keeper process starts the program, and kills it
+when asked or when the lab's process is gone. If the keeper is killed, the operating system kills the program (only on
+Linux).
 """
 
 import asyncio
@@ -23,8 +24,8 @@ STOP_SECONDS = 5.0
 class Program:
     """An external program that can be started and stopped repeatedly.
 
-    It runs in `folder`, and its output goes into a log file there. `environment` is its whole environment; the default
-    is that of the lab.
+    The program runs in `folder`, and writes its output to a log file there. `environment` contains all its environment
+    variables; by default they are those of the lab.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
@@ -46,7 +47,10 @@ class Program:
 
     @property
     def last_line(self) -> str:
-        """The last line of the program's output that is not blank."""
+        """The last line of the program's output that is not blank.
+
+        If there is no such line, it is a sentence that says so.
+        """
         return next((line for line in reversed(self.lines) if line.strip()), "it ended without output")
 
     async def start(self) -> None:
@@ -69,7 +73,7 @@ class Program:
 def _run_keeper(command: Sequence[str], environment: Mapping[str, str], folder: str, log_path: str) -> None:
     """Main function of the keeper process: starts and later kills a program.
 
-    It kills the program on SIGTERM, or when the lab's process is gone.
+    The keeper kills the program on SIGTERM, or when the lab's process is gone.
     """
     reading, writing = os.pipe()
 

@@ -1,8 +1,8 @@
 """Lets the operating system kill this process when its parent process ends.
 
-The kernel sends the signal, so it ends also a process that never runs Python again, for example one whose only thread
-is in a C function. Run as a program, this file starts another one: `end_with_parent.py PARENT_PID COMMAND…`. It imports
-only the standard library, because it runs without site-packages.
+The kernel sends the signal. So it also ends a process that runs no Python code any more, for example because its only
+thread is in a C function. This file is also a program: `end_with_parent.py PARENT_PID COMMAND…` runs a command that is
+killed when its parent ends. The file imports only the standard library, because the program runs without site-packages.
 """
 
 import os
@@ -17,9 +17,9 @@ PR_SET_PDEATHSIG = 1
 def end_with_parent() -> bool:
     """Ask the operating system to kill this process when its parent ends.
 
-    More exactly: when the thread ends that created this process. It is lost at a fork and kept at an exec. A caller
-    has to check afterwards that the parent had not ended before. Returns False where the system has no such signal:
-    only Linux has one.
+    More exactly, the process is killed when the thread that created it ends. This setting survives an exec, but a
+    forked child does not inherit it. After the call, check that the parent had not ended before. Returns False on
+    systems other than Linux, which do not have this setting.
     """
     if sys.platform != "linux":
         return False
@@ -29,11 +29,11 @@ def end_with_parent() -> bool:
 
 
 def ending_with_parent(command: Sequence[str]) -> list[str]:
-    """Return a command that runs `command`, and ends with the calling process.
+    """Return a version of `command` that is killed when this process ends.
 
-    `command` keeps its process id, its environment and its files. Where the system has no such signal, it is returned
-    unchanged. Call this in the process that starts the command, and start it from a thread that lasts: from the main
-    thread.
+    The returned command replaces itself by `command`, so process id, environment and open files stay the same. On
+    systems other than Linux, `command` is returned unchanged. Call this function in the process that starts the
+    command. Start the command in the main thread, because it is killed when the thread that started it ends.
     """
     if sys.platform != "linux":
         return list(command)
@@ -42,7 +42,7 @@ def ending_with_parent(command: Sequence[str]) -> list[str]:
 
 
 def main(parent_pid: str, *command: str) -> None:
-    """Become `command`, unless the parent process has ended already."""
+    """Replace this process by `command`, unless its parent has already ended."""
     end_with_parent()
     # the signal is not sent for a parent that ended before it was asked for
     if os.getppid() == int(parent_pid):

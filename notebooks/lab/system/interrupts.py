@@ -1,7 +1,7 @@
 """Runs the coroutine of a command until its end or an interruption.
 
-Ctrl-C and SIGTERM cancel the coroutine, and its clean-up stops every server. A server that no longer answers can hold
-that clean-up, so its process is killed after a while, and in the end the command itself ends.
+Ctrl-C and SIGTERM cancel the coroutine, and its clean-up stops every server. A server that does not answer may block
+the clean-up, so its process is killed after a few seconds. If the clean-up still does not end, this process exits.
 """
 
 import asyncio
@@ -40,8 +40,9 @@ def run_until_interrupted(
 ) -> Result:
     """Run `work` in a new event loop, and return its result.
 
-    Ctrl-C and SIGTERM cancel `work`. Then it raises `KeyboardInterrupt`. When the clean-up of `work` takes too long,
-    the child processes of the lab are killed. After less than ten seconds the process exits in any case.
+    Ctrl-C and SIGTERM cancel `work`; after its clean-up, `KeyboardInterrupt` is raised. When the clean-up takes too
+    long, the child processes of the lab are killed. Less than ten seconds after the signal, this process exits in any
+    case.
     """
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -77,9 +78,10 @@ def _cancelled_by_signals() -> Iterator[None]:
 
 
 def _end_in_time() -> None:
-    """Kill what holds the clean-up, and in the end this process.
+    """Kill the child processes after some seconds, then exit this process.
 
-    It runs in a thread, from the interruption to the end of the process: also the interpreter waits for its children.
+    It runs in a daemon thread that starts at the interruption. The thread continues after the clean-up, because the
+    interpreter also waits for child processes when it exits.
     """
     ended = threading.Event()
     ended.wait(CLEAN_UP_SECONDS)
@@ -91,7 +93,10 @@ def _end_in_time() -> None:
 
 
 def kill_children() -> None:
-    """End the processes of the lab by SIGTERM, or else by SIGKILL."""
+    """Stop the child processes of the lab with SIGTERM, then with SIGKILL.
+
+    Only processes that SIGTERM does not end in time receive SIGKILL.
+    """
     children = multiprocessing.active_children()
     for child in children:
         child.terminate()

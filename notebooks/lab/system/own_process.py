@@ -1,6 +1,6 @@
 """Runs a coroutine function in a separate process.
 
-So a load generator does not slow down the clients that measure.
+For example, a load generator in a separate process does not slow down the clients that measure.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ async def in_own_process(
 ) -> Any:
     """Runs `function` in a separate process and returns its result.
 
-    `function` is a coroutine function. It and its arguments must be picklable, and its exception is raised here.
-    `is_fast` selects the event loop of the servers. The process is killed when the caller is cancelled. Raises
-    `TimeoutError` after `timeout` seconds, and `RuntimeError` when the process ends without a result or its exception
-    cannot be pickled.
+    `function` is a coroutine function. The function, its arguments and its result must be picklable. An exception of
+    the function is raised in the calling process. With `is_fast` the process uses the same event loop as the servers.
+    When the caller is cancelled, the process is killed. Raises `TimeoutError` after `timeout` seconds, and
+    `RuntimeError` when the process ends without a result or its exception cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_in_child, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]

@@ -23,7 +23,8 @@ PRELOADED = ["lab.servers.probed_server", "good_server.app", "bad_server.app", "
 def process_context() -> BaseContext:
     """Returns the `multiprocessing` context that starts the lab's processes.
 
-    It is a fork server that has imported the heavy modules. On systems without a fork server it is `spawn`.
+    The context uses a fork server that has already imported large modules. On systems without a fork server it uses
+    `spawn`.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -35,8 +36,8 @@ def process_context() -> BaseContext:
 def _start_without_interrupts(process: BaseProcess) -> None:
     """Starts a process that does not receive Ctrl-C from the terminal.
 
-    The calling process receives it, and then stops the others. The first call also starts the fork server, which would
-    print a traceback if Ctrl-C interrupted its imports.
+    Only the calling process handles Ctrl-C, and then stops the other processes. The first call also starts the fork
+    server. Ctrl-C is blocked for it too, because it would print a traceback if it was interrupted during its imports.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         process.start()
@@ -53,7 +54,7 @@ def _start_without_interrupts(process: BaseProcess) -> None:
 async def start_process(process: BaseProcess) -> None:
     """Starts `process`, and completes the start even when cancelled.
 
-    So the caller can stop the process after a cancellation.
+    So after a cancellation the caller can stop the process.
     """
     # a thread cannot be cancelled, and a process that it starts must be known to be stopped
     await complete_even_if_cancelled(asyncio.to_thread(_start_without_interrupts, process))
@@ -78,7 +79,7 @@ async def receive(pipe: Connection, *, timeout: float) -> Any:
 async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
     """Completes `work` even when the caller is cancelled.
 
-    Then it raises `CancelledError`. The caller may be cancelled more than once.
+    If the caller was cancelled, once or several times, `CancelledError` is raised after the end of `work`.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -121,8 +122,9 @@ def prepare_child_process() -> None:
 def _let_fork_server_end() -> None:
     """Close this end of the pipe that keeps the fork server alive.
 
-    The fork server is the parent of this process. It ends when every process has closed the pipe, and gives it to each
-    child. So it ended with its last child, and could not end a child that hangs.
+    The fork server is the parent of this process, and gives the pipe to each child. It ends only when all processes
+    have closed the pipe. If this process kept the pipe open, a child that hangs would keep the fork server alive. Then
+    the operating system would not kill that child, because it kills a child only when its parent ends.
     """
     server: Any = multiprocessing.forkserver._forkserver
     pipe, server._forkserver_alive_fd = server._forkserver_alive_fd, None
