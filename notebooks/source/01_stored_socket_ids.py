@@ -269,8 +269,8 @@ in its room until the heartbeat fails, so a room is not proof that somebody is l
 #
 # **Node ↔ Python:** `socket.join("user:7")` is `await sio.enter_room(sid, "user:7")`; `io.to("user:7").emit(…)` is
 # `await sio.emit(…, to="user:7")`; `socket.id` is the `sid` that every handler is given. With *connection state
-# recovery* Node may give a client its old id again after a short loss. It does not always succeed, so the id still names
-# no person.
+# recovery* Node may give a client its old id again after a short loss. It does not always succeed, so the id still
+# names no person.
 #
 # - A socket id names a connection. A room can name a person or a group.
 # - Do not keep a second copy of what Socket.IO already tracks.

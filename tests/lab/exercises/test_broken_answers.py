@@ -3,6 +3,7 @@
 Each gets one clear sentence, and leaves no process.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -187,13 +188,14 @@ def test_an_interrupted_grade_leaves_no_process(tmp_path: Path, sent_signal: sig
     file.write_text(f"{HEAD}{JOINED}        if request.identity.user == 'user-000': {child}\n        while True: pass")
     command = [sys.executable, "-m", "lab", "grade", "03", str(file)]
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        family = wait_for_the_answer(psutil.Process(process.pid))
-        process.send_signal(sent_signal)
-        output, _ = process.communicate(timeout=END_SECONDS)
-    finally:
-        process.kill()
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment, text=True, **streams) as process:
+        try:
+            family = wait_for_the_answer(psutil.Process(process.pid))
+            process.send_signal(sent_signal)
+            output, _ = process.communicate(timeout=END_SECONDS)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert output.splitlines()[-1] == "lab: interrupted; every server is stopped"
     assert psutil.wait_procs(family, timeout=END_SECONDS)[1] == []
@@ -209,7 +211,9 @@ def wait_for_the_answer(process: psutil.Process) -> list[psutil.Process]:
     while time.monotonic() < deadline:
         family = process.children(recursive=True)
         for child in family:
-            if LEFT in child.cmdline():
-                return family
+            # a child that ends just now has no command line
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if LEFT in child.cmdline():
+                    return family
         time.sleep(0.05)
     raise TimeoutError("the answer did not start its process")
