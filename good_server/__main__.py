@@ -1,4 +1,4 @@
-"""Command line of the server. It serves clients, or runs `worker`, `token` or `contract`."""
+"""Command line of the server. Without a command it serves clients; commands are `token`, `contract` and `worker`."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ EXAMPLE_ROOM = "job:17"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code. A mistake of the user is code 2 and one line on stderr."""
+    """Run the command and return its exit code. For a wrong option or setting that is 2, and stderr gets one line."""
     from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)
@@ -142,8 +142,9 @@ def _check_workers(settings: Any, workers: int) -> None:
 def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int = 1) -> int:
     """Serve clients until SIGTERM or Ctrl-C, and return the exit code.
 
-    `create(settings)` builds the `Application`. If `workers` is more than 1, so many processes are forked: each builds
-    its own application, and all share one port. The exit code is 0, or 2 for a taken port or a wrong setting.
+    `create(settings)` builds the `Application`. With `workers` above 1, that many processes are forked: each builds
+    its own application, and all share one port. The exit code is 0, or 2 if the port is in use or a setting is wrong.
+    stderr then gets one line that starts with `name`.
     """
     from .lifecycle import serve
     from .observability import configure_logging

@@ -29,9 +29,10 @@ ADDRESS_RETRY_SECONDS = 10.0
 
 
 def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
-    """Close the transport of a connection, after its last messages are sent. The first `reason` is logged.
+    """Close the transport of a connection, after its last messages are sent.
 
-    A Socket.IO disconnect would leave the transport open, and a standard JavaScript client would never reconnect.
+    `reason` is logged, unless an earlier reason is known. A Socket.IO disconnect would leave the transport open, and a
+    standard JavaScript client would never reconnect.
     """
     request: web.Request = environ["aiohttp.request"]
     if reason is not None and CLOSE_REASON not in request:
@@ -51,7 +52,7 @@ def is_closing(environ: dict[str, Any]) -> bool:
 
 
 def address_in(environ: dict[str, Any]) -> str:
-    """Return the client's IP address, as found at the handshake."""
+    """Return the client's IP address, which was stored at the handshake."""
     return str(environ["aiohttp.request"][ADDRESS])
 
 
@@ -61,13 +62,13 @@ def age_seconds(environ: dict[str, Any]) -> float:
 
 
 def begin_handshake(environ: dict[str, Any], seconds: float) -> None:
-    """Close the connection after `seconds`, unless a valid token arrives."""
+    """Start a timer that closes the connection after `seconds`. `end_handshake` cancels the timer."""
     loop = asyncio.get_running_loop()
     environ["aiohttp.request"][HANDSHAKE_TIMER] = loop.call_later(seconds, close_transport, environ, "handshake")
 
 
 def end_handshake(environ: dict[str, Any]) -> None:
-    """End the time limit for a valid token. A check that has begun has a deadline of its own."""
+    """Cancel the timer of `begin_handshake`. The check of the token has its own deadline."""
     environ["aiohttp.request"][HANDSHAKE_TIMER].cancel()
 
 
@@ -92,7 +93,7 @@ class Admission:
         eio.on("connect", self._note_session(eio.handlers["connect"]))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Handle a Socket.IO request. The checks belong to this handler, so they hold under every path."""
+        """Handle an HTTP request of Socket.IO. All checks are made here, so they apply under every URL path."""
         origin = request.headers.get(hdrs.ORIGIN)
         is_allowed = origin is None or self._settings.allows_origin(origin, request.host)
         try:
@@ -127,7 +128,7 @@ class Admission:
         return await self._open(request, query)
 
     async def _open(self, request: web.Request, query: Query) -> web.StreamResponse:
-        """Open a connection, and return when it has ended. Long polling returns at once."""
+        """Serve a new WebSocket until it closes. For long polling, serve only the first request."""
         address = self._addresses.of_request(request)
         request[ADDRESS], request[ARRIVED], request[DELIVERY] = address, time.monotonic(), self._delivery
         if query.transport == "websocket":
@@ -154,7 +155,7 @@ class Admission:
                 end_handshake(environ)
 
     async def _hand_over(self, request: web.Request, query: Query) -> web.StreamResponse:
-        """Let the library serve a request. After a WebSocket, nothing of its session remains."""
+        """Let python-engineio serve a request. After a WebSocket, delete its session and close its transport."""
         try:
             return await self._eio.handle_request(request)  # type: ignore[no-any-return]
         except (LookupError, ValueError):
@@ -167,7 +168,10 @@ class Admission:
                     close_soon(request.transport)
 
     async def _check_load(self, address: str) -> None:
-        """Raise `Refused` when connections are too many or too fast."""
+        """Raise `Refused` if the server cannot accept a new connection now.
+
+        The reasons are a shutdown, too many connections, and too many new connections per second.
+        """
         limits = self._limits
         if self.is_draining:
             raise Refused(503, "draining", "the server is shutting down", retry_seconds=2)
@@ -186,7 +190,7 @@ class Admission:
             raise Refused(503, "rate", text, retry_seconds=wait, setting=setting)
 
     def _answer(self, request: web.Request, refused: Refused) -> web.Response:
-        """Count and log a refusal, and return its answer. The connection closes after it."""
+        """Count and log a refusal, and return the HTTP response. The connection closes after this response."""
         self._metrics.connects.labels(f"http_{refused.status}").inc()
         setting = {} if refused.setting is None else {"setting": refused.setting}
         address = self._addresses.of_request(request)
@@ -196,7 +200,10 @@ class Admission:
         return response
 
     def _note_session(self, connect: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return a handler of new sessions. It notes the session in its request."""
+        """Return a handler of new sessions, which wraps `connect`.
+
+        The handler stores the session's id in its request, then calls `connect`.
+        """
 
         async def connected(session: str, environ: dict[str, Any]) -> Any:
             request: web.Request = environ["aiohttp.request"]

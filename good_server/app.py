@@ -1,4 +1,4 @@
-"""Bootstrap: builds the whole Socket.IO server from its settings alone."""
+"""Bootstrap: builds the whole Socket.IO server from its settings."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from .signing_keys import SigningKeys
 
 @dataclass(frozen=True)
 class Application:
-    """A server that is built and not yet started; `lifecycle.serve` runs it."""
+    """A server that is built but not started. `lifecycle.serve` runs it."""
 
     settings: Settings
     sio: socketio.AsyncServer
@@ -55,7 +55,7 @@ class Parts:
 
     @property
     def link(self) -> Any:
-        """The connection to Redis, or None for one process. The name is part of the contract."""
+        """The connection to Redis, or None without Redis. Your own handlers may rely on this property."""
         return getattr(self.guards.cluster, "link", None)
 
 
@@ -69,8 +69,9 @@ def create_parts(
 ) -> Parts:
     """Create the objects that handlers use, from the settings.
 
-    Pass your own database as `entitlements` and your own queue as `reports`. `clock` returns seconds since the epoch.
-    `on_error(error, user=…, event=…, id=…)` is called for each unexpected error of a handler or hook.
+    Pass your own check of who may join a room as `entitlements`, and your own queue as `reports`. `clock` returns
+    seconds since the epoch. `on_error(error, user=…, event=…, id=…)` is called for each unexpected error while a
+    connect, event or disconnect is handled.
     Raises `SettingsError` when a setting needs an optional folder that was deleted.
     """
     metrics = Metrics()
@@ -111,7 +112,7 @@ def create_app(
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     """Build one Socket.IO server that serves several namespaces on one HTTP port.
 
-    Raises `SettingsError` when a route can never work.
+    Raises `SettingsError` if a route has a mistake: for example, if two routes have the same event.
     """
     check_routes(gateways)
     settings, guards = parts.settings, parts.guards
@@ -128,7 +129,7 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
 
 
 def create_cluster(settings: Settings, metrics: Metrics) -> Cluster:
-    """Return the state that server processes share. It is in Redis when `SERVER_REDIS_URL` is set."""
+    """Return the state that server processes share. If `SERVER_REDIS_URL` is set, Redis stores it."""
     if settings.redis_url is None:
         return SingleProcess(settings)
     require_part("cluster", "SERVER_REDIS_URL")
@@ -138,7 +139,11 @@ def create_cluster(settings: Settings, metrics: Metrics) -> Cluster:
 
 
 def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
-    """Return the delivery engine. Without the folder `delivery/`, or if the settings say so, return `StockDelivery`."""
+    """Return the object that delivers messages to sockets.
+
+    That is an `EngineDelivery`. If `SERVER_DELIVERY` is `stock` or the folder `delivery/` was deleted, it is a
+    `StockDelivery`. Raises `SettingsError` if the folder was deleted and `SERVER_DELIVERY` is set to `engine`.
+    """
     if "delivery" in settings.model_fields_set and settings.delivery == "engine":
         require_part("delivery", "SERVER_DELIVERY=engine")
     if settings.delivery == "stock" or not has_part("delivery"):
@@ -149,7 +154,7 @@ def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
 
 
 def create_reports(settings: Settings, metrics: Metrics) -> Reports:
-    """Return the queue of reports. Without the folder `reports/` the server has none."""
+    """Return the queue of reports. If the folder `reports/` was deleted, return `NoReports`."""
     if not has_part("reports"):
         return NoReports()
     from .reports import create_reports
@@ -186,5 +191,5 @@ def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Answer the liveness check `/healthz` with status 200: the process runs."""
+    """Answer the liveness check `/healthz` with status 200. It shows only that the process runs."""
     return web.Response(text="ok\n")

@@ -50,7 +50,7 @@ TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
 
 
 class Claims(BaseModel):
-    """The claims of a token, checked more strictly than PyJWT does. PyJWT would accept an empty `sub`."""
+    """The claims of a token, checked more strictly than by PyJWT. For example, PyJWT accepts an empty `sub`."""
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
@@ -71,7 +71,7 @@ class Claims(BaseModel):
 
 
 class PublishedKeys(Protocol):
-    """The keys that an issuer publishes."""
+    """Protocol for the public keys of a token issuer."""
 
     @property
     def is_ready(self) -> bool:
@@ -79,23 +79,27 @@ class PublishedKeys(Protocol):
 
     @property
     def is_degraded(self) -> bool:
-        """True when the issuer is away, and its keys may be old."""
+        """True when the issuer cannot be reached. Its keys may then be old."""
 
     async def start(self) -> None:
-        """Start to refresh the keys."""
+        """Start to fetch the keys regularly."""
 
     async def stop(self) -> None:
-        """Stop at once."""
+        """Stop fetching the keys. A running fetch is cancelled."""
 
     async def find(self, key_id: str) -> Any:
-        """Return a key by its `kid`. Raises `Unauthorized` or `TemporarilyUnavailable`."""
+        """Return the key with this `kid`.
+
+        Raises `Unauthorized` if there is no such key, and `TemporarilyUnavailable` if that is not certain now.
+        """
 
 
 class TokenAuth:
     """Verifies tokens. It stores no token and no claim.
 
-    Every refusal has the same message for the client, and a `reason` for the operator: one of the words above, or
-    `no_token`, `too_long`, `malformed`, `algorithm`, `type`, `times`, `expired`, `key`, `key_pending`, `keys_away`.
+    Every `Unauthorized` refusal has the same message for the client, except `TokenExpired`. Its `reason` is for the
+    operator: a word in `CLAIM_REASONS` or `ERROR_REASONS`, or `no_token`, `too_long`, `malformed`, `algorithm`, `type`,
+    `times`, `expired` or `key`. The reasons of `TemporarilyUnavailable` are `key_pending` and `keys_away`.
     """
 
     def __init__(
@@ -121,24 +125,24 @@ class TokenAuth:
 
     @property
     def is_degraded(self) -> bool:
-        """True when the issuer is away, and its keys may be old."""
+        """True when the issuer cannot be reached. Its keys may then be old."""
         return self._published is not None and self._published.is_degraded
 
     async def start(self) -> None:
-        """Start to refresh the keys, if the issuer publishes them."""
+        """Start to fetch the issuer's keys regularly, if `SERVER_JWT_JWKS_URL` is set."""
         if self._published is not None:
             await self._published.start()
 
     async def stop(self) -> None:
-        """Stop to refresh the keys."""
+        """Stop fetching the issuer's keys."""
         if self._published is not None:
             await self._published.stop()
 
     async def identify(self, auth: Any) -> Identity:
-        """Return the identity in the token of a handshake `{"token": "<JWT>"}`.
+        """Verify a token and return its identity. `auth` is `{"token": "<JWT>"}`.
 
-        An expired token is accepted for `jwt_leeway_seconds` more, as the clocks of two machines may differ. After the
-        expiry the gateway serves only `auth:refresh`. Raises `Unauthorized`, `TokenExpired` or
+        A token is accepted for `jwt_leeway_seconds` after its expiry, because the clocks of two machines may differ.
+        After the expiry the gateway serves only `auth:refresh`. Raises `Unauthorized`, `TokenExpired` or
         `TemporarilyUnavailable`.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -183,7 +187,7 @@ class TokenAuth:
             raise Unauthorized(reason=reason_of(error)) from None
 
     def _key_id(self, token: str) -> str:
-        """Return the `kid` of a token, which is not verified yet."""
+        """Return the `kid` of an unverified token. Raises `Unauthorized` if there is none."""
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:
@@ -198,7 +202,7 @@ class TokenAuth:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the word for log and metric that names the failed check."""
+    """Return the word that names the failed check in log and metrics."""
     if isinstance(error, jwt.MissingRequiredClaimError):
         return CLAIM_REASONS[error.claim]
     if isinstance(error, ValidationError):
@@ -211,7 +215,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _has_odd_number(payload: Any) -> bool:
-    """Return whether NaN or an infinity is anywhere in a JSON value. Deep ones must not use up the stack."""
+    """Return whether a JSON value contains NaN or an infinity. It avoids recursion: the stack could overflow."""
     left = [payload]
     while left:
         value = left.pop()
@@ -234,7 +238,8 @@ def make_token(
 ) -> str:
     """Return a token for development and tests.
 
-    A server with the same settings accepts it. Raises `ValidationError` or `Unauthorized` for claims that it refuses.
+    A server with the same settings accepts this token. Raises `ValidationError` if a claim is malformed, and
+    `Unauthorized` if a company user has no company.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}

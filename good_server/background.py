@@ -1,6 +1,6 @@
-"""Long-lived tasks. After an error a task is logged, counted and started again.
+"""Runs long-lived tasks. A task that ends or fails is logged, counted and started again.
 
-`/readyz` names the tasks that are not running.
+`/readyz` shows the names of tasks that failed recently.
 """
 
 import asyncio
@@ -24,15 +24,18 @@ class Background:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of tasks that failed less than `RESTART_SECONDS` ago."""
+        """The names of tasks that failed recently.
+
+        A name is removed after its task has run again for `RESTART_SECONDS`.
+        """
         return frozenset(self._failing)
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` until `stop`. When it ends or fails, it is called again after `RESTART_SECONDS`."""
+        """Run `work` in a task until `stop()`. If `work` ends or fails, it is called again after `RESTART_SECONDS`."""
         self._tasks[name] = asyncio.create_task(self._run(name, work))
 
     def repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
-        """Call `step` every `seconds` until `stop`. A step that fails does not prevent the next one."""
+        """Call `step` every `seconds` until `stop()`. If one call fails, the later calls still happen."""
 
         async def work() -> None:
             while True:

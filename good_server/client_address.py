@@ -16,8 +16,8 @@ class ClientAddresses:
     def of_request(self, request: web.BaseRequest) -> str:
         """Return the address of the client that sent this request.
 
-        It is the peer's address. Behind trusted proxies, it is the last one in `X-Forwarded-For` that is not of such a
-        proxy. For IPv6, it is the network of 64 bits.
+        This is the address of the TCP peer. If the peer is a trusted proxy, it is the last address in
+        `X-Forwarded-For` that does not belong to a trusted proxy. An IPv6 address is replaced by its /64 network.
         """
         address = _canonical(request.remote or "") or ""
         # a proxy may add a second header instead of extending the first: join all of them, in order
@@ -28,7 +28,10 @@ class ClientAddresses:
         return _network(address)
 
     def of_peer(self, peer: str) -> str | None:
-        """Return the address of the other end of a connection. Return None if that is a trusted proxy."""
+        """Return the client's address, or None if `peer` is a trusted proxy.
+
+        `peer` is the IP address at the other end of a TCP connection. For IPv6, the /64 network is returned.
+        """
         address = _canonical(peer) or ""
         return None if self._is_proxy(address) else _network(address)
 
@@ -44,7 +47,7 @@ def _network(address: str) -> str:
 # each connection asks at its accept, and again at its request
 @lru_cache
 def _canonical(written: str) -> str | None:
-    """Return an IP address without port, brackets or zone. Return None for text that is no IP address."""
+    """Return the IP address in `written`, without port, brackets or zone. Return None if there is none."""
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
     if host.count(":") == 1:
         host = host.partition(":")[0]

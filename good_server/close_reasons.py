@@ -41,11 +41,14 @@ _SYNONYMS = {
 
 
 def note_reason(request: MutableMapping[Any, Any], reason: str) -> None:
-    """Store why the connection of this request ends. A later reason is only a consequence of the first."""
+    """Store why a connection ends. Keep a stored reason: later ones are consequences of the first."""
     request.setdefault(CLOSE_REASON, reason)
 
 
 def reason_of(request: MutableMapping[Any, Any], library_reason: str) -> str:
-    """Return why the connection of this request ended. `library_reason` is the word of python-engineio."""
+    """Return why the connection of this request ended.
+
+    If no reason was stored, this is `library_reason`, the word of python-engineio.
+    """
     reason = str(request.get(CLOSE_REASON, library_reason))
     return _SYNONYMS.get(reason, reason)

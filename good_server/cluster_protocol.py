@@ -1,6 +1,7 @@
 """Protocol for the state that the processes of one server share.
 
-`cluster/` shares rate limits, counts, acks and emits through Redis. The default is one process, which shares nothing.
+`cluster/` shares rate limits, connection counts, acks and emits through Redis. By default there is only one process,
+and nothing is shared.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,12 +28,12 @@ class Health(NamedTuple):
     word: str
 
     def because(self, detail: str) -> "Health":
-        """Return this health with a detail after its word."""
+        """Return a copy with a colon and `detail` after the word."""
         return self._replace(word=f"{self.word}: {detail}")
 
 
 class Cluster(Protocol):
-    """The state that the processes of one server share."""
+    """Protocol for the state that the processes of one server share."""
 
     rates: RateLimits
     counts: Counts
@@ -47,13 +48,16 @@ class Cluster(Protocol):
         """Queue `message` for the other processes, and return at once."""
 
     async def start(self, evict: Evict) -> None:
-        """Start sharing, before the first client connects. `evict` is called for requests of other processes."""
+        """Start sharing, before the first client connects.
+
+        `evict(namespace, user)` is called when another process asks to disconnect a socket of this user.
+        """
 
     async def stop(self) -> None:
         """Stop sharing, after the last client has disconnected."""
 
     def health(self) -> Health:
-        """Return the readiness of this process."""
+        """Return whether this process is ready, and the word for `/readyz`."""
 
 
 class SingleProcess:

@@ -17,15 +17,17 @@ ADDRESS_BURST_SECONDS = 2.0
 
 
 class Counts:
-    """Connection counts of other processes. This class is for a server with one process.
+    """Connection counts of other processes, for a server with only one process.
 
-    A `kind` of count is `address` or `user`; a `name` is one address or one user.
+    So there are no counts, and the methods do nothing; `ClusterCounts` uses Redis. `kind` is `address` or `user`, and
+    `name` is one address or one user.
     """
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
         """Return the other processes' counts for `name`, keyed by process name.
 
-        With `own`, the count of this process is stored first, so that one of two processes sees the other's.
+        If `own` is given, it is first stored as the count of this process. Of two processes that do this at the same
+        time, at least one then sees the other's count.
         """
         return {}
 
@@ -39,8 +41,9 @@ class Counts:
 class ConnectionLimits:
     """The limits on connections: in total, per address and per second.
 
-    The limit per address is for all processes together. The others are for each process: they are what one process can
-    serve. A socket is counted before its limit is checked, so simultaneous connects cannot exceed it.
+    The number of sockets per address is limited over all processes together. The other limits are for one process, and
+    are what one process can serve. A socket is counted before its limit is checked, so simultaneous connects cannot
+    exceed the limit.
     """
 
     def __init__(
@@ -60,9 +63,10 @@ class ConnectionLimits:
         return self._sockets.total()
 
     def accept(self, address: str | None) -> bool:
-        """Count a TCP connection, and return whether it may stay. Call `lose` when it ends.
+        """Count a TCP connection, and return whether it may stay.
 
-        `address` is None for a connection of a trusted proxy, which has no limit of its own.
+        Call `lose` when the connection ends, even if it may not stay. `address` is None for a connection from a trusted
+        proxy: the limit per address does not apply to a proxy.
         """
         settings = self._settings
         is_full = self._accepted.total() >= TCP_PER_SOCKET * settings.connections
@@ -78,7 +82,7 @@ class ConnectionLimits:
             del self._accepted[address]
 
     async def is_address_full(self, address: str) -> bool:
-        """Return whether this address has more sockets than allowed, the newest included."""
+        """Return whether this address has more sockets than allowed. The new socket is already counted."""
         most = self._settings.sockets_per_address
         if self._sockets[address] > most:
             return True
@@ -86,13 +90,13 @@ class ConnectionLimits:
         return self._sockets[address] + sum(others.values()) > most
 
     def is_full(self) -> bool:
-        """Return whether this process has more sockets than allowed, the newest included."""
+        """Return whether this process has more sockets than allowed. The new socket is already counted."""
         return self.connections > self._settings.connections
 
     def address_wait_seconds(self, address: str) -> float:
-        """Count a new socket in the rate of its address.
+        """Count a new socket for the connect rate of its address.
 
-        Return 0.0, or the seconds to wait.
+        Return 0.0 if the rate allows the socket, else the seconds until it would.
         """
         bucket = self._new_by_address.get(address)
         if bucket is None:
@@ -102,15 +106,19 @@ class ConnectionLimits:
         return bucket.take(self._clock())
 
     def wait_seconds(self) -> float:
-        """Count a new socket in the rate of this process.
+        """Count a new socket for the connect rate of this process.
 
-        Return 0.0, or the seconds to wait.
+        Return 0.0 if the rate allows the socket, else the seconds until it would.
         """
         return self._new.take(self._clock())
 
     @contextmanager
     def counted(self, address: str) -> Iterator[Callable[[], None]]:
-        """Count one socket of `address` while the `with` block runs. The yielded function publishes the count."""
+        """Count one socket of `address` while the `with` block runs.
+
+        Yield a function that sends the count to the other processes. If it was called, the end of the block sends the
+        new count, too.
+        """
         self._sockets[address] += 1
         is_published = False
 
@@ -129,7 +137,7 @@ class ConnectionLimits:
                 del self._sockets[address]
 
     def sweep(self) -> None:
-        """Delete full buckets, so that addresses that are gone need no memory."""
+        """Delete full token buckets, so that inactive addresses need no memory."""
         now = self._clock()
         for address in [address for address, bucket in self._new_by_address.items() if bucket.is_full(now)]:
             del self._new_by_address[address]

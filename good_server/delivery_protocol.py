@@ -1,7 +1,7 @@
 """Protocol for delivering a message to the sockets of a room.
 
-`delivery/` implements it with one frame per message and a bounded send queue per connection. `StockDelivery` is the
-path of python-socketio itself.
+`delivery/` implements it: it encodes each message once for all sockets, and each connection has a bounded send queue.
+`StockDelivery` leaves all of this to python-socketio.
 """
 
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from .rooms import named_rooms
 
 
 class Delivery(Protocol):
-    """Delivers messages to the sockets of a room."""
+    """Protocol for objects that deliver messages to the sockets of rooms."""
 
     @property
     def manager(self) -> type:
@@ -34,7 +34,7 @@ class Delivery(Protocol):
 
 
 class StockManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
-    """python-socketio's client manager, which refuses an emit without a room."""
+    """python-socketio's client manager, but it refuses an emit without a room."""
 
     async def emit(
         self,
@@ -47,7 +47,7 @@ class StockManager(socketio.AsyncManager):  # type: ignore[misc]  # the library 
         to: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Send an event to rooms. Raises `ValueError` without a room."""
+        """Send an event to rooms. Raises `ValueError` if no room is named."""
         rooms = named_rooms(to or room)
         await super().emit(event, data, namespace, room=rooms, skip_sid=skip_sid, callback=callback, **kwargs)
 

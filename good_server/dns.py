@@ -14,7 +14,7 @@ FLAGS = socket.AI_ADDRCONFIG
 class ThreadResolver(AbstractResolver):
     """Looks up each name in a daemon thread.
 
-    The event loop's own look-up cannot be cancelled. While a name server does not answer, the process could not end.
+    The event loop's own look-up cannot be cancelled: a process could not end while a name server does not answer.
     """
 
     async def resolve(

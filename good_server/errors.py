@@ -14,8 +14,8 @@
     ├── UnknownNamespace   unknown_namespace  no such namespace
     └── Internal           internal           an error in the server; the log has it under this `id`
 
-A message never repeats what the client sent, which could be an attacker's text. A `reason` is one word for the
-operator's log and metrics. It never goes to the client, which could be an attacker who tries tokens.
+A message never repeats what the client sent: an attacker could have written it. A `reason` is one word for the
+operator's log and metrics. It is never sent to the client, because it would help an attacker who tries tokens.
 """
 
 from typing import Any, ClassVar

@@ -1,7 +1,7 @@
 """The wire contract: every event's name and payload, in both directions.
 
-Payloads are strict: no extra keys, no coercion, finite numbers only. What the server knows (the sender, the time, the
-id) is not part of any request, so a client cannot forge it.
+Payloads are strict: no extra keys, no coercion, finite numbers only. The server itself sets the sender and the time of
+a message. No request contains them, so a client cannot forge them.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
@@ -128,7 +128,7 @@ class SessionExtended(Answer):
 
 
 class Message(BaseModel):
-    """Base class for messages from the server. An optional field without a value is left out, not null."""
+    """Base class for messages from the server. In JSON, an optional field without a value is left out."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
     event: ClassVar[str]

@@ -1,4 +1,7 @@
-"""Reads a Socket.IO request before the library does: one parser decides."""
+"""Checks the query of a Socket.IO request before python-engineio reads it.
+
+python-engineio then gets only the checked values, so that two parsers cannot read one query differently.
+"""
 
 import re
 from typing import NamedTuple
@@ -10,9 +13,10 @@ SESSION_FORM = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Refused(Exception):
-    """A refusal of an HTTP request. `reason` is one word for the log, `text` the answer's body.
+    """A refusal of an HTTP request.
 
-    `setting` is the setting that an operator may want to change.
+    `status` and `text` are the status and body of the response, `reason` is one word for the log, and `retry_seconds`
+    becomes `Retry-After`. `setting` is the setting that an operator may want to change.
     """
 
     def __init__(
@@ -31,7 +35,10 @@ class Query(NamedTuple):
 
 
 def read_query(request: web.Request) -> Query:
-    """Return the query of a Socket.IO request. Raise `Refused` if two parsers could read it differently."""
+    """Return the query of a Socket.IO request.
+
+    Raise `Refused` if it is malformed or has a name twice: two parsers could read such a query differently.
+    """
     given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
     if any(len(values) > 1 for values in given.values()):
         raise Refused(400, "query", "the query names EIO, transport or sid more than once")
@@ -44,7 +51,7 @@ def read_query(request: web.Request) -> Query:
 
 
 def rewritten(request: web.Request, query: Query) -> web.Request:
-    """Return the request with only the checked query, and without compression."""
+    """Return a copy of the request with only the checked query. It offers no compression."""
     # bytes that are no UTF-8, in an old cookie for example, are surrogates here, and `clone` cannot encode these
     headers = request.headers.copy()
     headers.clear()

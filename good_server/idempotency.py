@@ -23,9 +23,10 @@ class IdempotencyCache:
         self._answers: OrderedDict[tuple[str, str], tuple[float, asyncio.Future[dict[str, Any]]]] = OrderedDict()
 
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-        """Return the result of `answer`, which runs once per user and id.
+        """Call `answer` only once per user and id, and return its result.
 
-        A failure is not remembered. With an id of None, `answer` always runs.
+        A second call with the same user and id returns the same result. If `answer` still runs, the second call
+        waits for it. If `answer` raises, nothing is stored. With an id of None, `answer` is always called.
         """
         if id is None:
             return await answer()

@@ -9,13 +9,13 @@ METRICS_HEADERS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 def failing_tasks(application: Application) -> set[str]:
-    """Return the names of long-lived tasks that are not running."""
+    """Return the names of long-lived tasks that failed recently."""
     owners = (application.guards.background, application.guards.cluster, application.reports)
     return {name for owner in owners for name in getattr(owner, "failing", ())}
 
 
 def internal_app(application: Application) -> web.Application:
-    """Return the HTTP application of the internal port, which is never public."""
+    """Return the HTTP application of the internal port. This port must never be public."""
 
     async def readyz(request: web.Request) -> web.Response:
         if application.admission.is_draining:

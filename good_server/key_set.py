@@ -18,7 +18,7 @@ CHUNK_BYTES = 16 * 1024
 
 
 class FetchError(Exception):
-    """The key set could not be fetched. `cause` is one stable word for log and metric."""
+    """The key set could not be fetched. `cause` is one stable word for the log and metrics."""
 
     def __init__(self, cause: str, detail: str = "") -> None:
         super().__init__(cause, detail)
@@ -41,7 +41,7 @@ def create_session(settings: Settings) -> aiohttp.ClientSession:
 
 
 async def fetch_keys(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
-    """Return the keys for signatures by their `kid`. Raises `FetchError`."""
+    """Fetch a key set, and return its signature keys by `kid`. Raises `FetchError`, also if there are none."""
     try:
         # a redirect could lead from https to http, or to an address of an attacker
         async with session.get(url, allow_redirects=False) as response:
@@ -71,7 +71,10 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def keys_of(document: Any) -> dict[str, Any]:
-    """Return the usable keys of a key set by their `kid`. Keys that PyJWT cannot read are skipped."""
+    """Return the usable public keys of a key set, keyed by `kid`.
+
+    Keys that PyJWT cannot read are skipped. Raises `ValueError` if `document` is not a key set.
+    """
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list):
         raise ValueError("this is no key set")

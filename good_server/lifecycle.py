@@ -37,8 +37,8 @@ async def serve(
 ) -> None:
     """Serve clients until `stop` is set, then shut down gracefully.
 
-    `ready` is called once, when both ports listen. With `shares_port` other processes may listen on the public port,
-    too. Raises `OSError` when a port is taken.
+    `ready(addresses)` is called as soon as both ports listen. With `shares_port` other processes may listen on the
+    public port, too. Raises `OSError` if a port is in use.
     """
     settings = application.settings
     public = Listener(application.public, settings, application.limits)
@@ -62,8 +62,8 @@ async def serve(
 def attach(application: Application, app: web.Application, prefix: str) -> None:
     """Serve the public port's application below `prefix` of another aiohttp application.
 
-    It starts, drains and stops together with `app`. The clients' path is then `prefix` and `SERVER_PATH`. The limits on
-    TCP connections and on the time of their first request belong to the listener of `app`, and are not set here.
+    It starts, drains and stops together with `app`. Clients then connect to the path `prefix` + `SERVER_PATH`. TCP
+    connections, and the time until their first request, are not limited: the program that listens for `app` must do it.
     """
 
     async def run(_: web.Application) -> AsyncIterator[None]:
@@ -80,7 +80,7 @@ def attach(application: Application, app: web.Application, prefix: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _cluster(application: Application) -> AsyncIterator[None]:
-    """Share state with other processes during the block."""
+    """Share state with other processes while the `async with` block runs."""
     gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
 
     async def evict(namespace: str, user: str) -> None:
@@ -97,7 +97,7 @@ async def _cluster(application: Application) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _work(application: Application) -> AsyncIterator[None]:
-    """Run the reports and the long-lived tasks during the block."""
+    """Run reports and long-lived tasks while the `async with` block runs."""
     gateways = {gateway.namespace: gateway for gateway in application.gateways}
     reports, background = application.reports, application.guards.background
 
@@ -122,7 +122,7 @@ async def _work(application: Application) -> AsyncIterator[None]:
 
 
 async def drain(application: Application) -> None:
-    """Refuse new clients, tell the others when to reconnect, then disconnect them."""
+    """Refuse new clients, and disconnect the others. Each of the others is first told when to reconnect."""
     application.admission.is_draining = True
     # checks that wait for a key must not delay the end of their connections
     await application.guards.auth.stop()
@@ -143,7 +143,7 @@ async def drain(application: Application) -> None:
 
 
 async def _wait_for_handlers(application: Application) -> None:
-    """Wait until the last handlers have ended, at most for their deadline."""
+    """Wait until the last handlers have ended, at most for `handler_seconds`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.handler_seconds):
             while application.limits.connections:  # noqa: ASYNC110 - there is no event for it

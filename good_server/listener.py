@@ -32,7 +32,7 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 
 
 class AcceptedConnection(asyncio.Protocol):
-    """A TCP connection from its accept until it is lost. aiohttp's handler gets all its data."""
+    """A TCP connection, from its accept until it ends. All data is passed to aiohttp's handler."""
 
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
@@ -54,7 +54,7 @@ class AcceptedConnection(asyncio.Protocol):
         self._deadline = asyncio.get_running_loop().call_later(self._listener.header_seconds, close)
 
     def request_arrived(self) -> None:
-        """End the deadline for the first request. aiohttp limits the wait for the next one."""
+        """Cancel the deadline for the first request. aiohttp itself limits the wait for the next request."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -79,7 +79,7 @@ class AcceptedConnection(asyncio.Protocol):
 
 @web.middleware
 async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the accepted connection that its request has arrived."""
+    """Tell the `AcceptedConnection` of this request that the request has arrived."""
     accepted = request.transport.get_protocol() if request.transport is not None else None
     # a team may serve the application with a listener of its own
     if isinstance(accepted, AcceptedConnection):
@@ -121,7 +121,7 @@ class Listener:
         self.url = f"http://[{bound}]:{number}" if ":" in bound else f"http://{bound}:{number}"
 
     def stop_accepting(self) -> None:
-        """Accept no new connection. The others stay."""
+        """Accept no new connection. Open connections stay open."""
         if self._server is not None:
             self._server.close()
 
@@ -138,11 +138,14 @@ class Listener:
         return server()
 
     def accept(self, peer: str) -> tuple[str | None, bool]:
-        """Count a connection. Return its address, None for a trusted proxy, and whether it may stay."""
+        """Count a TCP connection. Return its address and whether it may stay.
+
+        `peer` is the IP address at the other end. The returned address is None if `peer` is a trusted proxy.
+        """
         address = self._addresses.of_peer(peer)
         return address, self._limits is None or self._limits.accept(address)
 
     def lose(self, address: str | None) -> None:
-        """Stop counting a connection."""
+        """Stop counting a TCP connection. `address` is what `accept` returned."""
         if self._limits is not None:
             self._limits.lose(address)

@@ -1,6 +1,6 @@
 """Makes text safe for the log.
 
-Control characters are escaped, and tokens are left out.
+Control characters are escaped, and each token is replaced by `[token]`.
 """
 
 import json
@@ -24,7 +24,7 @@ NOT_TEXT = frozenset({"exc_info", "exception", "stack", "_record"})
 
 
 def safe_text(text: str) -> str:
-    """Return `text` in one line, without tokens."""
+    """Return `text` as one line, without control characters and tokens."""
     return UNSAFE.sub(_escape, without_tokens(text))
 
 
@@ -38,7 +38,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def json_line(entry: Any, **_ignored: Any) -> str:
-    """Return a log entry as one line of JSON."""
+    """Return a log entry as one line of JSON, without tokens."""
     try:
         line = orjson.dumps(entry, default=repr).decode()
     except TypeError:
@@ -48,7 +48,7 @@ def json_line(entry: Any, **_ignored: Any) -> str:
 
 
 def make_values_safe(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make every text of a log entry safe. This is a processor of structlog, for readable lines."""
+    """Make every string of a log entry safe. This is a structlog processor for logs that are not JSON."""
     for key, value in entry.items():
         if isinstance(value, str) and key not in NOT_TEXT:
             entry[key] = safe_text(value)
@@ -56,7 +56,7 @@ def make_values_safe(_logger: Any, _method: str, entry: MutableMapping[str, Any]
 
 
 def indented(render: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """Return a renderer that indents tracebacks. Their lines cannot look like log entries."""
+    """Return a renderer that also indents tracebacks. An indented line cannot look like a log entry."""
 
     def write(out: Any, exc_info: Any) -> None:
         text: list[str] = []
@@ -68,7 +68,7 @@ def indented(render: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 class _Lines:
-    """A file that keeps what is written to it."""
+    """A file-like object that appends what is written to `texts`."""
 
     def __init__(self, texts: list[str]) -> None:
         self.write = texts.append

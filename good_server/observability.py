@@ -24,8 +24,8 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__package__)
 class LibraryLog:
     """Passes warnings and errors of python-socketio and python-engineio to the server's log.
 
-    Their other entries contain whole packets, tokens among them, so they are left out at every level. Even the rest may
-    quote a client.
+    Their other log entries contain whole packets and so tokens. These entries are dropped, whatever the log level. A
+    warning or an error may quote a client, so its text is shortened and made safe.
     """
 
     def __init__(self, library: str) -> None:
@@ -56,7 +56,7 @@ class LibraryLog:
 
 
 class _WithoutFullFiles(logging.Filter):
-    """Drops asyncio's entry at each `accept` without a free file descriptor. `ProcessWatch` logs it once."""
+    """Drops asyncio's log entries about missing file descriptors. `ProcessWatch` logs this problem only once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -129,7 +129,7 @@ class Metrics:
         self._counted = lru_cache(self.events.labels)
 
     def count_event(self, name: str, outcome: str, seconds: float) -> None:
-        """Count one answered event, with the seconds that it took."""
+        """Count one event and its outcome. `seconds` is how long the event took."""
         self._timed(name).observe(seconds)
         self._counted(name, outcome).inc()
 

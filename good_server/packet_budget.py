@@ -1,6 +1,7 @@
-"""Limits the packets of one connection that ask for nothing.
+"""Limits the packets of one connection that are not events.
 
-These are pings, unexpected pongs, acks and tiny fragments. No rate limit of users counts them, but each costs time.
+These are pings, unexpected pongs, acks and tiny fragments. The rate limits of users do not count them, but each packet
+costs CPU time.
 """
 
 import time
@@ -16,7 +17,10 @@ BUDGET = web.RequestKey("packet_budget", TokenBucket)
 
 
 def charge(request: web.BaseRequest) -> bool:
-    """Count one such packet of the connection that `request` opened. Return False when there were too many."""
+    """Count one packet that is not an event. Return False after too many.
+
+    `request` is the HTTP request that opened the connection.
+    """
     now = time.monotonic()
     if BUDGET not in request:
         # most connections never send such a packet

@@ -31,7 +31,8 @@ PLAIN_ID_DIGITS = 18
 class Json:
     """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting.
 
-    Both libraries need it: python-engineio parses messages that are no Socket.IO packets, and expects `ValueError`.
+    python-socketio and python-engineio both need it. python-engineio also parses messages that are not Socket.IO
+    packets, and expects a `ValueError` for a malformed one.
     """
 
     @staticmethod
@@ -67,7 +68,10 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
-        """Parse a packet without raising an error. Returns the number of attachments that follow, always 0."""
+        """Parse a packet. A malformed packet becomes an event, and raises no error.
+
+        Returns the number of binary attachments that follow, which is always 0.
+        """
         problem: tuple[str] | None
         named: tuple[str, ...] = ()
         try:
@@ -88,7 +92,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         return 0
 
     def _is_plain_event(self, text: str) -> bool:
-        """Parse an event packet like `2[...]` or `217[...]`. Return False for all other packets."""
+        """Parse an event packet like `2[...]` or `217[...]`. For other packets, return False."""
         start = text.find("[")
         number = text[1:start]
         is_id = not number or (number.isascii() and number.isdigit() and len(number) <= PLAIN_ID_DIGITS)
@@ -114,9 +118,10 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
 
 
 def _unreadable(text: Any) -> tuple[str, ...]:
-    """Return the event and the key whose value orjson rejects.
+    """Return the event's name and the payload key whose value orjson rejects.
 
     Such a value (NaN, infinity, lone surrogate) is more often a bug than an attack, so the refusal names the key.
+    Return `()` if there is no such key.
     """
     try:
         name, payload = json.loads(text[text.index("[") :])

@@ -14,7 +14,7 @@ OTHER_FILES = 100
 
 
 class ProcessWatch:
-    """Measures the event loop's lag, and looks for free file descriptors."""
+    """Measures the event loop's lag, and checks for a free file descriptor."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -23,7 +23,7 @@ class ProcessWatch:
         self._due = 0.0
 
     def start(self, background: Background) -> None:
-        """Watch in the background. Warn when the limit of open files is below what the settings allow."""
+        """Start to watch in the background. Warn if the limit of open files is too low for `SERVER_CONNECTIONS`."""
         limit = open_files_limit()
         if limit is not None and limit < self._needed:
             log.warning("the limit of open files is too low", limit=limit, needed=self._needed)
@@ -58,7 +58,7 @@ def can_open_file() -> bool:
 
 
 def open_files_limit() -> int | None:
-    """Return the largest number of open files. Return None where the system has no such limit."""
+    """Return how many files this process may have open. Return None if there is no limit."""
     if sys.platform == "win32":
         return None
     import resource

@@ -22,7 +22,7 @@ class RateLimits:
 
     @property
     def kinds(self) -> Collection[str]:
-        """The kinds of limits, which a route may name as its `rate`."""
+        """The kinds of limits. A route may name one of them as its `rate`."""
         return self._per_second.keys()
 
     async def wait_seconds(self, user: str, kind: str) -> float:
@@ -35,7 +35,7 @@ class RateLimits:
         return bucket.take(now)
 
     def sweep(self) -> None:
-        """Delete full buckets, so that inactive users need no memory."""
+        """Delete full token buckets, so that inactive users need no memory."""
         now = self._clock()
         full = [key for key, bucket in self._buckets.items() if bucket.is_full(now)]
         for key in full:

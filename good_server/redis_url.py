@@ -1,6 +1,6 @@
 """Connections to the Redis that `SERVER_REDIS_URL` names.
 
-The URL is checked here, at the start: redis-py finds most mistakes only when it connects, and then again and again.
+The URL is checked when the server starts. redis-py finds most mistakes only when it connects, and then at each attempt.
 """
 
 import asyncio
@@ -38,7 +38,11 @@ UNSUPPORTED = {
 
 
 class FollowsPrimary:
-    """Part of a connection that ends after `READONLY`. The next one resolves the name again, after a failover."""
+    """Mixin for a connection that closes after the error `READONLY`.
+
+    After a failover, a former primary sends this error. The next connection resolves the host name again, and so finds
+    the new primary.
+    """
 
     async def read_response(self, *arguments: Any, **options: Any) -> Any:
         try:
@@ -50,11 +54,11 @@ class FollowsPrimary:
 
 
 class TcpConnection(FollowsPrimary, Connection):
-    """A TCP connection that follows the primary."""
+    """A TCP connection. After a failover, the next one leads to the new primary."""
 
 
 class TlsConnection(FollowsPrimary, SSLConnection):
-    """A TLS connection that follows the primary."""
+    """A TLS connection. After a failover, the next one leads to the new primary."""
 
 
 class UnixConnection(FollowsPrimary, UnixDomainSocketConnection):
@@ -65,9 +69,10 @@ CONNECTIONS: dict[Any, type] = {SSLConnection: TlsConnection, UnixDomainSocketCo
 
 
 def connection_options(settings: Settings, **options: Any) -> dict[str, Any]:
-    """Return the options of a redis-py connection pool. `options` are more of them.
+    """Return the options of a redis-py connection pool.
 
-    Raises `SettingsError` with one line when the URL has a mistake.
+    They are `options` and those of `SERVER_REDIS_URL`, which take precedence. Raises `SettingsError` with one line if
+    the URL has a mistake.
     """
     address = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
     _check(address)
@@ -124,7 +129,7 @@ def _check_certificates(options: Mapping[str, Any]) -> None:
 
 
 async def require_one_server(settings: Settings) -> None:
-    """Raise `SettingsError` when this Redis is a Cluster or a Sentinel. Without an answer, do nothing."""
+    """Raise `SettingsError` if Redis is a Cluster or a Sentinel. If Redis does not answer, do nothing."""
     client = redis.Redis.from_pool(redis.ConnectionPool(**connection_options(settings)))
     try:
         async with asyncio.timeout(settings.redis_seconds), client:

@@ -30,7 +30,8 @@ class Identity:
     """The verified user of a connection, from the token.
 
     `topic_rooms` are the rooms that the token grants; `expires_at` and `verified_at` are in seconds since the epoch.
-    Raises `ValueError` for an expiry that is no finite number: every comparison with NaN is false, so it never comes.
+    Raises `ValueError` if `expires_at` is not finite: a comparison with NaN is always false, so such an identity would
+    never expire.
     """
 
     user: str
@@ -45,9 +46,10 @@ class Identity:
             raise ValueError("an identity expires at a finite time")
 
     def notice_seconds(self, most: float) -> float:
-        """Return how long before its expiry the user is warned. It is at most `most`, and a third of the time left.
+        """Return how many seconds before the expiry the user is warned.
 
-        With more, a token that lives no longer than `most` would cause a warning at once, and each refresh another one.
+        This is `most`, but at most a third of the time from the token's verification to its expiry. Otherwise a token
+        that lives shorter than `most` would cause a warning at once, and each new token another one.
         """
         if self.verified_at is None:
             return most

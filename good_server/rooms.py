@@ -25,7 +25,7 @@ class Address(NamedTuple):
 
 
 def user_room(user: str) -> str:
-    """Return the name of a user's room, for all tabs and devices."""
+    """Return the name of a user's room. All tabs and devices of the user are in it."""
     return f"user:{user}"
 
 
@@ -35,7 +35,7 @@ def role_room(role: Role) -> str:
 
 
 def company_room(company: str) -> str:
-    """Return the name of the room for a company's users. Its drivers send to it, but are not in it."""
+    """Return the name of the room for a company's users. Its drivers send to this room, but are not in it."""
     return f"company:{company}"
 
 
@@ -57,7 +57,7 @@ def is_topic_room(room: str) -> bool:
 
 
 def everyone() -> tuple[str, ...]:
-    """Return the role rooms: every socket is in exactly one of them.
+    """Return the rooms of all roles. Every verified socket is in exactly one of them.
 
     An emit without a room would also reach sockets whose token is not verified yet.
     """
@@ -67,8 +67,8 @@ def everyone() -> tuple[str, ...]:
 def named_rooms(target: object) -> list[str]:
     """Return the rooms of an emit as a list.
 
-    `target` is a room or several. Raises `ValueError` when a name is missing: for Socket.IO that means everyone, also
-    sockets without a valid token.
+    `target` is one room, or a list or tuple of rooms. Raises `ValueError` if there is no room or a name is empty:
+    Socket.IO would send such an emit to everyone, also to sockets without a valid token.
     """
     names = [target] if isinstance(target, str) else target
     if not isinstance(names, list | tuple) or not names or not all(name and isinstance(name, str) for name in names):
@@ -99,7 +99,8 @@ def rooms_at_connect(identity: Identity) -> tuple[str, ...]:
 class Entitlements(Protocol):
     """Decides who may be in a topic room.
 
-    This is business data from a database. Who is in the room now is not stored there: Socket.IO knows it.
+    The decision is business data, usually from a database. The database does not store who is in the room now:
+    only Socket.IO knows the members.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

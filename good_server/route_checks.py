@@ -1,6 +1,6 @@
-"""Checks of all routes at the start of a server.
+"""Checks all routes when a server starts.
 
-Without them, a mistake in a route would be an error of each call.
+Otherwise a mistake in a route would be found only when a client sends the event.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from .settings import SettingsError
 
 
 def check_routes(gateways: Sequence[Gateway]) -> None:
-    """Raise `SettingsError`, with one line, when a route can never work."""
+    """Raise `SettingsError` with one line if a route has a mistake. Two routes for one event are an example."""
     for namespace, count in Counter(gateway.namespace for gateway in gateways).items():
         if count > 1:
             raise SettingsError(f"two gateways serve the namespace {namespace}: only the last one would be called")

@@ -1,6 +1,7 @@
 """The issuer's public keys, refreshed in the background.
 
-Known keys serve while the issuer is away. Only the background task fetches, however many tokens are checked.
+While the issuer cannot be reached, known keys stay in use. Only the background task fetches keys, so many tokens do not
+cause many fetches.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ FIRST_RETRY_SECONDS = 1.0
 
 
 class SigningKeys:
-    """The keys of `SERVER_JWT_JWKS_URL` in one process."""
+    """The keys that this process has fetched from `SERVER_JWT_JWKS_URL`."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
@@ -48,28 +49,29 @@ class SigningKeys:
 
     @property
     def is_ready(self) -> bool:
-        """True when tokens can be verified, also with old keys."""
+        """True when there are keys to verify tokens with, even old ones."""
         return bool(self._keys)
 
     @property
     def is_degraded(self) -> bool:
-        """True when the last fetch failed, and the keys may be old."""
+        """True when the last fetch failed, so the keys may be old."""
         return self._trouble is not None or bool(self._background.failing)
 
     async def start(self) -> None:
-        """Start to fetch the keys."""
+        """Start to fetch the keys regularly, in the background."""
         self._background.start("signing keys", self._refresh)
 
     async def stop(self) -> None:
-        """Cancel a running fetch. Checks that wait for it are refused at once."""
+        """Stop fetching the keys. Checks that wait for a running fetch end with a refusal."""
         self._is_resting = True
         await self._background.stop()
         self._fetched.set()
 
     async def find(self, key_id: str) -> Any:
-        """Return the key with this `kid`. An unknown one may wait for the next fetch.
+        """Return the key with this `kid`. For an unknown `kid`, wait for a fetch.
 
-        Raises `Unauthorized` when the issuer has no such key, and `TemporarilyUnavailable` when that is not certain.
+        The wait has a limit. Raises `Unauthorized` if the issuer has no such key, and `TemporarilyUnavailable` if that
+        is not certain, for example because the issuer cannot be reached.
         """
         if key_id in self._keys:
             return self._keys[key_id]
@@ -118,7 +120,7 @@ class SigningKeys:
         fetched.set()
 
     def _note(self, trouble: FetchError | None) -> None:
-        """Count the outcome of a fetch. Log it when it is another one than before."""
+        """Count the outcome of a fetch. Log the outcome if it has changed. `trouble` is None after a success."""
         before, self._trouble = self._trouble, trouble
         self._fetches.labels(trouble.cause if trouble else "ok").inc()
         self._up.set(trouble is None)

@@ -13,7 +13,7 @@ class TokenBucket:
         self._last = now
 
     def take(self, now: float) -> float:
-        """Take a token and return 0.0. Without a token return the seconds until the next one."""
+        """Take a token and return 0.0. If there is none, return the seconds until the next token."""
         self._refill(now)
         if self._tokens >= 1:
             self._tokens -= 1
@@ -21,7 +21,7 @@ class TokenBucket:
         return (1 - self._tokens) / self._rate
 
     def is_full(self, now: float) -> bool:
-        """Return whether the bucket is full, so that it can be deleted."""
+        """Return whether the bucket is full. A full bucket can be deleted: a new one would be the same."""
         self._refill(now)
         return self._tokens >= self._burst
 

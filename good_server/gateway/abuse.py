@@ -1,6 +1,6 @@
 """Counts the refusals and malformed packets of a socket.
 
-Too many of them close it.
+After too many of them its connection is closed.
 """
 
 from dataclasses import dataclass, field
@@ -18,14 +18,21 @@ QUIET_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Refusals:
-    """A decaying count of refusals that the client could have avoided. An accepted event does not reset it."""
+    """A count of rate-limit refusals that decreases with time.
+
+    An accepted event does not reset the count. Refusals in the first `NOTICE_SECONDS` are not counted, because the
+    client cannot know of them yet.
+    """
 
     count: float = 0.0
     first: float = float("-inf")
     last: float = float("-inf")
 
     def add(self, now: float, per_minute: int) -> bool:
-        """Count one refusal. Return whether there are more than `per_minute`."""
+        """Count one refusal. Return whether the count is above `per_minute`.
+
+        `now` is in seconds. The count decreases by `per_minute` in each minute.
+        """
         if now - self.last > QUIET_SECONDS:
             self.first, self.count = now, 0.0
         else:
@@ -38,13 +45,13 @@ class Refusals:
 
 @dataclass(slots=True)
 class Abuse:
-    """What one socket sent that an honest client does not send."""
+    """Counts what one socket sent that an honest client does not send."""
 
     refusals: Refusals = field(default_factory=Refusals)
     malformed: int = 0
 
     def reason_to_close(self, event: object, refusal: Refusal, now: float, settings: Settings) -> CloseReason | None:
-        """Count the refusal of one event. Return the reason to close the connection, if there is one."""
+        """Count the refusal of one event. Return a reason to close the connection, or None."""
         if event == RESERVED_NAME:
             return CloseReason.MALFORMED
         if event in UNREADABLE:

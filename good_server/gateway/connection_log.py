@@ -1,4 +1,4 @@
-"""Logs and counts the begin and the end of each connection."""
+"""Logs and counts the start and the end of each connection."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from ..roles import Identity
 
 
 def log_connected(metrics: Metrics, namespace: str, identity: Identity, environ: dict[str, Any]) -> None:
-    """Count and log an accepted connect. `seconds` is the time since its HTTP request arrived."""
+    """Count and log an accepted connect. The entry tells how many seconds ago its HTTP request arrived."""
     metrics.connects.labels("accepted").inc()
     who = {"user": identity.user, "role": identity.role}
     log.info("connected", namespace=namespace, **who, **_details(environ))
 
 
 def log_disconnected(metrics: Metrics, namespace: str, user: str, environ: dict[str, Any] | None, reason: str) -> None:
-    """Count and log a disconnect, with its reason and duration."""
+    """Count and log a disconnect, with the connection's reason and duration."""
     metrics.closes.labels(reason).inc()
     log.info("disconnected", namespace=namespace, user=user, reason=reason, **_details(environ))
 

@@ -9,9 +9,10 @@ T = TypeVar("T")
 
 
 async def with_deadline(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `coroutine`. Raise `TimeoutError` after `seconds`.
+    """Await `coroutine` and return its result. Raise `TimeoutError` after `seconds`.
 
-    Most handlers never wait for anything. They run without a timer, which would cost as much as the handler.
+    A timer is started only if the coroutine waits for something. Most handlers do not, and a timer would cost as much
+    as the handler itself.
     """
     try:
         waits_for = coroutine.send(None)
@@ -23,7 +24,7 @@ async def with_deadline(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
 
 @types.coroutine
 def _rest_of(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
-    """Run the rest of a coroutine that has already started, like `await`."""
+    """Run a started coroutine to its end, like `await`. `waits_for` is what it yielded last."""
     while True:
         try:
             value = yield waits_for

@@ -1,4 +1,7 @@
-"""Eviction: a user with too many sockets loses the longest silent one."""
+"""Eviction: disconnects a socket of a user who has too many.
+
+The disconnected socket is the one that has sent nothing for the longest time.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,7 +34,7 @@ class SocketCap:
         await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Evict sockets of `user` if there are still too many. Another process asks for it."""
+        """Evict sockets of `user` in this process while there are too many. Another process has asked for this."""
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user)
@@ -56,10 +59,10 @@ class SocketCap:
             await self.expel(min(old, key=lambda sid: old[sid].last_heard), self.most)
 
     async def _old_sockets(self, user: str) -> dict[str, SocketState]:
-        """Return the sockets that the limit counts already. Others still wait for their own turn."""
+        """Return the user's admitted sockets by their ids. Sockets that still wait for `admit` are left out."""
         return {sid: state for sid, state in (await self.open_sockets(user)).items() if state.is_accepted}
 
     async def publish_count(self, user: str, *, without: str | None = None) -> None:
-        """Publish the number of the user's sockets in this process. The socket `without` is not counted."""
+        """Send the user's socket count of this process to the others. The socket `without` is not counted."""
         count = len([sid for sid in await self._old_sockets(user) if sid != without])
         self.cluster.counts.publish("user", self.namespace + user, count)

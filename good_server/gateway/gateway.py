@@ -1,6 +1,6 @@
 """The gateway checks every connect, event and disconnect of a namespace.
 
-An error during a connect becomes a refusal: python-socketio would accept the socket without an explicit refusal.
+Any error during a connect becomes a refusal: python-socketio accepts every socket that is not refused explicitly.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         await self.emit(event, message.on_the_wire(), room=list(to), skip_sid=skip)
 
     async def send_to_socket(self, message: Message, sid: str) -> None:
-        """Send a message to one socket, which is connected to this process."""
+        """Send a message to one socket. This socket must be connected to this process."""
         if not sid:
             raise ValueError("an emit needs a socket to go to")
         await self.emit(message.event, message.on_the_wire(), room=[sid], ignore_queue=True)
@@ -144,7 +144,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return identity
 
     async def _evict(self, sid: str, limit: int) -> None:
-        """Disconnect a socket for a newer one of its user. A closed transport alone would make its client reconnect."""
+        """Disconnect a socket in favour of its user's newer socket.
+
+        It sends a Socket.IO DISCONNECT: if only the transport closed, the client would reconnect. `limit` is the
+        number of sockets that a user may have.
+        """
         environ = self.server.get_environ(sid, self.namespace)
         user = (await self.state_of(sid)).identity.user
         note_reason(environ["aiohttp.request"], CloseReason.EVICTED)
@@ -197,7 +201,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
         """Return the result of `action`, or the `Refusal` that it raises.
 
-        Any other error is logged under a new id, and an `Internal` refusal with this id is returned.
+        Any other error is logged with a new id, and an `Internal` refusal with this id is returned.
         """
         try:
             return await action
@@ -235,7 +239,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return {route.event: route for route in self.routes()}
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal) -> None:
-        """Close the socket of an abusive client, after its ack."""
+        """Count a refusal. After too many, close the socket as soon as the ack is sent."""
         if state.abuse is None:
             state.abuse = Abuse()
         reason = state.abuse.reason_to_close(event, refusal, state.last_heard, self.guards.settings)

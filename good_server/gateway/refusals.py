@@ -21,10 +21,10 @@ REFUSAL_SENT_SECONDS = 0.2
 
 
 def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoReturn:
-    """Refuse a connect with CONNECT_ERROR, then close the transport. Nothing more is read from it.
+    """Refuse a connect with CONNECT_ERROR, then close the transport. Further packets are ignored.
 
-    After a temporary refusal the transport is closed at once: clients come back by themselves, and never after a
-    CONNECT_ERROR.
+    A `TemporarilyUnavailable` refusal closes the transport at once, without a CONNECT_ERROR: clients reconnect by
+    themselves after a lost transport, but never after a CONNECT_ERROR.
     """
     metrics.connects.labels(refusal.code).inc()
     environ[REFUSED] = True
@@ -38,7 +38,10 @@ def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoRet
 
 
 def note_refusal(where: str, environ: dict[str, Any] | None, refusal: Refusal, metrics: Metrics) -> None:
-    """Log and count why a token was refused. The client is never sent the reason."""
+    """Log and count a refusal with its reason.
+
+    `where` is `connect` or the name of the event. The reason is never sent to the client.
+    """
     reason = refusal.reason or refusal.code
     metrics.refusals.labels(where, reason).inc()
     address = address_in(environ) if environ is not None else None
@@ -46,7 +49,7 @@ def note_refusal(where: str, environ: dict[str, Any] | None, refusal: Refusal, m
 
 
 class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
-    """Refuses every connect to an unknown namespace. Without an accepted socket no other event can arrive."""
+    """Refuses every connect to an unknown namespace. No socket is accepted, so no other event can arrive."""
 
     def __init__(self, guards: Guards) -> None:
         super().__init__("*")
@@ -62,7 +65,11 @@ class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the lib
 def malformed_packet(
     problem: tuple[str, ...], routes: Mapping[str, Route], event: str = "", key: str | None = None
 ) -> Invalid:
-    """Return the refusal of a malformed packet. It names `key` only if the event has such a key."""
+    """Return the refusal of a malformed packet.
+
+    `key` is the key of the payload with an unreadable value, if it is known. The refusal names this key only if the
+    payload of `event` has such a field.
+    """
     if problem == BINARY:
         return Invalid("binary data is not taken: send JSON, and bytes as base64 text")
     is_known = event in routes and key in routes[event].payload.model_fields
@@ -70,7 +77,10 @@ def malformed_packet(
 
 
 def read_payload(model: type[BaseModel], arguments: Sequence[Any]) -> Any:
-    """Validate the only argument of an event as `model`. Raises `Invalid`, which names the field, not its value."""
+    """Return the only argument of an event as an object of `model`.
+
+    Raises `Invalid` if it does not match. The error names the wrong field, but not its value.
+    """
     if len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise Invalid("this event takes one object")
     try:

@@ -15,7 +15,7 @@ STATE = "state"
 
 
 class SocketGone(Exception):
-    """The socket was disconnected while its connect or event waited for something. Nobody receives the answer."""
+    """The socket was disconnected before its connect or event was fully handled. Nobody receives the ack."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Request:
         return self.actions.rooms_of(self.sid)
 
     async def join(self, room: str) -> None:
-        """Put this socket into a room. Raises `SocketGone` when it was disconnected meanwhile."""
+        """Put this socket into a room. Raises `SocketGone` if the socket was disconnected meanwhile."""
         self.actions.enter_room(self.sid, room)
 
     async def leave(self, room: str) -> None:
@@ -84,7 +84,10 @@ class Request:
         self.actions.leave_room(self.sid, room)
 
     async def become(self, identity: Identity) -> None:
-        """Replace the identity of this socket for all later events. Raises `SocketGone` like `join`."""
+        """Replace the identity of this socket for all later events.
+
+        Raises `SocketGone` if the socket was disconnected meanwhile.
+        """
         try:
             state = await self.actions.state_of(self.sid)
         except KeyError:

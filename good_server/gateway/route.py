@@ -29,7 +29,8 @@ class Route:
     """One event with its handler and checks.
 
     `payload` is the model of the client's data, `answer` the model of the ack's `data`. The command `contract` prints
-    both. `rate` names one more rate limit (`chat` or `tracking`), besides the limit for all events.
+    both. `rate` names one more rate limit (`chat` or `tracking`), besides the limit for all events. With `after_expiry`
+    the event is also handled when the token has expired.
     """
 
     event: str
@@ -62,7 +63,10 @@ class Guards:
         return self.cluster.rates
 
     def report(self, outcome: Any, *, user: str | None, event: str) -> None:
-        """Pass the error behind an `Internal` refusal to `on_error`. An error of that function is only logged."""
+        """Call `on_error` with the exception that caused an `Internal` refusal.
+
+        Do nothing for any other `outcome`. If `on_error` itself raises, log that.
+        """
         if self.on_error is None or not isinstance(outcome, Internal):
             return
         try:

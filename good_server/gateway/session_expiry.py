@@ -1,6 +1,6 @@
-"""Warns a session before its token expires, and closes it after.
+"""Warns a client before its token expires, and closes its connection afterwards.
 
-Each session has one timer, so an idle server does not walk over its connections.
+Each session has one timer, so the server never has to look at all connections in turn.
 """
 
 import asyncio
@@ -17,7 +17,10 @@ EXPIRED = "expired"
 
 
 class SessionExpiry:
-    """The timers of one gateway's sessions. `clock` returns seconds since the epoch."""
+    """The timers of one gateway's sessions.
+
+    `clock` returns seconds since the epoch. `send(message, sid)` sends to a socket, `close(sid, reason)` closes it.
+    """
 
     def __init__(
         self,
@@ -34,7 +37,7 @@ class SessionExpiry:
         self._sending: set[asyncio.Task[None]] = set()
 
     def watch(self, sid: str, state: SocketState) -> None:
-        """Start the timer of a session whose identity is new."""
+        """Start the timer of a session, in place of a running one."""
         self.forget(state)
         left = state.identity.expires_at - self._clock()
         notice = state.identity.notice_seconds(self._notice_seconds)
@@ -43,7 +46,7 @@ class SessionExpiry:
         state.timer = asyncio.get_running_loop().call_later(delay, self._look, sid, state)
 
     def forget(self, state: SocketState) -> None:
-        """Stop the timer of a session that has ended."""
+        """Stop the timer of a session, if there is one."""
         if state.timer is not None:
             state.timer.cancel()
             state.timer = None

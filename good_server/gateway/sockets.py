@@ -33,11 +33,11 @@ class Sockets:
         self._manager.basic_enter_room(sid, self._namespace.namespace, room)
 
     def leave(self, sid: str, room: str) -> None:
-        """Take a socket out of a room. Nothing happens when it is not in it."""
+        """Take a socket out of a room. If it is not in this room, do nothing."""
         self._manager.basic_leave_room(sid, self._namespace.namespace, room)
 
     async def open_of(self, user: str) -> dict[str, SocketState]:
-        """Return the user's sockets that are not being closed, by their ids."""
+        """Return the states of a user's sockets by their ids. Sockets that are being closed are left out."""
         found, name = {}, self._namespace.namespace
         for sid in [sid for sid, _ in self._manager.get_participants(name, user_room(user))]:
             environ = self._namespace.server.get_environ(sid, name)
@@ -49,7 +49,10 @@ class Sockets:
         return found
 
     def may_return(self, sid: str) -> bool:
-        """Return whether a socket left with DISCONNECT, and its connection stays open."""
+        """Return whether the client of a socket may join the namespace again.
+
+        It may if it has left with DISCONNECT, and its connection is still open.
+        """
         server = self._namespace.server
         connection = server.eio.sockets.get(self._manager.eio_sid_from_sid(sid, self._namespace.namespace))
         if connection is None or connection.closing or connection.closed:

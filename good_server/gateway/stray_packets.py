@@ -1,7 +1,7 @@
-"""Closes a connection that sends stray packets, which no gateway receives.
+"""Closes a connection that sends too many stray packets.
 
-These are packets before CONNECT, packets for a namespace that was not joined, and a second CONNECT. python-socketio
-does not limit them.
+No gateway receives such a packet: it comes before CONNECT, is for a namespace that was not joined, or is a second
+CONNECT. python-socketio does not limit stray packets.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ REFUSED = f"{__package__}.refused"
 
 
 def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
-    """Count each connection's stray packets, and close it after a few."""
+    """Count each connection's stray packets, and close it after `malformed_frames` of them."""
     library, sid_of = sio.eio.handlers["message"], sio.manager.sid_from_eio_sid
 
     async def check(connection: str, data: Any) -> None:

@@ -29,7 +29,8 @@ def compose(request: Request, chat: ChatSend) -> ChatMessage:
 async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
     """Send a chat message to its target and the sender's other tabs.
 
-    Each socket receives it once. The socket that sent it does not receive it.
+    Each socket receives it once. The socket that sent it does not receive it. Return the `data` of the ack. Raises
+    `Forbidden` if the sender is not in the target room.
     """
     target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
     if chat.to is None and target not in request.rooms():
@@ -41,7 +42,10 @@ async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
 
 
 def routes(recent: IdempotencyCache, delivery: Delivery = deliver) -> tuple[Route, ...]:
-    """Return the route of `chat:send`. `recent` repeats the ack of a repeated message; `delivery` sends a new one."""
+    """Return the route of `chat:send`.
+
+    `recent` gives a repeated message the same ack again. `delivery` sends a new message.
+    """
 
     async def send(request: Request, chat: ChatSend) -> dict[str, Any]:
         return await recent.once(request.identity.user, chat.id, lambda: delivery(request, chat))

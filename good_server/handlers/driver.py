@@ -15,7 +15,7 @@ def routes() -> tuple[Route, ...]:
 
 
 async def change(request: Request, change: DriverStatus) -> dict[str, Any]:
-    """Send a driver's new status to its company and to the admins."""
+    """Send a driver's new status to its company and to the admins. Return the `data` of the ack."""
     message = DriverStatusChanged(driver=request.identity.user, status=change.status, at=request.at)
     await request.emit(events.DRIVER_STATUS_CHANGED, message, to=followers_of(request.identity))
     return {"at": message.at}

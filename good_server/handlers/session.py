@@ -1,4 +1,4 @@
-"""Session: a client replaces its token without a new connection."""
+"""Handler of `auth:refresh`: a client replaces its token without a new connection."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ from ..rooms import Entitlements, base_rooms, is_topic_room
 def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
     """Return the route of `auth:refresh`.
 
-    `auth` verifies the new token, which may name another role or company, but not another user.
+    `auth` verifies the new token. This token may name another role or company, but not another user. `entitlements`
+    decides which topic rooms the user may stay in.
     """
 
     async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
@@ -30,8 +31,9 @@ def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
 async def move(request: Request, identity: Identity, entitlements: Entitlements) -> None:
     """Move a socket to the rooms of its new identity.
 
-    It leaves before it asks: a slow or failed check must not leave a demoted user in the old rooms. Rooms that the
-    check has not confirmed are left, too.
+    If the role or company changes, the socket leaves its old rooms before `entitlements` is asked: a slow or failed
+    check must not keep a demoted user in them. In the end, the socket is only in topic rooms that the new token
+    or `entitlements` allows.
     """
     before = request.identity
     to_ask = {room for room in request.rooms() if is_topic_room(room)} - set(identity.topic_rooms)

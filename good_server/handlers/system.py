@@ -18,7 +18,8 @@ def routes() -> tuple[Route, ...]:
 async def announce(request: Request, notice: SystemAnnounce) -> dict[str, Any]:
     """Send an announcement to the rooms of some or all roles.
 
-    The admin who sends it receives it too, if the role admin is among them.
+    The admin who sends the announcement receives it too, if the role admin is among these roles. Return the `data` of
+    the ack.
     """
     to = everyone() if notice.roles is None else tuple(role_room(role) for role in notice.roles)
     message = SystemAnnouncement(

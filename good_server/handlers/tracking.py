@@ -16,7 +16,10 @@ def routes() -> tuple[Route, ...]:
 
 
 async def update(request: Request, position: TrackingUpdate) -> dict[str, Any]:
-    """Send a driver's position to its company and to the admins. The driver's id comes from the token."""
+    """Send a driver's position to its company and to the admins.
+
+    The driver's id comes from the token. Return the `data` of the ack.
+    """
     message = TrackingPosition(driver=request.identity.user, at=request.at, **position.model_dump())
     await request.emit(events.TRACKING_POSITION, message, to=followers_of(request.identity))
     return {"at": message.at}

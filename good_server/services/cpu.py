@@ -23,6 +23,6 @@ def prepare_worker() -> None:
 
 
 def run_in_worker(work: Callable[[int], float], milliseconds: int) -> float:
-    """Run `work` in a worker process, which ignores Ctrl-C."""
+    """Return `work(milliseconds)`. Call it in a worker process, which then ignores Ctrl-C."""
     prepare_worker()
     return work(milliseconds)

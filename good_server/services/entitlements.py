@@ -6,7 +6,8 @@ from ..roles import Identity
 class TokenEntitlements:
     """Default entitlements: a user may join the rooms named in the token.
 
-    Your own class asks your database whether a user may join `job:17`. It does not store who is in it: Socket.IO does.
+    Your own class asks your database whether a user may join `job:17`. Your class does not store who is
+    in the room: Socket.IO does.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

@@ -15,7 +15,7 @@ Publish = Callable[[Address, ReportReady], Awaitable[None]]
 
 
 def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportReady:
-    """Return the message about a finished report. Without `cpu_seconds` the report has failed."""
+    """Return the message about a finished report. If `cpu_seconds` is None, the report has failed."""
     if cpu_seconds is None:
         failed = ReportError(code=Internal.code, message="the report could not be made")
         return ReportReady(job=job, kind=kind, error=failed)
@@ -25,21 +25,25 @@ def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportRead
 class Reports(Protocol):
     """Interface of a queue of reports. Your own queue needs these three methods.
 
-    It may have an attribute `failing`: the names of its long-lived tasks that do not run now.
+    The queue may have an attribute `failing`: the names of its long-lived tasks that failed recently.
     """
 
     async def start(self, publish: Publish) -> None:
-        """Start the queue before the first request. `publish` sends reports that this process makes."""
+        """Start the queue, before the first request. The queue calls `publish(address, report)` for each result."""
 
     async def stop(self) -> None:
-        """Stop the queue after the last request."""
+        """Stop the queue, after the last request."""
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
-        """Accept a report that takes `size` milliseconds, and return its job id. Raises `Busy` when too many wait."""
+        """Queue a report and return its job id.
+
+        The work takes `size` milliseconds. The finished report is sent to the rooms in `to`. Raises `Busy` if too many
+        reports wait.
+        """
 
 
 class NoReports:
-    """Stands for a missing queue of reports. `report:request` is then an unknown event."""
+    """Used when there is no queue of reports. `report:request` is then an unknown event."""
 
     async def start(self, publish: Publish) -> None: ...
 

@@ -1,4 +1,4 @@
-"""All settings and limits of the server; `settings.py` lists them."""
+"""All settings and limits of the server. `settings.py` lists them."""
 
 from .keys import DEVELOPMENT_SECRET, is_loopback
 from .loading import load_settings

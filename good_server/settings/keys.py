@@ -19,17 +19,20 @@ PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END [A-Z0-9 ]+-----\s*", re.
 
 
 def is_published(secret: str) -> bool:
-    """Return whether a secret is the published one or a placeholder."""
+    """Return whether a secret is `DEVELOPMENT_SECRET` or looks like a placeholder."""
     return secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS)
 
 
 def with_line_breaks(key: str) -> str:
-    r"""Return a public key with real line breaks. Files for containers write them as `\n`, and PEM has no backslash."""
+    r"""Return a public key with real line breaks.
+
+    Files for containers often write a line break as `\n`, a backslash and an n. PEM itself has no backslash.
+    """
     return key.replace("\\r", "").replace("\\n", "\n")
 
 
 def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
-    """Raise `ValueError` if a text is no public key for these algorithms."""
+    """Raise `ValueError` if `text` is not a public key for these algorithms."""
     # here, as most servers have no such key and the import is heavy
     import jwt
 
@@ -48,7 +51,11 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
 
 
 def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, is_production: bool) -> None:
-    """Raise `ValueError` if the keys of an issuer cannot be fetched safely."""
+    """Raise `ValueError` if an issuer's keys cannot be fetched safely.
+
+    `url` is `SERVER_JWT_JWKS_URL`, and `headers` are sent with each request. In production, `url` must be an
+    https address, except for this machine.
+    """
     if any(not value.get_secret_value().isprintable() for _, value in headers):
         raise ValueError("SERVER_JWT_JWKS_HEADERS must be lines like `Name: value`, separated by commas")
     if url is None:
@@ -76,7 +83,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _fault(text: str) -> str | None:
-    """Return what a text is that is no public key. The text itself is not shown: it may be a private key."""
+    """Return why a text is not a public key in PEM.
+
+    Return None if the text has the form of PEM. The reason does not quote the text: it may be a private key.
+    """
     if "CERTIFICATE" in text:
         return "is a certificate: set its key, from openssl x509 -pubkey -noout"
     if not PEM.fullmatch(text):

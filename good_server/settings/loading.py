@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. Raises `SettingsError` with one line that names the wrong setting."""
+    """Read the settings. `overrides` replace values of the environment and the file.
+
+    Raises `SettingsError` with one line that names the wrong setting.
+    """
     written = written_settings(overrides.get("_env_file", ENV_FILE))
     _refuse_old_names([*written, *(PREFIX + name.upper() for name in overrides)])
     _report_unknown(written, overrides)
@@ -31,16 +34,16 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _refuse_old_names(written: Collection[str]) -> None:
-    """Stop in every environment, because an old setting would be ignored."""
+    """Raise `SettingsError` for an old name, also in development. Otherwise the setting would be ignored."""
     for old, new in RENAMED.items():
         if f"{PREFIX}{old.upper()}" in written:
             raise SettingsError(f"{PREFIX}{old.upper()} is no setting any more: {PREFIX}{new.upper()} replaces it")
 
 
 def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:
-    """Refuse unknown names in production, and warn of them in development.
+    """Raise `SettingsError` for unknown names in production, and warn in development.
 
-    A misspelled setting leaves its default, and nobody would notice.
+    Otherwise nobody would notice that a misspelled setting has no effect.
     """
     unknown = unknown_settings(written, Settings.model_fields)
     env = overrides.get("env") or written.get(f"{PREFIX}ENV")

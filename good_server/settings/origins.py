@@ -1,4 +1,4 @@
-"""Origins of pages, in the form that browsers send."""
+"""Checks origins of web pages, and brings them into the browsers' form."""
 
 import ipaddress
 import re
@@ -17,8 +17,9 @@ LOCALHOST = "localhost"
 def normalise(written: str) -> str:
     """Return an origin in the form that browsers send.
 
-    That is `https://app.example`, by RFC 6454, 6.2. Capitals, a default port, one slash at the end and letters outside
-    of ASCII are replaced. Raises `ValueError` with one line for text that no browser sends.
+    An example is `https://app.example` (RFC 6454, 6.2). Capitals become small letters, and letters outside of ASCII
+    become punycode. A default port and one slash at the end are removed. Raises `ValueError` with one line if no
+    browser sends such an origin.
     """
     if written == ANY or written.lower() == OPAQUE:
         return written.lower()
@@ -71,7 +72,7 @@ def _address(host: str) -> str:
 
 
 def same_origins(host: str) -> frozenset[str]:
-    """Return the origins of pages that come from this server itself. `host` is the header `Host` of a request."""
+    """Return the origins of pages that this server itself serves. `host` is the header `Host` of a request."""
     found = set()
     for scheme in ("http", "https"):
         try:
@@ -82,7 +83,7 @@ def same_origins(host: str) -> frozenset[str]:
 
 
 def is_loopback_origin(origin: str) -> bool:
-    """Return whether pages of this origin come from this machine."""
+    """Return whether pages with this origin come from this machine (loopback)."""
     try:
         url = URL(origin) if origin == normalise(origin) and origin.startswith(("http://", "https://")) else URL()
         host = url.raw_host or ""

@@ -1,6 +1,6 @@
 """All settings and limits of the server, each with its reason.
 
-Each is read from an environment variable with the prefix `SERVER_`, else from `.env` in the working folder.
+Each is read from an environment variable with the prefix `SERVER_`, or from the file `.env` in the working folder.
 """
 
 import ipaddress
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **sources: Any) -> Any:
-        """Read the environment and `.env` by the rules of `sources.py`. pydantic-settings calls this method."""
+        """Read the environment and `.env` with `written_settings`. pydantic-settings calls this method."""
         environment = sources["env_settings"]
         written = written_settings(sources["dotenv_settings"].env_file)
         environment.env_vars = {name.lower(): value for name, value in written.items()}
@@ -230,14 +230,15 @@ class Settings(BaseSettings):
 
     @property
     def has_published_secret(self) -> bool:
-        """True when everyone can sign tokens for this server."""
+        """True when the published secret verifies tokens. Everyone can then sign them."""
         return not self.has_public_key and self.secret == DEVELOPMENT_SECRET
 
     def allows_origin(self, origin: str, host: str) -> bool:
-        """Return whether pages of this origin may connect.
+        """Return whether pages with this origin may connect.
 
-        `origin` and `host` are the headers of the request. Without listed origins it is the server's own one. The
-        forwarded host is not asked, as any client may write that header.
+        `origin` and `host` are headers of the request. If `SERVER_ALLOWED_ORIGINS` is empty, only pages of the same
+        host may connect. Development also allows pages of this machine. `X-Forwarded-Host` is not used, because any
+        client may send this header.
         """
         if self.env == "development" and is_loopback_origin(origin):
             return True

@@ -1,4 +1,4 @@
-"""Where settings are written: the environment and the file `.env`. Unknown names are found here."""
+"""Reads the settings in the environment and in the file `.env`. It also finds unknown names."""
 
 import os
 import re
@@ -24,9 +24,10 @@ class SettingsError(Exception):
 
 
 def written_settings(env_file: str | os.PathLike[str] | None) -> dict[str, str]:
-    """Return the settings that are written somewhere, by name in capitals. The environment precedes the file.
+    """Return the settings in the environment and in a file.
 
-    An empty value counts as not written. Raises `SettingsError` if the file cannot be read.
+    The keys are the names in capitals. If a setting is in both, the value of the environment is used. Empty values are
+    left out. Raises `SettingsError` if the file cannot be read.
     """
     file = {} if env_file is None else _read_file(Path(env_file).expanduser())
     own = {name: value for name, value in os.environ.items() if not _is_of_kubernetes(name, value)}
@@ -46,9 +47,9 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _read_file(path: Path) -> dict[str, str | None]:
-    """Return all values of a file, as they are written.
+    """Return all values of a file. If it does not exist, return an empty dict.
 
-    `${…}` in a secret is not a reference to another value.
+    `${…}` is not replaced by another value: it may be part of a secret.
     """
     try:
         raw = path.read_bytes()
@@ -78,13 +79,16 @@ def _decoded(path: Path, raw: bytes) -> str:
 
 
 def _line_of(original: Any) -> int:
-    """Return the number of a wrong line, without empty lines above it."""
+    """Return the number of a wrong line. Empty lines at the start of `original` are skipped."""
     text: str = original.string
     return int(original.line) + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def unknown_settings(written: Collection[str], known: Collection[str]) -> list[str]:
-    """Return a line about each written name that is no setting. It names the most similar setting."""
+    """Return one message for each written name that is not a setting.
+
+    `known` are the fields of the settings. The message names the most similar setting.
+    """
     names = {f"{PREFIX}{name.upper()}" for name in known}
     return [f"{name} is not a setting; the nearest is {_nearest(name, names)}" for name in written if name not in names]
 

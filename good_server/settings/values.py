@@ -40,7 +40,7 @@ def _url_path(value: str) -> str:
 
 
 def _origins(written: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the origins as browsers send them, each once."""
+    """Return the origins as browsers send them, without duplicates."""
     return tuple(dict.fromkeys(map(normalise, written)))
 
 
