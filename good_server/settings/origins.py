@@ -1,4 +1,4 @@
-"""Checks origins of web pages, and brings them into the browsers' form."""
+"""Checks the allowed origins, and writes them as browsers do."""
 
 import ipaddress
 import re

@@ -73,9 +73,9 @@ def _chosen_letter(options: argparse.Namespace) -> str | None:
 
 
 def _answers(session: "Session", words: list[str], letter: str | None) -> dict[str, str]:
-    """Returns the answers from the command line, by the server's letter.
+    """Returns the user's diagnosis of each server, by the server's letter.
 
-    Raises `UsageError` for an answer that is not valid.
+    `words` are options such as `A=03`. With `letter`, only that server may be named. Raises `UsageError` otherwise.
     """
     from lab.diagnosis.answers import GIVEN_UP, parse
 

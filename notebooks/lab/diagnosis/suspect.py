@@ -202,7 +202,7 @@ class Suspect:
     async def read(self) -> Reading:
         """Read the probe inside the server process, and reset its counters.
 
-        The search on the heap blocks the server for some tenths of a second.
+        This searches the heap for the ids of lost tabs, which blocks the server for some tenths of a second.
         """
         probe = self.target.probe
         reading, counts = await probe.read(), await probe.counts()

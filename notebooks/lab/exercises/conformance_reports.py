@@ -44,7 +44,7 @@ def family_cpu_seconds(pid: int) -> float:
 
 
 async def request(stage: Stage, tab: Tab, kind: str, milliseconds: int) -> str:
-    """Ask for a report, and return the id of its job."""
+    """Ask for a report that takes `milliseconds`. Return the id of its job."""
     wanted = {"kind": kind, "size": milliseconds}
     # a handler may wait until its report is ready
     data = await stage.accepted(tab, events.REPORT_REQUEST, wanted, timeout=REPORT_SECONDS)

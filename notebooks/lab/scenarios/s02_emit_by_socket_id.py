@@ -123,7 +123,7 @@ def _reports(tab: Tab, job: str | None) -> list[Received]:
 
 @dataclass(frozen=True)
 class _Log:
-    """Calculates when tabs were cut, and when their reports were emitted.
+    """Calculates when connections were cut, and when requested reports were emitted.
 
     The fields are times on the event loop's clock. The results are in seconds since the first request, at `started`.
     """
