@@ -13,8 +13,8 @@
 # **The rule:** join every room in the code that runs at each connect. Use only what the server already knows about the
 # user.
 #
-# **Otherwise:** after a reconnect the connection is open and the page can send, but it receives nothing until somebody
-# reloads the page.
+# **Otherwise:** after a reconnect the connection is open and the page can send, but no message to a room reaches it
+# until somebody reloads the page.
 #
 # A *room* is a name for a set of connections. A message to the room goes to all of them. A new connection is only in
 # its own room. It does not inherit the rooms of the connection before it.
@@ -53,7 +53,11 @@ lab.show(
 
 # %% [markdown]
 # `joined` runs at every connect and does nothing. `log_in` joins the rooms, but it runs only when the page sends its
-# event. The client library reconnects by itself without reloading the page, so the event is not sent a second time.
+# event. After a lost connection the client library reconnects by itself without reloading the page, so the event is not
+# sent a second time. (The marker `# <-` is not in the file: it shows where to look.)
+#
+# In this kit a handler gets a `request`. `request.identity` is the user who sent it, and `request.join(room)` puts the
+# connection into a room. In plain python-socketio this is `await sio.enter_room(sid, room)`.
 
 # %% [markdown]
 # ## Predict
@@ -93,7 +97,8 @@ lesson.show_guess(bad, my_guess)
 # ## Look closer
 #
 # What could be noticed from outside? This table compares the time before the cut with the time after the reconnect. A
-# probe in the server's process counted the connections and the rooms all the time.
+# probe in the server's process counted the connections and the rooms all the time. An *ack* (acknowledgement) is the
+# server's answer to one event.
 
 # %%
 seen = bad.details
@@ -102,17 +107,17 @@ after = seen["samples"][-1]
 lab.table(
     ["measured on the bad server", "before the cut", "after the reconnect"],
     ["connections open", str(before["connections"]), str(after["connections"])],
-    ["messages that it acknowledged", str(seen["accepted"]["before"]), str(seen["accepted"]["after"])],
+    ["messages with an ack", str(seen["accepted"]["before"]), str(seen["accepted"]["after"])],
     ["**user rooms with a socket in them**", f"**{before['rooms']}**", f"**{after['rooms']}**"],
 )
 
 # %% [markdown]
-# The first two rows are what a dashboard shows: as many connections as before, and every message acknowledged. Only the
+# The first two rows are what a dashboard shows: as many connections as before, and an ack for every message. Only the
 # last row is different, and no server prints that row.
 #
-# *The figure. Above, one row per user, for a few users: the server sends a message to the user (a triangle), it is
-# received (a circle), the connection is cut (a cross) and comes back (a bar), and the server sends again. Below, the
-# connections come back after the cut, and the rooms stay empty.*
+# *The figure. Above, one row per user, for a few users: the server emits to the user's room (a triangle), the message
+# is received (a circle), the connection is cut (a cross) and comes back (a bar), and the server emits again. Below, the
+# rooms are empty until the login. After the cut the connections come back, and the rooms stay empty.*
 
 # %%
 title = f"Connections came back: {after['connections']}. Rooms that still hold a socket: {after['rooms']}"
@@ -140,6 +145,9 @@ lab.show("good_server.gateway.gateway", "Gateway.joined", highlight=["request.jo
 lab.show("good_server.rooms", "rooms_at_connect", "base_rooms")
 
 # %% [markdown]
+# The rooms follow from the token: one for the user, one for the role, one for the company if the user works in its
+# office, and the topic rooms that the token names, such as `job:17`.
+#
 # This is the same loop as in the bad server, in another place. The difference is what calls it: a connect, which
 # happens every time, and not a page, which loads once.
 
@@ -147,7 +155,7 @@ lab.show("good_server.rooms", "rooms_at_connect", "base_rooms")
 # ## Measure the good server
 #
 # The same users are cut in the same way. The clients still send `session:login`. The good server answers that it does
-# not know this event, and nothing depends on it.
+# not know this event, and nothing depends on it. (This answer is the kit's own: Socket.IO ignores unknown events.)
 
 # %%
 good = await lesson.measure("good", users=users, is_traced=True)
@@ -157,7 +165,8 @@ lesson.numbers(bad=bad, good=good)
 # ## Side by side
 #
 # *The first figure: the same picture for both servers. On the good server the rooms come back with the connections. The
-# second figure: messages that arrived after the reconnect, on one axis, with the bound of each server and your guess.*
+# second figure: messages that arrived after the reconnect, on one axis, with your guess. The dashed lines are the
+# limits that the claim sets for each server.*
 
 # %%
 title = f"After the reconnect {bad.value:.0f} % arrived; with the rooms joined at connect, {good.value:.0f} %"
@@ -174,8 +183,8 @@ lesson.verdict(bad, good)
 # ## The price, and where the rule bends
 #
 # **The price:** the server must know the user at connect, so the client sends the token with every connect and the
-# server checks it each time. After a server restart all clients reconnect at once, so all of these checks happen at
-# once too. Keep the connect handler short: check the token, join the rooms, and make no query that can wait.
+# server checks it each time. After a server restart all clients reconnect within a few seconds, so all of these checks
+# happen together too. Keep the connect handler short: check the token, join the rooms, and make no query that can wait.
 #
 # **Where it bends:** some rooms cannot be known at connect, such as the room of the job whose page is open now. The
 # client asks for those rooms, and it must ask again after *every* connect. Each time the server checks that the user
@@ -199,8 +208,8 @@ title = "Each additional user changes the bad server's share by {bad} %, the goo
 lesson.growth(swept, each="user", title=title)
 
 # %% [markdown]
-# It does not grow, and that is the lesson. The mistake is complete with only a few users: the cause is the design, not
-# the load. A load test would not have found it. A test that cuts one connection finds it.
+# Neither line rises, and that is the lesson. The mistake is complete with only a few users: the cause is the design,
+# not the load. A load test would not have found it. A test that cuts one connection finds it.
 
 # %% [markdown]
 # ## Your turn
@@ -265,8 +274,8 @@ servers, so a demo does not show the mistake.""",
 #
 # **Node ↔ Python:** in Node, join in `io.on("connection", socket => socket.join("user:7"))`. In python-socketio, join
 # in the `connect` handler with `await sio.enter_room(sid, "user:7")`. Node can restore a client's rooms after a short
-# loss (*connection state recovery*), but it does not always succeed, and python-socketio does not have it. So join at
-# every connect in both.
+# loss if *connection state recovery* is turned on. It is off by default, does not always succeed, and python-socketio
+# does not have it. So join at every connect in both.
 #
 # - A reconnect is a new connection, and a new connection is in no room.
 # - What must be true after every connect belongs in the code that runs at every connect.

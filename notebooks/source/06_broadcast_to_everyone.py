@@ -35,7 +35,8 @@ print("python-socketio", version("python-socketio"))
 # ## The symptom
 #
 # It was fast with the first customers. Now the server is busy all day, phones get warm, and the traffic bill grows
-# faster than the number of users. Then somebody opens a browser's console and sees the drivers of another company.
+# faster than the number of users. Then somebody opens the network tab of a browser and sees the drivers of another
+# company.
 
 # %% [markdown]
 # ## The mistake
@@ -51,6 +52,9 @@ lab.show(
 )
 
 # %% [markdown]
+# `everyone()` names one room per role, and every user is in one of them. `also_to_me=False` leaves out the tab that
+# sent the message.
+#
 # The page works correctly: it shows only what concerns its user. But a filter in the page runs after the delivery. By
 # then the traffic has been paid for, and the message has reached a stranger.
 
@@ -100,8 +104,8 @@ lesson.show_guess(bad, my_guess)
 # positions.
 #
 # *The figure: one row for each company that a driver belongs to, one column for each group of receivers. The shade of a
-# cell is the share of the company's positions that each head of the group received: white is none, the darkest shade is
-# all of them. The frames mark the groups that the positions concern: the company's own office, and the admins.*
+# cell is the share of the company's positions that each member of the group received: white is none, the darkest shade
+# is all of them. The frames mark the groups that the positions concern: the company's own office, and the admins.*
 
 # %%
 seen = bad.details
@@ -124,8 +128,8 @@ lab.draw(deliveries_per_head({"bad": seen}, title=title))
 # %% [markdown]
 # ## The fix
 #
-# In the good server, one function returns the rooms that follow a driver, and the handler emits to those rooms. A
-# client is in its company's room because the server joined it at connect.
+# In the good server, one function returns the rooms that follow a driver, and the handler emits to those rooms. The
+# people in a company's office are in its room, because the server joined them at connect. Its drivers are not.
 
 # %%
 lab.show("good_server.handlers.tracking", "update", highlight=["to=followers_of"])
@@ -172,9 +176,9 @@ lesson.verdict(bad, good)
 #
 # **Where it bends:** "the server restarts at noon" concerns everyone, so a broadcast is right. Even then the good
 # server names its rooms, one for each role: in python-socketio an emit without any room also reaches connections whose
-# login is still being checked. In Node it does not, because a socket gets nothing before the functions given to
-# `io.use` have accepted it. When an event concerns nearly everyone, such as the score of a match that all users watch,
-# one large room is better than many small ones.
+# login is still being checked. In Node it does not, if a function given to `io.use` checks the login: a socket gets
+# nothing before it is accepted. When an event concerns nearly everyone, such as the score of a match that all users
+# watch, one large room is better than many small ones.
 #
 # **What it does not do:** it does not make a large room cheap. Here the admins receive every position of every driver,
 # and with a thousand drivers no admin can read that. Then send less: only the drivers on the visible part of the map,
@@ -205,11 +209,12 @@ lab.draw(square_and_line(swept.values, deliveries, title=title))
 # ## Your turn
 #
 # Here is a handler with the mistake in it. Fix it, so that everyone receives what concerns them and nothing else. The
-# imported names are all that you need.
+# imported names are all that you need. Keep what is right, such as the check that only members write to a room.
 
 # %% tags=["exercise"]
 from bad_server import mistake_06_broadcasts_to_everyone as mistake
 from good_server import events, rooms
+from good_server.errors import Forbidden
 from good_server.events import TrackingPosition
 from good_server.handlers import chat
 
@@ -221,6 +226,8 @@ class Handlers(mistake.Handlers):
         return {"at": message.at}
 
     async def deliver(self, request, sent):
+        if sent.room is not None and rooms.topic_room(sent.room) not in request.rooms():
+            raise Forbidden("only members write to a room")
         message = chat.compose(request, sent)
         await request.emit(events.CHAT_MESSAGE, message, to=rooms.everyone(), also_to_me=False)
         return {"id": message.id, "at": message.at}
@@ -260,7 +267,8 @@ the square does not: twice the clients were {factor["bad"]:.2g} times the delive
 #
 # Then use a room for each driver or for each tile of the map. Clients join and leave them as the view moves, and the
 # server checks their right to join. Now the limit is not wasted deliveries but how much one viewer can show: send each
-# driver's *last* position a few times a second and drop the older ones. For a slow consumer, drop them first.
+# driver's *last* position a few times a second, and leave out the older ones. When a viewer reads too slowly (a *slow
+# consumer*), positions are the first thing to leave out.
 #
 # </details>
 
@@ -270,7 +278,9 @@ the square does not: twice the clients were {factor["bad"]:.2g} times the delive
 # **Node ↔ Python:** a broadcast is `io.emit(…)` in Node and `await sio.emit(…)` without `to` in Python. The fix is
 # `io.to("company:acme").to("role:admin").emit(…)` and `await sio.emit(…, to=["company:acme", "role:admin"])`. In both,
 # an empty list of rooms means *everyone*: `io.to([]).emit(…)` and `to=[]`. In Python an empty text (`to=""`) does too;
-# in Node `io.to("")` is a room that nobody is in. Check for it before each emit, as the good server does.
+# in Node `io.to("")` is a room that nobody is in. Check for it before each emit: in the good server `Gateway.send`
+# refuses an empty target. To leave out the sender's own connection, write `socket.to(room)` in Node and `skip_sid=sid`
+# in Python.
 #
 # - Before each emit, decide which users it concerns.
 # - A filter in the client is too late: the message has already been delivered to a stranger.

@@ -4,20 +4,22 @@
 # **Servers with an unknown mistake.** Each has one of the ten mistakes of the lessons, two of them, or none. As in
 # production, you examine them from outside, with clients, a bad network and a few numbers. Then you say what it is.
 #
-# *An hour for the five cases, and an hour for the examination. You need to know the ten mistakes: the lessons
+# *An hour for the five cases, and an hour or more for the examination. You need to know the ten mistakes: the lessons
 # [01](01_stored_socket_ids.ipynb) to [10](10_no_limits.ipynb). The same exists in a terminal: `lab diagnose`.*
 
 # %% [markdown]
 # ## Set up
 #
 # All servers look the same from outside: the same events, the same settings, no name that tells. Which server has which
-# mistake is drawn anew each time that this cell runs.
+# mistake is drawn by lot again each time that this cell runs.
 
 # %%
 import lab
+from lab.results.claims import load_claims
 
 practice = lab.diagnose()
 print(practice)
+lab.table(["", "a server with this mistake breaks the rule"], *([claim.id, claim.title] for claim in load_claims()))
 
 # %% [markdown]
 # ## The tools
@@ -31,12 +33,16 @@ print(practice)
 # | `ana = await server.open("ana")` | a tab of the user ana opens; once more: her second tab, `ana-2` |
 # | `await server.open("dan", "driver", company="acme", rooms=["job:17"])` | a tab with a role, a company and rooms |
 # | `await ana.ask("chat:send", {"to": "bob", "text": "hi"})` | an event is sent, and its ack comes back |
-# | `await server.cut(ana)` | the connection is reset; the tab comes back by itself |
-# | `await ana.link.go_silent()` | the connection stays open, but nothing passes any more |
+# | `await ana.received("chat:message")` | waits until such a message has arrived, and returns it |
+# | `await server.cut(ana)` | the connection is reset; the cell waits until the tab has come back by itself |
+# | `await ana.link.go_silent()` | the connection stays open, but nothing passes any more, until a heartbeat fails |
 # | `await ana.close()` | the tab is closed |
 # | `await server.flood(ana, "chat:send", {…}, 50)` | an event is sent many times at once |
 # | `await server.restart()` | the server process is killed, and starts again |
-# | `await practice.look("A")` | every inbox, and what the *probe* sees inside the server process |
+# | `await practice.look("A")` | every message so far, and what the *probe* sees inside the server process |
+#
+# The roles are `admin`, `driver`, `company`, `provider` and `vendor`. A tab shows its token at each connect, also after
+# a cut.
 #
 # The *probe* is the lab's own measuring code in the server process. It knows nothing about the server's mistake.
 #
@@ -46,16 +52,18 @@ print(practice)
 # |---|---|
 # | connections open | of all clients, also of those that are silent but not yet closed |
 # | ids of lost connections | socket ids that your tabs had and have no more |
-# | of these still on the heap | those that any object in the server's memory still contains |
+# | of these still on the heap | those that any object in the server's memory (its *heap*) still contains |
 # | emits | how often the server sent a message to somebody |
-# | rooms or socket ids in these emits | one emit may name several; each reaches the sockets in it |
+# | rooms or socket ids in these emits | one emit may name several, such as one room per role |
 # | of these with nobody in them | nobody is in them at the moment of the emit |
 # | errors logged | lines in the server's log with the level *error* |
-# | longest stall of the event loop | for so long the server did nothing for anybody |
+# | longest stall of the event loop | the longest time in which the server could serve nobody |
 #
 # </details>
 #
 # <details><summary>The events that every server knows</summary>
+#
+# Every server here answers `session:login`, so that this answer tells you nothing.
 #
 # | event | payload |
 # |---|---|
@@ -200,7 +208,8 @@ await exam.hand_in(answers)
 # %% [markdown]
 # ## Remember
 #
-# - Most of these mistakes answer every request with `ok`. Look at what *arrives*, not at what was acknowledged.
+# - With most of these mistakes every request gets an ack with `ok`. Look at what *arrives*, not at what was
+#   acknowledged.
 # - Three things find most of them: a second tab, a cut connection, and somebody who is not concerned.
 # - The rest is found by a number over time: ids held, memory, the longest stall, requests refused.
 # - If you ask for help in production, say what you did, what you saw, and what you would have seen otherwise.

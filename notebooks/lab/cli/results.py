@@ -65,9 +65,10 @@ def show(*lines: Any, columns: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
             continue
-        _replace_unknown_characters(stream)
-        console = FailingConsole(file=stream, width=None if stream.isatty() else columns, highlight=False)
         try:
+            # this writes what is still in the buffer, such as a progress line
+            _replace_unknown_characters(stream)
+            console = FailingConsole(file=stream, width=None if stream.isatty() else columns, highlight=False)
             for line in lines:
                 # a text may hold brackets of its own
                 console.print(line, markup=not isinstance(line, str), emoji=False)

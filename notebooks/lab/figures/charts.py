@@ -86,7 +86,7 @@ def _label_end(axes: Axes, text: str, x: float, y: float) -> None:
 def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
     """Draw the measured points of both servers, each with a fitted line.
 
-    The label at the end of a line has its slope, followed by the text `each`, such as `ids for each reconnect`.
+    The label at the end of a line has its slope and the text `each`, such as `ids for each reconnect`, or `no change`.
     """
     figure, axes = new_figure(height=2.4)
     _show_left_axis(axes)
@@ -96,7 +96,8 @@ def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, e
         fitted = [mean_y + rise * (x - mean_x) for x in xs]
         axes.plot(xs, fitted, linestyle=style, color=COLOURS[side], linewidth=1.5)
         axes.plot(xs, ys, linestyle="", marker=marker, color=COLOURS[side], markersize=6)
-        label = f"{side} (n={len(xs)}): {'+' if rise > 0 else ''}{number(rise)} {each}"
+        change = f"{'+' if rise > 0 else ''}{number(rise)} {each}" if number(rise) != "0" else "no change"
+        label = f"{side} (n={len(xs)}): {change}"
         _label_end(axes, label, xs[-1], fitted[-1])
     axes.set_xlabel(x_label, color=INK, fontsize=9)
     axes.set_ylabel(textwrap.fill(y_label, AXIS_LETTERS), color=INK, fontsize=9)

@@ -49,9 +49,9 @@ def _panel(figure: Figure, axes: Axes, side: Side, run: Mapping[str, Any]) -> No
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axes.set_yticks(range(len(run["companies"])), _short(run["companies"]), fontsize=8)
     axes.tick_params(length=0)
-    axes.set_xlabel("received by office 0, 1, …, and by others", color=INK, fontsize=9)
+    axes.set_xlabel("receivers: office 0, 1, …; frame: concerned", color=INK, fontsize=9)
     bar = figure.colorbar(ScalarMappable(Normalize(0, 100), shades), ax=axes, orientation="horizontal", shrink=0.9)
-    bar.set_label("% of the positions, for each head of the group", color=INK, fontsize=8.5)
+    bar.set_label("% of the positions, for each member of the group", color=INK, fontsize=8.5)
     bar.ax.tick_params(colors=INK, labelsize=8)
 
 

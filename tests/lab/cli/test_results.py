@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab.__main__ import main
@@ -60,11 +61,14 @@ def test_a_full_disk_keeps_the_other_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_closed_stderr_does_not_end_the_measurement(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_stderr_does_not_end_the_measurement(tmp_path: Path, unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
+    closed: dict[str, Any] = {"stdout": writing, "stderr": writing}
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     done = subprocess.run(
-        [*COMPARE, "--json", "out.json"], cwd=tmp_path, stdout=writing, stderr=writing, timeout=60, check=False
+        [*COMPARE, "--json", "out.json"], cwd=tmp_path, env=environment, timeout=60, check=False, **closed
     )
     os.close(writing)
     assert done.returncode == 0
