@@ -125,7 +125,7 @@ CORRECTED: list[tuple[str, str, str]] = [
     ("04", "still sends to every member who did not come back", "It hurts nobody"),
     ("05", "cannot differ from the connections", "late, until the heartbeat fails"),
     ("05", "the room knows only *this* process", "asks every process that shares an adapter"),
-    ("06", "every cell is dark", "each head of the group received"),
+    ("06", "every cell is dark", "each member of the group received"),
     ("06", "In Python an empty `to` means", "`io.to([]).emit(…)` and `to=[]`"),
     ("06", "even then the good server names its rooms, one for each role: an emit without", "In Node it does not"),
 ]
