@@ -228,6 +228,18 @@ WRONG = (
 """,
     ),
     WrongAnswer(
+        "an old tab",
+        7,
+        "the server closed",
+        """
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+        for sid in self.sids_in(user_room(request.identity.user)):
+            if sid != request.sid:
+                asyncio.get_running_loop().call_later(3, self.close, sid)
+""",
+    ),
+    WrongAnswer(
         "joining an own room",
         8,
         "was refused: forbidden",
