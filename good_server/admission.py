@@ -1,4 +1,8 @@
-"""Admission control decides who may open a connection. This module also closes connections."""
+"""Admission control decides who may open a connection.
+
+It accepts or refuses each HTTP request of Socket.IO before a connection opens. It also closes a connection whose client
+sends no valid token in time. Other modules close connections with `close_transport`, for example at a shutdown.
+"""
 
 import asyncio
 import time

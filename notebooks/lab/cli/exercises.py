@@ -109,9 +109,9 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _read(file: Path) -> str:
-    """Returns the text of an answer.
+    """Returns the text in the file of an answer.
 
-    Raises `UsageError` when it is too large.
+    Raises `UsageError` when the file is too large.
     """
     with file.open("rb") as stream:
         # a device may never end

@@ -49,7 +49,7 @@ def add_command(commands: Any) -> None:
 
 
 def local_day() -> date:
-    """Returns today's date where the learner is."""
+    """Returns today's date in the local time zone."""
     return datetime.now().astimezone().date()
 
 
@@ -89,7 +89,7 @@ def _quiz(options: argparse.Namespace) -> int:
 def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
     """Asks the questions in turn, and records each answer at once.
 
-    `known` collects the answers, also if the quiz ends early.
+    For each answer, it appends to `known` whether the learner knew it. So `known` is also right if the quiz ends early.
     """
     from lab.interview import quiz_file
 
@@ -108,7 +108,10 @@ def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
 
 
 def _numbers() -> "Numbers":
-    """Returns this machine's last numbers, and says if there are none."""
+    """Returns the last numbers that were measured on this machine.
+
+    It tells the learner if there are none or they cannot be read.
+    """
     from lab.interview.last_numbers import LastNumbers, LastNumbersError, load
 
     try:
@@ -178,7 +181,10 @@ def _read(prompt: str) -> str:
 
 
 def _accept_any_bytes() -> None:
-    """Makes input that is not text a wrong answer, not an error."""
+    """Makes standard input replace invalid bytes instead of raising an error.
+
+    Such input then counts as a wrong answer.
+    """
     with contextlib.suppress(AttributeError, OSError):
         sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
 
@@ -198,7 +204,7 @@ def _one_line(text: str) -> str:
 
 
 def _checking_record(action: Callable[[], T]) -> T:
-    """Calls `action`, which uses the record, and returns its result.
+    """Calls `action`, which uses the quiz record, and returns its result.
 
     Raises `UsageError` when the record is invalid or cannot be read or written.
     """

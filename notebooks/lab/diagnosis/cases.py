@@ -47,7 +47,10 @@ class Choice(_Frozen):
 
     @property
     def claims(self) -> tuple[int, ...]:
-        """The numbers of the claims whose scenarios measure this server."""
+        """The ids of the claims whose scenarios measure this server.
+
+        An id is an integer, 1 to 10.
+        """
         return self.measured_by or self.mistakes
 
 

@@ -24,9 +24,9 @@ CELL_MARK = "# the lines of the cell follow"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of an answer, and the place in the answer.
+    """One fault of an answer, with its function and line.
 
-    `line` is 0 when the place is not in the answer's own code.
+    `text` has details, such as an exception or a duration. `line` is 0 when the place is not in the code of the answer.
     """
 
     kind: Kind
@@ -36,13 +36,13 @@ class Fault:
 
 
 def note(file: Path, fault: Fault) -> None:
-    """Append a fault to the file."""
+    """Append a fault to `file`."""
     with file.open("a", encoding="utf-8") as faults:
         faults.write(json.dumps(asdict(fault)) + "\n")
 
 
 def read(file: Path) -> list[Fault]:
-    """Return all faults that were noted so far."""
+    """Return all faults that were recorded in `file` so far."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def read(file: Path) -> list[Fault]:
 
 
 def is_held(faults: Sequence[Fault]) -> bool:
-    """Whether something has held the event loop."""
+    """Whether one of `faults` says that the event loop was blocked."""
     return any(fault.kind in ("held", "blocked", "stuck") for fault in faults)
 
 
@@ -63,9 +63,9 @@ def is_starved(faults: Sequence[Fault]) -> bool:
 
 
 def cause(faults: Sequence[Fault], source: str) -> str:
-    """Describe the fault that explains what the clients saw, in one sentence.
+    """Return a sentence about the fault that explains what clients saw.
 
-    It is an empty text when there is none.
+    It is an empty string if there is no such fault. `source` is the code of the answer.
     """
     for kind in CAUSES:
         for fault in faults:
@@ -97,7 +97,10 @@ def _place(fault: Fault, source: str) -> str:
 
 
 def _line(number: int, source: str) -> str:
-    """Return a line's number and its text, as the learner wrote it."""
+    """Return a phrase with the number and code of a line.
+
+    In a notebook, line 1 is the first line of the cell.
+    """
     lines = source.splitlines()
     above = lines.index(CELL_MARK) + 1 if CELL_MARK in lines else 0
     text = lines[number - 1 + above].strip() if 0 < number + above <= len(lines) else ""
@@ -105,9 +108,10 @@ def _line(number: int, source: str) -> str:
 
 
 def raised(faults: Sequence[Fault], source: str) -> str:
-    """Describe the exceptions that the answer's code raised on the server.
+    """Return sentences about the exceptions that the answer has raised.
 
-    The clients do not see these exceptions. The text is appended to the message; it is empty without an exception.
+    Clients do not see these exceptions. The text is appended to the message of a grade. If the code of the answer
+    raised none, the text is about the first error that the server logged. It is an empty string if there is neither.
     """
     own = [fault for fault in faults if fault.kind == "raised"]
     if own:

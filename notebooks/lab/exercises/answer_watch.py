@@ -1,7 +1,7 @@
-"""Watches an answer inside its server process, and notes what goes wrong.
+"""Watches an answer inside its server process, and records its faults.
 
-It notes exceptions, coroutines that were never awaited, code that holds the event loop, handlers that never go
-on, and code that ends the process.
+It records exceptions, coroutines that were never awaited, code that blocks the event loop, handlers that wait too long,
+and code that ends the process.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ ORIGIN_DEPTH = 12
 
 
 class AnswerWatch:
-    """Notes the faults of an answer in a file."""
+    """Records the faults of an answer in a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -53,7 +53,7 @@ class AnswerWatch:
         self._exit = os._exit
 
     def install(self) -> None:
-        """Start watching; the event loop of the server has to run."""
+        """Start watching. Call this while the event loop of the server runs."""
         watch_log(self._note_logged)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note_unhandled)
@@ -67,7 +67,7 @@ class AnswerWatch:
         _LoopWatch(self).start(loop)
 
     def wrap(self, gateway: Gateway) -> None:
-        """Let all hooks and handlers of a gateway be watched."""
+        """Replace all hooks and handlers of `gateway` with watched versions."""
         for hook in ("joined", "left", "check_rate"):
             setattr(gateway, hook, self._watched(getattr(gateway, hook), hook))
         routes = gateway.routes
@@ -76,13 +76,13 @@ class AnswerWatch:
         )
 
     def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
-        """Note one fault, unless there are very many."""
+        """Record a fault, but at most `MOST_NOTED` faults in total."""
         self._noted += 1
         if self._noted <= MOST_NOTED:
             note(self._file, Fault(kind, text, function, line))
 
     def end(self, kind: Kind, text: str, function: str, line: int) -> NoReturn:
-        """Note a fault, and end the process at once."""
+        """Record a fault, and end the process at once."""
         note(self._file, Fault(kind, text, function, line))
         self._exit(1)
 
@@ -118,7 +118,7 @@ class AnswerWatch:
             self.note("logged", text, where)
 
     def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Note an exception that nobody retrieved, such as a background task's."""
+        """Record an exception that no code handled, such as a background task's."""
         error = context.get("exception")
         if isinstance(error, BaseException) and _place_of(error) is not None:
             self._note_error(error, "a task")
@@ -152,7 +152,7 @@ class AnswerWatch:
 
 
 class _LoopWatch:
-    """Watches from a thread whether the answer holds the event loop."""
+    """Checks from a second thread whether the answer blocks the event loop."""
 
     def __init__(self, watch: AnswerWatch) -> None:
         self._watch = watch
@@ -197,11 +197,11 @@ class _LoopWatch:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A moment in the life of a thread.
+    """The times of a thread, read at one moment.
 
-    On a busy machine a thread waits for a CPU, and that is not the answer's doing. `on_cpu` and `queued` are the
-    seconds that the thread has computed, and waited for a CPU. The second does not yet include a wait that goes on,
-    which a thread that `is_runnable` may be in.
+    `at` is this moment on the monotonic clock. `on_cpu` is how many seconds the thread has used a CPU. `queued` is how
+    many seconds it has waited for a free CPU, which is not the fault of the answer. If `is_runnable` is true, the
+    thread uses a CPU or waits for one at this moment; `queued` does not yet include this wait.
     """
 
     at: float
@@ -215,7 +215,7 @@ class _Moment:
 
     @staticmethod
     def of_this_thread() -> Callable[[], "_Moment"]:
-        """Return a clock for this thread, which any thread may read."""
+        """Return a function that reads this thread's times from any thread."""
         folder = Path(f"/proc/self/task/{threading.get_native_id()}")
 
         def now() -> _Moment:
@@ -232,9 +232,10 @@ class _Moment:
 
 
 def _place_of(error: BaseException) -> tuple[str, int] | None:
-    """Return where in the answer an exception was raised.
+    """Return the function and line of the answer that raised an exception.
 
-    It is the name of the innermost function, and its line; None if the exception did not pass through the answer."""
+    Returns the innermost ones, or None if the exception did not pass through the code of the answer.
+    """
     places = [
         (frame.name, frame.lineno or 0)
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""Turns a class from a notebook into the text of a module.
+"""Turns a class of a notebook into source code of a module.
 
 The class is graded on a server in another process, and the class object of a notebook cannot be sent there.
 """
@@ -24,10 +24,11 @@ CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def source_of_class(handlers: type[Any]) -> str:
-    """Return the text of a module that defines the class `handlers`.
+    """Return the source code of a module that defines the class `handlers`.
 
     The module contains the imports, constants and functions of the cell that defines the class. It also defines the
-    names that the class uses from other cells. Raises `AnswerError` if such a name cannot be imported.
+    names that the class uses from other cells. Raises `AnswerError` if such a name can be neither imported nor written
+    as a constant. Also raises `AnswerError` if the class has no method or its source is not known.
     """
     function = next((value for value in vars(handlers).values() if isinstance(value, FunctionType)), None)
     if function is None:
@@ -46,10 +47,10 @@ def source_of_class(handlers: type[Any]) -> str:
 
 
 def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | None:
-    """Return a cell's text with blanks in place of some statements.
+    """Return a cell's code with blanks in place of some statements.
 
-    So each line keeps its number, which an error of the answer is reported with. Returns None if the rest cannot stand
-    alone, such as what follows a semicolon.
+    `lines` is the code of the cell, and `left_out` are these statements. The other lines keep their numbers, because an
+    error of the answer is reported with its line number. Returns None if the code that is left is not valid Python.
     """
     rest = [line.encode() for line in lines]
     for node in left_out:
@@ -69,8 +70,8 @@ def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | Non
 def _is_left_out(node: ast.stmt) -> bool:
     """Whether a statement of the cell is left out of the module.
 
-    An assignment may await in a cell but not in a module. A `__future__` import has to be on the first line, which
-    already has one.
+    An assignment with `await` is left out, because a module does not allow it. A `__future__` import is left out,
+    because it has to be on the first line, which already has one.
     """
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return True
@@ -81,7 +82,8 @@ def _is_left_out(node: ast.stmt) -> bool:
 def _imports(own: str, known: Mapping[str, Any]) -> list[str]:
     """Return definitions of the names that `own` uses but does not define.
 
-    Each definition is one line: an import or a constant.
+    `own` is the code of the cell, and `known` has the values of all names in the notebook. Each definition is one line:
+    an import or a constant.
     """
     code = compile(f"{HEAD}\n{own}", "cell", "exec", dont_inherit=True)
     used = {name for name in _names_used(code, set()) if name in known and not hasattr(builtins, name)}

@@ -1,7 +1,7 @@
-"""The conformance suite: the contract that every answer has to keep.
+"""The conformance suite: checks of the contract for every answer.
 
-It runs after the lesson's own measure, on a fresh server. Each check says which events it needs, and runs for the
-exercises whose module serves them.
+An answer is a learner's solution of an exercise. The suite runs after the measurement of the lesson, on a fresh server.
+Each check names the events that it needs, and runs for the exercises whose server handles these events.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -51,9 +51,11 @@ SERVED: Mapping[int, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its name, the events that it needs, its function.
+    """One check of the suite: its name, its events, its function.
 
-    `only` names the lessons that it is for; otherwise it is for all. `crosses` checks also run on two processes.
+    The server has to handle the events in `needs`. `run` raises `Finding` if the check fails. `only` are the exercises
+    that the check is for; None means all exercises. If `crosses` is true, the check also runs on a server of two
+    processes.
     """
 
     name: str
@@ -63,12 +65,15 @@ class Check:
     crosses: bool = False
 
     def is_for(self, number: int) -> bool:
-        """Whether the check is for an exercise."""
+        """Whether the check runs for the exercise with this number."""
         return self.needs <= SERVED[number] and (self.only is None or number in self.only)
 
 
 async def keep_nothing(stage: Stage) -> None:
-    """Nothing on the heap names a socket that is gone."""
+    """Check that the server keeps no ids of closed sockets in memory.
+
+    It closes all tabs first.
+    """
     for tab in stage.open_tabs:
         await stage.close(tab)
     held = await _ids_held(stage)
@@ -89,12 +94,15 @@ async def _nothing_held(stage: Stage) -> bool:
 
 
 async def look_again(stage: Stage) -> None:
-    """Nothing has arrived late that was not to arrive."""
+    """Check that nothing unwanted has arrived late.
+
+    It looks again whether an event of an earlier check has reached a wrong tab, or a tab twice.
+    """
     await stage.look_again()
 
 
 async def raise_nothing(stage: Stage) -> None:
-    """No handler and no hook has raised an exception so far."""
+    """Check that no handler and no hook has raised an exception."""
     if text := answer_errors.raised(stage.faults(), stage.source).strip():
         raise Finding(text.rstrip("."))
 
@@ -142,17 +150,21 @@ def checks_for(number: int, *, workers: int = 1) -> list[Check]:
 
 
 def needs_two_processes(number: int) -> bool:
-    """Whether the claim of a lesson also holds for two processes."""
+    """Whether an exercise is also checked on two server processes.
+
+    That is so if claims.toml has bounds for two processes for the claim with this number.
+    """
     return f"{number:02}" in {bounds.id for bounds in load_two_process_bounds()}
 
 
 async def run_checks(
     target: Target, checks: Sequence[Check], *, source: str, faults: Callable[[], Sequence[Fault]]
 ) -> str | None:
-    """Run the checks on a fresh server.
+    """Run `checks` in order on `target`, until one fails.
 
-    `faults` returns what the server has noted so far, and `source` is the text of the answer. Returns what the first
-    failed check has seen, as one sentence without its full stop, or None.
+    `target` is a fresh server. `source` is the code of the answer, and `faults` returns the faults of the answer that
+    were recorded so far. Returns what the failed check has found, as one sentence without a full stop, or None if all
+    checks pass.
     """
     async with stage(target, source, faults) as opened:
         for check in checks:

@@ -1,4 +1,4 @@
-"""Conformance checks of `chat:send`: the readers and senders of messages."""
+"""Conformance checks of `chat:send`: who may write and who receives messages."""
 
 import asyncio
 import secrets
@@ -20,9 +20,12 @@ SILENT_SECONDS, LATER_SECONDS = 2.5, 3.5
 
 
 async def chat(stage: Stage, tab: Tab, target: Mapping[str, str], readers: Iterable[Tab], what: str) -> None:
-    """Send a message and check who receives it.
+    """Send a message from `tab`, and check who receives it.
 
-    It has to be accepted."""
+    `target` is the part of the payload that names a user (`to`) or a room (`room`). Raises `Finding` if the server
+    refuses the message, if a tab of `readers` does not receive it, or if another tab does. Also raises `Finding` if a
+    copy has a wrong sender, id or target. `what` names the message in the text of the `Finding`.
+    """
     text = secrets.token_hex(4)
     ack = await stage.accepted(tab, events.CHAT_SEND, {**target, "text": text})
     for received in await stage.expect(events.CHAT_MESSAGE, {"text": text}, readers, what, sender=tab):
@@ -40,9 +43,10 @@ def _expect_true_sender(data: Mapping[str, Any], tab: Tab, what: str) -> None:
 
 
 async def reach_a_user(stage: Stage) -> None:
-    """A message reaches its addressee's tabs and the sender's other tab.
+    """Check that a message to a user reaches the right tabs.
 
-    Nobody else receives it."""
+    These are all tabs of the recipient, and the other tabs of the sender. No other tab receives it.
+    """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": BEN.user}, [*stage.of(BEN), *others], "the message from ana to ben")
     second = stage.of(BEN)[1]
@@ -55,14 +59,20 @@ async def reach_a_user(stage: Stage) -> None:
 
 
 async def reach_the_own_tabs(stage: Stage) -> None:
-    """The sender's other tab also receives notes and messages to absent users."""
+    """Check that the sender's other tabs also receive the message.
+
+    The message is for a user who has no tab open, or for the sender.
+    """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")
     await chat(stage, first, {"to": ANA.user}, others, "ana's note to herself")
 
 
 async def fill_the_rooms(stage: Stage) -> None:
-    """After the connect a socket is in its own rooms alone."""
+    """Check that a connected socket is in exactly its own rooms.
+
+    These are the rooms that `rooms_at_connect` returns for its user.
+    """
     rooms = {tab: set(_rooms_of(tab.person)) for tab in stage.open_tabs}
     for room in sorted(set().union(*rooms.values())):
         mark = await stage.mark(room)
@@ -79,7 +89,11 @@ def _rooms_of(person: Person) -> tuple[str, ...]:
 
 
 async def survive_a_closed_tab(stage: Stage) -> None:
-    """A user is reached while one tab is open, whichever was closed."""
+    """Check that closing one tab does not affect the user's others.
+
+    It closes the newest tab of a user, then the oldest one, and sends a message to the user after each. It also sends a
+    message after the user has closed all tabs and opened a new one.
+    """
     tess = Person("tess", "vendor")
     sender = stage.of(ANA)[0]
     own = stage.of(ANA)[1:]
@@ -95,7 +109,7 @@ async def survive_a_closed_tab(stage: Stage) -> None:
 
 
 async def reach_many_tabs(stage: Stage) -> None:
-    """Each of the ten tabs of a user is reached."""
+    """Check that a message reaches all ten tabs of a user."""
     mona = Person("mona", "provider")
     opened = [(await stage.open(mona))[0] for _ in range(MOST_TABS)]
     sender, *own = stage.of(ANA)
@@ -105,7 +119,7 @@ async def reach_many_tabs(stage: Stage) -> None:
 
 
 async def keep_old_tabs(stage: Stage) -> None:
-    """A silent tab stays open when its user opens another one."""
+    """Check that a silent tab stays open when its user opens another."""
     zoe = Person("zoe", "vendor")
     await stage.open(zoe)
     await asyncio.sleep(SILENT_SECONDS)
@@ -120,7 +134,10 @@ async def keep_old_tabs(stage: Stage) -> None:
 
 
 async def reach_a_room(stage: Stage) -> None:
-    """A message to a room reaches the members' tabs, and nobody else."""
+    """Check that a message to a room reaches exactly its members' tabs.
+
+    The tab that sends the message does not receive it.
+    """
     first, *others = stage.of(ANA)
     readers = [*others, *stage.of(BEN)]
     await chat(stage, first, {"room": ANA_AND_BEN_ROOM}, readers, f"ana's message to {ANA_AND_BEN_ROOM}")
@@ -129,7 +146,10 @@ async def reach_a_room(stage: Stage) -> None:
 
 
 async def keep_strangers_out(stage: Stage) -> None:
-    """Only members write to a room, also when nobody is in it."""
+    """Check that a user outside a room cannot write to it.
+
+    That also holds for an empty room, and for the room of another user or role.
+    """
     (carol,) = stage.of(CAROL)
     because = f"who is only in {CAROL.rooms[0]}"
     for room in (ANA_AND_BEN_ROOM, "job:99", "user:ben", "role:admin"):
@@ -140,7 +160,10 @@ async def keep_strangers_out(stage: Stage) -> None:
 
 
 async def keep_members_in(stage: Stage) -> None:
-    """A member who closes one of two tabs is still a member."""
+    """Check that a user stays in a room after closing one tab.
+
+    The other tab of the user is still in the room: it receives the messages to the room, and may write to it.
+    """
     rita = Person("rita", "driver", "acme", rooms=(ANA_AND_BEN_ROOM,))
     opened = await stage.open(rita, rita)
     await stage.close(opened[1])
@@ -154,7 +177,10 @@ async def keep_members_in(stage: Stage) -> None:
 
 
 async def ask_no_table(stage: Stage) -> None:
-    """A message needs no query: Socket.IO knows who is in a room."""
+    """Check that a message causes no SQL statement.
+
+    Socket.IO already knows who is in a room.
+    """
     (carol,) = stage.of(CAROL)
     await stage.target.probe.reset()
     await chat(stage, carol, {"to": ROOT.user}, stage.of(ROOT), "a message from carol to root")
@@ -164,7 +190,11 @@ async def ask_no_table(stage: Stage) -> None:
 
 
 async def ask_each_tab(stage: Stage) -> None:
-    """A room has the tabs that have joined it, and no others."""
+    """Check that a room contains only the tabs that joined it.
+
+    One user has two tabs, and only the token of one names the room. The other tab must not receive the messages to the
+    room, and must not write to it.
+    """
     room = {"room": ANA_AND_BEN_ROOM}
     inside, outside = await stage.open(Person("uma", "vendor", rooms=(ANA_AND_BEN_ROOM,)), Person("uma", "vendor"))
     writer, *others = stage.of(BEN)
@@ -177,9 +207,11 @@ async def ask_each_tab(stage: Stage) -> None:
 
 
 async def trust_the_token(stage: Stage) -> None:
-    """The recipients see the sender of the token.
+    """Check that recipients see the sender that the token names.
 
-    A sender in the payload is refused or ignored."""
+    If a payload names another sender, the server refuses the request or ignores that name. A message id that was sent
+    under a forged name must not block a message of the real user with the same id.
+    """
     first, *others = stage.of(ANA)
     named = ((ROOT, ROOT.role), (ANA, "admin"), (BEN, ANA.role), (CAROL, CAROL.role))
     forged = [{"id": person.user, "role": role} for person, role in named]

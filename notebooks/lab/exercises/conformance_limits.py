@@ -1,4 +1,4 @@
-"""Conformance checks of limits: what they refuse, and what they let through."""
+"""Conformance checks of limits: which requests are refused, and which are accepted."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,10 @@ CHANGES = 20
 
 
 async def _outcomes(tab: Tab, requests: Sequence[tuple[str, dict[str, Any]]]) -> list[bool]:
-    """Send all requests at once, and return whether each one was accepted."""
+    """Send all requests at once, and return whether each one was accepted.
+
+    A request is an event and its payload. A request without an ack counts as not accepted.
+    """
 
     async def send(event: str, payload: dict[str, Any]) -> bool:
         try:
@@ -55,9 +58,11 @@ def _chats(count: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 async def serve_others_during_a_flood(stage: Stage) -> None:
-    """A flood is refused, and other users are served meanwhile.
+    """Check that other users are served while one user floods.
 
-    Later the one who flooded is served, too."""
+    A flood is `FLOOD` messages at once, and the server must not accept all of them. Some time later, the server accepts
+    messages from the flooding user again.
+    """
     mallory, honest = await stage.open(MALLORY, Person("hana", "vendor"))
     flood = asyncio.create_task(_outcomes(mallory, _chats(FLOOD)))
     try:
@@ -82,7 +87,7 @@ async def _expect_served(stage: Stage, honest: Tab, text: str) -> None:
 
 
 async def _expect_refill(stage: Stage, mallory: Tab) -> None:
-    """Check that a refused user is served again after a while."""
+    """Check that `mallory` is served again within `REFILL_SECONDS`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REFILL_SECONDS
     while True:
@@ -95,7 +100,10 @@ async def _expect_refill(stage: Stage, mallory: Tab) -> None:
 
 
 async def count_by_user(stage: Stage) -> None:
-    """A limit counts a user's requests, not those of one tab."""
+    """Check that a limit counts the requests of a user together.
+
+    After a flood from one tab, the server also refuses requests from the user's other tab.
+    """
     for number in range(TRIES):
         # the window of a limit may end just between both floods, so one try proves nothing
         first, second = await stage.open(*[Person(f"mallory-{number}", "vendor")] * 2)
@@ -109,7 +117,7 @@ async def count_by_user(stage: Stage) -> None:
 
 
 async def refuse_malformed_requests(stage: Stage) -> None:
-    """No malformed request is accepted."""
+    """Check that no malformed request is accepted."""
     target = stage.target
     async with aiohttp.ClientSession() as session:
         for number, (event, arguments) in enumerate(MALFORMED):
@@ -125,7 +133,7 @@ async def refuse_malformed_requests(stage: Stage) -> None:
 
 
 async def limit_rooms(stage: Stage) -> None:
-    """The number of rooms that a socket may be in is limited."""
+    """Check that one socket may join only a limited number of rooms."""
     (tab,) = await stage.open(Person("rudi", "vendor"))
     joined = await _outcomes(tab, [(events.ROOM_JOIN, {"room": f"job:r{number}"}) for number in range(ROOMS_ASKED)])
     if joined.count(True) > MOST_ROOMS:
@@ -134,7 +142,10 @@ async def limit_rooms(stage: Stage) -> None:
 
 
 async def free_places(stage: Stage) -> None:
-    """A socket that leaves a room may join another one."""
+    """Check that leaving a room frees a place for another join.
+
+    The socket leaves and joins one room more often than the number of rooms that it may be in.
+    """
     (tab,) = await stage.open(Person("rene", "vendor", rooms=("job:17",)))
     for _ in range(CHANGES):
         for event in (events.ROOM_LEAVE, events.ROOM_JOIN):
@@ -145,9 +156,9 @@ async def free_places(stage: Stage) -> None:
 
 
 async def _patiently(stage: Stage, tab: Tab, event: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Send a request until it is not refused for its rate.
+    """Repeat a request while the rate limit refuses it.
 
-    Returns its ack.
+    Returns the last ack. After `REFILL_SECONDS` it gives up, so that ack may be a refusal, too.
     """
     deadline = asyncio.get_running_loop().time() + REFILL_SECONDS
     while True:
@@ -158,7 +169,7 @@ async def _patiently(stage: Stage, tab: Tab, event: str, payload: dict[str, Any]
 
 
 async def limit_joins(stage: Stage) -> None:
-    """Joining and leaving rooms is limited like every other request."""
+    """Check that joining and leaving rooms has a rate limit."""
     (tab,) = await stage.open(Person("joss", "vendor", rooms=("job:17",)))
     names = (events.ROOM_JOIN, events.ROOM_LEAVE)
     flood = [(names[number % 2], {"room": "job:17"}) for number in range(FLOOD)]

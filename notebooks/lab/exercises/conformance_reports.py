@@ -1,4 +1,4 @@
-"""Conformance checks of `report:request`: the work, and the readers of its result."""
+"""Conformance checks of `report:request`: how reports are made and delivered."""
 
 import asyncio
 import contextlib
@@ -31,9 +31,10 @@ BYSTANDER_EVENT = "lab:settle"
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its children.
+    """Return the CPU time of a process and its child processes.
 
-    Those that have ended are included."""
+    The sum includes child processes that have ended.
+    """
     process = psutil.Process(pid)
     total = 0.0
     for member in (process, *process.children(recursive=True)):
@@ -44,7 +45,11 @@ def family_cpu_seconds(pid: int) -> float:
 
 
 async def request(stage: Stage, tab: Tab, kind: str, milliseconds: int) -> str:
-    """Ask for a report that takes `milliseconds`. Return the id of its job."""
+    """Request a report, and return the id of its job.
+
+    A report of `kind` `cpu` needs `milliseconds` of CPU time. A report of `kind` `outside` waits that long for an
+    outside service. Raises `Finding` if the server refuses the request, or if the ack has no job id.
+    """
     wanted = {"kind": kind, "size": milliseconds}
     # a handler may wait until its report is ready
     data = await stage.accepted(tab, events.REPORT_REQUEST, wanted, timeout=REPORT_SECONDS)
@@ -55,13 +60,19 @@ async def request(stage: Stage, tab: Tab, kind: str, milliseconds: int) -> str:
 
 
 async def ready(tab: Tab, job: str) -> None:
-    """Wait until a tab has a report, at most `REPORT_SECONDS`."""
+    """Wait until `tab` has received the report of `job`.
+
+    It returns after `REPORT_SECONDS` at the latest, even if the report has not arrived.
+    """
     with contextlib.suppress(TimeoutError):
         await tab.received(events.REPORT_READY, where=lambda data: data.get("job") == job, timeout=REPORT_SECONDS)
 
 
 async def reach_all_tabs(stage: Stage) -> None:
-    """A report reaches all tabs of its user, and nobody else."""
+    """Check that a report reaches exactly its user's tabs.
+
+    A tab that the user opens while the report is made also receives it. A tab that is opened later does not.
+    """
     rex, rosa = Person("rex", "vendor"), Person("rosa", "vendor")
     first, second, other = await stage.open(rex, rex, rosa)
     # both at once, as a handler may wait until its report is ready
@@ -90,7 +101,10 @@ async def reach_all_tabs(stage: Stage) -> None:
 
 
 async def wait_for_outside_work(stage: Stage) -> None:
-    """A report of the kind `outside` takes its time."""
+    """Check that a report of the kind `outside` is not ready early.
+
+    Such a report waits for an outside service, which takes the time that was requested.
+    """
     (tab,) = await stage.open(Person("rob", "vendor"))
     asked = asyncio.get_running_loop().time()
     job = await request(stage, tab, "outside", REPORT_MILLISECONDS)
@@ -103,7 +117,11 @@ async def wait_for_outside_work(stage: Stage) -> None:
 
 
 async def do_the_work(stage: Stage) -> None:
-    """A report uses the CPU time of its size, in another process."""
+    """Check that a report really computes, and in another process.
+
+    The report has to use the CPU time that was requested. The share `MOST_BESIDE` is how much of that time the server
+    process itself may use.
+    """
     (tab,) = await stage.open(Person("ria", "vendor"))
     pid = (await stage.target.probe.read()).pid
     # the first report may start a process, which also takes CPU time
@@ -133,7 +151,11 @@ def _expect_result(data: dict[str, Any], asked: float) -> None:
 
 
 async def keep_the_loop_free(stage: Stage) -> None:
-    """While a report is made, others get their acks."""
+    """Check that other users get their acks while a report is made.
+
+    Another user may wait for an ack at most `LONGEST_HOLD` times the CPU time of the report. The check is repeated up
+    to `TRIES` times, because a busy machine also delays acks.
+    """
     (tab,) = await stage.open(Person("rolf", "vendor"))
     for number in range(1, TRIES + 1):
         earlier = len(stage.faults())
@@ -150,9 +172,11 @@ async def keep_the_loop_free(stage: Stage) -> None:
 
 
 async def _worst_ack(stage: Stage, tab: Tab) -> float:
-    """Return a bystander's longest ack time while a report is made.
+    """Return the longest time that another user waits for an ack.
 
-    It is in units of the report's CPU time."""
+    The other user sends requests while a report is made for `tab`. The unit of the result is the CPU time of the
+    report, so 0.5 means half of it.
+    """
     (bystander,) = stage.of(CAROL)
     clock = asyncio.get_running_loop().time
     seconds = []
@@ -170,7 +194,10 @@ async def _worst_ack(stage: Stage, tab: Tab) -> float:
 
 @asynccontextmanager
 async def _meanwhile(work: Coroutine[Any, Any, str]) -> AsyncIterator["asyncio.Task[str]"]:
-    """Run `work` during the block. What is left of it is cancelled."""
+    """Run `work` as a task during the `async with` block.
+
+    Yields the task. If it is not done at the end of the block, it is cancelled.
+    """
     task = asyncio.create_task(work)
     try:
         yield task
@@ -180,7 +207,10 @@ async def _meanwhile(work: Coroutine[Any, Any, str]) -> AsyncIterator["asyncio.T
 
 
 def _until(asking: "asyncio.Task[str]", tab: Tab, most: int = 100) -> Iterator[int]:
-    """Yield until the report of `asking` has arrived, `most` times."""
+    """Yield 0, 1, 2 and so on until `tab` has a report.
+
+    `asking` is the task that returns the job id of this report. At most `most` numbers are yielded.
+    """
     for number in range(most):
         yield number
         if asking.done() and tab.inbox.of(events.REPORT_READY, lambda data: data.get("job") == asking.result()):

@@ -14,7 +14,10 @@ OTHER_ROOMS = (ANA_AND_BEN_ROOM, "job:99", "job:1", "user:ben", "role:admin", "c
 
 
 async def let_members_join(stage: Stage) -> None:
-    """A user may join each room that the token names."""
+    """Check that a user may join each room that the token names.
+
+    The room may be empty or have members.
+    """
     (carol,) = stage.of(CAROL)
     room = CAROL.rooms[0]
     await stage.accepted(carol, events.ROOM_JOIN, {"room": room})
@@ -31,7 +34,10 @@ async def let_members_join(stage: Stage) -> None:
 
 
 async def let_members_come_back(stage: Stage) -> None:
-    """A user may leave a room and join it again."""
+    """Check that a user may leave a room and join it again.
+
+    After leaving, the user does not receive the messages to the room. After joining again, the user receives them.
+    """
     gus = Person("gus", "provider", rooms=(ANA_AND_BEN_ROOM, "job:6"))
     (tab,) = await stage.open(gus)
     sender, *others = stage.of(ANA)
@@ -50,9 +56,11 @@ async def let_members_come_back(stage: Stage) -> None:
 
 
 async def keep_others_out(stage: Stage) -> None:
-    """A user cannot join a room that the token does not name.
+    """Check that users cannot join rooms that their tokens do not name.
 
-    That holds for a room with members and for an empty one."""
+    The server refuses to let them join, whether the room has members or is empty. A refused request does not change who
+    receives messages.
+    """
     (carol,) = stage.of(CAROL)
     for room in OTHER_ROOMS:
         because = f"whose token names only {CAROL.rooms[0]}"
@@ -75,9 +83,11 @@ async def keep_others_out(stage: Stage) -> None:
 
 
 async def track(stage: Stage, tab: Tab, readers: Iterable[Tab], what: str) -> None:
-    """Send a position and check who receives it.
+    """Send a position from `tab`, and check who receives it.
 
-    It has to be accepted."""
+    Raises `Finding` if the server refuses the position, if a tab of `readers` does not receive it, if another tab does,
+    or if a copy is changed. `what` names the position in the text of the `Finding`.
+    """
     # recognized by its position, which no other update has
     latitude = secrets.randbelow(80_000_000) / 1_000_000
     position = {"lat": latitude, "lng": 2.5, "speed": 7.0}
@@ -89,7 +99,10 @@ async def track(stage: Stage, tab: Tab, readers: Iterable[Tab], what: str) -> No
 
 
 async def follow_drivers(stage: Stage) -> None:
-    """A position reaches the driver's company and the admins, and nobody else."""
+    """Check that a position reaches the driver's company and the admins.
+
+    Nobody else receives it. A user who is not a driver cannot send a position.
+    """
     followers = [*stage.of(OLGA), *stage.of(ROOT)]
     await track(stage, stage.of(DORA)[0], followers, "the position of dora, who drives for acme")
     await track(stage, stage.of(DAN)[0], followers, "the position of dan, who drives for acme")
@@ -104,9 +117,10 @@ async def follow_drivers(stage: Stage) -> None:
 
 
 async def announce(stage: Stage) -> None:
-    """An announcement reaches the roles that it names, or everyone.
+    """Check that an announcement reaches the roles that it names.
 
-    Only admins make one."""
+    An announcement without roles reaches everyone. A user who is not an admin cannot send one.
+    """
     (root,) = stage.of(ROOT)
     everyone = stage.open_tabs
     drivers = [tab for tab in everyone if tab.person.role == "driver"]

@@ -1,8 +1,8 @@
-"""Stage of the conformance checks: people with tabs on a server.
+"""Environment of the conformance checks: users with open tabs on a server.
 
-A check sends something, and says which tabs have to receive it. The stage waits until all have it, and then makes sure
-that no other tab has it. It sends a fence to every tab for that, so it does not have to wait for something that must
-not come.
+A check sends an event and says which tabs have to receive it. The stage waits until all of them have received it, and
+then makes sure that no other tab has. For that it emits the event `FENCE` to every tab: a tab that has received it has
+also received all earlier emits. So the stage need not wait for something that must not come.
 """
 
 import asyncio
@@ -41,14 +41,15 @@ CAST = (ANA, ANA, BEN, BEN, CAROL, PAT, ROOT, OLGA, OLGA, OTTO, DORA, DORA, DAN)
 
 
 class Finding(Exception):
-    """What a check has seen that breaks the contract, in one sentence."""
+    """A check has failed; the message says why in one sentence."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Something that was sent, and the tabs that have to receive it.
+    """An event that was sent, and the tabs that must receive it.
 
-    Each receives it once. `marks` are the fields by which it is recognized. `what` names it in a sentence.
+    Each tab of `readers` must receive it exactly once. `marks` are the fields of its payload that identify it. `what`
+    names it in the text of a `Finding`.
     """
 
     event: str
@@ -57,12 +58,12 @@ class Delivery:
     what: str
 
     def copies(self, tab: Tab) -> list[Received]:
-        """Return what a tab has received of it."""
+        """Return the copies of this event that `tab` has received."""
         return tab.inbox.of(self.event, lambda data: isinstance(data, dict) and self.marks.items() <= data.items())
 
 
 class Stage:
-    """The tabs of a suite, and all that was sent so far."""
+    """The tabs of one suite run, and all events sent so far."""
 
     def __init__(
         self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
@@ -131,7 +132,8 @@ class Stage:
     async def accepted(self, tab: Tab, event: str, payload: Any, **options: Any) -> dict[str, Any]:
         """Send an event and return the data of its ack.
 
-        Raises `Finding` when it is refused."""
+        Raises `Finding` when the server refuses the event.
+        """
         ack = await self.ask(tab, event, payload, **options)
         if ack.get("ok") is not True:
             raise Finding(f"{self.label(tab)} sent {event} {_short(payload)}, and was refused: {code_of(ack)}")
@@ -139,9 +141,10 @@ class Stage:
         return data if isinstance(data, dict) else {}
 
     async def refused(self, tab: Tab, event: str, payload: Any, because: str) -> None:
-        """Send an event that has to be refused.
+        """Send an event, and raise `Finding` if the server accepts it.
 
-        `because` says why, as a relative clause about the sender."""
+        `because` says why it must refuse, as a relative clause about the sender, such as `who is no driver`.
+        """
         ack = await self.ask(tab, event, payload)
         if ack.get("ok") is not False:
             raise Finding(f"{self.label(tab)}, {because}, sent {event} {_short(payload)}, and it was accepted")
@@ -149,9 +152,11 @@ class Stage:
     async def expect(
         self, event: str, marks: Mapping[str, Any], readers: Iterable[Tab], what: str, *, sender: Tab | None = None
     ) -> list[Received]:
-        """Wait until all `readers` have received something.
+        """Check that all `readers`, and no other tabs, receive an event.
 
-        Then check that nobody else has. Returns what they received. Raises `Finding`.
+        `marks` are the fields of its payload that identify it. `what` names it in the text of a `Finding`, and `sender`
+        is the tab that sent it. Waits for the event and returns what the tabs of `readers` received. Raises `Finding`
+        if one of them did not receive it exactly once, or if another tab received it.
         """
         delivery = Delivery(event, marks, list(readers), what)
         self._deliveries.append(delivery)
@@ -162,7 +167,7 @@ class Stage:
         return [received for tab in delivery.readers for received in delivery.copies(tab)]
 
     async def _arrives(self, delivery: Delivery, tab: Tab) -> None:
-        """Wait until a tab has received a delivery, which may never happen."""
+        """Wait until `tab` has received `delivery`, or until a timeout."""
         try:
             await tab.received(
                 delivery.event,
@@ -206,9 +211,9 @@ class Stage:
         await asyncio.gather(*(self._fence_arrives(tab, mark) for tab in opened))
 
     async def mark(self, room: str) -> str:
-        """Emit a fence to a room, and return its mark.
+        """Emit the event `FENCE` to a room, and return its mark.
 
-        All tabs in the room have received it then.
+        The mark is a random string in the payload. When this method returns, all tabs in the room have received it.
         """
         mark = secrets.token_hex(4)
         await self.target.probe.fence(self.target.namespace, [room], mark)
@@ -224,7 +229,7 @@ class Stage:
             raise Finding(f"{self.label(tab)} is open, but the server can no longer reach it") from None
 
     async def look_again(self) -> None:
-        """Check all deliveries once more: something may have arrived late."""
+        """Check all earlier events again, because copies may have arrived late."""
         await self.settle()
         for delivery in self._deliveries:
             self._judge(delivery)
@@ -234,7 +239,10 @@ class Stage:
 async def stage(
     target: Target, source: str = "", faults: Callable[[], Sequence[Fault]] = tuple
 ) -> AsyncIterator[Stage]:
-    """Open the tabs of the cast. All tabs are closed when the block ends."""
+    """Open the tabs of `CAST`, and close them after the block.
+
+    Yields the stage. `source` is the code of the answer, and `faults` returns its faults that were recorded so far.
+    """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)
         await opened.open(*CAST)
@@ -242,7 +250,7 @@ async def stage(
 
 
 def code_of(ack: Mapping[str, Any]) -> str:
-    """Return the code of a refusal, or else the whole answer."""
+    """Return the error code of an ack, or else the whole ack."""
     error = ack.get("error")
     return str(error["code"]) if isinstance(error, dict) and "code" in error else repr(ack)
 

@@ -1,7 +1,7 @@
 """Grades a learner's answer.
 
-The answer passes if its measured value meets the good server's bound, and if the conformance suite finds nothing: an
-answer may fix the mistake of its lesson, and break something else.
+The answer passes if its measured value meets the bound of the good server, and if the conformance suite finds no fault.
+The suite is needed because an answer may fix the mistake of its lesson, but break something else.
 """
 
 import asyncio
@@ -33,9 +33,10 @@ NO_REDIS = " The checks with two processes were left out: redis-server is not in
 
 @dataclass(frozen=True)
 class Grade:
-    """The grade of an answer: whether it passed, its run, a message.
+    """The result of grading an answer.
 
-    After a pass `discussion` explains the exercise, as Markdown.
+    `run` is what was measured, and `message` is the text for the learner. After a pass `discussion` explains the
+    exercise, as Markdown.
     """
 
     passed: bool
@@ -52,7 +53,7 @@ class Grade:
 async def grade(number: int, answer: type[Any] | str) -> Grade:
     """Measure an answer to an exercise; if it passes, record that.
 
-    `answer` is a class `Handlers` or its source code. Raises `AnswerError` if it cannot be run at all.
+    `answer` is a class `Handlers` or its source code. Raises `AnswerError` if the answer cannot be run at all.
     """
     exercise = load_exercise(number)
     source = answer if isinstance(answer, str) else source_of_class(answer)
@@ -75,7 +76,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
 
 
 class _Grading:
-    """Grades one answer: the measure of its lesson, then the suite."""
+    """Grades one answer: first the measurement of its lesson, then the suite."""
 
     def __init__(self, answer: Answer, exercise: Exercise) -> None:
         self.answer = answer
@@ -103,7 +104,10 @@ class _Grading:
         return reason
 
     def reason_in_time(self) -> str:
-        """Return why the answer fails, without another run."""
+        """Return why the answer fails when the time is over.
+
+        It uses what was found so far, and starts no other run.
+        """
         late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
         return next(iter(self._found), self._cause() or late)
 
@@ -133,9 +137,10 @@ class _Grading:
         return answer_errors.cause(self.answer.faults, self.answer.source)
 
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
-        """Measure, and return why the answer fails, or None.
+        """Measure the answer, and return why it fails, or None.
 
-        When the result is in doubt, two of three runs decide.
+        `fault_of` returns why one run fails, or None if it passes. When the result is in doubt, two of three runs
+        decide.
         """
         passed: list[Run] = []
         failed: list[tuple[Run, str]] = []
@@ -155,13 +160,16 @@ class _Grading:
                 return failed[0][1]
 
     def _note_lateness(self, claim: Claim, failed: Sequence[Run]) -> None:
-        """Note whether late clients may be the cause of the failed runs."""
+        """Set a remark if slow clients may have caused the failed runs."""
         if all(claim.is_spoilt(run) for run in failed):
             worst = max(run.lateness_seconds for run in failed)
             self._lateness = f" But the clients were {worst:.1f} s late: on an idle machine it may pass."
 
     async def _reason_by_suite(self, *, workers: int) -> str | None:
-        """Run the suite, and once or twice more when it finds something."""
+        """Run the conformance suite, and return why the answer fails, or None.
+
+        When the first run finds something, two of three runs decide.
+        """
         found = self._found = []
         for tries in range(1, RUNS + 1):
             before = len(self.answer.faults)
@@ -189,9 +197,10 @@ class _Grading:
 
 
 def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
-    """Whether another run could decide otherwise.
+    """Whether another run could lead to a different result.
 
-    Times differ from run to run, and late clients lose connections. A count that clearly misses its bound does not.
+    `reason` is why `run` fails, or None if it passes. Times differ from run to run, and slow clients lose connections.
+    But a count that clearly misses its bound is not in doubt.
     """
     distance, scale = abs(run.value - claim.bound("good")), abs(claim.worst - claim.best)
     if reason is None:
@@ -240,7 +249,7 @@ def _second_fault_of(claim: Claim, check: SecondCheck) -> Callable[[Run], str | 
 def _recorded(exercise: str) -> str:
     """Record that an exercise is passed.
 
-    Returns a note for the learner if the record cannot be written, otherwise an empty text.
+    Returns a note for the learner if the record cannot be written, otherwise an empty string.
     """
     try:
         progress_file.record_pass(exercise)

@@ -20,10 +20,11 @@ class ProgressFileError(Exception):
 
 
 class Progress(BaseModel):
-    """The exercises that a learner passed, the hints shown, and the copies.
+    """A learner's progress: exercises passed, hints shown, and copies of notebooks.
 
-    `passed` maps an exercise (`01` to `10`) to the day of its first pass. `hints` maps it to the number of its hints
-    that were shown. `copies` are the folders of the learner's working copies, the last one at the end.
+    `passed` maps an exercise (`01` to `10`) to the day of its first pass. `hints` maps an exercise to the number of its
+    hints that were shown. `copies` are the folders with copies of the notebooks that the learner works in, the newest
+    at the end.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,9 +66,9 @@ def save(progress: Progress) -> None:
 
 
 def record_pass(exercise: str) -> None:
-    """Record the day on which an exercise was passed first.
+    """Record that an exercise was passed today.
 
-    Later passes change nothing.
+    If it was passed before, nothing changes.
     """
     progress = load()
     progress.passed.setdefault(exercise, datetime.now(UTC).date())

@@ -28,8 +28,8 @@ def mistake_module(number: int) -> ModuleType:
 def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that an answer defines; raises `AnswerError`.
 
-    The answer can use every name of the module with the mistake, so it only needs to contain what it changes. Its code
-    runs, so it may also end the process or never return.
+    The answer can use every name of the module with the mistake, so it only needs to contain what it changes. The code
+    of the answer runs here, so it may also end the process, or this function may never return.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
@@ -58,7 +58,11 @@ def _compiled(source: str) -> Any:
 
 
 def _count_from_cell(tree: ast.Module, source: str) -> None:
-    """Give the nodes of a notebook's cell their lines in the cell."""
+    """Make the line numbers of `tree` count from the cell.
+
+    If `source` comes from a notebook, other lines are above the code of the cell, and they are not counted. Any other
+    `source` changes nothing.
+    """
     lines = source.splitlines()
     if CELL_MARK not in lines:
         return
@@ -69,7 +73,10 @@ def _count_from_cell(tree: ast.Module, source: str) -> None:
 
 
 def _others(names: dict[str, Any]) -> str:
-    """Name the classes of another name that an answer defines."""
+    """Return a phrase with the names of the classes that were defined.
+
+    It is empty if there are none, or if one of them is `Handlers`. `names` are all names that the answer can use.
+    """
     found = [name for name, value in names.items() if isinstance(value, type) and value.__module__ == "answer"]
     return f"; it defines class {', '.join(found)}" if found and "Handlers" not in found else ""
 
@@ -105,7 +112,7 @@ def build(handlers: type[Any], parts: Parts) -> Gateway:
 def create_app(settings: Settings) -> Application:
     """Create a server that runs only the handlers of the answer.
 
-    They are in the namespace `/`.
+    The handlers serve the namespace `/`. Environment variables tell the exercise and the file of the answer.
     """
     number = int(os.environ[NUMBER_VARIABLE])
     file = Path(os.environ[FILE_VARIABLE])
@@ -120,11 +127,10 @@ def create_app(settings: Settings) -> Application:
 
 
 def begin_group(file: Path) -> None:
-    """Make this process the head of a process group.
+    """Make this process the leader of a process group.
 
-    Its id is appended to `file`.
-
-    What the answer starts can then be ended together with it.
+    Processes that the answer starts can then be ended together with this one. The id of this process is appended to
+    `file`.
     """
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)

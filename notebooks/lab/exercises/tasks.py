@@ -29,7 +29,7 @@ class Decoy(BaseModel):
 
 
 class Remark(BaseModel):
-    """A question for a learner whose answer reached a certain value.
+    """A question for the learner, chosen by the answer's measured value.
 
     It is shown when the value is between `at_least` and `at_most`. If several remarks match, the first is shown.
     """
@@ -44,7 +44,8 @@ class Remark(BaseModel):
 class Demand(BaseModel):
     """A bound for a secondary metric of an answer.
 
-    An answer that exceeds `at_most` fails, and the learner gets the question in `text`.
+    `key` is the key of the metric in claims.toml. If the metric exceeds `at_most`, the answer fails, and the learner
+    gets the question in `text`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,7 +58,8 @@ class Demand(BaseModel):
 class SecondCheck(BaseModel):
     """Another lesson's scenario that the answer has to pass too.
 
-    It finds answers that replace one mistake by another.
+    It detects answers that replace one mistake with another. `claim` is the number of the other lesson. If the answer
+    fails, the learner gets `text`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,6 +1,6 @@
 """Runs an answer in server processes, with a time limit.
 
-An answer may end its process, or never return. So nothing of it runs in the process that grades.
+An answer may end its process, or never return. So none of its code runs in the process that grades.
 """
 
 import asyncio
@@ -38,15 +38,18 @@ HANDLER_SECONDS = "15"
 
 
 class AnswerEndedError(Exception):
-    """The answer ended its server process, or kept it from serving.
+    """The answer ended its process, or kept it from serving.
 
-    The message is one line.
+    The message is one line and says how.
     """
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: its source code, and the folder of its files."""
+    """An answer: its exercise, its source code, and its folder.
+
+    The folder also has the files that record the faults of the answer and the ids of its processes.
+    """
 
     number: int
     source: str
@@ -54,11 +57,14 @@ class Answer:
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults that its server processes have noted so far."""
+        """The faults that the server processes of the answer recorded so far."""
         return answer_errors.read(self.folder / f"answer{server.FAULTS}")
 
     def settings(self, scenario_settings: Mapping[str, str]) -> dict[str, str]:
-        """Return the settings of a server that runs the answer."""
+        """Return the environment variables of a server that runs the answer.
+
+        They include `scenario_settings`.
+        """
         own = {
             server.NUMBER_VARIABLE: str(self.number),
             server.FILE_VARIABLE: str(self.folder / "answer.py"),
@@ -75,9 +81,9 @@ class Answer:
 
 @asynccontextmanager
 async def trial(number: int, source: str) -> AsyncIterator[Answer]:
-    """Keep an answer in a temporary folder during the block.
+    """Write an answer to a temporary folder for the `async with` block.
 
-    Afterwards every process that the answer has started is ended.
+    Yields the answer. After the block, every process that the answer has started is killed, and the folder is deleted.
     """
     with tempfile.TemporaryDirectory(prefix="lab-exercise-", ignore_cleanup_errors=True) as folder:
         answer = Answer(number, source, Path(folder))
@@ -89,7 +95,10 @@ async def trial(number: int, source: str) -> AsyncIterator[Answer]:
 
 
 def _end_groups(pids: list[int]) -> None:
-    """End what is left of the process groups of ended servers."""
+    """Kill all processes that are left in these process groups.
+
+    The id of a process group is the process id of its leader.
+    """
     for pid in pids:
         if hasattr(os, "killpg"):
             with contextlib.suppress(OSError):
@@ -97,7 +106,7 @@ def _end_groups(pids: list[int]) -> None:
 
 
 async def check_loads(answer: Answer) -> None:
-    """Load an answer in a process of its own.
+    """Check in a separate process that an answer can be loaded.
 
     Raises `AnswerError` when it cannot be run, and `AnswerEndedError` when it ends the process or does not return.
     """
@@ -113,7 +122,11 @@ async def check_loads(answer: Answer) -> None:
 
 
 async def _load(answer: Answer) -> str | None:
-    """Load an answer; return how it ended the process, or None."""
+    """Load an answer in this process.
+
+    Returns None, or a phrase with the exception if the answer tries to end the process. Raises `AnswerError` when it
+    cannot be run.
+    """
     _silence()
     server.begin_group(answer.folder / f"answer{server.PROCESSES}")
     for name in [name for name in os.environ if name.startswith("SERVER_")]:
@@ -137,7 +150,7 @@ def _silence() -> None:
 async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -> Run:
     """Run the scenario of a lesson once on an answer.
 
-    Raises `AnswerEndedError` when the server process ends meanwhile.
+    Raises `AnswerEndedError` when the answer ends or blocks the server process.
     """
     scenario = load_scenarios()[claim.id]
     # a single process, which makes the reports itself
@@ -148,8 +161,8 @@ async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -
 async def conform(answer: Answer, *, workers: int = 1, checks: Sequence[conformance.Check] | None = None) -> str | None:
     """Run the conformance suite once on an answer.
 
-    `checks` are those for its exercise, unless given. Returns what the first failed check has seen, in one sentence, or
-    None. Raises `AnswerEndedError` when a server process ends meanwhile.
+    Without `checks`, it runs all checks for the exercise. Returns what the first failed check has found, in one
+    sentence, or None if all checks pass. Raises `AnswerEndedError` when the answer ends or blocks a server process.
     """
     checks = checks or conformance.checks_for(answer.number, workers=workers)
     return await _while_it_serves(answer, _run_suite(answer, workers, checks))
@@ -172,7 +185,10 @@ async def _run_suite(answer: Answer, workers: int, checks: Sequence[conformance.
 
 
 async def _while_it_serves(answer: Answer, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`, and cancel it when the answer has ended a process."""
+    """Run `work` and return its result.
+
+    When the answer ends or blocks a server process, `work` is cancelled and `AnswerEndedError` is raised.
+    """
     task = asyncio.create_task(work)
     try:
         while not task.done():

@@ -28,7 +28,8 @@ Arrow = tuple[str, str, str]
 def parts(boxes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], *, title: str) -> Figure:
     """Draw the parts of a design, and what flows between them.
 
-    `boxes` maps a part, such as `store\\nmessages`, to its column and row.
+    `boxes` maps a part, such as `store\\nmessages`, to its column and row. An arrow has a label, and the names of the
+    parts where it starts and ends.
     """
     width = max(column for column, _ in boxes.values()) + 1
     height = max(row for _, row in boxes.values()) + 1
@@ -66,7 +67,7 @@ def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
 
 
 def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
-    """Draw map cells, and those that one screen has joined.
+    """Draw the cells of a map, and which cells one screen joined.
 
     The drivers are drawn at random places, with a fixed seed.
     """
@@ -98,9 +99,10 @@ def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
 
 
 def coalescing(*, drivers: int, reads_per_second: float, slow_from: float, slow_until: float) -> Figure:
-    """Draw how old a slow screen's map is, by two queue rules.
+    """Draw how old the positions on a slow screen are.
 
-    Each driver sends a position every second. From `slow_from` to `slow_until` the screen reads only
+    It compares two rules: the server queues every position, or it keeps only the newest position of each driver. Each
+    driver sends a position every second. From `slow_from` to `slow_until` (seconds) the screen reads only
     `reads_per_second` positions per second, otherwise it reads them twice as fast as they come.
     """
     slow = (slow_from, slow_until)

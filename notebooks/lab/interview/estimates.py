@@ -1,6 +1,6 @@
 """Estimates for the two whiteboard designs, computed from stated assumptions.
 
-Nothing here is measured, except the CPU time of a delivery, which the notebook passes in.
+Nothing here is measured, except the CPU time of a delivery, which the notebook passes to `Hardware`.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Hardware:
-    """What one server process carries.
+    """Assumptions about one server process, for the estimates.
 
-    `cpu_microseconds` is the CPU time of one delivery. A process is planned up to `most_busy` of a core, and the number
-    of processes is multiplied by `spare` for lost machines and reconnect storms.
+    `cpu_microseconds` is the CPU time of one delivery. A process holds up to `sockets_per_process` sockets and uses up
+    to `most_busy` of a core. The number of processes is multiplied by `spare`, as a reserve for lost machines and
+    reconnect storms.
     """
 
     cpu_microseconds: float
@@ -27,7 +28,10 @@ class Hardware:
     spare: float = 1.5
 
     def processes(self, sockets: float, deliveries_per_second: float) -> tuple[float, str]:
-        """Return the number of processes, and what decides it."""
+        """Return how many processes are needed, and what decides it.
+
+        The second value is `sockets` or `CPU`: the one that needs more processes.
+        """
         by_sockets = sockets / self.sockets_per_process
         by_cpu = deliveries_per_second * self.cpu_microseconds * MICRO / self.most_busy
         decides = "sockets" if by_sockets >= by_cpu else "CPU"
@@ -36,7 +40,11 @@ class Hardware:
 
 @dataclass(frozen=True)
 class ChatLoad:
-    """The assumptions of the chat, to be said aloud before computing."""
+    """Assumptions about the load of the chat, for the estimates.
+
+    `online` is the share of the users who are online. `recipients` is the number of recipients of one message, online
+    or not. `busiest_hour` is the load of the busiest hour, divided by the average load.
+    """
 
     users: float
     online: float
@@ -80,7 +88,10 @@ class ChatLoad:
 
 @dataclass(frozen=True)
 class LargeGroup:
-    """One message to a very large group: who receives it live."""
+    """Assumptions about one message to a very large group.
+
+    `online` is the share of the members who are online, and `looking` the share who have the group open.
+    """
 
     members: float
     online: float
@@ -100,7 +111,11 @@ class LargeGroup:
 
 @dataclass(frozen=True)
 class FleetLoad:
-    """The assumptions of live tracking, to be said aloud before computing."""
+    """Assumptions about the load of live tracking, for the estimates.
+
+    `operators` is the number of operators, and each sees `drivers_in_view` drivers. With coalescing, each operator
+    receives `updates_per_second` messages per second, and each message has many positions.
+    """
 
     drivers: float
     seconds_between_positions: float
@@ -159,5 +174,8 @@ class FleetLoad:
 
 
 def rounded(value: float) -> str:
-    """Round an estimate to two digits, because the assumptions are no better."""
+    """Return an estimate as text, rounded to two significant digits.
+
+    The assumptions are not more exact than that.
+    """
     return number(float(f"{value:.2g}"))

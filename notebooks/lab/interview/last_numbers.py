@@ -1,6 +1,6 @@
 """Keeps the last measured numbers of this machine for `lab quiz`.
 
-`lab compare` and the notebook of the interview record them, in a file in the user's state folder.
+`lab compare` and the notebook of the interview record these numbers, in a file in the user's state folder.
 """
 
 import os
@@ -36,7 +36,10 @@ class _Also(BaseModel):
 
 
 class _Claim(BaseModel):
-    """One claim's numbers, as in `lab compare --json`, and their day."""
+    """The numbers of one claim, and the day of their measurement.
+
+    The other fields are those of a claim in `lab compare --json`.
+    """
 
     id: str
     metric: str
@@ -48,7 +51,11 @@ class _Claim(BaseModel):
 
 
 class LastNumbers(BaseModel):
-    """The last numbers of each claim, and the last live answers."""
+    """The last numbers of each claim, and the last live answers.
+
+    Live answers are what a running good server answered to small requests. `asked` has them by key, and `asked_on` is
+    the day on which they were collected.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,9 +65,9 @@ class LastNumbers(BaseModel):
     asked_on: date | None = None
 
     def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
-        """Add the numbers of the measured claims, in place of older ones.
+        """Replace the numbers of the claims that `comparison` measured.
 
-        A claim without a number, because its run does not count, keeps its older one.
+        A claim whose run does not count has no new number, so it keeps its old ones.
         """
         from lab.report.json_document import as_json
 
@@ -69,7 +76,7 @@ class LastNumbers(BaseModel):
         self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
-        """Add the good server's live answers, in place of older ones."""
+        """Replace the live answers of the good server."""
         self.asked, self.asked_on = dict(answers), today
 
     def numbers(self) -> Numbers:
@@ -98,7 +105,7 @@ def last_numbers_path() -> Path:
 def load() -> LastNumbers:
     """Read the recorded numbers; raises `LastNumbersError`.
 
-    Without a file there are none.
+    If there is no file, the result has no numbers.
     """
     path = last_numbers_path()
     try:
@@ -112,9 +119,10 @@ def load() -> LastNumbers:
 
 
 def record_comparison(comparison: "Comparison", *, today: date) -> None:
-    """Record the numbers of the measured claims; keep those of the others.
+    """Record the numbers of the claims that `comparison` measured.
 
-    A comparison with several processes is not recorded, because the answers are about one. Raises `LastNumbersError`.
+    The other claims keep their numbers. A comparison with several server processes is not recorded, because the
+    interview quotes numbers of one process. Raises `LastNumbersError`.
     """
     if comparison.workers > 1:
         return

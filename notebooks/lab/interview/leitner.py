@@ -43,7 +43,7 @@ def move(card: Card | None, *, known: bool, today: date) -> Card:
 def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -> list[Question]:
     """Return the questions that are due, and then the new ones.
 
-    What is due longest comes first. New questions are in the order of their levels.
+    The question that has been due longest comes first. New questions are in the order of their levels.
     """
     asked = list(questions)
     due = [question for question in asked if question.id in cards and cards[question.id].due <= today]
@@ -54,7 +54,7 @@ def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -
 def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tuple[date, int] | None:
     """Return the next day after today with due questions, and their number.
 
-    It is None if no question waits for a later day.
+    Returns None if no question is due on a later day.
     """
     days = Counter(cards[question.id].due for question in questions if question.id in cards)
     later = [day for day in days if day > today]

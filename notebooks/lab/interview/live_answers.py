@@ -23,7 +23,7 @@ ANSWER_SECONDS = 2.0
 async def collect_live_answers() -> Mapping[str, str]:
     """Start a good server and return its answers to small requests.
 
-    The answers are by key, and the interview in questions.toml quotes them as `{asked.key}`.
+    The returned dict maps a key to an answer as text. questions.toml quotes such an answer as `{asked.key}`.
     """
     async with running("good") as server, AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -69,7 +69,7 @@ async def _handshakes(stack: AsyncExitStack, http: aiohttp.ClientSession, target
 async def _chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
     """Send one chat message twice, and one to the sender itself.
 
-    The answers are the number of different acks and the numbers of messages that arrived.
+    Returns the number of different acks, and how often each message was delivered.
     """
     message = {"to": "bob", "text": "once", "id": "m-1"}
     acks = [await ana.ask(events.CHAT_SEND, message) for _ in range(2)]
@@ -97,7 +97,8 @@ async def _refusals(ana: RawTab, target: Target) -> dict[str, object]:
 async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
     """Send a reserved event name, and a frame that is too big.
 
-    The answers say what the server still answered afterwards, and how it closed the connection.
+    Returns the error code for the reserved name, and the close code of the WebSocket after the frame. Also returns
+    whether the server answered a request after the reserved name, and whether it answered the frame (1 or 0).
     """
     reserved, oversize = [await _connected_tab(stack, http, target, user) for user in ("mallory", "trudy")]
     refused = await reserved.ask("disconnect", {})
@@ -112,8 +113,8 @@ async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, targe
 async def _admission() -> dict[str, object]:
     """Connect to a server too often, then stop the server.
 
-    The answers are the HTTP status of the refused connection, the number of connections, and the number of notices
-    about the restart.
+    Returns the HTTP status of the refused connection, the number of open connections, and the number of messages about
+    the restart that a client received.
     """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running("good", settings=ONE_CONNECT_PER_SECOND))

@@ -1,6 +1,6 @@
 """Reads defaults of the library and limits of this machine.
 
-They are quoted in the interview as `{fact.key}`. A limit that this system does not tell is left out.
+They are quoted in the interview as `{fact.key}`. A limit that the operating system does not report is left out.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def machine_facts() -> Mapping[str, str]:
-    """Return the known facts as text, by their keys."""
+    """Return the defaults and limits as strings, by their keys."""
     return {key: f"{value:,}" for key, value in {**_library_defaults(), **_limits()}.items()}
 
 

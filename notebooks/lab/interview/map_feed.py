@@ -12,9 +12,9 @@ UNTIL = 1.75
 
 
 def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]) -> Mapping[str, Sequence[float]]:
-    """Return the age of the oldest position shown, per second.
+    """Return the age of the oldest position shown, second by second.
 
-    There is one list for each rule.
+    Returns one list of ages (seconds) for each of the two rules `QUEUE` and `NEWEST`.
 
     Each driver sends a position every second. In the `slow` time, from its first to its last second, the screen reads
     `reads_per_second` positions per second. At other times it reads twice as many as are sent.

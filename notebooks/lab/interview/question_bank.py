@@ -13,8 +13,8 @@ LEVELS = (1, 2, 3)
 class Question(BaseModel):
     """A question of the interview, its short answer and a follow-up.
 
-    `measured` quotes numbers; it is empty where no measured number answers the question. `id` names the question in the
-    record of `lab quiz`, and `level` is 1 to 3.
+    `measured` is a text that quotes numbers; it is empty where no measured number answers the question. `then` is the
+    follow-up question. `id` names the question in the record of `lab quiz`, and `level` is 1 to 3.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

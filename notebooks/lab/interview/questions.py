@@ -1,6 +1,6 @@
 """Shows interview questions in a notebook, with answers that quote measurements.
 
-The numbers are the last ones of this machine. What is missing and quickly measured is measured first.
+The numbers are the last ones of this machine. Missing numbers that are quick to measure are measured first.
 """
 
 import re
@@ -60,7 +60,7 @@ class Interview:
         return otherwise if text is None else float(text.replace(",", ""))
 
     def show_numbers(self) -> None:
-        """Show the claims that answers quote, with the day of each number."""
+        """Show a table of all claims, with their numbers and days."""
         rows = []
         for claim in load_claims():
             link = f"[{claim.id} · {claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
@@ -86,8 +86,8 @@ def _one_line(text: str) -> str:
 async def questions() -> Interview:
     """Create an interview whose answers quote the last numbers of this machine.
 
-    Quick claims without a number are measured now. A good server is started and asked for its live answers. Both are
-    recorded for `lab quiz`.
+    Claims that have no number and are quick to measure are measured now. Then a good server is started, to collect its
+    live answers. Both are recorded for `lab quiz`.
     """
     today = datetime.now().astimezone().date()
     last, notes = _recorded()
@@ -111,7 +111,10 @@ def _recorded() -> tuple[LastNumbers, list[str]]:
 
 
 async def _measure_missing(last: LastNumbers, today: date) -> str:
-    """Measure the quick claims that have no number; return what was found."""
+    """Measure the quick claims that have no number yet.
+
+    Returns the outcome of each as one text, which is empty if none was measured. The numbers are added to `last`.
+    """
     missing = last.numbers().missing("".join(f"{{{id}.good}}" for id in QUICK_CLAIMS))
     if not missing:
         return ""

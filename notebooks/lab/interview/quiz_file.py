@@ -20,7 +20,7 @@ class QuizFileError(Exception):
 
 
 class QuizRecord(BaseModel):
-    """The card of each question that was answered, by its id."""
+    """The cards of the questions that were answered, by question id."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,10 +50,10 @@ def load() -> QuizRecord:
 
 
 def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
-    """Move the card of a question and write the record at once.
+    """Move the card of a question to its new box.
 
-    Returns the new record. The file is read again first, so that another quiz at the same time loses nothing. Raises
-    `QuizFileError`.
+    Writes the record to the file at once, and returns it. The file is read again first, so that another quiz at the
+    same time loses nothing. Raises `QuizFileError`.
     """
     path, record = quiz_path(), load()
     record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)

@@ -20,8 +20,8 @@ LIVE, FACT = "asked", "fact"
 class Numbers:
     """Measured numbers as text, by the keys that answers quote.
 
-    A source is the first part of a key: a claim such as `07`, or `asked` or `fact`. `days` has the day on which a
-    source was measured, and `not_shown` the claims that their last measurement did not show.
+    The source of a key is its first part: a claim such as `07`, or `asked` or `fact`. `days` maps a source to the day
+    of its measurement. `not_shown` has the ids of the claims whose last measurement did not show what they claim.
     """
 
     texts: Mapping[str, str]
@@ -29,7 +29,10 @@ class Numbers:
     not_shown: frozenset[str] = frozenset()
 
     def quote(self, text: str) -> str:
-        """Replace each key in `text` by its number; raises `KeyError`."""
+        """Return `text` with each key replaced by its number.
+
+        Raises `KeyError` if a number is missing.
+        """
         return QUOTATION.sub(lambda match: self.texts[match[1]], " ".join(text.split()))
 
     def missing(self, text: str) -> list[str]:
@@ -37,9 +40,9 @@ class Numbers:
         return sorted({source(key) for key in keys(text) if key not in self.texts})
 
     def measured_sentence(self, text: str) -> str:
-        """Return the sentence with its numbers and their day, as Markdown.
+        """Return `text` with its numbers and their day, as Markdown.
 
-        If numbers are missing, it says how to measure them.
+        If numbers are missing, the result says how to measure them.
         """
         missing = self.missing(text)
         if FACT in missing:
@@ -57,12 +60,12 @@ class Numbers:
     def measured_on(self, text: str) -> date | None:
         """Return the day of the oldest number in `text`.
 
-        It is None if no day is known.
+        Returns None if no day is known.
         """
         return min((self.days[name] for name in map(source, keys(text)) if name in self.days), default=None)
 
     def doubted(self, text: str) -> list[str]:
-        """Return the claims in `text` that were not shown when measured."""
+        """Return the claims in `text` that are also in `not_shown`."""
         return sorted({source(key) for key in keys(text)} & self.not_shown)
 
 
@@ -77,9 +80,9 @@ def source(key: str) -> str:
 
 
 def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the numbers of claims by their keys.
+    """Return the numbers of claims as text, by their keys.
 
-    Each row is a claim as in `lab compare --json`. A row of another version, with another metric, is left out.
+    Each row is a claim as in `lab compare --json`. A row whose metric is no longer the metric of its claim is left out.
     """
     claims = {claim.id: claim for claim in load_claims()}
     texts = {}

@@ -109,11 +109,11 @@ async def _request_report(asker: Tab, milliseconds: int) -> Report | None:
 
 
 def _blocks(made: Sequence[Report], emits: Sequence[Emit], started: float) -> list[dict[str, float]]:
-    """Return when each report was computed, as data for a figure.
+    """Return the times of each report, as data for a figure.
 
-    `cpu` is the CPU time of the report. `ready` is when the server emitted the report, and `received` when its user
-    received it. Times are in seconds since `started`. A report without an emit in `emits` is left out, because a
-    process without a probe emitted it.
+    `cpu` is how many seconds of CPU time the report took. `ready` is when the server emitted the report, and `received`
+    is when its user received it; both are in seconds after `started`. A report without an emit in `emits` is left out.
+    That happens on a server of several processes: a separate process makes the reports, and its emits are not recorded.
     """
     ready_at = {room: emit.at_seconds for emit in emits if emit.event == events.REPORT_READY for room in emit.rooms}
     blocks = [
