@@ -22,6 +22,8 @@ from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS
 
 # longer than the first delay of a stock client with its jitter
 AWAY_SECONDS = STOCK_DELAYS.first + STOCK_DELAYS.jitter + 1.0
+# two reconnects after the longest first delay make the four connects of a fight; twice this, for a busy machine
+FIGHT_SECONDS = 4 * (STOCK_DELAYS.first + STOCK_DELAYS.jitter)
 End = Callable[[socketio.AsyncServer, str], Awaitable[Any]]
 
 
@@ -119,9 +121,9 @@ async def run_script(folder: Path, script: str, *arguments: str) -> Any:
     return json.loads(output)
 
 
-async def javascript_tabs(folder: Path, url: str, *options: str) -> list[Any]:
+async def javascript_tabs(folder: Path, url: str, *options: str, seconds: float = AWAY_SECONDS) -> list[Any]:
     """Open two JavaScript tabs; return the connects, reasons and states of both."""
-    tabs = await run_script(folder, "stock_tabs.mjs", url, str(AWAY_SECONDS), *options)
+    tabs = await run_script(folder, "stock_tabs.mjs", url, str(seconds), *options)
     return [[tab[key] for tab in tabs] for key in ("connects", "reasons", "connected")]
 
 
@@ -157,9 +159,9 @@ def fought(tabs: list[Any]) -> bool:
 @pytest.mark.timeout(240)
 async def test_javascript_tabs_fight_when_the_transport_is_closed(javascript: Path) -> None:
     async with one_tab_server(close_transport) as (url, _):
-        assert fought(await javascript_tabs(javascript, url))
+        assert fought(await javascript_tabs(javascript, url, seconds=FIGHT_SECONDS))
     async with node_server(javascript, "conn.close") as url:
-        assert fought(await javascript_tabs(javascript, url))
+        assert fought(await javascript_tabs(javascript, url, seconds=FIGHT_SECONDS))
 
 
 @pytest.mark.timeout(240)
