@@ -25,7 +25,8 @@ class Decoy(BaseModel):
 
     idea: str
     code: str
-    expected_phrase: str
+    # several, if the busy machine decides which of two measures refuses it first
+    expected_phrase: str | tuple[str, ...]
 
 
 class Remark(BaseModel):
