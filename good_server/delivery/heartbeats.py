@@ -1,8 +1,8 @@
 """Engine.IO heartbeats of all connections, with a single timer.
 
-python-engineio makes one task per ping, and checks all sockets for late answers. Here the interval is the same for all
-sockets, so they are due in the order in which they were added. The timer checks only the sockets at the front. Times
-are those of the event loop.
+python-engineio makes one task per ping, and checks all sockets for late answers. Here all sockets have the same
+interval. So the socket that was added first is due first, and the timer checks only the oldest ones. All times are
+event loop times.
 """
 
 import asyncio

@@ -81,7 +81,7 @@ PROMISES = {
     36: Promise("Every log entry is one line of JSON"),
     37: Promise("Metrics and readiness are not on the public port"),
     38: Promise("The installed libraries have no known vulnerabilities", part="deploy"),
-    39: Promise("An ambiguous query opens no connection, and all limits hold for every open connection"),
+    39: Promise("A request with an ambiguous query is refused, and every open connection has all limits"),
     40: Promise("A packet that makes the library forget a connection ends its transport"),
     41: Promise("A flood of frames that carry nothing is closed, and does not block the event loop", "RFC 6455, 5.5.3"),
     42: Promise("Unasked packets, and events after their refusal, are counted; too many close the connection"),

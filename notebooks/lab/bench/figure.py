@@ -71,7 +71,7 @@ def _label(result: BenchmarkResult) -> str:
 def finding(bench: BenchResults) -> str:
     """Returns one sentence that compares the servers in one benchmark.
 
-    The benchmark is the first in which the good server was measured. The sentence is the title of the figure.
+    It uses the first benchmark that has a result of the good server. The figure has this sentence as its title.
     """
     result = next((result for result in bench.results if "good" in result.samples), None)
     if result is None:

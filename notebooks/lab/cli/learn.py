@@ -27,7 +27,7 @@ def add_command(commands: Any) -> None:
         "learn",
         help="make your own copy of the notebooks, without answers, and open it",
         description="Copies the notebooks without their outputs into a folder of your own, and opens it in JupyterLab."
-        " A notebook in which you have worked is kept. Without --into, the folder is that of your last copy, and at the"
+        " A notebook that you have changed is kept. Without --into, the folder is that of your last copy, and at the"
         f" first time {FOLDER} in this folder.",
         epilog="example: lab learn 03 --into ~/lessons",
     )
@@ -40,7 +40,7 @@ def add_command(commands: Any) -> None:
 def describe_copies(folders: Sequence[str]) -> list[str]:
     """Returns one line for each working copy that still exists.
 
-    The line names the folder, and the notebooks in which the learner has worked.
+    The line names the folder, and the notebooks that the learner has changed.
     """
     from lab.lessons.working_copy import begun_notebooks
 

@@ -21,7 +21,7 @@ from lab.servers.running import running
 from lab.servers.target import Target
 from lab.system.exit_codes import UsageError
 
-# the same for every server; all clients have one address
+# every server has the same settings; all clients connect from the same address
 SETTINGS = {
     "SERVER_SOCKETS_PER_ADDRESS": "2000",
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",

@@ -107,7 +107,7 @@ async def raise_nothing(stage: Stage) -> None:
         raise Finding(text.rstrip("."))
 
 
-# in the order in which they run: what ends tabs or floods comes last
+# they run in this order: checks that end tabs or send floods come last
 CHECKS = (
     Check("rooms at connect", frozenset(), chat.fill_the_rooms, crosses=True),
     Check("a message to a user", frozenset(CHAT), chat.reach_a_user, crosses=True),

@@ -1,7 +1,7 @@
 """Copies of the notebooks without outputs, for a learner to work in.
 
 A copy has no outputs, so a learner can guess before seeing an answer. The notebooks of the repository stay unchanged. A
-notebook in which the learner has worked is never overwritten.
+notebook that the learner has changed is never overwritten.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def is_begun(path: Path) -> bool:
 
 
 def begun_notebooks(folder: Path) -> list[str]:
-    """Return the numbers of the notebooks in which the learner has worked.
+    """Return the numbers of the notebooks that the learner has changed.
 
     A number is a string such as `03`. The list is empty if `folder` does not exist.
     """

@@ -54,7 +54,7 @@ class _ErrorCounter(logging.Handler):
 
 
 class ProcessProbe:
-    """Measures and inspects the server process in which it runs."""
+    """Measures and inspects its own server process."""
 
     def __init__(self) -> None:
         self.counts = Counts()

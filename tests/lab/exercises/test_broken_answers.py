@@ -18,7 +18,7 @@ import pytest
 from lab.exercises import grade as grading
 from lab.exercises import progress_file
 from lab.exercises.answer_errors import CELL_MARK
-from lab.exercises.grade import grade
+from lab.exercises.grade import Grade, grade
 from lab.exercises.server import load_handlers
 from lab.exercises.tasks import AnswerError, load_exercise
 
@@ -59,6 +59,13 @@ def slow(statement: str, phrase: str) -> Any:
     return pytest.param(statement, phrase, marks=pytest.mark.slow)
 
 
+def assert_fails(result: Grade, phrase: str) -> None:
+    """Assert that an answer fails with one line that contains `phrase`."""
+    assert not result.passed
+    assert phrase in result.message
+    assert "\n" not in result.message
+
+
 WHILE_LOADED = [
     ("sys.exit(0)", "It ends its process while it is loaded: it raised SystemExit in line 5."),
     slow("builtins.quit()", "it raised SystemExit in line 5"),
@@ -73,9 +80,7 @@ WHILE_LOADED = [
 @pytest.mark.parametrize(("statement", "phrase"), WHILE_LOADED)
 async def test_an_answer_that_ends_while_loaded_fails(statement: str, phrase: str) -> None:
     result = await grade(3, f"{HEAD}{statement}\n{JOINED}")
-    assert not result.passed
-    assert phrase in result.message
-    assert "\n" not in result.message
+    assert_fails(result, phrase)
 
 
 @pytest.mark.slow
@@ -88,8 +93,7 @@ async def test_a_constructor_that_does_not_return_fails(statement: str, phrase: 
         f"    def __init__(self, namespace, parts):\n        super().__init__(namespace, parts)\n        {statement}"
     )
     result = await grade(3, f"{HEAD}{JOINED}\n{constructor}")
-    assert not result.passed
-    assert phrase in result.message
+    assert_fails(result, phrase)
 
 
 IN_A_HOOK = [
@@ -111,9 +115,7 @@ IN_A_HOOK = [
 @pytest.mark.parametrize(("statement", "phrase"), IN_A_HOOK)
 async def test_a_fault_in_a_hook_is_named_with_its_line(statement: str, phrase: str) -> None:
     result = await grade(3, f"{HEAD}{IN_JOINED}        {statement}")
-    assert not result.passed
-    assert phrase in result.message
-    assert "\n" not in result.message
+    assert_fails(result, phrase)
 
 
 @pytest.mark.slow
@@ -134,8 +136,7 @@ async def test_a_fault_in_a_background_task_is_named(statement: str, phrase: str
         {statement}
 """
     result = await grade(3, f"{HEAD}{JOINED}{task}")
-    assert not result.passed
-    assert phrase in result.message
+    assert_fails(result, phrase)
 
 
 @pytest.mark.slow
