@@ -24,6 +24,7 @@ LAYERS = (
     ("lessons", "scaling"),
     ("exercises", "interview"),
     ("diagnosis",),
+    ("check",),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),

@@ -1,0 +1,82 @@
+"""What a rule is, and what it finds."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from lab.check.ir import Node
+
+if TYPE_CHECKING:
+    from lab.check.facts import Facts
+
+Level = Literal["error", "warning", "question"]
+# the API that a file uses: decides in which words a fix is given
+Dialect = Literal["node", "nest", "python-socketio", "flask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place where a rule fires, with one sentence on what is there. `level` replaces the rule's own level."""
+
+    path: str
+    node: Node
+    message: str
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Two short, complete files in one API: in `bad` the rule fires at each line that ends in `<- RMxxx`.
+
+    In `good` no rule fires. Both are our own code.
+    """
+
+    bad: str
+    good: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule with its page."""
+
+    id: str
+    # number of the mistake, such as "02"
+    mistake: str
+    level: Level
+    # a few words: "emit to a socket id taken from a map"
+    title: str
+    what: str
+    why: str
+    # when the finding is no mistake
+    exceptions: str
+    # how to fix it in each API; one sentence
+    fix: dict[Dialect, str]
+    snippets: dict[Dialect, Snippet]
+    find: "Callable[[Facts], Iterable[Hit]]"
+    # reported at most once for each server of the project
+    once: bool = False
+    # not asked with `--no-accounts`
+    accounts: bool = False
+    # SARIF's security-severity, "0.0" to "10.0"; "" for a rule that is not about security
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is reported for a hit. `path` is relative to the checked folder, with `/`."""
+
+    rule: str
+    mistake: str
+    level: Level
+    path: str
+    line: int
+    column: int
+    end_line: int
+    message: str
+    cost: str
+    fix: str
+    lesson: str
+    # the enclosing function, such as "Chat.on_message", or ""
+    function: str = field(default="", compare=False)
+    # the line's text with its spaces joined
+    text: str = field(default="", compare=False)

@@ -1,0 +1,1 @@
+"""Converts source text to the tree of `lab.check.ir`."""
