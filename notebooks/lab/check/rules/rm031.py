@@ -169,11 +169,6 @@ RULE = Rule(
             "reconnect."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

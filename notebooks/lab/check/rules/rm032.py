@@ -75,8 +75,6 @@ RULE = Rule(
     fix={
         "python-socketio": "Write `await` before the call, in an `async def` function.",
     },
-    snippets={
-        "python-socketio": PYTHON_SOCKETIO,
-    },
+    snippets={"python-socketio": PYTHON_SOCKETIO},
     find=find,
 )

@@ -136,8 +136,6 @@ from flask_socketio import join_room
 def register(socketio):
     @socketio.on("connect")
     def connect():
-        if not current_user.is_authenticated:
-            return False
         join_room(f"user:{current_user.id}")
 
 
@@ -196,11 +194,6 @@ RULE = Rule(
             "Build the name in one function, such as `user_room(user_id)`, and use it both in `join_room` and in `to=`."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

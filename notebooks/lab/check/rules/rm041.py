@@ -38,11 +38,10 @@ export function register(io) {
   io.on("connection", (socket) => {
     const { user } = socket.data;
 
-    socket.on("job:open", async (jobId, reply) => {
+    socket.on("job:open", async (jobId) => {
       // who may be in the room is asked of the database
-      if (!(await isAssigned(jobId, user.id))) return reply({ error: "forbidden" });
+      if (!(await isAssigned(jobId, user.id))) return;
       socket.join(`job:${jobId}`);
-      reply({ ok: true });
     });
 
     socket.on("chat:send", (jobId, text) => {
@@ -152,6 +151,8 @@ from flask_socketio import emit, join_room
 def register(socketio):
     @socketio.on("connect")
     def connect():
+        if not current_user.is_authenticated:
+            return False
         join_room(f"company:{current_user.company_id}")
 
     @socketio.on("chat:send")
@@ -193,11 +194,6 @@ RULE = Rule(
             "rooms()`."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

@@ -94,7 +94,7 @@ def register(sio):
         online_since[user.id] = time.time()
 
     @sio.event
-    async def disconnect(sid):
+    async def disconnect(sid, reason):
         user = (await sio.get_session(sid))["user"]
         del online_since[user.id]  # <- RM051
 """,
@@ -129,7 +129,7 @@ def register(socketio):
         online_users.add(current_user.id)
 
     @socketio.on("disconnect")
-    def disconnect():
+    def disconnect(reason):
         online_users.discard(current_user.id)  # <- RM051
 """,
     good="""\
@@ -179,11 +179,6 @@ RULE = Rule(
             '`any(socketio.server.manager.get_participants("/", room))` who is online.'
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

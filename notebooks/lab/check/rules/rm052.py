@@ -89,7 +89,7 @@ def register(sio):
         await database.execute("UPDATE users SET is_online = true WHERE id = $1", user.id)
 
     @sio.event
-    async def disconnect(sid):
+    async def disconnect(sid, reason):
         user = (await sio.get_session(sid))["user"]
         await database.execute("UPDATE users SET is_online = false WHERE id = $1", user.id)  # <- RM052
 """,
@@ -106,7 +106,7 @@ def register(sio):
         await sio.enter_room(sid, f"user:{user.id}")
 
     @sio.event
-    async def disconnect(sid):
+    async def disconnect(sid, reason):
         user = (await sio.get_session(sid))["user"]
         await database.execute("UPDATE users SET last_seen = now() WHERE id = $1", user.id)
 
@@ -130,7 +130,7 @@ def register(socketio):
         db.session.commit()
 
     @socketio.on("disconnect")
-    def disconnect():
+    def disconnect(reason):
         current_user.is_online = False  # <- RM052
         db.session.commit()
 """,
@@ -179,11 +179,6 @@ RULE = Rule(
             "when it is needed."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

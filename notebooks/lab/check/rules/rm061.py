@@ -54,7 +54,7 @@ NEST = Snippet(
 
   @SubscribeMessage("position:update")
   update(@ConnectedSocket() client: Socket, @MessageBody() position: PositionUpdate) {
-    this.server.emit("driver:position", { driver: client.data.user.id, ...position }); // <- RM061
+    this.server.emit("driver:position", { ...position, driver: client.data.user.id }); // <- RM061
   }
 }
 """,
@@ -67,7 +67,7 @@ NEST = Snippet(
   @SubscribeMessage("position:update")
   update(@ConnectedSocket() client: Socket, @MessageBody() position: PositionUpdate) {
     const { user } = client.data;
-    this.server.to(`company:${user.company}`).emit("driver:position", { driver: user.id, ...position });
+    this.server.to(`company:${user.company}`).emit("driver:position", { ...position, driver: user.id });
   }
 }
 """,
@@ -139,6 +139,8 @@ from flask_socketio import emit, join_room
 def register(socketio):
     @socketio.on("connect")
     def connect():
+        if not current_user.is_authenticated:
+            return False
         join_room(f"company:{current_user.company_id}")
 
     @socketio.on("position:update")
@@ -177,12 +179,7 @@ RULE = Rule(
             'Pass the room concerned, as in `to=f"company:{current_user.company_id}"`, in place of `broadcast=True`.'
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
     accounts=True,
 )
