@@ -56,7 +56,10 @@ export function registerTerminal(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { CartItem } from "./cart-item";
+"""
+    + GATEWAY
     + """\
   private carts: Record<string, string[]> = {};
 
@@ -70,7 +73,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { CartItem } from "./cart-item";
+"""
+    + GATEWAY
     + """\
   handleConnection(@ConnectedSocket() client: Socket) {
     client.data.cart = [];
@@ -184,11 +190,6 @@ RULE = Rule(
             "user's id."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

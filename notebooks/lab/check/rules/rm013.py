@@ -37,7 +37,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { DriversRepository } from "./drivers";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly drivers: DriversRepository) {}
 
@@ -48,7 +51,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { DriversRepository } from "./drivers";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly drivers: DriversRepository) {}
 
@@ -141,11 +147,6 @@ RULE = Rule(
             "that room."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

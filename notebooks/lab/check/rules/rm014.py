@@ -18,7 +18,6 @@ import mongoose from "mongoose";
 
 const driverSchema = new mongoose.Schema({
   name: { type: String, required: true },
-  company: { type: mongoose.Schema.Types.ObjectId, ref: "Company" },
   socketId: { type: String }, // <- RM014
 });
 
@@ -33,7 +32,6 @@ import mongoose from "mongoose";
 
 const driverSchema = new mongoose.Schema({
   name: { type: String, required: true },
-  company: { type: mongoose.Schema.Types.ObjectId, ref: "Company" },
 });
 
 export const Driver = mongoose.model("Driver", driverSchema);
@@ -60,7 +58,6 @@ export class Driver {
   @PrimaryGeneratedColumn("uuid") id: string;
 
   @Column() name: string;
-
   @Column({ nullable: true }) socketId: string; // <- RM014
 }
 """,
@@ -79,7 +76,6 @@ export class Driver {
   @PrimaryGeneratedColumn("uuid") id: string;
 
   @Column() name: string;
-
   @Column() companyId: string;
 }
 """,
@@ -195,11 +191,6 @@ RULE = Rule(
             "never stale."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

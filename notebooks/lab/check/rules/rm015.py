@@ -103,9 +103,6 @@ RULE = Rule(
             "`this.server.in(room).fetchSockets()`."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-    },
+    snippets={"node": NODE, "nest": NEST},
     find=find,
 )

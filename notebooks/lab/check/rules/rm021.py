@@ -45,16 +45,17 @@ export function register(io) {
     });
 
     // its own id, inside its own handler
-    socket.on("order:preview", async (orderId) => {
-      io.to(socket.id).emit("order:preparing", { id: orderId });
-    });
+    socket.on("time:get", () => io.to(socket.id).emit("time", Date.now()));
   });
 }
 """,
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { AcceptOrder, OrdersService, UsersService } from "./orders";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly orders: OrdersService, private readonly users: UsersService) {}
 
@@ -66,7 +67,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { AcceptOrder, OrdersService } from "./orders";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly orders: OrdersService) {}
 
@@ -190,11 +194,6 @@ RULE = Rule(
             "connect handler."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

@@ -58,7 +58,10 @@ export function registerAdmin(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { AssignJob, JobsService, UsersService } from "./jobs";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly jobs: JobsService, private readonly users: UsersService) {}
 
@@ -70,7 +73,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { AssignJob, JobsService } from "./jobs";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly jobs: JobsService) {}
 
@@ -105,9 +111,6 @@ RULE = Rule(
             "`.emit(…)`."
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-    },
+    snippets={"node": NODE, "nest": NEST},
     find=find,
 )

@@ -45,7 +45,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { OrdersService, SaveOrder } from "./orders";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly orders: OrdersService) {}
 
@@ -56,7 +59,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { OrdersService, SaveOrder } from "./orders";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly orders: OrdersService) {}
 
@@ -143,11 +149,6 @@ RULE = Rule(
         ),
         "flask": "Return the answer from the handler as its ack, or call `emit(…)` without `include_self=False`.",
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

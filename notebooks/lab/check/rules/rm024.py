@@ -49,7 +49,12 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { InjectQueue } from "@nestjs/bullmq";
+import { Queue } from "bullmq";
+import { ReportRequest } from "./report-request";
+"""
+    + GATEWAY
     + """\
   constructor(@InjectQueue("reports") private readonly queue: Queue) {}
 
@@ -60,7 +65,12 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { InjectQueue } from "@nestjs/bullmq";
+import { Queue } from "bullmq";
+import { ReportRequest } from "./report-request";
+"""
+    + GATEWAY
     + """\
   constructor(@InjectQueue("reports") private readonly queue: Queue) {}
 
@@ -174,11 +184,6 @@ RULE = Rule(
             'Take the user\'s id along instead, and emit the result with `socketio.emit(…, to=f"user:{user_id}")`.'
         ),
     },
-    snippets={
-        "node": NODE,
-        "nest": NEST,
-        "python-socketio": PYTHON_SOCKETIO,
-        "flask": FLASK,
-    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,
 )

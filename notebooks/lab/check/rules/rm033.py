@@ -18,11 +18,10 @@ import { acceptOrder } from "./orders.js";
 
 export function register(io) {
   io.on("connection", (socket) => {
-    const { user } = socket.data;
-    socket.join(`user:${user.id}`);
+    socket.join(`user:${socket.data.user.id}`);
 
     socket.on("order:accept", async (orderId) => {
-      const order = await acceptOrder(orderId, user.id);
+      const order = await acceptOrder(orderId, socket.data.user.id);
       io.to(`customer_${order.customerId}`).emit("order:accepted", { id: order.id }); // <- RM033
     });
   });
@@ -35,11 +34,10 @@ const userRoom = (id) => `user:${id}`;
 
 export function register(io) {
   io.on("connection", (socket) => {
-    const { user } = socket.data;
-    socket.join(userRoom(user.id));
+    socket.join(userRoom(socket.data.user.id));
 
     socket.on("order:accept", async (orderId) => {
-      const order = await acceptOrder(orderId, user.id);
+      const order = await acceptOrder(orderId, socket.data.user.id);
       io.to(userRoom(order.customerId)).emit("order:accepted", { id: order.id });
     });
   });
@@ -48,7 +46,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { AcceptOrder, OrdersService } from "./orders";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly orders: OrdersService) {}
 
@@ -63,13 +64,14 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { AcceptOrder, OrdersService } from "./orders";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly orders: OrdersService) {}
 
-  private userRoom(id: string) {
-    return `user:${id}`;
-  }
+  private userRoom = (id: string) => `user:${id}`;
 
   handleConnection(@ConnectedSocket() client: Socket) {
     client.join(this.userRoom(client.data.user.id));
@@ -171,8 +173,8 @@ RULE = Rule(
     title="emit to a room that nobody joins",
     what="A message is emitted to a room whose name matches no join of the project.",
     why=(
-        "A room that nobody joined is empty, and an emit to an empty room raises no error. The message never "
-        "arrives. The cause is often two spellings of one name."
+        "An emit to an empty room raises no error, so the message never arrives. The cause is often two spellings "
+        "of one name."
     ),
     exceptions=(
         "Another program may join sockets to the room. Where a client-named or unresolved join exists, the "

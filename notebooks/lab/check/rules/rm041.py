@@ -54,7 +54,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { ChatMessage, RoomMembersRepository } from "./room-members";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly members: RoomMembersRepository) {}
 
@@ -64,14 +67,16 @@ NEST = Snippet(
 
   @SubscribeMessage("chat:send")
   async send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
-    const { user } = client.data;
-    const members = await this.members.find({ where: { room: user.company } }); // <- RM041
+    const members = await this.members.find({ where: { room: client.data.user.company } }); // <- RM041
     const rooms = members.map((member) => `user:${member.userId}`);
-    this.server.to(rooms).emit("chat:message", { from: user.id, text: message.text });
+    this.server.to(rooms).emit("chat:message", { from: client.data.user.id, text: message.text });
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { ChatMessage } from "./chat-message";
+"""
+    + GATEWAY
     + """\
   handleConnection(@ConnectedSocket() client: Socket) {
     client.join(`company:${client.data.user.company}`);
@@ -178,20 +183,19 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Check the entitlement once when the socket joins, then emit with `io.to(room)`, and ask the server "
-            "for members with `io.in(room).fetchSockets()`."
+            "Check the entitlement once when the socket joins, then emit with `io.to(room)`; "
+            "`socket.rooms.has(room)` tells who is in it."
         ),
         "nest": (
-            "Check the entitlement once when the socket joins, then emit with `this.server.to(room)`, and ask the "
-            "server for members with `this.server.in(room).fetchSockets()`."
+            "Check the entitlement once when the socket joins, then emit with `this.server.to(room)`; "
+            "`client.rooms.has(room)` tells who is in it."
         ),
         "python-socketio": (
-            "Check the entitlement once when the socket joins, then emit with `to=room`, and check with `room in "
-            "sio.rooms(sid)`."
+            "Check the entitlement once when the socket joins, then emit with `to=room`; `sio.rooms(sid)` tells "
+            "who is in it."
         ),
         "flask": (
-            "Check the entitlement once when the socket joins, then emit with `to=room`, and check with `room in "
-            "rooms()`."
+            "Check the entitlement once when the socket joins, then emit with `to=room`; `rooms()` tells who is in it."
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -49,7 +49,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { UsersRepository } from "./users";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly users: UsersRepository) {}
 

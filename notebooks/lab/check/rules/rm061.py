@@ -46,7 +46,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { PositionUpdate } from "./position-update";
+"""
+    + GATEWAY
     + """\
   handleConnection(@ConnectedSocket() client: Socket) {
     client.join(`user:${client.data.user.id}`);
@@ -58,7 +61,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { PositionUpdate } from "./position-update";
+"""
+    + GATEWAY
     + """\
   handleConnection(@ConnectedSocket() client: Socket) {
     client.join(`company:${client.data.user.company}`);

@@ -53,7 +53,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { JoinRoom } from "./join-room";
+"""
+    + GATEWAY
     + """\
   @SubscribeMessage("room:join")
   async join(@ConnectedSocket() client: Socket, @MessageBody() wanted: JoinRoom) {
@@ -64,6 +67,7 @@ NEST = Snippet(
 """,
     good="""\
 import { WsException } from "@nestjs/websockets";
+import { AccessService, JoinRoom } from "./access";
 """
     + GATEWAY
     + """\

@@ -49,7 +49,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { ChatMessage, MessagesService } from "./messages";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly messages: MessagesService) {}
 
@@ -60,7 +63,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { ChatMessage, MessagesService } from "./messages";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly messages: MessagesService) {}
 

@@ -53,7 +53,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { Typing } from "./typing";
+"""
+    + GATEWAY
     + """\
   handleConnection(@ConnectedSocket() client: Socket) {
     client.join(`company:${client.data.user.company}`);
@@ -67,6 +70,7 @@ NEST = Snippet(
 """,
     good="""\
 import { WsException } from "@nestjs/websockets";
+import { Typing } from "./typing";
 """
     + GATEWAY
     + """\

@@ -38,7 +38,12 @@ export class ChatGateway {
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { WsJwtGuard } from "./ws-jwt.guard";
+import { UseGuards } from "@nestjs/common";
+import { JwtService } from "@nestjs/jwt";
+"""
+    + GATEWAY
     + """\
   handleConnection(@ConnectedSocket() client: Socket) {
     client.join(`user:${client.data.user.id}`);

@@ -52,7 +52,10 @@ export function register(io) {
 )
 
 NEST = Snippet(
-    bad=GATEWAY
+    bad="""\
+import { PositionUpdate, PositionsService } from "./positions";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly positions: PositionsService) {}
 
@@ -66,7 +69,10 @@ NEST = Snippet(
   }
 }
 """,
-    good=GATEWAY
+    good="""\
+import { PositionUpdate, PositionsService } from "./positions";
+"""
+    + GATEWAY
     + """\
   constructor(private readonly positions: PositionsService) {}
 
@@ -162,8 +168,8 @@ RULE = Rule(
         "without verification."
     ),
     why=(
-        "The client writes the handshake. Whoever opens a connection with another user's id is that user for the "
-        "whole connection."
+        "The client writes the handshake. A client that sends another user's id acts as that user for the whole "
+        "connection."
     ),
     exceptions=(
         "The value is a signed token that is verified before use, or it is a preference, such as a language, and "
