@@ -82,7 +82,7 @@ def _add(project: Project, values: Values, module: Module, call: Call, found: Ac
 
 def _move(project: Project, values: Values, module: Module, call: Call, name: str) -> Move | None:
     rooms = [*call.args]
-    keywords = dict((key, value) for key, value in call.keywords if key)
+    keywords = {key: value for key, value in call.keywords if key}
     if isinstance(call.func, Name):
         if not project.outside(call.func).startswith("flask_socketio") or not (rooms or "room" in keywords):
             return None

@@ -10,7 +10,7 @@ from lab.check.collect import collect
 from lab.check.handlers import Handler, Handlers, find_handlers
 from lab.check.ir import Call, Class, Const, Func, Index, Member, Name, Node, Record, Source, Text
 from lab.check.model import Dialect
-from lab.check.places import lasts
+from lab.check.places import place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, Variable, enclosing, function_of, lookup
 from lab.check.servers import Server, find_servers
@@ -18,7 +18,9 @@ from lab.check.tags import CLAIMED, PLAIN, Tag
 from lab.check.values import Values
 
 # names of variables and fields that hold the id of a socket
-SID_NAME = re.compile(r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$|^sids?$|_sids?$|[a-z](Sid|SID|SocketIDs?)s?$", re.I)
+SID_NAME = re.compile(
+    r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$|^sids?$|_sids?$|[a-z](Sid|SID|SocketIDs?)s?$", re.I
+)
 NO_SID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
 
 
@@ -96,7 +98,9 @@ class Facts:
 
     @cached_property
     def _flask(self) -> bool:
-        return any("flask" in self.project.outside(getattr(server.node, "func", server.node)) for server in self.servers)
+        return any(
+            "flask" in self.project.outside(getattr(server.node, "func", server.node)) for server in self.servers
+        )
 
     # --- handlers ---
 
@@ -156,8 +160,25 @@ class Facts:
         return False
 
     def outlives(self, place: Node, handler: Func | None) -> bool:
-        """Tell whether a collection is kept after the handler ends."""
-        return lasts(self.project, place, handler or function_of(place))
+        """Tell whether a collection is kept after the handler ends, and is not one connection's own."""
+        found = place_of(self.project, place)
+        if found is None:
+            return False
+        owner = found.owner
+        if owner is None:
+            return True
+        if self.handlers.of(owner):
+            return False
+        return handler is None or owner in enclosing(handler, Func)
+
+    def keeps(self, place: Node) -> bool:
+        """Tell whether an expression is a collection of the program that outlives the handlers."""
+        return self.outlives(place, None)
+
+    def from_library(self, socket: Node) -> bool:
+        """Tell whether a socket comes from the library's collection, and from none of the program."""
+        found = place_of(self.project, socket)
+        return found is None or found not in self.values.contents
 
     def follow(self, expr: Node, steps: int = 6) -> Node:
         """Return what a variable was assigned, if it is one value in the same function or module."""

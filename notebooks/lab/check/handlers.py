@@ -82,7 +82,7 @@ def _mark(
             continue
         if isinstance(node, Call):
             for callee in project.callees(node):
-                if id(callee) not in found:
+                if id(callee) not in found and callee.name not in ("constructor", "__init__"):
                     _mark(project, handlers, handler, callee, found, depth - 1)
         waiting.extend(node.children())
 
@@ -188,7 +188,12 @@ def is_flask(project: Project, server: Node) -> bool:
     made = project.meaning(server)
     if isinstance(made, Call):
         return "flask" in project.outside(made.func)
-    sources = {variable.imported[0] for module in project.modules.values() for variable in module.names.values() if variable.imported}
+    sources = {
+        variable.imported[0]
+        for module in project.modules.values()
+        for variable in module.names.values()
+        if variable.imported
+    }
     return "flask_socketio" in sources and "socketio" not in sources
 
 
@@ -211,7 +216,10 @@ def _registered(
     if target is None or event in INTERNAL:
         return
     if module.source.language == "py" and Tag.SERVER in tags:
-        yield Handler(target, module, kind_of(event), event, call), python_roles(event, target, is_flask(project, func.obj))
+        yield (
+            Handler(target, module, kind_of(event), event, call),
+            python_roles(event, target, is_flask(project, func.obj)),
+        )
     elif Tag.SERVER in tags and lower in CONNECT:
         yield Handler(target, module, "connect", event, call), [Tag.SOCKET]
     elif Tag.SOCKET in tags:

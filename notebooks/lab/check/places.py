@@ -1,10 +1,11 @@
 """Collections that a program keeps: which one an expression means, and whether it outlives a handler."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from lab.check.ir import Call, Class, Field, Func, Index, Member, Name, Node, Return, This
+from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Record, Return, This
+from lab.check.ir import Sequence as ListOf
 from lab.check.project import Project
-from lab.check.scopes import Variable, class_of, function_of, lookup
+from lab.check.scopes import Variable, class_of, function_of
 
 
 def as_function(project: Project, expr: Node | None) -> Func | None:
@@ -34,72 +35,57 @@ def _made(project: Project, call: Call) -> Node | None:
     return None
 
 
-Place = tuple[int, str]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A collection. Two expressions mean the same one if `key` and `name` are equal."""
+
+    key: int
+    name: str = ""
+    # the function that makes it; None for one of a module or class
+    owner: Func | None = field(default=None, compare=False)
 
 
-def place_of(project: Project, expr: Node) -> Place | None:
+def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     """Return the collection that an expression reads or writes, or None if it is not known.
 
     Steps into it do not matter: `games[id].players` is the place of `games`.
     """
-    inner = expr
-    while True:
+    inner: Node = expr
+    while steps:
         match inner:
+            case Await(value=value):
+                inner = value
             case Member(obj=This()):
                 cls = class_of(inner)
-                return (id(cls), inner.name) if cls else None
-            case Member() | Index():
-                found = _whole(project, inner) if isinstance(inner, Member) else None
+                return Place(id(cls), inner.name) if cls else None
+            case Member():
+                found = _named(project, inner, steps)
                 if found is not None:
                     return found
                 inner = inner.obj
-            case Call(func=Member()):
-                inner = inner.func.obj  # type: ignore[attr-defined]
+            case Index(obj=obj) | Call(func=Member(obj=obj)):
+                inner = obj
             case Name():
-                return _whole(project, inner)
+                return _named(project, inner, steps)
             case _:
                 return None
-
-
-def _whole(project: Project, expr: Node) -> Place | None:
-    found = project.meaning(expr)
-    if isinstance(found, Variable):
-        return (id(found), "")
-    if isinstance(expr, Member) and (cls := project.type_of(expr.obj)) is not None:
-        return (id(cls), expr.name)
-    if isinstance(found, (Index, Member)) or (isinstance(found, Call) and isinstance(found.func, Member)):
-        return place_of(project, found) if found is not expr and not project.outside(found) else None
-    if isinstance(found, Node) and not isinstance(found, (Func, Class, Field)) and found is not expr:
-        return (id(found), "")
     return None
 
 
-def lasts(project: Project, place_expr: Node, handler: Func | None) -> bool:
-    """Tell whether a collection outlives the handler: a variable outside it, or a field of a class or module."""
-    inner = place_expr
-    while isinstance(inner, (Index, Member, Call)):
-        if isinstance(inner, Member) and isinstance(inner.obj, This):
-            return True
-        below = inner.func if isinstance(inner, Call) else inner.obj
-        inner = below
-    return False if not isinstance(inner, Name) else _outlives(project, inner, handler)
-
-
-def _outlives(project: Project, name: Name, handler: Func | None) -> bool:
-    variable = lookup(project.module_of(name), name, name.name)
-    if variable is None:
-        return False
-    if variable.imported is not None:
-        return not project.outside_import(variable)
-    if variable.owner is None:
-        return True
-    if variable.param is not None or handler is None:
-        return False
-    return variable.owner is not handler and variable.owner in _around(handler)
-
-
-def _around(func: Func) -> Iterable[Func]:
-    above = function_of(func)
-    while above is not None:
-        yield above
-        above = function_of(above)
+def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
+    """Return the place of a variable or of a field of a known class, or what it is another name for."""
+    found = project.meaning(expr)
+    if isinstance(found, Variable):
+        if len(found.values) == 1 and found.param is None:
+            return place_of(project, found.values[0][0], steps - 1) or Place(id(found), "", found.owner)
+        return Place(id(found), "", found.owner)
+    if isinstance(expr, Member) and (cls := project.type_of(expr.obj)) is not None:
+        return Place(id(cls), expr.name)
+    if found is expr or project.outside(expr):
+        return None
+    match found:
+        case Index() | Member() | Call(func=Member()):
+            return place_of(project, found, steps - 1)
+        case Record() | ListOf() | Call():
+            return Place(id(found), "", function_of(found))
+    return None

@@ -53,7 +53,7 @@ class Project:
     def imported_module(self, module: Module, source: str) -> Module | None:
         """Return the module of the project that an import names, or None for a package from outside."""
         for path in self._candidates(module, source):
-            if path in self.paths:
+            if path in self.paths and path != module.path:
                 return self.module(path)
         return None
 
@@ -65,7 +65,7 @@ class Project:
             if dots:
                 roots = [here.parents[dots - 2] if dots > 1 and len(here.parents) > dots - 2 else here]
             else:
-                roots = [here, *here.parents]
+                roots = [*reversed(here.parents), here]
             for root in roots:
                 base = "/".join([*([] if str(root) == "." else [str(root)]), *parts])
                 yield from (f"{base}.py", f"{base}/__init__.py".lstrip("/"))
@@ -202,16 +202,22 @@ class Project:
                 if variable.imported is None:
                     only = variable.values[0] if len(variable.values) == 1 and variable.param is None else None
                     return self.outside(only[0]) if only and not only[1] and not isinstance(only[0], Name) else ""
-                source, name = variable.imported
-                if self.imported_module(variable.module, source):
-                    return ""
-                return source if name in ("*", "default") else f"{source}.{name}"
+                if self.imported_module(variable.module, variable.imported[0]):
+                    found = self.meaning(variable)
+                    return self._outside_import(found) if isinstance(found, Variable) else ""
+                return self._outside_import(variable)
             case Member():
                 base = self.outside(expr.obj)
                 return f"{base}.{expr.name}" if base else ""
             case Call(func=Name(name="require"), args=[Const(value=str(source))]):
                 return source
         return ""
+
+    def _outside_import(self, variable: Variable) -> str:
+        if variable.imported is None or not self.outside_import(variable):
+            return ""
+        source, name = variable.imported
+        return source if name in ("*", "default") else f"{source}.{name}"
 
     def outside_import(self, variable: Variable) -> bool:
         """Tell whether an imported variable comes from a package or file that is not checked."""

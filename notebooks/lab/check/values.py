@@ -4,15 +4,46 @@ import re
 from dataclasses import dataclass, field
 
 from lab.check.ir import (
-    Assign, Await, Call, Class, Const, Func, Index, Member, Name, Node, Op, Param, Record, Return, Spread, Text, This,
+    Assign,
+    Await,
+    Call,
+    Class,
+    Const,
+    Func,
+    Index,
+    Member,
+    Name,
+    Node,
+    Op,
+    Param,
+    Record,
+    Return,
+    Spread,
+    Text,
+    This,
 )
 from lab.check.ir import Sequence as ListOf
 from lab.check.places import Place, place_of
 from lab.check.project import Project
 from lab.check.scopes import Path, Variable, class_of, field_type, function_of, lookup
 from lab.check.tags import (
-    CLAIMED, DATA, NAMESPACE_BASES, PLAIN, READERS, SERVER_CHAIN, SERVER_GETTERS, SERVER_MAKERS, SERVER_NAMES, SERVER_TYPE,
-    SOCKET_CHAIN, SOCKET_TYPE, STATE_FIELDS, VERIFIERS, Tag,
+    FLASK_STATE,
+    CLAIMED,
+    DATA,
+    NAMESPACE_BASES,
+    PLAIN,
+    READERS,
+    SERVER_CHAIN,
+    SERVER_GETTERS,
+    SERVER_MAKERS,
+    SERVER_NAMES,
+    SERVER_TYPE,
+    SOCKET_CHAIN,
+    SOCKET_TYPE,
+    SOCKETS_TYPE,
+    STATE_FIELDS,
+    VERIFIERS,
+    Tag,
 )
 
 
@@ -27,6 +58,8 @@ class Values:
     callers: dict[int, list[Call]] = field(default_factory=dict)
     # functions that run for each element of a value, or (True) with what a promise gives
     each: dict[int, tuple[Node, bool]] = field(default_factory=dict)
+    # arguments with which a function is started later, as a task or a thread
+    later: dict[int, list[list[Node]]] = field(default_factory=dict)
     # objects and values of `object.name = value`, by name
     on_field: dict[str, list[tuple[Node, Node]]] = field(default_factory=dict)
     # key (or None), value and statement of each write to a collection
@@ -96,6 +129,8 @@ class Values:
 
     def _name(self, expr: Name) -> Tag:
         variable = lookup(self.project.module_of(expr), expr, expr.name)
+        if expr.name in ("session", "current_user", "g") and self.project.outside(expr) in FLASK_STATE:
+            return Tag.USER
         if variable is None:
             return Tag.SERVER if SERVER_NAMES.match(expr.name) else Tag.NONE
         return self.variable(variable)
@@ -116,7 +151,9 @@ class Values:
             found |= self._along(self.param(variable.owner, variable.param), variable.path, variable.param)
         if variable.imported is not None:
             if self.project.outside_import(variable):
-                return Tag.SERVER if re.match(r"(s?io|socketio)$", variable.name) and self._is_far(variable) else Tag.NONE
+                return (
+                    Tag.SERVER if re.match(r"(s?io|socketio)$", variable.name) and self._is_far(variable) else Tag.NONE
+                )
             meant = self.project.meaning(variable)
             if isinstance(meant, Variable) and meant is not variable:
                 found |= self.variable(meant)
@@ -126,7 +163,11 @@ class Values:
                 found |= Tag.SERVER
         for value, path in variable.values:
             found |= self._along(self.of(value), path, value)
-        if not found and SERVER_NAMES.match(variable.name) and not isinstance(self.project.meaning(variable), (Func, Class)):
+        if (
+            not found
+            and SERVER_NAMES.match(variable.name)
+            and not isinstance(self.project.meaning(variable), (Func, Class))
+        ):
             found |= Tag.SERVER
         return found
 
@@ -148,17 +189,24 @@ class Values:
             found |= self.of(source) if promise else self._along(self.of(source), (("item",),), source)
         for call in self.callers.get(id(func), []):
             found |= self.argument(call, func, place, param)
+        for given in self.later.get(id(func), []):
+            found |= self.of(given[place]) if place < len(given) else Tag.NONE
         return found
 
     def held(self, collection: Node, *, keys: bool = False) -> Tag:
         """Return the tags of what is read from a collection; with `keys`, of its keys, too."""
         place = place_of(self.project, collection)
-        found = Tag.NONE
+        found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
         for key, value, _ in self.contents.get(place, []) if place else ():
-            found |= Tag.STORED
+            found |= Tag.STORED | Tag.KEPT | (self.of(value) & Tag.SOCKET)
             if Tag.SID in self.of(value) or (keys and Tag.SID in self.of(key)):
                 found |= Tag.IDS
         return found
+
+    def _type_of(self, expr: Node) -> str:
+        """Return the written type of a field, or ""."""
+        cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
+        return field_type(cls, expr.name) if cls is not None and isinstance(expr, Member) else ""
 
     def holds_in(self, collection: Node, name: str) -> bool:
         """Tell whether records in a collection have the id of a socket in the field `name`."""
@@ -181,7 +229,7 @@ class Values:
     def _typed(self, param: Param) -> Tag:
         if SERVER_TYPE.search(param.type):
             return Tag.SERVER
-        if SOCKET_TYPE.search(param.type) and "WebSocket" not in param.type:
+        if SOCKET_TYPE.match(param.type) and not re.search(r"WebSocket|SocketServer|SocketIO$", param.type):
             return Tag.SOCKET
         return Tag.NONE
 
@@ -226,7 +274,7 @@ class Values:
         return Tag.USER if STATE_FIELDS.match(name) else Tag.NONE
 
     def _member(self, expr: Member) -> Tag:
-        if isinstance(expr.obj, This) or Tag.NONE == self.of(expr.obj):
+        if isinstance(expr.obj, This) or self.of(expr.obj) == Tag.NONE:
             found = self._field(expr)
             if found:
                 return found
@@ -238,7 +286,8 @@ class Values:
             found |= Tag.IDS | Tag.STORED
         if not base and SERVER_NAMES.match(expr.name):
             return Tag.SERVER
-        if self.project.outside(expr) in ("flask.request.sid", "request.sid"):
+        outside = self.project.outside(expr)
+        if outside == "flask.request.sid":
             return Tag.SID
         return found
 
@@ -307,7 +356,7 @@ class Values:
 
     def returned(self, func: Func) -> Tag:
         """Return the tags of everything that a function returns."""
-        found = Tag.NONE
+        found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKET_TYPE.match(func.returns) else Tag.NONE
         for statement in func.body:
             for node in statement.walk():
                 if isinstance(node, Return) and function_of(node) is func:

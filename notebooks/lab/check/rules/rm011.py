@@ -5,11 +5,28 @@ from collections.abc import Iterable
 from lab.check.facts import Facts
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import Write, handler_function, parts_with_id, writes
+from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that stores a socket's own id in lasting state."""
-    return ()
+    """Yield each write of a socket's own id, as a value, to something that outlives the handler."""
+    for write in writes(facts):
+        if write.kind not in ("collection", "shared", "field"):
+            continue
+        if not any(True for _ in parts_with_id(facts, write.value)):
+            continue
+        if write.kind == "field" and not _is_kept_field(facts, write):
+            continue
+        if write.kind == "shared" or facts.outlives(write.place, handler_function(facts, write.node)):
+            yield Hit(
+                write.module.path, write.node, "the id of a socket is kept in a collection that outlives the handler"
+            )
+
+
+def _is_kept_field(facts: Facts, write: Write) -> bool:
+    """Tell whether `place.field = id` writes to a collection of the program, not to the socket or a record."""
+    return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 
 
 NODE = Snippet(

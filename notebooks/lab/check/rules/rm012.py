@@ -1,15 +1,32 @@
 """RM012: state keyed by a socket's own id."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import owners
+from lab.check.ir import Index
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import handler_function, writes
+
+OWN = re.compile(
+    r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|session|pending|upload",
+    re.I,
+)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that writes lasting state under a socket's own id."""
-    return ()
+    """Yield each collection that is keyed by a socket's own id, at the first write."""
+    for write in writes(facts):
+        if write.kind != "collection" or write.key is None or not facts.is_own_id(write.key):
+            continue
+        if isinstance(write.place, Index) or any(OWN.search(name) for name in owners(write.place)):
+            continue
+        if not facts.outlives(write.place, handler_function(facts, write.node)):
+            continue
+        yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
+
 
 
 NODE = Snippet(

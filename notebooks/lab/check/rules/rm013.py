@@ -1,15 +1,35 @@
 """RM013: a socket id written to a database record."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Assign, Member
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import Write, parts_with_id, writes
+from lab.check.tags import Tag
+
+FIELD = re.compile(r"(socket|sock)_?ids?|^sids?$|connection_?id", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of a socket id to a record."""
-    return ()
+    """Yield each write of a socket's id to a record of a database."""
+    for write in writes(facts):
+        found = next(parts_with_id(facts, write.value), None) if write.kind == "record" else None
+        if found is not None:
+            yield Hit(write.module.path, found[1], "the id of a socket is written to the database")
+        elif write.kind == "field" and _is_record_field(facts, write):
+            yield Hit(write.module.path, write.node, "the id of a socket is written to a field of a record")
+
+
+def _is_record_field(facts: Facts, write: Write) -> bool:
+    """Tell whether a socket's id is assigned to a field of an object that is no socket and no collection."""
+    target = write.node.target if isinstance(write.node, Assign) else None
+    if not isinstance(target, Member) or facts.values.of(target.obj) & (Tag.SOCKET | Tag.SERVER):
+        return False
+    named = FIELD.search(target.name) and not facts.keeps(target.obj)
+    return bool(named) and any(True for _ in parts_with_id(facts, write.value))
 
 
 NODE = Snippet(

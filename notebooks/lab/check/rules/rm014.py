@@ -1,15 +1,55 @@
 """RM014: a schema field named for socket ids."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from lab.check.facts import Facts
+from lab.check.ir import Assign, Call, Class, Const, Field, Member, Name, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import Module
+
+FIELD = re.compile(r"(socket|sock|sio)_?ids?$|^sids?$", re.I)
+SCHEMA = re.compile(r"(schema|model|define|createTable|Entity|Table|InferSchema)", re.I)
+COLUMN = re.compile(r"(Column|mapped_column|CharField|TextField|StringField|Prop|relationship|db\.String)$")
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each column, field or type that is named for socket ids."""
-    return ()
+    """Yield each column or field of a schema that is named for socket ids."""
+    for module, node in facts.nodes(Call, Class):
+        if isinstance(node, Call) and SCHEMA.search(getattr(node.func, "name", "")):
+            for place in _keys(node):
+                yield Hit(module.path, place, "a schema has a field for the ids of sockets")
+        elif isinstance(node, Class):
+            yield from _in_class(module, node)
+
+
+def _keys(call: Call) -> Iterator[Node]:
+    """Yield the named fields of a schema's object literals, to a depth of two."""
+    waiting = [(arg, 3) for arg in call.args if isinstance(arg, Record)]
+    while waiting:
+        record, depth = waiting.pop()
+        for key, value in record.items:
+            if isinstance(key, Const) and FIELD.search(str(key.value)):
+                yield key
+            elif isinstance(value, Record) and depth:
+                waiting.append((value, depth - 1))
+
+
+def _in_class(module: Module, cls: Class) -> Iterator[Hit]:
+    for part in cls.body:
+        match part:
+            case Field(name=name, decorators=decorators, value=value) if FIELD.search(name):
+                columns = [item for item in decorators if COLUMN.search(_called(item))]
+                if columns or (cls.kind == "class" and isinstance(value, Record)) or COLUMN.search(_called(value)):
+                    yield Hit(module.path, part, "a field is named for the ids of sockets")
+            case Assign(target=Name(name=name), value=value) if FIELD.search(name) and COLUMN.search(_called(value)):
+                yield Hit(module.path, part, "a column is named for the ids of sockets")
+
+
+def _called(node: Node | None) -> str:
+    func = node.func if isinstance(node, Call) else node
+    return func.name if isinstance(func, (Name, Member)) else ""
 
 
 NODE = Snippet(

@@ -3,13 +3,26 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import handler_function, writes
+from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that puts a socket object into a lasting collection."""
-    return ()
+    """Yield each write of the socket object itself to a collection that outlives the handler."""
+    for write in writes(facts):
+        if write.kind not in ("collection", "field"):
+            continue
+        values = [value for _, value in write.value.items] if isinstance(write.value, Record) else [write.value]
+        tags = [facts.values.of(value) for value in values]
+        if not any(Tag.SOCKET in tag and Tag.STORED not in tag for tag in tags):
+            continue
+        if write.kind == "field" and not facts.keeps(write.place):
+            continue
+        if facts.outlives(write.place, handler_function(facts, write.node)):
+            yield Hit(write.module.path, write.node, "a socket object is kept in a collection")
 
 
 NODE = Snippet(

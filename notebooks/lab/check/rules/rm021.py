@@ -9,7 +9,10 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to a socket id that comes from a store, a field or a loop."""
-    return ()
+    for emit, room in facts.emits_to_rooms():
+        if emit.node.func.name == "call" or not facts.is_stored_id(room):
+            continue
+        yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket that was kept")
 
 
 NODE = Snippet(

@@ -3,13 +3,48 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Await, Call, Index, Member, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+ENDS = {"disconnect", "disconnectSockets", "leave", "join"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each look-up of a socket by an id that was stored."""
-    return ()
+    """Yield each look-up of a socket by a key in the library's own collection, and each emit to a kept socket."""
+    reported: set[tuple[str, int]] = set()
+    for module, node in facts.nodes(Call, Index):
+        if _looks_up(facts, node) and not _ends(node) and (module.path, node.line) not in reported:
+            reported.add((module.path, node.line))
+            yield Hit(module.path, node, "a socket is looked up by its id")
+    for emit in facts.actions.emits:
+        new = (emit.module.path, emit.node.line) not in reported
+        if emit.aim == "lookup" and emit.found is not None and new and _is_kept(facts, emit.found):
+            reported.add((emit.module.path, emit.node.line))
+            yield Hit(emit.module.path, emit.node, "an emit goes to a socket object that was kept")
+
+
+def _looks_up(facts: Facts, node: Node) -> bool:
+    match node:
+        case Call(func=Member(obj=obj, name="get"), args=[key]):
+            return Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
+        case Index(obj=obj, key=key):
+            return Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
+    return False
+
+
+def _ends(node: Node) -> bool:
+    """Tell whether the looked-up socket is only closed, as an administrator does."""
+    above = node.parent
+    return isinstance(above, Member) and above.name in ENDS
+
+
+def _is_kept(facts: Facts, found: Node) -> bool:
+    """Tell whether a socket was just read from a collection of the program."""
+    made = facts.follow(found)
+    made = made.value if isinstance(made, Await) else made
+    return Tag.KEPT in facts.values.of(found) and isinstance(made, Call | Index)
 
 
 NODE = Snippet(

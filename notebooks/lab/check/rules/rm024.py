@@ -1,15 +1,60 @@
 """RM024: a socket's own id used later."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import runs_later
+from lab.check.ir import Call, Func, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import enclosing
+from lab.check.stores import parts_with_id
+from lab.check.tags import Tag
+
+LATER = re.compile(
+    r"^(setTimeout|setInterval|setImmediate|create_task|ensure_future|start_background_task|call_later|call_soon|add_job|addJob|schedule\w*|enqueue|delay|apply_async|run_after|spawn|spawn_later|Thread|Timer|submit|add_task|once)$"
+)
+JOBS = re.compile(r"^(add|enqueue|delay|apply_async|send_task|publish|lpush|rpush|add_job|addJob|dispatch)$")
+QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of a handler's own socket id in a timer, task or job."""
-    return ()
+    """Yield each later use of the id of the handler's socket: inside a timer, a task or a job."""
+    yield from _emits_later(facts)
+    for module, node in facts.nodes(Call):
+        if isinstance(node, Call) and _is_job(facts, node):
+            yield Hit(module.path, node, "a job carries the id of a socket")
+
+
+def _emits_later(facts: Facts) -> Iterable[Hit]:
+    for emit, room in facts.emits_to_rooms():
+        if Tag.SID in facts.values.of(room) and (_in_timer(facts, emit.node) or runs_later(facts, emit.node)):
+            yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket, long after the handler")
+
+
+def _in_timer(facts: Facts, node: Node) -> bool:
+    for func in enclosing(node, Func):
+        call = func.parent
+        if (
+            isinstance(call, Call)
+            and LATER.match(getattr(call.func, "name", ""))
+            and getattr(call.func, "name", "") != "once"
+        ):
+            return True
+    return False
+
+
+def _is_job(facts: Facts, call: Call) -> bool:
+    """Tell whether a call puts the own id of a socket into a queue of jobs."""
+    if not isinstance(call.func, Member) or not JOBS.match(call.func.name):
+        return False
+    owner = call.func.obj
+    name = owner.name if isinstance(owner, (Name, Member)) else ""
+    if not (QUEUES.search(name) or call.func.name in ("delay", "apply_async", "send_task", "add_job", "addJob")):
+        return False
+    given = [*call.args, *(value for _, value in call.keywords)]
+    return any(True for value in given for _ in parts_with_id(facts, value))
 
 
 NODE = Snippet(

@@ -1,15 +1,56 @@
 """RM031: own rooms joined in a login event only."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.ir import Const, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+LOGIN = re.compile(
+    r"login|log_in|identi|regist|auth|setup|init|online|user|join|add|connect|hello|subscribe|active|ready|start", re.I
+)
+OWN = re.compile(
+    r"^(user|uid|me|self|driver|captain|customer|rider|member|account|employee|agent|seller|owner|profile)s?_?(id|data|name|info)?$",
+    re.I,
+)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a user's own room in a login-like event, unless connect joins it too."""
-    return ()
+    """Yield each join of a user's own rooms in an event, if no join of the kind happens at connect."""
+    at_connect = {
+        facts.shape(room)
+        for move in facts.actions.joins
+        for room in move.rooms
+        if facts.handlers_at(move.node, "connect", "middleware")
+    }
+    for move in facts.actions.joins:
+        if not move.own or not facts.always(move.node, "event"):
+            continue
+        handlers = facts.handlers_at(move.node)
+        if not any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers):
+            continue
+        for room in move.rooms:
+            if _is_own(facts, room) and facts.shape(room) not in at_connect:
+                yield Hit(move.module.path, move.node, "the user's own rooms are joined in an event, not at connect")
+                break
+
+
+def _is_own(facts: Facts, room: Node) -> bool:
+    """Tell whether a room belongs to one user: named by a user id, or computed from the verified identity."""
+    found = facts.follow(room)
+    names = [name for name in names_in(found) if not isinstance(found, Const)]
+    if Tag.USER in facts.values.of(room):
+        return True
+    if any(
+        re.search(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", name, re.I)
+        for name in names
+    ):
+        return False
+    return any(OWN.match(name) for name in names)
 
 
 NODE = Snippet(

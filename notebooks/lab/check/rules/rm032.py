@@ -3,12 +3,30 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_async_server, is_statement
+from lab.check.ir import Call, Member
 from lab.check.model import Hit, Rule, Snippet
+
+COROUTINES = {
+    "enter_room",
+    "leave_room",
+    "emit",
+    "send",
+    "close_room",
+    "save_session",
+    "get_session",
+    "disconnect",
+    "call",
+}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each call of a coroutine of `AsyncServer` whose result is not awaited."""
-    return ()
+    """Yield each coroutine of an `AsyncServer` whose result is thrown away."""
+    for module, node in facts.nodes(Call):
+        if module.source.language != "py" or not isinstance(node, Call) or not isinstance(node.func, Member):
+            continue
+        if node.func.name in COROUTINES and is_statement(node) and is_async_server(facts, node.func.obj):
+            yield Hit(module.path, node, f"`{node.func.name}` is a coroutine here, and nothing awaits it")
 
 
 PYTHON_SOCKETIO = Snippet(

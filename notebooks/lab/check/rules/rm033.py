@@ -1,15 +1,66 @@
 """RM033: an emit to a room that nobody joins."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Call, Member, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import CLAIMED, Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room pattern that no join of the project matches."""
-    return ()
+    """Yield each emit to a room whose name has a shape that no join has."""
+    moves = [(move, room) for move in facts.actions.joins for room in move.rooms]
+    joined = {facts.shape(room) for _, room in moves}
+    if not moves:
+        return
+    unknown = None in joined or any(facts.shape(room) == "*" and facts.values.of(room) & CLAIMED for _, room in moves)
+    for emit, room in facts.emits_to_rooms():
+        shape = facts.shape(room)
+        tags = facts.values.of(room)
+        if shape is None or tags & (Tag.SID | Tag.IDS) or facts.is_stored_id(room) or facts.is_claimed(room):
+            continue
+        if any(_fits(shape, other) for other in joined if other):
+            continue
+        if shape == "*" and not _is_bare_id(facts, room):
+            continue
+        message = (
+            f"no join in this code makes a room like `{shape}`"
+            if shape != "*"
+            else "users are not in a room that is named by the bare id"
+        )
+        yield Hit(emit.module.path, emit.node, message, "question" if unknown else None)
+
+
+def _fits(shape: str, other: str) -> bool:
+    """Tell whether an emit's shape and a join's shape may be the same room."""
+    if shape == other:
+        return True
+    if "*" not in shape and "*" not in other:
+        return False
+    if other == "*" or shape == "*":
+        return other == shape or (other == "*" and "*" not in shape)
+    first, second = shape.split("*"), other.split("*")
+    return (first[0].startswith(second[0]) or second[0].startswith(first[0])) and (
+        first[-1].endswith(second[-1]) or second[-1].endswith(first[-1])
+    )
+
+
+def _is_bare_id(facts: Facts, room: Node) -> bool:
+    found = facts.follow(room)
+    while isinstance(found, Call) and isinstance(found.func, Member):
+        found = found.func.obj
+    name = getattr(found, "name", "")
+    return (
+        bool(
+            re.search(
+                r"(user|member|participant|driver|customer|recipient|receiver|owner|friend)\w*?(_?id)?$", name, re.I
+            )
+        )
+        or name == "id"
+    )
 
 
 NODE = Snippet(

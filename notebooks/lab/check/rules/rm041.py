@@ -1,15 +1,55 @@
 """RM041: room membership kept in a database."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_record
+from lab.check.ir import Assign, Member, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import Write, writes
+
+PEOPLE = re.compile(
+    r"^(members?|participants?|players?|users?|online_?users|active_?users|connected\w*|viewers?|player_?count|member_?count|occupan\w+|attendees?)$",
+    re.I,
+)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each read or write of room membership in a database around a join, leave or emit."""
-    return ()
+    """Yield each change of the people of a room in a database, in a function that also joins or leaves."""
+    moving = {
+        id(handler.func)
+        for move in [*facts.actions.joins, *facts.actions.leaves]
+        for handler in facts.handlers_at(move.node, "event", "connect")
+    }
+    moving |= {id(handler.func) for handler in facts.handlers.all if handler.kind == "disconnect"}
+    seen: set[tuple[str, int]] = set()
+    for write in writes(facts):
+        handlers = facts.handlers_at(write.node)
+        if not any(id(handler.func) in moving for handler in handlers) or facts.keeps(write.place):
+            continue
+        if not _changes_people(facts, write) or (write.module.path, write.node.line) in seen:
+            continue
+        seen.add((write.module.path, write.node.line))
+        yield Hit(write.module.path, write.node, "who is in a room is written to the database")
+
+
+def _changes_people(facts: Facts, write: Write) -> bool:
+    if write.kind == "field":
+        target = write.node.target if isinstance(write.node, Assign) else None
+        return isinstance(target, Member) and bool(PEOPLE.match(target.name)) and is_record(facts, target.obj)
+    if write.kind != "record":
+        return False
+    keys = [
+        str(getattr(key, "value", ""))
+        for part in write.value.walk()
+        if isinstance(part, Record)
+        for key, _ in part.items
+    ]
+    return any(PEOPLE.match(key.split(".")[0]) for key in keys) and any(
+        key in ("$push", "$addToSet", "$pull", "$inc") for key in keys
+    )
 
 
 NODE = Snippet(

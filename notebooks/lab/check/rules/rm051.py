@@ -1,15 +1,34 @@
 """RM051: lasting state removed by hand at disconnect."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import handler_function, removals
+
+OWNED = re.compile(
+    r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch",
+    re.I,
+)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place in a disconnect handler that removes an entry of lasting state."""
-    return ()
+    """Yield each entry of lasting state that a disconnect handler removes by hand."""
+    for removal in removals(facts):
+        if not facts.handlers_at(removal.node, "disconnect") or any(
+            OWNED.search(name) for name in owners(removal.place)
+        ):
+            continue
+        if facts.outlives(removal.place, handler_function(facts, removal.node)):
+            yield Hit(removal.module.path, removal.node, "a disconnect handler cleans up state by hand")
+    for move in facts.actions.leaves:
+        if facts.handlers_at(move.node, "disconnect"):
+            yield Hit(
+                move.module.path, move.node, "a room is left by hand at disconnect, where the library has done it"
+            )
 
 
 NODE = Snippet(

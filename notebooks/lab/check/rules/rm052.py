@@ -1,15 +1,45 @@
 """RM052: an online flag set by hand at disconnect."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_emit, is_record, is_written
+from lab.check.ir import Assign, Call, Const, Member, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
+FLAG = re.compile(
+    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|last_?seen|^socket_?id$",
+    re.I,
+)
+SETTER = re.compile(
+    r"(set|update|mark|change)\w*(online|offline|status|presence|active|availab)|^(go|set|mark)_?offline", re.I
+)
+
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each online flag or membership that a disconnect handler writes."""
-    return ()
+    """Yield each online flag that a disconnect handler sets by hand."""
+    seen: set[tuple[str, int]] = set()
+    for module, node in facts.nodes(Call, Assign, Record):
+        if not facts.handlers_at(node, "disconnect") or (module.path, node.line) in seen or not _sets(facts, node):
+            continue
+        seen.add((module.path, node.line))
+        yield Hit(module.path, node, "a disconnect handler sets an online flag by hand")
+
+
+def _sets(facts: Facts, node: Node) -> bool:
+    match node:
+        case Call():
+            name = getattr(node.func, "name", "")
+            return bool(SETTER.search(name)) and not is_emit(node)
+        case Assign(target=Member(name=name, obj=obj)):
+            return bool(FLAG.search(name)) and is_record(facts, obj)
+        case Record():
+            return any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items) and is_written(
+                node
+            )
+    return False
 
 
 NODE = Snippet(

@@ -1,15 +1,30 @@
 """RM061: an emit to everyone."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.habits import has_accounts
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
+FOR_ALL = re.compile(
+    r"announce|system|notice|maintenance|count|total|stats|news|version|config|shutdown|restart|reload|closing|global|public|lobby|leaderboard|ping|heartbeat|time|tick|online_?users|user_?list|get_?users|active_?users|users_?online|rooms?_?list|all_?rooms|updated?_?rooms|status_?update",
+    re.I,
+)
+
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit in a handler or route that goes to every connected client."""
-    return ()
+    """Yield each emit to everyone, in an app that has rooms or accounts."""
+    if not (facts.actions.joins or has_accounts(facts)):
+        return
+    for emit in facts.actions.emits:
+        if emit.aim != "everyone" or (
+            emit.event is not None and any(FOR_ALL.search(name) for name in names_in(emit.event))
+        ):
+            continue
+        yield Hit(emit.module.path, emit.node, "this goes to every client that is connected")
 
 
 NODE = Snippet(

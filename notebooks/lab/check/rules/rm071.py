@@ -1,15 +1,48 @@
 """RM071: an earlier connection of a user closed by a new one."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.ir import Call, Member
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+LOGIN = re.compile(r"login|identi|regist|auth|setup|init|join|connect|add_?user", re.I)
+ENDS = {"disconnect", "disconnectSockets", "close", "terminate"}
+KICK = re.compile(
+    r"(force|duplicate|another|other|multiple|already|kick|replaced|new)_?-?:?(log|session|device|login|tab|connect|out|in|window)",
+    re.I,
+)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that closes other connections of the user who has just connected."""
-    return ()
+    """Yield each place that closes an earlier connection of a user when a new one comes."""
+    for module, node in facts.nodes(Call):
+        if not isinstance(node, Call) or not isinstance(node.func, Member) or node.func.name not in ENDS:
+            continue
+        handlers = facts.handlers_at(node)
+        if not any(handler.kind in ("connect", "middleware") or LOGIN.search(handler.event) for handler in handlers):
+            continue
+        tags = facts.values.of(node.func.obj)
+        by_id = Tag.SERVER in tags and any(facts.is_stored_id(arg) for arg in node.args)
+        if (
+            (Tag.STORED in tags and Tag.SOCKET in tags)
+            or by_id
+            or (Tag.SERVER in tags and node.func.name == "disconnectSockets")
+        ):
+            yield Hit(module.path, node, "an earlier connection of the same user is closed")
+    for emit in facts.actions.emits:
+        new = facts.handlers_at(emit.node, "connect", "middleware", "event")
+        if (
+            emit.aim in ("rooms", "lookup")
+            and emit.event is not None
+            and new
+            and any(KICK.search(name) for name in names_in(emit.event))
+        ):
+            yield Hit(emit.module.path, emit.node, "an earlier connection of the same user is told to go")
 
 
 NODE = Snippet(

@@ -3,13 +3,21 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.guards import is_guarded
+from lab.check.habits import is_named_by_client
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a room that the client names and that no check guards."""
-    return ()
+    """Yield each join of a room that the client names, if no right is looked at before."""
+    for move in facts.actions.joins:
+        for room in move.rooms:
+            if is_named_by_client(facts, room) and not is_guarded(facts, move.node, room):
+                yield Hit(
+                    move.module.path, move.node, "the client names the room that it joins, and nothing checks its right"
+                )
+                break
 
 
 NODE = Snippet(

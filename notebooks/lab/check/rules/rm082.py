@@ -3,13 +3,19 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.identity import claims_in, uses_identity
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each user id, sender or role that a handler takes from a payload."""
-    return ()
+    """Yield the first identity that each event handler takes from its payload."""
+    for handler in facts.events:
+        if uses_identity(facts, handler):
+            continue
+        node = next(claims_in(facts, handler), None)
+        if node is not None:
+            yield Hit(facts.path_of(node), node, "the client says itself who it is")
 
 
 NODE = Snippet(

@@ -1,15 +1,41 @@
 """RM083: an emit to a room that the client names."""
 
+import re
 from collections.abc import Iterable
 
+from lab.check.actions import Emit
 from lab.check.facts import Facts
+from lab.check.guards import is_guarded, names_in
+from lab.check.habits import is_named_by_client
+from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+CALL = re.compile(r"invit|^call|call:|ring", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room or id that the client names and that no check guards."""
-    return ()
+    """Yield each emit to a room or id that the client names, if no right is looked at before."""
+    for emit, room in facts.emits_to_rooms():
+        if not is_named_by_client(facts, room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
+            continue
+        if emit.event is not None and any(CALL.search(name) for name in names_in(emit.event)):
+            continue
+        if _has_joined(facts, emit, room) or is_guarded(facts, emit.node, room):
+            continue
+        yield Hit(
+            emit.module.path, emit.node, "the client names the room that this goes to, and nothing checks its right"
+        )
+
+
+def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether the same handler has just joined that room: then the join is the mistake, or it was checked."""
+    here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
+    for move in facts.actions.joins:
+        if here & {id(handler.func) for handler in facts.handlers_at(move.node)} and move.node.line <= emit.node.line:
+            return True
+    return False
 
 
 NODE = Snippet(

@@ -3,13 +3,47 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Call, Func, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import VERIFIERS, Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each read of the user in `handleConnection` that relies on a guard."""
-    return ()
+    """Yield each read of the user in `handleConnection` of a gateway whose guard would have set it."""
+    for server in facts.servers:
+        cls = server.gateway
+        if cls is None or not any(_called(item) == "UseGuards" for item in cls.decorators):
+            continue
+        for part in cls.body:
+            if isinstance(part, Func) and part.name == "handleConnection" and not _verifies(part):
+                node = next(
+                    (inner for statement in part.body for inner in statement.walk() if _is_user(facts, inner)), None
+                )
+                if node is not None:
+                    yield Hit(
+                        server.module.path, node, "a guard does not run for handleConnection, so the user is not set"
+                    )
+
+
+def _called(node: Node) -> str:
+    func = node.func if isinstance(node, Call) else node
+    return func.name if isinstance(func, (Name, Member)) else ""
+
+
+def _is_user(facts: Facts, node: Node) -> bool:
+    match node:
+        case Member(name="user" | "userId" | "auth", obj=Member(name="data" | "handshake" | "request", obj=obj)):
+            return Tag.SOCKET in facts.values.of(obj)
+        case Member(name="user" | "userId", obj=obj):
+            return Tag.SOCKET in facts.values.of(obj)
+    return False
+
+
+def _verifies(func: Func) -> bool:
+    """Tell whether the function calls something that verifies a token."""
+    calls = (node for statement in func.body for node in statement.walk() if isinstance(node, Call))
+    return any(VERIFIERS.search(_called(call)) for call in calls)
 
 
 NEST = Snippet(

@@ -3,13 +3,21 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.identity import handshake_claims, verifies
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each user id or role that is taken from the handshake without verification."""
-    return ()
+    """Yield each identity that is taken from a handshake which nothing verifies."""
+    if verifies(facts, "connect", "middleware"):
+        return
+    for handler in facts.handlers.all:
+        if handler.kind not in ("connect", "middleware"):
+            continue
+        node = next(handshake_claims(facts, handler), None)
+        if node is not None:
+            yield Hit(facts.path_of(node), node, "the handshake says who the client is, and nothing verifies it")
 
 
 NODE = Snippet(

@@ -1,15 +1,47 @@
 """RM091: blocking work in a handler."""
 
+import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_offloaded, uses_threads
+from lab.check.ir import Call, Const, Loop
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
+SLOW = re.compile(
+    r"(^|\.)(fs(-extra)?\.\w+Sync|child_process\.\w+Sync|crypto\.\w+Sync|zlib\.\w+Sync|bcrypt(js)?\.\w+Sync|"
+    r"time\.sleep|requests\.(get|post|put|delete|patch|request|head)|subprocess\.(run|call|check_output|check_call)|"
+    r"os\.system|bcrypt\.(hashpw|checkpw)|hashlib\.(pbkdf2_hmac|scrypt)|urllib\.request\.urlopen|smtplib\.SMTP)$"
+)
+SYNC_NAME = re.compile(
+    r"^(hash|compare|pbkdf2|scrypt|readFile|writeFile|exec|spawn|execFile|gzip|deflate|appendFile|randomFill|genSalt|generateKeyPair)Sync$"
+)
+MANY = 1_000_000
+
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each blocking call in a handler or in what it calls."""
-    return ()
+    """Yield each blocking call and each long loop that runs in a handler."""
+    for module, node in facts.nodes(Call, Loop):
+        if not facts.handlers_at(node, "connect", "event", "disconnect", "middleware") or is_offloaded(node):
+            continue
+        if isinstance(node, Call) and _blocks(facts, node):
+            yield Hit(module.path, node, f"`{getattr(node.func, 'name', '')}` blocks the event loop")
+        elif isinstance(node, Loop) and _is_long(node):
+            yield Hit(module.path, node, "this loop blocks the event loop")
+
+
+def _blocks(facts: Facts, call: Call) -> bool:
+    name = getattr(call.func, "name", "")
+    outside = facts.project.outside(call.func)
+    if outside in ("time.sleep", "requests.get", "requests.post") and uses_threads(facts, call):
+        return False
+    return bool(SLOW.search(outside)) or bool(SYNC_NAME.match(name))
+
+
+def _is_long(loop: Loop) -> bool:
+    bounds = (part.value for part in loop.iterable.walk() if isinstance(part, Const))
+    return any(isinstance(bound, int | float) and bound >= MANY for bound in bounds)
 
 
 NODE = Snippet(

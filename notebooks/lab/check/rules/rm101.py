@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import limits_rates, made_servers
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the line that creates a server whose project sets no size or rate limit."""
-    return ()
+    """Yield the place that makes a server, if clients may send to it and nothing limits them."""
+    if not facts.events or limits_rates(facts):
+        return
+    for server in made_servers(facts):
+        if server.option("maxHttpBufferSize", "max_http_buffer_size") is None:
+            yield Hit(server.module.path, server.node, "nothing limits how much or how often a client sends")
 
 
 NODE = Snippet(

@@ -3,12 +3,27 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_development, made_servers
+from lab.check.ir import Const, Sequence
 from lab.check.model import Hit, Rule, Snippet
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each option that allows any origin."""
-    return ()
+    """Yield each server that allows any origin."""
+    for server in made_servers(facts):
+        value = server.option("cors.origin", "cors_allowed_origins", "origins", "cors")
+        if value is None or is_development(server.node, value):
+            continue
+        found = facts.follow(value)
+        match found:
+            case Const(value="*") | Const(value="*:*"):
+                yield Hit(server.module.path, value, "any website may connect with the cookies of its visitors")
+            case Const(value=True):
+                yield Hit(server.module.path, value, "any website may connect: `true` reflects the origin")
+            case Sequence(items=items) if any(isinstance(item, Const) and item.value == "*" for item in items):
+                yield Hit(server.module.path, value, "any website may connect")
+            case Sequence(items=[]) if server.module.source.language == "py":
+                yield Hit(server.module.path, value, "an empty list turns the check of the origin off", "question")
 
 
 NODE = Snippet(

@@ -3,13 +3,17 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import made_servers, reads_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the line that creates a server whose project validates no payload."""
-    return ()
+    """Yield the place that makes a server, if handlers use payloads that nothing validates."""
+    if not reads_payloads(facts) or validates(facts):
+        return
+    for server in made_servers(facts):
+        yield Hit(server.module.path, server.node, "payloads of events are used without validation")
 
 
 NODE = Snippet(
