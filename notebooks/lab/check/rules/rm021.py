@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a socket id that comes from a store, a field or a loop."""
+    """Yield each emit to a socket id from lasting state."""
     return ()
 
 

@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of a handler's own socket id in a timer, task or job."""
+    """Yield each later use of a handler's own socket id."""
     return ()
 
 

@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a user's own room in a login-like event, unless connect joins it too."""
+    """Yield each login-like event that alone joins a user's rooms."""
     return ()
 
 

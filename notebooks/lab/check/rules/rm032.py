@@ -7,7 +7,7 @@ from lab.check.model import Hit, Rule, Snippet
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each call of a coroutine of `AsyncServer` whose result is not awaited."""
+    """Yield each coroutine of `AsyncServer` that is not awaited."""
     return ()
 
 

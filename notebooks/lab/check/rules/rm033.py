@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room pattern that no join of the project matches."""
+    """Yield each emit to a room that no join matches."""
     return ()
 
 

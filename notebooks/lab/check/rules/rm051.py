@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place in a disconnect handler that removes an entry of lasting state."""
+    """Yield each removal from lasting state in a disconnect handler."""
     return ()
 
 

@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit in a handler or route that goes to every connected client."""
+    """Yield each emit of a handler or route to everyone."""
     return ()
 
 

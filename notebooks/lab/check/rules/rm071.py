@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that closes other connections of the user who has just connected."""
+    """Yield each place that closes a user's earlier connections."""
     return ()
 
 

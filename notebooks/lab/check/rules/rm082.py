@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each user id, sender or role that a handler takes from a payload."""
+    """Yield each identity that a handler takes from a payload."""
     return ()
 
 

@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room or id that the client names and that no check guards."""
+    """Yield each unguarded emit to a room that the client names."""
     return ()
 
 

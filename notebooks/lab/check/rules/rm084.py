@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each read of the user in `handleConnection` that relies on a guard."""
+    """Yield each user read in `handleConnection` behind a guard."""
     return ()
 
 

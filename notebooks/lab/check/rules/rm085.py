@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each user id or role that is taken from the handshake without verification."""
+    """Yield each identity that is taken from an unverified handshake."""
     return ()
 
 

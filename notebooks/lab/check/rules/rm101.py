@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the line that creates a server whose project sets no size or rate limit."""
+    """Yield each server of a project without limits."""
     return ()
 
 

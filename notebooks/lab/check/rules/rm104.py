@@ -8,7 +8,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the line that creates a server whose project validates no payload."""
+    """Yield each server of a project without validation."""
     return ()
 
 
@@ -79,8 +79,7 @@ export class ChatGateway {
 }
 """,
     good="""\
-import { IsString, MaxLength } from "class-validator";
-import { ChatService } from "./chat";
+import { ChatMessage, ChatService } from "./chat";
 """
     + GATEWAY
     + """\
@@ -90,12 +89,6 @@ import { ChatService } from "./chat";
   send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
     return this.chat.save(client.data.user.id, message.text);
   }
-}
-
-class ChatMessage {
-  @IsString()
-  @MaxLength(2000)
-  text: string;
 }
 """,
 )
