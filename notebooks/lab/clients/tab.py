@@ -53,8 +53,8 @@ class Person:
 class Tab:
     """One simulated browser tab: a real Socket.IO client over WebSocket.
 
-    Each tab connects through a separate `FaultyLink`. When the server has several processes, a tab that lost its
-    connection reconnects to another process.
+    Each tab connects through a separate `FaultyLink`, a proxy that can break the connection. When the server has
+    several processes, a tab that lost its connection reconnects to another process.
     """
 
     def __init__(

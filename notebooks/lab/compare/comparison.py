@@ -46,7 +46,8 @@ class Comparison:
     def is_shown(self) -> bool:
         """Whether the runs show every claim.
 
-        A claim is a statement about the bad and the good server. The results in `before_any_cut` count too.
+        A claim is a statement about the bad and the good server. The results in `before_any_cut`, for messages that
+        arrived before any connection was cut, count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)

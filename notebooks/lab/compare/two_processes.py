@@ -102,7 +102,10 @@ class TwoProcessResult:
 
     @property
     def fails(self) -> bool:
-        """Whether the bad server loses more with several processes than with one."""
+        """Whether the bad server delivers less with several processes than with one.
+
+        What counts is the percentage of messages or reports that arrived.
+        """
         one, several = self.value("bad", 1), self.value("bad", self.workers)
         return one is not None and several is not None and several < one
 

@@ -1,4 +1,4 @@
-"""Measures a server of the diagnosis with the scenarios of the lessons."""
+"""Measures a server of the blind diagnosis with the lessons' scenarios."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,7 +38,10 @@ class Finding:
 
 
 def in_words(claim: Claim, run: Run) -> str:
-    """Return what a run measured, or why it does not count."""
+    """Return what a run measured, or why it does not count.
+
+    The measured value is in the unit of `claim`.
+    """
     return f"not measured, {run.broken}" if run.broken is not None else f"{number(run.value)} {claim.unit}"
 
 

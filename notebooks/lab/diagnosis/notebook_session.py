@@ -68,7 +68,10 @@ class Practice:
 
 
 class Examination(Practice):
-    """The final examination, as methods for notebook cells."""
+    """The final examination of the blind diagnosis, as methods for notebook cells.
+
+    The learner examines servers with unknown mistakes, and hands in all answers together.
+    """
 
     async def hand_in(self, answers: Mapping[str, Guess], page: Path | str | None = None) -> None:
         """Show the result of the examination, and write an HTML page.

@@ -73,7 +73,8 @@ class Service(Gateway):
 def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
     """Return the method `name` of the first mistake that defines it.
 
-    If no mistake defines it, returns the method of `Gateway`, bound to `service`.
+    `mistakes` are gateways of the bad server, one per mistake. If no mistake defines the method, this returns the
+    method of `Gateway`, bound to `service`.
     """
     own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
     return own[0] if own else partial(getattr(Gateway, name), service)
@@ -93,7 +94,11 @@ def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
 
 
 def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
-    """Return a server's gateway, and the mistakes' gateways that it uses."""
+    """Return a server's gateway, and the gateways of its mistakes.
+
+    `choice` names the mistakes. Each mistake has a gateway of the bad server. The first returned gateway is the good
+    server's gateway, changed by these mistakes.
+    """
     gateways: list[Any] = [load_handlers(number)("/", parts) for number in choice.mistakes]
     own_routes = [
         route

@@ -72,7 +72,10 @@ class Session:
         return judgement
 
     async def measure(self, letter: str) -> list[Finding]:
-        """Measure the server with this letter, and the good server."""
+        """Measure the server with this letter and, for comparison, the good server.
+
+        Returns what each scenario measured on both servers.
+        """
         return await measure(self.ticket(letter))
 
 

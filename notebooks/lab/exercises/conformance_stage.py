@@ -63,7 +63,7 @@ class Delivery:
 
 
 class Stage:
-    """The tabs and the sent events of one run of conformance checks."""
+    """Environment of one run of conformance checks: its tabs and sent events."""
 
     def __init__(
         self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
@@ -167,7 +167,7 @@ class Stage:
         return [received for tab in delivery.readers for received in delivery.copies(tab)]
 
     async def _arrives(self, delivery: Delivery, tab: Tab) -> None:
-        """Wait until `tab` has received `delivery`, or until a timeout."""
+        """Wait until `tab` has received `delivery`; return also after `PATIENCE_SECONDS`."""
         try:
             await tab.received(
                 delivery.event,

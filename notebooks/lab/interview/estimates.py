@@ -58,7 +58,7 @@ class ChatLoad:
 
     @property
     def sockets(self) -> float:
-        """The number of sockets at the same time."""
+        """The number of sockets that are open at the same time."""
         return self.users * self.online * self.sockets_per_user
 
     @property

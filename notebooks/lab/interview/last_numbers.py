@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LastNumbersError(Exception):
-    """The recorded numbers cannot be read or written.
+    """The numbers of the last measurements cannot be read or written.
 
     A one-line message says why.
     """
@@ -100,12 +100,15 @@ class LastNumbers(BaseModel):
 
 
 def last_numbers_path() -> Path:
-    """Return the path of the file of numbers, which may not exist."""
+    """Return the path of the file with the last measured numbers.
+
+    The file may not exist.
+    """
     return state_file("last-numbers.json")
 
 
 def load() -> LastNumbers:
-    """Read the recorded numbers; raises `LastNumbersError`.
+    """Read the numbers of the last measurements; raises `LastNumbersError`.
 
     If there is no file, the result has no numbers.
     """

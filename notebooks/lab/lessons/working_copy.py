@@ -25,7 +25,7 @@ PATTERN = "[0-9][0-9]_*.ipynb"
 
 
 class WorkingCopyError(Exception):
-    """The copy cannot be made in this folder.
+    """The working copy of the notebooks cannot be made in this folder.
 
     A one-line message says why.
     """

@@ -34,7 +34,7 @@ class _Frozen(BaseModel):
 
 
 class Also(_Frozen):
-    """A secondary metric of a claim.
+    """A secondary metric of a claim, a statement about the two servers.
 
     `Run.also[key]` is its value in one run. A `relative` metric is reported as a multiple of the good server's value.
     """
@@ -171,7 +171,8 @@ class _File(_Frozen):
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
     """Load the claims of claims.toml.
 
-    `text` replaces the content of the file. Raises `ClaimsError` when the content is invalid.
+    A claim is a statement about the bad and the good server. `text` replaces the content of the file. Raises
+    `ClaimsError` when the content is invalid.
     """
     claims = _load(text).claim
     if len({claim.id for claim in claims}) < len(claims):

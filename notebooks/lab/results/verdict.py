@@ -1,4 +1,7 @@
-"""Judges whether the runs of both servers show a claim."""
+"""Judges whether the runs of both servers show a claim.
+
+A claim is a statement about the bad and the good server.
+"""
 
 import math
 import statistics

@@ -50,7 +50,7 @@ class ResourceUse:
     def each_busiest_second(self) -> float:
         """Operations per CPU second of the busiest server process.
 
-        The servers would reach this rate if no other program used the machine.
+        The server would reach this rate if each of its processes had a CPU core to itself.
         """
         return self.count / max(self.server_seconds)
 

@@ -90,7 +90,7 @@ def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
 async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
     """Request a report; return the id of its job.
 
-    Returns None when the server refuses the request.
+    `milliseconds` is how long it takes to make the report. Returns None when the server refuses the request.
     """
     ack = await tab.ask(events.REPORT_REQUEST, {"kind": "outside", "size": milliseconds})
     return ack["data"]["job"] if ack.get("ok") else None

@@ -151,7 +151,7 @@ class _Trace:
     async def record(self) -> AsyncIterator[None]:
         """Count the members repeatedly until the `async with` block ends.
 
-        Without tracing, nothing is counted.
+        It counts the members in the database and the connected members. In a run that is not traced, it counts nothing.
         """
         if not self._is_traced:
             yield

@@ -105,7 +105,8 @@ def is_concerned(person: Person, received: Received, people: Mapping[str, Person
 async def _report_and_chat(opened: Sequence[Tab], random_source: random.Random, positions: int, chats: int) -> int:
     """Let every driver report positions and some users chat.
 
-    Returns how many positions and messages the server accepted.
+    Each driver reports `positions` positions. In total, `chats` chat messages are sent. Returns how many positions and
+    messages the server accepted.
     """
     asking: list[Callable[[], Awaitable[dict[str, Any]]]] = []
     for driver in _drivers(opened) * positions:
@@ -140,7 +141,11 @@ def _drivers(opened: Sequence[Tab]) -> list[Tab]:
 
 
 def _expected_deliveries(opened: Sequence[Tab], positions: int) -> int:
-    """Return how many deliveries the drivers' positions must cause."""
+    """Return how many deliveries the drivers' positions must cause.
+
+    Each driver reports `positions` positions. Each position must reach the admins and the office of the driver's
+    company.
+    """
     admins = sum(tab.person.role == "admin" for tab in opened)
     offices = Counter(tab.person.company for tab in opened if tab.person.role == "company")
     return sum(positions * (admins + offices[driver.person.company]) for driver in _drivers(opened))

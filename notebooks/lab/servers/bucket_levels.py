@@ -29,7 +29,7 @@ class BucketLevels:
         self._records: dict[str, array[float]] = {}
 
     def install(self) -> None:
-        """Replace `RateLimits.wait_seconds` by a wrapper that records the levels."""
+        """Replace `RateLimits.wait_seconds` by a wrapper that records token bucket levels."""
         original = RateLimits.wait_seconds
 
         async def wait_seconds(rates: RateLimits, user: str, kind: str) -> float:

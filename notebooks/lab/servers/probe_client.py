@@ -55,9 +55,10 @@ class HeapReading:
 
 
 async def leave_silent(seconds: float) -> SilentServerError:
-    """Return the error for a silent server, without killing the server.
+    """Return the error for a server that does not answer its probe.
 
-    It is used when another process started the server and watches it.
+    `seconds` is how long the server did not answer. The server is not killed. This function is used when another
+    process started the server and watches it.
     """
     return SilentServerError(f"the server did not answer its probe for {seconds:.0f} s")
 
