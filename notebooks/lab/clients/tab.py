@@ -1,4 +1,7 @@
-"""Simulated browser tabs: real Socket.IO clients, each behind a faulty link."""
+"""Simulated browser tabs: real Socket.IO clients, each behind a `FaultyLink`.
+
+A `FaultyLink` is a proxy that can break or delay the connection of the tab.
+"""
 
 import asyncio
 import contextlib

@@ -33,7 +33,8 @@ class Comparison:
     """The results of one run of `lab compare`, and its environment.
 
     The environment is the machine, the versions and the settings. `workers` is the number of processes of each server.
-    `before_any_cut` has the results with one and with several processes; it is empty if `workers` is 1.
+    `before_any_cut` has the results of runs in which no connection is cut, each with one and with several processes. It
+    is empty if `workers` is 1.
     """
 
     results: Sequence[Result]

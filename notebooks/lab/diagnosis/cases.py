@@ -74,7 +74,8 @@ class _File(_Frozen):
 class Ticket:
     """Identifies one server of the diagnosis: kind, seed and letter.
 
-    A server process finds its mistakes from its ticket.
+    `kind` is `practice` or `exam`, and `letter` is the name of the server. A server process finds its mistakes from its
+    ticket.
     """
 
     kind: Kind

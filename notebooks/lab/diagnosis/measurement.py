@@ -93,9 +93,10 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 
 
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
-    """Run a scenario, and once more if the run does not count.
+    """Run a scenario, and once more if the run is not valid.
 
-    The scenario has the same small parameters as in the grading of an exercise, so that a busy machine can run it.
+    It is not valid if its precondition failed, or if slow clients may have falsified its values. The scenario has the
+    same small parameters as in the grading of an exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

@@ -1,4 +1,4 @@
-"""The blind diagnosis in a notebook, and what its cells show."""
+"""Lets a learner find the mistakes of unknown servers in a notebook."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,9 +37,9 @@ class Practice:
         return suspect
 
     async def look(self, letter: str) -> None:
-        """Show what the tabs received, and what the server's probe measures.
+        """Show what a server's tabs received, and what its probe measures.
 
-        Before that, it waits until everything that was sent to the tabs has arrived.
+        `letter` names the server. Before that, it waits until everything that was sent to the tabs has arrived.
         """
         suspect = await self._session.start(letter)
         await suspect.settle()

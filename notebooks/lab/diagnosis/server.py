@@ -54,11 +54,17 @@ class Service(Gateway):
         self._steps = {name: _step(self, mistakes, name) for name in STEPS}
 
     async def joined(self, request: Request) -> None:
-        """Put an accepted socket into its rooms."""
+        """Call `joined` of a mistake, or else of `Gateway`, after a connect.
+
+        It puts the socket into its rooms.
+        """
         await self._steps["joined"](request)
 
     async def left(self, request: Request) -> None:
-        """Clean up after a disconnect."""
+        """Call `left` of a mistake, or else of `Gateway`, after a disconnect.
+
+        A mistake may clean up there.
+        """
         await self._steps["left"](request)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:

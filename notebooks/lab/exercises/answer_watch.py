@@ -218,7 +218,7 @@ class _Moment:
 
     @staticmethod
     def of_this_thread() -> Callable[[], "_Moment"]:
-        """Return a function that reads this thread's times from any thread."""
+        """Return a function that reads this thread's CPU times from any thread."""
         folder = Path(f"/proc/self/task/{threading.get_native_id()}")
 
         def now() -> _Moment:

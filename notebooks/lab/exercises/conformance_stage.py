@@ -49,7 +49,7 @@ class Delivery:
     """An event that was sent, and the tabs that must receive it.
 
     Each tab of `readers` must receive it exactly once. `marks` are the fields of the payload that identify the event.
-    `what` names the event in the text of a `Finding`.
+    `what` names the event in the text of a `Finding`, which is the exception of a failed check.
     """
 
     event: str
@@ -229,7 +229,7 @@ class Stage:
             raise Finding(f"{self.label(tab)} is open, but the server can no longer reach it") from None
 
     async def look_again(self) -> None:
-        """Check all earlier events again, because copies may have arrived late."""
+        """Check all expected events again, because a second copy may arrive late."""
         await self.settle()
         for delivery in self._deliveries:
             self._judge(delivery)
@@ -241,7 +241,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Keep the users of `CAST` connected during the `async with` block.
 
-    Yields the stage. `source` is the code of the answer, and `faults` returns the faults of the answer so far.
+    Yields the `Stage`, which has their tabs. `source` is the answer's code, and `faults` returns its faults so far.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

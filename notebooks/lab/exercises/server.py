@@ -101,7 +101,8 @@ def line_of(error: BaseException) -> str:
 def build(handlers: type[Any], parts: Parts) -> Gateway:
     """Create the gateway of a learner's answer; raises `AnswerError`.
 
-    It also calls `routes()` of the gateway, because that may fail.
+    `handlers` is the learner's class, and `parts` are the objects that it uses. This function also calls `routes()` of
+    the gateway, because that may fail.
     """
     try:
         gateway: Gateway = handlers("/", parts)

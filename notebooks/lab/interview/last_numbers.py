@@ -78,7 +78,7 @@ class LastNumbers(BaseModel):
         self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
-        """Replace the recorded answers of the running good server."""
+        """Replace the recorded answers of a good server to small requests."""
         self.asked, self.asked_on = dict(answers), today
 
     def numbers(self) -> Numbers:
@@ -142,7 +142,10 @@ def _load_or_begin() -> LastNumbers:
 
 
 def save(last: LastNumbers) -> None:
-    """Write the recorded numbers; raises `LastNumbersError`."""
+    """Write the last measured numbers to their file.
+
+    Raises `LastNumbersError` if the file cannot be written.
+    """
     path = last_numbers_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Quotes measured numbers in the text of an answer.
+"""Quotes measured numbers in the answers to interview questions.
 
 A number in an answer is a key in braces, such as `{07.good}` or `{asked.polling}`. questions.toml explains the keys.
 """

@@ -85,11 +85,11 @@ class Claim(_Frozen):
         return int(self.id)
 
     def bound(self, side: Side) -> float:
-        """Return the bound of the bad or the good server."""
+        """Return the bound for the value of the bad or good server."""
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
-        """Return a server's bound in words, such as `at least 450`."""
+        """Return the bound of a server's value, such as `at least 450`."""
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
 

@@ -56,9 +56,10 @@ class ResourceUse:
 
 
 class ResourceMeter:
-    """Measures the use of CPU and bytes in an `async with` block.
+    """Measures CPU time and Redis traffic during an `async with` block.
 
-    Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
+    The CPU time is that of each server process, of Redis and of this process. The traffic is the bytes that Redis
+    sends. Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
     """
 
     def __init__(self, address: ServerAddress) -> None:

@@ -67,8 +67,8 @@ class _Trace:
     async def sample(self, *, is_last: bool = False) -> int:
         """Add one sample; return the number of connections.
 
-        If the run is traced, the ids are counted at most once every `SEARCH_SECONDS` seconds, and always in the last
-        sample.
+        If the run is traced, some samples also have the number of the tabs' socket ids on the server's heap. These ids
+        are counted at most once every `SEARCH_SECONDS` seconds, and always in the last sample.
         """
         # the search comes last, because it blocks the server: a slow one can cost connections
         connections = (await self._target.probe.read()).connections
@@ -191,7 +191,8 @@ async def _has_connections(target: Target, count: int) -> bool:
 async def _wait_for_expiry(trace: _Trace, users: int) -> None:
     """Wait until the server has dropped every half-open connection.
 
-    Each check adds a sample to `trace`. The wait ends after `EXPIRY_SECONDS` seconds in any case.
+    Then `users` connections are left, one per user. Each check adds a sample to `trace`. The wait ends after
+    `EXPIRY_SECONDS` seconds in any case.
     """
 
     async def are_gone() -> bool:

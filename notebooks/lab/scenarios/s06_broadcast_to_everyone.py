@@ -125,8 +125,9 @@ async def _do_nothing() -> int:
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
     """Measure the CPU time and the bytes that an action costs.
 
-    The cost includes waiting for all deliveries. With `_do_nothing` as the action, the cost is that of waiting alone.
-    Returns the cost, and the number that `action()` returned.
+    `opened` are all open tabs, and only the bytes to them count. The cost includes waiting for all deliveries. With
+    `_do_nothing` as the action, the cost is that of waiting alone. Returns the cost, and the number that `action()`
+    returned.
     """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     accepted = await action()

@@ -48,7 +48,10 @@ class BucketLevels:
             records.extend((time.monotonic(), level, was_taken))
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes with which the lab starts and reads a recording."""
+        """Add the routes with which the lab starts and reads a recording.
+
+        The recording has the level of a user's token bucket after each request.
+        """
         app.router.add_post("/levels", self._start)
         app.router.add_get("/levels", self._read)
 

@@ -240,7 +240,8 @@ class FleetProbeClient:
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
         """Let each server process emit the event `FENCE` to these sockets.
 
-        A client that has received the event of a process has received all earlier emits of that process.
+        A client that has received the event of a process has received all earlier emits of that process. The event
+        contains `mark`, so that a client can distinguish several of these events.
         """
         await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self.probes))
 
