@@ -10,7 +10,7 @@ DIALECTS = ("js", "jsx", "ts", "tsx")
 
 
 def show(value):
-    """A node as short text: names bare, constants quoted, empty fields left out."""
+    """A node as short text, without its empty fields."""
     if isinstance(value, ir.Name):
         return value.name
     if isinstance(value, ir.Const):

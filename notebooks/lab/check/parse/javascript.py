@@ -32,7 +32,7 @@ LETTER = re.compile("[^\x00-\x7f]")
 
 
 class Grammar:
-    """The parser of a dialect, with its table of converters by the kind of node."""
+    """The parser of a dialect, with its table of converters."""
 
     def __init__(self, dialect: str) -> None:
         language = tree_sitter.Language(GRAMMARS[dialect]())
@@ -79,7 +79,7 @@ def parse(text: str, dialect: str) -> ir.Source:
 
 
 def _place_missing(source: ir.Source) -> None:
-    """Give what stands for a missing part the place of the node around it."""
+    """Place what stands for a missing part at the node around it."""
     for statement in source.body:
         for node in statement.walk():
             if not node.line and node.parent is not None:

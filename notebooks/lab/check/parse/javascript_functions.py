@@ -149,9 +149,9 @@ def base_classes(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert the members of a class or an interface; a method's overloads are left out.
+    """Convert the members of a class or an interface.
 
-    TypeScript's decorators of a method stand before it, as members of their own.
+    A method's overloads are left out. TypeScript's decorators of a method stand before it, as members of their own.
     """
     body: list[ir.Node] = []
     waiting: list[ir.Node] = []

@@ -97,7 +97,7 @@ def switch(c: Converter, node: Syntax) -> Made:
 
 
 def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
-    """Put each `If` into the one before it; far too many stay beside each other."""
+    """Put each `If` into the one before it, up to a limit."""
     result: list[ir.Node] = []
     level = result
     for number, branch in enumerate(branches, 1):
