@@ -161,6 +161,7 @@ class Func(Node):
     """A function, method, arrow function or lambda. An expression body is one `Return`.
 
     A Python method's first parameter is not in `params`, unless the method is static. `name` is "" if there is none.
+    JavaScript's `get`, `set` and `static` are decorators as in Python: `property`, `x.setter`, `staticmethod`.
     """
 
     name: str

@@ -130,6 +130,7 @@ MODULES = [
     ("export default function f() {}", "Func(f, True)\nExport(default, f)"),
     ("export default () => a", "Export(default, Func([Return(a)]))"),
     ("export default {a}", "Export(default, Record(['a':a]))"),
+    ("export { x as 'a', y as default }", "Export(a, x)\nExport(default, y)"),
     ("export {a as b, c}", "Export(b, a)\nExport(c, c)"),
     ("export {a as b} from 'x'", "Import(x, [a:b])\nExport(b, b)"),
     ("export * from 'x'; export * as n from 'y'", "Export(*, 'x')\nImport(y, [*:n])\nExport(n, n)"),
@@ -141,8 +142,12 @@ MODULES = [
     ("exports.a = b; module.exports.c = d", "Export(a, b)\nExport(c, d)"),
 ]  # fmt: skip
 CLASSES = [
+    ("class K { set a(b) {} static c() {} [d + e]() {} 'f'() {} }",
+     "Class(K, [Func(a, [Param(b)], [Member(a, setter)], True), Func(c, [staticmethod], True), Op(+, [d, e]), "
+     "Func(True), Func(f, True)], class)"),
     ("class K extends L { static #p = 1; async m(a) {} get g() {} static { x() } }",
-     "Class(K, [L], [Field(#p, 1), Func(m, [Param(a)], True, True), Func(g, True), Block([Call(x)])], class)"),
+     "Class(K, [L], [Field(#p, 1), Func(m, [Param(a)], True, True), Func(g, [property], True), "
+     "Block([Call(x)])], class)"),
 ]  # fmt: skip
 TYPESCRIPT = [
     ("@Gate({a: 1}) export class G<T> extends B<T> implements A, C.D {}",

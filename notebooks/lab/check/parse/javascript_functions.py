@@ -1,7 +1,7 @@
 """Converts records, patterns, functions and classes of JavaScript and TypeScript."""
 
 from lab.check import ir
-from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing
+from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing, spread
 
 # these make a parameter of a constructor a field, too
 FIELD_MODIFIERS = {"accessibility_modifier", "readonly", "override_modifier"}
@@ -47,7 +47,7 @@ def record(c: Converter, node: Syntax) -> Made:
             case "method_definition":
                 items.append((key(c, part.child_by_field_name("name")), c.one(part)))
             case "spread_element" | "rest_pattern":
-                items.append((None, c.one(part.children[-1])))
+                items.append((None, spread(c, part).value))
             case _:
                 value = c.one(part)
                 items.append((c.place(ir.Const(value.name), part) if isinstance(value, ir.Name) else None, value))
@@ -78,11 +78,13 @@ def param(c: Converter, node: Syntax) -> ir.Param | None:
         target = node.child_by_field_name("left")
         default = node.child_by_field_name("right")
     rest = target is not None and target.type == "rest_pattern"
-    if target is not None and rest:
-        target = target.children[-1]
     if target is None or target.type == "this":
         return None
-    made = ir.Param(c.one(target), rest=rest, default=c.one(default) if default is not None else None)
+    made = ir.Param(
+        spread(c, target).value if rest else c.one(target),
+        rest=rest,
+        default=c.one(default) if default is not None else None,
+    )
     if target is not node:
         made.type = type_text(c, node.child_by_field_name("type"))
         made.decorators = decorators(c, node)
@@ -106,7 +108,20 @@ def function(c: Converter, node: Syntax) -> ir.Func:
     made.is_async = any(child.type == "async" for child in node.children)
     made.returns = type_text(c, node.child_by_field_name("return_type"))
     made.declared = "declaration" in node.type or "method" in node.type
-    made.decorators = decorators(c, node)
+    made.decorators = [*decorators(c, node), *accessor(c, node, made.name)]
+    return made
+
+
+def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
+    """Return what Python's decorator of a getter, setter or static method would be."""
+    made: list[ir.Node] = []
+    for child in node.children:
+        if child.type == "get":
+            made.append(c.place(ir.Name("property"), child))
+        elif child.type == "set":
+            made.append(c.place(ir.Member(c.place(ir.Name(name), child), "setter"), child))
+        elif child.type == "static":
+            made.append(c.place(ir.Name("staticmethod"), child))
     return made
 
 

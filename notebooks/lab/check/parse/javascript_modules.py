@@ -131,7 +131,7 @@ def _exported_from(c: Converter, node: Syntax, source: str) -> Made:
             imported = c.place(ir.Import(source, pairs), node)
             return [imported, *(_export(c, node, outer, outer) for _, outer in pairs)]
         if child.type == "namespace_export":
-            outer = _quoted(c, child.children[-1])
+            outer = _quoted(c, c.parts(child)[-1]) if c.parts(child) else ""
             return [c.place(ir.Import(source, [("*", outer)]), node), _export(c, node, outer, outer)]
     return ir.Export("*", c.place(ir.Const(source), node))
 

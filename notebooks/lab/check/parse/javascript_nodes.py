@@ -198,7 +198,7 @@ def array(c: Converter, node: Syntax) -> Made:
     return ir.Sequence(c.many(node.children))
 
 
-def spread(c: Converter, node: Syntax) -> Made:
+def spread(c: Converter, node: Syntax) -> ir.Spread:
     return ir.Spread(c.one(node.children[-1] if node.children else None))
 
 
