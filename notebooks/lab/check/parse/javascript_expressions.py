@@ -12,7 +12,7 @@ FLAT_OPERATORS = {"+", "&&", "||", "??"}
 
 
 def field(node: Syntax, name: str, position: int, usual: int) -> Syntax | None:
-    """Return a child by position where the node has its usual number of children, else by name."""
+    """Return a child: by position if no comment can be between, else by name."""
     children = node.children
     if len(children) == usual:
         return children[position]
