@@ -16,7 +16,7 @@ from lab.check.parse.unparsable import Unparsable
 TABLE = EXPRESSIONS | STATEMENTS
 # parts of nodes that hold no expression to convert; annotations are kept as text
 NO_NODES = {
-    *("ctx", "op", "ops", "id", "attr", "arg", "name", "kind", "conversion", "level", "module", "is_async", "simple"),
+    *("ctx", "op", "ops", "id", "attr", "arg", "kind", "conversion", "level", "module", "is_async", "simple"),
     *("annotation", "returns", "type_comment", "type_params", "type_ignores", "str", "names"),
 }
 # classes whose parts are converted with the node around them

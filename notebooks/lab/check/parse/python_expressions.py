@@ -185,7 +185,7 @@ def _field(tree: Tree, node: ast.FormattedValue) -> Node:
     value = tree.nodes[node.value]
     # a format such as `{price:{width}}` has variable parts of its own
     if node.format_spec and isinstance(style := tree.nodes[node.format_spec], Text):
-        return Block([value, *style.parts])
+        return Block([value, *(part for part in style.parts if not isinstance(part, Const))])
     return value
 
 

@@ -5,22 +5,23 @@ import re
 import string
 from collections.abc import Iterable, Iterator
 
-from lab.check.ir import Block, Const, Member, Name, Node, Op, Record, Sequence, Spread, Text, This
+from lab.check.ir import Block, Const, Index, Member, Name, Node, Op, Record, Sequence, Spread, Text, This
 
 PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?[#0\- +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>[a-zA-Z%])")
 # a literal part, and the key of the value after it; None if there is none
 Part = tuple[str, str | int | None]
 
 
-def again(node: Node) -> Node:
-    """Return a copy of a node that is used twice. A node that is not a plain name becomes an empty `Block`."""
+def again(node: Node, depth: int = 4) -> Node:
+    """Return a copy of a node that is used twice. What is no name, literal or path of these is an empty `Block`."""
+    new: Node | None = None
     if isinstance(node, (Name, This, Const)):
         return copy.copy(node)
-    if isinstance(node, Member) and isinstance(node.obj, (Name, This)):
-        member = copy.copy(node)
-        member.obj = copy.copy(node.obj)
-        return member
-    return _at(Block([]), node)
+    if isinstance(node, Member) and depth:
+        new = Member(again(node.obj, depth - 1), node.name)
+    elif isinstance(node, Index) and depth:
+        new = Index(again(node.obj, depth - 1), again(node.key, depth - 1))
+    return _at(new or Block([]), node)
 
 
 def _at(new: Node, node: Node) -> Node:
