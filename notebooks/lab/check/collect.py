@@ -1,9 +1,9 @@
 """One pass over all files: who calls what, and what is written where."""
 
 from lab.check.ir import Assign, Call, Index, Member, Record, This
+from lab.check.places import as_function, place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, patterns
-from lab.check.places import as_function, place_of
 from lab.check.values import Values
 
 # methods that put their last argument into a collection; with two arguments, the first is the key

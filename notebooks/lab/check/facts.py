@@ -18,7 +18,9 @@ from lab.check.tags import CLAIMED, PLAIN, Tag
 from lab.check.values import Values
 
 # names of variables and fields that hold the id of a socket
-SID_NAME = re.compile(r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$|^sids?$|_sids?$|[a-z](Sid|SID|SocketIDs?)s?$", re.I)
+SID_NAME = re.compile(
+    r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$|^sids?$|_sids?$|[a-z](Sid|SID|SocketIDs?)s?$", re.I
+)
 NO_SID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
 
 
@@ -96,7 +98,9 @@ class Facts:
 
     @cached_property
     def _flask(self) -> bool:
-        return any("flask" in self.project.outside(getattr(server.node, "func", server.node)) for server in self.servers)
+        return any(
+            "flask" in self.project.outside(getattr(server.node, "func", server.node)) for server in self.servers
+        )
 
     # --- handlers ---
 

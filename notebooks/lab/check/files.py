@@ -68,7 +68,10 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file or folder that cannot be read or parsed, with the reason on one line."""
+    """A file or folder that cannot be read or parsed.
+
+    The reason is one line.
+    """
 
     path: Path
     reason: str
@@ -80,9 +83,9 @@ def may_concern(text: str) -> bool:
 
 
 def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
-    """Read the source files below a folder, in the order of their names, or one file.
+    """Read the source files below a folder, or one file.
 
-    Installed, built, minified and generated files are left out, unless one is given itself. Raises `UsageError` if the
+    They come in the order of their names. Installed, built, minified and generated files are left out, unless one is given itself. Raises `UsageError` if the
     path does not exist, cannot be read or is no source file.
     """
     try:
@@ -137,7 +140,10 @@ def _decoded(content: bytes, dialect: str) -> str:
 
 
 def _declared_encoding(content: bytes) -> str:
-    """Return the encoding that a Python file declares (PEP 263), which is UTF-8 by default."""
+    """Return the encoding that a Python file declares (PEP 263).
+
+    It is UTF-8 by default.
+    """
     try:
         return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
     except SyntaxError as error:
@@ -153,7 +159,10 @@ def _reason(error: Exception) -> str:
 
 
 def _is_generated(file: SourceFile) -> bool:
-    """Tell whether a program wrote the file, by the comments at its top or by long lines full of statements."""
+    """Tell whether a program wrote the file.
+
+    The comments at its top may say so, or it has long lines full of statements.
+    """
     header = HEADER.match(file.text, 0, BEGINNING)
     if header and GENERATED.search(header[0]):
         return True
@@ -164,7 +173,7 @@ def _is_generated(file: SourceFile) -> bool:
 
 
 class _Walk:
-    """A walk through a folder that visits each real folder and file at most once."""
+    """A walk that visits each real folder and file at most once."""
 
     def __init__(self, root: Path) -> None:
         """Begin at a folder, whatever its name is."""

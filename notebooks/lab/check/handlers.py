@@ -188,7 +188,12 @@ def is_flask(project: Project, server: Node) -> bool:
     made = project.meaning(server)
     if isinstance(made, Call):
         return "flask" in project.outside(made.func)
-    sources = {variable.imported[0] for module in project.modules.values() for variable in module.names.values() if variable.imported}
+    sources = {
+        variable.imported[0]
+        for module in project.modules.values()
+        for variable in module.names.values()
+        if variable.imported
+    }
     return "flask_socketio" in sources and "socketio" not in sources
 
 
@@ -211,7 +216,10 @@ def _registered(
     if target is None or event in INTERNAL:
         return
     if module.source.language == "py" and Tag.SERVER in tags:
-        yield Handler(target, module, kind_of(event), event, call), python_roles(event, target, is_flask(project, func.obj))
+        yield (
+            Handler(target, module, kind_of(event), event, call),
+            python_roles(event, target, is_flask(project, func.obj)),
+        )
     elif Tag.SERVER in tags and lower in CONNECT:
         yield Handler(target, module, "connect", event, call), [Tag.SOCKET]
     elif Tag.SOCKET in tags:

@@ -3,9 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lab.check.ir import Assign, Block, Class, Const, Export, Field, Func, Import, Loop, Member, Name, Node, Param, Record
+from lab.check.ir import (
+    Assign,
+    Block,
+    Class,
+    Const,
+    Export,
+    Field,
+    Func,
+    Import,
+    Loop,
+    Member,
+    Name,
+    Node,
+    Param,
+    Record,
+    Source,
+    This,
+)
 from lab.check.ir import Sequence as ListOf
-from lab.check.ir import Source, This
 
 # how a variable gets its value from an expression: ("field", name), ("item",) or ("key",); empty for the value itself
 Path = tuple[tuple[str, ...], ...]

@@ -25,8 +25,12 @@ SERVER_MAKERS = re.compile(
     r"(socket\.io(\.Server|\.default)?|socketio\.(Async)?(Server|SimpleServer)|flask_socketio\.SocketIO|aiohttp_socketio.*)$"
 )
 NAMESPACE_BASES = re.compile(r"(socketio|flask_socketio)\.(Async)?Namespace$")
-SERVER_NAMES = re.compile(r"(io|sio|socketio|socket_io|ioServer|socketServer|wss?Server|ioInstance|globalIo|_io)$", re.I)
-SERVER_GETTERS = re.compile(r"(get|use|init|create|setup)_?(io|socketio|socket_?io|socket_?server|sio)(instance|server)?$", re.I)
+SERVER_NAMES = re.compile(
+    r"(io|sio|socketio|socket_io|ioServer|socketServer|wss?Server|ioInstance|globalIo|_io)$", re.I
+)
+SERVER_GETTERS = re.compile(
+    r"(get|use|init|create|setup)_?(io|socketio|socket_?io|socket_?server|sio)(instance|server)?$", re.I
+)
 SERVER_CHAIN = {"of", "to", "in", "except", "volatile", "local", "compress", "timeout", "binary", "sockets"}
 SOCKET_CHAIN = {"to", "in", "except", "broadcast", "volatile", "compress", "timeout", "local", "binary"}
 SOCKET_TYPE = re.compile(r"\b\w*Socket(WithUser|IO)?\b(?!\s*\.)(?!Server)")
@@ -42,5 +46,7 @@ PLAIN = re.compile(
     r"hasOwnProperty|ObjectId|isArray|items|values|keys|copy|pop|shift|join|map|filter|toObject|json|model_validate|"
     r"structuredClone|normalize|replace|setdefault|sort|sorted|reversed|entries|flat)$"
 )
-STATE_FIELDS = re.compile(r"(data|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|profile|currentUser)$")
+STATE_FIELDS = re.compile(
+    r"(data|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|profile|currentUser)$"
+)
 READERS = {"get", "values", "keys", "entries", "items", "find", "filter", "pop", "shift", "at", "copy"}

@@ -4,15 +4,44 @@ import re
 from dataclasses import dataclass, field
 
 from lab.check.ir import (
-    Assign, Await, Call, Class, Const, Func, Index, Member, Name, Node, Op, Param, Record, Return, Spread, Text, This,
+    Assign,
+    Await,
+    Call,
+    Class,
+    Const,
+    Func,
+    Index,
+    Member,
+    Name,
+    Node,
+    Op,
+    Param,
+    Record,
+    Return,
+    Spread,
+    Text,
+    This,
 )
 from lab.check.ir import Sequence as ListOf
 from lab.check.places import Place, place_of
 from lab.check.project import Project
 from lab.check.scopes import Path, Variable, class_of, field_type, function_of, lookup
 from lab.check.tags import (
-    CLAIMED, DATA, NAMESPACE_BASES, PLAIN, READERS, SERVER_CHAIN, SERVER_GETTERS, SERVER_MAKERS, SERVER_NAMES, SERVER_TYPE,
-    SOCKET_CHAIN, SOCKET_TYPE, STATE_FIELDS, VERIFIERS, Tag,
+    CLAIMED,
+    DATA,
+    NAMESPACE_BASES,
+    PLAIN,
+    READERS,
+    SERVER_CHAIN,
+    SERVER_GETTERS,
+    SERVER_MAKERS,
+    SERVER_NAMES,
+    SERVER_TYPE,
+    SOCKET_CHAIN,
+    SOCKET_TYPE,
+    STATE_FIELDS,
+    VERIFIERS,
+    Tag,
 )
 
 
@@ -116,7 +145,9 @@ class Values:
             found |= self._along(self.param(variable.owner, variable.param), variable.path, variable.param)
         if variable.imported is not None:
             if self.project.outside_import(variable):
-                return Tag.SERVER if re.match(r"(s?io|socketio)$", variable.name) and self._is_far(variable) else Tag.NONE
+                return (
+                    Tag.SERVER if re.match(r"(s?io|socketio)$", variable.name) and self._is_far(variable) else Tag.NONE
+                )
             meant = self.project.meaning(variable)
             if isinstance(meant, Variable) and meant is not variable:
                 found |= self.variable(meant)
@@ -126,7 +157,11 @@ class Values:
                 found |= Tag.SERVER
         for value, path in variable.values:
             found |= self._along(self.of(value), path, value)
-        if not found and SERVER_NAMES.match(variable.name) and not isinstance(self.project.meaning(variable), (Func, Class)):
+        if (
+            not found
+            and SERVER_NAMES.match(variable.name)
+            and not isinstance(self.project.meaning(variable), (Func, Class))
+        ):
             found |= Tag.SERVER
         return found
 
@@ -226,7 +261,7 @@ class Values:
         return Tag.USER if STATE_FIELDS.match(name) else Tag.NONE
 
     def _member(self, expr: Member) -> Tag:
-        if isinstance(expr.obj, This) or Tag.NONE == self.of(expr.obj):
+        if isinstance(expr.obj, This) or self.of(expr.obj) == Tag.NONE:
             found = self._field(expr)
             if found:
                 return found

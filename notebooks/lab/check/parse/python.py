@@ -137,7 +137,10 @@ def _is_static(decorator: ast.expr) -> bool:
 
 
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
-    """Return the scope in a function that is no method: it may have a name of its own that is equal to `this`."""
+    """Return the scope in a function that is no method.
+
+    The function may have a name of its own that is equal to `this`.
+    """
     if scope.this is None or _binds(node, scope.this):
         return Scope()
     return Scope(this=scope.this)

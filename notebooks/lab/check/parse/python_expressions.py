@@ -97,7 +97,10 @@ def _call(tree: Tree, node: ast.Call) -> Node:
 
 
 def _at_name(tree: Tree, new: Node, node: ast.Attribute) -> Node:
-    """Place a node at its object, or at the attribute's own name where that is on a later line."""
+    """Place a node at its object or its attribute.
+
+    The place is the name of the attribute where that is on a later line.
+    """
     tree.at(new, node)
     if new.end_line > new.line:
         new.line = new.end_line

@@ -52,7 +52,10 @@ class Places:
         return columns[min(offset, len(columns) - 1)]
 
     def text(self, node: ast.expr) -> str:
-        """Return the source of a type annotation on one line, without the quotes of a forward reference."""
+        """Return the source of a type annotation on one line.
+
+        A forward reference has no quotes.
+        """
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
         last_line = node.end_lineno or node.lineno
@@ -79,7 +82,7 @@ class Tree(Places):
         self.fields: set[ast.AST] = set()
 
     def at(self, new: AnyNode, node: Placed) -> AnyNode:
-        """Give a new node the place of a node of `ast`, and return it."""
+        """Return a new node with the place of a node of `ast`."""
         new.line = node.lineno
         new.column = self.column(node.lineno, node.col_offset)
         new.end_line = node.end_lineno or node.lineno

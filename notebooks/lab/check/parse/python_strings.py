@@ -30,12 +30,15 @@ def _at(new: Node, node: Node) -> Node:
 
 
 def is_text(node: Node) -> bool:
-    """Tell whether a node is a string literal or a text with variable parts."""
+    """Tell whether a node is a string literal or a `Text`."""
     return isinstance(node, Text) or (isinstance(node, Const) and isinstance(node.value, str))
 
 
 def joined(left: Node, right: Node) -> Node:
-    """Return `left + right` as one text, where one of them is a text. Two literals become one."""
+    """Return `left + right` as a text; one of them is one.
+
+    Two literals become one.
+    """
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(f"{left.value}{right.value}")
     # a long chain must not copy its parts at each step
@@ -86,7 +89,10 @@ def _percent_parts(template: str) -> Iterator[Part]:
 
 
 def formatted(template: Node, args: list[Node], keywords: list[tuple[str | None, Node]]) -> Node | None:
-    """Return `template.format(...)` as a text, or None if the template is not valid."""
+    """Return `template.format(...)` as a text.
+
+    The result is None if the template is not valid.
+    """
     if not isinstance(template, Const):
         return Text([template, *args, *(value for _, value in keywords)])
     try:
