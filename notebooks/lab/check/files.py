@@ -39,10 +39,12 @@ TOO_LARGE = f"it is larger than {MAX_BYTES:,} bytes"
 LONG_LINE, CHARACTERS_PER_SEMICOLON, BEGINNING = 5_000, 200, 65_536
 HEADER = re.compile(r"""(?:\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/|(["'])use \w+\1;?)*""", re.DOTALL)
 GENERATED = re.compile(
-    r"@generated\b|\bcode generated\b|\bwebpackBootstrap\b|\bgenerated\b.*\bdo not (edit|modify)\b"
+    r"@generated\b|\bcode generated\b|\bgenerated\b.*\bdo not (edit|modify)\b"
     r"|\bdo not (edit|modify)\b.*\bgenerated\b|\bfile (is|was|has been) (auto\w*[ -]?)?generated\b",
     re.DOTALL | re.IGNORECASE,
 )
+# in the first line of webpack's bundles
+BUNDLE = "webpackBootstrap"
 # the longest byte order marks first: that of UTF-32 begins with that of UTF-16
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -164,7 +166,7 @@ def _is_generated(file: SourceFile) -> bool:
     The comments at its top may say so, or it has long lines full of statements.
     """
     header = HEADER.match(file.text, 0, BEGINNING)
-    if header and GENERATED.search(header[0]):
+    if (header and GENERATED.search(header[0])) or BUNDLE in file.text[: len(BUNDLE) * 10]:
         return True
     if file.dialect == "py":
         return False

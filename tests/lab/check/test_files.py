@@ -33,7 +33,7 @@ def text_of(path, content):
 def test_every_kind_of_source_file_is_found_in_order(tmp_path):
     write(tmp_path, *(f"a{ending}" for ending in files.DIALECTS), "b/c/d.PY", "b/e.txt", "b/py", "A.json")
     found = list(find_files(tmp_path))
-    assert [file.path.name for file in found] == sorted(f"a{ending}" for ending in files.DIALECTS) + ["d.PY"]
+    assert [file.path.name for file in found] == [*sorted(f"a{ending}" for ending in files.DIALECTS), "d.PY"]
     assert {file.path.suffix: file.dialect for file in found} == {**files.DIALECTS, ".PY": "py"}
 
 
@@ -183,14 +183,14 @@ def test_a_file_that_vanishes_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", ["missing", "missing.js", "a\0b", "x" * 5_000])
 def test_a_path_that_does_not_exist_is_wrong_use(tmp_path, name):
-    with pytest.raises(UsageError, match="^cannot read "):
+    with pytest.raises(UsageError, match=r"^cannot read "):
         find_files(tmp_path / name)
 
 
 def test_a_path_of_another_kind_is_wrong_use(tmp_path):
     write(tmp_path, "a.txt")
     os.mkfifo(tmp_path / "b.js")
-    with pytest.raises(UsageError, match="does not end in .js"):
+    with pytest.raises(UsageError, match=r"does not end in \.js"):
         find_files(tmp_path / "a.txt")
     with pytest.raises(UsageError, match="it is no file or folder"):
         find_files(tmp_path / "b.js")
