@@ -87,8 +87,8 @@ def may_concern(text: str) -> bool:
 def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
     """Read the source files below a folder, or one file.
 
-    They come in the order of their names. Installed, built, minified and generated files are left out, unless one is given itself. Raises `UsageError` if the
-    path does not exist, cannot be read or is no source file.
+    They come in the order of their names. Installed, built, minified and generated files are left out, unless one is
+    given itself. Raises `UsageError` if the path does not exist, cannot be read or is no source file.
     """
     try:
         if path.is_dir():
