@@ -53,10 +53,9 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-CONCERN = re.compile(
-    r"socket|gateway|emit|handshake|(?<![a-z])sio\b|getio\b|\bio\s*[.(\[,})]|sids?\b|connection_?id|_room\b",
-    re.IGNORECASE,
-)
+# in a text about sockets, in lower case; plain words are searched first, because that is ten times faster
+CONCERN_WORDS = ("socket", "gateway", "emit", "handshake", "connectionid", "connection_id")
+CONCERN = re.compile(r"s(?:ids?\b|io\b(?<![a-z]sio))|_room\b|io\b(?:(?<=getio)|(?<!\wio)\s*[.(\[,})])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,8 @@ class Unreadable:
 
 def may_concern(text: str) -> bool:
     """Tell quickly whether a file may have something to do with sockets."""
-    return CONCERN.search(text) is not None
+    text = text.lower()
+    return any(word in text for word in CONCERN_WORDS) or CONCERN.search(text) is not None
 
 
 def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
