@@ -112,7 +112,7 @@ class Spread(Node):
 
 @dataclass(slots=True, eq=False)
 class Await(Node):
-    """`await value`; `yield` counts too, with `value` possibly `Const(None)`."""
+    """`await value`; `yield` counts too, with `value` possibly `Const(None)`. So does the value of `async with`."""
 
     value: Node
 
@@ -236,7 +236,10 @@ class Delete(Node):
 
 @dataclass(slots=True, eq=False)
 class If(Node):
-    """`if`, and each case of `switch` and `match`."""
+    """`if`, `assert`, and each case of `switch` and `match`.
+
+    The cases of `match` are a chain: the next one is in `orelse`. The test of a case with names is an `Assign`.
+    """
 
     test: Node
     body: list[Node]
@@ -271,7 +274,7 @@ class Block(Node):
     """Statements, or parts of an expression or statement that has no node of its own."""
 
     body: list[Node]
-    # "break", "continue" for these; "comprehension"; else ""
+    # "break", "continue" for these; "comprehension"; "global" for the names of `global` and `nonlocal`; else ""
     kind: str = ""
 
 
@@ -281,7 +284,7 @@ class Import(Node):
 
     `names` has pairs of imported and local name. The imported name is "default" for a default import or `require`,
     "*" for the whole module. `import a.b` has local name `a` and imported name "*", with source "a".
-    `const {a} = require("x")` is an `Import`, too, and so is `export {a} from "x"`.
+    `const {a} = require("x")` is an `Import`, too, and so is `export {a} from "x"`. `from a import *` has ("*", "*").
     """
 
     source: str
