@@ -29,10 +29,7 @@ from lab.check.scopes import Path, Variable, class_of, field_type, function_of, 
 from lab.check.tags import (
     CLAIMED,
     DATA,
-<<<<<<< HEAD
     FLASK_STATE,
-=======
->>>>>>> ckpy
     NAMESPACE_BASES,
     PLAIN,
     READERS,
@@ -43,10 +40,7 @@ from lab.check.tags import (
     SERVER_TYPE,
     SOCKET_CHAIN,
     SOCKET_TYPE,
-<<<<<<< HEAD
     SOCKETS_TYPE,
-=======
->>>>>>> ckpy
     STATE_FIELDS,
     VERIFIERS,
     Tag,
