@@ -4,7 +4,7 @@ Facts and rules are written once, for this tree. JavaScript, TypeScript and Pyth
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 
@@ -17,12 +17,8 @@ class Node:
     end_line: int = 0
     # None for a statement of the module; set by `link`
     parent: "Node | None" = field(default=None, repr=False)
-    # the fields that hold nodes; half of all nodes have none, which makes walks fast
+    # the fields that hold nodes, set at the end of this module
     holders: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls) -> None:
-        kinds = {name: str(kind) for name, kind in cls.__annotations__.items()}
-        cls.holders = tuple(name for name, kind in kinds.items() if "Node" in kind or "Param" in kind)
 
     def children(self) -> Iterator["Node"]:
         """Yield the nodes directly below this one, in source order."""
@@ -331,3 +327,9 @@ def link(source: Source) -> Source:
             if child.holders:
                 waiting.append(child)
     return source
+
+
+# half of all nodes hold no others: to know the fields makes walks fast
+for _kind in Node.__subclasses__():
+    _types = {part.name: str(part.type) for part in fields(_kind) if part.name != "parent"}
+    _kind.holders = tuple(name for name, kind in _types.items() if "Node" in kind or "Param" in kind)

@@ -324,3 +324,11 @@ def test_random_edits_never_raise(text, dialect):
     source = parse(text, dialect)
     for node in nodes(source):
         assert 1 <= node.line <= node.end_line <= text.count("\n") + 1
+
+
+def test_walks_know_every_field_that_holds_nodes():
+    holders = {kind.__name__: set(kind.holders) for kind in ir.Node.__subclasses__()}
+    assert holders["Name"] == set()
+    assert holders["Call"] == {"func", "args", "keywords"}
+    assert holders["Func"] == {"params", "body", "decorators"}
+    assert holders["Param"] == {"target", "default", "decorators"}

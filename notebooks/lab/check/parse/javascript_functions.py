@@ -113,7 +113,7 @@ def function(c: Converter, node: Syntax) -> ir.Func:
 
 
 def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
-    """Return what Python's decorator of a getter, setter or static method would be."""
+    """Return the decorator that Python has for `get`, `set` or `static`."""
     made: list[ir.Node] = []
     for child in node.children:
         if child.type == "get":
