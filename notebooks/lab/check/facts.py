@@ -113,7 +113,9 @@ class Facts:
     @cached_property
     def _flask(self) -> bool:
         return any(
-            "flask" in self.project.outside(getattr(server.node, "func", server.node)) for server in self.servers
+            variable.imported is not None and variable.imported[0] == "flask_socketio"
+            for module in self.modules
+            for variable in module.names.values()
         )
 
     # --- handlers ---

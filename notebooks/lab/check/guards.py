@@ -93,7 +93,7 @@ def leaves(node: Node) -> bool:
 def is_guarded(facts: Facts, node: Node, named: Node, steps: int = 2) -> bool:
     """Tell whether a right is looked at before `node` acts on the room `named`, which a client chose."""
     func = _handler(facts, node)
-    if func is not None and any(names_a_right(facts, decorator) for decorator in func.decorators):
+    if func is not None and any(names_a_right(facts, mark) for mark in func.decorators if not _registers(mark)):
         return True
     if any(_checks(facts, step, around=around) for step, around in before(node, func)):
         return True
@@ -110,6 +110,12 @@ def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int) -> bool:
         if any(facts.values.of(arg) & CLAIMED for arg in (*call.args, *(value for _, value in call.keywords)))
     ]
     return bool(calls) and all(is_guarded(facts, call, call, steps - 1) for call in calls)
+
+
+def _registers(decorator: Node) -> bool:
+    """Tell whether a decorator only registers a handler, so that its words are the name of an event."""
+    func = decorator.func if isinstance(decorator, Call) else decorator
+    return getattr(func, "name", "") in ("on", "event", "on_event", "SubscribeMessage")
 
 
 def _handler(facts: Facts, node: Node) -> Func | None:

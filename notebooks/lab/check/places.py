@@ -89,7 +89,7 @@ def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     if found is expr or project.outside(expr):
         return None
     match found:
-        case Index() | Member() | Call(func=Member()):
+        case Index() | Member() | Op() | Call(func=Member()):
             return place_of(project, found, steps - 1)
         case Record() | ListOf() | Call():
             return Place(id(found), "", function_of(found))

@@ -75,3 +75,8 @@ CONVERTERS = {
     "uuid",
     "_",
 }
+# functions that give a payload a checked form
+FORMS = re.compile(
+    r"(safe)?parse(_obj|_raw|Async)?$|model_validate$|validate(_python|Sync|Async)?$|plainTo(Instance|Class)$|from_dict$",
+    re.I,
+)

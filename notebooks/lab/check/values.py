@@ -9,6 +9,7 @@ from lab.check.ir import (
     Call,
     Class,
     Const,
+    Field,
     Func,
     Index,
     Member,
@@ -31,6 +32,7 @@ from lab.check.tags import (
     CONVERTERS,
     DATA,
     FLASK_STATE,
+    FORMS,
     NAMESPACE_BASES,
     PLAIN,
     READERS,
@@ -46,6 +48,12 @@ from lab.check.tags import (
     VERIFIERS,
     Tag,
 )
+
+
+def is_injected_server(cls: Class, name: str) -> bool:
+    """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
+    marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
+    return any(getattr(getattr(mark, "func", mark), "name", "") == "WebSocketServer" for mark in marks)
 
 
 @dataclass(eq=False)
@@ -305,6 +313,8 @@ class Values:
             meant = self.project.meaning(expr)
             return self.of(meant) if isinstance(meant, Node) and meant is not expr else Tag.NONE
         found = Tag.NONE
+        if is_injected_server(cls, expr.name):
+            return Tag.SERVER
         kind = field_type(cls, expr.name)
         if kind:
             found |= self._typed(Param(Name(""), kind))
@@ -332,6 +342,8 @@ class Values:
             found |= self.returned(func)
         if not found and SERVER_GETTERS.match(name):
             return Tag.SERVER
+        if not callees and (FORMS.match(name) or isinstance(self.project.meaning(expr.func), Class)):
+            return self.all_of([*expr.args, *(value for _, value in expr.keywords)]) & CLAIMED
         if not callees and PLAIN.match(name) and self._converts(expr.func):
             return self.all_of(expr.args) & DATA
         return found

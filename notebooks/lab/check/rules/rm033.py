@@ -17,23 +17,28 @@ USER = re.compile(
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the first emit to each kind of room whose name has a shape that no join has."""
+    """Yield the first emit of each file to a room whose name has a shape that no join has."""
     shapes = {facts.shape(room) for _, room in facts.joins}
     if not facts.joins or None in shapes:
         return  # a join that cannot be read may be the one that is missing
     claimed = any(facts.shape(room) == "*" and is_named_by_client(facts, room) for _, room in facts.joins)
     joined = [(shape, _is_user(facts, room)) for _, room in facts.joins if (shape := facts.shape(room))]
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for emit, room in facts.emits_to_rooms():
         shape = facts.shape(room)
-        if shape is None or shape in seen or facts.values.of(room) & (Tag.SID | Tag.IDS) or facts.is_stored_id(room):
+        if (
+            shape is None
+            or (emit.module.path, shape) in seen
+            or facts.values.of(room) & (Tag.SID | Tag.IDS)
+            or facts.is_stored_id(room)
+        ):
             continue
         user = _is_user(facts, room)
         if shape == "*" and (not user or not any(other.startswith("user") for other, _ in joined)):
             continue
         if any(_fits(shape, other) and (shape != "*" or user == of_user) for other, of_user in joined):
             continue
-        seen.add(shape)
+        seen.add((emit.module.path, shape))
         told = (
             f"no join in this code makes a room like `{shape}`"
             if shape != "*"

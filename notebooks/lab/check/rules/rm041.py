@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, is_record
+from lab.check.habits import PEOPLE, call_from, is_record
 from lab.check.ir import Assign, Member, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -25,7 +25,8 @@ def find(facts: Facts) -> Iterable[Hit]:
         if not _changes_people(facts, write) or (write.module.path, write.node.line) in seen:
             continue
         seen.add((write.module.path, write.node.line))
-        yield Hit(write.module.path, write.node, "who is in a room is written to the database")
+        place = call_from(facts, handlers[0], write.node)
+        yield Hit(facts.path_of(place), place, "who is in a room is written to the database")
 
 
 def _changes_people(facts: Facts, write: Write) -> bool:

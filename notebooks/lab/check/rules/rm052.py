@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, call_from, is_emit, is_record, is_written
-from lab.check.ir import Assign, Call, Const, Member, Node, Record
+from lab.check.habits import PEOPLE, is_emit, is_record, is_written
+from lab.check.ir import Assign, Call, Const, Func, Member, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import enclosing
 
 FLAG = re.compile(
     r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|last_?seen|^socket_?id$",
@@ -20,15 +21,13 @@ SETTER = re.compile(
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each online flag or number of people that a disconnect handler sets by hand."""
-    seen: set[int] = set()
-    for _, node in facts.nodes(Call, Assign, Record):
-        if not facts.handlers_at(node, "disconnect") or not _sets(facts, node):
-            continue
-        for handler in facts.handlers_at(node, "disconnect"):
-            place = call_from(facts, handler, node)
-            if id(place) not in seen:
-                seen.add(id(place))
-                yield Hit(facts.path_of(place), place, "a disconnect handler writes down by hand that a user is gone")
+    places = [node for _, node in facts.nodes(Call, Assign, Record) if _sets(facts, node)]
+    places = [node for node in places if facts.handlers_at(node, "disconnect")]
+    # a call that is named for it stands for what it does inside
+    named = [func for node in places if isinstance(node, Call) for func in facts.project.callees(node)]
+    for node in places:
+        if not any(func in named for func in enclosing(node, Func)):
+            yield Hit(facts.path_of(node), node, "a disconnect handler writes down by hand that a user is gone")
 
 
 def _sets(facts: Facts, node: Node) -> bool:
