@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lab.check import files
 from lab.check.files import SourceFile, Unreadable, find_files, may_concern, read_file
 from lab.system.exit_codes import UsageError
@@ -151,6 +153,18 @@ def test_an_unreadable_file_is_named_and_the_rest_read(tmp_path, name, content, 
     assert reason in broken.reason
     assert "\n" not in broken.reason
     assert whole.path == tmp_path / "b.js"
+
+
+@given(
+    content=st.binary(max_size=200)
+    | st.text(max_size=60).map(lambda name: f"# coding: {name}\n\xe9".encode("utf-8", "replace")),
+    name=st.sampled_from(["a.py", "a.js"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_content_is_read_or_unreadable(tmp_path_factory, content, name):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(content)
+    assert isinstance(read_file(path), SourceFile | Unreadable)
 
 
 def test_files_and_folders_without_permission_are_named(tmp_path, monkeypatch):
