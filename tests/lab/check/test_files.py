@@ -22,7 +22,10 @@ def write(root, *names, text="a\n"):
 
 
 def names(root):
-    """Return the found files relative to `root`; an unreadable one has a question mark."""
+    """Return the found files relative to `root`.
+
+    An unreadable one has a question mark.
+    """
     return [found.path.relative_to(root).as_posix() + "?" * isinstance(found, Unreadable) for found in find_files(root)]
 
 
@@ -283,7 +286,10 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def large_tree(root, size):
-    """Write `size` files: two thirds are installed, and each fifth of the rest is a bundle of 50 KB."""
+    """Write `size` files, and return how many of them are source files.
+
+    Two thirds are installed, and each fifth of the rest is a bundle of 50 KB.
+    """
     for number in range(size):
         is_installed, is_bundle = number % 3, number % 5 == 0
         folder = f"node_modules/p{number % 50}" if is_installed else f"src/f{number % 50}"
