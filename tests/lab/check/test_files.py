@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lab.check import files
 from lab.check.files import SourceFile, Unreadable, find_files, may_concern, read_file
 from lab.system.exit_codes import UsageError
@@ -20,7 +22,10 @@ def write(root, *names, text="a\n"):
 
 
 def names(root):
-    """Return the found files relative to `root`; an unreadable one has a question mark."""
+    """Return the found files relative to `root`.
+
+    An unreadable one has a question mark.
+    """
     return [found.path.relative_to(root).as_posix() + "?" * isinstance(found, Unreadable) for found in find_files(root)]
 
 
@@ -153,6 +158,18 @@ def test_an_unreadable_file_is_named_and_the_rest_read(tmp_path, name, content, 
     assert whole.path == tmp_path / "b.js"
 
 
+@given(
+    content=st.binary(max_size=200)
+    | st.text(max_size=60).map(lambda name: f"# coding: {name}\n\xe9".encode("utf-8", "replace")),
+    name=st.sampled_from(["a.py", "a.js"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_content_is_read_or_unreadable(tmp_path_factory, content, name):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(content)
+    assert isinstance(read_file(path), SourceFile | Unreadable)
+
+
 def test_files_and_folders_without_permission_are_named(tmp_path, monkeypatch):
     write(tmp_path, "a.js", "b/c.js", "d.js")
     refused = {tmp_path / "a.js", tmp_path / "b"}
@@ -269,7 +286,10 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def large_tree(root, size):
-    """Write `size` files: two thirds are installed, and each fifth of the rest is a bundle of 50 KB."""
+    """Write `size` files, and return how many of them are source files.
+
+    Two thirds are installed, and each fifth of the rest is a bundle of 50 KB.
+    """
     for number in range(size):
         is_installed, is_bundle = number % 3, number % 5 == 0
         folder = f"node_modules/p{number % 50}" if is_installed else f"src/f{number % 50}"

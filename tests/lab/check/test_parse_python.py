@@ -314,6 +314,7 @@ def test_edits_of_valid_files_raise_nothing_but_unparsable(data):
     with suppress(Unparsable):
         source = parse(text)
         assert all(1 <= line <= len(source.lines) for line, _ in source.comments)
+        assert all(1 <= column <= len(source.lines[line - 1]) + 1 for _, line, column in places(source))
 
 
 @pytest.mark.timing
