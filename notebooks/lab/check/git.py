@@ -35,7 +35,8 @@ class Change:
         """Return the line where an old line is now, or where it was removed."""
         moved = 0
         for hunk in self.hunks:
-            if old < hunk.old_first:
+            # lines are inserted after the old line that a hunk without removed lines names
+            if old < hunk.old_first + (hunk.removed == 0):
                 break
             if old < hunk.old_first + hunk.removed:
                 return max(1, hunk.new_first + min(old - hunk.old_first, max(hunk.added - 1, 0)))

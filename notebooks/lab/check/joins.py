@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,25 +42,32 @@ def joins_of(facts: "Facts", paths: Mapping[str, str]) -> list[Join]:
     return found
 
 
-def lost(old: list[Join], new: list[Join]) -> list[Join]:
+def lost(old: Sequence[Join], new: Sequence[Join]) -> list[Join]:
     """Return the old joins that are gone.
 
-    A function has lost a join if it has fewer joins than before. A join that another place has gained has only moved.
+    A join that is new in another place has only moved. A function that has as many joins as before has lost none.
     """
-    places = Counter((join.path, join.function) for join in new)
-    kept = Counter((join.path, join.function, join.shape) for join in new)
-    gained = Counter(join.shape for join in new) - Counter(join.shape for join in old)
-    missing = Counter((join.path, join.function) for join in old) - places
-    gone = []
+    unmatched = Counter((join.path, join.function, join.shape) for join in new)
+    absent = []
     for join in old:
-        place = (join.path, join.function)
-        if kept[*place, join.shape]:
-            kept[*place, join.shape] -= 1
-        elif gained[join.shape]:
-            gained[join.shape] -= 1
-            missing[place] -= 1
-        elif missing[place] > 0:
-            missing[place] -= 1
+        place = (join.path, join.function, join.shape)
+        if unmatched[place]:
+            unmatched[place] -= 1
+        else:
+            absent.append(join)
+    added_shapes: Counter[str] = Counter()
+    added_places: Counter[tuple[str, str]] = Counter()
+    for (path, function, shape), count in unmatched.items():
+        added_shapes[shape] += count
+        added_places[path, function] += count
+    gone = []
+    for join in absent:
+        if added_shapes[join.shape]:
+            added_shapes[join.shape] -= 1
+        elif added_places[join.path, join.function]:
+            # another name for the same room
+            added_places[join.path, join.function] -= 1
+        else:
             gone.append(join)
     return gone
 
