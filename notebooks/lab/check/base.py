@@ -22,7 +22,7 @@ def base_of(paths: Sequence[Path]) -> Path:
 
 
 def check_readable(paths: Sequence[Path]) -> None:
-    """Raise `UsageError` if one of the paths on the command line cannot be read."""
+    """Raise `UsageError` if one of the paths cannot be read."""
     for path in paths:
         try:
             if path.is_dir():

@@ -1,4 +1,4 @@
-"""Chooses rules by id, by the beginning of an id, or by the number of a mistake."""
+"""Chooses rules by id, by prefix, or by mistake."""
 
 from collections.abc import Sequence
 

@@ -86,12 +86,12 @@ def _recorded() -> Mapping[str, Any]:
 
 
 def costs_beside(readme: Path) -> Path:
-    """Return the path of the recorded costs in the repository of a README."""
+    """Return the path of the recorded costs, from the README's path."""
     return readme.parent / "notebooks" / "lab" / "check" / COSTS.name
 
 
 def document_of(comparison: "Comparison", file: Path) -> bytes:
-    """Return the content of the file `costs.json` with the numbers of a comparison.
+    """Return the content of `costs.json` with a comparison's numbers.
 
     Numbers are text, as the README prints them. A claim that is not shown keeps the numbers that the file has.
     """

@@ -32,7 +32,7 @@ class Change:
         return self.old is None or any(hunk.first <= last and first <= hunk.last for hunk in self.hunks)
 
     def new_line(self, old: int) -> int:
-        """Return the line where an old line is now, or where it was removed."""
+        """Return where an old line is now, or was removed."""
         moved = 0
         for hunk in self.hunks:
             # lines are inserted after the old line that a hunk without removed lines names
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines of the old file that are replaced by lines of the new one, both possibly none."""
+    """Old lines that new lines replace. Both may be none."""
 
     old_first: int
     removed: int
@@ -109,7 +109,7 @@ class Repository:
 
 
 def _changes(diff: bytes) -> Iterator[tuple[str, Change]]:
-    """Yield path and change of each file in a diff that has hunks."""
+    """Yield path and change of each file that has hunks."""
     # only line feeds end a line of a diff
     lines = iter(diff.split(b"\n"))
     old, new, change = b"", b"", None

@@ -45,7 +45,7 @@ _BY_NUMBER = {mistake.number: mistake for mistake in MISTAKES}
 
 
 def lesson_of(number: str) -> str:
-    """Return the name of a mistake's lesson, or "" if there is none."""
+    """Return the name of a mistake's lesson, or "" for none."""
     return _BY_NUMBER[number].lesson if number in _BY_NUMBER else ""
 
 

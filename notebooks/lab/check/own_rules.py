@@ -1,4 +1,4 @@
-"""Rules of the checker that look at comments and changes, not at the code."""
+"""Rules that look at comments and changes, not at code."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -48,5 +48,8 @@ LOST_JOIN = Rule(
 
 
 def every_rule() -> tuple[Rule, ...]:
-    """Return all rules, sorted by id, those of comments and changes among them."""
+    """Return all rules, sorted by id.
+
+    Those of comments and changes are among them.
+    """
     return tuple(sorted((SUPPRESSION, LOST_JOIN, *all_rules()), key=lambda rule: rule.id))

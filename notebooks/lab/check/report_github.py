@@ -1,6 +1,6 @@
-"""The report as workflow commands of GitHub Actions, which show findings beside the code.
+"""The report as workflow commands of GitHub Actions.
 
-The form and its escapes are described at
+GitHub shows them beside the code. The form and its escapes are described at
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
 
@@ -16,9 +16,9 @@ PROPERTY = MESSAGE | {":": "%3A", ",": "%2C"}
 
 
 def as_github(result: Result) -> str:
-    """Return one annotation per finding and per unreadable file, then one line of summary.
+    """Return one annotation per finding, then a line of summary.
 
-    Paths are relative to the working folder, which is the repository in a workflow.
+    An unreadable file has an annotation, too. Paths are relative to the working folder, which is the repository in a workflow.
     """
     titles = {rule.id: rule for rule in result.rules}
     lines = [_annotation(result, finding, titles[finding.rule]) for finding in result.findings]

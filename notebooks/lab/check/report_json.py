@@ -14,7 +14,7 @@ FIELDS = tuple(field.name for field in fields(Finding) if field.name not in INTE
 
 
 def as_json(result: Result) -> str:
-    """Return the report as JSON, in ASCII, so that every terminal and pipe carries it."""
+    """Return the report as JSON, in ASCII."""
     document = {
         "schema": SCHEMA,
         "findings": [_row(finding) for finding in result.findings],

@@ -1,4 +1,7 @@
-"""The report for a person: a block per finding, then one line per mistake."""
+"""The report for a person.
+
+It has a block per finding, then one line per mistake.
+"""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -64,7 +67,7 @@ def _excerpt(finding: Finding, line: str) -> Iterator[tuple[str, str]]:
 
 
 def printable(text: str) -> str:
-    """Return a text without characters that control a terminal, for code of strangers."""
+    """Return a text without characters that control a terminal."""
     return "".join(_printable(character) for character in text)
 
 

@@ -47,9 +47,9 @@ class Result:
     failures: Sequence[str] = field(default=())
 
     def exit_code(self, *, strict: bool) -> int:
-        """Return the exit code of the command: 1 if there is an error, else 0.
+        """Return the exit code of the command.
 
-        With `strict`, warnings, unreadable files and failed rules count, too.
+        It is 1 if there is an error, else 0. With `strict`, warnings, unreadable files and failed rules count, too.
         """
         levels = {finding.level for finding in self.findings}
         if strict and ("warning" in levels or self.unreadable or self.failures):

@@ -67,7 +67,7 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
 
 
 def _findings(facts: Facts, rules: Sequence[Rule], progress: Progress) -> tuple[list[Finding], list[str]]:
-    """Return what the rules find, in the order of the files, and a line for each rule that failed."""
+    """Return what the rules find, and which rules failed."""
     found: set[Finding] = set()
     failures = []
     for number, rule in enumerate(rules):
@@ -104,7 +104,7 @@ def _finding(facts: Facts, rule: Rule, hit: Hit) -> Finding:
 
 
 def _at(facts: Facts, rule: Rule, path: str, line: int, message: str) -> Finding:
-    """Return a finding that is about a line, not about a part of the code."""
+    """Return a finding that is about a line."""
     return _finding(facts, rule, Hit(path, Node(line=line, column=1, end_line=line), message))
 
 
@@ -117,7 +117,10 @@ def _lost_join(facts: Facts, join: Join, ref: str | None) -> Finding:
 def _without_suppressed(
     facts: Facts, found: list[Finding], rules: Sequence[Rule], *, is_since: bool
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the findings that are left, with suppressions that have no effect, and the suppressed ones."""
+    """Return the findings that are left, and the suppressed ones.
+
+    Suppressions that have no effect are findings, too.
+    """
     asked = {rule.id for rule in rules} - {SUPPRESSION.id}
     if not is_since:
         asked.discard(LOST_JOIN.id)

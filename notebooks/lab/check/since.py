@@ -1,4 +1,4 @@
-"""Findings in the lines that changed since a commit, and joins that disappeared."""
+"""Findings in changed lines, and joins that disappeared."""
 
 import os
 import tempfile
@@ -33,7 +33,10 @@ class Since:
         return changed, unchanged
 
     def lost_joins(self, facts: "Facts") -> list[Join]:
-        """Return the joins that the changes removed, each with its line in the new file."""
+        """Return the joins that the changes removed.
+
+        Each has the line in the new file where it was.
+        """
         changed = {path: change for path in facts.sources if (change := self._changes.get(self._path(path)))}
         # a new file may have gained what another has lost
         new = joins_of(facts, {path: path for path in changed})

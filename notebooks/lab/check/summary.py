@@ -1,4 +1,4 @@
-"""The end of a report: each of the ten mistakes, and what was checked."""
+"""The end of a report, with each of the ten mistakes."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ def _verdict(result: Result, mistake: Mistake) -> str:
 
 
 def counts(findings: Iterable[Finding]) -> str:
-    """Return how many findings of each level there are, such as "2 errors, 1 warning"."""
+    """Return the number of findings by level: "2 errors, 1 warning"."""
     levels = Counter(finding.level for finding in findings)
     parts = [f"{levels[level]} {level}{'s' if levels[level] > 1 else ''}" for level in LEVELS if levels[level]]
     return ", ".join(parts) or "nothing found"

@@ -56,7 +56,10 @@ def _in_comment(path: str, line: int, text: str, lines: Sequence[str]) -> Iterat
 
 
 def _lines_of(line: int, lines: Sequence[str]) -> frozenset[int]:
-    """Return the line of a comment, and the code below it if the comment has a line of its own."""
+    """Return the lines that a comment suppresses.
+
+    The code below is one if the comment has a line of its own.
+    """
     if not _has_only_comment(line, lines):
         return frozenset({line})
     below = line + 1
@@ -73,9 +76,9 @@ def _has_only_comment(line: int, lines: Sequence[str]) -> bool:
 def apply(
     found: Sequence[Finding], written: Sequence[Suppression], *, known: Collection[str], asked: Collection[str]
 ) -> tuple[list[Finding], list[Finding], list[Problem]]:
-    """Return the findings that are left, those that are suppressed, and suppressions without effect.
+    """Return the findings that are left, and the suppressed ones.
 
-    `known` has the ids of all rules, and `asked` of those that ran: a suppression of another rule may have an effect
+    The third part has the suppressions without effect. `known` has the ids of all rules, and `asked` of those that ran: a suppression of another rule may have an effect
     in another run.
     """
     valid = [suppression for suppression in written if suppression.reason and suppression.rules]

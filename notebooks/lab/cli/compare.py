@@ -87,7 +87,7 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
 
 
 def _costs(readme: Path | None) -> Path | None:
-    """Returns the file of the costs that `lab check` quotes, in the repository of the README."""
+    """Returns the file of the costs that `lab check` quotes."""
     from lab.check.cost import costs_beside
 
     costs = costs_beside(readme) if readme is not None else None

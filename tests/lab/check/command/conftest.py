@@ -1,4 +1,4 @@
-"""A small analysis and small rules, to test the command without the real ones.
+"""A small analysis and small rules, to test the command.
 
 A line with `STORE`, `EMIT` or `ASK` is a finding at that word. The analysis knows the functions and the joins of one
 line each. Run as a program, it is the command `lab` with these: `python conftest.py check src`.
@@ -136,7 +136,10 @@ def write(folder):
 
 @pytest.fixture
 def lab(folder, capsys):
-    """Return a function that runs `lab check` and returns exit code, output and errors."""
+    """Return a function that runs `lab check`.
+
+    It returns exit code, output and errors.
+    """
     from lab.__main__ import main
 
     def run(*arguments):
@@ -148,7 +151,7 @@ def lab(folder, capsys):
 
 @pytest.fixture
 def git(folder):
-    """Return a function that runs git in the working folder, which is a repository."""
+    """Return a function that runs git in a new repository."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     user = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")

@@ -1,4 +1,4 @@
-"""Test the command line of `lab check`: exit codes, choices of rules, and how it fails."""
+"""Test the command line of `lab check`."""
 
 import os
 import pty
@@ -170,7 +170,7 @@ def test_ctrl_c_ends_with_exit_code_130(lab, write, monkeypatch):
 
 
 def in_terminal(*arguments, **variables):
-    """Run the command in a terminal of its own, and return what it prints there."""
+    """Run the command in a terminal, and return its output."""
     outer, inner = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
     environment |= {"TERM": "xterm-256color", **variables}
