@@ -18,7 +18,8 @@ PROPERTY = MESSAGE | {":": "%3A", ",": "%2C"}
 def as_github(result: Result) -> str:
     """Return one annotation per finding, then a line of summary.
 
-    An unreadable file has an annotation, too. Paths are relative to the working folder, which is the repository in a workflow.
+    An unreadable file has an annotation, too. Paths are relative to the working folder, which is the repository in a
+    workflow.
     """
     titles = {rule.id: rule for rule in result.rules}
     lines = [_annotation(result, finding, titles[finding.rule]) for finding in result.findings]

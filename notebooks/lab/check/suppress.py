@@ -78,8 +78,8 @@ def apply(
 ) -> tuple[list[Finding], list[Finding], list[Problem]]:
     """Return the findings that are left, and the suppressed ones.
 
-    The third part has the suppressions without effect. `known` has the ids of all rules, and `asked` of those that ran: a suppression of another rule may have an effect
-    in another run.
+    The third part has the suppressions without effect. `known` has the ids of all rules, and `asked` of those that
+    ran: a suppression of another rule may have an effect in another run.
     """
     valid = [suppression for suppression in written if suppression.reason and suppression.rules]
     by_place: dict[tuple[str, int, str], list[int]] = {}
