@@ -1,4 +1,4 @@
-"""Mistake: our own dict stores who is online. Connects add a user, disconnects delete it, and each send reads it.
+"""Mistake: our own dict stores who is online. Connects add a user, disconnects remove the user, sends read the dict.
 Symptom: closing one of two tabs marks the user as offline; closing the other one logs a KeyError.
 Measured by: lab compare --only 05
 Fixed in: good_server/gateway/gateway.py, Gateway.left: nothing to do, because Socket.IO empties the rooms

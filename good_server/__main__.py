@@ -15,7 +15,10 @@ EXAMPLE_ROOM = "job:17"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code. For a wrong option or setting that is 2, and stderr gets one line."""
+    """Run the command and return its exit code.
+
+    A wrong option or setting leads to exit code 2 and one line on stderr.
+    """
     from .settings import SettingsError, load_settings
 
     options = _parser().parse_args(arguments)

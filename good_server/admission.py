@@ -35,8 +35,8 @@ ADDRESS_RETRY_SECONDS = 10.0
 def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
     """Close the transport of a connection, after its last messages are sent.
 
-    `reason` is logged, unless an earlier reason is known. A Socket.IO disconnect would leave the transport open, and a
-    standard JavaScript client would never reconnect.
+    `reason` is stored for the log, unless an earlier reason is already stored. This function is used instead of a
+    Socket.IO disconnect, because a standard JavaScript client never reconnects after a disconnect by the server.
     """
     request: web.Request = environ["aiohttp.request"]
     if reason is not None and CLOSE_REASON not in request:
@@ -72,7 +72,7 @@ def begin_handshake(environ: dict[str, Any], seconds: float) -> None:
 
 
 def end_handshake(environ: dict[str, Any]) -> None:
-    """Cancel the timer of `begin_handshake`. The check of the token has its own deadline."""
+    """Cancel the timer that `begin_handshake` has started."""
     environ["aiohttp.request"][HANDSHAKE_TIMER].cancel()
 
 
@@ -97,7 +97,10 @@ class Admission:
         eio.on("connect", self._note_session(eio.handlers["connect"]))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Handle an HTTP request of Socket.IO. All checks are made here, so they apply under every URL path."""
+        """Check an HTTP request of Socket.IO, and return the response.
+
+        This is the handler of the route, so the checks also apply when `attach` serves the route below a prefix.
+        """
         origin = request.headers.get(hdrs.ORIGIN)
         is_allowed = origin is None or self._settings.allows_origin(origin, request.host)
         try:
@@ -159,7 +162,10 @@ class Admission:
                 end_handshake(environ)
 
     async def _hand_over(self, request: web.Request, query: Query) -> web.StreamResponse:
-        """Let python-engineio serve a request. After a WebSocket, delete its session and close its transport."""
+        """Let python-engineio serve a request, and return the response.
+
+        After a WebSocket has ended, delete its Engine.IO session and close its transport.
+        """
         try:
             return await self._eio.handle_request(request)  # type: ignore[no-any-return]
         except (LookupError, ValueError):
@@ -204,9 +210,9 @@ class Admission:
         return response
 
     def _note_session(self, connect: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return a handler of new sessions, which wraps `connect`.
+        """Wrap `connect`, the handler that python-engineio calls for a new session.
 
-        The handler stores the session's id in its request, then calls `connect`.
+        The returned handler stores the session's id in the HTTP request, then calls `connect`.
         """
 
         async def connected(session: str, environ: dict[str, Any]) -> Any:

@@ -84,7 +84,7 @@ def create_parts(
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
-    """Return the routes of all events. For a new handler, add one line here."""
+    """Return the routes of all events. For a new handler, add one line to this function."""
     return (
         *chat.routes(parts.recent),
         *tracking.routes(),

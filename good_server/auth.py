@@ -90,16 +90,16 @@ class PublishedKeys(Protocol):
     async def find(self, key_id: str) -> Any:
         """Return the key with this `kid`.
 
-        Raises `Unauthorized` if there is no such key, and `TemporarilyUnavailable` if that is not certain now.
+        Raises `Unauthorized` if the issuer has no such key, and `TemporarilyUnavailable` if the issuer cannot be asked.
         """
 
 
 class TokenAuth:
     """Verifies tokens. It stores no token and no claim.
 
-    Every `Unauthorized` refusal has the same message for the client, except `TokenExpired`. Its `reason` is for the
-    operator: a word in `CLAIM_REASONS` or `ERROR_REASONS`, or `no_token`, `too_long`, `malformed`, `algorithm`, `type`,
-    `times`, `expired` or `key`. The reasons of `TemporarilyUnavailable` are `key_pending` and `keys_away`.
+    Every `Unauthorized` refusal has the same message for the client, except `TokenExpired`. Each refusal also has a
+    `reason` for the log: a word in `CLAIM_REASONS` or `ERROR_REASONS`, or `no_token`, `too_long`, `malformed`,
+    `algorithm`, `type`, `times`, `expired` or `key`. For `TemporarilyUnavailable` it is `key_pending` or `keys_away`.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class TokenAuth:
             raise Unauthorized(reason=reason_of(error)) from None
 
     def _key_id(self, token: str) -> str:
-        """Return the `kid` of an unverified token. Raises `Unauthorized` if there is none."""
+        """Return the `kid` of an unverified token. Raises `Unauthorized` if its `kid` or `alg` is not accepted."""
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:

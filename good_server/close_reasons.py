@@ -41,14 +41,17 @@ _SYNONYMS = {
 
 
 def note_reason(request: MutableMapping[Any, Any], reason: str) -> None:
-    """Store why a connection ends. Keep a stored reason: later ones are consequences of the first."""
+    """Store why a connection ends, unless a reason is already stored.
+
+    Only the first reason counts, because later reasons are consequences of it.
+    """
     request.setdefault(CLOSE_REASON, reason)
 
 
 def reason_of(request: MutableMapping[Any, Any], library_reason: str) -> str:
     """Return why the connection of this request ended.
 
-    If no reason was stored, this is `library_reason`, the word of python-engineio.
+    If no reason was stored, this is `library_reason`, the reason that python-engineio gave.
     """
     reason = str(request.get(CLOSE_REASON, library_reason))
     return _SYNONYMS.get(reason, reason)

@@ -17,10 +17,10 @@ ADDRESS_BURST_SECONDS = 2.0
 
 
 class Counts:
-    """Connection counts of other processes, for a server with only one process.
+    """Connection counts of the other processes of this server.
 
-    So there are no counts, and the methods do nothing; `ClusterCounts` uses Redis. `kind` is `address` or `user`, and
-    `name` is one address or one user.
+    This class is for a server with only one process: it has no counts, and its methods do nothing. The subclass
+    `ClusterCounts` implements them with Redis. `kind` is `address` or `user`, and `name` is one address or one user.
     """
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
@@ -96,7 +96,7 @@ class ConnectionLimits:
     def address_wait_seconds(self, address: str) -> float:
         """Count a new socket for the connect rate of its address.
 
-        Return 0.0 if the rate allows the socket, else the seconds until it would.
+        Return 0.0 if the rate allows the socket. Otherwise return the seconds until the rate allows a new socket.
         """
         bucket = self._new_by_address.get(address)
         if bucket is None:
@@ -108,7 +108,7 @@ class ConnectionLimits:
     def wait_seconds(self) -> float:
         """Count a new socket for the connect rate of this process.
 
-        Return 0.0 if the rate allows the socket, else the seconds until it would.
+        Return 0.0 if the rate allows the socket. Otherwise return the seconds until the rate allows a new socket.
         """
         return self._new.take(self._clock())
 
@@ -116,8 +116,8 @@ class ConnectionLimits:
     def counted(self, address: str) -> Iterator[Callable[[], None]]:
         """Count one socket of `address` while the `with` block runs.
 
-        Yield a function that sends the count to the other processes. If it was called, the end of the block sends the
-        new count, too.
+        Yield a function that sends the address's count to the other processes. If this function was called, the end of
+        the block sends the new count, too.
         """
         self._sockets[address] += 1
         is_published = False

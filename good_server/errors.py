@@ -8,11 +8,11 @@
     ├── TooManyRooms       too_many_rooms     the socket has reached its limit of topic rooms
     ├── Busy               busy               a queue is full; try later
     │   └── TemporarilyUnavailable   busy     the token cannot be verified now; a connect is closed without a code
-    ├── TimedOut           timeout            the handler passed its deadline
+    ├── TimedOut           timeout            the handler exceeded its deadline
     ├── Unauthorized       unauthorized       the token is not accepted
     │   └── TokenExpired   token_expired      the token was valid and has expired
     ├── UnknownNamespace   unknown_namespace  no such namespace
-    └── Internal           internal           an error in the server; the log has it under this `id`
+    └── Internal           internal           an error in the server; the log entry has the same `id`
 
 A message never repeats what the client sent: an attacker could have written it. A `reason` is one word for the
 operator's log and metrics. It is never sent to the client, because it would help an attacker who tries tokens.

@@ -41,7 +41,10 @@ def create_session(settings: Settings) -> aiohttp.ClientSession:
 
 
 async def fetch_keys(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
-    """Fetch a key set, and return its signature keys by `kid`. Raises `FetchError`, also if there are none."""
+    """Fetch a key set, and return its signature keys by `kid`.
+
+    Raises `FetchError` if the fetch fails or the set has no usable key.
+    """
     try:
         # a redirect could lead from https to http, or to an address of an attacker
         async with session.get(url, allow_redirects=False) as response:

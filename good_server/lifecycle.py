@@ -60,10 +60,11 @@ async def serve(
 
 
 def attach(application: Application, app: web.Application, prefix: str) -> None:
-    """Serve the public port's application below `prefix` of another aiohttp application.
+    """Serve `application` below the URL path `prefix` of the aiohttp application `app`.
 
-    It starts, drains and stops together with `app`. Clients then connect to the path `prefix` + `SERVER_PATH`. TCP
-    connections, and the time until their first request, are not limited: the program that listens for `app` must do it.
+    `application` starts, drains and stops together with `app`. Clients connect to the path `prefix` + `SERVER_PATH`.
+    The number of TCP connections, and the time until their first request, are not limited: the program that listens
+    for `app` must limit them.
     """
 
     async def run(_: web.Application) -> AsyncIterator[None]:
@@ -80,7 +81,7 @@ def attach(application: Application, app: web.Application, prefix: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _cluster(application: Application) -> AsyncIterator[None]:
-    """Share state with other processes while the `async with` block runs."""
+    """Share state with other processes during an `async with` block."""
     gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
 
     async def evict(namespace: str, user: str) -> None:
@@ -97,7 +98,7 @@ async def _cluster(application: Application) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _work(application: Application) -> AsyncIterator[None]:
-    """Run reports and long-lived tasks while the `async with` block runs."""
+    """Run the report queue and long-lived tasks during an `async with` block."""
     gateways = {gateway.namespace: gateway for gateway in application.gateways}
     reports, background = application.reports, application.guards.background
 
@@ -122,7 +123,7 @@ async def _work(application: Application) -> AsyncIterator[None]:
 
 
 async def drain(application: Application) -> None:
-    """Refuse new clients, and disconnect the others. Each of the others is first told when to reconnect."""
+    """Refuse new clients, and disconnect all others. A message first tells each client when to reconnect."""
     application.admission.is_draining = True
     # checks that wait for a key must not delay the end of their connections
     await application.guards.auth.stop()

@@ -107,7 +107,7 @@ class Listener:
         self.url = ""
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> None:
-        """Listen on `host` and `port`. Raises an `OSError` that names the address."""
+        """Listen on `host` and `port`. If this fails, raise an `OSError` that names the address."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         try:

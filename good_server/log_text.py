@@ -56,7 +56,10 @@ def make_values_safe(_logger: Any, _method: str, entry: MutableMapping[str, Any]
 
 
 def indented(render: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """Return a renderer that also indents tracebacks. An indented line cannot look like a log entry."""
+    """Wrap `render`, a function that writes a traceback, to indent the traceback.
+
+    Both functions take a text stream and an `exc_info` tuple. An indented line cannot look like a log entry.
+    """
 
     def write(out: Any, exc_info: Any) -> None:
         text: list[str] = []
@@ -68,7 +71,7 @@ def indented(render: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 class _Lines:
-    """A file-like object that appends what is written to `texts`."""
+    """A file-like object whose `write` appends a string to `texts`."""
 
     def __init__(self, texts: list[str]) -> None:
         self.write = texts.append

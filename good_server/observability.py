@@ -56,7 +56,7 @@ class LibraryLog:
 
 
 class _WithoutFullFiles(logging.Filter):
-    """Drops asyncio's log entries about missing file descriptors. `ProcessWatch` logs this problem only once."""
+    """Drops asyncio's log entries about too many open files. `ProcessWatch` logs this problem only once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None

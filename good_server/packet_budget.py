@@ -17,7 +17,7 @@ BUDGET = web.RequestKey("packet_budget", TokenBucket)
 
 
 def charge(request: web.BaseRequest) -> bool:
-    """Count one packet that is not an event. Return False after too many.
+    """Count one packet that is not an event. Return False after too many such packets.
 
     `request` is the HTTP request that opened the connection.
     """

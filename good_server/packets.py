@@ -1,7 +1,7 @@
 """Packet parser of python-socketio, made safe against malformed packets.
 
-python-socketio only logs a malformed packet. Here it becomes an event with a name that no client can send, so the
-gateway answers and counts it like any other event.
+python-socketio only logs a malformed packet. This parser turns such a packet into an event with a name that no client
+can send. So the gateway answers and counts the packet like any other event.
 """
 
 import json
@@ -31,8 +31,8 @@ PLAIN_ID_DIGITS = 18
 class Json:
     """Gives orjson the interface of the module `json`. orjson rejects NaN, infinities and deep nesting.
 
-    python-socketio and python-engineio both need it. python-engineio also parses messages that are not Socket.IO
-    packets, and expects a `ValueError` for a malformed one.
+    python-socketio and python-engineio both need this interface. python-engineio also parses messages that are not
+    Socket.IO packets, and expects a `ValueError` for a malformed message.
     """
 
     @staticmethod
@@ -92,7 +92,10 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         return 0
 
     def _is_plain_event(self, text: str) -> bool:
-        """Parse an event packet like `2[...]` or `217[...]`. For other packets, return False."""
+        """Parse an event packet like `2[...]` or `217[...]`, and return True.
+
+        For any other packet, return False, and leave the packet to python-socketio's parser.
+        """
         start = text.find("[")
         number = text[1:start]
         is_id = not number or (number.isascii() and number.isdigit() and len(number) <= PLAIN_ID_DIGITS)

@@ -8,7 +8,10 @@ from .token_bucket import TokenBucket
 
 
 class RateLimits:
-    """One token bucket per user and kind (`events`, `chat`, `tracking`). All tabs of a user share it."""
+    """One token bucket per user and kind of limit. All tabs of a user share these buckets.
+
+    The kinds are `events` (all events), `chat` and `tracking`.
+    """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -26,7 +29,10 @@ class RateLimits:
         return self._per_second.keys()
 
     async def wait_seconds(self, user: str, kind: str) -> float:
-        """Count an event and return 0.0. If the user sends too fast, return the seconds to wait."""
+        """Count an event and return 0.0. If the user sends too fast, return the seconds to wait.
+
+        `kind` is the kind of rate limit: `events`, `chat` or `tracking`.
+        """
         now = self._clock()
         bucket = self._buckets.get((user, kind))
         if bucket is None:

@@ -54,15 +54,15 @@ class FollowsPrimary:
 
 
 class TcpConnection(FollowsPrimary, Connection):
-    """A TCP connection. After a failover, the next one leads to the new primary."""
+    """A TCP connection to Redis. After a failover, the next connection leads to the new primary."""
 
 
 class TlsConnection(FollowsPrimary, SSLConnection):
-    """A TLS connection. After a failover, the next one leads to the new primary."""
+    """A TLS connection to Redis. After a failover, the next connection leads to the new primary."""
 
 
 class UnixConnection(FollowsPrimary, UnixDomainSocketConnection):
-    """A connection over a unix socket."""
+    """A connection to Redis over a unix socket."""
 
 
 CONNECTIONS: dict[Any, type] = {SSLConnection: TlsConnection, UnixDomainSocketConnection: UnixConnection}
@@ -71,8 +71,8 @@ CONNECTIONS: dict[Any, type] = {SSLConnection: TlsConnection, UnixDomainSocketCo
 def connection_options(settings: Settings, **options: Any) -> dict[str, Any]:
     """Return the options of a redis-py connection pool.
 
-    They are `options` and those of `SERVER_REDIS_URL`, which take precedence. Raises `SettingsError` with one line if
-    the URL has a mistake.
+    These are `options` and the options in the URL `SERVER_REDIS_URL`. If an option is in both, the URL's value is used.
+    Raises `SettingsError` with one line if the URL has a mistake.
     """
     address = settings.redis_url.get_secret_value() if settings.redis_url is not None else ""
     _check(address)

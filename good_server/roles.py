@@ -48,8 +48,8 @@ class Identity:
     def notice_seconds(self, most: float) -> float:
         """Return how many seconds before the expiry the user is warned.
 
-        This is `most`, but at most a third of the time from the token's verification to its expiry. Otherwise a token
-        that lives shorter than `most` would cause a warning at once, and each new token another one.
+        This is `most`, or a third of the time from the token's verification to its expiry if that is shorter. Otherwise
+        a token that is valid for less than `most` seconds would cause a warning at once, and so would each new token.
         """
         if self.verified_at is None:
             return most

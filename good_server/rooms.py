@@ -52,7 +52,7 @@ def topic_room(name: str) -> str:
 
 
 def is_topic_room(room: str) -> bool:
-    """Return whether `room` is a topic room. Clients may join and leave only those."""
+    """Return whether `room` is a topic room. Clients may join and leave only topic rooms."""
     return _topic_room.fullmatch(room) is not None
 
 

@@ -1,6 +1,6 @@
 """Idempotency keys that several processes share.
 
-A client that repeats an event may be connected to another process by then.
+They are shared because a client may send an event again after it has reconnected to another process.
 """
 
 import asyncio

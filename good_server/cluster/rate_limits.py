@@ -52,7 +52,10 @@ class ClusterRateLimits(RateLimits):
         self._refused_until: dict[tuple[str, str], float] = {}
 
     async def wait_seconds(self, user: str, kind: str) -> float:
-        """Count an event and return 0.0. If the user sends too fast, return the seconds to wait."""
+        """Count an event and return 0.0. If the user sends too fast, return the seconds to wait.
+
+        `kind` is the kind of rate limit: `events`, `chat` or `tracking`.
+        """
         # the local bucket comes first, so that a flood of events does not become a flood of queries
         wait_seconds = await super().wait_seconds(user, kind)
         if wait_seconds:

@@ -53,8 +53,8 @@ class RedisCluster:
         """Connect to Redis, subscribe, and wait for this process's own heartbeat.
 
         If Redis is down or slow, the wait ends without an error. `evict` is called when another process asks this one
-        to disconnect a socket of a user. Raises `SettingsError` when the server is set to a Redis Cluster or a
-        Sentinel. Call `stop` even if this method raises an error.
+        to disconnect a socket of a user. Raises `SettingsError` when `SERVER_REDIS_URL` is the URL of a Redis Cluster
+        or of a Sentinel. Call `stop` even if this method raises an error.
         """
         await require_one_server(self._settings)
         await self.link.start()
@@ -75,7 +75,7 @@ class RedisCluster:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of the long-lived Redis tasks that are not running."""
+        """The names of the long-lived Redis tasks that failed recently."""
         return self.link.background.failing
 
     def health(self) -> Health:

@@ -153,7 +153,7 @@ class RedisLink:
         return self._subscriber.messages(self._has_work.set)
 
     def ignore(self) -> None:
-        """Count a message from the channel that this server does not accept."""
+        """Count a received message that this server does not accept."""
         self._subscriber.ignore()
 
     async def _send_loop(self) -> None:
@@ -248,6 +248,6 @@ class RedisLink:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Call the `on_reconnect` functions. These functions queue again what was skipped or refused."""
+        """Call the functions in `on_reconnect`, which queue skipped or refused commands again."""
         for callback in self.on_reconnect:
             callback()

@@ -81,7 +81,7 @@ class RedisSubscriber:
         self._is_stale = True
 
     def ignore(self) -> None:
-        """Count a message that this server does not accept."""
+        """Count a received message that this server does not accept."""
         self._ignored.inc()
 
     async def messages(self, on_subscribe: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:

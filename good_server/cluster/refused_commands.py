@@ -30,7 +30,7 @@ def code_of(error: Exception) -> str:
 class RefusedCommands:
     """Counts the error replies of Redis by their code.
 
-    For each code it logs the first error, and later that Redis accepts such commands again.
+    For each code it logs the first error. It logs again when Redis accepts such commands again.
     """
 
     def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,7 +60,7 @@ class RefusedCommands:
         return code
 
     def end(self, code: str) -> None:
-        """Forget `code`, because Redis accepts such commands again. Then call the `on_over` functions."""
+        """Forget `code`, because Redis accepts such commands again. Then call the functions in the list `on_over`."""
         if self._seen_at.pop(code, None) is None:
             return
         log.info("redis accepts commands again", code=code)

@@ -45,7 +45,9 @@ class Worker:
 class Supervisor:
     """Starts, restarts and stops child processes.
 
-    Use it in a `with` block. The end of the block kills the children that still run.
+    Use it in a `with` block. The end of the block kills the children that still run. `restart_seconds` is the shortest
+    time between two starts of the same child. A child that still runs `settings.shutdown_seconds` + `close_seconds`
+    after SIGTERM is killed.
     """
 
     def __init__(
@@ -188,9 +190,9 @@ class Supervisor:
         os.kill(worker.pid, signal.SIGTERM)
 
     def _announce_or_restart(self) -> None:
-        """If all children are ready, announce this or restart the next child.
+        """Announce the children, or restart one, but only if all are ready.
 
-        The announcement is made only the first time. SIGHUP asks for a restart of all children, one after the other.
+        The announcement is made only the first time. After SIGHUP, all children are restarted one after the other.
         """
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):
@@ -204,7 +206,7 @@ class Supervisor:
     def _wait(self) -> None:
         """Wait for a signal, a child's report, or the next due time.
 
-        A due time is when a child must be started or killed. Signals that have arrived are then handled.
+        A due time is when a child must be started or killed. After the wait, the received signals are handled.
         """
         due = [worker.kill_at for worker in self._workers if worker.pid is not None]
         if not self._is_stopping:

@@ -50,7 +50,8 @@ def run_workers(
 
     SIGHUP restarts the processes one by one. `create` builds the application in each process, and `serve` is
     `lifecycle.serve`. `announce` is called only once, with the addresses of all processes, when all are ready. Raises
-    `OSError` when a port is taken, or when a process fails before all were ready.
+    `OSError` when a port is taken, or when a process fails before all were ready. `Supervisor` explains
+    `restart_seconds` and `close_seconds`.
     """
 
     async def serve_child(settings: Settings, ready: Ready, stop: asyncio.Event) -> None:

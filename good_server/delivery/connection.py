@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         send_queue.open(self._transport, self._answer + first_frame)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Store the bytes that aiohttp received together with the request. Tell aiohttp that none are left."""
+        """Store the bytes that aiohttp received with the request. The result tells aiohttp that no bytes are left."""
         self.data_received(data)
         return False, b""
 

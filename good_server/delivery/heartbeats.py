@@ -1,7 +1,7 @@
 """Engine.IO heartbeats of all connections, with a single timer.
 
-python-engineio makes one task per ping, and checks all sockets for late answers. Here all sockets have the same
-interval. So the socket that was added first is due first, and the timer checks only the oldest ones. All times are
+python-engineio makes one task per ping, and checks all sockets for late answers. This module uses one ping interval for
+all sockets. So the socket that was added first is due first, and the timer checks only the first sockets. All times are
 event loop times.
 """
 

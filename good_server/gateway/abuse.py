@@ -45,13 +45,13 @@ class Refusals:
 
 @dataclass(slots=True)
 class Abuse:
-    """Counts what one socket sent that an honest client does not send."""
+    """Counts one socket's rate-limit refusals and malformed packets."""
 
     refusals: Refusals = field(default_factory=Refusals)
     malformed: int = 0
 
     def reason_to_close(self, event: object, refusal: Refusal, now: float, settings: Settings) -> CloseReason | None:
-        """Count the refusal of one event. Return a reason to close the connection, or None."""
+        """Count the refusal of one event. Return why to close the connection, or None if it may stay open."""
         if event == RESERVED_NAME:
             return CloseReason.MALFORMED
         if event in UNREADABLE:

@@ -24,7 +24,10 @@ async def with_deadline(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
 
 @types.coroutine
 def _rest_of(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
-    """Run a started coroutine to its end, like `await`. `waits_for` is what it yielded last."""
+    """Run a started coroutine to its end, and return its result.
+
+    `waits_for` is the object that the coroutine yielded last.
+    """
     while True:
         try:
             value = yield waits_for

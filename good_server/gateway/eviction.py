@@ -1,4 +1,4 @@
-"""Eviction: disconnects a socket of a user who has too many.
+"""Eviction: disconnects a socket of a user who has too many sockets.
 
 The disconnected socket is the one that has sent nothing for the longest time.
 """
@@ -26,7 +26,7 @@ class SocketCap:
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def admit(self, user: str, newest: SocketState) -> None:
-        """Evict old sockets of `user` until there is room for `newest`."""
+        """Evict old sockets of `user` until the limit allows `newest`."""
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user, newest)
@@ -34,7 +34,10 @@ class SocketCap:
         await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Evict sockets of `user` in this process while there are too many. Another process has asked for this."""
+        """Evict sockets of `user` in this process until the limit is kept.
+
+        This method is called when another process asks for it.
+        """
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user)
@@ -63,6 +66,9 @@ class SocketCap:
         return {sid: state for sid, state in (await self.open_sockets(user)).items() if state.is_accepted}
 
     async def publish_count(self, user: str, *, without: str | None = None) -> None:
-        """Send the user's socket count of this process to the others. The socket `without` is not counted."""
+        """Send the user's socket count to the other processes.
+
+        This is the number of the user's sockets in this process. The socket with the id `without` is not counted.
+        """
         count = len([sid for sid in await self._old_sockets(user) if sid != without])
         self.cluster.counts.publish("user", self.namespace + user, count)

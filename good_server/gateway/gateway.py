@@ -36,7 +36,10 @@ EVICTED_SECONDS = 0.2
 
 
 class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
-    """A namespace with checks. Override `joined`, `left`, `routes`, `check_rate` or `read` to change one step."""
+    """A namespace that checks every connect, event and disconnect.
+
+    A subclass may override `joined`, `left`, `routes`, `check_rate` and `read`.
+    """
 
     def __init__(self, namespace: str, guards: Guards, routes: Sequence[Route] = ()) -> None:
         super().__init__(namespace)
@@ -144,10 +147,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return identity
 
     async def _evict(self, sid: str, limit: int) -> None:
-        """Disconnect a socket in favour of its user's newer socket.
+        """Disconnect a socket, because its user has too many sockets.
 
-        It sends a Socket.IO DISCONNECT: if only the transport closed, the client would reconnect. `limit` is the
-        number of sockets that a user may have.
+        The client gets a Socket.IO DISCONNECT: if only the transport closed, the client would reconnect. `limit` is
+        the number of sockets that a user may have.
         """
         environ = self.server.get_environ(sid, self.namespace)
         user = (await self.state_of(sid)).identity.user
@@ -201,7 +204,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     async def _outcome(self, where: str, action: Awaitable[Any]) -> Any:
         """Return the result of `action`, or the `Refusal` that it raises.
 
-        Any other error is logged with a new id, and an `Internal` refusal with this id is returned.
+        If the socket was disconnected, return `Unauthorized`. Any other error is logged with `where` and a new id, and
+        an `Internal` refusal with this id is returned. `where` is `connect`, `disconnect` or the name of the event.
         """
         try:
             return await action

@@ -67,8 +67,8 @@ def malformed_packet(
 ) -> Invalid:
     """Return the refusal of a malformed packet.
 
-    `key` is the key of the payload with an unreadable value, if it is known. The refusal names this key only if the
-    payload of `event` has such a field.
+    `problem` is a constant of the module `packets`, such as `MALFORMED`. `key` is the payload key whose value cannot be
+    read, if this key is known. The refusal names the key only if the payload of `event` has such a field.
     """
     if problem == BINARY:
         return Invalid("binary data is not taken: send JSON, and bytes as base64 text")

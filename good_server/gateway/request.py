@@ -20,7 +20,7 @@ class SocketGone(Exception):
 
 @dataclass(slots=True)
 class SocketState:
-    """The state of one socket. It is stored in the socket's Socket.IO session and deleted with it."""
+    """The state of one socket. It is stored in the socket's Socket.IO session and deleted with the session."""
 
     identity: Identity
     last_heard: float

@@ -51,7 +51,7 @@ class Sockets:
     def may_return(self, sid: str) -> bool:
         """Return whether the client of a socket may join the namespace again.
 
-        It may if it has left with DISCONNECT, and its connection is still open.
+        The client may join again if it has left with DISCONNECT and its connection is still open.
         """
         server = self._namespace.server
         connection = server.eio.sockets.get(self._manager.eio_sid_from_sid(sid, self._namespace.namespace))

@@ -21,7 +21,7 @@ REFUSED = f"{__package__}.refused"
 
 
 def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
-    """Count each connection's stray packets, and close it after `malformed_frames` of them."""
+    """Count the stray packets of each connection. Close a connection after `settings.malformed_frames` of them."""
     library, sid_of = sio.eio.handlers["message"], sio.manager.sid_from_eio_sid
 
     async def check(connection: str, data: Any) -> None:

@@ -29,8 +29,8 @@ def compose(request: Request, chat: ChatSend) -> ChatMessage:
 async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
     """Send a chat message to its target and the sender's other tabs.
 
-    Each socket receives it once. The socket that sent it does not receive it. Return the `data` of the ack. Raises
-    `Forbidden` if the sender is not in the target room.
+    Each socket receives the message only once, and the sending socket does not receive it. Return the `data` of the
+    ack. Raises `Forbidden` if the sender is not in the target room.
     """
     target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
     if chat.to is None and target not in request.rooms():

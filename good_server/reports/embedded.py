@@ -92,7 +92,7 @@ class EmbeddedReports:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of the long-lived tasks that are not running."""
+        """The names of the long-lived tasks that failed recently."""
         return self._background.failing
 
     async def start(self, publish: Publish) -> None:

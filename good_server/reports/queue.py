@@ -82,7 +82,7 @@ class RedisAvailability:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Suppress errors in a `with` block that come from an unavailable Redis."""
+        """Suppress errors of an unavailable Redis in an `async with` block."""
         try:
             yield
         except UNAVAILABLE as error:
@@ -109,7 +109,7 @@ class WorkerQueue(RedisQueue):
         self._turn = asyncio.Lock()
 
     async def dequeue(self, timeout: float = 0.0, poll_interval: float = 0.0) -> Job | None:
-        """Return the next job, or None after `NEXT_SECONDS` without a job."""
+        """Return the next job, or None after `NEXT_SECONDS` without a job. The parameters are not used."""
         async with self._turn:
             if self.is_closing:
                 return None
@@ -122,10 +122,11 @@ class WorkerQueue(RedisQueue):
             return None
 
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.0) -> list[str]:
-        """Requeue the jobs of dead workers. Return the ids of the jobs that were moved.
+        """Requeue the jobs of dead workers. Return the ids of the jobs that were requeued or dropped.
 
-        No worker sweeps again for `lock` seconds. Each job moves in one transaction. saq's own sweep first removes a
-        job from every list, and adds it again later: if this process died in between, the job would be lost.
+        No worker sweeps again for `lock` seconds; `abort` is not used. Each job moves in one transaction. saq's own
+        sweep first removes a job from every list, and adds it again later: if this process died in between, the job
+        would be lost.
         """
         async with self.availability.watched():
             if not await self.redis.set(self.namespace("sweep"), 1, ex=lock, nx=True):
@@ -136,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Sweep one job, and return whether it left the active list. An error does not stop the sweep."""
+        """Return the result of `_sweep_job`, or False after an error. Only an unavailable Redis stops the sweep."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:
@@ -172,7 +173,7 @@ class WorkerQueue(RedisQueue):
         return True
 
     async def _retry(self, job: Job, error: str | None) -> None:
-        """Put a job at the front of its queue. The job was next in turn when a worker took it."""
+        """Put a job back at the front of its queue. The job was there when a worker took it."""
         active, queued = self.namespace("active"), self.namespace("queued")
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lrem(active, 1, job.id)
@@ -228,9 +229,9 @@ class QueuedReports:
         return job.key
 
     async def _put(self, job: Job, kind: ReportKind, asker: str) -> bool:
-        """Add a job to its queue, where its user's turn comes.
+        """Add a job to its queue, so that users take turns.
 
-        `asker` is the short name of the user. Return False, and add nothing, when too many reports are unfinished.
+        `asker` is the short name of the user. Return True. If too many reports are unfinished, only return False.
         """
         queue = self._queues[kind]
         # its own queue first

@@ -1,1 +1,1 @@
-"""Interfaces to heavy work, outside services and business data."""
+"""Interfaces to heavy work, to external services and to business data."""

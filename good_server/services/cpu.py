@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def burn(milliseconds: int) -> float:
-    """Use `milliseconds` of CPU time, and return the seconds used. Replace it with real work, such as rendering."""
+    """Use `milliseconds` of CPU time, and return the seconds used. Replace this with real work, such as rendering."""
     started = time.process_time()
     deadline = started + milliseconds / 1000
     while time.process_time() < deadline:
@@ -23,6 +23,6 @@ def prepare_worker() -> None:
 
 
 def run_in_worker(work: Callable[[int], float], milliseconds: int) -> float:
-    """Return `work(milliseconds)`. Call it in a worker process, which then ignores Ctrl-C."""
+    """Return `work(milliseconds)`. Call this function in a worker process: the process then ignores Ctrl-C."""
     prepare_worker()
     return work(milliseconds)

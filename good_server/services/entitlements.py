@@ -1,4 +1,4 @@
-"""Decides who may join a topic room. Replace it with a query to your database."""
+"""Decides who may join a topic room. Replace this module with a query to your database."""
 
 from ..roles import Identity
 
@@ -6,8 +6,8 @@ from ..roles import Identity
 class TokenEntitlements:
     """Default entitlements: a user may join the rooms named in the token.
 
-    Your own class asks your database whether a user may join `job:17`. Your class does not store who is
-    in the room: Socket.IO does.
+    A class of your own can ask your database whether a user may join `job:17`. It need not store who is in the room:
+    Socket.IO does that.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

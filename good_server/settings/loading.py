@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. `overrides` replace values of the environment and the file.
+    """Read the settings. `overrides` replace values of the environment and of the file `.env`.
 
     Raises `SettingsError` with one line that names the wrong setting.
     """
@@ -34,7 +34,10 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _refuse_old_names(written: Collection[str]) -> None:
-    """Raise `SettingsError` for an old name, also in development. Otherwise the setting would be ignored."""
+    """Raise `SettingsError` if a setting is written with its former name.
+
+    This is an error in development, too: otherwise the value would be ignored.
+    """
     for old, new in RENAMED.items():
         if f"{PREFIX}{old.upper()}" in written:
             raise SettingsError(f"{PREFIX}{old.upper()} is no setting any more: {PREFIX}{new.upper()} replaces it")

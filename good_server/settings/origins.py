@@ -35,7 +35,7 @@ def normalise(written: str) -> str:
 
 
 def _fault(written: str, scheme: str, rest: str) -> str | None:
-    """Return why an origin can match no page. Return None if its form is right."""
+    """Return why no page can have this origin. Return None if the form of the origin is right."""
     if re.search(r"[\"'`]", written):
         return "remove the quotes"
     if re.search(r"[\s;|]", written):

@@ -79,7 +79,7 @@ def _decoded(path: Path, raw: bytes) -> str:
 
 
 def _line_of(original: Any) -> int:
-    """Return the number of a wrong line. Empty lines at the start of `original` are skipped."""
+    """Return the line number of a mistake in `.env`. Empty lines at the start of `original` are skipped."""
     text: str = original.string
     return int(original.line) + text[: len(text) - len(text.lstrip())].count("\n")
 

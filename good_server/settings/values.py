@@ -32,7 +32,7 @@ def _headers(value: Any) -> Any:
 
 
 def _url_path(value: str) -> str:
-    """Return the path with a slash at both ends. Raises `ValueError` if it is not a plain path."""
+    """Return a URL path with a slash at both ends. Raises `ValueError` if the path is not allowed."""
     parts = value.strip("/").split("/")
     if "//" in value or not all(PATH_PART.fullmatch(part) for part in parts) or parts == ["healthz"]:
         raise ValueError("must be a path such as /socket.io/, of letters, digits and - . _ ~")

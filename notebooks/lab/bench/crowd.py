@@ -134,7 +134,8 @@ class Member(asyncio.Protocol):
     def _read_upgrade(self, data: bytes) -> int:
         """Reads the server's HTTP response to the WebSocket handshake.
 
-        Returns the position of the first frame in `data`. It is valid only if `_is_upgraded` is true afterwards.
+        Returns the position of the first frame in `data`. This position is valid only if `_is_upgraded` is true
+        afterwards.
         """
         head = data.find(b"\r\n\r\n")
         if head >= 0 and not data.startswith(b"HTTP/1.1 101"):
@@ -177,8 +178,9 @@ class Crowd:
     ) -> None:
         """Connects `count` more members, each as a different user.
 
-        Up to `CONCURRENT_CONNECTS` members connect at the same time. With `is_phone` the members have small TCP
-        buffers. Raises `LoadError` when a connection fails, or when not all members are connected in time.
+        The users are named `name-0`, `name-1` and so on. Up to `CONCURRENT_CONNECTS` members connect at the same time.
+        With `is_plain_tcp` the members do no WebSocket handshake. With `is_phone` they have small TCP buffers. Raises
+        `LoadError` when a connection fails, or when not all members are connected in time.
         """
         users = (f"{name}-{number}" for number in range(count))
         workers = [
@@ -224,7 +226,10 @@ class Crowd:
 
 
 def _as_protocol(member: Member) -> Member:
-    """Returns `member`, as the protocol factory that asyncio requires."""
+    """Returns `member` unchanged.
+
+    asyncio requires a function that returns the protocol; `partial(_as_protocol, member)` is such a function.
+    """
     return member
 
 

@@ -1,4 +1,4 @@
-"""Loads with thousands of idle clients, which run in a separate process.
+"""Benchmark loads with thousands of idle clients in a separate process.
 
 The process is separate so that the heartbeats of the idle clients do not delay the two clients that measure.
 """
@@ -38,7 +38,7 @@ WARM_UP_MESSAGES = 50
 
 @asynccontextmanager
 async def idle_clients(server: Server, count: int) -> AsyncIterator[None]:
-    """Keeps `count` idle clients connected until the block ends.
+    """Keeps `count` idle clients connected during the `async with` block.
 
     The clients run in another process and only answer heartbeats. Raises `LoadError` when a client cannot connect.
     """
@@ -154,5 +154,8 @@ async def idle(server: Server, sizes: Sizes, *, clients: int) -> Sample:
 
 
 def among(load: Callable[..., Awaitable[Sample]], clients: int) -> Callable[[Server, Sizes], Awaitable[Sample]]:
-    """Returns `load` with the number of idle clients already set."""
+    """Returns `load` with its argument `clients` already set.
+
+    `clients` is the number of idle clients.
+    """
     return functools.partial(load, clients=clients)

@@ -44,9 +44,9 @@ class Sample:
 
 @asynccontextmanager
 async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = False) -> AsyncIterator[Crowd]:
-    """Keeps `count` clients connected in one room until the block ends.
+    """Keeps `count` clients in one room during the `async with` block.
 
-    The block starts when the server is idle after these connects.
+    Yields the crowd. Before that, it waits until the server is idle again after the connects.
     """
     crowd = Crowd(server.port)
     try:
@@ -195,7 +195,8 @@ async def connect(server: Server, sizes: Sizes) -> Sample:
 async def disconnect(server: Server, sizes: Sizes) -> Sample:
     """Measures the CPU time when all clients of a crowd disconnect together.
 
-    The value is the cost of one disconnect in the largest crowd, divided by the cost of one in the smallest crowd.
+    The value is the cost of one disconnect in the largest crowd, divided by the cost of one disconnect in the smallest
+    crowd.
     """
     small = min(sizes.leaving)
     # a warm-up: a just-in-time compiler has not optimized the code yet
@@ -209,7 +210,10 @@ async def disconnect(server: Server, sizes: Sizes) -> Sample:
 
 
 async def _measure_disconnects(server: Server, size: int, repeats: int) -> float:
-    """Returns the server's CPU time for one disconnect, in microseconds."""
+    """Returns the server's CPU time for one disconnect, in microseconds.
+
+    It is the mean over `repeats` crowds of `size` clients. Raises `LoadError` when the server stays busy for too long.
+    """
     cpu_seconds = 0.0
     for _ in range(repeats):
         async with crowd_in_room(server, size) as crowd:

@@ -85,7 +85,7 @@ FLOOR = Peer(
 def available_peers() -> tuple[list[Peer], dict[str, str]]:
     """Returns the servers that can be measured on this machine.
 
-    The second value maps the id of each missing server to one line that says how to install that server.
+    The second returned value maps the id of each missing server to one line that says how to install that server.
     """
     if node.version() is None:
         return [GOOD, STOCK], {NODE.id: node.why_absent()}
@@ -144,9 +144,10 @@ class Server:
 
 @asynccontextmanager
 async def running(peer: Peer) -> AsyncIterator[Server]:
-    """Runs a new process of the server `peer` until the block ends.
+    """Runs the server `peer` during the `async with` block.
 
-    Then the process is killed and its temporary folder removed. Raises `LoadError` when the server does not start.
+    Yields the server, which runs in a new process. After the block, this process is killed and its temporary folder
+    removed. Raises `LoadError` when the server does not start.
     """
     with tempfile.TemporaryDirectory(prefix="lab-bench-", ignore_cleanup_errors=True) as name:
         log = Path(name) / "server.log"

@@ -51,16 +51,16 @@ def _cell(result: BenchmarkResult, peer: str) -> str:
 def spread(result: BenchmarkResult, peer: str) -> str:
     """Returns a server's smallest and largest value, such as `(1.2–1.5)`.
 
-    The string is empty when the benchmark ran only once on that server.
+    `peer` is the id of the server. The string is empty when the benchmark ran only once on that server.
     """
     values = [sample.value for sample in result.samples[peer]]
     return f"({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
 
 
 def relative(result: BenchmarkResult, peer: str) -> float | None:
-    """Returns the value of `peer` divided by the good server's value.
+    """Returns a server's value divided by the good server's value.
 
-    Returns None when one of the two values is missing, zero or negative.
+    `peer` is the id of the server. Returns None when one of the two values is missing, zero or negative.
     """
     if "good" not in result.samples or peer not in result.samples:
         return None

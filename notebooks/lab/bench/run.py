@@ -41,8 +41,9 @@ ProgressCallback = Callable[[str], None]
 class Benchmark:
     """One benchmark of `lab bench`: its load and its unit.
 
-    `busy_remark` tells the reader what the values mean when the load generator was too busy. `is_long` selects
-    `Sizes.rounds_when_long`. `connections` is the fixed number of idle clients, or 0 for a load without idle clients.
+    `busy_remark` tells the reader what the values mean when the load generator was too busy. A benchmark with `is_long`
+    has `Sizes.rounds_when_long` rounds. `better` says whether lower or higher values are better. `connections` is the
+    fixed number of idle clients, or 0 for a load without idle clients.
     """
 
     id: str
@@ -56,7 +57,10 @@ class Benchmark:
 
     @property
     def is_huge(self) -> bool:
-        """Whether the load takes minutes. `lab bench --quick` leaves it out."""
+        """Whether the load takes minutes.
+
+        `lab bench --quick` leaves such benchmarks out.
+        """
         return self.connections > MAX_QUICK_CONNECTIONS
 
 
@@ -124,11 +128,17 @@ class BenchmarkResult:
     doubts: list[str] = field(default_factory=list)
 
     def value(self, peer: str) -> float:
-        """Returns the median of the values of all runs of `peer`."""
+        """Returns the median of a server's values in all runs.
+
+        `peer` is the id of the server.
+        """
         return statistics.median(sample.value for sample in self.samples[peer])
 
     def other_values(self, peer: str) -> dict[str, float]:
-        """Returns the median of each secondary value of `peer`, by name."""
+        """Returns the median of each secondary value of a server, by name.
+
+        `peer` is the id of the server.
+        """
         samples = self.samples[peer]
         return {
             name: statistics.median(sample.other_values[name] for sample in samples) for name in samples[0].other_values
@@ -176,7 +186,8 @@ async def _run_round(
 ) -> None:
     """Runs one benchmark once on each server.
 
-    Each round starts with a different server, because a machine slows down as it warms up.
+    For each run it adds a sample to `result`, or a doubt when the run fails. Each round starts with a different server,
+    because a machine slows down as it warms up.
     """
     first = round_number % len(peers)
     order = [*peers[first:], *peers[:first]]

@@ -55,7 +55,7 @@ def connect_frame(user: str) -> bytes:
 def chat_frame(text: str, *, ack: int, room: str | None = None, to: str | None = None) -> bytes:
     """Returns the frame of a `chat:send` event with an ack id.
 
-    Its recipient is the user `to`, or else the room `room`.
+    The recipient of the message is the user `to`, or else the room `room`.
     """
     target = {"room": room} if to is None else {"to": to}
     return event_frame("chat:send", {**target, "text": text}, ack=ack)

@@ -1,5 +1,233 @@
 """What the code of a project does with sockets, ids and rooms."""
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from lab.check.actions import Actions, Emit, find_actions
+from lab.check.collect import collect
+from lab.check.handlers import Handler, Handlers, find_handlers
+from lab.check.ir import Call, Class, Const, Func, Index, Member, Name, Node, Record, Source, Text
+from lab.check.model import Dialect
+from lab.check.places import place_of
+from lab.check.project import Project
+from lab.check.scopes import Module, Variable, enclosing, function_of, lookup
+from lab.check.servers import Server, find_servers
+from lab.check.tags import CLAIMED, PLAIN, Tag
+from lab.check.values import Values
+
+# names of variables and fields that hold the id of a socket
+SID_NAME = re.compile(
+    r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$|^sids?$|_sids?$|[a-z](Sid|SID|SocketIDs?)s?$", re.I
+)
+NO_SID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
+
+
+@dataclass(eq=False)
 class Facts:
     """Answers of the analysis, which the rules read."""
+
+    project: Project
+    values: Values
+    handlers: Handlers
+    actions: Actions
+    servers: list[Server]
+    # files that could not be read or parsed, with the reason
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    # number of files that were looked at
+    files: int = 0
+
+    @classmethod
+    def of_modules(cls, project: Project) -> "Facts":
+        """Analyse the modules that `project` has loaded, and those that they call."""
+        values = Values(project)
+        done: set[str] = set()
+        # an import that is followed may load another module
+        while waiting := [module for path, module in list(project.modules.items()) if path not in done]:
+            for module in waiting:
+                done.add(module.path)
+                collect(project, values, module)
+        handlers = find_handlers(project, values)
+        return cls(project, values, handlers, find_actions(project, values), find_servers(project))
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """The parsed files, by path."""
+        return {path: module.source for path, module in self.project.modules.items()}
+
+    @property
+    def modules(self) -> Sequence[Module]:
+        """The parsed files with their scopes."""
+        return list(self.project.modules.values())
+
+    @property
+    def concerned(self) -> bool:
+        """Whether there is a Socket.IO server at all."""
+        return bool(self.servers or self.handlers.all or self.actions.emits)
+
+    def nodes(self, *kinds: type[Node]) -> Iterator[tuple[Module, Node]]:
+        """Yield all nodes of these kinds with their module."""
+        for module in self.modules:
+            for statement in module.source.body:
+                for node in statement.walk():
+                    if isinstance(node, kinds):
+                        yield module, node
+
+    # --- places ---
+
+    def path_of(self, node: Node) -> str:
+        """Return the path of the file that a node stands in."""
+        return self.project.module_of(node).path
+
+    def function_at(self, node: Node) -> str:
+        """Return the names of the classes and functions around a node, joined by dots."""
+        around = [part.name for part in enclosing(node, Func, Class) if isinstance(part, (Func, Class)) and part.name]
+        return ".".join(reversed(around))
+
+    def dialect(self, path: str) -> Dialect:
+        """Return the API that a file uses."""
+        module = self.project.modules[path]
+        sources = {variable.imported[0] for variable in module.names.values() if variable.imported}
+        if module.source.language == "py":
+            if "flask_socketio" in sources:
+                return "flask"
+            return "flask" if self._flask and "socketio" not in sources else "python-socketio"
+        nest = any(source.startswith("@nestjs/") for source in sources)
+        return "nest" if nest else "node"
+
+    @cached_property
+    def _flask(self) -> bool:
+        return any(
+            "flask" in self.project.outside(getattr(server.node, "func", server.node)) for server in self.servers
+        )
+
+    # --- handlers ---
+
+    def handlers_at(self, node: Node, *kinds: str) -> list[Handler]:
+        """Return the handlers that run a node, of these kinds if any are given."""
+        return [handler for handler in self.handlers.of(node) if not kinds or handler.kind in kinds]
+
+    def always(self, node: Node, *kinds: str) -> bool:
+        """Tell whether a node runs in handlers, and only in these kinds."""
+        found = self.handlers.of(node)
+        return bool(found) and all(handler.kind in kinds for handler in found)
+
+    @cached_property
+    def events(self) -> list[Handler]:
+        """Handlers of what clients send."""
+        return [handler for handler in self.handlers.all if handler.kind == "event"]
+
+    # --- values ---
+
+    def is_claimed(self, expr: Node) -> bool:
+        """Tell whether a value was chosen by the client alone: in an event or in the handshake."""
+        tags = self.values.of(expr)
+        return bool(tags & CLAIMED) and not tags & Tag.USER
+
+    def is_client(self, expr: Node) -> bool:
+        """Tell whether a value was sent in an event."""
+        tags = self.values.of(expr)
+        return Tag.CLIENT in tags
+
+    def is_own_id(self, expr: Node) -> bool:
+        """Tell whether a value is the id of the handler's own socket."""
+        tags = self.values.of(expr)
+        return Tag.SID in tags and not tags & (Tag.IDS | Tag.STORED)
+
+    def is_stored_id(self, expr: Node) -> bool:
+        """Tell whether a value is the id of a socket that was kept: by where it comes from, or by its name."""
+        tags = self.values.of(expr)
+        if Tag.IDS in tags:
+            return True
+        if tags & (Tag.SID | Tag.SERVER):
+            return False
+        return self.named_as_id(expr)
+
+    def named_as_id(self, expr: Node) -> bool:
+        """Tell whether a variable, field or key has the name of a socket's id."""
+        match expr:
+            case Name(name=name) | Member(name=name):
+                return bool(SID_NAME.search(name)) and not NO_SID.match(name)
+            case Index(obj=obj, key=key):
+                text = str(getattr(key, "value", ""))
+                return bool(SID_NAME.search(text)) or (not text and self.named_as_id(obj))
+            case Call(func=Member(obj=obj, name="get"), args=[key, *_]):
+                text = str(getattr(key, "value", ""))
+                return bool(text and SID_NAME.search(text)) or self.named_as_id(obj)
+            case Call(func=(Name(name=name) | Member(name=name))):
+                return bool(re.search(r"(socket|sock)_?id$|(^|_)sid$|Sid$", name, re.I))
+        return False
+
+    def outlives(self, place: Node, handler: Func | None) -> bool:
+        """Tell whether a collection is kept after the handler ends, and is not one connection's own."""
+        found = place_of(self.project, place)
+        if found is None:
+            return False
+        owner = found.owner
+        if owner is None:
+            return True
+        if self.handlers.of(owner):
+            return False
+        return handler is None or owner in enclosing(handler, Func)
+
+    def keeps(self, place: Node) -> bool:
+        """Tell whether an expression is a collection of the program that outlives the handlers."""
+        return self.outlives(place, None)
+
+    def from_library(self, socket: Node) -> bool:
+        """Tell whether a socket comes from the library's collection, and from none of the program."""
+        found = place_of(self.project, socket)
+        return found is None or found not in self.values.contents
+
+    def follow(self, expr: Node, steps: int = 6) -> Node:
+        """Return what a variable was assigned, if it is one value in the same function or module."""
+        while steps and isinstance(expr, Name):
+            variable = lookup(self.project.module_of(expr), expr, expr.name)
+            if variable is None or variable.param is not None or len(variable.values) != 1 or variable.values[0][1]:
+                return expr
+            expr, steps = variable.values[0][0], steps - 1
+        return expr
+
+    # --- rooms ---
+
+    def shape(self, room: Node) -> str | None:
+        """Return the fixed parts of a room's name with `*` for the rest: "user:*", "*"; None if it is not known."""
+        found = self.follow(room)
+        match found:
+            case Const(value=str(text)):
+                return text
+            case Text():
+                return "".join(str(part.value) if isinstance(part, Const) else "*" for part in found.parts)
+            case Member() | Index() | Name():
+                meant = self.project.meaning(found)
+                if isinstance(meant, (Const, Text)):
+                    return self.shape(meant)
+                return "*"
+            case Call(func=Member(name=name)) if PLAIN.match(name):
+                return "*"
+            case Call():
+                shapes = {self.shape(value) for func in self.project.callees(found) for value in returned(func)}
+                return shapes.pop() if len(shapes) == 1 else None
+        return None
+
+    def emits_to_rooms(self) -> Iterator[tuple[Emit, Node]]:
+        """Yield each emit that aims at rooms, with each of its rooms."""
+        for emit in self.actions.emits:
+            for room in emit.rooms:
+                yield emit, room
+
+
+def returned(func: Func) -> list[Node]:
+    """Return the values that a function returns."""
+    from lab.check.ir import Return
+
+    found = []
+    for statement in func.body:
+        for node in statement.walk():
+            if isinstance(node, Return) and node.value is not None and function_of(node) is func:
+                found.append(node.value)
+    return found
+
+
+__all__ = ["Facts", "Record", "Variable", "returned"]

@@ -283,7 +283,11 @@ class Import(Node):
 class Export(Node):
     """`export`, `module.exports`, `exports.name`. Python has none: there, every name of a module can be imported.
 
-    `module.exports = {a, b: c}` is two exports, a and b, and one "default" whose value is the record.
+    `module.exports = {a, b: c}` is two exports, a and b, and one "default" whose value is the record. A value there
+    that is no variable belongs to its own export only; in the record it is `module.exports.name`.
+    `export const a = 1` is the declaration, and then the export of the name `a`; so is `export default class A {}`.
+    `export {a as b} from "x"` is an import of a as b, and the export of b. `export * from "x"` is the export "*" of
+    the `Const` "x".
     """
 
     name: str
@@ -301,6 +305,8 @@ class Source:
     comments: list[tuple[int, str]]
     # lines of the file, without line ends
     lines: list[str]
+    # True if parts of the file could not be read: a syntax error, or nested too deeply
+    broken: bool = False
 
 
 def link(source: Source) -> Source:

@@ -57,7 +57,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _record_for_quiz(comparison: "Comparison") -> None:
-    """Keeps the numbers for `lab quiz`, or prints why it cannot."""
+    """Saves the measured values for `lab quiz`.
+
+    If that fails, it prints why.
+    """
     from lab.interview.last_numbers import LastNumbersError, record_comparison
 
     try:

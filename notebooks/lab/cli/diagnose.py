@@ -61,7 +61,10 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _chosen_letter(options: argparse.Namespace) -> str | None:
-    """Returns the letter of the chosen case; None means all cases."""
+    """Returns the letter of the chosen case; None means all cases.
+
+    A case is a server whose mistakes the learner has to find. Raises `UsageError` when there is no such case.
+    """
     text: str | None = options.number
     if text is None:
         return None
@@ -75,7 +78,8 @@ def _chosen_letter(options: argparse.Namespace) -> str | None:
 def _answers(session: "Session", words: list[str], letter: str | None) -> dict[str, str]:
     """Returns the user's diagnosis of each server, by the server's letter.
 
-    `words` are options such as `A=03`. With `letter`, only that server may be named. Raises `UsageError` otherwise.
+    `words` are options such as `A=03`: server A has the mistake 03. With `letter`, only that server may be named.
+    Raises `UsageError` when an option is not valid.
     """
     from lab.diagnosis.answers import GIVEN_UP, parse
 

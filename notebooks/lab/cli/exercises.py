@@ -109,7 +109,7 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _read(file: Path) -> str:
-    """Returns the text in the file of an answer.
+    """Returns the text of the file with a learner's answer.
 
     Raises `UsageError` when the file is too large.
     """

@@ -38,9 +38,9 @@ def add_command(commands: Any) -> None:
 
 
 def describe_copies(folders: Sequence[str]) -> list[str]:
-    """Returns one line for each working copy that still exists.
+    """Returns one line for each folder in `folders` that still exists.
 
-    The line names the folder, and the notebooks that the learner has changed.
+    Each folder has a copy of the notebooks. The line names the folder, and the notebooks that the learner has changed.
     """
     from lab.lessons.working_copy import begun_notebooks
 
@@ -100,9 +100,9 @@ def _report(copy: "WorkingCopy") -> list[str]:
 
 
 def _not_recorded(folder: Path) -> list[str]:
-    """Records the copy in the progress file.
+    """Records the copy of the notebooks in the progress file.
 
-    Returns an empty list, or one line for the learner if that fails.
+    Returns an empty list, or one line for the learner if the progress file cannot be written.
     """
     from lab.exercises import progress_file
 

@@ -1,6 +1,7 @@
 """Progress display on stderr while experiments or notebooks run.
 
-In a terminal it is a bar. Otherwise it is one line per finished claim or notebook.
+In a terminal it is a bar. Otherwise it is one line for each finished notebook or measured claim. A claim is a statement
+about the bad and the good server.
 """
 
 import time
@@ -53,7 +54,7 @@ class NotebookProgress:
 class CompareProgress:
     """Shows on stderr the progress of `lab compare`.
 
-    Its methods `progress` and `finished` are callbacks for the function `compare`.
+    The methods `progress` and `finished` are callbacks for the function `compare`.
     """
 
     def __init__(self, claims: int) -> None:
@@ -70,7 +71,10 @@ class CompareProgress:
         self._bar.stop()
 
     def progress(self, claim: Claim, side: Side, phase: Phase) -> None:
-        """Shows that a claim's run on one server has started or ended."""
+        """Shows that a run has started or ended.
+
+        The run measures one server for `claim`, a statement about both servers.
+        """
         if phase == "ended":
             del self._running[claim.id, side]
         else:
@@ -80,7 +84,7 @@ class CompareProgress:
     def finished(self, result: Result) -> None:
         """Shows the verdict on a claim, with the values of both servers.
 
-        In a terminal it only advances the bar.
+        A claim is a statement about both servers. In a terminal this method only advances the bar.
         """
         self._bar.advance(self._task)
         if self._console.is_terminal:

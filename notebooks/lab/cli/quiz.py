@@ -108,9 +108,9 @@ def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
 
 
 def _numbers() -> "Numbers":
-    """Returns the last numbers that were measured on this machine.
+    """Returns the numbers for answers, as last measured on this machine.
 
-    It tells the learner if there are none or they cannot be read.
+    If nothing was measured yet, or the file of the numbers cannot be read, it tells the learner.
     """
     from lab.interview.last_numbers import LastNumbers, LastNumbersError, load
 

@@ -36,7 +36,10 @@ def check_outputs(paths: Iterable[Path | None]) -> None:
 
 
 def check_drawing() -> None:
-    """Checks before a measurement that figures can be drawn; raises `UsageError`."""
+    """Checks before a measurement that figures can be drawn.
+
+    Raises `UsageError` when they cannot be drawn.
+    """
     # a figure in a file needs no window; matplotlib does not start with a backend that is not installed
     os.environ["MPLBACKEND"] = "agg"
     try:
@@ -80,7 +83,7 @@ def show(*lines: Any, columns: int) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Redirects `stream` to the null device.
+    """Redirects `stream` to the null device, after a write has failed.
 
     Otherwise Python would fail again when it flushes the stream at exit.
     """

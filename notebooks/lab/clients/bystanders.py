@@ -58,8 +58,8 @@ def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
 async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
     """Let each tab send messages to the next tab on a schedule.
 
-    Each tab sends `per_second` messages per second until the block ends. Then the function waits until every request
-    has its ack or has timed out. The yielded list has one sample per request.
+    Each tab sends `per_second` messages per second until the `async with` block ends. Then the function waits until
+    every request has its ack or has timed out. The yielded list has one sample per request.
     """
     samples: list[Sample] = []
     requests: set[asyncio.Task[None]] = set()
@@ -99,7 +99,10 @@ async def _send_request(writer: Tab, reader: Tab, due: float, started: float, sa
 
 @dataclass
 class HeartbeatWatch:
-    """The times at which the server's heartbeats arrived at one socket."""
+    """The times at which the server's heartbeats arrived at one socket.
+
+    `interval_seconds` is the server's heartbeat interval. `beats` begins with the time at which the connection opened.
+    """
 
     interval_seconds: float = 0.0
     # the first entry is when the connection opened
@@ -118,8 +121,8 @@ class HeartbeatWatch:
 async def watch_heartbeats(target: Target, count: int, *, over_seconds: float) -> AsyncIterator[list[HeartbeatWatch]]:
     """Open `count` sockets that record when heartbeats arrive.
 
-    The sockets open one after another within `over_seconds` seconds, so their heartbeats are not all due at the same
-    time. They close when the block ends.
+    Yields one `HeartbeatWatch` per socket. The sockets open one after another within `over_seconds` seconds, so their
+    heartbeats are not all due at the same time. The sockets close when the `async with` block ends.
     """
     watches = [HeartbeatWatch() for _ in range(count)]
     async with aiohttp.ClientSession() as session:

@@ -1,6 +1,7 @@
-"""Common steps of scenarios: write in a ring, cut and reconnect, wait.
+"""Steps that many scenarios share: send messages, cut connections, wait.
 
-In a ring each user writes to the next user, so that no sender exceeds a rate limit.
+A scenario is a scripted experiment on a server. Often its users send in a ring: each user writes to the next user, so
+that no sender exceeds a rate limit.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ async def write_to_next(writers: Sequence[Tab], text: str) -> int:
 def messages_received(tab: Tab, text: str) -> list[Received]:
     """Return the messages with this text that the tab received.
 
-    Only messages that were sent to the tab's own user count.
+    Only messages that were sent to the user of the tab count.
     """
     return tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text and data.get("to") == tab.user)
 
@@ -58,7 +59,7 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
     """Wait until each tab has received `FENCE` from every server process.
 
-    Messages from another process may arrive after an ack. But each process emits the event `FENCE` after all its
+    A message from another process may arrive later than an ack. But each process emits the event `FENCE` after all its
     messages, so they have arrived when its `FENCE` arrives.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)

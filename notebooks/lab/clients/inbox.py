@@ -44,7 +44,8 @@ class Inbox:
     ) -> list[Received]:
         """Wait until `count` events with this name have arrived.
 
-        `where` selects events by their data. Raises `TimeoutError` after `timeout` seconds.
+        `where` selects events by their data. Returns all selected events received so far. Raises `TimeoutError` after
+        `timeout` seconds.
         """
         async with asyncio.timeout(timeout):
             while len(found := self.of(event, where)) < count:

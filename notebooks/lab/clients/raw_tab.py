@@ -41,7 +41,8 @@ class RawTab:
     async def ask(self, event: str, *data: Any, timeout: float = 5.0) -> Any:
         """Send an event and return the first argument of its ack.
 
-        Raises `TimeoutError` or `ConnectionError` when no ack arrives.
+        Raises `TimeoutError` when no ack arrives within `timeout` seconds, and `ConnectionError` when the connection is
+        closed.
         """
         number = next(self._ack_ids)
         future = self.acks[number] = asyncio.get_running_loop().create_future()
@@ -68,7 +69,10 @@ class RawTab:
         return "" if self.namespace == "/" else f"{self.namespace},"
 
     async def read(self) -> None:
-        """Answer pings and store events and acks until the connection closes."""
+        """Read packets from the server until the connection closes.
+
+        Answers pings, adds events to `inbox`, and passes acks to the waiting calls of `ask`.
+        """
         async for message in self.socket:
             if isinstance(message.data, str):
                 await self._receive(message.data)
@@ -98,8 +102,8 @@ class RawTab:
 async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
     """Open a `RawTab` that has not sent its CONNECT packet.
 
-    The tab is closed when the block ends. When the server has several processes, `number` modulo their count selects
-    the process.
+    The tab is closed when the `async with` block ends. When the server has several processes, `number` modulo their
+    count selects the process.
     """
     url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:

@@ -12,10 +12,11 @@ SAMPLE_SECONDS = 0.1
 async def sampled(
     measure: Callable[[], Awaitable[dict[str, Any]]], *, every_seconds: float = SAMPLE_SECONDS
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """Call `measure()` every `every_seconds` seconds until the block ends.
+    """Call `measure()` every `every_seconds` seconds during the `async with` block.
 
-    It is also called once before the block and once after. Yields the list of results, each with its time `at_seconds`
-    on the event loop's clock. If `measure` raises during the block, that exception is raised when the block ends.
+    `measure` is also called once before the block and once after it. Yields the list of results, each with its time
+    `at_seconds` on the event loop's clock. If `measure` raises during the block, that exception is raised when the
+    block ends.
     """
     clock = asyncio.get_running_loop().time
     samples: list[dict[str, Any]] = []

@@ -53,8 +53,8 @@ class Person:
 class Tab:
     """One simulated browser tab: a real Socket.IO client over WebSocket.
 
-    It connects through its own faulty link. When the server has several processes, a lost connection reconnects to
-    another process.
+    Each tab connects through a separate `FaultyLink`. When the server has several processes, a tab that lost its
+    connection reconnects to another process.
     """
 
     def __init__(
@@ -147,7 +147,8 @@ class Tab:
     ) -> list[Received]:
         """Wait until the tab has received `count` events with this name.
 
-        `where` selects events by their data. Raises `TimeoutError` after `timeout` seconds.
+        `where` selects events by their data. Returns all selected events received so far. Raises `TimeoutError` after
+        `timeout` seconds.
         """
         return await self.inbox.wait(event, count, where=where, timeout=timeout)
 
@@ -164,7 +165,7 @@ def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
     """Return, for each tab, the index of its first server process.
 
     `people` has one entry per tab: the user of that tab. The tabs of one user are on different processes. Users are
-    assigned in pairs, so half of the neighbours in a ring are on the same process.
+    assigned in pairs: when each user writes to the next user, half of the messages stay within one process.
     """
     assigned: list[int] = []
     tabs_of: dict[str, int] = {}
@@ -185,10 +186,10 @@ async def tabs(
     reconnection: bool = False,
     delays: ReconnectDelays = LAB_DELAYS,
 ) -> AsyncIterator[list[Tab]]:
-    """Open and connect `each` tabs for every person, in order.
+    """Open and connect `each` tabs for every person.
 
-    With `reconnection`, a tab that loses its connection reconnects after `delays`. All tabs are closed when the block
-    ends, even after an error.
+    Yields the tabs in the order of `people`. With `reconnection`, a tab that loses its connection reconnects after
+    `delays`. All tabs are closed when the `async with` block ends, even after an error.
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
@@ -206,9 +207,10 @@ async def tabs(
 
 @asynccontextmanager
 async def _session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Open an HTTP session that closes all its connections at its end.
+    """Open an HTTP session for the `async with` block.
 
-    The Socket.IO library does not close a connection that was lost during its handshake or that has become silent.
+    When the block ends, all connections of the session are closed. The Socket.IO library does not close a connection
+    that was lost during its handshake or that has become silent.
     """
     responses: list[aiohttp.ClientResponse] = []
 

@@ -1,4 +1,4 @@
-"""Defines `Comparison`: the results of all measured claims, and their environment."""
+"""Defines `Comparison`: the results of one run of `lab compare`."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,10 @@ VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one claim: all its runs and the verdict."""
+    """The result of one claim: all its runs and the verdict.
+
+    A claim is a statement about the bad and the good server. The verdict says whether the runs show the claim.
+    """
 
     claim: Claim
     runs: Runs
@@ -29,22 +32,21 @@ class Result:
 class Comparison:
     """The results of one run of `lab compare`, and its environment.
 
-    The environment is the machine, the versions and the settings.
+    The environment is the machine, the versions and the settings. `workers` is the number of processes of each server.
+    `before_any_cut` has the results with one and with several processes; it is empty if `workers` is 1.
     """
 
     results: Sequence[Result]
     environment: Mapping[str, Any]
     seconds: float
-    # number of processes per side
     workers: int = 1
-    # empty when each side has a single process
     before_any_cut: Sequence[TwoProcessResult] = ()
 
     @property
     def is_shown(self) -> bool:
-        """Whether the verdict on every claim is `shown`.
+        """Whether the runs show every claim.
 
-        The verdicts in `before_any_cut` count too.
+        A claim is a statement about the bad and the good server. The results in `before_any_cut` count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)
@@ -53,7 +55,8 @@ class Comparison:
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the machine, the versions and the settings of a comparison.
 
-    The key `raised_limits` has the server settings that the lab changed from their defaults.
+    `settings` has the server settings of each scenario. The key `raised_limits` of the result has all server settings
+    that the lab changed from their defaults.
     """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
     for name, value in (item for scenario in settings for item in scenario.items()):

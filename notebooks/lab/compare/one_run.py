@@ -24,8 +24,8 @@ async def run_once(
 ) -> Run:
     """Run a scenario once on a new server of `workers` processes.
 
-    `parameters` are passed to the scenario. If the run fails, nothing is raised: the field `broken` of the returned run
-    says why it failed.
+    The clients use the namespace of `claim`. `parameters` are passed to the scenario. If the run fails, nothing is
+    raised: the field `broken` of the returned run says why it failed.
     """
     lateness, limit = Lateness(), asyncio.timeout(None)
     try:

@@ -1,7 +1,8 @@
 """Runs the scenario of every chosen claim on both servers.
 
-A doubtful run is repeated. Each run has its own new server. Scenarios that mostly wait run at the same time; scenarios
-that measure time or load run alone.
+A claim is a statement about both servers; its scenario is the experiment that measures them. A run is repeated if its
+value is near the claim's bound or misses it, or if slow clients may have falsified it. Each run has its own new server.
+Scenarios that mostly wait run at the same time; scenarios that measure time or load run alone.
 """
 
 import asyncio
@@ -24,7 +25,10 @@ Finished = Callable[[Result], None]
 
 
 class ExperimentRunner:
-    """Runs scenarios on new servers, in parallel or one at a time."""
+    """Runs scenarios on new servers, in parallel or one at a time.
+
+    A scenario is a scripted experiment on a server.
+    """
 
     def __init__(
         self,
@@ -45,7 +49,8 @@ class ExperimentRunner:
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
         """Run the scenarios of all claims; return one result per claim.
 
-        The results are sorted by the id of the claim. If a scenario fails, the verdict on its claim is `not_shown`.
+        A claim is a statement about both servers, and its scenario measures them. The results are sorted by the id of
+        the claim. If a scenario fails, the verdict on its claim is `not_shown`.
         """
         alone = [claim for claim in claims if self._scenarios[claim.id].runs_alone]
         # after an interruption the task group waits until every server has stopped
@@ -91,8 +96,10 @@ async def compare(
 ) -> Comparison:
     """Run the scenario of each of `claims` on both servers.
 
-    `scenarios` maps the id of a claim to its scenario; the default is the scenarios of `lab.scenarios`. Each server has
-    `workers` processes. With several processes, it also measures what arrives before any connection is cut.
+    A claim is a statement about both servers, and its scenario measures them. `scenarios` maps the id of a claim to its
+    scenario; the default is the scenarios of `lab.scenarios`. Each server has `workers` processes. If there are
+    several, it also measures which messages and reports arrive before any connection is cut. It calls `progress` when a
+    run starts or ends, and `finished` with each result.
     """
     scenarios = scenarios if scenarios is not None else load_scenarios()
     started = time.monotonic()

@@ -1,6 +1,6 @@
 """Measures what servers of several processes lose before any connection is cut.
 
-The bad server loses messages when each of its processes knows only its own users.
+The bad server loses messages when each of its processes knows only the users who are connected to that process.
 """
 
 import asyncio
@@ -81,10 +81,10 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 
 @dataclass(frozen=True)
 class TwoProcessResult:
-    """The runs of one mistake with one and with several processes.
+    """The runs for one claim, with one and with several processes.
 
     `runs` maps a side (bad or good server) and a number of processes to the run. `workers` is the larger number of
-    processes.
+    processes. `bounds` has the bound of each run.
     """
 
     claim: Claim
@@ -95,7 +95,7 @@ class TwoProcessResult:
     def value(self, side: Side, workers: int) -> float | None:
         """Return the percentage of messages or reports that arrived.
 
-        Returns None when a precondition failed, because the run does not count then.
+        Returns None when the run failed, because its value does not count then.
         """
         run = self.runs[side, workers]
         return run.value if run.broken is None else None
@@ -114,7 +114,7 @@ class TwoProcessResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the four runs of this mistake.
+        """The verdict on the four runs: two servers, two numbers of processes.
 
         Its outcome is `shown` when all four values meet their bounds.
         """
@@ -131,7 +131,8 @@ class TwoProcessResult:
 def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
     """Return the four pairs of side and number of processes.
 
-    The number of processes is 1 or `workers`. The pairs are in the order of the columns of the table.
+    A side is the bad or the good server, and the number of processes is 1 or `workers`. Reports show one column per
+    pair, in this order.
     """
     return [(side, count) for side in SIDES for count in (1, workers)]
 
@@ -145,8 +146,8 @@ async def measure_before_any_cut(
 ) -> list[TwoProcessResult]:
     """Measure which messages and reports arrive before any connection is cut.
 
-    Both servers are measured with one process and with `workers` processes. Returns one result for each claim that has
-    bounds for several processes.
+    Both servers are measured with one process and with `workers` processes. Returns one result for each claim (a
+    statement about both servers) that has bounds for several processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []

@@ -53,7 +53,7 @@ def describe(mistakes: Iterable[int]) -> str:
 
 
 def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
-    """Compare an answer with the mistakes of a server.
+    """Compare a learner's answer with the mistakes of a server.
 
     `tries` is how many wrong answers the learner gave before. The reply says where to look if the answer is only
     incomplete, or from the second wrong answer on.
@@ -74,5 +74,8 @@ def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
 
 
 def _refutation(number: int) -> str:
-    """Return how a server with this mistake behaves, to refute an answer."""
+    """Return a reply to an answer that names this mistake wrongly.
+
+    The reply says how a server with this mistake behaves.
+    """
     return f"A server with this mistake {mistake(number).tell} Here you see something else."

@@ -22,7 +22,7 @@ class _Frozen(BaseModel):
 
 
 class Mistake(_Frozen):
-    """One of the ten mistakes, as data for the blind diagnosis.
+    """One mistake of the bad server, as data for the blind diagnosis.
 
     `events` are the events that a server with this mistake handles with the mistake's own code. `tell` tells the
     learner how to see the mistake. `look` tells the learner where to look, without naming the mistake.
@@ -37,8 +37,8 @@ class Mistake(_Frozen):
 class Choice(_Frozen):
     """The mistakes of one server, and what a user complains about.
 
-    `measured_by` are the numbers of the claims whose scenarios measure the server, or an empty tuple when these are the
-    numbers of its mistakes.
+    `measured_by` has the numbers of the claims whose scenarios measure the server. It is empty if the claims have the
+    same numbers as the mistakes.
     """
 
     mistakes: tuple[int, ...]
@@ -49,7 +49,7 @@ class Choice(_Frozen):
     def claims(self) -> tuple[int, ...]:
         """The ids of the claims whose scenarios measure this server.
 
-        An id is an integer, 1 to 10.
+        A claim is a statement about one mistake, and its scenario measures that mistake. An id is an integer, 1 to 10.
         """
         return self.measured_by or self.mistakes
 
@@ -97,7 +97,7 @@ class Ticket:
 
 @cache
 def load() -> _File:
-    """Read the file cases.toml."""
+    """Read the mistakes and the cases from the file cases.toml."""
     text = (resources.files("lab.diagnosis") / "cases.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text))
 
@@ -108,7 +108,10 @@ def mistake(number: int) -> Mistake:
 
 
 def look_at(mistakes: tuple[int, ...]) -> str:
-    """Return where to look for these mistakes, without their names."""
+    """Return a hint that says where to look for these mistakes.
+
+    The hint does not name the mistakes.
+    """
     return " ".join(mistake(number).look for number in mistakes) or load().no_mistake_look
 
 

@@ -22,7 +22,7 @@ AT_ONCE = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """What one claim's scenario measured on a server of the diagnosis.
+    """What the scenario of `claim` measured on a server of the diagnosis.
 
     `here` is the run on that server. `good` is the run on the good server, or None if the good server was not measured.
     """
@@ -43,9 +43,10 @@ def in_words(claim: Claim, run: Run) -> str:
 
 
 async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
-    """Run the scenarios that show the mistakes of a ticket's server.
+    """Run the scenarios that show the mistakes of a server.
 
-    Each scenario runs on a new server with the same mistakes. With `with_good`, it also runs on a good server.
+    `ticket` identifies the server. Each scenario runs on a new server with the same mistakes. With `with_good`, each
+    scenario also runs on a good server.
     """
     claims = [load_claims()[claim - 1] for claim in ticket.open().claims]
     return [await _measure_one(claim, ticket, with_good=with_good) for claim in claims]
@@ -54,7 +55,7 @@ async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
 async def measure_all(
     tickets: Sequence[Ticket], finished: Callable[[int], None] = lambda done: None
 ) -> Mapping[Ticket, list[Finding]]:
-    """Measure the servers of several tickets, without the good server.
+    """Measure the servers that `tickets` identify, without the good server.
 
     After each server, it calls `finished` with the number of servers measured so far. Scenarios that measure time run
     one at a time.
@@ -94,7 +95,7 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
     """Run a scenario, and once more if the run does not count.
 
-    The scenario is as small as in the grading of the exercise, so that a busy machine can run it.
+    The scenario has the same small parameters as in the grading of an exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

@@ -16,7 +16,10 @@ SHOWN_EVENTS = 5
 
 
 class Practice:
-    """The blind diagnosis for practice, as methods for notebook cells."""
+    """The blind diagnosis for practice, as methods for notebook cells.
+
+    The learner examines servers with unknown mistakes, and answers which mistakes they have.
+    """
 
     def __init__(self, kind: Kind = "practice", seed: int | None = None) -> None:
         self._session = Session(kind, seed)
@@ -25,9 +28,9 @@ class Practice:
         return repr(self._session)
 
     async def start(self, letter: str) -> Suspect:
-        """Start the server with this letter, and show the user's complaint.
+        """Start the server with this letter, and return the running server.
 
-        Returns the running server.
+        It also shows what a user complains about.
         """
         suspect = await self._session.start(letter)
         show_output(Markdown(f"**{self._session.describe(letter)}**\n\nIt listens at `{suspect.target.url}`."))
@@ -60,7 +63,7 @@ class Practice:
         show_output(Markdown(f"**Server {letter}. {judgement.text}** " + " ".join(map(str, findings))))
 
     async def stop(self) -> None:
-        """Stop all servers."""
+        """Stop all servers of this practice or examination."""
         await self._session.stop()
 
 
@@ -90,7 +93,8 @@ class Examination(Practice):
 def diagnose(seed: int | None = None) -> Practice:
     """Return the five cases of the blind diagnosis.
 
-    The same seed always gives the same servers. Without a seed, the servers are random.
+    A case is a server whose mistakes the learner has to find. The same seed always gives the same servers. Without a
+    seed, the servers are random.
     """
     return Practice("practice", seed)
 

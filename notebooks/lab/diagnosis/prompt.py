@@ -1,4 +1,7 @@
-"""The commands of the blind diagnosis in a terminal."""
+"""The commands of the blind diagnosis in a terminal.
+
+With these commands a learner examines servers with unknown mistakes.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -186,9 +189,10 @@ class Prompt:
 
 
 def _words(text: str, at_least: int, *, at_most: int = 20) -> list[str]:
-    """Split the arguments of a command; the last argument may contain spaces.
+    """Return the arguments of a command, at most `at_most`.
 
-    Raises `UsageError` without a message when there are fewer than `at_least` arguments.
+    The last argument may contain spaces. Raises `UsageError` without a message when there are fewer than `at_least`
+    arguments.
     """
     words = text.split(maxsplit=at_most - 1)
     if len(words) < at_least:

@@ -72,7 +72,10 @@ def answer_in_words(row: ExamRow) -> str:
 
 
 def measured_in_words(row: ExamRow) -> str:
-    """Return what was measured on a server, and a good server's bound."""
+    """Return the values that were measured on a server, in words.
+
+    After each value it says which bound a good server meets.
+    """
     return "; ".join(
         f"{found.claim.metric}: {in_words(found.claim, found.here)} (a good server: {found.claim.wanted('good')})"
         for found in row.findings

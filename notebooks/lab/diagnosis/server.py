@@ -39,10 +39,12 @@ async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
 
 
 class Service(Gateway):
-    """The good server's gateway with the steps and routes of some mistakes.
+    """The good server's gateway, changed by some of the ten mistakes.
 
-    A step is a method named in `STEPS`. `mistakes` are gateways of the bad server. They are not registered with
-    Socket.IO, so only their methods are used. `own_routes` replace the good server's routes for the same events.
+    `mistakes` are gateways of the bad server, one per mistake. For each method that `STEPS` names, the version of the
+    first mistake that defines it is used, or else the good server's version. The gateways in `mistakes` are not
+    registered with Socket.IO, so only their methods are used. `own_routes` replace the good server's routes for the
+    same events.
     """
 
     def __init__(self, parts: Parts, mistakes: Sequence[Gateway], own_routes: Sequence[Route]) -> None:
@@ -69,9 +71,9 @@ class Service(Gateway):
 
 
 def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
-    """Return the method `name` of a mistake, or else of `Gateway`.
+    """Return the method `name` of the first mistake that defines it.
 
-    The method of `Gateway` is bound to `service`.
+    If no mistake defines it, returns the method of `Gateway`, bound to `service`.
     """
     own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
     return own[0] if own else partial(getattr(Gateway, name), service)
@@ -105,7 +107,7 @@ def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
 def create_app(settings: Settings) -> Application:
     """Create the server for the ticket in the environment variable `LAB_TICKET`.
 
-    The variable is removed, so that no child process inherits it.
+    A ticket identifies a server and its mistakes. The variable is removed, so that no child process inherits it.
     """
     choice = Ticket.parse(os.environ.pop(TICKET_VARIABLE)).open()
     hide_tracebacks()

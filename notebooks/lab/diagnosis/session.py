@@ -28,7 +28,7 @@ class Session:
         return f"{self.kind} with the servers {self.letters[0]} to {self.letters[-1]}"
 
     def ticket(self, letter: str) -> Ticket:
-        """Return the ticket of the server with this letter.
+        """Return the ticket that identifies the server with this letter.
 
         Raises `UsageError` if there is no such server.
         """
@@ -62,7 +62,7 @@ class Session:
         await asyncio.gather(*(suspect.stop() for suspect in running))
 
     def judge(self, letter: str, guess: Guess) -> Judgement:
-        """Compare an answer with the mistakes of a server.
+        """Compare a learner's answer with the mistakes of a server.
 
         The learner may try again. Raises `UsageError` when the answer is not valid, or when there is no such server.
         """

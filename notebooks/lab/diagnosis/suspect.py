@@ -65,7 +65,8 @@ class Reading:
     """What the probe inside the server process measured.
 
     `lost_ids` is the number of socket ids of this server's tabs whose connection is lost. `lost_ids_held` is how many
-    of these ids are still on the server's heap. The values in `since_last` count from the last reading.
+    of these ids are still on the server's heap. `since_last` maps labels to counts and times since the probe was last
+    read.
     """
 
     connections: int
@@ -86,7 +87,7 @@ class Reading:
 
 
 class Suspect:
-    """One server under examination; a letter is its name."""
+    """One server that a learner examines; a letter is its name."""
 
     def __init__(self, ticket: Ticket) -> None:
         self.letter = ticket.letter

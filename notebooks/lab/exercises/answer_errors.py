@@ -1,6 +1,7 @@
 """Faults of an answer: how they are recorded and described.
 
-The server process appends each fault to a file. The process that grades reads the file, also while the server runs.
+An answer is a learner's solution of an exercise. The server process that runs the answer appends each fault to a file.
+The process that grades reads the file, also while the server runs.
 """
 
 import json
@@ -24,7 +25,7 @@ CELL_MARK = "# the lines of the cell follow"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of an answer, with its function and line.
+    """One fault of a learner's answer, with its function and line.
 
     `text` has details, such as an exception or a duration. `line` is 0 when the place is not in the code of the answer.
     """
@@ -108,7 +109,7 @@ def _line(number: int, source: str) -> str:
 
 
 def raised(faults: Sequence[Fault], source: str) -> str:
-    """Return sentences about the exceptions that the answer has raised.
+    """Return sentences about the exceptions that a learner's answer has raised.
 
     Clients do not see these exceptions. The text is appended to the message of a grade. If the code of the answer
     raised none, the text is about the first error that the server logged. It is an empty string if there is neither.

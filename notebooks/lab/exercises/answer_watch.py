@@ -1,4 +1,4 @@
-"""Watches an answer inside its server process, and records its faults.
+"""Watches a learner's answer inside its server process, and records its faults.
 
 It records exceptions, coroutines that were never awaited, code that blocks the event loop, handlers that wait too long,
 and code that ends the process.
@@ -44,7 +44,7 @@ ORIGIN_DEPTH = 12
 
 
 class AnswerWatch:
-    """Records the faults of an answer in a file."""
+    """Records the faults of a learner's answer in a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -67,7 +67,10 @@ class AnswerWatch:
         _LoopWatch(self).start(loop)
 
     def wrap(self, gateway: Gateway) -> None:
-        """Replace all hooks and handlers of `gateway` with watched versions."""
+        """Replace all hooks and handlers of `gateway` with watched versions.
+
+        A watched version calls the original, and records its faults.
+        """
         for hook in ("joined", "left", "check_rate"):
             setattr(gateway, hook, self._watched(getattr(gateway, hook), hook))
         routes = gateway.routes
@@ -232,9 +235,10 @@ class _Moment:
 
 
 def _place_of(error: BaseException) -> tuple[str, int] | None:
-    """Return the function and line of the answer that raised an exception.
+    """Return where the code of a learner's answer raised an exception.
 
-    Returns the innermost ones, or None if the exception did not pass through the code of the answer.
+    Returns the innermost function and line of the answer, or None if the exception did not pass through the code of the
+    answer.
     """
     places = [
         (frame.name, frame.lineno or 0)
@@ -245,7 +249,7 @@ def _place_of(error: BaseException) -> tuple[str, int] | None:
 
 
 def _place_in(frame: types.FrameType | None) -> tuple[str, int] | None:
-    """Return the innermost function and line of the answer on a stack."""
+    """Return the innermost function and line of an answer on a stack."""
     with suppress(RuntimeError):
         while frame is not None:
             if frame.f_code.co_filename == ANSWER:

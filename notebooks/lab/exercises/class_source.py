@@ -71,7 +71,7 @@ def _is_left_out(node: ast.stmt) -> bool:
     """Whether a statement of the cell is left out of the module.
 
     An assignment with `await` is left out, because a module does not allow it. A `__future__` import is left out,
-    because it has to be on the first line, which already has one.
+    because it has to be on the first line, and that line already has a `__future__` import.
     """
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return True

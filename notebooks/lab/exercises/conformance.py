@@ -51,7 +51,7 @@ SERVED: Mapping[int, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check of the suite: its name, its events, its function.
+    """One check of the conformance suite: its name, its events, its function.
 
     The server has to handle the events in `needs`. `run` raises `Finding` if the check fails. `only` are the exercises
     that the check is for; None means all exercises. If `crosses` is true, the check also runs on a server of two
@@ -162,9 +162,9 @@ async def run_checks(
 ) -> str | None:
     """Run `checks` in order on `target`, until one fails.
 
-    `target` is a fresh server. `source` is the code of the answer, and `faults` returns the faults of the answer that
-    were recorded so far. Returns what the failed check has found, as one sentence without a full stop, or None if all
-    checks pass.
+    `target` is a fresh server that runs a learner's answer. `source` is the code of the answer, and `faults` returns
+    the faults of the answer that were recorded so far. Returns what the failed check has found, as one sentence without
+    a full stop, or None if all checks pass.
     """
     async with stage(target, source, faults) as opened:
         for check in checks:

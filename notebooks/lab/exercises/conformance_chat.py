@@ -69,9 +69,9 @@ async def reach_the_own_tabs(stage: Stage) -> None:
 
 
 async def fill_the_rooms(stage: Stage) -> None:
-    """Check that a connected socket is in exactly its own rooms.
+    """Check that a connected socket is in exactly the right rooms.
 
-    These are the rooms that `rooms_at_connect` returns for its user.
+    These are the rooms that `rooms_at_connect` returns for the user of the socket.
     """
     rooms = {tab: set(_rooms_of(tab.person)) for tab in stage.open_tabs}
     for room in sorted(set().union(*rooms.values())):
@@ -89,7 +89,7 @@ def _rooms_of(person: Person) -> tuple[str, ...]:
 
 
 async def survive_a_closed_tab(stage: Stage) -> None:
-    """Check that closing one tab does not affect the user's others.
+    """Check that closing one tab does not affect the user's other tabs.
 
     It closes the newest tab of a user, then the oldest one, and sends a message to the user after each. It also sends a
     message after the user has closed all tabs and opened a new one.
@@ -119,7 +119,10 @@ async def reach_many_tabs(stage: Stage) -> None:
 
 
 async def keep_old_tabs(stage: Stage) -> None:
-    """Check that a silent tab stays open when its user opens another."""
+    """Check that opening a tab does not close the user's older tab.
+
+    The older tab has sent nothing for some time. Then a message to the user must reach both tabs.
+    """
     zoe = Person("zoe", "vendor")
     await stage.open(zoe)
     await asyncio.sleep(SILENT_SECONDS)
@@ -192,8 +195,8 @@ async def ask_no_table(stage: Stage) -> None:
 async def ask_each_tab(stage: Stage) -> None:
     """Check that a room contains only the tabs that joined it.
 
-    One user has two tabs, and only the token of one names the room. The other tab must not receive the messages to the
-    room, and must not write to it.
+    One user has two tabs, and only the token of one tab names the room. The other tab must not receive the messages to
+    the room, and must not write to it.
     """
     room = {"room": ANA_AND_BEN_ROOM}
     inside, outside = await stage.open(Person("uma", "vendor", rooms=(ANA_AND_BEN_ROOM,)), Person("uma", "vendor"))

@@ -87,7 +87,10 @@ async def _expect_served(stage: Stage, honest: Tab, text: str) -> None:
 
 
 async def _expect_refill(stage: Stage, mallory: Tab) -> None:
-    """Check that `mallory` is served again within `REFILL_SECONDS`."""
+    """Check that the server accepts messages from the tab `mallory` again.
+
+    Raises `Finding` if it still refuses them after `REFILL_SECONDS`.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REFILL_SECONDS
     while True:
@@ -158,7 +161,7 @@ async def free_places(stage: Stage) -> None:
 async def _patiently(stage: Stage, tab: Tab, event: str, payload: dict[str, Any]) -> dict[str, Any]:
     """Repeat a request while the rate limit refuses it.
 
-    Returns the last ack. After `REFILL_SECONDS` it gives up, so that ack may be a refusal, too.
+    Returns the last ack. It gives up after `REFILL_SECONDS`, so the last ack may be a refusal.
     """
     deadline = asyncio.get_running_loop().time() + REFILL_SECONDS
     while True:

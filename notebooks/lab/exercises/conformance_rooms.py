@@ -86,7 +86,7 @@ async def track(stage: Stage, tab: Tab, readers: Iterable[Tab], what: str) -> No
     """Send a position from `tab`, and check who receives it.
 
     Raises `Finding` if the server refuses the position, if a tab of `readers` does not receive it, if another tab does,
-    or if a copy is changed. `what` names the position in the text of the `Finding`.
+    or if a received position differs from the sent one. `what` names the position in the text of the `Finding`.
     """
     # recognized by its position, which no other update has
     latitude = secrets.randbelow(80_000_000) / 1_000_000

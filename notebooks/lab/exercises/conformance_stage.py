@@ -1,8 +1,8 @@
 """Environment of the conformance checks: users with open tabs on a server.
 
-A check sends an event and says which tabs have to receive it. The stage waits until all of them have received it, and
+A check sends an event and says which tabs have to receive it. `Stage` waits until all of them have received it, and
 then makes sure that no other tab has. For that it emits the event `FENCE` to every tab: a tab that has received it has
-also received all earlier emits. So the stage need not wait for something that must not come.
+also received all earlier emits. So `Stage` need not wait for a timeout to know that a tab received nothing.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ class Finding(Exception):
 class Delivery:
     """An event that was sent, and the tabs that must receive it.
 
-    Each tab of `readers` must receive it exactly once. `marks` are the fields of its payload that identify it. `what`
-    names it in the text of a `Finding`.
+    Each tab of `readers` must receive it exactly once. `marks` are the fields of the payload that identify the event.
+    `what` names the event in the text of a `Finding`.
     """
 
     event: str
@@ -63,7 +63,7 @@ class Delivery:
 
 
 class Stage:
-    """The tabs of one suite run, and all events sent so far."""
+    """The tabs and the sent events of one run of conformance checks."""
 
     def __init__(
         self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
@@ -101,7 +101,7 @@ class Stage:
         return opened
 
     async def close(self, tab: Tab) -> None:
-        """Close a tab, and wait until the server has noticed."""
+        """Close a tab and wait until the server notices; raises `Finding`."""
         before = (await self.target.probe.read()).connections
         self._closed.add(tab)
         self.closed_ids += tab.ids
@@ -121,7 +121,7 @@ class Stage:
         return f"{tab.user}'s {ORDINALS[number]} tab" if number < len(ORDINALS) else f"a tab of {tab.user}"
 
     async def ask(self, tab: Tab, event: str, payload: Any, *, timeout: float = 2 * PATIENCE_SECONDS) -> dict[str, Any]:
-        """Send an event and return its ack."""
+        """Send an event and return its ack, or raise `Finding`."""
         self.expect_open(tab)
         try:
             return await tab.ask(event, payload, timeout=timeout)
@@ -143,7 +143,7 @@ class Stage:
     async def refused(self, tab: Tab, event: str, payload: Any, because: str) -> None:
         """Send an event, and raise `Finding` if the server accepts it.
 
-        `because` says why it must refuse, as a relative clause about the sender, such as `who is no driver`.
+        `because` says why the server must refuse: a relative clause about the sender, such as `who is no driver`.
         """
         ack = await self.ask(tab, event, payload)
         if ack.get("ok") is not False:
@@ -154,9 +154,9 @@ class Stage:
     ) -> list[Received]:
         """Check that all `readers`, and no other tabs, receive an event.
 
-        `marks` are the fields of its payload that identify it. `what` names it in the text of a `Finding`, and `sender`
-        is the tab that sent it. Waits for the event and returns what the tabs of `readers` received. Raises `Finding`
-        if one of them did not receive it exactly once, or if another tab received it.
+        `marks` are the fields of the payload that identify the event. `what` names the event in the text of a
+        `Finding`, and `sender` is the tab that sent it. Waits for the event and returns what the tabs of `readers`
+        received. Raises `Finding` if one of them did not receive it exactly once, or if another tab received it.
         """
         delivery = Delivery(event, marks, list(readers), what)
         self._deliveries.append(delivery)
@@ -239,9 +239,9 @@ class Stage:
 async def stage(
     target: Target, source: str = "", faults: Callable[[], Sequence[Fault]] = tuple
 ) -> AsyncIterator[Stage]:
-    """Open the tabs of `CAST`, and close them after the block.
+    """Keep the users of `CAST` connected during the `async with` block.
 
-    Yields the stage. `source` is the code of the answer, and `faults` returns its faults that were recorded so far.
+    Yields the stage. `source` is the code of the answer, and `faults` returns the faults of the answer so far.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

@@ -51,7 +51,7 @@ class Grade:
 
 
 async def grade(number: int, answer: type[Any] | str) -> Grade:
-    """Measure an answer to an exercise; if it passes, record that.
+    """Measure a learner's answer to an exercise; if it passes, record that.
 
     `answer` is a class `Handlers` or its source code. Raises `AnswerError` if the answer cannot be run at all.
     """
@@ -76,7 +76,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
 
 
 class _Grading:
-    """Grades one answer: first the measurement of its lesson, then the suite."""
+    """Grades a learner's answer: first by measurement, then by the conformance suite."""
 
     def __init__(self, answer: Answer, exercise: Exercise) -> None:
         self.answer = answer
@@ -104,9 +104,9 @@ class _Grading:
         return reason
 
     def reason_in_time(self) -> str:
-        """Return why the answer fails when the time is over.
+        """Return why the answer fails when grading takes too long.
 
-        It uses what was found so far, and starts no other run.
+        It uses only what was found so far, and runs the answer no more.
         """
         late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
         return next(iter(self._found), self._cause() or late)

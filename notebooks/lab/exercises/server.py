@@ -26,7 +26,7 @@ def mistake_module(number: int) -> ModuleType:
 
 
 def load_handlers(source: str, number: int) -> type[Any]:
-    """Return the class `Handlers` that an answer defines; raises `AnswerError`.
+    """Return the class `Handlers` that a learner's answer defines; raises `AnswerError`.
 
     The answer can use every name of the module with the mistake, so it only needs to contain what it changes. The code
     of the answer runs here, so it may also end the process, or this function may never return.
@@ -58,10 +58,10 @@ def _compiled(source: str) -> Any:
 
 
 def _count_from_cell(tree: ast.Module, source: str) -> None:
-    """Make the line numbers of `tree` count from the cell.
+    """Make the line numbers in `tree` start at the notebook cell.
 
-    If `source` comes from a notebook, other lines are above the code of the cell, and they are not counted. Any other
-    `source` changes nothing.
+    If `source` comes from a notebook, other lines are above the code of the cell, and they are not counted. For any
+    other `source`, nothing changes.
     """
     lines = source.splitlines()
     if CELL_MARK not in lines:
@@ -73,9 +73,9 @@ def _count_from_cell(tree: ast.Module, source: str) -> None:
 
 
 def _others(names: dict[str, Any]) -> str:
-    """Return a phrase with the names of the classes that were defined.
+    """Return a phrase that names the classes that an answer defines.
 
-    It is empty if there are none, or if one of them is `Handlers`. `names` are all names that the answer can use.
+    It is empty if the answer defines no class, or a class `Handlers`. `names` are all names that the answer can use.
     """
     found = [name for name, value in names.items() if isinstance(value, type) and value.__module__ == "answer"]
     return f"; it defines class {', '.join(found)}" if found and "Handlers" not in found else ""
@@ -99,7 +99,10 @@ def line_of(error: BaseException) -> str:
 
 
 def build(handlers: type[Any], parts: Parts) -> Gateway:
-    """Create the gateway of an answer and read its routes; raises `AnswerError`."""
+    """Create the gateway of a learner's answer; raises `AnswerError`.
+
+    It also calls `routes()` of the gateway, because that may fail.
+    """
     try:
         gateway: Gateway = handlers("/", parts)
         # a mistake in the routes would otherwise show at the first event
@@ -110,7 +113,7 @@ def build(handlers: type[Any], parts: Parts) -> Gateway:
 
 
 def create_app(settings: Settings) -> Application:
-    """Create a server that runs only the handlers of the answer.
+    """Create a server that runs only the handlers of a learner's answer.
 
     The handlers serve the namespace `/`. Environment variables tell the exercise and the file of the answer.
     """
@@ -129,7 +132,7 @@ def create_app(settings: Settings) -> Application:
 def begin_group(file: Path) -> None:
     """Make this process the leader of a process group.
 
-    Processes that the answer starts can then be ended together with this one. The id of this process is appended to
+    Processes that the answer starts can then be ended together with this process. The id of this process is appended to
     `file`.
     """
     if hasattr(os, "setpgid"):

@@ -1,4 +1,4 @@
-"""Runs an answer in server processes, with a time limit.
+"""Runs a learner's answer in server processes, with a time limit.
 
 An answer may end its process, or never return. So none of its code runs in the process that grades.
 """
@@ -38,7 +38,7 @@ HANDLER_SECONDS = "15"
 
 
 class AnswerEndedError(Exception):
-    """The answer ended its process, or kept it from serving.
+    """The answer ended or blocked the process that ran it.
 
     The message is one line and says how.
     """
@@ -46,7 +46,7 @@ class AnswerEndedError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: its exercise, its source code, and its folder.
+    """A learner's answer: its exercise, its source code, and its folder.
 
     The folder also has the files that record the faults of the answer and the ids of its processes.
     """
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults that the server processes of the answer recorded so far."""
+        """The faults of the answer that its server processes recorded so far."""
         return answer_errors.read(self.folder / f"answer{server.FAULTS}")
 
     def settings(self, scenario_settings: Mapping[str, str]) -> dict[str, str]:
@@ -81,9 +81,10 @@ class Answer:
 
 @asynccontextmanager
 async def trial(number: int, source: str) -> AsyncIterator[Answer]:
-    """Write an answer to a temporary folder for the `async with` block.
+    """Write a learner's answer to a temporary folder.
 
-    Yields the answer. After the block, every process that the answer has started is killed, and the folder is deleted.
+    Yields the answer. After the `async with` block, every process that the answer has started is killed, and the folder
+    is deleted.
     """
     with tempfile.TemporaryDirectory(prefix="lab-exercise-", ignore_cleanup_errors=True) as folder:
         answer = Answer(number, source, Path(folder))
@@ -106,9 +107,10 @@ def _end_groups(pids: list[int]) -> None:
 
 
 async def check_loads(answer: Answer) -> None:
-    """Check in a separate process that an answer can be loaded.
+    """Check in a separate process that a learner's answer can be loaded.
 
-    Raises `AnswerError` when it cannot be run, and `AnswerEndedError` when it ends the process or does not return.
+    Raises `AnswerError` when the answer cannot be run, and `AnswerEndedError` when the answer ends the process or does
+    not return.
     """
     try:
         ended_by = await in_own_process(_load, answer, timeout=LOAD_SECONDS)
@@ -122,10 +124,10 @@ async def check_loads(answer: Answer) -> None:
 
 
 async def _load(answer: Answer) -> str | None:
-    """Load an answer in this process.
+    """Load a learner's answer in this process.
 
-    Returns None, or a phrase with the exception if the answer tries to end the process. Raises `AnswerError` when it
-    cannot be run.
+    Returns None, or a phrase with the exception if the answer tries to end the process. Raises `AnswerError` when the
+    answer cannot be run.
     """
     _silence()
     server.begin_group(answer.folder / f"answer{server.PROCESSES}")
@@ -148,7 +150,7 @@ def _silence() -> None:
 
 
 async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -> Run:
-    """Run the scenario of a lesson once on an answer.
+    """Run the scenario of a lesson once on a learner's answer.
 
     Raises `AnswerEndedError` when the answer ends or blocks the server process.
     """
@@ -159,7 +161,7 @@ async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -
 
 
 async def conform(answer: Answer, *, workers: int = 1, checks: Sequence[conformance.Check] | None = None) -> str | None:
-    """Run the conformance suite once on an answer.
+    """Run the conformance suite once on a learner's answer.
 
     Without `checks`, it runs all checks for the exercise. Returns what the first failed check has found, in one
     sentence, or None if all checks pass. Raises `AnswerEndedError` when the answer ends or blocks a server process.

@@ -115,7 +115,10 @@ def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:
 
 
 def as_svg(figure: Figure) -> str:
-    """Render the figure as SVG that uses its page's text colour."""
+    """Render the figure as SVG.
+
+    The text has the colour of the text on the page that shows the figure.
+    """
     buffer = io.StringIO()
     # a fixed salt, so that the same figure gives the same text
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rooms"}):

@@ -60,7 +60,7 @@ def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds 
 def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str) -> Figure:
     """Draw counts over time as lines, each named at its end.
 
-    The lines differ in their dashes as well as in colour.
+    `lines` maps the name of a line to its x values and y values. The lines differ in their dashes as well as in colour.
     """
     figure, axes = new_figure(height=2.4)
     _show_left_axis(axes)
@@ -84,9 +84,10 @@ def _label_end(axes: Axes, text: str, x: float, y: float) -> None:
 
 
 def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
-    """Draw the measured points of both servers, each with a fitted line.
+    """Draw measured points and a fitted line for each server.
 
-    The label at the end of a line has its slope and the text `each`, such as `ids for each reconnect`, or `no change`.
+    An entry of `lines` is the side (`bad` or `good`), the x values and the y values. The label at the end of a line has
+    its slope and the text `each`, such as `ids for each reconnect`, or `no change`.
     """
     figure, axes = new_figure(height=2.4)
     _show_left_axis(axes)

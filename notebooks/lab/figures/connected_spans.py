@@ -89,8 +89,8 @@ def _add_legend(figure: Figure, sides: Sequence[Side]) -> None:
 def spans_of(tab: Mapping[str, Any], seconds: float) -> list[tuple[float, float]]:
     """Return the spans for which a tab was connected, in seconds.
 
-    A span begins at a connect and ends at the next disconnect, or at the end of the run. `seconds` is the length of the
-    run.
+    `tab` is one entry of `UserTabs.tabs`. A span begins at a connect and ends at the next disconnect, or at the end of
+    the run. `seconds` is the length of the run.
     """
     spans = []
     for start in tab["connects"]:

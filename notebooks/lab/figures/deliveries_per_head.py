@@ -1,4 +1,4 @@
-"""Draws what share of the drivers' positions each group's members received."""
+"""Draws which share of the drivers' positions each group of users received."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,7 @@
-"""Draws how far requests get through the guards of the gateway."""
+"""Draws how far requests get through the guards of the gateway.
+
+A guard is a check that may refuse a request.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,8 +67,8 @@ class Passage:
 def guard_path(passages: Sequence[Passage], *, title: str) -> Figure:
     """Draw one row per request, with the guards from left to right.
 
-    A row ends at the guard that refused the request. An empty diamond marks a later guard that had a reason to refuse
-    it too.
+    A guard is a check that may refuse a request. A row ends at the guard that refused the request. An empty diamond
+    marks a later guard that also had a reason to refuse the request.
     """
     figure, (axes,) = stacked_panels([""], [ROW_INCHES * len(passages)], x_label="", extra_height=1.3)
     names = [*GUARDS, HANDLER]

@@ -1,4 +1,4 @@
-"""Draws how many members a server knows and how many are connected."""
+"""Draws how many members of a room are known or connected."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,8 @@ MARKERS = {"bad": "s", "good": "o"}
 def members_and_sockets(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw known and connected members over time, one panel per server.
 
-    `runs` has the `details` of a run of scenario 04 with `is_traced` for each server.
+    Known members are those in the table of the bad server, or in the room of the good server. A connected member has an
+    open socket. `runs` has, for each server, the `details` of a run of scenario 04 with `is_traced=True`.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=2.0)

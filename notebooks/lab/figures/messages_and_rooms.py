@@ -1,4 +1,4 @@
-"""Draws messages around a cut, and below them connections and rooms."""
+"""Draws messages, connections and rooms before and after a connection cut."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,9 +22,10 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 
 
 def messages_and_rooms(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
-    """Draw users' messages and, below, connections and rooms over time.
+    """Draw users' messages, and below them two counts over time.
 
-    There is one column per server. `runs` has the `details` of a run of scenario 03 with `is_traced` for each server.
+    The counts are open connections and user rooms with a socket. There is one column per server. `runs` has, for each
+    server, the `details` of a run of scenario 03 with `is_traced=True`.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(7.4, 3.9), layout="constrained", facecolor="none")

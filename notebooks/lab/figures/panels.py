@@ -63,7 +63,10 @@ def label_end(axes: Axes, text: str, x: float, y: float, *, shift: float = 0) ->
 
 
 def add_legend(figure: Figure, panels: Sequence[Axes], *, columns: int) -> None:
-    """Add one legend for all panels below the figure, without repetitions."""
+    """Add one legend for all panels below the figure.
+
+    A label that several panels have appears only once.
+    """
     found = [axes.get_legend_handles_labels() for axes in panels]
     handles = {label: handle for pair in found for handle, label in zip(*pair, strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=columns, **LEGEND)

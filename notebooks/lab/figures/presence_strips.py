@@ -22,8 +22,8 @@ TAB_HEIGHT = 0.36
 def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title: str) -> Figure:
     """Draw one strip per user, in one panel per server.
 
-    A strip shows a user's open tabs and messages over time. `strips` has `details["strips"]` of a run of scenario 05
-    with `is_traced` for each server.
+    A strip shows a user's open tabs and messages over time. `strips` has, for each server, `details["strips"]` of a run
+    of scenario 05 with `is_traced=True`.
     """
     sides = [side for side in SIDES if side in strips]
     figure, panels = new_panels(sides, height=0.45 + 0.36 * max(map(len, strips.values())))
@@ -36,7 +36,10 @@ def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title
 
 
 def outcome(message: Mapping[str, Any]) -> str:
-    """Return the outcome of a message, as a key of `OUTCOMES`."""
+    """Return the outcome of a message, as a key of `OUTCOMES`.
+
+    The outcome is `arrived`, `empty` (emitted to a room without a tab) or `offline` (not emitted).
+    """
     if message["received"]:
         return "arrived"
     return "empty" if message["is_emitted"] else "offline"

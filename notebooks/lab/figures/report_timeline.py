@@ -25,7 +25,7 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 def report_timeline(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw a few users' requests and reports, one panel per server.
 
-    `runs` has the `details` of a run of scenario 02 with `is_traced` for each server.
+    `runs` has, for each server, the `details` of a run of scenario 02 with `is_traced=True`.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=0.5 + 0.3 * SHOWN_USERS)

@@ -1,4 +1,7 @@
-"""Draws how long bystanders waited while a server made reports."""
+"""Draws how long bystanders waited while a server made reports.
+
+Bystanders are users who only chat.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +33,8 @@ class ReportRun:
     """What scenario 09 measured on one server, in seconds.
 
     `reports` has one dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers`
-    has one dict per request of a bystander: the time `due` at which it had to be sent, and the time `took` from then to
-    its answer.
+    has one dict per request of a bystander (a user who only chats): the time `due` at which it had to be sent, and the
+    time `took` from then to its answer.
     """
 
     side: Side
@@ -42,8 +45,9 @@ class ReportRun:
 def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
     """Draw the reports and the bystanders' waits of each server.
 
-    A block ends when the server sent the report, and is as long as the CPU time of the report. Reports that were made
-    at the same time are in different lanes.
+    Bystanders are users who only chat. Each report is a block, which ends when the server sent the report and is as
+    long as the CPU time of the report. Reports that were made at the same time are in different lanes (rows of the
+    figure).
     """
     lanes = [lanes_of(run.reports) for run in runs]
     heights = [height for rows in lanes for height in (LANE_INCHES * max(1, len(rows)) + 0.1, WAITS_INCHES)]
@@ -65,7 +69,7 @@ def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
 def lanes_of(reports: Sequence[Mapping[str, float]]) -> list[Lane]:
     """Spread the reports over as few lanes as possible.
 
-    Reports in one lane do not overlap.
+    A lane is a row of the figure; the reports in a lane do not overlap in time.
     """
     lanes: list[Lane] = []
     # a report may seem to begin just before the end of another: both times have an uncertainty of some milliseconds

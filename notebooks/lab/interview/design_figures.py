@@ -1,6 +1,6 @@
-"""Figures of the two whiteboard designs: parts, map cells and coalescing.
+"""Draws figures for the two system designs in the interview notebook.
 
-They draw a design or a small simulation. None of them shows a measurement, and their titles say so.
+A figure shows a design, an example or a simulation. No figure shows a measurement.
 """
 
 import random
@@ -26,10 +26,10 @@ Arrow = tuple[str, str, str]
 
 
 def parts(boxes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], *, title: str) -> Figure:
-    """Draw the parts of a design, and what flows between them.
+    """Draw a system design as boxes that are connected by arrows.
 
-    `boxes` maps a part, such as `store\\nmessages`, to its column and row. An arrow has a label, and the names of the
-    parts where it starts and ends.
+    `boxes` maps the name of a box, such as `store\\nmessages`, to its column and row. Each arrow is a label, the name
+    of the box where the arrow starts, and the name of the box where it ends.
     """
     width = max(column for column, _ in boxes.values()) + 1
     height = max(row for _, row in boxes.values()) + 1
@@ -67,9 +67,10 @@ def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
 
 
 def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
-    """Draw the cells of a map, and which cells one screen joined.
+    """Draw a map in cells, and mark those that one screen joins.
 
-    The drivers are drawn at random places, with a fixed seed.
+    The screen receives only the positions of drivers in these cells. The `drivers` drivers are at random places, which
+    depend on `seed`.
     """
     places = random.Random(seed)  # noqa: S311 - an example, no secret
     points = [(places.uniform(0, COLUMNS), places.uniform(0, ROWS)) for _ in range(drivers)]

@@ -1,4 +1,6 @@
-"""Estimates for the two whiteboard designs, computed from stated assumptions.
+"""Estimates the load of two system designs, from stated assumptions.
+
+The designs are those of the interview notebook: a chat, and the live tracking of drivers.
 
 Nothing here is measured, except the CPU time of a delivery, which the notebook passes to `Hardware`.
 """
@@ -17,9 +19,9 @@ Row = tuple[str, str, str]
 class Hardware:
     """Assumptions about one server process, for the estimates.
 
-    `cpu_microseconds` is the CPU time of one delivery. A process holds up to `sockets_per_process` sockets and uses up
-    to `most_busy` of a core. The number of processes is multiplied by `spare`, as a reserve for lost machines and
-    reconnect storms.
+    `cpu_microseconds` is the CPU time of one delivery. A process holds up to `sockets_per_process` sockets. It uses at
+    most the fraction `most_busy` of one CPU core. The number of processes is multiplied by `spare`, as a reserve for
+    lost machines and reconnect storms.
     """
 
     cpu_microseconds: float
@@ -30,7 +32,7 @@ class Hardware:
     def processes(self, sockets: float, deliveries_per_second: float) -> tuple[float, str]:
         """Return how many processes are needed, and what decides it.
 
-        The second value is `sockets` or `CPU`: the one that needs more processes.
+        The second value is `sockets` or `CPU`, the resource that needs more processes.
         """
         by_sockets = sockets / self.sockets_per_process
         by_cpu = deliveries_per_second * self.cpu_microseconds * MICRO / self.most_busy
@@ -70,7 +72,7 @@ class ChatLoad:
         return self.messages_per_second * (self.recipients * self.online + 1) * self.sockets_per_user
 
     def rows(self, hardware: Hardware) -> list[Row]:
-        """Return the estimates, each with its formula in words."""
+        """Return one row per estimate: name, value, and formula in words."""
         stored = self.users * self.messages_per_user_and_day * DAYS_OF_A_YEAR * self.bytes_per_message / TERA
         processes, decides = hardware.processes(self.sockets, self.deliveries_per_second)
         return [
@@ -99,7 +101,10 @@ class LargeGroup:
     sockets_per_user: float
 
     def rows(self, hardware: Hardware) -> list[Row]:
-        """Return the cost of one message, for everyone online and for viewers."""
+        """Return what one message costs, as rows of name, value and remark.
+
+        The message goes either to all members who are online, or only to those who have the group open.
+        """
         rows = []
         for who, part in (("everyone online", self.online), ("members who have it open", self.looking)):
             deliveries = self.members * part * self.sockets_per_user
@@ -113,8 +118,8 @@ class LargeGroup:
 class FleetLoad:
     """Assumptions about the load of live tracking, for the estimates.
 
-    `operators` is the number of operators, and each sees `drivers_in_view` drivers. With coalescing, each operator
-    receives `updates_per_second` messages per second, and each message has many positions.
+    `operators` is the number of operators, and each sees `drivers_in_view` drivers. With coalescing, the server sends
+    each operator `updates_per_second` messages per second, and each message has many positions.
     """
 
     drivers: float
@@ -133,7 +138,7 @@ class FleetLoad:
 
     @property
     def company_deliveries(self) -> float:
-        """Deliveries per second to the screens of the drivers' own companies."""
+        """Deliveries per second if each position goes to its driver's company."""
         return self.positions_per_second * self.screens_per_company
 
     @property
@@ -143,11 +148,14 @@ class FleetLoad:
 
     @property
     def operator_updates(self) -> float:
-        """Messages per second to operators with map cells and coalescing."""
+        """Messages per second to all operators, with coalescing.
+
+        With coalescing, one message has the newest positions of all drivers in the operator's view.
+        """
         return self.operators * self.updates_per_second
 
     def rows(self, hardware: Hardware) -> list[Row]:
-        """Return the estimates, each with its formula in words."""
+        """Return one row per estimate: name, value, and formula in words."""
         sockets = self.drivers + self.companies * self.screens_per_company + self.operators
         processes, decides = hardware.processes(sockets, self.company_deliveries + self.operator_updates)
         a_day = self.positions_per_second * SECONDS_OF_A_DAY * self.bytes_per_position / GIGA
@@ -176,6 +184,6 @@ class FleetLoad:
 def rounded(value: float) -> str:
     """Return an estimate as text, rounded to two significant digits.
 
-    The assumptions are not more exact than that.
+    The assumptions are not exact enough for more digits.
     """
     return number(float(f"{value:.2g}"))

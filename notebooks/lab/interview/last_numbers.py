@@ -1,6 +1,6 @@
-"""Keeps the last measured numbers of this machine for `lab quiz`.
+"""Keeps the last numbers measured on this machine, for `lab quiz`.
 
-`lab compare` and the notebook of the interview record these numbers, in a file in the user's state folder.
+`lab compare` and the interview notebook record these numbers, in a file in the user's state folder.
 """
 
 import os
@@ -38,7 +38,8 @@ class _Also(BaseModel):
 class _Claim(BaseModel):
     """The numbers of one claim, and the day of their measurement.
 
-    The other fields are those of a claim in `lab compare --json`.
+    A claim is a statement about the bad and the good server. `bad` and `good` are the measured values of its metric.
+    The fields, without `measured_on`, are those of a claim in `lab compare --json`.
     """
 
     id: str
@@ -53,8 +54,9 @@ class _Claim(BaseModel):
 class LastNumbers(BaseModel):
     """The last numbers of each claim, and the last live answers.
 
-    Live answers are what a running good server answered to small requests. `asked` has them by key, and `asked_on` is
-    the day on which they were collected.
+    A claim is a statement about the bad and the good server; `claims` maps its id to the measured numbers. A live
+    answer is what a running good server answered to a small request. `asked` maps a key to a live answer, and
+    `asked_on` is the day on which the live answers were collected.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -67,7 +69,7 @@ class LastNumbers(BaseModel):
     def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
         """Replace the numbers of the claims that `comparison` measured.
 
-        A claim whose run does not count has no new number, so it keeps its old ones.
+        A claim keeps its old numbers if `comparison` has no valid value for one of the servers.
         """
         from lab.report.json_document import as_json
 
@@ -76,11 +78,11 @@ class LastNumbers(BaseModel):
         self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
-        """Replace the live answers of the good server."""
+        """Replace the recorded answers of the running good server."""
         self.asked, self.asked_on = dict(answers), today
 
     def numbers(self) -> Numbers:
-        """Return the numbers that answers can quote.
+        """Return all numbers that the answers to interview questions can quote.
 
         They include the defaults of the library and the limits of this machine.
         """
@@ -98,7 +100,7 @@ class LastNumbers(BaseModel):
 
 
 def last_numbers_path() -> Path:
-    """Return the path of the recorded numbers, which may not exist."""
+    """Return the path of the file of numbers, which may not exist."""
     return state_file("last-numbers.json")
 
 

@@ -19,7 +19,7 @@ FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
 
 
 class Card(BaseModel):
-    """The box of a question, and the day it is due."""
+    """A question's Leitner box, and the day the question is due."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,9 +31,10 @@ Cards = Mapping[str, Card]
 
 
 def move(card: Card | None, *, known: bool, today: date) -> Card:
-    """Return the card of a question after an answer.
+    """Return the new card of a question that was answered today.
 
-    `card` is None for a new question, which counts as one in the first box.
+    A card is the question's Leitner box and the day the question is due. `known` says whether the learner knew the
+    answer. `card` is None for a new question, which counts as a question in the first box.
     """
     before = FIRST_BOX if card is None else card.box
     box = min(before + 1, LAST_BOX) if known else FIRST_BOX
@@ -43,7 +44,8 @@ def move(card: Card | None, *, known: bool, today: date) -> Card:
 def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -> list[Question]:
     """Return the questions that are due, and then the new ones.
 
-    The question that has been due longest comes first. New questions are in the order of their levels.
+    The question that has been due longest comes first. A new question is one without a card in `cards`. New questions
+    are in the order of their levels.
     """
     asked = list(questions)
     due = [question for question in asked if question.id in cards and cards[question.id].due <= today]

@@ -67,9 +67,10 @@ async def _handshakes(stack: AsyncExitStack, http: aiohttp.ClientSession, target
 
 
 async def _chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
-    """Send one chat message twice, and one to the sender itself.
+    """Let Ana send Bob one message twice, and herself another one.
 
-    Returns the number of different acks, and how often each message was delivered.
+    `tab` is Ana's second tab. Returns the number of different acks of the message that was sent twice, how often Bob
+    received this message, and how often `tab` received the message from Ana to herself.
     """
     message = {"to": "bob", "text": "once", "id": "m-1"}
     acks = [await ana.ask(events.CHAT_SEND, message) for _ in range(2)]
@@ -97,8 +98,9 @@ async def _refusals(ana: RawTab, target: Target) -> dict[str, object]:
 async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, target: Target) -> dict[str, object]:
     """Send a reserved event name, and a frame that is too big.
 
-    Returns the error code for the reserved name, and the close code of the WebSocket after the frame. Also returns
-    whether the server answered a request after the reserved name, and whether it answered the frame (1 or 0).
+    The reserved name is `disconnect`. Returns the error code for this event, and the close code of the WebSocket after
+    the frame. Also returns 1 or 0 for two questions: did the server answer another request after this event, and did
+    the server answer the frame?
     """
     reserved, oversize = [await _connected_tab(stack, http, target, user) for user in ("mallory", "trudy")]
     refused = await reserved.ask("disconnect", {})

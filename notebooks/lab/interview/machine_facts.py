@@ -13,7 +13,7 @@ PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def machine_facts() -> Mapping[str, str]:
-    """Return the defaults and limits as strings, by their keys."""
+    """Return the library's defaults and this machine's limits, by key."""
     return {key: f"{value:,}" for key, value in {**_library_defaults(), **_limits()}.items()}
 
 

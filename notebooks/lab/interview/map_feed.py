@@ -1,4 +1,4 @@
-"""Simulates the feed of one map screen that reads too slowly.
+"""Simulates how a slow map screen receives the positions of drivers.
 
 It is arithmetic, not a measurement: nothing here depends on the machine.
 """
@@ -14,7 +14,8 @@ UNTIL = 1.75
 def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]) -> Mapping[str, Sequence[float]]:
     """Return the age of the oldest position shown, second by second.
 
-    Returns one list of ages (seconds) for each of the two rules `QUEUE` and `NEWEST`.
+    The dict has one list of ages (seconds) for each of two rules. With `QUEUE` the server queues every position for the
+    screen; with `NEWEST` it keeps only the newest position of each driver.
 
     Each driver sends a position every second. In the `slow` time, from its first to its last second, the screen reads
     `reads_per_second` positions per second. At other times it reads twice as many as are sent.

@@ -13,7 +13,7 @@ LEVELS = (1, 2, 3)
 class Question(BaseModel):
     """A question of the interview, its short answer and a follow-up.
 
-    `measured` is a text that quotes numbers; it is empty where no measured number answers the question. `then` is the
+    `measured` is a string that quotes numbers; it is empty if no measured number answers the question. `then` is the
     follow-up question. `id` names the question in the record of `lab quiz`, and `level` is 1 to 3.
     """
 

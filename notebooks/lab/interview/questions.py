@@ -60,7 +60,7 @@ class Interview:
         return otherwise if text is None else float(text.replace(",", ""))
 
     def show_numbers(self) -> None:
-        """Show a table of all claims, with their numbers and days."""
+        """Show a table of all claims, with their numbers and measurement days."""
         rows = []
         for claim in load_claims():
             link = f"[{claim.id} · {claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
@@ -86,8 +86,8 @@ def _one_line(text: str) -> str:
 async def questions() -> Interview:
     """Create an interview whose answers quote the last numbers of this machine.
 
-    Claims that have no number and are quick to measure are measured now. Then a good server is started, to collect its
-    live answers. Both are recorded for `lab quiz`.
+    First, this measures the claims that have no number and are quick to measure. Then it starts a good server and
+    collects the answers of this server to small requests. It records all of this for `lab quiz`.
     """
     today = datetime.now().astimezone().date()
     last, notes = _recorded()
@@ -113,7 +113,8 @@ def _recorded() -> tuple[LastNumbers, list[str]]:
 async def _measure_missing(last: LastNumbers, today: date) -> str:
     """Measure the quick claims that have no number yet.
 
-    Returns the outcome of each as one text, which is empty if none was measured. The numbers are added to `last`.
+    Returns one string with the outcome of each measured claim, or an empty string if none was measured. The numbers are
+    added to `last`.
     """
     missing = last.numbers().missing("".join(f"{{{id}.good}}" for id in QUICK_CLAIMS))
     if not missing:

@@ -20,7 +20,10 @@ class QuizFileError(Exception):
 
 
 class QuizRecord(BaseModel):
-    """The cards of the questions that were answered, by question id."""
+    """The quiz record: one card for each question that was answered.
+
+    A card has the Leitner box of a question and the day the question is due. `cards` maps question ids to cards.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,14 +32,14 @@ class QuizRecord(BaseModel):
 
 
 def quiz_path() -> Path:
-    """Return the path of the record, which may not exist."""
+    """Return the path of the quiz record; the file may not exist."""
     return state_file("quiz.json")
 
 
 def load() -> QuizRecord:
-    """Read the record; raises `QuizFileError`.
+    """Read the quiz record from its file; raises `QuizFileError`.
 
-    Without a file every question is new.
+    If there is no file, the record is empty.
     """
     path = quiz_path()
     try:
@@ -50,10 +53,10 @@ def load() -> QuizRecord:
 
 
 def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
-    """Move the card of a question to its new box.
+    """Record whether the user knew the answer to a question.
 
-    Writes the record to the file at once, and returns it. The file is read again first, so that another quiz at the
-    same time loses nothing. Raises `QuizFileError`.
+    Moves the question to its new Leitner box, writes the quiz record to its file, and returns the record. The file is
+    read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError`.
     """
     path, record = quiz_path(), load()
     record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)
@@ -66,7 +69,7 @@ def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
 
 
 def reset() -> None:
-    """Delete the record; raises `QuizFileError`."""
+    """Delete the file of the quiz record; raises `QuizFileError`."""
     path = quiz_path()
     try:
         path.unlink(missing_ok=True)

@@ -36,13 +36,17 @@ class Numbers:
         return QUOTATION.sub(lambda match: self.texts[match[1]], " ".join(text.split()))
 
     def missing(self, text: str) -> list[str]:
-        """Return the sources that `text` quotes and that have no number."""
+        """Return the sources of the keys in `text` that have no number.
+
+        The source of a key is its first part, such as `07` for `{07.good}`. The sources are sorted.
+        """
         return sorted({source(key) for key in keys(text) if key not in self.texts})
 
     def measured_sentence(self, text: str) -> str:
-        """Return `text` with its numbers and their day, as Markdown.
+        """Return `text` with its keys replaced by numbers, as Markdown.
 
-        If numbers are missing, the result says how to measure them.
+        The result also says when the oldest of these numbers was measured, and which claims were not shown. If a number
+        is missing, the result says instead how to measure it.
         """
         missing = self.missing(text)
         if FACT in missing:
@@ -58,14 +62,14 @@ class Numbers:
         return f"*{where}:* {self.quote(text)}{doubt}"
 
     def measured_on(self, text: str) -> date | None:
-        """Return the day of the oldest number in `text`.
+        """Return the day on which the oldest number in `text` was measured.
 
-        Returns None if no day is known.
+        `text` quotes a number by its key, such as `{07.good}`. Returns None if no such day is known.
         """
         return min((self.days[name] for name in map(source, keys(text)) if name in self.days), default=None)
 
     def doubted(self, text: str) -> list[str]:
-        """Return the claims in `text` that are also in `not_shown`."""
+        """Return the claims quoted in `text` that are also in `not_shown`."""
         return sorted({source(key) for key in keys(text)} & self.not_shown)
 
 

@@ -48,7 +48,10 @@ class Sweep:
 
 
 class Lesson:
-    """The claim and the scenario of one lesson, used by its notebook."""
+    """Measures and shows the claim of one lesson, in its notebook.
+
+    The claim is a statement about the bad and the good server. The scenario is the experiment that tests it.
+    """
 
     def __init__(self, claim: Claim, scenario: Scenario) -> None:
         self.claim = claim
@@ -169,9 +172,9 @@ class Lesson:
         draw(figure)
 
     def check(self, bad: Run, good: Run) -> None:
-        """Assert that the claim is shown and no server is still running.
+        """Check that the runs show the claim and all servers have stopped.
 
-        `bad` and `good` are the runs that must show the claim.
+        The runs show the claim if each meets its server's bound. Raises `AssertionError` if a check fails.
         """
         verdict = judge(self.claim, {"bad": [bad], "good": [good]})
         assert verdict.outcome == "shown", verdict.reason

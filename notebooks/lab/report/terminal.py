@@ -100,8 +100,8 @@ def remarks(comparison: Comparison) -> list[str]:
 def lateness(result: Result) -> float:
     """Return the worst lag of the clients' event loop, in seconds.
 
-    Only the late runs of the claim count: those whose lag is too large to trust their times. Returns 0.0 if no run was
-    late.
+    Only late runs count: the lag of a late run is so large that the run's measured times cannot be trusted. Returns 0.0
+    if no run was late.
     """
     return max((run.lateness_seconds for side in SIDES for run in result.runs[side] if is_late(run)), default=0.0)
 

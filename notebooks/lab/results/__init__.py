@@ -1,1 +1,1 @@
-"""Claims, measured runs, and verdicts."""
+"""Claims about the two servers, measured runs, and verdicts."""

@@ -1,6 +1,6 @@
-"""Claims: what is measured, and the bounds of both servers.
+"""Claims about the bad and the good server, read from claims.toml.
 
-Claims and bounds are in claims.toml.
+A claim has a metric, and for each server a bound that the measured value must meet.
 """
 
 import math
@@ -46,7 +46,7 @@ class Also(_Frozen):
 
 
 class Claim(_Frozen):
-    """A claim: its metric, and a bound for each server.
+    """A claim about both servers: its metric, and each server's bound.
 
     `better` says whether lower or higher values are better. The claim is shown when both servers meet their bounds.
     """

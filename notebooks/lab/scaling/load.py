@@ -44,9 +44,9 @@ class ByteCounter:
             self._reached.set_result(None)
 
     async def wait_for(self, expected: int) -> None:
-        """Waits until `expected` bytes have arrived in total.
+        """Waits until all readers together have received `expected` bytes.
 
-        Raises `LoadError` after `STEP_SECONDS` seconds.
+        The bytes are counted from the creation of the counter. Raises `LoadError` after `STEP_SECONDS` seconds.
         """
         if self.received >= expected:
             return

@@ -55,13 +55,14 @@ class Throughput:
     runs: Mapping[int, Sequence[ResourceUse]]
 
     def median(self, processes: int, rate: Rate) -> float:
-        """Returns the median of `rate` over all rounds with `processes` processes."""
+        """Returns the median of `rate(run)` over all runs with `processes` processes."""
         return statistics.median(rate(run) for run in self.runs[processes])
 
     def times(self, rate: Rate) -> float:
-        """Returns the ratio of the rates of two processes and one process.
+        """Returns how many times higher the rate is with two processes.
 
-        The ratio is calculated for each round; the result is the median of these ratios.
+        For each round, `rate` of the run with two processes is divided by `rate` of the run with one process. The
+        result is the median of these ratios.
         """
         pairs = zip(self.runs[1], self.runs[2], strict=True)
         return statistics.median(rate(two) / rate(one) for one, two in pairs)

@@ -73,7 +73,10 @@ class _Trace:
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[None]:
-        """Record emits, and sample connections and rooms, until the block ends."""
+        """Record emits, and sample connections and rooms, in an `async with` block.
+
+        The samples are taken until the block ends.
+        """
         await self._state.record_emits()
         async with sampled(self._sample, every_seconds=0.05) as samples:
             yield
@@ -95,7 +98,7 @@ class _Trace:
         """Return when a tab reconnected, and the times of its messages.
 
         `sent` are the times at which the server emitted to the room of the tab's user. `received` are the times at
-        which messages arrived; a lost message has no time there.
+        which messages arrived; a lost message has no time in `received`.
         """
         arrived = [received for text in ("before", "after") for received in messages_received(tab, text)]
         room = user_room(tab.user)

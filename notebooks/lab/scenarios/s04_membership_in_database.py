@@ -38,8 +38,8 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int =
     """Measure the percentage of members with an open tab who receive messages.
 
     There are `users` members, and `messages` messages are sent after each member has closed one of two tabs. The
-    percentage is the `value` of the returned run. With `is_traced` the members that the server knows are counted
-    repeatedly during the run.
+    percentage is the `value` of the returned run. With `is_traced`, the members in the server's database and the
+    connected members are counted repeatedly during the run.
     """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
@@ -137,7 +137,10 @@ class _Trace:
         await asyncio.sleep(STEP_SECONDS if self._is_traced else 0)
 
     async def begin(self, step: str) -> None:
-        """Pause if the run is traced, then record that a step begins."""
+        """Record the time at which a step of the scenario begins.
+
+        `step` describes the step, such as `opened again`. If the run is traced, there is a pause before the step.
+        """
         await self.pause()
         self.note(step)
 
@@ -146,7 +149,10 @@ class _Trace:
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[None]:
-        """Take samples until the block ends, if the run is traced."""
+        """Count the members repeatedly until the `async with` block ends.
+
+        Without tracing, nothing is counted.
+        """
         if not self._is_traced:
             yield
             return

@@ -90,9 +90,10 @@ def _is_reached(tab: Tab, text: str) -> bool:
 
 
 async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
-    """Close tabs as a browser does.
+    """Close the tabs `closing` as a browser does, with some exceptions.
 
-    `by_event` contains indexes of `closing`. The tabs at these indexes only send an event with the name `disconnect`.
+    `by_event` contains indexes of `closing`. The tabs at these indexes send an event with the name `disconnect`
+    instead, and keep their connections open.
     """
 
     async def close(index: int, tab: Tab) -> None:

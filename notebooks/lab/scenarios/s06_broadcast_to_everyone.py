@@ -168,11 +168,12 @@ def _crosses_company_border(person: Person, received: Received, people: Mapping[
 def _per_head(
     deliveries: Sequence[tuple[Person, Received]], people: Mapping[str, Person], positions: int
 ) -> dict[str, Any]:
-    """Count positions by the driver's company and the receiver's group.
+    """Return which share of each company's positions each group received.
 
-    The two tables have one row per company and one column per group (a company's office, or a role). `received` is the
-    fraction of the company's positions that a member of the group received, on average. `concerned` is whether the
-    positions concern the group.
+    A group is the office of a company, or a role. Each driver reported `positions` positions. The returned dict has the
+    names of the `companies` and `groups`, and two tables with one row per company and one column per group. The table
+    `received` has the share (0 to 1) of the company's positions that a member of the group received, on average. The
+    table `concerned` says whether a position concerned a member of the group who received it.
     """
     companies = sorted({str(person.company) for person in people.values() if person.role == "driver"}, key=_by_number)
     groups = [*companies, *OTHERS]

@@ -44,11 +44,11 @@ async def run(
     window_seconds: float = 3.0,
     delays: ReconnectDelays = STOCK_DELAYS,
 ) -> Run:
-    """Measure which percentage of their user's messages the tabs receive.
+    """Measure the percentage of a user's messages that each tab receives.
 
-    The percentage is the `value` of the returned run. `each` is the number of tabs per user on each process. `delays`
-    is how long a tab waits before it reconnects. `seed` has no effect: only the jitter of the delays is random, and the
-    client library draws it.
+    The average percentage of all tabs is the `value` of the returned run. `each` is the number of tabs per user on each
+    process. `delays` says how long a tab waits before it reconnects. `seed` has no effect: only the jitter of the
+    delays is random, and the client library draws it.
     """
     clock = asyncio.get_running_loop().time
     readers = people(users)
@@ -76,8 +76,9 @@ async def _open_in_rounds(
 ) -> AsyncIterator[list[Tab]]:
     """Open `rounds` tabs for each reader on each process.
 
-    The bad server may close a tab that is still connecting. So a reader's next tab opens only after the previous tab is
-    connected. The tabs of one reader are next to each other in the yielded list.
+    The tabs stay open until the `async with` block ends. The bad server may close a tab that is still connecting. So
+    each round opens one tab per reader and process, and the next round starts when these tabs are connected. The tabs
+    of one reader are next to each other in the yielded list.
     """
     opened: list[Tab] = []
     async with AsyncExitStack() as stack:

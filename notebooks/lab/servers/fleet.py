@@ -110,9 +110,10 @@ class Fleet:
             self._folder.cleanup()
 
     def target(self, lesson: int) -> Target:
-        """Return the `Target` for the scenario of a lesson.
+        """Return the `Target` through which a lesson's scenario uses this server.
 
-        On the bad server, the target's namespace is that of the lesson's mistake; on any other server it is `/`.
+        The bad server has one namespace for the mistake of each lesson, and the target uses that of `lesson`. On any
+        other server the target uses the namespace `/`.
         """
         return Target.of(self, lesson)
 

@@ -193,7 +193,10 @@ class ProcessProbe:
 
 
 def watch_log(observe: Callable[[str, structlog.typing.EventDict], None]) -> None:
-    """Call `observe(method, entry)` for each line that the server logs."""
+    """Call `observe(method, entry)` for each line that the server logs.
+
+    `method` is the name of the log method, such as `warning`, and `entry` is the dict of logged values.
+    """
 
     def pass_on(_: Any, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
         observe(method, entry)

@@ -81,9 +81,9 @@ class ProbeClient:
 
     @property
     def probes(self) -> "Sequence[ProbeClient]":
-        """This client, as a tuple with one item.
+        """The clients of all server processes: only this client.
 
-        A `FleetProbeClient` has one client per server process here.
+        The same attribute of a `FleetProbeClient` has one client per server process.
         """
         return (self,)
 

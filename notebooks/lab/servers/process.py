@@ -72,9 +72,9 @@ class Server:
 
     @property
     def processes(self) -> "Sequence[Server]":
-        """This server, as a tuple with one item.
+        """All processes of this server: only this one.
 
-        A `Fleet` has several processes here.
+        The same attribute of a `Fleet` has several processes.
         """
         return (self,)
 
@@ -178,8 +178,9 @@ class Server:
         self._process = None
 
     def target(self, lesson: int) -> Target:
-        """Return the `Target` for the scenario of a lesson.
+        """Return the `Target` through which a lesson's scenario uses this server.
 
-        On the bad server, the target's namespace is that of the lesson's mistake; on any other server it is `/`.
+        The bad server has one namespace for the mistake of each lesson, and the target uses that of `lesson`. On any
+        other server the target uses the namespace `/`.
         """
         return Target.of(self, lesson)

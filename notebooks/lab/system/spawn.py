@@ -37,7 +37,8 @@ def _start_without_interrupts(process: BaseProcess) -> None:
     """Starts a process that does not receive Ctrl-C from the terminal.
 
     Only the calling process handles Ctrl-C, and then stops the other processes. The first call also starts the fork
-    server. Ctrl-C is blocked for it too, because it would print a traceback if it was interrupted during its imports.
+    server. The fork server does not receive Ctrl-C either, because an interrupt during its imports would print a
+    traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         process.start()

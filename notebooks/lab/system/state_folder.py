@@ -1,6 +1,6 @@
 """Names the files in which the lab keeps records for its user.
 
-They are in the user's state folder, as each operating system defines it, and not in the repository.
+The files are in the user's state folder, as each operating system defines it, and not in the repository.
 """
 
 from pathlib import Path
@@ -11,5 +11,8 @@ FOLDER = "rooms-not-ids"
 
 
 def state_file(name: str) -> Path:
-    """Return the path of a record, which may not exist."""
+    """Return the path of a file in the user's state folder.
+
+    The file and the folder may not exist yet.
+    """
     return platformdirs.user_state_path(FOLDER) / name

@@ -1,0 +1,198 @@
+"""What the code does with rooms: joins, leaves and emits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lab.check.ir import Await, Call, Const, Index, Member, Name, Node, Spread
+from lab.check.ir import Sequence as ListOf
+from lab.check.project import Project
+from lab.check.scopes import Module, Variable
+from lab.check.tags import Tag
+from lab.check.values import Values
+
+JOINS = {"join", "socketsJoin", "enter_room", "join_room"}
+LEAVES = {"leave", "socketsLeave", "leave_room", "close_room"}
+EMITS = {"emit", "send", "emitWithAck", "broadcast"}
+FLASK = {"flask_socketio.emit", "flask_socketio.send"}
+# keyword arguments of Python that name a room
+ROOM_KEYWORDS = {"to", "room"}
+PASSED = {"volatile", "local", "binary", "compress", "timeout", "except", "of", "nsp", "server", "sockets", "broadcast"}
+
+Aim = Literal["everyone", "rooms", "self", "lookup"]
+
+
+@dataclass(slots=True, eq=False)
+class Move:
+    """A join or a leave of the rooms in `rooms`."""
+
+    node: Call
+    module: Module
+    rooms: list[Node]
+    # the socket, or its id in Python; None for Flask, which takes the one of the request
+    socket: Node | None
+    # False for `server.in(room).socketsJoin(other)`
+    own: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Emit:
+    """An emit. `rooms` is what it aims at; `lookup` means a socket that was fetched by its id."""
+
+    node: Call
+    module: Module
+    aim: Aim
+    rooms: list[Node] = field(default_factory=list)
+    event: Node | None = None
+    payload: list[Node] = field(default_factory=list)
+    # whether it begins at a socket, so that the sender itself is left out
+    from_socket: bool = False
+    # the looked-up socket of a `lookup`
+    found: Node | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Actions:
+    """All joins, leaves and emits of a project."""
+
+    joins: list[Move] = field(default_factory=list)
+    leaves: list[Move] = field(default_factory=list)
+    emits: list[Emit] = field(default_factory=list)
+
+
+def find_actions(project: Project, values: Values) -> Actions:
+    """Return all joins, leaves and emits in the modules that are loaded."""
+    found = Actions()
+    for module in list(project.modules.values()):
+        for statement in module.source.body:
+            for node in statement.walk():
+                if isinstance(node, Call):
+                    _add(project, values, module, node, found)
+    return found
+
+
+def _add(project: Project, values: Values, module: Module, call: Call, found: Actions) -> None:
+    name = call.func.name if isinstance(call.func, (Member, Name)) else ""
+    for wanted, moves in ((JOINS, found.joins), (LEAVES, found.leaves)):
+        if name in wanted and (move := _move(project, values, module, call, name)):
+            moves.append(move)
+    if name in EMITS and (emit := _emit(project, values, module, call)):
+        found.emits.append(emit)
+
+
+def _move(project: Project, values: Values, module: Module, call: Call, name: str) -> Move | None:
+    rooms = [*call.args]
+    keywords = {key: value for key, value in call.keywords if key}
+    if isinstance(call.func, Name):
+        if not project.outside(call.func).startswith("flask_socketio") or not (rooms or "room" in keywords):
+            return None
+        return Move(call, module, flat([keywords.get("room") or rooms[0]]), keywords.get("sid"))
+    if not isinstance(call.func, Member):
+        return None
+    tags = values.of(call.func.obj)
+    if name in ("socketsJoin", "socketsLeave"):
+        return Move(call, module, flat(rooms), call.func.obj, own=False) if tags & (Tag.SERVER | Tag.SOCKET) else None
+    if Tag.SOCKET in tags and name in ("join", "leave"):
+        return Move(call, module, flat(rooms[:1]), call.func.obj)
+    if Tag.SERVER in tags and name in ("enter_room", "leave_room"):
+        sid = keywords.get("sid") or (rooms[0] if rooms else None)
+        room = keywords.get("room") or (rooms[1] if len(rooms) > 1 else None)
+        return Move(call, module, flat([room]) if room else [], sid)
+    return None
+
+
+def flat(rooms: list[Node]) -> list[Node]:
+    """Return the rooms of an argument list; an array literal counts as its elements."""
+    found: list[Node] = []
+    for room in rooms:
+        if isinstance(room, ListOf):
+            found.extend(flat(room.items))
+        else:
+            found.append(room.value if isinstance(room, (Spread, Await)) else room)
+    return found
+
+
+def _emit(project: Project, values: Values, module: Module, call: Call) -> Emit | None:
+    if isinstance(call.func, Name):
+        return _flask(module, call) if project.outside(call.func) in FLASK else None
+    if not isinstance(call.func, Member):
+        return None
+    root, rooms, broadcast = chain(project, call.func.obj)
+    tags = values.of(root)
+    if not tags & (Tag.SERVER | Tag.SOCKET):
+        return None
+    event, payload = (call.args[0] if call.args else None), call.args[1:]
+    if module.source.language == "py":
+        return _python(module, call, event, payload) if Tag.SERVER in tags and call.func.name != "broadcast" else None
+    emit = Emit(call, module, "self", rooms, event, payload, from_socket=Tag.SERVER not in tags)
+    if rooms:
+        emit.aim = "rooms"
+    elif Tag.SERVER in tags or broadcast:
+        emit.aim = "everyone"
+    elif Tag.STORED in tags:
+        emit.aim, emit.found = "lookup", root
+    return emit
+
+
+def _python(module: Module, call: Call, event: Node | None, payload: list[Node]) -> Emit:
+    keywords = {key: value for key, value in call.keywords if key}
+    rooms = [value for key, value in keywords.items() if key in ROOM_KEYWORDS and not _is_none(value)]
+    if len(payload) > 1 and isinstance(call.func, Member) and call.func.name == "emit":
+        rooms = [*rooms, *payload[1:2]]  # emit(event, data, to)
+    payload = [*payload[:1], *(value for key, value in keywords.items() if key == "data")]
+    return Emit(call, module, "rooms" if rooms else "everyone", flat(rooms), event, payload)
+
+
+def _flask(module: Module, call: Call) -> Emit:
+    keywords = {key: value for key, value in call.keywords if key}
+    emit = _python(module, call, call.args[0] if call.args else None, call.args[1:])
+    sent = keywords.get("broadcast")
+    if emit.aim == "everyone" and not (isinstance(sent, Const) and sent.value is True):
+        emit.aim = "self"
+    return emit
+
+
+def _is_none(node: Node) -> bool:
+    return isinstance(node, Const) and node.value is None
+
+
+def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
+    """Return the server or socket that an emit chain begins at, its rooms, and whether it broadcasts."""
+    rooms: list[Node] = []
+    broadcast = False
+    for _ in range(20):
+        match expr:
+            case Call(func=Member(obj=obj, name="to" | "in"), args=args):
+                rooms, expr = flat(args) + rooms, obj
+            case Call(func=Member(obj=obj, name=name)) if name in PASSED:
+                expr = obj
+            case Member(obj=obj, name=name) if name in PASSED and not _is_place(obj, name):
+                broadcast, expr = broadcast or name == "broadcast", obj
+            case Name():
+                made = project.meaning(expr)
+                inner = made.func if isinstance(made, Call) else made
+                if isinstance(inner, Member) and inner.name in PASSED | {"to", "in"} and isinstance(made, Node):
+                    expr = made
+                    continue
+                break
+            case _:
+                break
+    return expr, rooms, broadcast
+
+
+def _is_place(obj: Node, name: str) -> bool:
+    """Tell whether `obj.name` is a field of the program that only has the name of a chain's step: `this.server`."""
+    from lab.check.ir import This
+
+    return name in ("server", "sockets") and isinstance(obj, This)
+
+
+def walk_calls(module: Module) -> Iterator[Call]:
+    """Yield all calls of a module."""
+    for statement in module.source.body:
+        for node in statement.walk():
+            if isinstance(node, Call):
+                yield node
+
+
+__all__ = ["Actions", "Emit", "Index", "Move", "Variable", "chain", "find_actions", "flat", "walk_calls"]

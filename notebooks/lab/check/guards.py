@@ -1,0 +1,166 @@
+"""Checks before a join or an emit: whether code looks at a right before it acts."""
+
+import re
+from collections.abc import Iterator
+
+from lab.check.facts import Facts, returned
+from lab.check.ir import Assign, Await, Block, Call, Const, Func, If, Loop, Member, Name, Node, Op, Return, Throw, Try
+from lab.check.scopes import class_of, enclosing, function_of
+from lab.check.tags import CLAIMED, Tag
+
+RIGHTS = re.compile(
+    r"member|participant|permission|permit|allow|access|authori[sz]|role|owner|admin|belong|^can[A-Z_]|is_?in[A-Z_]|"
+    r"banned|password|invit|entitl|friend|subscri|enrol|assign|creator|author|guard|policy|eligible|forbid|privilege|"
+    r"acl$|_in_room|inRoom|isValidRoom|has(Room|Joined|User)|hostId|isHost|collaborat|check_?login|logged_?in",
+)
+LOOK_UPS = re.compile(
+    r"^(find|get|load|check|verify|ensure|assert|is|has|can|fetch|query|count|exists|select|validate|one|require)", re.I
+)
+
+
+def names_in(node: Node) -> Iterator[str]:
+    """Yield all names and short strings in an expression."""
+    for part in node.walk():
+        if isinstance(part, (Name, Member)):
+            yield part.name
+        elif isinstance(part, Const) and isinstance(part.value, str) and len(part.value) < 30:
+            yield part.value
+
+
+def names_a_right(node: Node) -> bool:
+    """Tell whether an expression mentions membership, a permission, a role or the like."""
+    return any(RIGHTS.search(name) for name in names_in(node))
+
+
+def before(node: Node, top: Func | None) -> Iterator[Node]:
+    """Yield the statements that run before a node, and the conditions around it, up to the function `top`."""
+    below, above = node, node.parent
+    while above is not None:
+        if isinstance(above, If):
+            yield above.test
+        if isinstance(above, Loop):
+            yield above.iterable
+        if isinstance(above, Op) and above.op in ("&&", "?:") and above.operands and above.operands[0] is not below:
+            yield above.operands[0]
+        for statements in _lists(above):
+            if below in statements:
+                yield from statements[: statements.index(below)]
+        if above is top:
+            return
+        below, above = above, above.parent
+
+
+def _lists(node: Node) -> Iterator[list[Node]]:
+    match node:
+        case Func(body=body) | Loop(body=body) | Block(body=body):
+            yield body
+        case If():
+            yield node.body
+            yield node.orelse
+        case Try():
+            yield node.body
+            yield node.handlers
+            yield node.final
+
+
+def leaves(node: Node) -> bool:
+    """Tell whether a statement may end the function: it contains a return, a throw, or `continue`."""
+    return any(
+        isinstance(part, (Return, Throw)) or getattr(part, "kind", "") in ("continue", "break") for part in node.walk()
+    )
+
+
+def is_guarded(facts: Facts, node: Node, named: Node, steps: int = 2) -> bool:
+    """Tell whether a right is looked at before `node` acts on the room `named`, which a client chose."""
+    func = _handler(facts, node)
+    if func is not None and any(names_a_right(decorator) for decorator in func.decorators):
+        return True
+    if any(_checks(facts, step, around=_is_around(step, node)) for step in before(node, func)):
+        return True
+    return _is_guarded_at_calls(facts, func, steps)
+
+
+def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int) -> bool:
+    """Tell whether every call of a helper, with what a client names, is guarded where it is made."""
+    if func is None or not steps or any(handler.func is func for handler in facts.handlers.all):
+        return False
+    calls = [
+        call
+        for call in facts.values.callers.get(id(func), [])
+        if any(facts.values.of(arg) & CLAIMED for arg in (*call.args, *(value for _, value in call.keywords)))
+    ]
+    return bool(calls) and all(is_guarded(facts, call, call, steps - 1) for call in calls)
+
+
+def _handler(facts: Facts, node: Node) -> Func | None:
+    known = {id(handler.func) for handler in facts.handlers.all}
+    for func in enclosing(node, Func):
+        if isinstance(func, Func) and id(func) in known:
+            return func
+    return function_of(node)
+
+
+def _is_around(step: Node, node: Node) -> bool:
+    return isinstance(step.parent, (If, Op, Loop)) and node in step.parent.walk()
+
+
+def _checks(facts: Facts, step: Node, *, around: bool) -> bool:
+    if around:
+        return names_a_right(step) or _uses_record(facts, step) or _looks_up(facts, step)
+    for part in step.walk():
+        if isinstance(part, If) and leaves(part) and (names_a_right(part.test) or _uses_record(facts, part.test)):
+            return True
+        if isinstance(part, Call) and (_asserts(facts, part) or _looks_up(facts, part)):
+            return True
+    return False
+
+
+def _asserts(facts: Facts, call: Call) -> bool:
+    """Tell whether a call checks a right by itself: by its name, or by a check in its body."""
+    name = getattr(call.func, "name", "")
+    if RIGHTS.search(name) and re.match(
+        r"(check|assert|ensure|verify|require|authorize|validate|can|is|has|get|find)", name, re.I
+    ):
+        return True
+    return any(_refuses(func) for func in facts.project.callees(call))
+
+
+def _refuses(func: Func) -> bool:
+    parts = [part for statement in func.body for part in statement.walk()]
+    return any(isinstance(part, If) and names_a_right(part.test) and leaves(part) for part in parts)
+
+
+def _uses_record(facts: Facts, test: Node) -> bool:
+    """Tell whether a condition compares a field of a record that was looked up, so more than that it exists."""
+    for part in test.walk():
+        if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
+            made = facts.follow(part.obj)
+            made = made.value if isinstance(made, Await) else made
+            if isinstance(made, Call) and any(
+                facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in made.args
+            ):
+                return True
+    return False
+
+
+def _has_client(facts: Facts, arg: Node) -> bool:
+    return any(facts.is_client(part) for part in arg.walk() if isinstance(part, (Name, Member)))
+
+
+def _looks_up(facts: Facts, node: Node) -> bool:
+    """Tell whether a call looks something up by a value of the client and the verified user together."""
+    for part in node.walk():
+        if not isinstance(part, Call) or not LOOK_UPS.match(getattr(part.func, "name", "")):
+            continue
+        given = [*part.args, *(value for _, value in part.keywords)]
+        tags = Tag.NONE
+        for arg in given:
+            for inner in arg.walk():
+                if isinstance(inner, (Name, Member, Call)):
+                    tags |= facts.values.of(inner)
+        if tags & CLAIMED and Tag.USER in tags:
+            return True
+    return False
+
+
+__all__ = ["Assign", "before", "class_of", "is_guarded", "leaves", "names_a_right", "names_in", "returned"]

@@ -1,0 +1,199 @@
+"""What a project does as a whole: limits, validation, accounts; and small questions about single nodes."""
+
+import re
+from collections.abc import Iterator
+
+from lab.check.actions import EMITS
+from lab.check.collect import STARTERS
+from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.identity import claims_in, handshake_claims, parts_of, verifies
+from lab.check.ir import Await, Block, Call, Func, If, Loop, Member, Name, Node, Op, Record, This, Try
+from lab.check.ir import Sequence as ListOf
+from lab.check.scopes import class_of, enclosing
+from lab.check.servers import Server
+from lab.check.stores import DATABASE_WRITES
+from lab.check.tags import CLAIMED, Tag
+
+LIMITS = re.compile(
+    r"rate_?limit|limiter|throttl|cool_?down|flood|token_?bucket|too_?many|spam|rate_?check|leaky", re.I
+)
+CHECKS = re.compile(
+    r"validat|schema|zod|joi|yup|ajv|pydantic|safeParse|model_validate|parse_obj|isinstance|sanitize|is_?string|isArray|"
+    r"typeof|assertType|TypeAdapter|marshmallow",
+    re.I,
+)
+DEVELOPMENT = re.compile(r"\b(is_?)?dev(elopment)?(_?mode)?\b|debug|NODE_ENV", re.I)
+FINDERS = re.compile(
+    r"^(find\w*|get\w*|first|one|one_or_none|scalar\w*|fetch\w*|query|load\w*|exec|lean|populate|select)$", re.I
+)
+OFFLOADS = {"to_thread", "run_in_executor", "run_sync", "submit", "run_in_threadpool", "sync_to_async", "Worker"}
+TESTS = re.compile(r"(^|/)(tests?|__tests__|spec|e2e|examples?)/|\.(test|spec)\.\w+$|(^|/)test_")
+
+
+def made_servers(facts: Facts) -> list[Server]:
+    """Return the servers of the product, without those of its tests."""
+    product = [server for server in facts.servers if not TESTS.search(server.module.path)]
+    return product or facts.servers
+
+
+def _running(facts: Facts, *kinds: str) -> Iterator[Func]:
+    """Yield each function that a handler of these kinds runs, directly or through calls."""
+    for module in facts.modules:
+        for func in module.funcs:
+            if any(handler.kind in kinds for handler in facts.handlers.running.get(id(func), [])):
+                yield func
+
+
+def limits_rates(facts: Facts) -> bool:
+    """Tell whether handlers count what a client sends."""
+    return any(LIMITS.search(name) for func in _running(facts, "event", "middleware") for name in _names(func))
+
+
+def _names(func: Func) -> Iterator[str]:
+    yield func.name
+    for node in (*func.body, *func.decorators):
+        yield from names_in(node)
+
+
+def validates(facts: Facts) -> bool:
+    """Tell whether handlers check the form of what a client sends."""
+    for func in _running(facts, "event"):
+        if any(CHECKS.search(name) for name in _names(func)):
+            return True
+        if any(isinstance(node, Op) and node.op == "typeof" for node in parts_of(func)):
+            return True
+        if any(
+            facts.project.named_type(param.type) for param in func.params if facts.values.of(param.target) & CLAIMED
+        ):
+            return True
+    return False
+
+
+def reads_payloads(facts: Facts) -> bool:
+    """Tell whether a handler uses what a client sends."""
+    return any(
+        isinstance(node, Name | Member) and facts.is_client(node)
+        for handler in facts.events
+        for node in parts_of(handler.func)
+    )
+
+
+def has_accounts(facts: Facts) -> bool:
+    """Tell whether clients are users: something verifies them, or they say who they are."""
+    if verifies(facts, "connect", "middleware", "event"):
+        return True
+    people = re.compile(r"_?id$|email", re.I)
+    claims = [node for handler in facts.events for node in claims_in(facts, handler)]
+    claims += [
+        node for handler in facts.handlers.all if handler.kind == "connect" for node in handshake_claims(facts, handler)
+    ]
+    return any(people.search(name) for node in claims for name in names_in(node))
+
+
+def is_development(node: Node, value: Node) -> bool:
+    """Tell whether a place runs in development only."""
+    tests: list[Node] = [above.test for above in enclosing(node, If) if isinstance(above, If)]
+    tests += [part.operands[0] for part in value.walk() if isinstance(part, Op) and part.op == "?:"]
+    return any(DEVELOPMENT.search(name) for test in tests for name in names_in(test))
+
+
+# --- single nodes ---
+
+
+def is_statement(node: Node) -> bool:
+    """Tell whether the value of an expression is thrown away."""
+    match node.parent:
+        case None | Try() | Func():
+            return True
+        case Block(kind=kind):
+            return kind != "comprehension"
+        case If(test=test):
+            return test is not node
+        case Loop(iterable=iterable):
+            return iterable is not node
+    return False
+
+
+def is_async_server(facts: Facts, server: Node) -> bool:
+    """Tell whether a Python object is an `AsyncServer` or an `AsyncNamespace`."""
+    if isinstance(server, This):
+        cls = class_of(server)
+        return cls is not None and any("AsyncNamespace" in facts.project.outside(base) for base in cls.bases)
+    made = facts.project.meaning(server)
+    return isinstance(made, Call) and facts.project.outside(made.func).endswith(".AsyncServer")
+
+
+def is_record(facts: Facts, expr: Node) -> bool:
+    """Tell whether a variable holds a record that a look-up in a database gave."""
+    found = facts.follow(expr)
+    found = found.value if isinstance(found, Await) else found
+    return (
+        isinstance(found, Call)
+        and isinstance(found.func, Member)
+        and bool(FINDERS.match(found.func.name))
+        and not facts.keeps(expr)
+    )
+
+
+def is_emit(node: Call) -> bool:
+    """Tell whether a call is named like an emit."""
+    return getattr(node.func, "name", "") in EMITS
+
+
+def is_written(node: Node) -> bool:
+    """Tell whether an object literal is an argument of a call that writes to a database."""
+    above = node.parent
+    while isinstance(above, Record | ListOf):
+        above = above.parent
+    return isinstance(above, Call) and bool(DATABASE_WRITES.match(getattr(above.func, "name", "")))
+
+
+def is_offloaded(node: Node) -> bool:
+    """Tell whether a node runs in a thread or a process of its own."""
+    for func in enclosing(node, Func):
+        call = func.parent
+        if isinstance(call, Call) and getattr(call.func, "name", "") in OFFLOADS:
+            return True
+    return False
+
+
+def runs_later(facts: Facts, node: Node) -> bool:
+    """Tell whether the function around a node is started as a task, a timer or a job."""
+    for func in enclosing(node, Func):
+        if id(func) in facts.values.later:
+            return True
+        for call in facts.values.callers.get(id(func), []):
+            above = call.parent
+            if isinstance(above, Call) and getattr(above.func, "name", "") in {
+                *STARTERS,
+                "create_task",
+                "ensure_future",
+            }:
+                return True
+    return False
+
+
+def uses_threads(facts: Facts, node: Node) -> bool:
+    """Tell whether handlers of this file run in threads, so that blocking one holds up no other."""
+    module = facts.project.module_of(node)
+    if module.source.language != "py":
+        return False
+    if facts.dialect(module.path) == "flask":
+        return True
+    servers = [facts.project.outside(server.node.func) for server in facts.servers if isinstance(server.node, Call)]
+    return bool(servers) and all(name == "socketio.Server" for name in servers)
+
+
+def is_named_by_client(facts: Facts, room: Node) -> bool:
+    """Tell whether the client alone names a room: no part of it is known to the server."""
+    tags = facts.values.of(room)
+    return bool(tags & CLAIMED) and not tags & (Tag.USER | Tag.STORED | Tag.SID | Tag.IDS)
+
+
+def owners(place: Node) -> Iterator[str]:
+    """Yield the names of a collection and of the class that it belongs to."""
+    yield from names_in(place)
+    cls = class_of(place)
+    if cls is not None:
+        yield cls.name

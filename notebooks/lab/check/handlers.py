@@ -1,0 +1,228 @@
+"""Handlers: functions that the library calls when a client connects, sends or leaves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lab.check.ir import Call, Class, Const, Func, Member, Name, Node, Text
+from lab.check.places import as_function
+from lab.check.project import Project
+from lab.check.scopes import Module
+from lab.check.tags import Tag
+from lab.check.values import Values
+
+CONNECT, DISCONNECT = {"connect", "connection"}, {"disconnect", "disconnecting"}
+REGISTER = {"on", "once", "addListener", "on_event", "prependListener"}
+# events of the library itself
+INTERNAL = {"error", "connect_error", "newListener", "removeListener", "headers", "initial_headers"}
+DEPTH = 4  # calls that are followed from a handler
+
+
+@dataclass(slots=True, eq=False)
+class Handler:
+    """A function with the event that runs it."""
+
+    func: Func
+    module: Module
+    # "connect", "disconnect", "event" or "middleware"
+    kind: str
+    # the event's name as written, or "" if it is computed
+    event: str
+    # where it is registered
+    node: Node
+
+
+@dataclass(slots=True, eq=False)
+class Handlers:
+    """All handlers, and the functions that they reach through calls."""
+
+    all: list[Handler] = field(default_factory=list)
+    # handlers that run a function, directly or through calls
+    running: dict[int, list[Handler]] = field(default_factory=dict)
+
+    def of(self, node: Node) -> list[Handler]:
+        """Return the handlers that run a node."""
+        above: Node | None = node
+        while above is not None:
+            if id(above) in self.running:
+                return self.running[id(above)]
+            above = above.parent
+        return []
+
+
+def find_handlers(project: Project, values: Values) -> Handlers:
+    """Return all handlers, and write the tags of their parameters to `values.roles`."""
+    found: dict[int, Handler] = {}
+    for _ in range(3):  # a socket is known only when the handler that gets it is known
+        before = len(found)
+        for module in list(project.modules.values()):
+            for handler, roles in _in_module(project, values, module):
+                if id(handler.func) not in found:
+                    found[id(handler.func)] = handler
+                    values.roles[id(handler.func)] = roles
+        values.forget()
+        if len(found) == before:
+            break
+    handlers = Handlers(list(found.values()))
+    for handler in handlers.all:
+        _mark(project, handlers, handler, handler.func, found, DEPTH)
+    return handlers
+
+
+def _mark(
+    project: Project, handlers: Handlers, handler: Handler, func: Func, found: dict[int, Handler], depth: int
+) -> None:
+    running = handlers.running.setdefault(id(func), [])
+    if handler in running or depth == 0:
+        return
+    running.append(handler)
+    waiting: list[Node] = list(func.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Func) and id(node) in found:
+            continue
+        if isinstance(node, Call):
+            for callee in project.callees(node):
+                if id(callee) not in found and callee.name not in ("constructor", "__init__"):
+                    _mark(project, handlers, handler, callee, found, depth - 1)
+        waiting.extend(node.children())
+
+
+def _in_module(project: Project, values: Values, module: Module) -> Iterator[tuple[Handler, list[Tag]]]:
+    for cls in module.classes:
+        if values.is_namespace(cls):
+            yield from _of_namespace(project, module, cls)
+        elif any(_decorator(part) == "WebSocketGateway" for part in cls.decorators) or _has_messages(cls):
+            yield from _of_gateway(module, cls)
+    for func in module.funcs:
+        for decorator in func.decorators:
+            yield from _decorated(project, values, module, func, decorator)
+    for statement in module.source.body:
+        for node in statement.walk():
+            if isinstance(node, Call) and isinstance(node.func, Member):
+                yield from _registered(project, values, module, node, node.func)
+
+
+def _decorator(node: Node) -> str:
+    """Return the last name of a decorator."""
+    func = node.func if isinstance(node, Call) else node
+    return func.name if isinstance(func, (Member, Name)) else ""
+
+
+def _has_messages(cls: Class) -> bool:
+    methods = (part for part in cls.body if isinstance(part, Func))
+    return any(_decorator(decorator) == "SubscribeMessage" for part in methods for decorator in part.decorators)
+
+
+def _of_gateway(module: Module, cls: Class) -> Iterator[tuple[Handler, list[Tag]]]:
+    for part in cls.body:
+        if not isinstance(part, Func):
+            continue
+        if part.name == "handleConnection":
+            yield Handler(part, module, "connect", "connection", part), [Tag.SOCKET]
+        elif part.name == "handleDisconnect":
+            yield Handler(part, module, "disconnect", "disconnect", part), [Tag.SOCKET]
+        for decorator in part.decorators:
+            if _decorator(decorator) == "SubscribeMessage":
+                event = event_name(decorator.args[0]) if isinstance(decorator, Call) and decorator.args else ""
+                yield Handler(part, module, "event", event, part), _nest_roles(part)
+
+
+def _nest_roles(func: Func) -> list[Tag]:
+    by_decorator = {"ConnectedSocket": Tag.SOCKET, "MessageBody": Tag.CLIENT, "Ack": Tag.NONE}
+    roles = []
+    for place, param in enumerate(func.params):
+        marks = [by_decorator[name] for name in map(_decorator, param.decorators) if name in by_decorator]
+        default = Tag.SOCKET if "Socket" in param.type or (place == 0 and len(func.params) > 1) else Tag.CLIENT
+        roles.append(marks[0] if marks else default)
+    return roles
+
+
+def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tuple[Handler, list[Tag]]]:
+    flask = any("flask" in project.outside(base) for base in cls.bases)
+    for part in cls.body:
+        if isinstance(part, Func) and part.name.startswith("on_"):
+            event = part.name.removeprefix("on_")
+            yield Handler(part, module, kind_of(event), event, part), python_roles(event, part, flask)
+
+
+def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
+    """Return the tags of the parameters of a Python handler. Flask-SocketIO passes no id."""
+    if flask:
+        return [Tag.HANDSHAKE if event == "connect" else Tag.CLIENT] * len(func.params)
+    rest = {"connect": Tag.HANDSHAKE, "disconnect": Tag.NONE}.get(event, Tag.CLIENT)
+    return [Tag.SID] + [rest] * len(func.params)
+
+
+def kind_of(event: str) -> str:
+    """Return the kind of handler that an event has."""
+    return "connect" if event in CONNECT else "disconnect" if event in DISCONNECT else "event"
+
+
+def event_name(expr: Node) -> str:
+    """Return the name of an event as it is written, or the name of the constant that holds it."""
+    match expr:
+        case Const(value=str(text)):
+            return text
+        case Member() | Name():
+            return expr.name
+        case Text():
+            return "".join(str(getattr(part, "value", "")) for part in expr.parts)
+    return ""
+
+
+def _decorated(
+    project: Project, values: Values, module: Module, func: Func, decorator: Node
+) -> Iterator[tuple[Handler, list[Tag]]]:
+    call = decorator.func if isinstance(decorator, Call) else decorator
+    if not isinstance(call, Member) or call.name not in ("on", "event", "on_event") or module.source.language != "py":
+        return
+    if Tag.SERVER not in values.of(call.obj):
+        return
+    named = isinstance(decorator, Call) and decorator.args and call.name != "event"
+    event = event_name(decorator.args[0]) if named and isinstance(decorator, Call) else func.name
+    yield Handler(func, module, kind_of(event), event, func), python_roles(event, func, is_flask(project, call.obj))
+
+
+def is_flask(project: Project, server: Node) -> bool:
+    """Tell whether a Python server object is Flask-SocketIO's."""
+    made = project.meaning(server)
+    if isinstance(made, Call):
+        return "flask" in project.outside(made.func)
+    sources = {
+        variable.imported[0]
+        for module in project.modules.values()
+        for variable in module.names.values()
+        if variable.imported
+    }
+    return "flask_socketio" in sources and "socketio" not in sources
+
+
+def _registered(
+    project: Project, values: Values, module: Module, call: Call, func: Member
+) -> Iterator[tuple[Handler, list[Tag]]]:
+    if func.name == "use" and call.args and values.of(func.obj) & (Tag.SERVER | Tag.SOCKET):
+        target = as_function(project, call.args[0])
+        if target is not None and Tag.SERVER in values.of(func.obj):
+            yield Handler(target, module, "middleware", "use", call), [Tag.SOCKET]
+        elif target is not None:
+            yield Handler(target, module, "middleware", "use", call), [Tag.CLIENT]
+        return
+    if func.name not in REGISTER or len(call.args) < 2:
+        return
+    tags = values.of(func.obj)
+    target = as_function(project, call.args[1])
+    event = event_name(call.args[0])
+    lower = event.lower()
+    if target is None or event in INTERNAL:
+        return
+    if module.source.language == "py" and Tag.SERVER in tags:
+        yield (
+            Handler(target, module, kind_of(event), event, call),
+            python_roles(event, target, is_flask(project, func.obj)),
+        )
+    elif Tag.SERVER in tags and lower in CONNECT:
+        yield Handler(target, module, "connect", event, call), [Tag.SOCKET]
+    elif Tag.SOCKET in tags:
+        kind = kind_of(lower)
+        roles = [Tag.NONE] if kind == "disconnect" else [Tag.CLIENT] * max(1, len(target.params))
+        yield Handler(target, module, kind, event, call), roles

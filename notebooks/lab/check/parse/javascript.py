@@ -1,0 +1,88 @@
+"""Parses JavaScript and TypeScript with tree-sitter."""
+
+import functools
+import re
+
+import tree_sitter
+import tree_sitter_javascript
+import tree_sitter_typescript
+
+from lab.check import ir
+from lab.check.parse.javascript_expressions import EXPRESSIONS
+from lab.check.parse.javascript_functions import FUNCTIONS
+from lab.check.parse.javascript_modules import MODULES
+from lab.check.parse.javascript_nodes import LITERALS, Convert, Converter, block, nothing
+from lab.check.parse.javascript_statements import STATEMENTS
+
+GRAMMARS = {
+    "js": tree_sitter_javascript.language,
+    "jsx": tree_sitter_javascript.language,
+    "ts": tree_sitter_typescript.language_typescript,
+    "tsx": tree_sitter_typescript.language_tsx,
+}
+TABLE: dict[str, Convert] = {**LITERALS, **EXPRESSIONS, **FUNCTIONS, **MODULES, **STATEMENTS}
+# types are text, which the nodes that have one read themselves
+TYPE = re.compile(r".*_types?|type_\w+|.*_annotation|.*_modifier|.*_type_clause|asserts|constraint|optional_chain")
+COMMENTS = {"comment", "html_comment"}
+# the kind of the nodes in which tree-sitter puts what it cannot parse
+ERROR_KIND = 65535
+# non-ASCII characters become one byte each, so that offsets in bytes are offsets in characters
+SPACE = re.compile("[^\\S\x00-\x7f]|\ufeff")
+LETTER = re.compile("[^\x00-\x7f]")
+
+
+class Grammar:
+    """The parser of a dialect, with its table of converters by the kind of node."""
+
+    def __init__(self, dialect: str) -> None:
+        language = tree_sitter.Language(GRAMMARS[dialect]())
+        self.parser = tree_sitter.Parser(language)
+        self.comments = tree_sitter.Query(language, "(comment) @comment")
+        self.table: dict[int, Convert | None] = {ERROR_KIND: block}
+        for kind in range(language.node_kind_count):
+            name = language.node_kind_for_id(kind) or ""
+            self.table[kind] = _converter(name) if language.node_kind_is_named(kind) else None
+
+
+def _converter(name: str) -> Convert | None:
+    if name in COMMENTS:
+        return None
+    return TABLE.get(name) or (nothing if TYPE.fullmatch(name) else block)
+
+
+@functools.cache
+def grammar(dialect: str) -> Grammar:
+    """Return the grammar of a dialect, loaded once."""
+    return Grammar(dialect)
+
+
+def parse(text: str, dialect: str) -> ir.Source:
+    """Convert a file; `dialect` is "js", "jsx", "ts" or "tsx".
+
+    It never raises for any text. What cannot be parsed, and what is nested in more than 250 levels of the syntax tree
+    (a chain of `+`, `&&` or commas is one level), is dropped; then the source is `broken`.
+    """
+    rules = grammar(dialect)
+    tree = rules.parser.parse(LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
+    converter = Converter(text, rules.table)
+    source = ir.Source(
+        language=dialect[:2],
+        body=converter.many(tree.root_node.children),
+        comments=_comments(converter, rules, tree),
+        lines=[line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else [],
+        broken=tree.root_node.has_error or converter.dropped,
+    )
+    return ir.link(source)
+
+
+def _comments(converter: Converter, rules: Grammar, tree: tree_sitter.Tree) -> list[tuple[int, str]]:
+    """Return line and text of each comment, in order."""
+    if "//" not in converter.text and "/*" not in converter.text:
+        return []
+    found = tree_sitter.QueryCursor(rules.comments).captures(tree.root_node).get("comment", [])
+    comments = []
+    for node in sorted(found, key=lambda comment: comment.start_byte):
+        text = converter.slice(node)
+        text = text[2:].removesuffix("*/") if text.startswith("/*") else text[2:]
+        comments.append((node.start_point.row + 1, text.strip()))
+    return comments

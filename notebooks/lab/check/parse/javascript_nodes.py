@@ -1,0 +1,238 @@
+"""The converter of JavaScript and TypeScript, and the literals."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import tree_sitter
+
+from lab.check import ir
+
+Syntax = tree_sitter.Node
+Made = ir.Node | list[ir.Node]
+Convert = Callable[["Converter", Syntax], Made]
+Placed = TypeVar("Placed", bound=ir.Node)
+
+# levels of the syntax tree; each takes two frames of Python's stack, which has 1,000 by default
+MOST_LEVELS = 250
+LINE_END = re.compile("\n")
+ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|.))", re.DOTALL)
+ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Converter:
+    """Converts the syntax nodes of one file.
+
+    `table` has a function for each kind of named node, and None for tokens and comments. Each character of the parsed
+    source is one byte, so a byte's offset is an offset in `text`.
+    """
+
+    def __init__(self, text: str, table: dict[int, Convert | None]) -> None:
+        self.text = text
+        self.table = table
+        self.line_starts = [0, *(found.end() for found in LINE_END.finditer(text))]
+        self.level = 0
+        # True when parts that are nested too deeply were dropped
+        self.dropped = False
+
+    def one(self, node: Syntax | None) -> ir.Node:
+        """Convert a node. None, and several results, give a `Block`."""
+        convert = self.table[node.kind_id] if node is not None else None
+        if node is None or convert is None:
+            return ir.Block([])
+        if self.level >= MOST_LEVELS:
+            self.dropped = True
+            return self.place(ir.Block([]), node)
+        self.level += 1
+        made = convert(self, node)
+        self.level -= 1
+        if isinstance(made, list):
+            made = made[0] if len(made) == 1 else ir.Block(made)
+        return made if made.line else self.place(made, node)
+
+    def many(self, nodes: Iterable[Syntax]) -> list[ir.Node]:
+        """Convert nodes in order; tokens and comments are left out."""
+        result: list[ir.Node] = []
+        if self.level >= MOST_LEVELS:
+            self.dropped = True
+            return result
+        self.level += 1
+        table = self.table
+        for node in nodes:
+            convert = table[node.kind_id]
+            if convert is not None:
+                made = convert(self, node)
+                if isinstance(made, list):
+                    result += [part if part.line else self.place(part, node) for part in made]
+                else:
+                    result.append(made if made.line else self.place(made, node))
+        self.level -= 1
+        return result
+
+    def place(self, made: Placed, node: Syntax) -> Placed:
+        """Give `made` the place of `node`."""
+        start = node.start_byte
+        starts = self.line_starts
+        line = bisect_right(starts, start)
+        made.line = line
+        made.column = start - starts[line - 1] + 1
+        end = node.end_byte
+        made.end_line = line if line == len(starts) or end <= starts[line] else bisect_right(starts, end - 1)
+        return made
+
+    def parts(self, node: Syntax) -> list[Syntax]:
+        """Return the named children that are no comments."""
+        table = self.table
+        return [child for child in node.children if table[child.kind_id] is not None]
+
+    def slice(self, node: Syntax | None) -> str:
+        """Return the text of a node, and "" for None."""
+        return self.text[node.start_byte : node.end_byte] if node is not None else ""
+
+
+# --- parts that have no node of their own ---
+
+
+def nothing(_: Converter, __: Syntax) -> Made:
+    return []
+
+
+def block(c: Converter, node: Syntax) -> Made:
+    """Convert the named children of a node of any type."""
+    return ir.Block(c.many(node.children))
+
+
+def first(c: Converter, node: Syntax) -> Made:
+    """Convert the first named child: `(x)`, `x as T`, `x!`, `x satisfies T`, `x<T>`."""
+    parts = c.parts(node)
+    return c.one(parts[0]) if parts else []
+
+
+def last(c: Converter, node: Syntax) -> Made:
+    """Convert the last named child: `<T>x`."""
+    parts = c.parts(node)
+    return c.one(parts[-1]) if parts else []
+
+
+# --- names and literals ---
+
+
+def name(c: Converter, node: Syntax) -> Made:
+    return ir.Name(c.text[node.start_byte : node.end_byte])
+
+
+def this(_: Converter, __: Syntax) -> Made:
+    return ir.This()
+
+
+def null(_: Converter, __: Syntax) -> Made:
+    return ir.Const(None)
+
+
+def true(_: Converter, __: Syntax) -> Made:
+    return ir.Const(True)
+
+
+def false(_: Converter, __: Syntax) -> Made:
+    return ir.Const(False)
+
+
+def number(c: Converter, node: Syntax) -> Made:
+    text = c.slice(node).replace("_", "").removesuffix("n")
+    for read in (lambda: int(text, 0), lambda: float(text)):
+        try:
+            return ir.Const(read())
+        except ValueError:
+            continue
+    return ir.Const(0)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    digits = found[1] or found[2] or found[3]
+    if digits:
+        code = int(digits, 16)
+        return chr(code) if code <= 0x10FFFF else ""
+    return ESCAPED.get(found[4], found[4])
+
+
+def unescape(text: str) -> str:
+    """Return the value of a string from the text between its quotes."""
+    if "\\" in text:
+        text = ESCAPE.sub(_escaped, text)
+        if SURROGATE.search(text):
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def string(c: Converter, node: Syntax) -> Made:
+    return ir.Const(unescape(c.text[node.start_byte + 1 : node.end_byte - 1]))
+
+
+def template(c: Converter, node: Syntax) -> Made:
+    parts: list[ir.Node] = []
+    start = node.start_byte + 1
+    for child in node.children:
+        if child.type == "template_substitution":
+            parts += text_part(c, child, start, child.start_byte)
+            parts.append(c.one(child))
+            start = child.end_byte
+    parts += text_part(c, node, start, node.end_byte - 1)
+    return joined(parts) if parts else ir.Const("")
+
+
+def text_part(c: Converter, node: Syntax, start: int, end: int) -> list[ir.Node]:
+    """Return the fixed text between two offsets, if there is any."""
+    return [c.place(ir.Const(unescape(c.text[start:end])), node)] if start < end else []
+
+
+def regex(c: Converter, node: Syntax) -> Made:
+    """Convert `/x/` to `new RegExp("x")`, as a pattern is no string."""
+    pattern = c.place(ir.Const(c.slice(node)), node)
+    return ir.Call(c.place(ir.Name("RegExp"), node), [pattern], new=True)
+
+
+def array(c: Converter, node: Syntax) -> Made:
+    return ir.Sequence(c.many(node.children))
+
+
+def spread(c: Converter, node: Syntax) -> Made:
+    return ir.Spread(c.one(node.children[-1] if node.children else None))
+
+
+def is_text(node: ir.Node) -> bool:
+    """Say whether an expression is a string literal or a string with variable parts."""
+    return isinstance(node, ir.Text) or (isinstance(node, ir.Const) and isinstance(node.value, str))
+
+
+def joined(parts: list[ir.Node]) -> ir.Node:
+    """Return one string of parts: fixed neighbours are joined, and a text in it becomes its parts."""
+    flat: list[ir.Node] = []
+    for outer in parts:
+        for part in outer.parts if isinstance(outer, ir.Text) else [outer]:
+            before = flat[-1] if flat else None
+            if isinstance(before, ir.Const) and isinstance(part, ir.Const) and is_text(before) and is_text(part):
+                before.value = f"{before.value}{part.value}"
+                before.end_line = part.end_line
+            else:
+                flat.append(part)
+    return flat[0] if len(flat) == 1 and is_text(flat[0]) else ir.Text(flat)
+
+
+LITERALS: dict[str, Convert] = {
+    **dict.fromkeys(("identifier", "type_identifier", "property_identifier", "statement_identifier"), name),
+    **dict.fromkeys(("private_property_identifier", "shorthand_property_identifier"), name),
+    **dict.fromkeys(("shorthand_property_identifier_pattern", "super", "import"), name),
+    "this": this,
+    **dict.fromkeys(("null", "undefined"), null),
+    "true": true,
+    "false": false,
+    "number": number,
+    "string": string,
+    "template_string": template,
+    "template_substitution": first,
+    "regex": regex,
+    **dict.fromkeys(("array", "array_pattern"), array),
+    **dict.fromkeys(("spread_element", "rest_pattern"), spread),
+}

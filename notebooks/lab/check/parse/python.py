@@ -1,0 +1,164 @@
+"""Converts Python source text."""
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab.check.ir import Block, Node, Source, link
+from lab.check.parse.python_expressions import EXPRESSIONS
+from lab.check.parse.python_source import Placed, Tree, comments
+from lab.check.parse.python_statements import STATEMENTS
+from lab.check.parse.unparsable import Unparsable
+
+TABLE = EXPRESSIONS | STATEMENTS
+# parts of nodes that hold no expression to convert; annotations are kept as text
+NO_NODES = {
+    *("ctx", "op", "ops", "id", "attr", "arg", "name", "kind", "conversion", "level", "module", "is_async", "simple"),
+    *("annotation", "returns", "type_comment", "type_params", "type_ignores", "str", "names"),
+}
+# classes whose parts are converted with the node around them
+NO_NODE = {
+    ast.Module,
+    ast.arguments,
+    ast.arg,
+    ast.keyword,
+    ast.comprehension,
+    ast.withitem,
+    ast.match_case,
+    ast.ExceptHandler,
+    ast.alias,
+}
+FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is known about a node from the nodes around it."""
+
+    # the name of the first parameter of the method around it
+    this: str | None = None
+    # directly in the body of a class
+    in_class: bool = False
+
+
+def parse(text: str) -> Source:
+    """Return the tree of a Python file. Raises `Unparsable` if the text is not valid Python."""
+    text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
+    module = _syntax(text)
+    tree = Tree(text)
+    for node in reversed(list(_ordered(tree, module))):
+        converter = TABLE.get(node.__class__)
+        new = converter(tree, node) if converter else _unknown(tree, node)
+        tree.nodes[node] = new
+        if not new.line and isinstance(node, Placed):
+            tree.at(new, node)
+    lines = tree.lines[:-1] if tree.lines[-1] == "" else tree.lines
+    return link(Source("py", tree.many(module.body), comments(text), lines))
+
+
+def _syntax(text: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            # such as an invalid escape sequence in a string
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        raise Unparsable(error.msg or "invalid syntax", error.lineno) from None
+    except ValueError as error:
+        raise Unparsable(str(error)) from None
+    except (RecursionError, MemoryError):
+        raise Unparsable("too deeply nested") from None
+
+
+def _unknown(tree: Tree, node: ast.AST) -> Node:
+    return Block([tree.nodes[child] for child in ast.iter_child_nodes(node) if child in tree.nodes])
+
+
+def _ordered(tree: Tree, module: ast.Module) -> Iterator[ast.AST]:
+    """Yield each node that is converted, parents before their children.
+
+    It also notes in `tree` what depends on the nodes around: `this`, methods and fields.
+    """
+    waiting: list[tuple[ast.AST, Scope]] = [(module, Scope())]
+    while waiting:
+        node, scope = waiting.pop()
+        kind = node.__class__
+        if kind not in NO_NODE:
+            yield node
+        enter = ENTER.get(kind)
+        inner = enter(tree, node, scope) if enter else scope
+        names = FIELDS.get(kind)
+        for name in _fields(kind) if names is None else names:
+            value = getattr(node, name, None)
+            below = inner if name == "body" else scope
+            if value.__class__ is list:
+                waiting.extend([(child, below) for child in value if isinstance(child, ast.AST)])
+            elif isinstance(value, ast.AST):
+                waiting.append((value, below))
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    FIELDS[kind] = tuple(name for name in kind._fields if name not in NO_NODES)
+    return FIELDS[kind]
+
+
+def _enter_name(tree: Tree, node: ast.Name, scope: Scope) -> Scope:
+    if node.id == scope.this:
+        tree.these.add(node)
+    return scope
+
+
+def _enter_assignment(tree: Tree, node: ast.Assign | ast.AnnAssign, scope: Scope) -> Scope:
+    if scope.in_class:
+        tree.fields.add(node)
+    return scope
+
+
+def _enter_class(tree: Tree, node: ast.ClassDef, scope: Scope) -> Scope:
+    return replace(scope, in_class=True)
+
+
+def _enter_function(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> Scope:
+    if not scope.in_class:
+        return _enter_nested(tree, node, scope)
+    first = [*node.args.posonlyargs, *node.args.args][:1]
+    if not first or any(_is_static(decorator) for decorator in node.decorator_list):
+        return Scope()
+    tree.methods.add(node)
+    return Scope(this=first[0].arg)
+
+
+def _is_static(decorator: ast.expr) -> bool:
+    name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+    return name in ("staticmethod", "abstractstaticmethod")
+
+
+def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
+    """Return the scope in a function that is no method: it may have a name of its own that is equal to `this`."""
+    if scope.this is None or _binds(node, scope.this):
+        return Scope()
+    return Scope(this=scope.this)
+
+
+def _binds(function: ast.AST, name: str) -> bool:
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg) and node.arg == name:
+            return True
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+            return True
+    return False
+
+
+# what a node changes for the nodes in its body
+ENTER: dict[type[ast.AST], Callable[[Tree, Any, Scope], Scope]] = {
+    ast.Name: _enter_name,
+    ast.Assign: _enter_assignment,
+    ast.AnnAssign: _enter_assignment,
+    ast.ClassDef: _enter_class,
+    ast.FunctionDef: _enter_function,
+    ast.AsyncFunctionDef: _enter_function,
+    ast.Lambda: _enter_nested,
+}

@@ -1,0 +1,140 @@
+"""Lines, columns and comments of Python source text."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from lab.check.ir import Node
+
+AnyNode = TypeVar("AnyNode", bound=Node)
+# a class of `ast` whose nodes have a place
+Placed = ast.stmt | ast.expr | ast.arg | ast.pattern
+
+# a comment, or a string literal that a `#` may be part of
+COMMENT_OR_STRING = re.compile(
+    r"""
+    (?P<comment>\#[^\n]*)
+    | (?P<prefix>\b[A-Za-z]{1,3})?
+      (?P<string>
+        \"{3} [^\"\\]*+ (?: (?: \\. | \"(?!\"\") ) [^\"\\]*+ )*+ \"{3}
+      | '{3} [^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )*+ '{3}
+      | \" [^\"\\\n]*+ (?: \\. [^\"\\\n]*+ )*+ \"
+      | ' [^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ '
+      )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Places:
+    """The lines of a text, and the columns of its characters. `ast` counts columns in UTF-8 bytes."""
+
+    def __init__(self, text: str) -> None:
+        """Split the text, whose line ends are `\\n`."""
+        self.lines = text.split("\n")
+        self._ascii = text.isascii()
+        self._columns: dict[int, list[int]] = {}
+
+    def column(self, line: int, offset: int) -> int:
+        """Return the column, from 1, of the byte `offset` in a line."""
+        if self._ascii:
+            return offset + 1
+        columns = self._columns.get(line)
+        if columns is None:
+            text = self.lines[line - 1] if line <= len(self.lines) else ""
+            columns = [number for number, letter in enumerate(text, 1) for _ in letter.encode()]
+            columns.append(len(text) + 1)
+            self._columns[line] = columns
+        # before Python 3.12, parts of f-strings may have places outside the line
+        return columns[min(offset, len(columns) - 1)]
+
+    def text(self, node: ast.expr) -> str:
+        """Return the source of a type annotation on one line, without the quotes of a forward reference."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        last_line = node.end_lineno or node.lineno
+        start = self.column(node.lineno, node.col_offset) - 1
+        end = self.column(last_line, node.end_col_offset or 0) - 1
+        if last_line == node.lineno:
+            return self.lines[node.lineno - 1][start:end]
+        first, *rest = self.lines[node.lineno - 1 : last_line]
+        rest[-1] = rest[-1][:end]
+        return " ".join(" ".join([first[start:], *rest]).split())
+
+
+class Tree(Places):
+    """The nodes of a text that are converted so far. Children are converted before their parents."""
+
+    def __init__(self, text: str) -> None:
+        """Begin with no nodes."""
+        super().__init__(text)
+        self.nodes: dict[ast.AST, Node] = {}
+        # names that are the first parameter of their method
+        self.these: set[ast.AST] = set()
+        # functions whose first parameter is `This`, and assignments in the body of a class
+        self.methods: set[ast.AST] = set()
+        self.fields: set[ast.AST] = set()
+
+    def at(self, new: AnyNode, node: Placed) -> AnyNode:
+        """Give a new node the place of a node of `ast`, and return it."""
+        new.line = node.lineno
+        new.column = self.column(node.lineno, node.col_offset)
+        new.end_line = node.end_lineno or node.lineno
+        return new
+
+    def many(self, nodes: Sequence[ast.AST]) -> list[Node]:
+        """Return the converted nodes of a list."""
+        converted = self.nodes
+        return [converted[node] for node in nodes]
+
+
+Converter = Callable[[Tree, Any], Node]
+
+
+class Table(dict[type[ast.AST], Converter]):
+    """The converter of each class of `ast`."""
+
+    def converts(self, *names: str) -> Callable[[Converter], Converter]:
+        """Enter the decorated converter for these classes. An older Python does not have all of them."""
+
+        def enter(converter: Converter) -> Converter:
+            self.update({getattr(ast, name): converter for name in names if hasattr(ast, name)})
+            return converter
+
+        return enter
+
+
+def comments(text: str) -> list[tuple[int, str]]:
+    """Return the line and text of each comment, without `#`. The text must be valid Python."""
+    found = []
+    nests = False
+    line, counted = 1, 0
+    for match in COMMENT_OR_STRING.finditer(text):
+        if match["comment"]:
+            line += text.count("\n", counted, match.start())
+            counted = match.start()
+            found.append((line, _bare(match["comment"])))
+        elif match["prefix"] and _may_nest_quotes(match["string"]):
+            nests = True
+    return _comments_of_tokens(text, found) if nests else found
+
+
+def _may_nest_quotes(text: str) -> bool:
+    # since Python 3.12: f"{names["first"]}"; the part before the inner quote has an open brace
+    return text.count("{") != text.count("}")
+
+
+def _comments_of_tokens(text: str, otherwise: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError):
+        # `tokenize` refuses a few texts that `ast` accepts
+        return otherwise
+    return [(token.start[0], _bare(token.string)) for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _bare(comment: str) -> str:
+    return comment.lstrip("#").strip()

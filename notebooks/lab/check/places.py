@@ -1,0 +1,91 @@
+"""Collections that a program keeps: which one an expression means, and whether it outlives a handler."""
+
+from dataclasses import dataclass, field
+
+from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Record, Return, This
+from lab.check.ir import Sequence as ListOf
+from lab.check.project import Project
+from lab.check.scopes import Variable, class_of, function_of
+
+
+def as_function(project: Project, expr: Node | None) -> Func | None:
+    """Return the function that an argument stands for: itself, a name, a wrapped one, or what a factory returns."""
+    for _ in range(4):
+        if expr is None or isinstance(expr, Func):
+            return expr
+        if isinstance(expr, Call):
+            if isinstance(expr.func, Member) and expr.func.name == "bind":
+                expr = expr.func.obj
+                continue
+            inner = next((arg for arg in expr.args if isinstance(project.meaning(arg), Func)), None)
+            expr = inner if inner is not None else _made(project, expr)
+            continue
+        found = project.meaning(expr)
+        if not isinstance(found, Node) or found is expr:
+            return None
+        expr = found
+    return None
+
+
+def _made(project: Project, call: Call) -> Node | None:
+    for func in project.callees(call):
+        for statement in func.body:
+            if isinstance(statement, Return) and statement.value is not None:
+                return statement.value
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A collection. Two expressions mean the same one if `key` and `name` are equal."""
+
+    key: int
+    name: str = ""
+    # the function that makes it; None for one of a module or class
+    owner: Func | None = field(default=None, compare=False)
+
+
+def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
+    """Return the collection that an expression reads or writes, or None if it is not known.
+
+    Steps into it do not matter: `games[id].players` is the place of `games`.
+    """
+    inner: Node = expr
+    while steps:
+        match inner:
+            case Await(value=value):
+                inner = value
+            case Member(obj=This()):
+                cls = class_of(inner)
+                return Place(id(cls), inner.name) if cls else None
+            case Member():
+                found = _named(project, inner, steps)
+                if found is not None:
+                    return found
+                inner = inner.obj
+            case Index(obj=obj) | Call(func=Member(obj=obj)):
+                inner = obj
+            case Name():
+                return _named(project, inner, steps)
+            case _:
+                return None
+    return None
+
+
+def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
+    """Return the place of a variable or of a field of a known class, or what it is another name for."""
+    found = project.meaning(expr)
+    if isinstance(found, Variable):
+        if len(found.values) == 1 and found.param is None:
+            return place_of(project, found.values[0][0], steps - 1) or Place(id(found), "", found.owner)
+        return Place(id(found), "", found.owner)
+    if isinstance(expr, Member) and (cls := project.type_of(expr.obj)) is not None:
+        return Place(id(cls), expr.name)
+    if found is expr or project.outside(expr):
+        return None
+    match found:
+        case Index() | Member() | Call(func=Member()):
+            return place_of(project, found, steps - 1)
+        case Record() | ListOf() | Call():
+            return Place(id(found), "", function_of(found))
+    return None

@@ -1,0 +1,258 @@
+"""Names across files: imports, classes and the functions that a call reaches."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from lab.check.ir import Await, Call, Class, Const, Func, Member, Name, Node, Record, This
+from lab.check.scopes import Module, Variable, class_of, field_type, fields_of, lookup, method
+
+ENDINGS = ("", ".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", ".mts", ".cts", "/index.js", "/index.ts", "/index.mjs")
+STEPS = 12  # a chain of names longer than this is not followed
+
+
+@dataclass(slots=True, eq=False)
+class Project:
+    """All files of a check. `load` parses a file on demand and returns None if it cannot."""
+
+    paths: frozenset[str]
+    load: Callable[[str], Module | None]
+    modules: dict[str, Module] = field(default_factory=dict)
+    # the module of each statement outside all functions and classes
+    home: dict[int, Module] = field(default_factory=dict)
+    methods: dict[str, list[Func]] = field(default_factory=dict)
+    types: dict[str, list[Class]] = field(default_factory=dict)
+    _fields: dict[int, dict[str, list[Node]]] = field(default_factory=dict)
+
+    def add(self, module: Module) -> None:
+        """Take a parsed module into the project."""
+        self.modules[module.path] = module
+        for cls in module.classes:
+            self.types.setdefault(cls.name, []).append(cls)
+            for part in cls.body:
+                if isinstance(part, Func):
+                    self.methods.setdefault(part.name, []).append(part)
+        for statement in module.source.body:
+            self.home[id(statement)] = module
+
+    def module(self, path: str) -> Module | None:
+        """Return the module of a path, parsed if it was not yet."""
+        if path not in self.modules and path in self.paths:
+            module = self.load(path)
+            if module is not None:
+                self.add(module)
+        return self.modules.get(path)
+
+    def fields(self, cls: Class) -> dict[str, list[Node]]:
+        """Return everything that a class assigns to its fields."""
+        if id(cls) not in self._fields:
+            self._fields[id(cls)] = fields_of(cls)
+        return self._fields[id(cls)]
+
+    def imported_module(self, module: Module, source: str) -> Module | None:
+        """Return the module of the project that an import names, or None for a package from outside."""
+        for path in self._candidates(module, source):
+            if path in self.paths and path != module.path:
+                return self.module(path)
+        return None
+
+    def _candidates(self, module: Module, source: str) -> Iterable[str]:
+        here = PurePosixPath(module.path).parent
+        if module.source.language == "py":
+            dots = len(source) - len(source.lstrip("."))
+            parts = [part for part in source.split(".") if part]
+            if dots:
+                roots = [here.parents[dots - 2] if dots > 1 and len(here.parents) > dots - 2 else here]
+            else:
+                roots = [*reversed(here.parents), here]
+            for root in roots:
+                base = "/".join([*([] if str(root) == "." else [str(root)]), *parts])
+                yield from (f"{base}.py", f"{base}/__init__.py".lstrip("/"))
+            return
+        if source.startswith("."):
+            base = _joined(here, source)
+            yield from _endings(base)
+        elif re.match(r"(@|~|src|#)/|@\w+/|src/", source):
+            tail = re.sub(r"^(@|~|#)/", "", source)
+            for root in (here, *here.parents):
+                yield from _endings(_joined(root, tail))
+                yield from _endings(_joined(root / "src", tail))
+
+    def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
+        """Return what a module exports under a name: a node, a variable, a module for "*", or None."""
+        if name == "*" or steps == 0:
+            return module
+        if module.source.language == "py":
+            found = module.names.get(name)
+            if found is not None:
+                return found
+            return self.imported_module(module, f".{name}")
+        if name in module.exports:
+            return module.exports[name]
+        for source in module.passed_on:
+            below = self.imported_module(module, source)
+            found_below = self.exported(below, name, steps - 1) if below else None
+            if found_below is not None and found_below is not below:
+                return found_below
+        return module if name == "default" and module.exports else None
+
+    def meaning(self, expr: Node | Variable | Module | None, steps: int = STEPS) -> Node | Variable | Module | None:
+        """Follow names, imports and fields to what they stand for.
+
+        Returns a `Func`, `Class` or other node that makes the value, the `Variable` if it has no or several values,
+        or a `Module`. None if the name comes from outside.
+        """
+        while steps:
+            steps -= 1
+            following: Node | Variable | Module | None
+            match expr:
+                case Await():
+                    following = expr.value
+                case Name():
+                    following = lookup(self.module_of(expr), expr, expr.name)
+                case Variable(imported=(source, name), module=module):
+                    below = self.imported_module(module, source)
+                    following = self.exported(below, name, steps) if below else None
+                case Variable(values=[(value, ())], param=None):
+                    following = value
+                case Member():
+                    following = self._member(expr, steps)
+                case _:
+                    return expr
+            if following is None:
+                return expr if isinstance(expr, (Variable, Member)) else None
+            if following is expr:
+                return expr
+            expr = following
+        return None
+
+    def _member(self, expr: Member, steps: int) -> Node | Variable | Module | None:
+        if isinstance(expr.obj, This):
+            cls = class_of(expr)
+            return self.in_class(cls, expr.name) if cls else None
+        obj = self.meaning(expr.obj, steps)
+        match obj:
+            case Module():
+                found = self.exported(obj, expr.name, steps)
+                default = obj.exports.get("default")
+                if found is None and isinstance(default, Record):
+                    found = record_value(default, expr.name)
+                return found
+            case Record():
+                return record_value(obj, expr.name)
+            case Class():
+                return self.in_class(obj, expr.name)
+        cls = self.type_of(expr.obj, steps)
+        return self.in_class(cls, expr.name) if cls else None
+
+    def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
+        """Return the method of a class or its bases, or the only value of its field."""
+        found = method(cls, name)
+        if found is not None:
+            return found
+        values = self.fields(cls).get(name, [])
+        if len(values) == 1:
+            return values[0]
+        for base in cls.bases if steps else ():
+            above = self.meaning(base)
+            inherited = self.in_class(above, name, steps - 1) if isinstance(above, Class) else None
+            if inherited is not None:
+                return inherited
+        return None
+
+    def type_of(self, expr: Node, steps: int = STEPS) -> Class | None:
+        """Return the class of the project that an expression is an instance of, or None."""
+        if steps == 0:
+            return None
+        if isinstance(expr, This):
+            return class_of(expr)
+        if isinstance(expr, Member) and isinstance(expr.obj, This):
+            cls = class_of(expr)
+            if cls is not None and (named := self.named_type(field_type(cls, expr.name))):
+                return named
+        found = self.meaning(expr, steps)
+        if isinstance(found, Variable) and found.param is not None:
+            return self.named_type(found.param.type)
+        if isinstance(found, Call):
+            made = self.meaning(found.func, steps - 1)
+            return made if isinstance(made, Class) else None
+        return None
+
+    def named_type(self, text: str) -> Class | None:
+        """Return the only class of the project with the name of a written type."""
+        found = [cls for cls in self.types.get(text.strip().split("<")[0], []) if cls.kind == "class"]
+        return found[0] if len(found) == 1 else None
+
+    def module_of(self, node: Node) -> Module:
+        """Return the module that a node stands in."""
+        while node.parent is not None:
+            node = node.parent
+        return self.home[id(node)]
+
+    def outside(self, expr: Node) -> str:
+        """Return the dotted name of something from an outside package, such as "socket.io.Server", or ""."""
+        match expr:
+            case Await():
+                return self.outside(expr.value)
+            case Name():
+                variable = lookup(self.module_of(expr), expr, expr.name)
+                if variable is None:
+                    return ""
+                if variable.imported is None:
+                    only = variable.values[0] if len(variable.values) == 1 and variable.param is None else None
+                    return self.outside(only[0]) if only and not only[1] and not isinstance(only[0], Name) else ""
+                if self.imported_module(variable.module, variable.imported[0]):
+                    found = self.meaning(variable)
+                    return self._outside_import(found) if isinstance(found, Variable) else ""
+                return self._outside_import(variable)
+            case Member():
+                base = self.outside(expr.obj)
+                return f"{base}.{expr.name}" if base else ""
+            case Call(func=Name(name="require"), args=[Const(value=str(source))]):
+                return source
+        return ""
+
+    def _outside_import(self, variable: Variable) -> str:
+        if variable.imported is None or not self.outside_import(variable):
+            return ""
+        source, name = variable.imported
+        return source if name in ("*", "default") else f"{source}.{name}"
+
+    def outside_import(self, variable: Variable) -> bool:
+        """Tell whether an imported variable comes from a package or file that is not checked."""
+        return variable.imported is not None and self.imported_module(variable.module, variable.imported[0]) is None
+
+    def callees(self, call: Call) -> list[Func]:
+        """Return the functions of the project that a call may run: one at most, or a method of a unique name."""
+        found = self.meaning(call.func)
+        if isinstance(found, Func):
+            return [found]
+        if isinstance(found, Class):
+            made = method(found, "constructor") or method(found, "__init__")
+            return [made] if made else []
+        if isinstance(call.func, Member) and len(call.func.name) > 5 and not self.outside(call.func.obj):
+            same = self.methods.get(call.func.name, [])
+            return same if len(same) == 1 else []
+        return []
+
+
+def record_value(record: Record, name: str) -> Node | None:
+    """Return the value of a key of an object literal, or None."""
+    return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)
+
+
+def _joined(folder: PurePosixPath, source: str) -> str:
+    parts = [part for part in folder.parts if part != "."]
+    for part in source.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _endings(base: str) -> Iterable[str]:
+    yield from (base + ending for ending in ENDINGS)
+    if base.endswith(".js"):  # TypeScript names the compiled file
+        yield from (base[:-3] + ending for ending in (".ts", ".tsx"))

@@ -1,0 +1,212 @@
+"""RM012: state keyed by a socket's own id."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import owners
+from lab.check.ir import Index
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import handler_function, writes
+
+OWN = re.compile(
+    r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|session|pending|upload",
+    re.I,
+)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each collection that is keyed by a socket's own id, at the first write."""
+    for write in writes(facts):
+        if write.kind != "collection" or write.key is None or not facts.is_own_id(write.key):
+            continue
+        if isinstance(write.place, Index) or any(OWN.search(name) for name in owners(write.place)):
+            continue
+        if not facts.outlives(write.place, handler_function(facts, write.node)):
+            continue
+        yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
+
+
+
+NODE = Snippet(
+    bad="""\
+const carts = new Map();
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    carts.set(socket.id, []); // <- RM012
+
+    socket.on("cart:add", (item, reply) => {
+      carts.get(socket.id).push(item);
+      reply({ ok: true });
+    });
+  });
+}
+""",
+    good="""\
+import { spawnTerminal } from "./terminal.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    socket.data.cart = [];
+
+    socket.on("cart:add", (item, reply) => {
+      socket.data.cart.push(item);
+      reply({ ok: true });
+    });
+  });
+}
+
+// a terminal belongs to one connection and ends with it
+export function registerTerminal(io) {
+  const terminals = new Map();
+  io.of("/terminal").on("connection", (socket) => {
+    terminals.set(socket.id, spawnTerminal(socket.data.user));
+    socket.on("disconnect", () => {
+      terminals.get(socket.id).kill();
+      terminals.delete(socket.id);
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { CartItem } from "./cart-item";
+"""
+    + GATEWAY
+    + """\
+  private carts: Record<string, string[]> = {};
+
+  handleConnection(@ConnectedSocket() client: Socket) {
+    this.carts[client.id] = []; // <- RM012
+  }
+
+  @SubscribeMessage("cart:add")
+  addToCart(@ConnectedSocket() client: Socket, @MessageBody() item: CartItem) {
+    this.carts[client.id].push(item.product);
+  }
+}
+""",
+    good="""\
+import { CartItem } from "./cart-item";
+"""
+    + GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.data.cart = [];
+  }
+
+  @SubscribeMessage("cart:add")
+  addToCart(@ConnectedSocket() client: Socket, @MessageBody() item: CartItem) {
+    client.data.cart.push(item.product);
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+
+users = {}
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        users[sid] = verify_token(auth["token"])  # <- RM012
+
+    @sio.on("profile:get")
+    async def profile(sid):
+        return {"name": users[sid].name}
+""",
+    good="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        await sio.save_session(sid, {"user": verify_token(auth["token"])})
+
+    @sio.on("profile:get")
+    async def profile(sid):
+        session = await sio.get_session(sid)
+        return {"name": session["user"].name}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask import request
+from flask_login import current_user
+
+carts = {}
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        carts[request.sid] = []  # <- RM012
+
+    @socketio.on("cart:size")
+    def cart_size():
+        return {"size": len(carts[request.sid])}
+""",
+    good="""\
+from flask import session
+from flask_login import current_user
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        session["cart"] = []
+
+    @socketio.on("cart:size")
+    def cart_size():
+        return {"size": len(session["cart"])}
+""",
+)
+
+RULE = Rule(
+    id="RM012",
+    mistake="01",
+    level="warning",
+    title="state keyed by a socket id",
+    what="A map or object that lives longer than the handler is keyed by the socket's own id.",
+    why=(
+        "The entry belongs to one connection. A reconnect gets a new id and finds nothing, and each lost "
+        "disconnect event leaves an entry that nobody reads or removes."
+    ),
+    exceptions=(
+        "A rate limiter may count by connection, and a resource that belongs to one connection, such as a "
+        "terminal or a stream, may be kept under its id. A `sid` that is no Socket.IO id, such as an HTTP session "
+        "id, is not meant."
+    ),
+    fix={
+        "node": (
+            "Keep what belongs to the connection in `socket.data`, and what belongs to the user under the user's id."
+        ),
+        "nest": (
+            "Keep what belongs to the connection in `client.data`, and what belongs to the user under the user's id."
+        ),
+        "python-socketio": (
+            "Keep what belongs to the connection in `await sio.save_session(sid, {…})`, and what belongs to the "
+            "user under the user's id."
+        ),
+        "flask": (
+            "Keep what belongs to the connection in Flask's `session`, and what belongs to the user under the "
+            "user's id."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

@@ -1,0 +1,172 @@
+"""RM013: a socket id written to a database record."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.ir import Assign, Member
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import Write, parts_with_id, writes
+from lab.check.tags import Tag
+
+FIELD = re.compile(r"(socket|sock)_?ids?|^sids?$|connection_?id", re.I)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each write of a socket's id to a record of a database."""
+    for write in writes(facts):
+        found = next(parts_with_id(facts, write.value), None) if write.kind == "record" else None
+        if found is not None:
+            yield Hit(write.module.path, found[1], "the id of a socket is written to the database")
+        elif write.kind == "field" and _is_record_field(facts, write):
+            yield Hit(write.module.path, write.node, "the id of a socket is written to a field of a record")
+
+
+def _is_record_field(facts: Facts, write: Write) -> bool:
+    """Tell whether a socket's id is assigned to a field of an object that is no socket and no collection."""
+    target = write.node.target if isinstance(write.node, Assign) else None
+    if not isinstance(target, Member) or facts.values.of(target.obj) & (Tag.SOCKET | Tag.SERVER):
+        return False
+    named = FIELD.search(target.name) and not facts.keeps(target.obj)
+    return bool(named) and any(True for _ in parts_with_id(facts, write.value))
+
+
+NODE = Snippet(
+    bad="""\
+import { User } from "./models/user.js";
+
+export function register(io) {
+  io.on("connection", async (socket) => {
+    const { user } = socket.data;
+    await User.updateOne({ _id: user.id }, { socketId: socket.id }); // <- RM013
+  });
+}
+""",
+    good="""\
+import { User } from "./models/user.js";
+
+export function register(io) {
+  io.on("connection", async (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+    await User.updateOne({ _id: user.id }, { lastLoginAt: new Date() });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { DriversRepository } from "./drivers";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly drivers: DriversRepository) {}
+
+  async handleConnection(@ConnectedSocket() client: Socket) {
+    const driver = await this.drivers.findOneBy({ id: client.data.user.id });
+    driver.socketId = client.id; // <- RM013
+    await this.drivers.save(driver);
+  }
+}
+""",
+    good="""\
+import { DriversRepository } from "./drivers";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly drivers: DriversRepository) {}
+
+  async handleConnection(@ConnectedSocket() client: Socket) {
+    const driver = await this.drivers.findOneBy({ id: client.data.user.id });
+    client.join([`user:${driver.id}`, `company:${driver.companyId}`]);
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+from .database import database
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await database.execute("UPDATE users SET socket_id = $1 WHERE id = $2", sid, user.id)  # <- RM013
+""",
+    good="""\
+from .auth import verify_token
+from .database import database
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.enter_room(sid, f"user:{user.id}")
+        await database.execute("UPDATE users SET last_login = now() WHERE id = $1", user.id)
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask import request
+from flask_login import current_user
+
+from .models import db
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        current_user.socket_id = request.sid  # <- RM013
+        db.session.commit()
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"user:{current_user.id}")
+""",
+)
+
+RULE = Rule(
+    id="RM013",
+    mistake="01",
+    level="error",
+    title="socket id written to a database",
+    what="The id of a socket is written to a database record, by a query or through an ORM.",
+    why=(
+        "The record survives the connection, the server's restart and its crash; the id does not. Each reconnect "
+        "needs another write, and a second tab or device overwrites the first one."
+    ),
+    exceptions="The payload that call signalling sends to the other side of a call is not a record.",
+    fix={
+        "node": "Remove the column, join `user:<id>` at each connection, and emit with io.to(`user:${id}`).",
+        "nest": (
+            "Remove the column, join `user:<id>` in `handleConnection`, and emit with this.server.to(`user:${id}`)."
+        ),
+        "python-socketio": (
+            'Remove the column, call `await sio.enter_room(sid, f"user:{user_id}")` in the connect handler, and '
+            "emit to that room."
+        ),
+        "flask": (
+            'Remove the column, call `join_room(f"user:{current_user.id}")` in the connect handler, and emit to '
+            "that room."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

@@ -1,0 +1,151 @@
+"""RM022: a socket looked up by a stored id."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.ir import Await, Call, Index, Member, Node
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+ENDS = {"disconnect", "disconnectSockets", "leave", "join"}
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each look-up of a socket by a key in the library's own collection, and each emit to a kept socket."""
+    reported: set[tuple[str, int]] = set()
+    for module, node in facts.nodes(Call, Index):
+        if _looks_up(facts, node) and not _ends(node) and (module.path, node.line) not in reported:
+            reported.add((module.path, node.line))
+            yield Hit(module.path, node, "a socket is looked up by its id")
+    for emit in facts.actions.emits:
+        new = (emit.module.path, emit.node.line) not in reported
+        if emit.aim == "lookup" and emit.found is not None and new and _is_kept(facts, emit.found):
+            reported.add((emit.module.path, emit.node.line))
+            yield Hit(emit.module.path, emit.node, "an emit goes to a socket object that was kept")
+
+
+def _looks_up(facts: Facts, node: Node) -> bool:
+    match node:
+        case Call(func=Member(obj=obj, name="get"), args=[key]):
+            return Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
+        case Index(obj=obj, key=key):
+            return Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
+    return False
+
+
+def _ends(node: Node) -> bool:
+    """Tell whether the looked-up socket is only closed, as an administrator does."""
+    above = node.parent
+    return isinstance(above, Member) and above.name in ENDS
+
+
+def _is_kept(facts: Facts, found: Node) -> bool:
+    """Tell whether a socket was just read from a collection of the program."""
+    made = facts.follow(found)
+    made = made.value if isinstance(made, Await) else made
+    return Tag.KEPT in facts.values.of(found) and isinstance(made, Call | Index)
+
+
+NODE = Snippet(
+    bad="""\
+import { assignDriver } from "./jobs.js";
+
+const socketIds = new Map();
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socketIds.set(user.id, socket.id); // <- RM011
+
+    socket.on("job:assign", async (jobId) => {
+      const job = await assignDriver(jobId, user.id);
+      const driver = io.sockets.sockets.get(socketIds.get(job.driverId)); // <- RM022
+      driver?.join(`job:${job.id}`);
+    });
+  });
+}
+""",
+    good="""\
+import { assignDriver } from "./jobs.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+
+    socket.on("job:assign", async (jobId) => {
+      const job = await assignDriver(jobId, user.id);
+      io.in(`user:${job.driverId}`).socketsJoin(`job:${job.id}`);
+    });
+  });
+}
+
+export function registerAdmin(io) {
+  io.of("/admin").on("connection", (socket) => {
+    socket.on("connection:kick", (socketId) => {
+      if (socket.data.user.role !== "admin") return;
+      io.sockets.sockets.get(socketId)?.disconnect(true);
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { AssignJob, JobsService, UsersService } from "./jobs";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly jobs: JobsService, private readonly users: UsersService) {}
+
+  @SubscribeMessage("job:assign")
+  async assign(@ConnectedSocket() client: Socket, @MessageBody() wanted: AssignJob) {
+    const job = await this.jobs.assign(wanted.id, client.data.user.id);
+    const driver = await this.users.findById(job.driverId);
+    this.server.sockets.sockets.get(driver.socketId)?.join(`job:${job.id}`); // <- RM022
+  }
+}
+""",
+    good="""\
+import { AssignJob, JobsService } from "./jobs";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly jobs: JobsService) {}
+
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+
+  @SubscribeMessage("job:assign")
+  async assign(@ConnectedSocket() client: Socket, @MessageBody() wanted: AssignJob) {
+    const job = await this.jobs.assign(wanted.id, client.data.user.id);
+    this.server.in(`user:${job.driverId}`).socketsJoin(`job:${job.id}`);
+  }
+}
+""",
+)
+
+RULE = Rule(
+    id="RM022",
+    mistake="02",
+    level="warning",
+    title="socket looked up by a stored id",
+    what="A socket object is looked up by a socket id that was kept somewhere, as in `io.sockets.sockets.get(id)`.",
+    why=(
+        "The look-up finds nothing after a reconnect, and nothing when the socket is connected to another "
+        "process. Code that then uses optional chaining does nothing and reports no error."
+    ),
+    exceptions="An administrator who disconnects one connection that a list shows needs exactly that socket.",
+    fix={
+        "node": "Act on the user's room: io.in(`user:${id}`).socketsJoin(room), `.socketsLeave(room)` or `.emit(…)`.",
+        "nest": (
+            "Act on the user's room: this.server.in(`user:${id}`).socketsJoin(room), `.socketsLeave(room)` or "
+            "`.emit(…)`."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST},
+    find=find,
+)

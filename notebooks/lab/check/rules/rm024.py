@@ -1,0 +1,234 @@
+"""RM024: a socket's own id used later."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import runs_later
+from lab.check.ir import Call, Func, Member, Name, Node
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import enclosing
+from lab.check.stores import parts_with_id
+from lab.check.tags import Tag
+
+LATER = re.compile(
+    r"^(setTimeout|setInterval|setImmediate|create_task|ensure_future|start_background_task|call_later|call_soon|add_job|addJob|schedule\w*|enqueue|delay|apply_async|run_after|spawn|spawn_later|Thread|Timer|submit|add_task|once)$"
+)
+JOBS = re.compile(r"^(add|enqueue|delay|apply_async|send_task|publish|lpush|rpush|add_job|addJob|dispatch)$")
+QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each later use of the id of the handler's socket: inside a timer, a task or a job."""
+    yield from _emits_later(facts)
+    for module, node in facts.nodes(Call):
+        if isinstance(node, Call) and _is_job(facts, node):
+            yield Hit(module.path, node, "a job carries the id of a socket")
+
+
+def _emits_later(facts: Facts) -> Iterable[Hit]:
+    for emit, room in facts.emits_to_rooms():
+        if Tag.SID in facts.values.of(room) and (_in_timer(facts, emit.node) or runs_later(facts, emit.node)):
+            yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket, long after the handler")
+
+
+def _in_timer(facts: Facts, node: Node) -> bool:
+    for func in enclosing(node, Func):
+        call = func.parent
+        if (
+            isinstance(call, Call)
+            and LATER.match(getattr(call.func, "name", ""))
+            and getattr(call.func, "name", "") != "once"
+        ):
+            return True
+    return False
+
+
+def _is_job(facts: Facts, call: Call) -> bool:
+    """Tell whether a call puts the own id of a socket into a queue of jobs."""
+    if not isinstance(call.func, Member) or not JOBS.match(call.func.name):
+        return False
+    owner = call.func.obj
+    name = owner.name if isinstance(owner, (Name, Member)) else ""
+    if not (QUEUES.search(name) or call.func.name in ("delay", "apply_async", "send_task", "add_job", "addJob")):
+        return False
+    given = [*call.args, *(value for _, value in call.keywords)]
+    return any(True for value in given for _ in parts_with_id(facts, value))
+
+
+NODE = Snippet(
+    bad="""\
+import { makeReport } from "./reports.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    socket.on("report:request", (reply) => {
+      setTimeout(async () => {
+        const report = await makeReport(socket.data.user.id);
+        io.to(socket.id).emit("report:ready", report); // <- RM024
+      }, 1000);
+      reply({ accepted: true });
+    });
+  });
+}
+""",
+    good="""\
+import { makeReport } from "./reports.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+
+    socket.on("report:request", (reply) => {
+      setTimeout(async () => {
+        const report = await makeReport(user.id);
+        io.to(`user:${user.id}`).emit("report:ready", report);
+      }, 1000);
+      reply({ accepted: true });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { InjectQueue } from "@nestjs/bullmq";
+import { Queue } from "bullmq";
+import { ReportRequest } from "./report-request";
+"""
+    + GATEWAY
+    + """\
+  constructor(@InjectQueue("reports") private readonly queue: Queue) {}
+
+  @SubscribeMessage("report:request")
+  async request(@ConnectedSocket() client: Socket, @MessageBody() wanted: ReportRequest) {
+    const job = await this.queue.add("report", { size: wanted.size, socketId: client.id }); // <- RM024
+    return { job: job.id };
+  }
+}
+""",
+    good="""\
+import { InjectQueue } from "@nestjs/bullmq";
+import { Queue } from "bullmq";
+import { ReportRequest } from "./report-request";
+"""
+    + GATEWAY
+    + """\
+  constructor(@InjectQueue("reports") private readonly queue: Queue) {}
+
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+
+  @SubscribeMessage("report:request")
+  async request(@ConnectedSocket() client: Socket, @MessageBody() wanted: ReportRequest) {
+    const job = await this.queue.add("report", { size: wanted.size, userId: client.data.user.id });
+    return { job: job.id };
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .reports import make_report
+
+
+def register(sio):
+    @sio.on("report:request")
+    async def request_report(sid, wanted):
+        session = await sio.get_session(sid)
+
+        async def run():
+            report = await make_report(session["user"].id)
+            await sio.emit("report:ready", report, to=sid)  # <- RM024
+
+        sio.start_background_task(run)
+        return {"accepted": True}
+""",
+    good="""\
+from .auth import verify_token
+from .reports import make_report
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"user:{user.id}")
+
+    @sio.on("report:request")
+    async def request_report(sid, wanted):
+        user = (await sio.get_session(sid))["user"]
+
+        async def run():
+            report = await make_report(user.id)
+            await sio.emit("report:ready", report, to=f"user:{user.id}")
+
+        sio.start_background_task(run)
+        return {"accepted": True}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask import request
+from flask_login import current_user
+
+from .worker import make_report
+
+
+def register(socketio):
+    @socketio.on("report:request")
+    def request_report(wanted):
+        job = make_report.delay(current_user.id, request.sid)  # <- RM024
+        return {"job": job.id}
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import join_room
+
+from .worker import make_report
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"user:{current_user.id}")
+
+    @socketio.on("report:request")
+    def request_report(wanted):
+        # the worker emits to the room of this user
+        job = make_report.delay(current_user.id)
+        return {"job": job.id}
+""",
+)
+
+RULE = Rule(
+    id="RM024",
+    mistake="02",
+    level="error",
+    title="own socket id used in a timer, task or job",
+    what="The id of the socket that sent a request is used later, in a timer, a background task or a queued job.",
+    why=(
+        "The connection may be lost before the work is done. The client reconnects with a new id, so the result "
+        "is emitted to nobody, and no error is reported."
+    ),
+    exceptions="The id is safe while the handler runs, up to its ack.",
+    fix={
+        "node": "Take the user's id along instead, and emit the result with io.to(`user:${user.id}`).",
+        "nest": "Take the user's id along instead, and emit the result with this.server.to(`user:${userId}`).",
+        "python-socketio": 'Take the user\'s id along instead, and emit the result with `to=f"user:{user_id}"`.',
+        "flask": (
+            'Take the user\'s id along instead, and emit the result with `socketio.emit(…, to=f"user:{user_id}")`.'
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

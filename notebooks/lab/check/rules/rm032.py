@@ -1,0 +1,98 @@
+"""RM032: a coroutine of the server that is not awaited."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import is_async_server, is_statement
+from lab.check.ir import Call, Member
+from lab.check.model import Hit, Rule, Snippet
+
+COROUTINES = {
+    "enter_room",
+    "leave_room",
+    "emit",
+    "send",
+    "close_room",
+    "save_session",
+    "get_session",
+    "disconnect",
+    "call",
+}
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each coroutine of an `AsyncServer` whose result is thrown away."""
+    for module, node in facts.nodes(Call):
+        if module.source.language != "py" or not isinstance(node, Call) or not isinstance(node.func, Member):
+            continue
+        if node.func.name in COROUTINES and is_statement(node) and is_async_server(facts, node.func.obj):
+            yield Hit(module.path, node, f"`{node.func.name}` is a coroutine here, and nothing awaits it")
+
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+import socketio
+
+from .auth import verify_token
+
+
+def register(sio: socketio.AsyncServer) -> None:
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        room = f"user:{user.id}"
+        sio.enter_room(sid, room)  # <- RM032
+        sio.emit("session:ready", {"user": user.id}, to=room)  # <- RM032
+""",
+    good="""\
+import asyncio
+
+import socketio
+
+from .auth import verify_token
+
+
+def register(sio: socketio.AsyncServer) -> None:
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        room = f"user:{user.id}"
+        await asyncio.gather(sio.enter_room(sid, room), sio.enter_room(sid, f"company:{user.company}"))
+        await sio.emit("session:ready", {"user": user.id}, to=room)
+
+
+def register_later(sio: socketio.AsyncServer) -> None:
+    tasks = set()
+
+    @sio.on("session:refresh")
+    async def refresh(sid):
+        user = (await sio.get_session(sid))["user"]
+        task = asyncio.create_task(sio.emit("session:ready", {"user": user.id}, to=f"user:{user.id}"))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+""",
+)
+
+RULE = Rule(
+    id="RM032",
+    mistake="03",
+    level="error",
+    title="coroutine of AsyncServer not awaited",
+    what=(
+        "A coroutine method of `AsyncServer`, such as `enter_room`, `leave_room` or `emit`, is called without `await`."
+    ),
+    why=(
+        "The call only creates a coroutine object and does nothing: the socket is in no room, and the message is "
+        "not sent. Python logs at most a RuntimeWarning."
+    ),
+    exceptions=(
+        "Some methods were plain functions in old versions of python-socketio, `enter_room` among them; the "
+        "finding then warns of the upgrade. A coroutine that is returned, or passed on to a task or `gather`, is "
+        "awaited there."
+    ),
+    fix={
+        "python-socketio": "Write `await` before the call, in an `async def` function.",
+    },
+    snippets={"python-socketio": PYTHON_SOCKETIO},
+    find=find,
+)

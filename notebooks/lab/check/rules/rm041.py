@@ -1,0 +1,243 @@
+"""RM041: room membership kept in a database."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import is_record
+from lab.check.ir import Assign, Member, Record
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import Write, writes
+
+PEOPLE = re.compile(
+    r"^(members?|participants?|players?|users?|online_?users|active_?users|connected\w*|viewers?|player_?count|member_?count|occupan\w+|attendees?)$",
+    re.I,
+)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each change of the people of a room in a database, in a function that also joins or leaves."""
+    moving = {
+        id(handler.func)
+        for move in [*facts.actions.joins, *facts.actions.leaves]
+        for handler in facts.handlers_at(move.node, "event", "connect")
+    }
+    moving |= {id(handler.func) for handler in facts.handlers.all if handler.kind == "disconnect"}
+    seen: set[tuple[str, int]] = set()
+    for write in writes(facts):
+        handlers = facts.handlers_at(write.node)
+        if not any(id(handler.func) in moving for handler in handlers) or facts.keeps(write.place):
+            continue
+        if not _changes_people(facts, write) or (write.module.path, write.node.line) in seen:
+            continue
+        seen.add((write.module.path, write.node.line))
+        yield Hit(write.module.path, write.node, "who is in a room is written to the database")
+
+
+def _changes_people(facts: Facts, write: Write) -> bool:
+    if write.kind == "field":
+        target = write.node.target if isinstance(write.node, Assign) else None
+        return isinstance(target, Member) and bool(PEOPLE.match(target.name)) and is_record(facts, target.obj)
+    if write.kind != "record":
+        return False
+    keys = [
+        str(getattr(key, "value", ""))
+        for part in write.value.walk()
+        if isinstance(part, Record)
+        for key, _ in part.items
+    ]
+    return any(PEOPLE.match(key.split(".")[0]) for key in keys) and any(
+        key in ("$push", "$addToSet", "$pull", "$inc") for key in keys
+    )
+
+
+NODE = Snippet(
+    bad="""\
+import { db } from "./database.js";
+
+export function register(io) {
+  io.on("connection", async (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+    await db.query("INSERT INTO room_members (room, user_id) VALUES ($1, $2)", [user.company, user.id]); // <- RM041
+
+    socket.on("chat:send", async (text) => {
+      const { rows } = await db.query("SELECT user_id FROM room_members WHERE room = $1", [user.company]); // <- RM041
+      for (const row of rows) {
+        io.to(`user:${row.user_id}`).emit("chat:message", { from: user.id, text });
+      }
+    });
+  });
+}
+""",
+    good="""\
+import { isAssigned } from "./jobs.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+
+    socket.on("job:open", async (jobId) => {
+      // who may be in the room is asked of the database
+      if (!(await isAssigned(jobId, user.id))) return;
+      socket.join(`job:${jobId}`);
+    });
+
+    socket.on("chat:send", (jobId, text) => {
+      if (!socket.rooms.has(`job:${jobId}`)) return;
+      io.to(`job:${jobId}`).emit("chat:message", { from: user.id, text });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { ChatMessage, RoomMembersRepository } from "./room-members";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly members: RoomMembersRepository) {}
+
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+
+  @SubscribeMessage("chat:send")
+  async send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
+    const members = await this.members.find({ where: { room: client.data.user.company } }); // <- RM041
+    const rooms = members.map((member) => `user:${member.userId}`);
+    this.server.to(rooms).emit("chat:message", { from: client.data.user.id, text: message.text });
+  }
+}
+""",
+    good="""\
+import { ChatMessage } from "./chat-message";
+"""
+    + GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`company:${client.data.user.company}`);
+  }
+
+  @SubscribeMessage("chat:send")
+  send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
+    const { user } = client.data;
+    this.server.to(`company:${user.company}`).emit("chat:message", { from: user.id, text: message.text });
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+from .database import database
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"user:{user.id}")
+
+    @sio.on("chat:send")
+    async def send(sid, text):
+        user = (await sio.get_session(sid))["user"]
+        rows = await database.fetch_all("SELECT user_id FROM room_members WHERE room = $1", user.company)  # <- RM041
+        for row in rows:
+            await sio.emit("chat:message", {"from": user.id, "text": text}, to=f"user:{row['user_id']}")
+""",
+    good="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"company:{user.company}")
+
+    @sio.on("chat:send")
+    async def send(sid, text):
+        user = (await sio.get_session(sid))["user"]
+        await sio.emit("chat:message", {"from": user.id, "text": text}, to=f"company:{user.company}")
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+from flask_socketio import emit, join_room
+
+from .models import RoomMember
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        join_room(f"user:{current_user.id}")
+
+    @socketio.on("chat:send")
+    def send(text):
+        members = RoomMember.query.filter_by(room=current_user.company_id).all()  # <- RM041
+        for member in members:
+            emit("chat:message", {"from": current_user.id, "text": text}, to=f"user:{member.user_id}")
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import emit, join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"company:{current_user.company_id}")
+
+    @socketio.on("chat:send")
+    def send(text):
+        room = f"company:{current_user.company_id}"
+        emit("chat:message", {"from": current_user.id, "text": text}, to=room)
+""",
+)
+
+RULE = Rule(
+    id="RM041",
+    mistake="04",
+    level="question",
+    title="room membership in a database",
+    what="Who is in a room is read from, or written to, a database next to a join, a leave or an emit.",
+    why=(
+        "A database does not know which sockets are connected. After a crash, or after one of two tabs closes, "
+        "the table and the rooms disagree: members who are connected receive nothing, and members who are gone "
+        "are sent to. Each message also costs a query."
+    ),
+    exceptions=(
+        "Who may be in a room is business data and belongs in a database. Only who is in it now belongs to Socket.IO."
+    ),
+    fix={
+        "node": (
+            "Check the entitlement once when the socket joins, then emit with `io.to(room)`; "
+            "`socket.rooms.has(room)` tells who is in it."
+        ),
+        "nest": (
+            "Check the entitlement once when the socket joins, then emit with `this.server.to(room)`; "
+            "`client.rooms.has(room)` tells who is in it."
+        ),
+        "python-socketio": (
+            "Check the entitlement once when the socket joins, then emit with `to=room`; `sio.rooms(sid)` tells "
+            "who is in it."
+        ),
+        "flask": (
+            "Check the entitlement once when the socket joins, then emit with `to=room`; `rooms()` tells who is in it."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

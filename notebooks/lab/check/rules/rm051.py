@@ -1,0 +1,203 @@
+"""RM051: lasting state removed by hand at disconnect."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import owners
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.stores import handler_function, removals
+
+OWNED = re.compile(
+    r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch",
+    re.I,
+)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each entry of lasting state that a disconnect handler removes by hand."""
+    for removal in removals(facts):
+        if not facts.handlers_at(removal.node, "disconnect") or any(
+            OWNED.search(name) for name in owners(removal.place)
+        ):
+            continue
+        if facts.outlives(removal.place, handler_function(facts, removal.node)):
+            yield Hit(removal.module.path, removal.node, "a disconnect handler cleans up state by hand")
+    for move in facts.actions.leaves:
+        if facts.handlers_at(move.node, "disconnect"):
+            yield Hit(
+                move.module.path, move.node, "a room is left by hand at disconnect, where the library has done it"
+            )
+
+
+NODE = Snippet(
+    bad="""\
+const onlineSince = new Map();
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    onlineSince.set(user.id, Date.now());
+
+    socket.on("disconnect", () => {
+      onlineSince.delete(user.id); // <- RM051
+    });
+  });
+}
+""",
+    good="""\
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+
+    socket.on("colleague:online", async (colleague, reply) => {
+      const sockets = await io.in(`user:${colleague}`).fetchSockets();
+      reply({ online: sockets.length > 0 });
+    });
+  });
+}
+
+// a timer belongs to its connection
+export function registerClock(io) {
+  io.on("connection", (socket) => {
+    const timer = setInterval(() => socket.emit("clock", Date.now()), 60_000);
+    socket.on("disconnect", () => clearInterval(timer));
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad=GATEWAY
+    + """\
+  private onlineUsers = new Set<string>();
+
+  handleConnection(@ConnectedSocket() client: Socket) {
+    this.onlineUsers.add(client.data.user.id);
+  }
+
+  handleDisconnect(@ConnectedSocket() client: Socket) {
+    this.onlineUsers.delete(client.data.user.id); // <- RM051
+  }
+}
+""",
+    good=GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+
+  async isOnline(userId: string) {
+    return (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+import time
+
+from .auth import verify_token
+
+online_since = {}
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        online_since[user.id] = time.time()
+
+    @sio.event
+    async def disconnect(sid, reason):
+        user = (await sio.get_session(sid))["user"]
+        del online_since[user.id]  # <- RM051
+""",
+    good="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.enter_room(sid, f"user:{user.id}")
+
+
+def is_online(sio, user_id):
+    return any(sio.manager.get_participants("/", f"user:{user_id}"))
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+
+online_users = set()
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        online_users.add(current_user.id)
+
+    @socketio.on("disconnect")
+    def disconnect(reason):
+        online_users.discard(current_user.id)  # <- RM051
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"user:{current_user.id}")
+
+
+def is_online(socketio, user_id):
+    return any(socketio.server.manager.get_participants("/", f"user:{user_id}"))
+""",
+)
+
+RULE = Rule(
+    id="RM051",
+    mistake="05",
+    level="warning",
+    title="state cleaned by hand at disconnect",
+    what="The disconnect handler removes an entry from a map, list, set or other state that outlives the connection.",
+    why=(
+        "The entry belongs to the user, but the event belongs to one connection. Closing one of two tabs removes "
+        "the entry of the other one, and a crash removes none."
+    ),
+    exceptions="Timers, streams and other resources that belong to the connection must be released at disconnect.",
+    fix={
+        "node": (
+            "Remove the state; join `user:<id>` at each connection, and ask `(await "
+            "io.in(room).fetchSockets()).length > 0` who is online."
+        ),
+        "nest": (
+            "Remove the state; join `user:<id>` in `handleConnection`, and ask `(await "
+            "this.server.in(room).fetchSockets()).length > 0` who is online."
+        ),
+        "python-socketio": (
+            "Remove the state; enter `user:<id>` in the connect handler, and ask "
+            '`any(sio.manager.get_participants("/", room))` who is online.'
+        ),
+        "flask": (
+            "Remove the state; join `user:<id>` in the connect handler, and ask "
+            '`any(socketio.server.manager.get_participants("/", room))` who is online.'
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

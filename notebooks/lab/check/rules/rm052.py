@@ -1,0 +1,217 @@
+"""RM052: an online flag set by hand at disconnect."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import is_emit, is_record, is_written
+from lab.check.ir import Assign, Call, Const, Member, Node, Record
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+FLAG = re.compile(
+    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|last_?seen|^socket_?id$",
+    re.I,
+)
+SETTER = re.compile(
+    r"(set|update|mark|change)\w*(online|offline|status|presence|active|availab)|^(go|set|mark)_?offline", re.I
+)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each online flag that a disconnect handler sets by hand."""
+    seen: set[tuple[str, int]] = set()
+    for module, node in facts.nodes(Call, Assign, Record):
+        if not facts.handlers_at(node, "disconnect") or (module.path, node.line) in seen or not _sets(facts, node):
+            continue
+        seen.add((module.path, node.line))
+        yield Hit(module.path, node, "a disconnect handler sets an online flag by hand")
+
+
+def _sets(facts: Facts, node: Node) -> bool:
+    match node:
+        case Call():
+            name = getattr(node.func, "name", "")
+            return bool(SETTER.search(name)) and not is_emit(node)
+        case Assign(target=Member(name=name, obj=obj)):
+            return bool(FLAG.search(name)) and is_record(facts, obj)
+        case Record():
+            return any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items) and is_written(
+                node
+            )
+    return False
+
+
+NODE = Snippet(
+    bad="""\
+import { User } from "./models/user.js";
+
+export function register(io) {
+  io.on("connection", async (socket) => {
+    const { user } = socket.data;
+    await User.updateOne({ _id: user.id }, { online: true });
+
+    socket.on("disconnect", async () => {
+      await User.updateOne({ _id: user.id }, { online: false }); // <- RM052
+    });
+  });
+}
+""",
+    good="""\
+import { User } from "./models/user.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+
+    socket.on("colleague:online", async (colleague, reply) => {
+      const sockets = await io.in(`user:${colleague}`).fetchSockets();
+      reply({ online: sockets.length > 0 });
+    });
+
+    socket.on("disconnect", async () => {
+      await User.updateOne({ _id: user.id }, { lastSeen: new Date() });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { UsersRepository } from "./users";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly users: UsersRepository) {}
+
+  async handleConnection(@ConnectedSocket() client: Socket) {
+    await this.users.update(client.data.user.id, { status: "online" });
+  }
+
+  async handleDisconnect(@ConnectedSocket() client: Socket) {
+    await this.users.update(client.data.user.id, { status: "offline" }); // <- RM052
+  }
+}
+""",
+    good=GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+
+  async isOnline(userId: string) {
+    return (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+from .database import database
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await database.execute("UPDATE users SET is_online = true WHERE id = $1", user.id)
+
+    @sio.event
+    async def disconnect(sid, reason):
+        user = (await sio.get_session(sid))["user"]
+        await database.execute("UPDATE users SET is_online = false WHERE id = $1", user.id)  # <- RM052
+""",
+    good="""\
+from .auth import verify_token
+from .database import database
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"user:{user.id}")
+
+    @sio.event
+    async def disconnect(sid, reason):
+        user = (await sio.get_session(sid))["user"]
+        await database.execute("UPDATE users SET last_seen = now() WHERE id = $1", user.id)
+
+
+def is_online(sio, user_id):
+    return any(sio.manager.get_participants("/", f"user:{user_id}"))
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+
+from .models import db
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        current_user.is_online = True
+        db.session.commit()
+
+    @socketio.on("disconnect")
+    def disconnect(reason):
+        current_user.is_online = False  # <- RM052
+        db.session.commit()
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"user:{current_user.id}")
+
+
+def is_online(socketio, user_id):
+    return any(socketio.server.manager.get_participants("/", f"user:{user_id}"))
+""",
+)
+
+RULE = Rule(
+    id="RM052",
+    mistake="05",
+    level="warning",
+    title="online flag set by hand at disconnect",
+    what="The disconnect handler sets an online flag, a status or a membership, in a database or in memory.",
+    why=(
+        "The first of two tabs that closes marks the user as offline although the other one is still open. A "
+        "crash runs no disconnect handler, so users stay online without end."
+    ),
+    exceptions="A time stamp such as `last_seen` is a fact about the past and may be written.",
+    fix={
+        "node": (
+            "Do not store the flag; ask `(await io.in(`user:${id}`).fetchSockets()).length > 0` when it is needed."
+        ),
+        "nest": (
+            "Do not store the flag; ask `(await this.server.in(`user:${id}`).fetchSockets()).length > 0` when it "
+            "is needed."
+        ),
+        "python-socketio": (
+            'Do not store the flag; ask `any(sio.manager.get_participants("/", f"user:{user_id}"))` when it is needed.'
+        ),
+        "flask": (
+            'Do not store the flag; ask `any(socketio.server.manager.get_participants("/", f"user:{user_id}"))` '
+            "when it is needed."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

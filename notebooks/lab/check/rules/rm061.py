@@ -1,0 +1,206 @@
+"""RM061: an emit to everyone."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.habits import has_accounts
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+FOR_ALL = re.compile(
+    r"announce|system|notice|maintenance|count|total|stats|news|version|config|shutdown|restart|reload|closing|global|public|lobby|leaderboard|ping|heartbeat|time|tick|online_?users|user_?list|get_?users|active_?users|users_?online|rooms?_?list|all_?rooms|updated?_?rooms|status_?update",
+    re.I,
+)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each emit to everyone, in an app that has rooms or accounts."""
+    if not (facts.actions.joins or has_accounts(facts)):
+        return
+    for emit in facts.actions.emits:
+        if emit.aim != "everyone" or (
+            emit.event is not None and any(FOR_ALL.search(name) for name in names_in(emit.event))
+        ):
+            continue
+        yield Hit(emit.module.path, emit.node, "this goes to every client that is connected")
+
+
+NODE = Snippet(
+    bad="""\
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+
+    socket.on("position:update", (position) => {
+      io.emit("driver:position", { driver: user.id, lat: position.lat, lng: position.lng }); // <- RM061
+    });
+  });
+}
+""",
+    good="""\
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`company:${user.company}`);
+
+    socket.on("position:update", (position) => {
+      const room = `company:${user.company}`;
+      io.to(room).emit("driver:position", { driver: user.id, lat: position.lat, lng: position.lng });
+    });
+
+    socket.on("announcement:send", (text) => {
+      if (user.role !== "admin") return;
+      io.emit("announcement", { text });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { PositionUpdate } from "./position-update";
+"""
+    + GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+
+  @SubscribeMessage("position:update")
+  update(@ConnectedSocket() client: Socket, @MessageBody() position: PositionUpdate) {
+    this.server.emit("driver:position", { ...position, driver: client.data.user.id }); // <- RM061
+  }
+}
+""",
+    good="""\
+import { PositionUpdate } from "./position-update";
+"""
+    + GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`company:${client.data.user.company}`);
+  }
+
+  @SubscribeMessage("position:update")
+  update(@ConnectedSocket() client: Socket, @MessageBody() position: PositionUpdate) {
+    const { user } = client.data;
+    this.server.to(`company:${user.company}`).emit("driver:position", { ...position, driver: user.id });
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"user:{user.id}")
+
+    @sio.on("position:update")
+    async def update(sid, position):
+        user = (await sio.get_session(sid))["user"]
+        await sio.emit("driver:position", {"driver": user.id, "lat": position["lat"]})  # <- RM061
+""",
+    good="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"company:{user.company}")
+
+    @sio.on("position:update")
+    async def update(sid, position):
+        user = (await sio.get_session(sid))["user"]
+        message = {"driver": user.id, "lat": position["lat"]}
+        await sio.emit("driver:position", message, to=f"company:{user.company}")
+
+    @sio.on("announcement:send")
+    async def announce(sid, text):
+        user = (await sio.get_session(sid))["user"]
+        if user.role == "admin":
+            await sio.emit("announcement", {"text": text})
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+from flask_socketio import emit, join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        join_room(f"user:{current_user.id}")
+
+    @socketio.on("position:update")
+    def update(position):
+        message = {"driver": current_user.id, "lat": position["lat"]}
+        emit("driver:position", message, broadcast=True)  # <- RM061
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import emit, join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"company:{current_user.company_id}")
+
+    @socketio.on("position:update")
+    def update(position):
+        message = {"driver": current_user.id, "lat": position["lat"]}
+        emit("driver:position", message, to=f"company:{current_user.company_id}")
+""",
+)
+
+RULE = Rule(
+    id="RM061",
+    mistake="06",
+    level="question",
+    title="emit to everyone",
+    what="A handler or an HTTP route emits to all connected clients, without a room.",
+    why=(
+        "Each client receives what is meant for a few, so traffic and CPU grow with the number of users for every "
+        "message, and any browser console shows data of other users."
+    ),
+    exceptions=(
+        "A true announcement, a count of users, or an application without rooms or accounts has no smaller audience."
+    ),
+    fix={
+        "node": (
+            "Emit to the room concerned, as in io.to(`company:${user.company}`).emit(…), and join it at each "
+            "connection."
+        ),
+        "nest": (
+            "Emit to the room concerned, as in this.server.to(`company:${user.company}`).emit(…), and join it in "
+            "`handleConnection`."
+        ),
+        "python-socketio": (
+            'Pass the room concerned, as in `to=f"company:{user.company}"`, and enter it in the connect handler.'
+        ),
+        "flask": (
+            'Pass the room concerned, as in `to=f"company:{current_user.company_id}"`, in place of `broadcast=True`.'
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    accounts=True,
+)

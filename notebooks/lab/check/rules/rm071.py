@@ -1,0 +1,186 @@
+"""RM071: an earlier connection of a user closed by a new one."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.ir import Call, Member
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+LOGIN = re.compile(r"login|identi|regist|auth|setup|init|join|connect|add_?user", re.I)
+ENDS = {"disconnect", "disconnectSockets", "close", "terminate"}
+KICK = re.compile(
+    r"(force|duplicate|another|other|multiple|already|kick|replaced|new)_?-?:?(log|session|device|login|tab|connect|out|in|window)",
+    re.I,
+)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each place that closes an earlier connection of a user when a new one comes."""
+    for module, node in facts.nodes(Call):
+        if not isinstance(node, Call) or not isinstance(node.func, Member) or node.func.name not in ENDS:
+            continue
+        handlers = facts.handlers_at(node)
+        if not any(handler.kind in ("connect", "middleware") or LOGIN.search(handler.event) for handler in handlers):
+            continue
+        tags = facts.values.of(node.func.obj)
+        by_id = Tag.SERVER in tags and any(facts.is_stored_id(arg) for arg in node.args)
+        if (
+            (Tag.STORED in tags and Tag.SOCKET in tags)
+            or by_id
+            or (Tag.SERVER in tags and node.func.name == "disconnectSockets")
+        ):
+            yield Hit(module.path, node, "an earlier connection of the same user is closed")
+    for emit in facts.actions.emits:
+        new = facts.handlers_at(emit.node, "connect", "middleware", "event")
+        if (
+            emit.aim in ("rooms", "lookup")
+            and emit.event is not None
+            and new
+            and any(KICK.search(name) for name in names_in(emit.event))
+        ):
+            yield Hit(emit.module.path, emit.node, "an earlier connection of the same user is told to go")
+
+
+NODE = Snippet(
+    bad="""\
+export function register(io) {
+  io.on("connection", async (socket) => {
+    const { user } = socket.data;
+    const earlier = await io.in(`user:${user.id}`).fetchSockets();
+    for (const other of earlier) {
+      other.disconnect(true); // <- RM071
+    }
+    socket.join(`user:${user.id}`);
+  });
+}
+""",
+    good="""\
+import { changePassword } from "./accounts.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`user:${user.id}`);
+
+    // other sessions end when the password changes
+    socket.on("password:change", async (password, reply) => {
+      await changePassword(user.id, password);
+      reply({ ok: true });
+      io.in(`user:${user.id}`).disconnectSockets(true);
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad=GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    const room = `user:${client.data.user.id}`;
+    this.server.in(room).disconnectSockets(true); // <- RM071
+    client.join(room);
+  }
+}
+""",
+    good=GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`user:${client.data.user.id}`);
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        room = f"user:{user.id}"
+        for other, _ in list(sio.manager.get_participants("/", room)):
+            await sio.disconnect(other)  # <- RM071
+        await sio.enter_room(sid, room)
+""",
+    good="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.enter_room(sid, f"user:{user.id}")
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+from flask_socketio import disconnect, join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        room = f"user:{current_user.id}"
+        for other, _ in list(socketio.server.manager.get_participants("/", room)):
+            disconnect(sid=other)  # <- RM071
+        join_room(room)
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"user:{current_user.id}")
+""",
+)
+
+RULE = Rule(
+    id="RM071",
+    mistake="07",
+    level="question",
+    title="second tab closes the first one",
+    what="When a user connects, the server closes an earlier connection of the same user, or refuses the new one.",
+    why=(
+        "Users have several tabs and devices. Each tab that is closed reconnects and closes the other one in "
+        "turn, and a forgotten phone locks out the computer in the office."
+    ),
+    exceptions=(
+        "A product that must allow one session only. It should end the older session at its token, and not by a "
+        "table of sockets. Ending other sessions when the password changes is fine."
+    ),
+    fix={
+        "node": (
+            "Let every connection of the user join `user:<id>`, and emit to that room; it reaches all tabs and devices."
+        ),
+        "nest": (
+            "Let every connection of the user join `user:<id>` in `handleConnection`, and emit to that room; it "
+            "reaches all tabs and devices."
+        ),
+        "python-socketio": (
+            "Let every connection of the user enter `user:<id>` in the connect handler, and emit to that room; it "
+            "reaches all tabs and devices."
+        ),
+        "flask": (
+            "Let every connection of the user join `user:<id>` in the connect handler, and emit to that room; it "
+            "reaches all tabs and devices."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

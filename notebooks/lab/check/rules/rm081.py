@@ -1,0 +1,188 @@
+"""RM081: a join of a room that the client names."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.guards import is_guarded
+from lab.check.habits import is_named_by_client
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each join of a room that the client names, if no right is looked at before."""
+    for move in facts.actions.joins:
+        for room in move.rooms:
+            if is_named_by_client(facts, room) and not is_guarded(facts, move.node, room):
+                yield Hit(
+                    move.module.path, move.node, "the client names the room that it joins, and nothing checks its right"
+                )
+                break
+
+
+NODE = Snippet(
+    bad="""\
+export function register(io) {
+  io.on("connection", (socket) => {
+    socket.on("room:join", (room, reply) => {
+      socket.join(room); // <- RM081
+      reply({ ok: true });
+    });
+
+    socket.on("job:open", ({ jobId }) => {
+      socket.join(`job:${jobId}`); // <- RM081
+    });
+  });
+}
+""",
+    good="""\
+import { mayJoin } from "./entitlements.js";
+import { Job } from "./models/job.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join([`user:${user.id}`, `company:${user.company}`]);
+
+    socket.on("room:join", async (room, reply) => {
+      if (!(await mayJoin(user, room))) return reply({ error: "forbidden" });
+      socket.join(room);
+      reply({ ok: true });
+    });
+
+    socket.on("job:open", async ({ jobId }) => {
+      const job = await Job.findOne({ _id: jobId, driver: user.id });
+      if (!job) return;
+      socket.join(`job:${jobId}`);
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { JoinRoom } from "./join-room";
+"""
+    + GATEWAY
+    + """\
+  @SubscribeMessage("room:join")
+  async join(@ConnectedSocket() client: Socket, @MessageBody() wanted: JoinRoom) {
+    await client.join(wanted.room); // <- RM081
+    return { room: wanted.room };
+  }
+}
+""",
+    good="""\
+import { WsException } from "@nestjs/websockets";
+import { AccessService, JoinRoom } from "./access";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly access: AccessService) {}
+
+  @SubscribeMessage("room:join")
+  async join(@ConnectedSocket() client: Socket, @MessageBody() wanted: JoinRoom) {
+    if (!(await this.access.mayJoin(client.data.user, wanted.room))) throw new WsException("forbidden");
+    await client.join(wanted.room);
+    return { room: wanted.room };
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+def register(sio):
+    @sio.on("room:join")
+    async def join(sid, data):
+        await sio.enter_room(sid, data["room"])  # <- RM081
+        return {"room": data["room"]}
+""",
+    good="""\
+from .auth import verify_token
+from .entitlements import may_join
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"company:{user.company}")
+
+    @sio.on("room:join")
+    async def join(sid, data):
+        user = (await sio.get_session(sid))["user"]
+        if not await may_join(user, data["room"]):
+            return {"error": "forbidden"}
+        await sio.enter_room(sid, data["room"])
+        return {"room": data["room"]}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_socketio import join_room
+
+
+def register(socketio):
+    @socketio.on("room:join")
+    def join(data):
+        join_room(data["room"])  # <- RM081
+        return {"room": data["room"]}
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import join_room
+
+from .models import Membership
+
+
+def register(socketio):
+    @socketio.on("room:join")
+    def join(data):
+        member = Membership.query.filter_by(room=data["room"], user_id=current_user.id).first()
+        if member is None:
+            return {"error": "forbidden"}
+        join_room(data["room"])
+        return {"room": data["room"]}
+""",
+)
+
+RULE = Rule(
+    id="RM081",
+    mistake="08",
+    level="error",
+    title="join of a room that the client names",
+    what="An event joins the socket to the room that its payload names, without a check.",
+    why=(
+        "Any user who can open a browser console joins any room, and reads the private messages of other users, "
+        "companies and roles."
+    ),
+    exceptions=(
+        "A check before the join: a member, permission or role is compared, or the room is looked up together "
+        "with the verified user."
+    ),
+    fix={
+        "node": (
+            "Join what the server computes from the verified user, or check first: if (!(await "
+            "mayJoin(socket.data.user, room))) return."
+        ),
+        "nest": (
+            "Join what the server computes from the verified user, or check first: if (!(await "
+            'this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden").'
+        ),
+        "python-socketio": (
+            "Join what the server computes from the verified user, or check first: `if not await "
+            'may_join(session["user"], room): return`.'
+        ),
+        "flask": (
+            "Join what the server computes from the verified user, or check first: `if not may_join(current_user, "
+            "room): return`."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    severity="7.5",
+)

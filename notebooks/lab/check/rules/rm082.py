@@ -1,0 +1,175 @@
+"""RM082: an identity taken from a payload."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.identity import claims_in, uses_identity
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield the first identity that each event handler takes from its payload."""
+    for handler in facts.events:
+        if uses_identity(facts, handler):
+            continue
+        node = next(claims_in(facts, handler), None)
+        if node is not None:
+            yield Hit(facts.path_of(node), node, "the client says itself who it is")
+
+
+NODE = Snippet(
+    bad="""\
+import { savePosition } from "./positions.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    socket.on("position:update", async (position, reply) => {
+      await savePosition(position.userId, position.lat, position.lng); // <- RM082
+      reply({ ok: true });
+    });
+  });
+}
+""",
+    good="""\
+import { savePosition } from "./positions.js";
+import { saveMessage } from "./messages.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+
+    socket.on("position:update", async (position, reply) => {
+      await savePosition(user.id, position.lat, position.lng);
+      reply({ ok: true });
+    });
+
+    // the payload names the receiver, the token the sender
+    socket.on("chat:send", async (message, reply) => {
+      const saved = await saveMessage({ from: user.id, userId: message.userId, text: message.text });
+      reply({ id: saved.id });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { ChatMessage, MessagesService } from "./messages";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly messages: MessagesService) {}
+
+  @SubscribeMessage("chat:send")
+  async send(@MessageBody() message: ChatMessage) {
+    const saved = await this.messages.create(message.senderId, message.text); // <- RM082
+    return { id: saved.id };
+  }
+}
+""",
+    good="""\
+import { ChatMessage, MessagesService } from "./messages";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly messages: MessagesService) {}
+
+  @SubscribeMessage("chat:send")
+  async send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
+    const saved = await this.messages.create(client.data.user.id, message.text);
+    return { id: saved.id };
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .positions import save_position
+
+
+def register(sio):
+    @sio.on("position:update")
+    async def update(sid, position):
+        await save_position(position["user_id"], position["lat"], position["lng"])  # <- RM082
+        return {"ok": True}
+""",
+    good="""\
+from .positions import save_position
+
+
+def register(sio):
+    @sio.on("position:update")
+    async def update(sid, position):
+        user = (await sio.get_session(sid))["user"]
+        await save_position(user.id, position["lat"], position["lng"])
+        return {"ok": True}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from .messages import save_message
+
+
+def register(socketio):
+    @socketio.on("chat:send")
+    def send(message):
+        saved = save_message(message["sender"], message["text"])  # <- RM082
+        return {"id": saved.id}
+""",
+    good="""\
+from flask_login import current_user
+
+from .messages import save_message
+
+
+def register(socketio):
+    @socketio.on("chat:send")
+    def send(message):
+        saved = save_message(current_user.id, message["text"])
+        return {"id": saved.id}
+""",
+)
+
+RULE = Rule(
+    id="RM082",
+    mistake="08",
+    level="question",
+    title="identity taken from the payload",
+    what=(
+        "A user id, a sender or a role is taken from the payload of an event, and the handler does not use the "
+        "verified identity."
+    ),
+    why=(
+        "Any user can write another user's id there, and so send messages in their name, move their position or "
+        "use their role."
+    ),
+    exceptions=(
+        'The id names a target and not the sender, as in "send to this user"; the handler then also uses the '
+        "verified identity."
+    ),
+    fix={
+        "node": (
+            "Take the sender from `socket.data.user`, which your middleware set from the verified token, and "
+            "ignore what the payload says."
+        ),
+        "nest": (
+            "Take the sender from `client.data.user`, which your middleware set from the verified token, and "
+            "leave the field out of the DTO."
+        ),
+        "python-socketio": (
+            'Take the sender from `(await sio.get_session(sid))["user"]`, which the connect handler saved from '
+            "the verified token."
+        ),
+        "flask": (
+            "Take the sender from `current_user` or from Flask's signed `session`, and ignore what the payload says."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    accounts=True,
+    severity="6.5",
+)

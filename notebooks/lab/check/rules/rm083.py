@@ -1,0 +1,215 @@
+"""RM083: an emit to a room that the client names."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.actions import Emit
+from lab.check.facts import Facts
+from lab.check.guards import is_guarded, names_in
+from lab.check.habits import is_named_by_client
+from lab.check.ir import Node
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+CALL = re.compile(r"invit|^call|call:|ring", re.I)
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each emit to a room or id that the client names, if no right is looked at before."""
+    for emit, room in facts.emits_to_rooms():
+        if not is_named_by_client(facts, room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
+            continue
+        if emit.event is not None and any(CALL.search(name) for name in names_in(emit.event)):
+            continue
+        if _has_joined(facts, emit, room) or is_guarded(facts, emit.node, room):
+            continue
+        yield Hit(
+            emit.module.path, emit.node, "the client names the room that this goes to, and nothing checks its right"
+        )
+
+
+def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether the same handler has just joined that room: then the join is the mistake, or it was checked."""
+    here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
+    for move in facts.actions.joins:
+        if here & {id(handler.func) for handler in facts.handlers_at(move.node)} and move.node.line <= emit.node.line:
+            return True
+    return False
+
+
+NODE = Snippet(
+    bad="""\
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join(`company:${user.company}`);
+
+    socket.on("chat:send", (message, reply) => {
+      io.to(message.room).emit("chat:message", { from: user.id, text: message.text }); // <- RM083
+      reply({ ok: true });
+    });
+  });
+}
+""",
+    good="""\
+import { findOwnConversation } from "./conversations.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const { user } = socket.data;
+    socket.join([`user:${user.id}`, `company:${user.company}`]);
+
+    socket.on("chat:send", (message, reply) => {
+      if (!socket.rooms.has(message.room)) return reply({ error: "forbidden" });
+      io.to(message.room).emit("chat:message", { from: user.id, text: message.text });
+      reply({ ok: true });
+    });
+
+    // looked up together with the verified user
+    socket.on("direct:send", async (message, reply) => {
+      const conversation = await findOwnConversation(message.conversation, user.id);
+      if (!conversation) return reply({ error: "forbidden" });
+      io.to(`user:${conversation.peerId}`).emit("direct:message", { from: user.id, text: message.text });
+      reply({ ok: true });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { Typing } from "./typing";
+"""
+    + GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`company:${client.data.user.company}`);
+  }
+
+  @SubscribeMessage("chat:typing")
+  typing(@ConnectedSocket() client: Socket, @MessageBody() message: Typing) {
+    client.to(message.room).emit("chat:typing", { user: client.data.user.id }); // <- RM083
+  }
+}
+""",
+    good="""\
+import { WsException } from "@nestjs/websockets";
+import { Typing } from "./typing";
+"""
+    + GATEWAY
+    + """\
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.join(`company:${client.data.user.company}`);
+  }
+
+  @SubscribeMessage("chat:typing")
+  typing(@ConnectedSocket() client: Socket, @MessageBody() message: Typing) {
+    if (!client.rooms.has(message.room)) throw new WsException("forbidden");
+    client.to(message.room).emit("chat:typing", { user: client.data.user.id });
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"company:{user.company}")
+
+    @sio.on("chat:send")
+    async def send(sid, data):
+        user = (await sio.get_session(sid))["user"]
+        await sio.emit("chat:message", {"from": user.id, "text": data["text"]}, to=data["room"])  # <- RM083
+""",
+    good="""\
+from .auth import verify_token
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.save_session(sid, {"user": user})
+        await sio.enter_room(sid, f"company:{user.company}")
+
+    @sio.on("chat:send")
+    async def send(sid, data):
+        if data["room"] not in sio.rooms(sid):
+            return {"error": "forbidden"}
+        user = (await sio.get_session(sid))["user"]
+        await sio.emit("chat:message", {"from": user.id, "text": data["text"]}, to=data["room"])
+        return {"ok": True}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+from flask_socketio import emit, join_room
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        join_room(f"company:{current_user.company_id}")
+
+    @socketio.on("chat:send")
+    def send(data):
+        message = {"from": current_user.id, "text": data["text"]}
+        emit("chat:message", message, to=data["room"])  # <- RM083
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import emit, join_room, rooms
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+        join_room(f"company:{current_user.company_id}")
+
+    @socketio.on("chat:send")
+    def send(data):
+        if data["room"] not in rooms():
+            return {"error": "forbidden"}
+        message = {"from": current_user.id, "text": data["text"]}
+        emit("chat:message", message, to=data["room"])
+        return {"ok": True}
+""",
+)
+
+RULE = Rule(
+    id="RM083",
+    mistake="08",
+    level="warning",
+    title="emit to a room that the client names",
+    what="A message is emitted to the room or the socket id that the payload names, without a check.",
+    why=(
+        "Any user can send into any room: a chat of another company, the private room of another user, the room "
+        "of a role."
+    ),
+    exceptions=(
+        "A check before the emit: a member, permission or role, a look-up by room and verified user, or "
+        "membership in the socket's own rooms. An invitation to a call may go to a named user."
+    ),
+    fix={
+        "node": "Check membership first: `if (!socket.rooms.has(room)) return`.",
+        "nest": 'Check membership first: `if (!client.rooms.has(room)) throw new WsException("forbidden")`.',
+        "python-socketio": "Check membership first: `if room not in sio.rooms(sid): return`.",
+        "flask": "Check membership first, with `rooms` of flask_socketio: `if room not in rooms(): return`.",
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    severity="6.5",
+)

@@ -1,0 +1,207 @@
+"""RM085: an identity taken from an unverified handshake."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.identity import handshake_claims, verifies
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each identity that is taken from a handshake which nothing verifies."""
+    if verifies(facts, "connect", "middleware"):
+        return
+    for handler in facts.handlers.all:
+        if handler.kind not in ("connect", "middleware"):
+            continue
+        node = next(handshake_claims(facts, handler), None)
+        if node is not None:
+            yield Hit(facts.path_of(node), node, "the handshake says who the client is, and nothing verifies it")
+
+
+NODE = Snippet(
+    bad="""\
+import { savePosition } from "./positions.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    const userId = socket.handshake.query.userId; // <- RM085
+
+    socket.on("position:update", async (position, reply) => {
+      await savePosition(userId, position.lat, position.lng);
+      reply({ ok: true });
+    });
+  });
+}
+""",
+    good="""\
+import jwt from "jsonwebtoken";
+import { savePosition } from "./positions.js";
+
+export function register(io) {
+  io.use((socket, next) => {
+    try {
+      const claims = jwt.verify(socket.handshake.auth.token, process.env.JWT_KEY, { algorithms: ["HS256"] });
+      socket.data.user = { id: claims.sub, language: socket.handshake.query.language };
+      next();
+    } catch {
+      next(new Error("unauthorized"));
+    }
+  });
+  io.on("connection", (socket) => {
+    socket.on("position:update", async (position, reply) => {
+      await savePosition(socket.data.user.id, position.lat, position.lng);
+      reply({ ok: true });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { PositionUpdate, PositionsService } from "./positions";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly positions: PositionsService) {}
+
+  handleConnection(@ConnectedSocket() client: Socket) {
+    client.data.driverId = client.handshake.auth.userId; // <- RM085
+  }
+
+  @SubscribeMessage("position:update")
+  async update(@ConnectedSocket() client: Socket, @MessageBody() position: PositionUpdate) {
+    await this.positions.save(client.data.driverId, position.lat, position.lng);
+  }
+}
+""",
+    good="""\
+import { PositionUpdate, PositionsService } from "./positions";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly positions: PositionsService) {}
+
+  @SubscribeMessage("position:update")
+  async update(@ConnectedSocket() client: Socket, @MessageBody() position: PositionUpdate) {
+    await this.positions.save(client.data.user.id, position.lat, position.lng);
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+from .positions import save_position
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        await sio.save_session(sid, {"user_id": auth["user_id"]})  # <- RM085
+
+    @sio.on("position:update")
+    async def update(sid, position):
+        session = await sio.get_session(sid)
+        await save_position(session["user_id"], position["lat"], position["lng"])
+""",
+    good="""\
+import os
+
+import jwt
+from socketio.exceptions import ConnectionRefusedError
+
+from .positions import save_position
+
+
+def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        try:
+            claims = jwt.decode(auth["token"], os.environ["JWT_KEY"], algorithms=["HS256"])
+        except (KeyError, TypeError, jwt.InvalidTokenError):
+            raise ConnectionRefusedError("unauthorized") from None
+        await sio.save_session(sid, {"user_id": claims["sub"]})
+
+    @sio.on("position:update")
+    async def update(sid, position):
+        session = await sio.get_session(sid)
+        await save_position(session["user_id"], position["lat"], position["lng"])
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask import request, session
+
+from .positions import save_position
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        session["user_id"] = request.args["user_id"]  # <- RM085
+
+    @socketio.on("position:update")
+    def update(position):
+        save_position(session["user_id"], position["lat"], position["lng"])
+""",
+    good="""\
+from flask_login import current_user
+
+from .positions import save_position
+
+
+def register(socketio):
+    @socketio.on("connect")
+    def connect():
+        if not current_user.is_authenticated:
+            return False
+
+    @socketio.on("position:update")
+    def update(position):
+        save_position(current_user.id, position["lat"], position["lng"])
+""",
+)
+
+RULE = Rule(
+    id="RM085",
+    mistake="08",
+    level="question",
+    title="identity taken from an unverified handshake",
+    what=(
+        "A user id or a role is read from the handshake (its query, auth data, headers or cookies) and used "
+        "without verification."
+    ),
+    why=(
+        "The client writes the handshake. A client that sends another user's id acts as that user for the whole "
+        "connection."
+    ),
+    exceptions=(
+        "The value is a signed token that is verified before use, or it is a preference, such as a language, and "
+        "no identity."
+    ),
+    fix={
+        "node": (
+            "Send a signed token in `auth`, verify it in `io.use(…)`, and set `socket.data.user` from its claims."
+        ),
+        "nest": (
+            "Send a signed token in `auth`, verify it in a middleware that `afterInit` sets with `server.use`, "
+            "and set `client.data.user` from its claims."
+        ),
+        "python-socketio": (
+            "Send a signed token in `auth`, verify it in the connect handler, refuse the connection if it is not "
+            "valid, and save the user with `save_session`."
+        ),
+        "flask": (
+            "Log the user in by HTTP, and use `current_user` or the signed `session`; return `False` from the "
+            "connect handler if nobody is logged in."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    accounts=True,
+    severity="8.1",
+)

@@ -1,0 +1,218 @@
+"""RM091: blocking work in a handler."""
+
+import re
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import is_offloaded, uses_threads
+from lab.check.ir import Call, Const, Loop
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+SLOW = re.compile(
+    r"(^|\.)(fs(-extra)?\.\w+Sync|child_process\.\w+Sync|crypto\.\w+Sync|zlib\.\w+Sync|bcrypt(js)?\.\w+Sync|"
+    r"time\.sleep|requests\.(get|post|put|delete|patch|request|head)|subprocess\.(run|call|check_output|check_call)|"
+    r"os\.system|bcrypt\.(hashpw|checkpw)|hashlib\.(pbkdf2_hmac|scrypt)|urllib\.request\.urlopen|smtplib\.SMTP)$"
+)
+SYNC_NAME = re.compile(
+    r"^(hash|compare|pbkdf2|scrypt|readFile|writeFile|exec|spawn|execFile|gzip|deflate|appendFile|randomFill|genSalt|generateKeyPair)Sync$"
+)
+MANY = 1_000_000
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each blocking call and each long loop that runs in a handler."""
+    for module, node in facts.nodes(Call, Loop):
+        if not facts.handlers_at(node, "connect", "event", "disconnect", "middleware") or is_offloaded(node):
+            continue
+        if isinstance(node, Call) and _blocks(facts, node):
+            yield Hit(module.path, node, f"`{getattr(node.func, 'name', '')}` blocks the event loop")
+        elif isinstance(node, Loop) and _is_long(node):
+            yield Hit(module.path, node, "this loop blocks the event loop")
+
+
+def _blocks(facts: Facts, call: Call) -> bool:
+    name = getattr(call.func, "name", "")
+    outside = facts.project.outside(call.func)
+    if outside in ("time.sleep", "requests.get", "requests.post") and uses_threads(facts, call):
+        return False
+    return bool(SLOW.search(outside)) or bool(SYNC_NAME.match(name))
+
+
+def _is_long(loop: Loop) -> bool:
+    bounds = (part.value for part in loop.iterable.walk() if isinstance(part, Const))
+    return any(isinstance(bound, int | float) and bound >= MANY for bound in bounds)
+
+
+NODE = Snippet(
+    bad="""\
+import bcrypt from "bcrypt";
+import { readFileSync } from "node:fs";
+import { savePassword } from "./accounts.js";
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    socket.on("password:change", async (password, reply) => {
+      const hash = bcrypt.hashSync(password, 12); // <- RM091
+      await savePassword(socket.data.user.id, hash);
+      reply({ ok: true });
+    });
+
+    socket.on("terms:get", (reply) => {
+      reply({ text: readFileSync("terms.md", "utf8") }); // <- RM091
+    });
+  });
+}
+""",
+    good="""\
+import bcrypt from "bcrypt";
+import { readFileSync } from "node:fs";
+import { savePassword } from "./accounts.js";
+
+// read once, before the server starts
+const terms = readFileSync("terms.md", "utf8");
+
+export function register(io) {
+  io.on("connection", (socket) => {
+    socket.on("password:change", async (password, reply) => {
+      const hash = await bcrypt.hash(password, 12);
+      await savePassword(socket.data.user.id, hash);
+      reply({ ok: true });
+    });
+
+    socket.on("terms:get", (reply) => {
+      reply({ text: terms });
+    });
+  });
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { execSync } from "node:child_process";
+"""
+    + GATEWAY
+    + """\
+  @SubscribeMessage("version:get")
+  version() {
+    const commit = execSync("git rev-parse HEAD").toString(); // <- RM091
+    return { commit };
+  }
+}
+""",
+    good="""\
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+"""
+    + GATEWAY
+    + """\
+  @SubscribeMessage("version:get")
+  async version() {
+    const { stdout } = await promisify(execFile)("git", ["rev-parse", "HEAD"]);
+    return { commit: stdout };
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+import time
+
+import requests
+
+
+def register(sio):
+    @sio.on("weather:get")
+    async def weather(sid):
+        answer = requests.get("https://weather.example.com/now", timeout=5)  # <- RM091
+        return answer.json()
+
+    @sio.on("report:request")
+    async def report(sid):
+        time.sleep(2)  # <- RM091
+        return {"ready": True}
+""",
+    good="""\
+import asyncio
+
+import requests
+
+
+def register(sio):
+    @sio.on("weather:get")
+    async def weather(sid):
+        answer = await asyncio.to_thread(requests.get, "https://weather.example.com/now", timeout=5)
+        return answer.json()
+
+    @sio.on("report:request")
+    async def report(sid):
+        await asyncio.sleep(2)
+        return {"ready": True}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+import subprocess
+
+
+def register(socketio):
+    @socketio.on("report:request")
+    def report(wanted):
+        done = subprocess.run(["make-report"], capture_output=True, timeout=60)  # <- RM091
+        return {"bytes": len(done.stdout)}
+""",
+    good="""\
+from flask_login import current_user
+
+from .worker import make_report
+
+
+def register(socketio):
+    @socketio.on("report:request")
+    def report(wanted):
+        job = make_report.delay(current_user.id)
+        return {"job": job.id}
+""",
+)
+
+RULE = Rule(
+    id="RM091",
+    mistake="09",
+    level="warning",
+    title="blocking work in a handler",
+    what=(
+        "A handler does blocking work: synchronous hashing, file or child-process calls, HTTP requests that wait, "
+        "sleeps, or loops over large data."
+    ),
+    why=(
+        "One event loop serves all connections. While one user's work runs, the messages, acks and heartbeats of "
+        "all others wait, and long work makes clients lose their connections."
+    ),
+    exceptions=(
+        "Work that is handed to a thread, a pool or a queue. An awaited query is slow for its user but blocks "
+        "nobody else."
+    ),
+    fix={
+        "node": (
+            "Use the asynchronous form of the call, such as `await bcrypt.hash(…)`, and put heavy CPU work into a "
+            "worker thread or a queue."
+        ),
+        "nest": (
+            "Use the asynchronous form of the call, such as `await readFile(…)` of node:fs/promises, and put "
+            "heavy CPU work into a BullMQ queue."
+        ),
+        "python-socketio": (
+            "Use an asynchronous library, or `await asyncio.to_thread(…)` for blocking I/O, and a process pool or "
+            "a queue for CPU work."
+        ),
+        "flask": (
+            "Put the work into a queue such as Celery or RQ, and let the worker emit to the user's room through "
+            "`SocketIO(message_queue=…)`."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+)

@@ -1,0 +1,226 @@
+"""RM103: a server that accepts any origin."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import is_development, made_servers
+from lab.check.ir import Const, Sequence
+from lab.check.model import Hit, Rule, Snippet
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield each server that allows any origin."""
+    for server in made_servers(facts):
+        value = server.option("cors.origin", "cors_allowed_origins", "origins", "cors")
+        if value is None or is_development(server.node, value):
+            continue
+        found = facts.follow(value)
+        match found:
+            case Const(value="*") | Const(value="*:*"):
+                yield Hit(server.module.path, value, "any website may connect with the cookies of its visitors")
+            case Const(value=True):
+                yield Hit(server.module.path, value, "any website may connect: `true` reflects the origin")
+            case Sequence(items=items) if any(isinstance(item, Const) and item.value == "*" for item in items):
+                yield Hit(server.module.path, value, "any website may connect")
+            case Sequence(items=[]) if server.module.source.language == "py":
+                yield Hit(server.module.path, value, "an empty list turns the check of the origin off", "question")
+
+
+NODE = Snippet(
+    bad="""\
+import { Server } from "socket.io";
+import { verifyToken } from "./auth.js";
+import { limitRate } from "./rate-limit.js";
+
+export function createSocketServer(httpServer) {
+  const io = new Server(httpServer, {
+    maxHttpBufferSize: 16_384,
+    cors: { origin: "*" }, // <- RM103
+  });
+  io.use(verifyToken);
+  io.use(limitRate);
+  io.on("connection", (socket) => socket.join(`user:${socket.data.user.id}`));
+  return io;
+}
+""",
+    good="""\
+import { Server } from "socket.io";
+import { verifyToken } from "./auth.js";
+import { limitRate } from "./rate-limit.js";
+
+const ORIGINS = ["https://app.example.com", "https://admin.example.com"];
+
+export function createSocketServer(httpServer) {
+  const io = new Server(httpServer, {
+    maxHttpBufferSize: 16_384,
+    cors: { origin: ORIGINS },
+    allowRequest: (request, done) => done(null, ORIGINS.includes(request.headers.origin)),
+  });
+  io.use(verifyToken);
+  io.use(limitRate);
+  io.on("connection", (socket) => socket.join(`user:${socket.data.user.id}`));
+  return io;
+}
+
+// any origin, but during development only
+export function createPreviewServer(httpServer) {
+  const io = new Server(httpServer, {
+    maxHttpBufferSize: 16_384,
+    cors: { origin: process.env.NODE_ENV === "production" ? ORIGINS : "*" },
+  });
+  io.use(verifyToken);
+  io.use(limitRate);
+  return io;
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { UsePipes, ValidationPipe } from "@nestjs/common";
+import { WebSocketGateway } from "@nestjs/websockets";
+import { Server } from "socket.io";
+import { rateLimit, verifyToken } from "./middleware";
+
+@UsePipes(new ValidationPipe())
+@WebSocketGateway({
+  maxHttpBufferSize: 16_384,
+  cors: { origin: "*", credentials: true }, // <- RM103
+})
+export class OrdersGateway {
+  afterInit(server: Server) {
+    server.use(verifyToken);
+    server.use(rateLimit);
+  }
+}
+""",
+    good="""\
+import { UsePipes, ValidationPipe } from "@nestjs/common";
+import { WebSocketGateway } from "@nestjs/websockets";
+import { Server } from "socket.io";
+import { rateLimit, verifyToken } from "./middleware";
+import { allowRequest } from "./origins";
+
+@UsePipes(new ValidationPipe())
+@WebSocketGateway({
+  maxHttpBufferSize: 16_384,
+  cors: { origin: ["https://app.example.com"], credentials: true },
+  allowRequest,
+})
+export class OrdersGateway {
+  afterInit(server: Server) {
+    server.use(verifyToken);
+    server.use(rateLimit);
+  }
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+import socketio
+
+from .auth import verify_token
+
+
+def create_server():
+    sio = socketio.AsyncServer(
+        async_mode="asgi",
+        max_http_buffer_size=16_384,
+        cors_allowed_origins="*",  # <- RM103
+    )
+
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.enter_room(sid, f"user:{user.id}")
+
+    return sio
+
+
+# an empty list switches the check off
+status = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=[])  # <- RM103
+""",
+    good="""\
+import socketio
+
+from .auth import verify_token
+
+
+def create_server():
+    sio = socketio.AsyncServer(
+        async_mode="asgi",
+        max_http_buffer_size=16_384,
+        cors_allowed_origins=["https://app.example.com"],
+    )
+
+    @sio.event
+    async def connect(sid, environ, auth):
+        user = verify_token(auth["token"])
+        await sio.enter_room(sid, f"user:{user.id}")
+
+    return sio
+
+
+# same origin only
+status = socketio.AsyncServer(async_mode="asgi")
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask import Flask
+from flask_socketio import SocketIO
+
+app = Flask(__name__)
+socketio = SocketIO(app, max_http_buffer_size=16_384, cors_allowed_origins="*")  # <- RM103
+""",
+    good="""\
+from flask import Flask
+from flask_socketio import SocketIO
+
+app = Flask(__name__)
+socketio = SocketIO(app, max_http_buffer_size=16_384, cors_allowed_origins=["https://app.example.com"])
+""",
+)
+
+RULE = Rule(
+    id="RM103",
+    mistake="10",
+    level="error",
+    title="any origin allowed",
+    what=(
+        'The server accepts connections from pages of any origin: `"*"`, `true`, or in Python an empty list, '
+        "which switches the check off."
+    ),
+    why=(
+        "Any web page that a user opens can connect to the server from the user's browser. Where cookies identify "
+        "the user, that page acts in the user's name."
+    ),
+    exceptions=(
+        "A branch for development only, or a server that checks the origin elsewhere. An empty list in Python is "
+        'a question, as it may be meant as "nobody".'
+    ),
+    fix={
+        "node": (
+            "List the origins, with scheme, in `cors.origin`, and check the `Origin` header in `allowRequest`, "
+            "because CORS does not apply to WebSocket."
+        ),
+        "nest": (
+            "List the origins, with scheme, in `cors.origin` of `@WebSocketGateway`, and check the `Origin` "
+            "header in `allowRequest`, because CORS does not apply to WebSocket."
+        ),
+        "python-socketio": (
+            "List the origins, with scheme, in `cors_allowed_origins`, or leave the option out to allow the same "
+            "origin only."
+        ),
+        "flask": (
+            "List the origins, with scheme, in `cors_allowed_origins`, or leave the option out to allow the same "
+            "origin only."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    once=True,
+    severity="5.3",
+)

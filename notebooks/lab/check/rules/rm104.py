@@ -1,0 +1,236 @@
+"""RM104: payloads without validation."""
+
+from collections.abc import Iterable
+
+from lab.check.facts import Facts
+from lab.check.habits import made_servers, reads_payloads, validates
+from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules.nest_gateway import GATEWAY
+
+
+def find(facts: Facts) -> Iterable[Hit]:
+    """Yield the place that makes a server, if handlers use payloads that nothing validates."""
+    if not reads_payloads(facts) or validates(facts):
+        return
+    for server in made_servers(facts):
+        yield Hit(server.module.path, server.node, "payloads of events are used without validation")
+
+
+NODE = Snippet(
+    bad="""\
+import { Server } from "socket.io";
+import { verifyToken } from "./auth.js";
+import { saveMessage } from "./messages.js";
+import { limitRate } from "./rate-limit.js";
+
+export function createSocketServer(httpServer) {
+  const io = new Server(httpServer, { maxHttpBufferSize: 16_384 }); // <- RM104
+  io.use(verifyToken);
+  io.use(limitRate);
+  io.on("connection", (socket) => {
+    socket.on("chat:send", async (message, reply) => {
+      reply(await saveMessage(socket.data.user.id, message.text));
+    });
+  });
+  return io;
+}
+""",
+    good="""\
+import { Server } from "socket.io";
+import { z } from "zod";
+import { verifyToken } from "./auth.js";
+import { saveMessage } from "./messages.js";
+import { limitRate } from "./rate-limit.js";
+
+const chatMessage = z.object({ text: z.string().max(2000) });
+
+export function createSocketServer(httpServer) {
+  const io = new Server(httpServer, { maxHttpBufferSize: 16_384 });
+  io.use(verifyToken);
+  io.use(limitRate);
+  io.on("connection", (socket) => {
+    socket.on("chat:send", async (message, reply) => {
+      const parsed = chatMessage.safeParse(message);
+      if (!parsed.success) return reply({ error: "invalid_payload" });
+      reply(await saveMessage(socket.data.user.id, parsed.data.text));
+    });
+  });
+  return io;
+}
+""",
+)
+
+NEST = Snippet(
+    bad="""\
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+import { Server, Socket } from "socket.io";
+import { ChatService } from "./chat.service";
+import { rateLimit, verifyToken } from "./middleware";
+
+@WebSocketGateway({ maxHttpBufferSize: 16_384 }) // <- RM104
+export class ChatGateway {
+  constructor(private readonly chat: ChatService) {}
+
+  afterInit(server: Server) {
+    server.use(verifyToken);
+    server.use(rateLimit);
+  }
+
+  @SubscribeMessage("chat:send")
+  send(@ConnectedSocket() client: Socket, @MessageBody() message: any) {
+    return this.chat.save(client.data.user.id, message.text);
+  }
+}
+""",
+    good="""\
+import { IsString, MaxLength } from "class-validator";
+import { ChatService } from "./chat";
+"""
+    + GATEWAY
+    + """\
+  constructor(private readonly chat: ChatService) {}
+
+  @SubscribeMessage("chat:send")
+  send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
+    return this.chat.save(client.data.user.id, message.text);
+  }
+}
+
+class ChatMessage {
+  @IsString()
+  @MaxLength(2000)
+  text: string;
+}
+""",
+)
+
+PYTHON_SOCKETIO = Snippet(
+    bad="""\
+import socketio
+
+from .auth import verify_token
+from .messages import save_message
+from .rate_limits import within_rate_limit
+
+sio = socketio.AsyncServer(async_mode="asgi", max_http_buffer_size=16_384)  # <- RM104
+
+
+@sio.event
+async def connect(sid, environ, auth):
+    await sio.save_session(sid, {"user": verify_token(auth["token"])})
+
+
+@sio.on("chat:send")
+async def send(sid, data):
+    user = (await sio.get_session(sid))["user"]
+    if not within_rate_limit(user.id):
+        return {"error": "rate_limited"}
+    return {"id": await save_message(user.id, data["text"])}
+""",
+    good="""\
+import socketio
+from pydantic import BaseModel, Field
+
+from .auth import verify_token
+from .messages import save_message
+from .rate_limits import within_rate_limit
+
+sio = socketio.AsyncServer(async_mode="asgi", max_http_buffer_size=16_384)
+
+
+class ChatMessage(BaseModel):
+    text: str = Field(max_length=2000)
+
+
+@sio.event
+async def connect(sid, environ, auth):
+    await sio.save_session(sid, {"user": verify_token(auth["token"])})
+
+
+@sio.on("chat:send")
+async def send(sid, data):
+    user = (await sio.get_session(sid))["user"]
+    if not within_rate_limit(user.id):
+        return {"error": "rate_limited"}
+    message = ChatMessage.model_validate(data)
+    return {"id": await save_message(user.id, message.text)}
+""",
+)
+
+FLASK = Snippet(
+    bad="""\
+from flask_login import current_user
+from flask_socketio import SocketIO
+
+from .messages import save_message
+from .rate_limits import within_rate_limit
+
+socketio = SocketIO(max_http_buffer_size=16_384)  # <- RM104
+
+
+@socketio.on("chat:send")
+def send(data):
+    if not within_rate_limit(current_user.id):
+        return {"error": "rate_limited"}
+    return {"id": save_message(current_user.id, data["text"])}
+""",
+    good="""\
+from flask_login import current_user
+from flask_socketio import SocketIO
+from pydantic import BaseModel, Field
+
+from .messages import save_message
+from .rate_limits import within_rate_limit
+
+socketio = SocketIO(max_http_buffer_size=16_384)
+
+
+class ChatMessage(BaseModel):
+    text: str = Field(max_length=2000)
+
+
+@socketio.on("chat:send")
+def send(data):
+    if not within_rate_limit(current_user.id):
+        return {"error": "rate_limited"}
+    message = ChatMessage.model_validate(data)
+    return {"id": save_message(current_user.id, message.text)}
+""",
+)
+
+RULE = Rule(
+    id="RM104",
+    mistake="10",
+    level="question",
+    title="payloads without validation",
+    what=(
+        "The handlers use what clients send without checking its type, form and length. Reported once, at the "
+        "line that creates the server."
+    ),
+    why=(
+        "A payload of a wrong type raises an error in the handler, which then sends no ack or stops the process. "
+        "A long or nested one is stored and sent on to others."
+    ),
+    exceptions="A server that only pushes and has no event handlers.",
+    fix={
+        "node": (
+            "Parse each payload with a schema before use, for example with zod: `const parsed = "
+            "chatMessage.safeParse(message)`."
+        ),
+        "nest": (
+            "Put `@UsePipes(new ValidationPipe())` on the gateway, and type each payload as a DTO class with "
+            "validators; an interface or an inline type is not checked."
+        ),
+        "python-socketio": (
+            "Parse each payload with a model before use, for example with pydantic: `message = "
+            "ChatMessage.model_validate(data)`."
+        ),
+        "flask": (
+            "Parse each payload with a model before use, for example with pydantic: `message = "
+            "ChatMessage.model_validate(data)`."
+        ),
+    },
+    snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
+    find=find,
+    once=True,
+)

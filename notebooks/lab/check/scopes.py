@@ -1,0 +1,203 @@
+"""Which variable a name means: the scopes of one file, and the fields of its classes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lab.check.ir import (
+    Assign,
+    Block,
+    Class,
+    Const,
+    Export,
+    Field,
+    Func,
+    Import,
+    Loop,
+    Member,
+    Name,
+    Node,
+    Param,
+    Record,
+    Source,
+    This,
+)
+from lab.check.ir import Sequence as ListOf
+
+# how a variable gets its value from an expression: ("field", name), ("item",) or ("key",); empty for the value itself
+Path = tuple[tuple[str, ...], ...]
+EACH: Path = (("item",),)
+
+
+@dataclass(slots=True, eq=False)
+class Variable:
+    """A variable with everything that is assigned to it in its file."""
+
+    name: str
+    # the function that declares it; None for a variable of the module
+    owner: Func | None
+    module: "Module"
+    values: list[tuple[Node, Path]] = field(default_factory=list)
+    # set for a parameter
+    param: Param | None = None
+    # steps from the parameter to this variable, for a destructured parameter
+    path: Path = ()
+    # set for an import: the source and the imported name
+    imported: tuple[str, str] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A file with its scopes."""
+
+    path: str
+    source: Source
+    scopes: dict[int, dict[str, Variable]] = field(default_factory=dict)
+    exports: dict[str, Node] = field(default_factory=dict)
+    # sources of `export * from`
+    passed_on: list[str] = field(default_factory=list)
+    # function and name of each Python `global`
+    globals: set[tuple[int, str]] = field(default_factory=set)
+    classes: list[Class] = field(default_factory=list)
+    funcs: list[Func] = field(default_factory=list)
+
+    @property
+    def names(self) -> dict[str, Variable]:
+        """The variables of the module itself."""
+        return self.scopes[0]
+
+
+def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
+    """Yield the nodes of these kinds around a node, innermost first."""
+    above = node.parent
+    while above is not None:
+        if isinstance(above, kinds):
+            yield above
+        above = above.parent
+
+
+def function_of(node: Node) -> Func | None:
+    """Return the innermost function around a node."""
+    found = next(enclosing(node, Func), None)
+    return found if isinstance(found, Func) else None
+
+
+def class_of(node: Node) -> Class | None:
+    """Return the innermost class around a node."""
+    found = next(enclosing(node, Class), None)
+    return found if isinstance(found, Class) else None
+
+
+def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
+    """Yield each target of an assignment, with the steps from the value to it."""
+    if isinstance(target, Record):
+        for key, value in target.items:
+            name = getattr(key, "value", None) or getattr(key, "name", None)
+            yield from patterns(value, (*path, ("field", str(name))) if name else path)
+    elif isinstance(target, ListOf):
+        for value in target.items:
+            yield from patterns(value, path + EACH)
+    else:
+        yield target, path
+
+
+def build(path: str, source: Source) -> Module:
+    """Return the module of a parsed file, with its scopes filled."""
+    module = Module(path, source, {0: {}})
+    python = source.language == "py"
+    later: list[Assign] = []
+    for statement in source.body:
+        for node in statement.walk():
+            _declare(module, node, later, python)
+    for node in later:
+        for target, steps in patterns(node.target):
+            if isinstance(target, Name):
+                variable = lookup(module, target, target.name)
+                if variable is None:
+                    variable = _variable(module, None, target.name)
+                variable.values.append((node.value, steps))
+    return module
+
+
+def _declare(module: Module, node: Node, later: list[Assign], python: bool) -> None:
+    owner = function_of(node)
+    match node:
+        case Func():
+            module.funcs.append(node)
+            module.scopes.setdefault(id(node), {})
+            for param in node.params:
+                for target, steps in patterns(param.target):
+                    if isinstance(target, Name):
+                        variable = _variable(module, node, target.name)
+                        variable.param, variable.path = param, steps
+            if node.name and not isinstance(node.parent, Class):
+                _variable(module, owner if node.declared else node, node.name).values.append((node, ()))
+        case Class():
+            module.classes.append(node)
+            if node.name:
+                _variable(module, owner, node.name).values.append((node, ()))
+        case Import():
+            for imported, local in node.names:
+                if local:
+                    _variable(module, owner, local).imported = (node.source, imported)
+        case Export(name="*", value=Const(value=str(source))):
+            module.passed_on.append(source)
+        case Export():
+            if node.name not in module.exports:
+                module.exports[node.name] = node.value
+        case Block(kind="global"):
+            module.globals |= {(id(owner), part.name) for part in node.body if isinstance(part, Name)}
+        case Loop(target=Node() as target):
+            step: Path = (("key",),) if node.kind == "in" else EACH
+            for name, steps in patterns(target):
+                if isinstance(name, Name):
+                    _variable(module, owner, name.name).values.append((node.iterable, step + steps))
+        case Assign():
+            _assign(module, node, owner, later, python)
+
+
+def _assign(module: Module, node: Assign, owner: Func | None, later: list[Assign], python: bool) -> None:
+    if not (node.declares or python):
+        later.append(node)
+        return
+    for target, steps in patterns(node.target):
+        if isinstance(target, Name):
+            scope = None if (id(owner), target.name) in module.globals else owner
+            _variable(module, scope, target.name).values.append((node.value, steps))
+
+
+def _variable(module: Module, owner: Func | None, name: str) -> Variable:
+    scope = module.scopes.setdefault(id(owner) if owner else 0, {})
+    return scope.setdefault(name, Variable(name, owner, module))
+
+
+def lookup(module: Module, place: Node, name: str) -> Variable | None:
+    """Return the variable that `name` means at a place, or None for an unknown name."""
+    for func in enclosing(place, Func):
+        found = module.scopes.get(id(func), {}).get(name)
+        if found is not None:
+            return found
+    return module.scopes[0].get(name)
+
+
+def method(cls: Class, name: str) -> Func | None:
+    """Return a method of a class by its name."""
+    return next((part for part in cls.body if isinstance(part, Func) and part.name == name), None)
+
+
+def fields_of(cls: Class) -> dict[str, list[Node]]:
+    """Return everything that a class assigns to its fields, by field."""
+    found: dict[str, list[Node]] = {}
+    for part in cls.body:
+        if isinstance(part, Field) and part.value is not None:
+            found.setdefault(part.name, []).append(part.value)
+        elif isinstance(part, Assign) and isinstance(part.target, Name):
+            found.setdefault(part.target.name, []).append(part.value)
+        for node in part.walk():
+            if isinstance(node, Assign) and isinstance(node.target, Member) and isinstance(node.target.obj, This):
+                found.setdefault(node.target.name, []).append(node.value)
+    return found
+
+
+def field_type(cls: Class, name: str) -> str:
+    """Return the written type of a field, or ""."""
+    return next((part.type for part in cls.body if isinstance(part, Field) and part.name == name), "")

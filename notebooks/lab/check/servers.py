@@ -1,0 +1,83 @@
+"""Where servers are made, and with which options."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.check.ir import Call, Class, Const, Node, Record, Spread
+from lab.check.project import Project, record_value
+from lab.check.scopes import Module
+from lab.check.tags import SERVER_MAKERS
+
+
+@dataclass(slots=True, eq=False)
+class Server:
+    """A place that makes a server, or a Nest gateway."""
+
+    node: Node
+    module: Module
+    # option, by its name as written
+    options: dict[str, Node]
+    # the class of a gateway
+    gateway: Class | None = None
+
+    def option(self, *names: str) -> Node | None:
+        """Return the value of the first option that is set, or None. "cors.origin" is an option inside another."""
+        for name in names:
+            if name in self.options:
+                return self.options[name]
+        return None
+
+
+def find_servers(project: Project) -> list[Server]:
+    """Return all servers of the modules that are loaded."""
+    found = []
+    for module in list(project.modules.values()):
+        for statement in module.source.body:
+            for node in statement.walk():
+                if isinstance(node, Call) and SERVER_MAKERS.match(project.outside(node.func)):
+                    found.append(Server(node, module, dict(_options(project, node))))
+        for cls in module.classes:
+            for decorator in cls.decorators:
+                if isinstance(decorator, Call) and getattr(decorator.func, "name", "") == "WebSocketGateway":
+                    found.append(Server(decorator, module, dict(_options(project, decorator)), cls))
+    for server in found:
+        _late_options(project, server)
+    return found
+
+
+def _late_options(project: Project, server: Server) -> None:
+    """Add the options of `socketio.init_app(app, …)`."""
+    if server.module.source.language != "py":
+        return
+    for module in project.modules.values():
+        for statement in module.source.body:
+            for node in statement.walk():
+                if isinstance(node, Call) and getattr(node.func, "name", "") == "init_app":
+                    obj = getattr(node.func, "obj", None)
+                    if obj is not None and project.meaning(obj) is server.node:
+                        server.options.update(_options(project, node))
+
+
+def _options(project: Project, call: Call) -> Iterator[tuple[str, Node]]:
+    for name, value in call.keywords:
+        if name:
+            yield name, value
+        else:
+            yield from _of_record(project, value, "")
+    for arg in call.args:
+        yield from _of_record(project, arg, "")
+
+
+def _of_record(project: Project, expr: Node, prefix: str, depth: int = 4) -> Iterator[tuple[str, Node]]:
+    found = expr if isinstance(expr, Record) else project.meaning(expr)
+    if not isinstance(found, Record) or depth == 0:
+        return
+    for key, value in found.items:
+        if key is None:
+            yield from _of_record(project, value.value if isinstance(value, Spread) else value, prefix, depth - 1)
+        elif isinstance(key, Const):
+            yield f"{prefix}{key.value}", value
+            yield from _of_record(project, value, f"{prefix}{key.value}.", depth - 1)
+
+
+__all__ = ["Server", "find_servers", "record_value"]

@@ -1,0 +1,157 @@
+"""Writes to what outlives a handler: collections, records of a database, and shared stores."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.check.collect import WRITERS
+from lab.check.facts import Facts
+from lab.check.ir import Assign, Call, Delete, Func, Index, Member, Name, Node, Record, This
+from lab.check.ir import Sequence as ListOf
+from lab.check.scopes import Module, function_of, patterns
+from lab.check.tags import Tag
+
+REMOVERS = {
+    "delete",
+    "remove",
+    "pop",
+    "splice",
+    "discard",
+    "clear",
+    "hdel",
+    "srem",
+    "del",
+    "hDel",
+    "sRem",
+    "zrem",
+    "lrem",
+}
+# objects whose calls reach a shared store
+SHARED = re.compile(r"(redis|cache|memcache|pubclient|store|kv)", re.I)
+SHARED_WRITES = re.compile(
+    r"^(set|hset|hSet|sadd|sAdd|rpush|lpush|rPush|lPush|zadd|zAdd|hmset|mset|setex|setEx|psetex)$"
+)
+# methods of ORMs and drivers that write
+DATABASE_WRITES = re.compile(
+    r"^((find(One|ById)?And)?(update|replace)\w*|findByPk|create\w*|insert\w*|upsert\w*|save|updateOne|set|add|update\w*|"
+    r"bulk_?(create|write|update)\w*|execute|query|run|raw|merge|values|patch)$",
+    re.I,
+)
+OUTER = re.compile(r"(console|logger?|log|Math|JSON|Object|Array|Promise|process|print|logging|assert)$", re.I)
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """A value that is put into something. `place` is the collection; `key` may be None."""
+
+    node: Node
+    module: Module
+    place: Node
+    key: Node | None
+    value: Node
+    # "collection", "shared" or "record"
+    kind: str
+
+
+def writes(facts: Facts) -> Iterator[Write]:
+    """Yield all writes of the project."""
+    for module, node in facts.nodes(Call, Assign):
+        if isinstance(node, Call):
+            yield from _by_call(facts, module, node)
+        elif isinstance(node, Assign):
+            yield from _by_assignment(module, node)
+
+
+def _by_assignment(module: Module, node: Assign) -> Iterator[Write]:
+    for target, path in patterns(node.target):
+        if path:
+            continue
+        if isinstance(target, Index):
+            yield Write(node, module, target.obj, target.key, node.value, "collection")
+        elif isinstance(target, Member) and not isinstance(target.obj, This):
+            yield Write(node, module, target.obj, None, node.value, "field")
+
+
+def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
+    if not isinstance(call.func, Member) or not call.args:
+        return
+    name, obj = call.func.name, call.func.obj
+    if SHARED_WRITES.match(name) and SHARED.search(_last_name(obj)):
+        yield Write(call, module, obj, call.args[0], ListOf(list(call.args)), "shared")
+        return
+    if name in WRITERS and not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
+        key = call.args[0] if len(call.args) > 1 else None
+        yield Write(call, module, obj, key, call.args[-1], "collection")
+    if DATABASE_WRITES.match(name) and not OUTER.search(_last_name(obj)) and _is_database(facts, obj, name):
+        first = 1 if len(call.args) > 1 and re.match(r"find|update|replace", name, re.I) else 0  # a filter
+        for value in (*call.args[first:], *(value for _, value in call.keywords)):
+            yield Write(call, module, obj, None, value, "record")
+
+
+def _is_database(facts: Facts, obj: Node, name: str) -> bool:
+    """Tell whether a call of a writing method may reach a database."""
+    if facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET | Tag.CLIENT):
+        return False
+    if name in ("set", "add", "update", "run", "values"):
+        return bool(
+            re.search(
+                r"(model|repo|repository|db|database|session|collection|prisma|table|query)$", _last_name(obj), re.I
+            )
+        )
+    return True
+
+
+def _last_name(node: Node) -> str:
+    while isinstance(node, (Call, Index)):
+        node = node.func if isinstance(node, Call) else node.obj
+    return node.name if isinstance(node, (Name, Member)) else ""
+
+
+def parts_with_id(facts: Facts, value: Node) -> Iterator[tuple[str, Node]]:
+    """Yield each part of a value that is the handler's own socket id, with the name of its field or ""."""
+    if isinstance(value, Record):
+        for key, item in value.items:
+            name = str(getattr(key, "value", ""))
+            for inner, node in parts_with_id(facts, item):
+                yield inner or name, node
+    elif isinstance(value, ListOf):
+        for item in value.items:
+            yield from parts_with_id(facts, item)
+    elif isinstance(value, Call) and not isinstance(value.func, Member):
+        for item in (*value.args, *(item for _, item in value.keywords)):
+            yield from parts_with_id(facts, item)
+    elif facts.is_own_id(value):
+        yield "", value
+
+
+@dataclass(slots=True, eq=False)
+class Removal:
+    """An entry that is taken out of a collection."""
+
+    node: Node
+    module: Module
+    place: Node
+
+
+def removals(facts: Facts) -> Iterator[Removal]:
+    """Yield all removals: `delete x[y]`, `x.delete(y)`, `x = x.filter(…)` and their Python forms."""
+    for module, node in facts.nodes(Call, Delete, Assign):
+        match node:
+            case Delete(target=(Index() | Member()) as target):
+                yield Removal(node, module, target.obj)
+            case Call(func=Member(obj=obj, name=name)) if name in REMOVERS:
+                if not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
+                    yield Removal(node, module, obj)
+            case Assign(target=(Name() | Member() | Index()) as target, value=Call(func=Member(name="filter"))):
+                yield Removal(node, module, target)
+
+
+def handler_function(facts: Facts, node: Node) -> Func | None:
+    """Return the handler around a node, or the innermost function if none is."""
+    above: Node | None = node
+    known = {id(handler.func) for handler in facts.handlers.all}
+    while above is not None:
+        if isinstance(above, Func) and id(above) in known:
+            return above
+        above = above.parent
+    return function_of(node)
