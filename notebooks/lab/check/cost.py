@@ -39,13 +39,12 @@ TEMPLATES = {
     "10": "In this kit's measurement {bad} % of the abusive requests were accepted, with limits {good} %.",
     "RM082": "In this kit's measurement {bad} % of the messages under a forged sender were accepted; "
     "with the verified identity, {good} %.",
-    "RM104": "In this kit's measurement {bad} malformed requests got no answer, with validation {good}.",
 }
 TEMPLATES["RM085"] = TEMPLATES["RM082"]
 # a secondary number of the mistake's measurement
-ALSO = {"RM082": "forged_senders_accepted", "RM085": "forged_senders_accepted", "RM104": "malformed_unanswered"}
+ALSO = {"RM082": "forged_senders_accepted", "RM085": "forged_senders_accepted"}
 # the measurement of their mistake does not measure these
-UNMEASURED = frozenset({"RM032", "RM084", "RM103"})
+UNMEASURED = frozenset({"RM023", "RM032", "RM033", "RM083", "RM084", "RM103", "RM104"})
 
 
 def cost_of(rule: Rule) -> str:

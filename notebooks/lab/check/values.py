@@ -27,9 +27,9 @@ from lab.check.places import Place, place_of
 from lab.check.project import Project
 from lab.check.scopes import Path, Variable, class_of, field_type, function_of, lookup
 from lab.check.tags import (
-    FLASK_STATE,
     CLAIMED,
     DATA,
+    FLASK_STATE,
     NAMESPACE_BASES,
     PLAIN,
     READERS,

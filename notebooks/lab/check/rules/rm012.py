@@ -28,7 +28,6 @@ def find(facts: Facts) -> Iterable[Hit]:
         yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
 
 
-
 NODE = Snippet(
     bad="""\
 const carts = new Map();

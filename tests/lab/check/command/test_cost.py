@@ -43,12 +43,16 @@ def test_a_rule_may_quote_a_secondary_number(rule, fake_rule):
     assert sentence == cost.TEMPLATES[rule].format(**numbers)
 
 
-MISTAKE_OF = {"RM082": "08", "RM085": "08", "RM104": "10"}
+MISTAKE_OF = {"RM082": "08", "RM085": "08"}
 
 
 @pytest.mark.parametrize("rule", sorted(cost.UNMEASURED))
 def test_what_is_not_measured_gives_the_reason(rule, fake_rule):
     assert cost.cost_of(fake_rule(id=rule, why="It fails. Later, too.")) == "It fails."
+
+
+def test_special_costs_are_those_of_rules():
+    assert cost.UNMEASURED | cost.ALSO.keys() <= {rule.id for rule in every_rule()}
 
 
 def test_a_rule_of_no_mistake_gives_its_reason():
