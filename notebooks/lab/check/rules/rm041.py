@@ -60,7 +60,6 @@ export function register(io) {
   io.on("connection", async (socket) => {
     const { user } = socket.data;
     socket.join(`user:${user.id}`);
-    await db.query("INSERT INTO room_members (room, user_id) VALUES ($1, $2)", [user.company, user.id]); // <- RM041
 
     socket.on("chat:send", async (text) => {
       const { rows } = await db.query("SELECT user_id FROM room_members WHERE room = $1", [user.company]); // <- RM041
@@ -68,6 +67,7 @@ export function register(io) {
         io.to(`user:${row.user_id}`).emit("chat:message", { from: user.id, text });
       }
     });
+    await db.query("INSERT INTO room_members (room, user_id) VALUES ($1, $2)", [user.company, user.id]); // <- RM041
   });
 }
 """,
@@ -223,19 +223,20 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Check the entitlement once when the socket joins, then emit with `io.to(room)`; "
-            "`socket.rooms.has(room)` tells who is in it."
+            "Check the entitlement once when the socket joins, then emit with `io.to(room)`; check membership "
+            "with `socket.rooms.has(room)`."
         ),
         "nest": (
-            "Check the entitlement once when the socket joins, then emit with `this.server.to(room)`; "
-            "`client.rooms.has(room)` tells who is in it."
+            "Check the entitlement once when the socket joins, then emit with `this.server.to(room)`; check "
+            "membership with `client.rooms.has(room)`."
         ),
         "python-socketio": (
-            "Check the entitlement once when the socket joins, then emit with `to=room`; `sio.rooms(sid)` tells "
-            "who is in it."
+            "Check the entitlement once when the socket joins, then emit with `to=room`; check membership with "
+            "`sio.rooms(sid)`."
         ),
         "flask": (
-            "Check the entitlement once when the socket joins, then emit with `to=room`; `rooms()` tells who is in it."
+            "Check the entitlement once when the socket joins, then emit with `to=room`; check membership with "
+            "`rooms()`."
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

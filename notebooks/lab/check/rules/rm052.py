@@ -49,11 +49,10 @@ import { User } from "./models/user.js";
 export function register(io) {
   io.on("connection", async (socket) => {
     const { user } = socket.data;
-    await User.updateOne({ _id: user.id }, { online: true });
-
     socket.on("disconnect", async () => {
       await User.updateOne({ _id: user.id }, { online: false }); // <- RM052
     });
+    await User.updateOne({ _id: user.id }, { online: true });
   });
 }
 """,

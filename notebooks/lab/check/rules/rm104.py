@@ -83,8 +83,7 @@ export class ChatGateway {
 }
 """,
     good="""\
-import { IsString, MaxLength } from "class-validator";
-import { ChatService } from "./chat";
+import { ChatMessage, ChatService } from "./chat";
 """
     + GATEWAY
     + """\
@@ -94,12 +93,6 @@ import { ChatService } from "./chat";
   send(@ConnectedSocket() client: Socket, @MessageBody() message: ChatMessage) {
     return this.chat.save(client.data.user.id, message.text);
   }
-}
-
-class ChatMessage {
-  @IsString()
-  @MaxLength(2000)
-  text: string;
 }
 """,
 )
