@@ -33,8 +33,9 @@ class Join:
 def joins_of(facts: "Facts", paths: Mapping[str, str]) -> list[Join]:
     """Return the joins in some files. `paths` has a name for each path of `facts`."""
     found = []
+    sources = facts.sources
     for path, name in paths.items():
-        source = facts.sources[path]
+        source = sources[path]
         for call in _join_calls(source):
             shape = ", ".join(_shape(argument) for argument in call.args)
             text = " ".join(source.lines[call.line - 1].split()) if call.line <= len(source.lines) else ""

@@ -1,7 +1,7 @@
 """One run of the checker: from paths to findings."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from lab.check.base import base_of, check_readable
 from lab.check.choose import choose
 from lab.check.cost import cost_of
 from lab.check.facts import Facts
-from lab.check.ir import Node
+from lab.check.ir import Node, Source
 from lab.check.joins import Join
 from lab.check.mistakes import lesson_of
 from lab.check.model import Finding, Hit, Rule
@@ -70,10 +70,11 @@ def _findings(facts: Facts, rules: Sequence[Rule], progress: Progress) -> tuple[
     """Return what the rules find, and which rules failed."""
     found: set[Finding] = set()
     failures = []
+    sources = facts.sources
     for number, rule in enumerate(rules):
         progress(f"rule {rule.id}", number, len(rules))
         try:
-            found |= {_finding(facts, rule, hit) for hit in rule.find(facts)}
+            found |= {_finding(facts, sources, rule, hit) for hit in rule.find(facts)}
         except Exception as error:  # noqa: BLE001 - the other rules still report what they find
             failures.append(f"{rule.id} failed and reports nothing ({type(error).__name__}: {error}); please report it")
     return sorted(found, key=_place), failures
@@ -83,8 +84,8 @@ def _place(finding: Finding) -> tuple[str, int, int, str]:
     return finding.path, finding.line, finding.column, finding.rule
 
 
-def _finding(facts: Facts, rule: Rule, hit: Hit) -> Finding:
-    lines = facts.sources[hit.path].lines
+def _finding(facts: Facts, sources: Mapping[str, Source], rule: Rule, hit: Hit) -> Finding:
+    lines = sources[hit.path].lines
     text = lines[hit.node.line - 1] if 0 < hit.node.line <= len(lines) else ""
     return Finding(
         rule=rule.id,
@@ -103,14 +104,16 @@ def _finding(facts: Facts, rule: Rule, hit: Hit) -> Finding:
     )
 
 
-def _at(facts: Facts, rule: Rule, path: str, line: int, message: str) -> Finding:
+def _at(facts: Facts, sources: Mapping[str, Source], rule: Rule, path: str, line: int, message: str) -> Finding:
     """Return a finding that is about a line."""
-    return _finding(facts, rule, Hit(path, Node(line=line, column=1, end_line=line), message))
+    return _finding(facts, sources, rule, Hit(path, Node(line=line, column=1, end_line=line), message))
 
 
 def _lost_join(facts: Facts, join: Join, ref: str | None) -> Finding:
     where = f" in {join.function}" if join.function else ""
-    finding = _at(facts, LOST_JOIN, join.path, join.line, f"`{join.text}`{where} was removed since {ref}")
+    finding = _at(
+        facts, facts.sources, LOST_JOIN, join.path, join.line, f"`{join.text}`{where} was removed since {ref}"
+    )
     return replace(finding, function=join.function, text=join.text)
 
 
@@ -124,8 +127,9 @@ def _without_suppressed(
     asked = {rule.id for rule in rules} - {SUPPRESSION.id}
     if not is_since:
         asked.discard(LOST_JOIN.id)
-    written = suppress.suppressions(facts.sources)
+    sources = facts.sources
+    written = suppress.suppressions(sources)
     left, suppressed, problems = suppress.apply(found, written, known={rule.id for rule in every_rule()}, asked=asked)
     if SUPPRESSION in rules:
-        left += [_at(facts, SUPPRESSION, problem.path, problem.line, problem.message) for problem in problems]
+        left += [_at(facts, sources, SUPPRESSION, problem.path, problem.line, problem.message) for problem in problems]
     return sorted(left, key=_place), suppressed
