@@ -47,19 +47,14 @@ class Since:
         ]
 
     def _old_joins(self, analysis: type["Facts"], olds: Mapping[str, str]) -> list[Join]:
-        with tempfile.TemporaryDirectory(prefix="lab-check-") as name:
-            folder = Path(name)
-            for path, old in olds.items():
-                # flat names, so that no folder of a path is skipped or outside
-                (folder / _flat(path, olds)).write_bytes(self._repository.old_text(old))
-            before = analysis.of([folder])
-            named = {_flat(path, olds): path for path in olds}
-            return joins_of(before, {flat: named[flat] for flat in before.sources if flat in named})
+        # flat names, so that no folder of a path is skipped or outside
+        names = {f"old{number}{Path(path).suffix}": path for number, path in enumerate(olds)}
+        with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:
+            for name, path in names.items():
+                Path(folder, name).write_bytes(self._repository.old_text(olds[path]))
+            before = analysis.of([Path(folder)])
+            return joins_of(before, {name: names[name] for name in before.sources})
 
     def _path(self, reported: str) -> str:
         """Return a reported path relative to the repository, with `/`."""
         return Path(os.path.relpath(self._base / reported, self._repository.root)).as_posix()
-
-
-def _flat(path: str, paths: Mapping[str, object]) -> str:
-    return f"old{list(paths).index(path)}{Path(path).suffix}"
