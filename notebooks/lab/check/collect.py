@@ -7,7 +7,7 @@ from lab.check.scopes import Module, patterns
 from lab.check.values import Values
 
 # methods that put their last argument into a collection; with two arguments, the first is the key
-WRITERS = {"set", "add", "push", "append", "unshift", "setdefault", "insert", "update", "appendleft", "enqueue"}
+WRITERS = {"set", "add", "push", "append", "unshift", "setdefault", "insert", "update", "appendleft"}
 # methods that call a function with each element
 EACH = {"forEach", "map", "filter", "find", "some", "every", "flatMap", "findIndex", "sort", "reduce"}
 PROMISES = {"then", "finally"}

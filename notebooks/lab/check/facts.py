@@ -5,14 +5,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from lab.check.actions import Actions, Emit, find_actions
+from lab.check.actions import Actions, Emit, Move, find_actions
 from lab.check.collect import collect
 from lab.check.handlers import Handler, Handlers, find_handlers
-from lab.check.ir import Call, Class, Const, Func, Index, Member, Name, Node, Record, Source, Text
+from lab.check.ir import (
+    Await,
+    Call,
+    Class,
+    Const,
+    Func,
+    Index,
+    Member,
+    Name,
+    Node,
+    Return,
+    Source,
+    Spread,
+    Text,
+)
+from lab.check.ir import Sequence as ListOf
 from lab.check.model import Dialect
-from lab.check.places import place_of
+from lab.check.places import as_function, place_of
 from lab.check.project import Project
-from lab.check.scopes import Module, Variable, enclosing, function_of, lookup
+from lab.check.scopes import Module, enclosing, function_of, lookup
 from lab.check.servers import Server, find_servers
 from lab.check.tags import CLAIMED, PLAIN, Tag
 from lab.check.values import Values
@@ -189,6 +204,14 @@ class Facts:
             expr, steps = variable.values[0][0], steps - 1
         return expr
 
+    def element_of(self, name: Name) -> Node | None:
+        """Return the collection whose elements a parameter of `forEach` or `map` stands for, or None."""
+        variable = lookup(self.project.module_of(name), name, name.name)
+        if variable is None or variable.param is None or variable.owner is None:
+            return None
+        source = self.values.each.get(id(variable.owner))
+        return source[0] if source is not None else None
+
     # --- rooms ---
 
     def shape(self, room: Node) -> str | None:
@@ -211,6 +234,26 @@ class Facts:
                 return shapes.pop() if len(shapes) == 1 else None
         return None
 
+    @cached_property
+    def joins(self) -> list[tuple[Move, Node]]:
+        """Each join with each of its rooms. A list of rooms counts as its elements, as far as they are known."""
+        return [(move, part) for move in self.actions.joins for room in move.rooms for part in self.parts(room)]
+
+    def parts(self, room: Node, steps: int = 4) -> list[Node]:
+        """Return the rooms that an expression stands for: the elements of a list, or the expression itself."""
+        found = self.follow(room)
+        if isinstance(found, Await | Spread):
+            found = found.value
+        items = [*found.items] if isinstance(found, ListOf) else []
+        if isinstance(found, Call) and isinstance(found.func, Member) and found.func.name == "map" and found.args:
+            func = as_function(self.project, found.args[0])
+            items = returned(func) if func is not None else []
+        place = place_of(self.project, room) if isinstance(room, Name) else None
+        items += [value for _, value, _ in self.values.contents.get(place, [])] if place is not None else []
+        if not items or not steps:
+            return [room]
+        return [part for item in items for part in self.parts(item, steps - 1)]
+
     def emits_to_rooms(self) -> Iterator[tuple[Emit, Node]]:
         """Yield each emit that aims at rooms, with each of its rooms."""
         for emit in self.actions.emits:
@@ -220,14 +263,9 @@ class Facts:
 
 def returned(func: Func) -> list[Node]:
     """Return the values that a function returns."""
-    from lab.check.ir import Return
-
-    found = []
-    for statement in func.body:
-        for node in statement.walk():
-            if isinstance(node, Return) and node.value is not None and function_of(node) is func:
-                found.append(node.value)
-    return found
-
-
-__all__ = ["Facts", "Record", "Variable", "returned"]
+    nodes = (node for statement in func.body for node in statement.walk())
+    return [
+        node.value
+        for node in nodes
+        if isinstance(node, Return) and node.value is not None and function_of(node) is func
+    ]

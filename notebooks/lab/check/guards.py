@@ -32,19 +32,19 @@ def names_a_right(node: Node) -> bool:
     return any(RIGHTS.search(name) for name in names_in(node))
 
 
-def before(node: Node, top: Func | None) -> Iterator[Node]:
-    """Yield the statements that run before a node, and the conditions around it, up to the function `top`."""
+def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
+    """Yield what runs before a node, up to the function `top`: statements, and (True) the conditions around it."""
     below, above = node, node.parent
     while above is not None:
-        if isinstance(above, If):
-            yield above.test
-        if isinstance(above, Loop):
-            yield above.iterable
+        if isinstance(above, If) and below is not above.test:
+            yield above.test, True
+        if isinstance(above, Loop) and below is not above.iterable:
+            yield above.iterable, True
         if isinstance(above, Op) and above.op in ("&&", "?:") and above.operands and above.operands[0] is not below:
-            yield above.operands[0]
+            yield above.operands[0], True
         for statements in _lists(above):
             if below in statements:
-                yield from statements[: statements.index(below)]
+                yield from ((statement, False) for statement in statements[: statements.index(below)])
         if above is top:
             return
         below, above = above, above.parent
@@ -75,7 +75,7 @@ def is_guarded(facts: Facts, node: Node, named: Node, steps: int = 2) -> bool:
     func = _handler(facts, node)
     if func is not None and any(names_a_right(decorator) for decorator in func.decorators):
         return True
-    if any(_checks(facts, step, around=_is_around(step, node)) for step in before(node, func)):
+    if any(_checks(facts, step, around=around) for step, around in before(node, func)):
         return True
     return _is_guarded_at_calls(facts, func, steps)
 
@@ -98,10 +98,6 @@ def _handler(facts: Facts, node: Node) -> Func | None:
         if isinstance(func, Func) and id(func) in known:
             return func
     return function_of(node)
-
-
-def _is_around(step: Node, node: Node) -> bool:
-    return isinstance(step.parent, (If, Op, Loop)) and node in step.parent.walk()
 
 
 def _checks(facts: Facts, step: Node, *, around: bool) -> bool:

@@ -7,12 +7,13 @@ from lab.check.actions import EMITS
 from lab.check.collect import STARTERS
 from lab.check.facts import Facts
 from lab.check.guards import names_in
+from lab.check.handlers import Handler
 from lab.check.identity import claims_in, handshake_claims, parts_of, verifies
 from lab.check.ir import Await, Block, Call, Func, If, Loop, Member, Name, Node, Op, Record, This, Try
 from lab.check.ir import Sequence as ListOf
 from lab.check.scopes import class_of, enclosing
 from lab.check.servers import Server
-from lab.check.stores import DATABASE_WRITES
+from lab.check.stores import is_database_write
 from lab.check.tags import CLAIMED, Tag
 
 LIMITS = re.compile(
@@ -26,6 +27,11 @@ CHECKS = re.compile(
 DEVELOPMENT = re.compile(r"\b(is_?)?dev(elopment)?(_?mode)?\b|debug|NODE_ENV", re.I)
 FINDERS = re.compile(
     r"^(find\w*|get\w*|first|one|one_or_none|scalar\w*|fetch\w*|query|load\w*|exec|lean|populate|select)$", re.I
+)
+PEOPLE = re.compile(
+    r"^(members?|participants?|players?|users?|online_?users|active_?users|connected\w*|viewers?|player_?count|"
+    r"member_?count|occupan\w+|attendees?)$",
+    re.I,
 )
 OFFLOADS = {"to_thread", "run_in_executor", "run_sync", "submit", "run_in_threadpool", "sync_to_async", "Worker"}
 TESTS = re.compile(r"(^|/)(tests?|__tests__|spec|e2e|examples?)/|\.(test|spec)\.\w+$|(^|/)test_")
@@ -141,12 +147,12 @@ def is_emit(node: Call) -> bool:
     return getattr(node.func, "name", "") in EMITS
 
 
-def is_written(node: Node) -> bool:
+def is_written(facts: Facts, node: Node) -> bool:
     """Tell whether an object literal is an argument of a call that writes to a database."""
     above = node.parent
     while isinstance(above, Record | ListOf):
         above = above.parent
-    return isinstance(above, Call) and bool(DATABASE_WRITES.match(getattr(above.func, "name", "")))
+    return isinstance(above, Call) and is_database_write(facts, above)
 
 
 def is_offloaded(node: Node) -> bool:
@@ -197,3 +203,20 @@ def owners(place: Node) -> Iterator[str]:
     cls = class_of(place)
     if cls is not None:
         yield cls.name
+
+
+def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
+    """Return the place in the handler's file that leads to a node: the node, or the call of a helper elsewhere."""
+    if facts.path_of(node) == facts.path_of(handler.func):
+        return node
+    for part in parts_of(handler.func):
+        if isinstance(part, Call):
+            reached = facts.project.callees(part)
+            if any(node in func.walk() or _leads(facts, func, node) for func in reached):
+                return part
+    return node
+
+
+def _leads(facts: Facts, func: Func, node: Node) -> bool:
+    calls = (part for part in parts_of(func) if isinstance(part, Call))
+    return any(node in callee.walk() for call in calls for callee in facts.project.callees(call))

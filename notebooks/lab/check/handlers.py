@@ -131,7 +131,8 @@ def _nest_roles(func: Func) -> list[Tag]:
     by_decorator = {"ConnectedSocket": Tag.SOCKET, "MessageBody": Tag.CLIENT, "Ack": Tag.NONE}
     roles = []
     for place, param in enumerate(func.params):
-        marks = [by_decorator[name] for name in map(_decorator, param.decorators) if name in by_decorator]
+        # any other decorator is the project's own, such as @CurrentUser()
+        marks = [by_decorator.get(name, Tag.USER) for name in map(_decorator, param.decorators)]
         default = Tag.SOCKET if "Socket" in param.type or (place == 0 and len(func.params) > 1) else Tag.CLIENT
         roles.append(marks[0] if marks else default)
     return roles

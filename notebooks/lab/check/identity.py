@@ -7,16 +7,18 @@ from lab.check.facts import Facts
 from lab.check.handlers import Handler
 from lab.check.ir import Assign, Call, Const, Func, Index, Member, Name, Node
 from lab.check.scopes import patterns
-from lab.check.stores import DATABASE_WRITES
+from lab.check.stores import is_database_write
 from lab.check.tags import CLAIMED, VERIFIERS, Tag
 
 # names of what says who a user is
 WHO = re.compile(
     r"^(user_?id|uid|sender(_?id)?|from(_?(id|user|user_?id))?|author(_?id)?|user_?name|display_?name|nick_?name|"
     r"(user_?)?role|user_?type|user|email|player(_?(id|name))?|(driver|captain|rider|account|member|employee|owner|admin|"
-    r"customer|my|current_?user|sender_?user|client_?user|socket_?user)_?id|name|userdata|user_?info|sender_?name)$",
+    r"customer|my|current_?user|sender_?user|client_?user|socket_?user)_?id|userdata|user_?info|sender_?name)$",
     re.I,
 )
+# names in a handshake that decide what a client may see
+WHERE = re.compile(r"^(workspace|tenant|org(anization)?|company|team|account|store|shop|branch)_?id$", re.I)
 # events in which a name is the name of a thing
 THINGS = re.compile(r"room|group|channel|create|game|file|topic|board|project", re.I)
 
@@ -32,11 +34,12 @@ def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
     for param in handler.func.params:
         for target, path in patterns(param.target):
             name = path[-1][-1] if path and path[-1][0] == "field" else getattr(target, "name", "")
-            if _says_who(name, handler) and Tag.CLIENT in facts.values.of(target):
-                yield target
+            whole = name == "name" and not path and not THINGS.search(f"{handler.event} {handler.func.name}")
+            if (whole or WHO.match(name)) and Tag.CLIENT in facts.values.of(target):
+                yield _first_use(handler.func, target)
     for func in _reached(facts, handler):
         for node in parts_of(func):
-            if _is_claim(facts, node, handler) or _saves_payload(facts, node):
+            if _is_claim(facts, node) or _saves_payload(facts, node):
                 yield node
 
 
@@ -48,30 +51,30 @@ def _reached(facts: Facts, handler: Handler) -> Iterator[Func]:
             yield from facts.project.callees(node)
 
 
-def _says_who(name: str, handler: Handler) -> bool:
-    if name == "name" and THINGS.search(f"{handler.event} {handler.func.name}"):
-        return False
-    return bool(WHO.match(name))
+def _first_use(func: Func, target: Node) -> Node:
+    """Return the first place that uses a parameter, or the parameter."""
+    name = getattr(target, "name", "")
+    return next((node for node in parts_of(func) if isinstance(node, Name) and node.name == name), target)
 
 
-def _is_claim(facts: Facts, node: Node, handler: Handler) -> bool:
+def _is_claim(facts: Facts, node: Node) -> bool:
     match node:
         case Member(obj=obj, name=name):
-            return _says_who(name, handler) and facts.is_client(obj) and not isinstance(node.parent, Call)
+            return bool(WHO.match(name)) and facts.is_client(obj) and not isinstance(node.parent, Call)
         case (
             Index(obj=obj, key=Const(value=str(name)))
             | Call(func=Member(obj=obj, name="get"), args=[Const(value=str(name)), *_])
         ):
-            return _says_who(name, handler) and facts.is_client(obj)
+            return bool(WHO.match(name)) and facts.is_client(obj)
         case Assign():
             names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
-            return any(_says_who(name, handler) for name in names) and facts.is_client(node.value)
+            return any(WHO.match(name) for name in names) and facts.is_client(node.value)
     return False
 
 
 def _saves_payload(facts: Facts, node: Node) -> bool:
     """Tell whether a payload is written to the database whole, with whatever sender it names."""
-    if not isinstance(node, Call) or not DATABASE_WRITES.match(getattr(node.func, "name", "")):
+    if not isinstance(node, Call) or not is_database_write(facts, node):
         return False
     return any(isinstance(arg, Name) and facts.is_client(arg) and _is_whole(facts, arg) for arg in node.args)
 
@@ -84,35 +87,39 @@ def handshake_claims(facts: Facts, handler: Handler) -> Iterator[Node]:
     """Yield each place where a connect handler takes from the handshake who the client is."""
     for node in parts_of(handler.func):
         match node:
-            case Member(obj=obj, name=name) if WHO.match(name) or name == "token":
-                found = WHO.match(name) and Tag.HANDSHAKE in facts.values.of(obj)
+            case Member(obj=obj, name=name) if _decides(name):
+                found = Tag.HANDSHAKE in facts.values.of(obj)
             case (
                 Index(obj=obj, key=Const(value=str(name)))
                 | Call(func=Member(obj=obj, name="get"), args=[Const(value=str(name)), *_])
             ):
-                found = WHO.match(name) and Tag.HANDSHAKE in facts.values.of(obj)
+                found = _decides(name) and Tag.HANDSHAKE in facts.values.of(obj)
             case Assign():
                 names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
-                found = any(WHO.match(name) for name in names) and Tag.HANDSHAKE in facts.values.of(node.value)
+                found = any(_decides(name) for name in names) and Tag.HANDSHAKE in facts.values.of(node.value)
             case _:
                 found = False
         if found:
             yield node
 
 
+def _decides(name: str) -> bool:
+    return bool(WHO.match(name) or WHERE.match(name))
+
+
 def verifies(facts: Facts, *kinds: str) -> bool:
     """Tell whether a handler of these kinds calls something that verifies a token or a session."""
-    for handler in facts.handlers.all:
-        if handler.kind not in kinds:
-            continue
-        for func in [handler.func, *_called(facts, handler.func)]:
-            for node in parts_of(func):
-                if isinstance(node, Call) and VERIFIERS.search(getattr(node.func, "name", "")):
-                    return True
-                if isinstance(node, Call) and facts.project.outside(node.func).startswith(
-                    ("jsonwebtoken", "jwt", "jose")
-                ):
-                    return True
+    return any(logs_in(facts, handler) for handler in facts.handlers.all if handler.kind in kinds)
+
+
+def logs_in(facts: Facts, handler: Handler) -> bool:
+    """Tell whether a handler verifies the client itself, as each connection has to ask for."""
+    for func in (handler.func, *_called(facts, handler.func)):
+        for node in parts_of(func):
+            if isinstance(node, Call) and VERIFIERS.search(getattr(node.func, "name", "")):
+                return True
+            if isinstance(node, Call) and facts.project.outside(node.func).startswith(("jsonwebtoken", "jwt", "jose")):
+                return True
     return False
 
 

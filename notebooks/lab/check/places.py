@@ -76,6 +76,8 @@ def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     """Return the place of a variable or of a field of a known class, or what it is another name for."""
     found = project.meaning(expr)
     if isinstance(found, Variable):
+        if found.imported is not None:
+            return None
         if len(found.values) == 1 and found.param is None:
             return place_of(project, found.values[0][0], steps - 1) or Place(id(found), "", found.owner)
         return Place(id(found), "", found.owner)

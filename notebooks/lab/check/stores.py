@@ -31,10 +31,18 @@ SHARED = re.compile(r"(redis|cache|memcache|pubclient|store|kv)", re.I)
 SHARED_WRITES = re.compile(
     r"^(set|hset|hSet|sadd|sAdd|rpush|lpush|rPush|lPush|zadd|zAdd|hmset|mset|setex|setEx|psetex)$"
 )
-# methods of ORMs and drivers that write
+# methods of ORMs and drivers that write: these names are enough, and those need an object that is a database
 DATABASE_WRITES = re.compile(
-    r"^((find(One|ById)?And)?(update|replace)\w*|findByPk|create\w*|insert\w*|upsert\w*|save|updateOne|set|add|update\w*|"
-    r"bulk_?(create|write|update)\w*|execute|query|run|raw|merge|values|patch)$",
+    r"^((find(One|ById)?And)(Update|Replace|Modify)|(update|insert|replace)(One|Many|_one|_many)|bulk_?(create|write|update)\w*|"
+    r"upsert\w*|findOneAndUpsert)$",
+    re.I,
+)
+WEAK_WRITES = re.compile(
+    r"^(create\w*|update\w*|insert\w*|save|add|set|run|merge|values|query|execute\w*|patch|raw)$", re.I
+)
+DATABASE = re.compile(
+    r"(model|repo|repository|db|database|prisma|pool|conn|connection|cursor|cur|knex|supabase|query|objects|entitymanager|"
+    r"db_?session|session|collection|dao|mongo|sql\w*)$",
     re.I,
 )
 OUTER = re.compile(r"(console|logger?|log|Math|JSON|Object|Array|Promise|process|print|logging|assert)$", re.I)
@@ -82,23 +90,27 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
     if name in WRITERS and not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
         key = call.args[0] if len(call.args) > 1 else None
         yield Write(call, module, obj, key, call.args[-1], "collection")
-    if DATABASE_WRITES.match(name) and not OUTER.search(_last_name(obj)) and _is_database(facts, obj, name):
+    if is_database_write(facts, call):
         first = 1 if len(call.args) > 1 and re.match(r"find|update|replace", name, re.I) else 0  # a filter
         for value in (*call.args[first:], *(value for _, value in call.keywords)):
             yield Write(call, module, obj, None, value, "record")
 
 
-def _is_database(facts: Facts, obj: Node, name: str) -> bool:
-    """Tell whether a call of a writing method may reach a database."""
-    if facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET | Tag.CLIENT):
+def is_database_write(facts: Facts, call: Call) -> bool:
+    """Tell whether a call writes to a database, by the names of its method and its object."""
+    if not isinstance(call.func, Member):
         return False
-    if name in ("set", "add", "update", "run", "values"):
-        return bool(
-            re.search(
-                r"(model|repo|repository|db|database|session|collection|prisma|table|query)$", _last_name(obj), re.I
-            )
-        )
-    return True
+    name, obj = call.func.name, call.func.obj
+    if facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET | Tag.CLIENT) or OUTER.search(_last_name(obj)):
+        return False
+    if DATABASE_WRITES.match(name):
+        return True
+    if not WEAK_WRITES.match(name):
+        return False
+    names = [part.name for part in obj.walk() if isinstance(part, Name | Member)]
+    return any(DATABASE.search(part) for part in names) or (
+        bool(names) and names[-1][:1].isupper() and not names[-1].isupper()
+    )
 
 
 def _last_name(node: Node) -> str:

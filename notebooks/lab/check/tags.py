@@ -49,7 +49,9 @@ PLAIN = re.compile(
     r"structuredClone|normalize|replace|setdefault|sort|sorted|reversed|entries|flat)$"
 )
 STATE_FIELDS = re.compile(
-    r"(data|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|profile|currentUser)$"
+    r"(data|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|"
+    r"profile|currentUser)$",
+    re.I,
 )
 READERS = {"get", "values", "keys", "entries", "items", "find", "filter", "pop", "shift", "at", "copy"}
 # what Flask keeps for the user of a request

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.guards import names_in
-from lab.check.ir import Const, Node
+from lab.check.identity import logs_in
+from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
@@ -18,39 +19,53 @@ OWN = re.compile(
     re.I,
 )
 
+THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", re.I)
+
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a user's own rooms in an event, if no join of the kind happens at connect."""
+    """Yield each join of a user's own rooms in an event, if connect does not join them, too."""
     at_connect = {
-        facts.shape(room)
-        for move in facts.actions.joins
-        for room in move.rooms
-        if facts.handlers_at(move.node, "connect", "middleware")
+        facts.shape(room) for move, room in facts.joins if facts.handlers_at(move.node, "connect", "middleware")
     }
-    for move in facts.actions.joins:
-        if not move.own or not facts.always(move.node, "event"):
+    seen: set[int] = set()
+    for move, room in facts.joins:
+        if id(move) in seen or not move.own or not facts.always(move.node, "event"):
             continue
         handlers = facts.handlers_at(move.node)
-        if not any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers):
+        named = any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers)
+        if not named or facts.shape(room) in at_connect or any(logs_in(facts, handler) for handler in handlers):
             continue
-        for room in move.rooms:
-            if _is_own(facts, room) and facts.shape(room) not in at_connect:
-                yield Hit(move.module.path, move.node, "the user's own rooms are joined in an event, not at connect")
-                break
+        if _is_own(facts, room):
+            seen.add(id(move))
+            yield Hit(move.module.path, move.node, "the user's own rooms are joined in an event, not at connect")
 
 
 def _is_own(facts: Facts, room: Node) -> bool:
-    """Tell whether a room belongs to one user: named by a user id, or computed from the verified identity."""
+    """Tell whether a room belongs to one user: named by a user id, or looked up by the verified identity."""
     found = facts.follow(room)
-    names = [name for name in names_in(found) if not isinstance(found, Const)]
-    if Tag.USER in facts.values.of(room):
+    if Tag.USER in facts.values.of(room) or _is_of_user(facts, found):
         return True
-    if any(
-        re.search(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", name, re.I)
-        for name in names
-    ):
-        return False
-    return any(OWN.match(name) for name in names)
+    names = list(names_in(found))
+    return not any(THINGS.search(name) for name in names) and any(OWN.match(name) for name in names)
+
+
+def _is_of_user(facts: Facts, found: Node) -> bool:
+    """Tell whether a value is a part of what was looked up by the verified identity."""
+    for _ in range(12):
+        match found:
+            case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):
+                found = obj
+            case Await(value=Call(args=args)):
+                return any(Tag.USER in facts.values.of(arg) for arg in args)
+            case Name():
+                source = facts.element_of(found)
+                following = source if source is not None else facts.follow(found)
+                if following is found:
+                    return False
+                found = following
+            case _:
+                return False
+    return False
 
 
 NODE = Snippet(

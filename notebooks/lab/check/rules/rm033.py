@@ -4,34 +4,42 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.guards import names_in
+from lab.check.habits import is_named_by_client
 from lab.check.ir import Call, Member, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.tags import CLAIMED, Tag
+from lab.check.tags import Tag
+
+USER = re.compile(
+    r"^(user|member|participant|driver|customer|recipient|receiver|owner|friend|sender)\w*?(_?id)?$", re.I
+)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room whose name has a shape that no join has."""
-    moves = [(move, room) for move in facts.actions.joins for room in move.rooms]
-    joined = {facts.shape(room) for _, room in moves}
-    if not moves:
-        return
-    unknown = None in joined or any(facts.shape(room) == "*" and facts.values.of(room) & CLAIMED for _, room in moves)
+    """Yield the first emit to each kind of room whose name has a shape that no join has."""
+    shapes = {facts.shape(room) for _, room in facts.joins}
+    if not facts.joins or None in shapes:
+        return  # a join that cannot be read may be the one that is missing
+    claimed = any(facts.shape(room) == "*" and is_named_by_client(facts, room) for _, room in facts.joins)
+    joined = [(shape, _is_user(facts, room)) for _, room in facts.joins if (shape := facts.shape(room))]
+    seen: set[str] = set()
     for emit, room in facts.emits_to_rooms():
         shape = facts.shape(room)
-        tags = facts.values.of(room)
-        if shape is None or tags & (Tag.SID | Tag.IDS) or facts.is_stored_id(room) or facts.is_claimed(room):
+        if shape is None or shape in seen or facts.values.of(room) & (Tag.SID | Tag.IDS) or facts.is_stored_id(room):
             continue
-        if any(_fits(shape, other) for other in joined if other):
+        user = _is_user(facts, room)
+        if shape == "*" and (not user or not any(other.startswith("user") for other, _ in joined)):
             continue
-        if shape == "*" and not _is_bare_id(facts, room):
+        if any(_fits(shape, other) and (shape != "*" or user == of_user) for other, of_user in joined):
             continue
-        message = (
+        seen.add(shape)
+        told = (
             f"no join in this code makes a room like `{shape}`"
             if shape != "*"
-            else "users are not in a room that is named by the bare id"
+            else "no user is in a room of the bare id"
         )
-        yield Hit(emit.module.path, emit.node, message, "question" if unknown else None)
+        yield Hit(emit.module.path, emit.node, told, "question" if claimed else None)
 
 
 def _fits(shape: str, other: str) -> bool:
@@ -48,19 +56,13 @@ def _fits(shape: str, other: str) -> bool:
     )
 
 
-def _is_bare_id(facts: Facts, room: Node) -> bool:
+def _is_user(facts: Facts, room: Node) -> bool:
+    """Tell whether a room is named by the bare id of a user."""
     found = facts.follow(room)
     while isinstance(found, Call) and isinstance(found.func, Member):
         found = found.func.obj
-    name = getattr(found, "name", "")
-    return (
-        bool(
-            re.search(
-                r"(user|member|participant|driver|customer|recipient|receiver|owner|friend)\w*?(_?id)?$", name, re.I
-            )
-        )
-        or name == "id"
-    )
+    names = list(names_in(found))
+    return any(USER.search(name) for name in names)
 
 
 NODE = Snippet(

@@ -1,19 +1,13 @@
 """RM041: room membership kept in a database."""
 
-import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_record
+from lab.check.habits import PEOPLE, is_record
 from lab.check.ir import Assign, Member, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Write, writes
-
-PEOPLE = re.compile(
-    r"^(members?|participants?|players?|users?|online_?users|active_?users|connected\w*|viewers?|player_?count|member_?count|occupan\w+|attendees?)$",
-    re.I,
-)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
@@ -23,7 +17,6 @@ def find(facts: Facts) -> Iterable[Hit]:
         for move in [*facts.actions.joins, *facts.actions.leaves]
         for handler in facts.handlers_at(move.node, "event", "connect")
     }
-    moving |= {id(handler.func) for handler in facts.handlers.all if handler.kind == "disconnect"}
     seen: set[tuple[str, int]] = set()
     for write in writes(facts):
         handlers = facts.handlers_at(write.node)

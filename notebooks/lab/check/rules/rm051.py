@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import owners
+from lab.check.habits import call_from, owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import handler_function, removals
+from lab.check.stores import Removal, handler_function, removals
 
 OWNED = re.compile(
     r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch",
@@ -17,18 +17,22 @@ OWNED = re.compile(
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each entry of lasting state that a disconnect handler removes by hand."""
-    for removal in removals(facts):
-        if not facts.handlers_at(removal.node, "disconnect") or any(
-            OWNED.search(name) for name in owners(removal.place)
-        ):
-            continue
-        if facts.outlives(removal.place, handler_function(facts, removal.node)):
-            yield Hit(removal.module.path, removal.node, "a disconnect handler cleans up state by hand")
-    for move in facts.actions.leaves:
-        if facts.handlers_at(move.node, "disconnect"):
-            yield Hit(
-                move.module.path, move.node, "a room is left by hand at disconnect, where the library has done it"
-            )
+    places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
+    places += [move.node for move in facts.actions.leaves]
+    seen: set[int] = set()
+    for node in places:
+        for handler in facts.handlers_at(node, "disconnect"):
+            place = call_from(facts, handler, node)
+            if id(place) not in seen:
+                seen.add(id(place))
+                yield Hit(facts.path_of(place), place, "a disconnect handler cleans up by hand")
+
+
+def _is_by_hand(facts: Facts, removal: Removal) -> bool:
+    """Tell whether an entry is removed from state of the whole server, which no connection owns."""
+    if not facts.handlers_at(removal.node, "disconnect") or any(OWNED.search(name) for name in owners(removal.place)):
+        return False
+    return facts.outlives(removal.place, handler_function(facts, removal.node))
 
 
 NODE = Snippet(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_emit, is_record, is_written
+from lab.check.habits import PEOPLE, call_from, is_emit, is_record, is_written
 from lab.check.ir import Assign, Call, Const, Member, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -19,26 +19,27 @@ SETTER = re.compile(
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each online flag that a disconnect handler sets by hand."""
-    seen: set[tuple[str, int]] = set()
-    for module, node in facts.nodes(Call, Assign, Record):
-        if not facts.handlers_at(node, "disconnect") or (module.path, node.line) in seen or not _sets(facts, node):
+    """Yield each online flag or number of people that a disconnect handler sets by hand."""
+    seen: set[int] = set()
+    for _, node in facts.nodes(Call, Assign, Record):
+        if not facts.handlers_at(node, "disconnect") or not _sets(facts, node):
             continue
-        seen.add((module.path, node.line))
-        yield Hit(module.path, node, "a disconnect handler sets an online flag by hand")
+        for handler in facts.handlers_at(node, "disconnect"):
+            place = call_from(facts, handler, node)
+            if id(place) not in seen:
+                seen.add(id(place))
+                yield Hit(facts.path_of(place), place, "a disconnect handler writes down by hand that a user is gone")
 
 
 def _sets(facts: Facts, node: Node) -> bool:
     match node:
         case Call():
-            name = getattr(node.func, "name", "")
-            return bool(SETTER.search(name)) and not is_emit(node)
+            return bool(SETTER.search(getattr(node.func, "name", ""))) and not is_emit(node)
         case Assign(target=Member(name=name, obj=obj)):
-            return bool(FLAG.search(name)) and is_record(facts, obj)
+            return bool(FLAG.search(name) or PEOPLE.match(name)) and is_record(facts, obj)
         case Record():
-            return any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items) and is_written(
-                node
-            )
+            named = any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items)
+            return named and is_written(facts, node)
     return False
 
 

@@ -11,13 +11,12 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each join of a room that the client names, if no right is looked at before."""
-    for move in facts.actions.joins:
-        for room in move.rooms:
-            if is_named_by_client(facts, room) and not is_guarded(facts, move.node, room):
-                yield Hit(
-                    move.module.path, move.node, "the client names the room that it joins, and nothing checks its right"
-                )
-                break
+    seen: set[int] = set()
+    for move, room in facts.joins:
+        if id(move) in seen or not is_named_by_client(facts, room) or is_guarded(facts, move.node, room):
+            continue
+        seen.add(id(move))
+        yield Hit(move.module.path, move.node, "the client names the room that it joins, and nothing checks its right")
 
 
 NODE = Snippet(

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.habits import is_offloaded, uses_threads
-from lab.check.ir import Call, Const, Loop
+from lab.check.ir import Call, Const, Loop, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import function_of
 
 SLOW = re.compile(
     r"(^|\.)(fs(-extra)?\.\w+Sync|child_process\.\w+Sync|crypto\.\w+Sync|zlib\.\w+Sync|bcrypt(js)?\.\w+Sync|"
@@ -36,7 +37,12 @@ def _blocks(facts: Facts, call: Call) -> bool:
     outside = facts.project.outside(call.func)
     if outside in ("time.sleep", "requests.get", "requests.post") and uses_threads(facts, call):
         return False
-    return bool(SLOW.search(outside)) or bool(SYNC_NAME.match(name))
+    return bool(SLOW.search(outside)) or bool(SYNC_NAME.match(name)) or (name == "SessionLocal" and _is_async(call))
+
+
+def _is_async(node: Node) -> bool:
+    func = function_of(node)
+    return func is not None and func.is_async
 
 
 def _is_long(loop: Loop) -> bool:

@@ -17,13 +17,13 @@ def find(facts: Facts) -> Iterable[Hit]:
         found = facts.follow(value)
         match found:
             case Const(value="*") | Const(value="*:*"):
-                yield Hit(server.module.path, value, "any website may connect with the cookies of its visitors")
+                yield Hit(facts.path_of(value), value, "any website may connect with the cookies of its visitors")
             case Const(value=True):
-                yield Hit(server.module.path, value, "any website may connect: `true` reflects the origin")
+                yield Hit(facts.path_of(value), value, "any website may connect: `true` reflects the origin")
             case Sequence(items=items) if any(isinstance(item, Const) and item.value == "*" for item in items):
-                yield Hit(server.module.path, value, "any website may connect")
+                yield Hit(facts.path_of(value), value, "any website may connect")
             case Sequence(items=[]) if server.module.source.language == "py":
-                yield Hit(server.module.path, value, "an empty list turns the check of the origin off", "question")
+                yield Hit(facts.path_of(value), value, "an empty list turns the check of the origin off", "question")
 
 
 NODE = Snippet(
