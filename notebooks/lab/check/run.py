@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lab.check import baseline, suppress
 from lab.check.base import base_of, check_readable
@@ -41,10 +42,10 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
     if since is not None and LOST_JOIN in rules:
         found += [_lost_join(facts, join, options.since) for join in since.lost_joins(facts)]
     found, suppressed = _without_suppressed(facts, found, rules, is_since=since is not None)
-    hidden: list[tuple[Hidden, Finding]] = [("suppressed", finding) for finding in suppressed]
     if options.write_baseline is not None:
         baseline.write(options.write_baseline, found, base)
         known = baseline.read(options.write_baseline)
+    hidden: list[tuple[Hidden, Finding]] = [("suppressed", finding) for finding in suppressed]
     file = options.write_baseline or options.baseline
     if known is not None and file is not None:
         found, old = baseline.split(found, known, base, file.parent)
@@ -52,17 +53,18 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
     if since is not None:
         found, unchanged = since.split(found)
         hidden += [("in unchanged code", finding) for finding in unchanged]
+    seconds = time.perf_counter() - began
+    return _result(facts, base, rules=rules, findings=found, hidden=hidden, failures=failures, seconds=seconds)
+
+
+def _result(facts: Facts, base: Path, **found: Any) -> Result:
     return Result(
-        findings=found,
-        rules=rules,
         files=facts.files,
         unreadable=facts.unreadable,
-        seconds=time.perf_counter() - began,
         concerned=facts.concerned,
-        base=base,
         sources=facts.sources,
-        hidden=hidden,
-        failures=failures,
+        base=base,
+        **found,
     )
 
 
@@ -106,7 +108,10 @@ def _finding(facts: Facts, sources: Mapping[str, Source], rule: Rule, hit: Hit) 
 
 def _at(facts: Facts, sources: Mapping[str, Source], rule: Rule, path: str, line: int, message: str) -> Finding:
     """Return a finding that is about a line."""
-    return _finding(facts, sources, rule, Hit(path, Node(line=line, column=1, end_line=line), message))
+    lines = sources[path].lines
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    column = len(text) - len(text.lstrip()) + 1
+    return _finding(facts, sources, rule, Hit(path, Node(line=line, column=column, end_line=line), message))
 
 
 def _lost_join(facts: Facts, join: Join, ref: str | None) -> Finding:

@@ -67,7 +67,9 @@ def _run(options: argparse.Namespace) -> "Result":
     from lab.check.result import Options
     from lab.check.run import check
     from lab.cli.check_progress import CheckProgress
+    from lab.system.interrupts import interrupt_on_sigterm
 
+    interrupt_on_sigterm()
     asked = Options(
         select=options.select,
         ignore=options.ignore,

@@ -159,19 +159,20 @@ def test_a_full_disk_is_a_one_line_error(write, folder):
     assert (done.returncode, done.stderr) == (2, "lab: cannot write the report: No space left on device\n")
 
 
-def test_ctrl_c_ends_with_exit_code_130(lab, write, monkeypatch):
-    def interrupted(paths):
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr("lab.check.run.Facts.of", interrupted)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_with_exit_code_130(lab, monkeypatch, number):
+    monkeypatch.setattr("lab.check.run.Facts.of", lambda _paths: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
     code, out, errors = lab(".")
+    signal.signal(signal.SIGTERM, before)
     assert (code, out) == (130, "")
     assert errors.startswith("lab: interrupted")
 
 
-def in_terminal(*arguments, **variables):
-    """Run the command in a terminal, and return its output."""
+def in_terminal(*arguments, stream="stdout", **variables):
+    """Run the command with a stream in a terminal, and return its text."""
     outer, inner = pty.openpty()
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: inner}
     environment = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
     environment |= {"TERM": "xterm-256color", **variables}
     printed = []
@@ -186,9 +187,7 @@ def in_terminal(*arguments, **variables):
 
     reader = threading.Thread(target=read)
     reader.start()
-    subprocess.run(
-        [*PROGRAM, *arguments], stdout=inner, stderr=subprocess.PIPE, timeout=60, check=False, env=environment
-    )
+    subprocess.run([*PROGRAM, *arguments], timeout=60, check=False, env=environment, **streams)
     os.close(inner)
     reader.join(10)
     os.close(outer)
@@ -205,6 +204,11 @@ def test_no_color_prints_no_escapes_in_a_terminal(write):
     printed = in_terminal(".", NO_COLOR="1")
     assert "RM021 error" in printed
     assert "\x1b" not in printed
+
+
+def test_progress_is_shown_on_stderr_of_a_terminal(write):
+    write(a_js=ERROR)
+    assert "rule RM" in in_terminal(".", stream="stderr")
 
 
 def test_a_long_line_is_not_wrapped_in_a_terminal(write):
