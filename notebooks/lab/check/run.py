@@ -116,9 +116,8 @@ def _at(facts: Facts, sources: Mapping[str, Source], rule: Rule, path: str, line
 
 def _lost_join(facts: Facts, join: Join, ref: str | None) -> Finding:
     where = f" in {join.function}" if join.function else ""
-    finding = _at(
-        facts, facts.sources, LOST_JOIN, join.path, join.line, f"`{join.text}`{where} was removed since {ref}"
-    )
+    message = f"`{join.text.rstrip(';')}`{where} was removed since {ref}"
+    finding = _at(facts, facts.sources, LOST_JOIN, join.path, join.line, message)
     return replace(finding, function=join.function, text=join.text)
 
 

@@ -115,6 +115,12 @@ def test_a_join_that_disappeared_is_reported(lab, write):
     assert "  `socket.join(user)` in connect was removed since HEAD\n" in out
 
 
+@pytest.mark.usefixtures("committed")
+def test_a_removed_join_points_to_the_code_beside_it(lab, write):
+    write(src__a_js=REMOVED.replace("function connect", "  function connect"))
+    assert "src/a.js:5:3 RM030 warning" in lab(".", "--since", "HEAD")[1]
+
+
 STILL_JOINED = [
     {"src__a_js": OLD.replace("user", "member")},
     {"src__a_js": OLD.replace("  socket.join(user)", "\n\n  socket.join(user)")},
