@@ -72,7 +72,7 @@ def begin_handshake(environ: dict[str, Any], seconds: float) -> None:
 
 
 def end_handshake(environ: dict[str, Any]) -> None:
-    """Cancel the timer that `begin_handshake` has started."""
+    """Cancel the time limit of the handshake, which `begin_handshake` has set."""
     environ["aiohttp.request"][HANDSHAKE_TIMER].cancel()
 
 

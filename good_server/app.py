@@ -112,7 +112,8 @@ def create_app(
 def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     """Build one Socket.IO server that serves several namespaces on one HTTP port.
 
-    Raises `SettingsError` if a route has a mistake: for example, if two routes have the same event.
+    Each of `gateways` serves one namespace. `parts` are the objects that handlers use. Raises `SettingsError` if a
+    route has a mistake: for example, if two routes have the same event.
     """
     check_routes(gateways)
     settings, guards = parts.settings, parts.guards

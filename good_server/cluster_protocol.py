@@ -28,7 +28,7 @@ class Health(NamedTuple):
     word: str
 
     def because(self, detail: str) -> "Health":
-        """Return a copy with a colon and `detail` after the word."""
+        """Return a copy whose `word` is followed by a colon and `detail`."""
         return self._replace(word=f"{self.word}: {detail}")
 
 
@@ -48,9 +48,10 @@ class Cluster(Protocol):
         """Queue `message` for the other processes, and return at once."""
 
     async def start(self, evict: Evict) -> None:
-        """Start sharing, before the first client connects.
+        """Start to share rate limits, connection counts, acks and emits.
 
-        `evict(namespace, user)` is called when another process asks to disconnect a socket of this user.
+        Call this before the first client connects. `evict(namespace, user)` is called when another process asks to
+        disconnect a socket of this user.
         """
 
     async def stop(self) -> None:

@@ -53,7 +53,7 @@ class StockManager(socketio.AsyncManager):  # type: ignore[misc]  # the library 
 
 
 class StockDelivery:
-    """Delivery by python-socketio itself, with slower writes and unbounded send queues."""
+    """Delivery by python-socketio itself: slower than `delivery/`, with unbounded send queues."""
 
     manager = StockManager
     owed_bytes = 0

@@ -81,7 +81,10 @@ def attach(application: Application, app: web.Application, prefix: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _cluster(application: Application) -> AsyncIterator[None]:
-    """Share state with other processes during an `async with` block."""
+    """Share state with other processes during an `async with` block.
+
+    The state is rate limits, connection counts, acks and emits. Without Redis nothing is shared.
+    """
     gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
 
     async def evict(namespace: str, user: str) -> None:

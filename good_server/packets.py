@@ -68,7 +68,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
-        """Parse a packet. A malformed packet becomes an event, and raises no error.
+        """Parse a packet. A malformed packet raises no error: it becomes an event that the gateway refuses.
 
         Returns the number of binary attachments that follow, which is always 0.
         """

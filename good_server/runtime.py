@@ -1,4 +1,4 @@
-"""The event loop and the listening addresses of a process."""
+"""Chooses the event loop of a process, and describes its addresses."""
 
 import asyncio
 import os

@@ -62,7 +62,7 @@ class SigningKeys:
         self._background.start("signing keys", self._refresh)
 
     async def stop(self) -> None:
-        """Stop fetching the keys. Checks that wait for a running fetch end with a refusal."""
+        """Stop fetching the keys. Token checks that wait for a running fetch end with a refusal."""
         self._is_resting = True
         await self._background.stop()
         self._fetched.set()

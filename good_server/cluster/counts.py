@@ -28,9 +28,10 @@ class ClusterCounts(Counts):
         link.on_heartbeat.append(self._renew_lease)
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
-        """Return the other processes' counts for `name`, keyed by process name.
+        """Return the other processes' connection counts for `name`, by process name.
 
-        With `own`, first store it in Redis as the count of this process. While Redis is down, return an empty dict.
+        `kind` is `address` or `user`; `name` is one address or one user. With `own`, first store it in Redis as the
+        count of this process. While Redis is down, return an empty dict.
         """
         key = self._link.key(kind, name)
         try:
@@ -44,7 +45,8 @@ class ClusterCounts(Counts):
     async def _exchange(self, redis: Any, key: str, own: int | None) -> dict[bytes, bytes]:
         """Store `own` for this process, then return the counts of all processes.
 
-        `key` is the Redis hash of the counts. If `own` is None or 0, nothing is stored.
+        They are counts of connections. `key` is the Redis hash that has one count per process. If `own` is None or 0,
+        nothing is stored.
         """
         pipeline = redis.pipeline(transaction=True)
         if own:
@@ -69,7 +71,10 @@ class ClusterCounts(Counts):
         return counts
 
     def publish(self, kind: str, name: str, count: int) -> None:
-        """Store this process's count for `name` in Redis, without waiting."""
+        """Store this process's connection count for `name` in Redis, without waiting.
+
+        `kind` is `address` or `user`; `name` is one address or one user.
+        """
         key = self._link.key(kind, name)
         if count:
             self._own[key] = count

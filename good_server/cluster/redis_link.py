@@ -105,7 +105,7 @@ class RedisLink:
         return ":".join((self._prefix, *parts))
 
     async def start(self) -> None:
-        """Start the task that sends to Redis. While Redis is down, this task tries again and again."""
+        """Start the task that sends queued messages and commands to Redis. While Redis is down, it tries repeatedly."""
         await self._send()
         self.background.start(SENDER, self._send_loop)
 

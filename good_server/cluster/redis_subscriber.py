@@ -69,9 +69,10 @@ class RedisSubscriber:
         return time.monotonic() - self._heartbeat_at
 
     def restart_silence(self) -> None:
-        """Set `silent_seconds` to 0 and `has_own_heartbeat` to False.
+        """Measure the time without a heartbeat of this process from now on.
 
-        Call this when Redis is up again: the new subscription needs a moment until its first heartbeat.
+        `silent_seconds` is this time. `has_own_heartbeat` is False until the next heartbeat of this process. Call this
+        when Redis is up again: the new subscription needs a moment until its first heartbeat.
         """
         self._heartbeat_at = time.monotonic()
         self.has_own_heartbeat = False
@@ -129,9 +130,9 @@ class RedisSubscriber:
     def _decode(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Return the messages in one packet from Redis.
 
-        A packet is an envelope, or one emit of a write-only manager. An envelope of this process counts only as a
-        heartbeat, and gives no messages. Packets of another form, for example of another release, are counted and
-        ignored.
+        A packet is an envelope (a batch of messages from one process), or one emit of a write-only manager. An envelope
+        of this process counts only as a heartbeat, and gives no messages. Packets of another form, for example of
+        another release, are counted and ignored.
         """
         if packet is None:
             return []

@@ -60,7 +60,10 @@ class RefusedCommands:
         return code
 
     def end(self, code: str) -> None:
-        """Forget `code`, because Redis accepts such commands again. Then call the functions in the list `on_over`."""
+        """Forget an error code such as `OOM`; call all functions in `on_over`.
+
+        Call this when Redis no longer answers commands with this error. If the code is not stored, nothing happens.
+        """
         if self._seen_at.pop(code, None) is None:
             return
         log.info("redis accepts commands again", code=code)
@@ -68,7 +71,7 @@ class RefusedCommands:
             callback()
 
     def end_old(self) -> None:
-        """Call `end` for each code that was not seen for `OVER_SECONDS`."""
+        """Call `end` for each error code of Redis not seen for `OVER_SECONDS`."""
         since = self._clock() - OVER_SECONDS
         for code in [code for code, seen_at in self._seen_at.items() if seen_at < since]:
             self.end(code)

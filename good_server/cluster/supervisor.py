@@ -190,9 +190,10 @@ class Supervisor:
         os.kill(worker.pid, signal.SIGTERM)
 
     def _announce_or_restart(self) -> None:
-        """Announce the children, or restart one, but only if all are ready.
+        """When all children are ready, announce them or restart the next.
 
-        The announcement is made only the first time. After SIGHUP, all children are restarted one after the other.
+        Only the first time, the function `announce` is called with the addresses of all children. After SIGHUP, all
+        children are restarted one after the other.
         """
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):

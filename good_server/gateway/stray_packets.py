@@ -21,7 +21,10 @@ REFUSED = f"{__package__}.refused"
 
 
 def count_strays(sio: Any, settings: Settings, metrics: Metrics) -> None:
-    """Count the stray packets of each connection. Close a connection after `settings.malformed_frames` of them."""
+    """Count the stray packets of each connection. Close a connection after `settings.malformed_frames` of them.
+
+    A stray packet comes before CONNECT, is for a namespace that was not joined, or is a second CONNECT.
+    """
     library, sid_of = sio.eio.handlers["message"], sio.manager.sid_from_eio_sid
 
     async def check(connection: str, data: Any) -> None:

@@ -137,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Return the result of `_sweep_job`, or False after an error. Only an unavailable Redis stops the sweep."""
+        """Return whether `_sweep_job` removed the job. Log an error and return False; raise if Redis is unavailable."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:

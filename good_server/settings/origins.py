@@ -35,7 +35,10 @@ def normalise(written: str) -> str:
 
 
 def _fault(written: str, scheme: str, rest: str) -> str | None:
-    """Return why no page can have this origin. Return None if the form of the origin is right."""
+    """Return why no page can have the origin `written`. Return None if its form is right.
+
+    `scheme` and `rest` are the parts of the origin before and after `://`.
+    """
     if re.search(r"[\"'`]", written):
         return "remove the quotes"
     if re.search(r"[\s;|]", written):
@@ -64,7 +67,7 @@ def _canonical(scheme: str, rest: str, written: str) -> str:
 
 
 def _address(host: str) -> str:
-    """Return a host as browsers write it. Raises `ValueError` for a number that is no IP address."""
+    """Return a host as browsers write it. Raises `ValueError` for a number like `1.2.3.999`, which is no address."""
     if ":" in host:
         return f"[{ipaddress.IPv6Address(host)}]"
     is_number = re.fullmatch(r"\d+|0x[0-9a-f]*", host.removesuffix(".").rpartition(".")[2])

@@ -230,7 +230,7 @@ class Settings(BaseSettings):
 
     @property
     def has_published_secret(self) -> bool:
-        """True when the published secret verifies tokens. Everyone can then sign them."""
+        """True when the published `DEVELOPMENT_SECRET` verifies tokens. Everyone can then sign tokens."""
         return not self.has_public_key and self.secret == DEVELOPMENT_SECRET
 
     def allows_origin(self, origin: str, host: str) -> bool:

@@ -79,7 +79,10 @@ def _decoded(path: Path, raw: bytes) -> str:
 
 
 def _line_of(original: Any) -> int:
-    """Return the line number of a mistake in `.env`. Empty lines at the start of `original` are skipped."""
+    """Return the line number of a mistake in `.env`.
+
+    `original` is the wrong statement, as python-dotenv returns it. Empty lines at its start are skipped.
+    """
     text: str = original.string
     return int(original.line) + text[: len(text) - len(text.lstrip())].count("\n")
 

@@ -85,7 +85,7 @@ class Member(asyncio.Protocol):
         self._incomplete = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Sends the WebSocket handshake; a plain TCP member is ready at once."""
+        """Sends the WebSocket handshake; a plain TCP client is ready at once."""
         # uvloop's transport does not inherit from asyncio's classes
         self.transport = cast(asyncio.Transport, transport)
         if self._is_plain_tcp:
@@ -94,7 +94,7 @@ class Member(asyncio.Protocol):
             self.transport.write(wire.UPGRADE)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Marks the member as lost; a pending connect fails with `LoadError`."""
+        """Marks this client as lost; a pending connect fails with `LoadError`."""
         self.is_lost = True
         if not self.ready.done():
             self.ready.set_exception(LoadError(f"a connection was closed before it was accepted: {error or 'EOF'}"))

@@ -1,6 +1,6 @@
 """Benchmark loads with thousands of idle clients in a separate process.
 
-The process is separate so that the heartbeats of the idle clients do not delay the two clients that measure.
+The process is separate so that the heartbeats of the idle clients do not delay the clients that measure.
 """
 
 import asyncio
@@ -121,8 +121,8 @@ async def _send_lone_messages(
 ) -> tuple[list[float], CpuMeter]:
     """Sends single messages, each after a pause, while `is_next` returns true.
 
-    `is_next` gets the number of messages sent so far. Returns the latency of each message in seconds, and the CPU
-    meter.
+    `is_next` gets the number of messages sent so far. Returns the latency of each message in seconds, and the meter
+    that measured the CPU use meanwhile.
     """
     latencies: list[float] = []
     crowd.counter.latencies = latencies

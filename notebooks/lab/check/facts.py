@@ -24,12 +24,11 @@ from lab.check.ir import (
     Text,
 )
 from lab.check.ir import Sequence as ListOf
-from lab.check.model import Dialect
 from lab.check.places import as_function, place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, enclosing, function_of, lookup
 from lab.check.servers import Server, find_servers
-from lab.check.tags import CLAIMED, PLAIN, Tag
+from lab.check.tags import CLAIMED, PLAIN, Dialect, Tag
 from lab.check.values import Values
 
 # names of variables and fields that hold the id of a socket
@@ -194,6 +193,11 @@ class Facts:
         """Tell whether a socket comes from the library's collection, and from none of the program."""
         found = place_of(self.project, socket)
         return found is None or found not in self.values.contents
+
+    def assigned(self, name: Name) -> list[Node]:
+        """Return everything that a variable is assigned as a whole."""
+        variable = lookup(self.project.module_of(name), name, name.name)
+        return [value for value, path in variable.values if not path] if variable is not None else []
 
     def follow(self, expr: Node, steps: int = 6) -> Node:
         """Return what a variable was assigned, if it is one value in the same function or module."""

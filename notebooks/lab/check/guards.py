@@ -14,7 +14,8 @@ RIGHTS = re.compile(
     r"acl$|_in_room|inRoom|isValidRoom|has(Room|Joined|User)|hostId|isHost|collaborat|check_?login|logged_?in",
 )
 LOOK_UPS = re.compile(
-    r"^(find|get|load|check|verify|ensure|assert|is|has|can|fetch|query|count|exists|select|validate|one|require)", re.I
+    r"^(find|get|load|check|verify|ensure|assert|is|has|can|fetch|query|count|exists|select|validate|one|require|join|enter|add_?(user|member|participant|player))",
+    re.I,
 )
 
 
@@ -27,9 +28,28 @@ def names_in(node: Node) -> Iterator[str]:
             yield part.value
 
 
-def names_a_right(node: Node) -> bool:
-    """Tell whether an expression mentions membership, a permission, a role or the like."""
-    return any(RIGHTS.search(name) for name in names_in(node))
+def names_a_right(facts: Facts, node: Node) -> bool:
+    """Tell whether an expression mentions membership, a permission or the like, which the client does not supply."""
+    for part in node.walk():
+        if isinstance(part, Name | Member) and RIGHTS.search(part.name):
+            tags = facts.values.of(part)
+            if not tags & CLAIMED or tags & Tag.USER:
+                return True
+        elif (
+            isinstance(part, Const) and isinstance(part.value, str) and RIGHTS.search(part.value[:30])
+        ) or _looks_for_itself(facts, part):
+            return True
+    return False
+
+
+def _looks_for_itself(facts: Facts, part: Node) -> bool:
+    """Tell whether a condition looks for the socket or its user in a collection: `sid in room`, `room.has(user.id)`."""
+    match part:
+        case Op(op="in" | "not in", operands=[first, *_]):
+            return bool(facts.values.of(first) & (Tag.SID | Tag.USER))
+        case Call(func=Member(name="has" | "includes"), args=[first]):
+            return bool(facts.values.of(first) & (Tag.SID | Tag.USER))
+    return False
 
 
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
@@ -73,7 +93,7 @@ def leaves(node: Node) -> bool:
 def is_guarded(facts: Facts, node: Node, named: Node, steps: int = 2) -> bool:
     """Tell whether a right is looked at before `node` acts on the room `named`, which a client chose."""
     func = _handler(facts, node)
-    if func is not None and any(names_a_right(decorator) for decorator in func.decorators):
+    if func is not None and any(names_a_right(facts, decorator) for decorator in func.decorators):
         return True
     if any(_checks(facts, step, around=around) for step, around in before(node, func)):
         return True
@@ -102,9 +122,13 @@ def _handler(facts: Facts, node: Node) -> Func | None:
 
 def _checks(facts: Facts, step: Node, *, around: bool) -> bool:
     if around:
-        return names_a_right(step) or _uses_record(facts, step) or _looks_up(facts, step)
+        return names_a_right(facts, step) or _uses_record(facts, step) or _looks_up(facts, step)
     for part in step.walk():
-        if isinstance(part, If) and leaves(part) and (names_a_right(part.test) or _uses_record(facts, part.test)):
+        if (
+            isinstance(part, If)
+            and leaves(part)
+            and (names_a_right(facts, part.test) or _uses_record(facts, part.test))
+        ):
             return True
         if isinstance(part, Call) and (_asserts(facts, part) or _looks_up(facts, part)):
             return True
@@ -118,12 +142,12 @@ def _asserts(facts: Facts, call: Call) -> bool:
         r"(check|assert|ensure|verify|require|authorize|validate|can|is|has|get|find)", name, re.I
     ):
         return True
-    return any(_refuses(func) for func in facts.project.callees(call))
+    return any(_refuses(facts, func) for func in facts.project.callees(call))
 
 
-def _refuses(func: Func) -> bool:
+def _refuses(facts: Facts, func: Func) -> bool:
     parts = [part for statement in func.body for part in statement.walk()]
-    return any(isinstance(part, If) and names_a_right(part.test) and leaves(part) for part in parts)
+    return any(isinstance(part, If) and names_a_right(facts, part.test) and leaves(part) for part in parts)
 
 
 def _uses_record(facts: Facts, test: Node) -> bool:
@@ -154,9 +178,18 @@ def _looks_up(facts: Facts, node: Node) -> bool:
             for inner in arg.walk():
                 if isinstance(inner, (Name, Member, Call)):
                     tags |= facts.values.of(inner)
-        if tags & CLAIMED and Tag.USER in tags:
+        if tags & CLAIMED and (Tag.USER in tags or _passes_token(facts, given)):
             return True
     return False
+
+
+def _passes_token(facts: Facts, given: list[Node]) -> bool:
+    """Tell whether a call passes on the token of the handshake, for another service to verify."""
+    return any(
+        Tag.HANDSHAKE in facts.values.of(arg)
+        and any(re.search("token|auth|cookie", name, re.I) for name in names_in(arg))
+        for arg in given
+    )
 
 
 __all__ = ["Assign", "before", "class_of", "is_guarded", "leaves", "names_a_right", "names_in", "returned"]

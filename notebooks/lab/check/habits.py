@@ -9,7 +9,7 @@ from lab.check.facts import Facts
 from lab.check.guards import names_in
 from lab.check.handlers import Handler
 from lab.check.identity import claims_in, handshake_claims, parts_of, verifies
-from lab.check.ir import Await, Block, Call, Func, If, Loop, Member, Name, Node, Op, Record, This, Try
+from lab.check.ir import Await, Block, Call, Const, Func, If, Index, Loop, Member, Name, Node, Op, Record, This, Try
 from lab.check.ir import Sequence as ListOf
 from lab.check.scopes import class_of, enclosing
 from lab.check.servers import Server
@@ -33,14 +33,31 @@ PEOPLE = re.compile(
     r"member_?count|occupan\w+|attendees?)$",
     re.I,
 )
+DEFAULT_SIZE = 1_000_000
 OFFLOADS = {"to_thread", "run_in_executor", "run_sync", "submit", "run_in_threadpool", "sync_to_async", "Worker"}
 TESTS = re.compile(r"(^|/)(tests?|__tests__|spec|e2e|examples?)/|\.(test|spec)\.\w+$|(^|/)test_")
 
 
 def made_servers(facts: Facts) -> list[Server]:
-    """Return the servers of the product, without those of its tests."""
+    """Return the servers of the product, without those of its tests and of development."""
     product = [server for server in facts.servers if not TESTS.search(server.module.path)]
-    return product or facts.servers
+    return [server for server in product or facts.servers if not is_development(server.node, server.node)]
+
+
+def limits_size(server: Server) -> bool:
+    """Tell whether a server accepts no message above the library's default of one megabyte."""
+    value = server.option("maxHttpBufferSize", "max_http_buffer_size")
+    return value is not None and _number(value) <= DEFAULT_SIZE
+
+
+def _number(node: Node) -> float:
+    """Return the value of a product of numbers, or 0 if it is not known."""
+    match node:
+        case Const(value=int() | float() as number):
+            return number
+        case Op(op="*" | "**", operands=[first, second]):
+            return _number(first) * _number(second) if node.op == "*" else _number(first) ** _number(second)
+    return 0
 
 
 def _running(facts: Facts, *kinds: str) -> Iterator[Func]:
@@ -91,9 +108,7 @@ def has_accounts(facts: Facts) -> bool:
         return True
     people = re.compile(r"_?id$|email", re.I)
     claims = [node for handler in facts.events for node in claims_in(facts, handler)]
-    claims += [
-        node for handler in facts.handlers.all if handler.kind == "connect" for node in handshake_claims(facts, handler)
-    ]
+    claims += [node for handler in facts.handlers.all for node in handshake_claims(facts, handler.func)]
     return any(people.search(name) for node in claims for name in names_in(node))
 
 
@@ -197,9 +212,14 @@ def is_named_by_client(facts: Facts, room: Node) -> bool:
     return bool(tags & CLAIMED) and not tags & (Tag.USER | Tag.STORED | Tag.SID | Tag.IDS)
 
 
-def owners(place: Node) -> Iterator[str]:
-    """Yield the names of a collection and of the class that it belongs to."""
+def owners(facts: Facts, place: Node) -> Iterator[str]:
+    """Yield the names of a collection, of what it is a part of, and of the class that it belongs to."""
     yield from names_in(place)
+    root = place
+    while isinstance(root, Member | Index | Call):
+        root = root.func if isinstance(root, Call) else root.obj
+    if isinstance(root, Name) and (made := facts.follow(root)) is not root:
+        yield from names_in(made)
     cls = class_of(place)
     if cls is not None:
         yield cls.name
@@ -207,16 +227,22 @@ def owners(place: Node) -> Iterator[str]:
 
 def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
     """Return the place in the handler's file that leads to a node: the node, or the call of a helper elsewhere."""
-    if facts.path_of(node) == facts.path_of(handler.func):
+    module = facts.project.module_of(handler.func)
+    if facts.path_of(node) == module.path:
         return node
-    for part in parts_of(handler.func):
-        if isinstance(part, Call):
-            reached = facts.project.callees(part)
-            if any(node in func.walk() or _leads(facts, func, node) for func in reached):
-                return part
+    here = [func for func in module.funcs if handler in facts.handlers.running.get(id(func), [])]
+    for leads in (_holds, _leads):
+        for func in here:
+            for part in parts_of(func):
+                if isinstance(part, Call) and any(leads(facts, callee, node) for callee in facts.project.callees(part)):
+                    return part
     return node
+
+
+def _holds(facts: Facts, func: Func, node: Node) -> bool:
+    return func in enclosing(node, Func)
 
 
 def _leads(facts: Facts, func: Func, node: Node) -> bool:
     calls = (part for part in parts_of(func) if isinstance(part, Call))
-    return any(node in callee.walk() for call in calls for callee in facts.project.callees(call))
+    return any(_holds(facts, callee, node) for call in calls for callee in facts.project.callees(call))

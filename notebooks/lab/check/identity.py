@@ -11,10 +11,14 @@ from lab.check.stores import is_database_write
 from lab.check.tags import CLAIMED, VERIFIERS, Tag
 
 # names of what says who a user is
+PEOPLE = (
+    "driver|captain|rider|account|employee|owner|admin|customer|bidder|seller|buyer|student|teacher|doctor|patient|host|"
+    "creator|operator|contractor|worker|agent|vendor|guest|visitor|courier|my|current_?user|sender_?user|client_?user"
+)
 WHO = re.compile(
     r"^(user_?id|uid|sender(_?id)?|from(_?(id|user|user_?id))?|author(_?id)?|user_?name|display_?name|nick_?name|"
-    r"(user_?)?role|user_?type|user|email|player(_?(id|name))?|(driver|captain|rider|account|member|employee|owner|admin|"
-    r"customer|my|current_?user|sender_?user|client_?user|socket_?user)_?id|userdata|user_?info|sender_?name)$",
+    r"((sender|reader|user)_?)?role|user_?type|user|email|player(_?(id|name))?|" + f"({PEOPLE})_?(id|name)|"
+    r"userdata|user_?info|sender_?name)$",
     re.I,
 )
 # names in a handshake that decide what a client may see
@@ -36,7 +40,7 @@ def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
             name = path[-1][-1] if path and path[-1][0] == "field" else getattr(target, "name", "")
             whole = name == "name" and not path and not THINGS.search(f"{handler.event} {handler.func.name}")
             if (whole or WHO.match(name)) and Tag.CLIENT in facts.values.of(target):
-                yield _first_use(handler.func, target)
+                yield target if path else _first_use(handler.func, target)
     for func in _reached(facts, handler):
         for node in parts_of(func):
             if _is_claim(facts, node) or _saves_payload(facts, node):
@@ -60,7 +64,7 @@ def _first_use(func: Func, target: Node) -> Node:
 def _is_claim(facts: Facts, node: Node) -> bool:
     match node:
         case Member(obj=obj, name=name):
-            return bool(WHO.match(name)) and facts.is_client(obj) and not isinstance(node.parent, Call)
+            return bool(WHO.match(name)) and facts.is_client(obj) and not _is_called(node)
         case (
             Index(obj=obj, key=Const(value=str(name)))
             | Call(func=Member(obj=obj, name="get"), args=[Const(value=str(name)), *_])
@@ -70,6 +74,11 @@ def _is_claim(facts: Facts, node: Node) -> bool:
             names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
             return any(WHO.match(name) for name in names) and facts.is_client(node.value)
     return False
+
+
+def _is_called(node: Node) -> bool:
+    """Tell whether a member is a method that is called, such as `data.from()`."""
+    return isinstance(node.parent, Call) and node.parent.func is node
 
 
 def _saves_payload(facts: Facts, node: Node) -> bool:
@@ -83,9 +92,9 @@ def _is_whole(facts: Facts, name: Name) -> bool:
     return bool(re.search(r"(message|msg|data|payload|body|dto)$", name.name, re.I))
 
 
-def handshake_claims(facts: Facts, handler: Handler) -> Iterator[Node]:
-    """Yield each place where a connect handler takes from the handshake who the client is."""
-    for node in parts_of(handler.func):
+def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
+    """Yield each place where a function takes from the handshake who the client is."""
+    for node in parts_of(func):
         match node:
             case Member(obj=obj, name=name) if _decides(name):
                 found = Tag.HANDSHAKE in facts.values.of(obj)
@@ -97,10 +106,33 @@ def handshake_claims(facts: Facts, handler: Handler) -> Iterator[Node]:
             case Assign():
                 names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
                 found = any(_decides(name) for name in names) and Tag.HANDSHAKE in facts.values.of(node.value)
+            case Call(args=[token, *_]):
+                found = _decodes(facts, node) and bool(facts.values.of(token) & CLAIMED)
             case _:
                 found = False
         if found:
             yield node
+
+
+def _decodes(facts: Facts, call: Call) -> bool:
+    """Tell whether a call reads a token without verifying it."""
+    name = getattr(call.func, "name", "")
+    if facts.project.module_of(call).source.language != "py":
+        return bool(re.match(r"(jwt_?decode|decode_?jwt)$", name, re.I)) or (
+            name == "decode" and "jwt" in _owner(call).lower()
+        )
+    options = next((value for key, value in call.keywords if key == "options"), None)
+    return (
+        name == "decode"
+        and options is not None
+        and any(getattr(part, "value", None) is False for part in options.walk())
+    )
+
+
+def _owner(call: Call) -> str:
+    """Return the name of the object whose method is called, or ""."""
+    obj = call.func.obj if isinstance(call.func, Member) else None
+    return obj.name if isinstance(obj, Name | Member) else ""
 
 
 def _decides(name: str) -> bool:
@@ -130,13 +162,10 @@ def _called(facts: Facts, func: Func) -> Iterator[Func]:
 
 
 def uses_identity(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler also uses an identity that the server itself knows."""
+    """Tell whether a handler also uses an identity that the server itself knows, or passes on the handshake's token."""
     for func in _reached(facts, handler):
         for node in parts_of(func):
-            if (
-                isinstance(node, Name | Member | Call)
-                and Tag.USER in facts.values.of(node)
-                and not facts.values.of(node) & CLAIMED
-            ):
+            tags = facts.values.of(node) if isinstance(node, Name | Member | Call) else Tag.NONE
+            if tags & (Tag.USER | Tag.HANDSHAKE) and Tag.CLIENT not in tags:
                 return True
     return False

@@ -4,7 +4,8 @@ Facts and rules are written once, for this tree. JavaScript, TypeScript and Pyth
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -16,11 +17,21 @@ class Node:
     end_line: int = 0
     # None for a statement of the module; set by `link`
     parent: "Node | None" = field(default=None, repr=False)
+    # the fields that hold nodes, set at the end of this module
+    holders: ClassVar[tuple[str, ...]] = ()
 
     def children(self) -> Iterator["Node"]:
         """Yield the nodes directly below this one, in source order."""
-        for name in self.__slots__:
-            yield from _nodes(getattr(self, name))
+        for name in self.holders:
+            value = getattr(self, name)
+            if isinstance(value, Node):
+                yield value
+            elif value:
+                for part in value:
+                    if isinstance(part, Node):
+                        yield part
+                    else:
+                        yield from (node for node in part if isinstance(node, Node))
 
     def walk(self) -> Iterator["Node"]:
         """Yield this node and all nodes below it, in source order."""
@@ -28,15 +39,8 @@ class Node:
         while waiting:
             node = waiting.pop()
             yield node
-            waiting.extend(reversed(list(node.children())))
-
-
-def _nodes(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _nodes(part)
+            if node.holders:
+                waiting.extend(reversed(list(node.children())))
 
 
 # --- expressions ---
@@ -104,7 +108,7 @@ class Spread(Node):
 
 @dataclass(slots=True, eq=False)
 class Await(Node):
-    """`await value`; `yield` counts too, with `value` possibly `Const(None)`."""
+    """`await value`; `yield` counts too, with `value` possibly `Const(None)`. So does the value of `async with`."""
 
     value: Node
 
@@ -153,6 +157,7 @@ class Func(Node):
     """A function, method, arrow function or lambda. An expression body is one `Return`.
 
     A Python method's first parameter is not in `params`, unless the method is static. `name` is "" if there is none.
+    JavaScript's `get`, `set` and `static` are decorators as in Python: `property`, `x.setter`, `staticmethod`.
     """
 
     name: str
@@ -227,7 +232,10 @@ class Delete(Node):
 
 @dataclass(slots=True, eq=False)
 class If(Node):
-    """`if`, and each case of `switch` and `match`."""
+    """`if`, `assert`, and each case of `switch` and `match`.
+
+    The cases of `match` are a chain: the next one is in `orelse`. The test of a case with names is an `Assign`.
+    """
 
     test: Node
     body: list[Node]
@@ -262,7 +270,7 @@ class Block(Node):
     """Statements, or parts of an expression or statement that has no node of its own."""
 
     body: list[Node]
-    # "break", "continue" for these; "comprehension"; else ""
+    # "break", "continue" for these; "comprehension"; "global" for the names of `global` and `nonlocal`; else ""
     kind: str = ""
 
 
@@ -272,7 +280,7 @@ class Import(Node):
 
     `names` has pairs of imported and local name. The imported name is "default" for a default import or `require`,
     "*" for the whole module. `import a.b` has local name `a` and imported name "*", with source "a".
-    `const {a} = require("x")` is an `Import`, too, and so is `export {a} from "x"`.
+    `const {a} = require("x")` is an `Import`, too, and so is `export {a} from "x"`. `from a import *` has ("*", "*").
     """
 
     source: str
@@ -316,5 +324,12 @@ def link(source: Source) -> Source:
         node = waiting.pop()
         for child in node.children():
             child.parent = node
-            waiting.append(child)
+            if child.holders:
+                waiting.append(child)
     return source
+
+
+# half of all nodes hold no others: to know the fields makes walks fast
+for _kind in Node.__subclasses__():
+    _types = {part.name: str(part.type) for part in fields(_kind) if part.name != "parent"}
+    _kind.holders = tuple(name for name, kind in _types.items() if "Node" in kind or "Param" in kind)

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from lab.check.facts import Facts
 from lab.check.ir import Node
-
-if TYPE_CHECKING:
-    from lab.check.facts import Facts
+from lab.check.tags import Dialect
 
 Level = Literal["error", "warning", "question"]
-# the API that a file uses: decides in which words a fix is given
-Dialect = Literal["node", "nest", "python-socketio", "flask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Rule:
     # how to fix it in each API; one sentence
     fix: dict[Dialect, str]
     snippets: dict[Dialect, Snippet]
-    find: "Callable[[Facts], Iterable[Hit]]"
+    find: Callable[[Facts], Iterable[Hit]]
     # reported at most once for each server of the project
     once: bool = False
     # not asked with `--no-accounts`

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Record, Return, This
+from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Op, Record, Return, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.project import Project
 from lab.check.scopes import Variable, class_of, function_of
@@ -55,6 +55,9 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
         match inner:
             case Await(value=value):
                 inner = value
+            case Op(op="||" | "??" | "?:", operands=operands):
+                found_places = (place_of(project, part, steps - 1) for part in operands)
+                return next((place for place in found_places if place is not None), None)
             case Member(obj=This()):
                 cls = class_of(inner)
                 return Place(id(cls), inner.name) if cls else None

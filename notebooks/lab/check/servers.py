@@ -19,6 +19,8 @@ class Server:
     options: dict[str, Node]
     # the class of a gateway
     gateway: Class | None = None
+    # whether it is a Nest adapter, which makes the server of all gateways
+    adapter: bool = False
 
     def option(self, *names: str) -> Node | None:
         """Return the value of the first option that is set, or None. "cors.origin" is an option inside another."""
@@ -32,17 +34,25 @@ def find_servers(project: Project) -> list[Server]:
     """Return all servers of the modules that are loaded."""
     found = []
     for module in list(project.modules.values()):
+        decorators = {id(mark): cls for cls in module.classes for mark in cls.decorators}
         for statement in module.source.body:
             for node in statement.walk():
-                if isinstance(node, Call) and SERVER_MAKERS.match(project.outside(node.func)):
-                    found.append(Server(node, module, dict(_options(project, node))))
-        for cls in module.classes:
-            for decorator in cls.decorators:
-                if isinstance(decorator, Call) and getattr(decorator.func, "name", "") == "WebSocketGateway":
-                    found.append(Server(decorator, module, dict(_options(project, decorator)), cls))
+                if isinstance(node, Call) and (server := _server(project, module, node, decorators.get(id(node)))):
+                    found.append(server)
     for server in found:
         _late_options(project, server)
     return found
+
+
+def _server(project: Project, module: Module, call: Call, cls: Class | None) -> Server | None:
+    name = getattr(call.func, "name", "")
+    if name == "WebSocketGateway":
+        return Server(call, module, dict(_options(project, call)), cls)
+    if name == "createIOServer":
+        return Server(call, module, dict(_options(project, call)), adapter=True)
+    if SERVER_MAKERS.match(project.outside(call.func)):
+        return Server(call, module, dict(_options(project, call)))
+    return None
 
 
 def _late_options(project: Project, server: Server) -> None:

@@ -45,6 +45,9 @@ DATABASE = re.compile(
     r"db_?session|session|collection|dao|mongo|sql\w*)$",
     re.I,
 )
+# a service that keeps records behind HTTP
+HTTP_WRITES = re.compile(r"^(patch|put|post)$")
+HTTP = re.compile(r"(axios|http\w*|got|superagent|requests|httpx|apiClient|api)$", re.I)
 OUTER = re.compile(r"(console|logger?|log|Math|JSON|Object|Array|Promise|process|print|logging|assert)$", re.I)
 
 
@@ -84,7 +87,7 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
     if not isinstance(call.func, Member) or not call.args:
         return
     name, obj = call.func.name, call.func.obj
-    if SHARED_WRITES.match(name) and SHARED.search(_last_name(obj)):
+    if SHARED_WRITES.match(name) and (name != "set" or SHARED.search(_last_name(obj))):
         yield Write(call, module, obj, call.args[0], ListOf(list(call.args)), "shared")
         return
     if name in WRITERS and not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
@@ -105,6 +108,8 @@ def is_database_write(facts: Facts, call: Call) -> bool:
         return False
     if DATABASE_WRITES.match(name):
         return True
+    if HTTP_WRITES.match(name):
+        return bool(HTTP.search(_last_name(obj)))
     if not WEAK_WRITES.match(name):
         return False
     names = [part.name for part in obj.walk() if isinstance(part, Name | Member)]
@@ -119,21 +124,25 @@ def _last_name(node: Node) -> str:
     return node.name if isinstance(node, (Name, Member)) else ""
 
 
-def parts_with_id(facts: Facts, value: Node) -> Iterator[tuple[str, Node]]:
+def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
     """Yield each part of a value that is the handler's own socket id, with the name of its field or ""."""
     if isinstance(value, Record):
         for key, item in value.items:
             name = str(getattr(key, "value", ""))
-            for inner, node in parts_with_id(facts, item):
+            for inner, node in parts_with_id(facts, item, steps):
                 yield inner or name, node
     elif isinstance(value, ListOf):
         for item in value.items:
-            yield from parts_with_id(facts, item)
+            yield from parts_with_id(facts, item, steps)
     elif isinstance(value, Call) and not isinstance(value.func, Member):
         for item in (*value.args, *(item for _, item in value.keywords)):
-            yield from parts_with_id(facts, item)
+            yield from parts_with_id(facts, item, steps)
     elif facts.is_own_id(value):
         yield "", value
+    elif isinstance(value, Name) and steps:
+        for record in facts.assigned(value):
+            if isinstance(record, Record):
+                yield from parts_with_id(facts, record, steps - 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -143,6 +152,8 @@ class Removal:
     node: Node
     module: Module
     place: Node
+    # whether the entry is in a store that all processes share
+    shared: bool = False
 
 
 def removals(facts: Facts) -> Iterator[Removal]:
@@ -153,7 +164,7 @@ def removals(facts: Facts) -> Iterator[Removal]:
                 yield Removal(node, module, target.obj)
             case Call(func=Member(obj=obj, name=name)) if name in REMOVERS:
                 if not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
-                    yield Removal(node, module, obj)
+                    yield Removal(node, module, obj, bool(SHARED.search(_last_name(obj))))
             case Assign(target=(Name() | Member() | Index()) as target, value=Call(func=Member(name="filter"))):
                 yield Removal(node, module, target)
 

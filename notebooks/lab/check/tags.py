@@ -2,6 +2,10 @@
 
 import re
 from enum import Flag, auto
+from typing import Literal
+
+# the API that a file uses: decides in which words a fix is given
+Dialect = Literal["node", "nest", "python-socketio", "flask"]
 
 
 class Tag(Flag):
@@ -56,3 +60,18 @@ STATE_FIELDS = re.compile(
 READERS = {"get", "values", "keys", "entries", "items", "find", "filter", "pop", "shift", "at", "copy"}
 # what Flask keeps for the user of a request
 FLASK_STATE = {"flask.session", "flask.g", "flask_login.current_user"}
+# modules and classes whose functions return their argument in another form
+CONVERTERS = {
+    "JSON",
+    "json",
+    "Object",
+    "Array",
+    "Number",
+    "String",
+    "Types",
+    "mongoose",
+    "ObjectId",
+    "orjson",
+    "uuid",
+    "_",
+}

@@ -28,6 +28,7 @@ from lab.check.project import Project
 from lab.check.scopes import Path, Variable, class_of, field_type, function_of, lookup
 from lab.check.tags import (
     CLAIMED,
+    CONVERTERS,
     DATA,
     FLASK_STATE,
     NAMESPACE_BASES,
@@ -331,9 +332,15 @@ class Values:
             found |= self.returned(func)
         if not found and SERVER_GETTERS.match(name):
             return Tag.SERVER
-        if not callees and PLAIN.match(name):
+        if not callees and PLAIN.match(name) and self._converts(expr.func):
             return self.all_of(expr.args) & DATA
         return found
+
+    def _converts(self, func: Node) -> bool:
+        """Tell whether a function only changes the form of its argument: `String(x)`, `JSON.parse(x)`, `int(x)`."""
+        if isinstance(func, Member):
+            return getattr(func.obj, "name", "") in CONVERTERS
+        return isinstance(func, Name)
 
     def _method(self, expr: Call, func: Member) -> Tag:
         base = self.of(func.obj)

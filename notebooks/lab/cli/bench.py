@@ -82,9 +82,9 @@ def _install_node() -> None:
 
 
 def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
-    """Returns `sizes` without the crowds that need too many open files.
+    """Returns `sizes` without client groups that need too many open files.
 
-    It prints a warning when it removes a crowd. Raises `UsageError` when the limit of open files is too low.
+    It prints a warning when it removes a group. Raises `UsageError` when the limit of open files is too low.
     """
     import dataclasses
 

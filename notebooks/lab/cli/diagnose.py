@@ -135,6 +135,7 @@ async def _hand_in(session: "Session", answers: Mapping[str, str], page: Path | 
 async def _converse(session: "Session", letter: str, page: Path | None) -> int:
     """Lets the learner examine servers and give answers at a prompt.
 
+    `letter` names the first server. `page` is the file for the result of an examination; None means the default file.
     Returns the exit code.
     """
     from lab.cli.line_reader import lines

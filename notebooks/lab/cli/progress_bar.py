@@ -82,9 +82,10 @@ class CompareProgress:
         self._bar.update(self._task, description=", ".join(self._running.values()))
 
     def finished(self, result: Result) -> None:
-        """Shows the verdict on a claim, with the values of both servers.
+        """Shows that the runs for one claim have finished.
 
-        A claim is a statement about both servers. In a terminal this method only advances the bar.
+        A claim is a statement about both servers. In a terminal, the bar advances. Otherwise, this also prints one
+        line: the verdict on the claim, and the values of both servers.
         """
         self._bar.advance(self._task)
         if self._console.is_terminal:

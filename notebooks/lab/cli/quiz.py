@@ -206,7 +206,8 @@ def _one_line(text: str) -> str:
 def _checking_record(action: Callable[[], T]) -> T:
     """Calls `action`, which uses the quiz record, and returns its result.
 
-    Raises `UsageError` when the record is invalid or cannot be read or written.
+    The quiz record has the day on which each answered question is due again. Raises `UsageError` when the record is
+    invalid or cannot be read or written.
     """
     from lab.interview.quiz_file import QuizFileError
 

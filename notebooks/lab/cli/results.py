@@ -97,9 +97,10 @@ def discard(stream: TextIO) -> None:
 
 
 def write(outputs: Sequence[Output]) -> None:
-    """Writes every file that can be written.
+    """Writes the output files of a command, as far as possible.
 
-    Raises one `UsageError` for all other files. Its message says in which temporary files their content was kept.
+    An output is a path and a function that returns the content. Raises one `UsageError` for all files that cannot be
+    written. Its message says in which temporary files their content was kept.
     """
     failures = []
     for path, content in outputs:

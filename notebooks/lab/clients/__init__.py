@@ -1,1 +1,1 @@
-"""Simulated clients and the faulty links between them and a server."""
+"""Simulated clients, and proxies that simulate a faulty network."""

@@ -38,10 +38,11 @@ class _ForwardedConnection:
 
 
 class FaultyLink:
-    """A proxy on 127.0.0.1 that forwards connections to a target port.
+    """A proxy on 127.0.0.1 that can cut, silence, stall or delay connections.
 
-    Used as `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes) each
-    new connection goes to the next port in turn. After the block, the link has no open socket and no task.
+    It forwards connections to a target port without faults, until a method such as `cut` causes a fault. Used as
+    `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes) each new
+    connection goes to the next port in turn. After the block, the link has no open socket and no task.
     """
 
     _listener: socket.socket
@@ -94,7 +95,7 @@ class FaultyLink:
 
     @property
     def connections(self) -> int:
-        """Number of open connections, including the silent ones."""
+        """Number of open connections, including those silenced by `go_silent`."""
         return len(self._connections)
 
     async def cut(self) -> None:

@@ -1,4 +1,7 @@
-"""Simulated browser tabs: real Socket.IO clients, each behind a faulty link."""
+"""Simulated browser tabs: real Socket.IO clients, each behind a `FaultyLink`.
+
+A `FaultyLink` is a proxy that can break or delay the connection of the tab.
+"""
 
 import asyncio
 import contextlib
@@ -53,8 +56,8 @@ class Person:
 class Tab:
     """One simulated browser tab: a real Socket.IO client over WebSocket.
 
-    Each tab connects through a separate `FaultyLink`. When the server has several processes, a tab that lost its
-    connection reconnects to another process.
+    Each tab connects through a separate `FaultyLink`, a proxy that can break the connection. When the server has
+    several processes, a tab that lost its connection reconnects to another process.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ class Comparison:
     """The results of one run of `lab compare`, and its environment.
 
     The environment is the machine, the versions and the settings. `workers` is the number of processes of each server.
-    `before_any_cut` has the results with one and with several processes; it is empty if `workers` is 1.
+    `before_any_cut` has the results of runs in which no connection is cut, each with one and with several processes. It
+    is empty if `workers` is 1.
     """
 
     results: Sequence[Result]
@@ -46,7 +47,8 @@ class Comparison:
     def is_shown(self) -> bool:
         """Whether the runs show every claim.
 
-        A claim is a statement about the bad and the good server. The results in `before_any_cut` count too.
+        A claim is a statement about the bad and the good server. The results in `before_any_cut`, for messages that
+        arrived before any connection was cut, count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)

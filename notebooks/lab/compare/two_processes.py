@@ -33,7 +33,8 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
         """Measure the percentage of messages or reports that arrive.
 
-        The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
+        Each of the `users` users requests a report if `asks` is `report`, and otherwise sends a message. The percentage
+        is the `value` of the returned run. `seed` has no effect, because nothing is random.
         """
         async with tabs(target, people(users)) as ring:
             accepted, arrived = await (_request_reports(ring) if asks == "report" else _write(ring))
@@ -83,8 +84,8 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 class TwoProcessResult:
     """The runs for one claim, with one and with several processes.
 
-    `runs` maps a side (bad or good server) and a number of processes to the run. `workers` is the larger number of
-    processes. `bounds` has the bound of each run.
+    A claim is a statement about both servers. `runs` maps a side (bad or good server) and a number of processes to the
+    run. `workers` is the larger number of processes. `bounds` has the bound of each run.
     """
 
     claim: Claim
@@ -102,7 +103,10 @@ class TwoProcessResult:
 
     @property
     def fails(self) -> bool:
-        """Whether the bad server loses more with several processes than with one."""
+        """Whether the bad server delivers less with several processes than with one.
+
+        What counts is the percentage of messages or reports that arrived.
+        """
         one, several = self.value("bad", 1), self.value("bad", self.workers)
         return one is not None and several is not None and several < one
 

@@ -1,4 +1,4 @@
-"""Reads a learner's answer, and judges whether it is right."""
+"""Reads which mistakes a learner has found, and judges this answer."""
 
 import re
 from collections.abc import Iterable

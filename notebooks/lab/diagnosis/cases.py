@@ -1,4 +1,7 @@
-"""The cases of the blind diagnosis, and which server has which mistake."""
+"""The cases of the blind diagnosis, and which server has which mistake.
+
+A case is a task of the practice: the learner finds the mistakes of one server.
+"""
 
 import random
 import tomllib
@@ -57,7 +60,7 @@ class Choice(_Frozen):
 class Case(_Frozen):
     """One case of the practice: its title and its possible servers.
 
-    The seed decides which entry of `choice` is used.
+    Each entry of `choice` is a possible server. The seed of the practice decides which of them the learner examines.
     """
 
     title: str
@@ -74,7 +77,8 @@ class _File(_Frozen):
 class Ticket:
     """Identifies one server of the diagnosis: kind, seed and letter.
 
-    A server process finds its mistakes from its ticket.
+    `kind` is `practice` or `exam`, and `letter` is the name of the server. A server process finds its mistakes from its
+    ticket.
     """
 
     kind: Kind
@@ -86,7 +90,10 @@ class Ticket:
 
     @classmethod
     def parse(cls, text: str) -> "Ticket":
-        """Return the ticket for a string that `str(ticket)` has made."""
+        """Return the ticket for a string that `str(ticket)` has made.
+
+        A ticket identifies one server of the blind diagnosis.
+        """
         kind, seed, letter = text.split()
         return cls("exam" if kind == "exam" else "practice", int(seed), letter)
 
@@ -97,7 +104,10 @@ class Ticket:
 
 @cache
 def load() -> _File:
-    """Read the mistakes and the cases from the file cases.toml."""
+    """Read the mistakes and the cases from the file cases.toml.
+
+    A case is a task of the practice: the learner finds the mistakes of one server.
+    """
     text = (resources.files("lab.diagnosis") / "cases.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text))
 

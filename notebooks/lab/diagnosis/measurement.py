@@ -1,4 +1,4 @@
-"""Measures a server of the diagnosis with the scenarios of the lessons."""
+"""Measures a server of the blind diagnosis with the lessons' scenarios."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,7 +38,10 @@ class Finding:
 
 
 def in_words(claim: Claim, run: Run) -> str:
-    """Return what a run measured, or why it does not count."""
+    """Return what a run measured, or why it does not count.
+
+    The measured value is in the unit of `claim`.
+    """
     return f"not measured, {run.broken}" if run.broken is not None else f"{number(run.value)} {claim.unit}"
 
 
@@ -93,9 +96,10 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 
 
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
-    """Run a scenario, and once more if the run does not count.
+    """Run a scenario, and once more if the run is not valid.
 
-    The scenario has the same small parameters as in the grading of an exercise, so that a busy machine can run it.
+    It is not valid if its precondition failed, or if slow clients may have falsified its values. The scenario has the
+    same small parameters as in the grading of an exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

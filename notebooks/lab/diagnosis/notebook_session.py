@@ -1,4 +1,4 @@
-"""The blind diagnosis in a notebook, and what its cells show."""
+"""Lets a learner find the mistakes of unknown servers in a notebook."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,9 +37,9 @@ class Practice:
         return suspect
 
     async def look(self, letter: str) -> None:
-        """Show what the tabs received, and what the server's probe measures.
+        """Show what a server's tabs received, and what its probe measures.
 
-        Before that, it waits until everything that was sent to the tabs has arrived.
+        `letter` names the server. Before that, it waits until everything that was sent to the tabs has arrived.
         """
         suspect = await self._session.start(letter)
         await suspect.settle()
@@ -68,7 +68,10 @@ class Practice:
 
 
 class Examination(Practice):
-    """The final examination, as methods for notebook cells."""
+    """The final examination of the blind diagnosis, as methods for notebook cells.
+
+    The learner examines servers with unknown mistakes, and hands in all answers together.
+    """
 
     async def hand_in(self, answers: Mapping[str, Guess], page: Path | str | None = None) -> None:
         """Show the result of the examination, and write an HTML page.

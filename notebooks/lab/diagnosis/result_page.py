@@ -18,14 +18,14 @@ PAGE = "diagnosis.html"
 
 
 def default_page() -> Path:
-    """Return the default path of the page, in the user's data folder."""
+    """Return the default path of the result page (user's data folder)."""
     return platformdirs.user_data_path(FOLDER) / PAGE
 
 
 def write_page(result: ExamResult, path: Path) -> Path:
-    """Write the result as an HTML page, and return its absolute path.
+    """Write the result of an examination as an HTML page.
 
-    Raises `UsageError` if the file cannot be written.
+    Returns the absolute path of the page. Raises `UsageError` if the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def write_page(result: ExamResult, path: Path) -> Path:
 
 
 def as_html(result: ExamResult) -> str:
-    """Render the result as an HTML page that loads no other file."""
+    """Render an examination's result as HTML that loads no other file."""
     style = (resources.files("lab.report") / "page.css").read_text(encoding="utf-8")
     rows = "".join(map(_row, result.rows))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -54,11 +54,17 @@ class Service(Gateway):
         self._steps = {name: _step(self, mistakes, name) for name in STEPS}
 
     async def joined(self, request: Request) -> None:
-        """Put an accepted socket into its rooms."""
+        """Call `joined` of a mistake, or else of `Gateway`, after a connect.
+
+        It puts the socket into its rooms.
+        """
         await self._steps["joined"](request)
 
     async def left(self, request: Request) -> None:
-        """Clean up after a disconnect."""
+        """Call `left` of a mistake, or else of `Gateway`, after a disconnect.
+
+        A mistake may clean up there.
+        """
         await self._steps["left"](request)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
@@ -73,7 +79,8 @@ class Service(Gateway):
 def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
     """Return the method `name` of the first mistake that defines it.
 
-    If no mistake defines it, returns the method of `Gateway`, bound to `service`.
+    `mistakes` are gateways of the bad server, one per mistake. If no mistake defines the method, this returns the
+    method of `Gateway`, bound to `service`.
     """
     own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
     return own[0] if own else partial(getattr(Gateway, name), service)
@@ -93,7 +100,11 @@ def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
 
 
 def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
-    """Return a server's gateway, and the mistakes' gateways that it uses."""
+    """Return a server's gateway, and the gateways of its mistakes.
+
+    `choice` names the mistakes. Each mistake has a gateway of the bad server. The first returned gateway is the good
+    server's gateway, changed by these mistakes.
+    """
     gateways: list[Any] = [load_handlers(number)("/", parts) for number in choice.mistakes]
     own_routes = [
         route

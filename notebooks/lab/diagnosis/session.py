@@ -64,7 +64,8 @@ class Session:
     def judge(self, letter: str, guess: Guess) -> Judgement:
         """Compare a learner's answer with the mistakes of a server.
 
-        The learner may try again. Raises `UsageError` when the answer is not valid, or when there is no such server.
+        `letter` names the server, and `guess` is the answer. The learner may try again. Raises `UsageError` when the
+        answer is not valid, or when there is no such server.
         """
         judgement = judge(parse(guess), self.ticket(letter).open().mistakes, self._wrong_answers.get(letter, 0))
         if judgement.outcome in ("partly", "wrong"):
@@ -72,7 +73,10 @@ class Session:
         return judgement
 
     async def measure(self, letter: str) -> list[Finding]:
-        """Measure the server with this letter, and the good server."""
+        """Measure the server with this letter and, for comparison, the good server.
+
+        Returns what each scenario measured on both servers.
+        """
         return await measure(self.ticket(letter))
 
 

@@ -76,7 +76,7 @@ class Reading:
     since_last: Mapping[str, float]
 
     def as_numbers(self) -> dict[str, float]:
-        """Return all numbers for a table, by the labels of its rows."""
+        """Return all measured numbers by label, to be shown in a table."""
         return {
             "connections open": self.connections,
             "memory of the process (MB)": self.memory_megabytes,

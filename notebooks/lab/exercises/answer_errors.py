@@ -43,7 +43,7 @@ def note(file: Path, fault: Fault) -> None:
 
 
 def read(file: Path) -> list[Fault]:
-    """Return all faults that were recorded in `file` so far."""
+    """Return all faults of a learner's answer recorded in `file` so far."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def is_starved(faults: Sequence[Fault]) -> bool:
 def cause(faults: Sequence[Fault], source: str) -> str:
     """Return a sentence about the fault that explains what clients saw.
 
-    It is an empty string if there is no such fault. `source` is the code of the answer.
+    It is an empty string if there is no such fault. `source` is the code of the learner's answer.
     """
     for kind in CAUSES:
         for fault in faults:

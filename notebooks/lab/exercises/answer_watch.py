@@ -79,7 +79,7 @@ class AnswerWatch:
         )
 
     def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
-        """Record a fault, but at most `MOST_NOTED` faults in total."""
+        """Record a fault of the answer, as in `Fault`. At most `MOST_NOTED` faults are recorded in total."""
         self._noted += 1
         if self._noted <= MOST_NOTED:
             note(self._file, Fault(kind, text, function, line))
@@ -218,7 +218,7 @@ class _Moment:
 
     @staticmethod
     def of_this_thread() -> Callable[[], "_Moment"]:
-        """Return a function that reads this thread's times from any thread."""
+        """Return a function that reads this thread's CPU times from any thread."""
         folder = Path(f"/proc/self/task/{threading.get_native_id()}")
 
         def now() -> _Moment:
@@ -249,7 +249,9 @@ def _place_of(error: BaseException) -> tuple[str, int] | None:
 
 
 def _place_in(frame: types.FrameType | None) -> tuple[str, int] | None:
-    """Return the innermost function and line of an answer on a stack."""
+    """Return where a stack is in the code of a learner's answer.
+
+    `frame` is the top of the stack. The result is a function name and a line, or None if the answer is not found."""
     with suppress(RuntimeError):
         while frame is not None:
             if frame.f_code.co_filename == ANSWER:

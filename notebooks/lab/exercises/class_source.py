@@ -68,7 +68,7 @@ def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | Non
 
 
 def _is_left_out(node: ast.stmt) -> bool:
-    """Whether a statement of the cell is left out of the module.
+    """Whether the built module leaves out a statement of the notebook cell.
 
     An assignment with `await` is left out, because a module does not allow it. A `__future__` import is left out,
     because it has to be on the first line, and that line already has a `__future__` import.
@@ -82,8 +82,8 @@ def _is_left_out(node: ast.stmt) -> bool:
 def _imports(own: str, known: Mapping[str, Any]) -> list[str]:
     """Return definitions of the names that `own` uses but does not define.
 
-    `own` is the code of the cell, and `known` has the values of all names in the notebook. Each definition is one line:
-    an import or a constant.
+    `own` is the code of the notebook cell with the learner's class, and `known` has the values of all names in the
+    notebook. Each definition is one line: an import or a constant.
     """
     code = compile(f"{HEAD}\n{own}", "cell", "exec", dont_inherit=True)
     used = {name for name in _names_used(code, set()) if name in known and not hasattr(builtins, name)}

@@ -49,7 +49,7 @@ class Delivery:
     """An event that was sent, and the tabs that must receive it.
 
     Each tab of `readers` must receive it exactly once. `marks` are the fields of the payload that identify the event.
-    `what` names the event in the text of a `Finding`.
+    `what` names the event in the text of a `Finding`, which is the exception of a failed check.
     """
 
     event: str
@@ -63,7 +63,7 @@ class Delivery:
 
 
 class Stage:
-    """The tabs and the sent events of one run of conformance checks."""
+    """Environment of one run of conformance checks: its tabs and sent events."""
 
     def __init__(
         self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
@@ -167,7 +167,7 @@ class Stage:
         return [received for tab in delivery.readers for received in delivery.copies(tab)]
 
     async def _arrives(self, delivery: Delivery, tab: Tab) -> None:
-        """Wait until `tab` has received `delivery`, or until a timeout."""
+        """Wait until `tab` has received `delivery`; return also after `PATIENCE_SECONDS`."""
         try:
             await tab.received(
                 delivery.event,
@@ -229,7 +229,7 @@ class Stage:
             raise Finding(f"{self.label(tab)} is open, but the server can no longer reach it") from None
 
     async def look_again(self) -> None:
-        """Check all earlier events again, because copies may have arrived late."""
+        """Check all expected events again, because a second copy may arrive late."""
         await self.settle()
         for delivery in self._deliveries:
             self._judge(delivery)
@@ -241,7 +241,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Keep the users of `CAST` connected during the `async with` block.
 
-    Yields the stage. `source` is the code of the answer, and `faults` returns the faults of the answer so far.
+    Yields the `Stage`, which has their tabs. `source` is the answer's code, and `faults` returns its faults so far.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

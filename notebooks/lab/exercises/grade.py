@@ -91,7 +91,7 @@ class _Grading:
         self._found: list[str] = []
 
     async def reason_to_refuse(self) -> str | None:
-        """Return why the answer fails, or None when it passes."""
+        """Return why the learner's answer fails, or None when it passes."""
         await check_loads(self.answer)
         reason = await self._reason_by_measure()
         if reason is None:
@@ -137,10 +137,10 @@ class _Grading:
         return answer_errors.cause(self.answer.faults, self.answer.source)
 
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
-        """Measure the answer, and return why it fails, or None.
+        """Measure the learner's answer, and return why it fails, or None.
 
-        `fault_of` returns why one run fails, or None if it passes. When the result is in doubt, two of three runs
-        decide.
+        `parameters` are those of the scenario of `claim`. `fault_of` returns why one run fails, or None if it passes.
+        When the result is in doubt, two of three runs decide.
         """
         passed: list[Run] = []
         failed: list[tuple[Run, str]] = []

@@ -13,7 +13,7 @@ FOLDER = "rooms-not-ids"
 
 
 class ProgressFileError(Exception):
-    """The progress file cannot be read or written.
+    """The file with the learner's progress cannot be read or written.
 
     A one-line message says why.
     """
@@ -35,14 +35,17 @@ class Progress(BaseModel):
 
 
 def progress_path() -> Path:
-    """Return the path of the progress file, which may not exist."""
+    """Return the path of the file with the learner's progress.
+
+    The file may not exist.
+    """
     return platformdirs.user_state_path(FOLDER) / "progress.json"
 
 
 def load() -> Progress:
-    """Read the progress file; raises `ProgressFileError`.
+    """Read the learner's progress from its file; raises `ProgressFileError`.
 
-    Without a file the progress is empty.
+    If there is no file, no exercise is passed.
     """
     path = progress_path()
     try:

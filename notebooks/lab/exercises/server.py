@@ -28,8 +28,9 @@ def mistake_module(number: int) -> ModuleType:
 def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that a learner's answer defines; raises `AnswerError`.
 
-    The answer can use every name of the module with the mistake, so it only needs to contain what it changes. The code
-    of the answer runs here, so it may also end the process, or this function may never return.
+    `number` is the number of the exercise and of its mistake. The answer can use every name of the module with this
+    mistake, so it only needs to contain what it changes. The code of the answer runs here, so it may also end the
+    process, or this function may never return.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
@@ -73,7 +74,7 @@ def _count_from_cell(tree: ast.Module, source: str) -> None:
 
 
 def _others(names: dict[str, Any]) -> str:
-    """Return a phrase that names the classes that an answer defines.
+    """Return a phrase that names the classes of a learner's answer.
 
     It is empty if the answer defines no class, or a class `Handlers`. `names` are all names that the answer can use.
     """
@@ -89,7 +90,7 @@ def _in_one_line(error: BaseException) -> str:
 def line_of(error: BaseException) -> str:
     """Return a text that names the line where an exception was raised.
 
-    It is empty when no line of the answer was involved."""
+    It is empty when no line of the learner's answer was involved."""
     line, step = 0, error.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename == ANSWER:
@@ -101,7 +102,8 @@ def line_of(error: BaseException) -> str:
 def build(handlers: type[Any], parts: Parts) -> Gateway:
     """Create the gateway of a learner's answer; raises `AnswerError`.
 
-    It also calls `routes()` of the gateway, because that may fail.
+    `handlers` is the learner's class, and `parts` are the objects that it uses. This function also calls `routes()` of
+    the gateway, because that may fail.
     """
     try:
         gateway: Gateway = handlers("/", parts)

@@ -57,11 +57,11 @@ class Answer:
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults of the answer that its server processes recorded so far."""
+        """The faults of the learner's answer that were recorded so far."""
         return answer_errors.read(self.folder / f"answer{server.FAULTS}")
 
     def settings(self, scenario_settings: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment variables of a server that runs the answer.
+        """Return the environment variables of a server that runs the learner's answer.
 
         They include `scenario_settings`.
         """
@@ -74,7 +74,7 @@ class Answer:
         return {**scenario_settings, **own}
 
     def pids(self) -> list[int]:
-        """Return the ids of all server processes that have run the answer."""
+        """Return the ids of the server processes that ran the learner's answer."""
         file = self.folder / f"answer{server.PROCESSES}"
         return [int(line) for line in file.read_text().split()] if file.exists() else []
 

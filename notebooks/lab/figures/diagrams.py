@@ -1,4 +1,4 @@
-"""Draws diagrams: the results of all claims, and a driver's route."""
+"""Draws the results of claims, and a driver's route on a map."""
 
 from collections.abc import Mapping, Sequence
 

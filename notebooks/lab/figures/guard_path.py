@@ -59,7 +59,7 @@ class Passage:
     def stopped_by(self) -> str | None:
         """The guard that refused the request, or None.
 
-        Raises `KeyError` when no guard refuses requests with this `code`.
+        A guard is a check of the gateway. Raises `KeyError` when no guard refuses requests with the error code `code`.
         """
         return None if self.code is None else {code: guard for guard, code in GUARDS.items()}[self.code]
 

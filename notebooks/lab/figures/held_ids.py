@@ -14,9 +14,10 @@ MARKERS = {"bad": "s", "good": "o"}
 
 
 def held_ids(traces: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
-    """Draw stored ids and connections over time, one panel per server.
+    """Draw each server's stored socket ids and open connections over time.
 
-    `traces` has, for each server, the `details` of a run of scenario 01 with `is_traced=True`.
+    There is one panel per server. `traces` has, for each server, the `details` of a run of scenario 01 with
+    `is_traced=True`.
     """
     sides = [side for side in SIDES if side in traces]
     figure, panels = new_panels(sides, height=2.0)

@@ -1,4 +1,8 @@
-"""Draws how many members of a room are known or connected."""
+"""Draws how many members a server knows, and how many are connected.
+
+They are the members of one room. The bad server knows the members in its database table, the good server those with
+a socket in the room.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -30,7 +30,10 @@ def new_panels(sides: Sequence[Side], *, height: float, width: float = 7.0) -> t
 
 
 def plain(axes: Axes, name: str = "") -> None:
-    """Give the axes of a panel their plain look and a name."""
+    """Give a panel a plain style, and write its name above it.
+
+    The panel has no background, and lines only at the left and at the bottom.
+    """
     axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)

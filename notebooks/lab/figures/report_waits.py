@@ -67,7 +67,7 @@ def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
 
 
 def lanes_of(reports: Sequence[Mapping[str, float]]) -> list[Lane]:
-    """Spread the reports over as few lanes as possible.
+    """Return the reports, spread over as few lanes as possible.
 
     A lane is a row of the figure; the reports in a lane do not overlap in time.
     """

@@ -29,9 +29,10 @@ def _steps(sizes: Sequence[float], counts: Sequence[float]) -> list[tuple[tuple[
 
 
 def square_and_line(clients: Sequence[int], deliveries: Mapping[Side, Sequence[int]], *, title: str) -> Figure:
-    """Draw the measured deliveries of both servers, joined by lines.
+    """Draw the deliveries of drivers' positions against the number of clients.
 
-    For each server, `deliveries` has one count per number in `clients`.
+    There is one line per server. For each server, `deliveries` has one count per number in `clients`: all deliveries
+    when each driver sends one position.
     """
     figure, (axes,) = new_panels(["bad"], height=2.2)
     axes.set_title("", loc="left")

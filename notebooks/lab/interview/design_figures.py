@@ -67,10 +67,10 @@ def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
 
 
 def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
-    """Draw a map in cells, and mark those that one screen joins.
+    """Draw a map, and mark the cells whose rooms one screen joins.
 
-    The screen receives only the positions of drivers in these cells. The `drivers` drivers are at random places, which
-    depend on `seed`.
+    The map is divided into cells, each with a room for the positions of its drivers. The screen receives only the
+    positions of drivers in the marked cells. The `drivers` drivers are at random places, which depend on `seed`.
     """
     places = random.Random(seed)  # noqa: S311 - an example, no secret
     points = [(places.uniform(0, COLUMNS), places.uniform(0, ROWS)) for _ in range(drivers)]

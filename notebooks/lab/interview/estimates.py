@@ -58,7 +58,7 @@ class ChatLoad:
 
     @property
     def sockets(self) -> float:
-        """The number of sockets at the same time."""
+        """The number of sockets that are open at the same time."""
         return self.users * self.online * self.sockets_per_user
 
     @property
@@ -68,7 +68,7 @@ class ChatLoad:
 
     @property
     def deliveries_per_second(self) -> float:
-        """The number of deliveries per second in the busiest hour."""
+        """Deliveries per second to all users together, in the busiest hour."""
         return self.messages_per_second * (self.recipients * self.online + 1) * self.sockets_per_user
 
     def rows(self, hardware: Hardware) -> list[Row]:
@@ -133,7 +133,7 @@ class FleetLoad:
 
     @property
     def positions_per_second(self) -> float:
-        """The number of positions that arrive per second."""
+        """Positions per second that arrive from all drivers together."""
         return self.drivers / self.seconds_between_positions
 
     @property

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LastNumbersError(Exception):
-    """The recorded numbers cannot be read or written.
+    """The numbers of the last measurements cannot be read or written.
 
     A one-line message says why.
     """
@@ -78,7 +78,7 @@ class LastNumbers(BaseModel):
         self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
-        """Replace the recorded answers of the running good server."""
+        """Replace the recorded answers of a good server to small requests."""
         self.asked, self.asked_on = dict(answers), today
 
     def numbers(self) -> Numbers:
@@ -100,12 +100,15 @@ class LastNumbers(BaseModel):
 
 
 def last_numbers_path() -> Path:
-    """Return the path of the file of numbers, which may not exist."""
+    """Return the path of the file with the last measured numbers.
+
+    The file may not exist.
+    """
     return state_file("last-numbers.json")
 
 
 def load() -> LastNumbers:
-    """Read the recorded numbers; raises `LastNumbersError`.
+    """Read the numbers of the last measurements; raises `LastNumbersError`.
 
     If there is no file, the result has no numbers.
     """
@@ -142,7 +145,10 @@ def _load_or_begin() -> LastNumbers:
 
 
 def save(last: LastNumbers) -> None:
-    """Write the recorded numbers; raises `LastNumbersError`."""
+    """Write the last measured numbers to their file.
+
+    Raises `LastNumbersError` if the file cannot be written.
+    """
     path = last_numbers_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

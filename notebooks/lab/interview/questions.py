@@ -111,10 +111,11 @@ def _recorded() -> tuple[LastNumbers, list[str]]:
 
 
 async def _measure_missing(last: LastNumbers, today: date) -> str:
-    """Measure the quick claims that have no number yet.
+    """Measure the claims that have no number and are quick to measure.
 
-    Returns one string with the outcome of each measured claim, or an empty string if none was measured. The numbers are
-    added to `last`.
+    A claim is a statement about the bad and the good server. The numbers are added to `last`, with `today` as the day
+    of their measurement. Returns one string with the outcome of each measured claim, or an empty string if none was
+    measured.
     """
     missing = last.numbers().missing("".join(f"{{{id}.good}}" for id in QUICK_CLAIMS))
     if not missing:

@@ -32,14 +32,17 @@ class QuizRecord(BaseModel):
 
 
 def quiz_path() -> Path:
-    """Return the path of the quiz record; the file may not exist."""
+    """Return the path of the quiz record; the file may not exist.
+
+    The quiz record has the day on which each answered question is due again.
+    """
     return state_file("quiz.json")
 
 
 def load() -> QuizRecord:
     """Read the quiz record from its file; raises `QuizFileError`.
 
-    If there is no file, the record is empty.
+    The quiz record has the day on which each answered question is due again. If there is no file, the record is empty.
     """
     path = quiz_path()
     try:

@@ -1,4 +1,4 @@
-"""Quotes measured numbers in the text of an answer.
+"""Quotes measured numbers in the answers to interview questions.
 
 A number in an answer is a key in braces, such as `{07.good}` or `{asked.polling}`. questions.toml explains the keys.
 """
@@ -18,10 +18,12 @@ LIVE, FACT = "asked", "fact"
 
 @dataclass(frozen=True)
 class Numbers:
-    """Measured numbers as text, by the keys that answers quote.
+    """Measured numbers as text, by the keys that interview answers quote.
 
-    The source of a key is its first part: a claim such as `07`, or `asked` or `fact`. `days` maps a source to the day
-    of its measurement. `not_shown` has the ids of the claims whose last measurement did not show what they claim.
+    The first part of a key such as `07.good` is its source. It is the id of a claim (a statement about the bad and the
+    good server), `asked` (what a running server answered) or `fact` (a default of the library, or a limit of this
+    machine). `days` maps a source to the day of its measurement. `not_shown` has the ids of the claims that their last
+    measurement did not show.
     """
 
     texts: Mapping[str, str]
@@ -69,12 +71,19 @@ class Numbers:
         return min((self.days[name] for name in map(source, keys(text)) if name in self.days), default=None)
 
     def doubted(self, text: str) -> list[str]:
-        """Return the claims quoted in `text` that are also in `not_shown`."""
+        """Return the ids of the claims in `text` that were not shown.
+
+        `text` quotes a claim by a key, such as `{07.good}`. A claim was not shown if its last measurement did not show
+        what it says about the two servers.
+        """
         return sorted({source(key) for key in keys(text)} & self.not_shown)
 
 
 def keys(text: str) -> list[str]:
-    """Return the keys that `text` quotes, in their order."""
+    """Return the keys of the numbers that `text` quotes, in order.
+
+    A quoted key is in braces, such as `{07.good}`.
+    """
     return QUOTATION.findall(text)
 
 

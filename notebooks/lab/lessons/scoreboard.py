@@ -1,4 +1,7 @@
-"""The scoreboard of a notebook: the results of all ten claims."""
+"""The scoreboard of a notebook: the results of all ten claims.
+
+A claim is a statement about the bad and the good server.
+"""
 
 from collections.abc import Mapping
 
@@ -13,7 +16,10 @@ from lab.results.wording import OUTCOMES, number
 
 
 async def measure_all() -> Comparison:
-    """Measure all ten claims on both servers; takes about half a minute."""
+    """Measure all ten claims on both servers; takes about half a minute.
+
+    A claim is a statement about the bad and the good server.
+    """
     claims, line, done = load_claims(), ProgressLine(), 0
 
     def finished(result: Result) -> None:

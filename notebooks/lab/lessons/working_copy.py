@@ -25,7 +25,7 @@ PATTERN = "[0-9][0-9]_*.ipynb"
 
 
 class WorkingCopyError(Exception):
-    """The copy cannot be made in this folder.
+    """The working copy of the notebooks cannot be made in this folder.
 
     A one-line message says why.
     """
@@ -121,7 +121,10 @@ def _is_new_or_ours(folder: Path) -> bool:
 
 
 def _fresh(notebook: Notebook) -> bytes:
-    """Return the content of a new copy of a notebook."""
+    """Return a new copy of a notebook, as bytes of a file.
+
+    Its metadata has a fingerprint of the cells, with which `is_begun` finds changes.
+    """
     copy = notebook.read()
     copy.metadata[KEY] = {FINGERPRINT: _fingerprint(copy.cells)}
     text: str = nbformat.writes(copy)  # type: ignore[no-untyped-call]

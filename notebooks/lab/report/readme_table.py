@@ -27,8 +27,8 @@ class ReadmeError(Exception):
 def find_readme() -> Path:
     """Return the path of the README.md that has the two marks.
 
-    It is in the repository that the lab is installed from, or else in the working directory. Raises `ReadmeError` if
-    neither has a README.md with the marks.
+    The marks are the HTML comments around the results of a comparison. The README.md is in the repository that the lab
+    is installed from, or else in the working directory. Raises `ReadmeError` if neither has a README.md with the marks.
     """
     for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
         readme = folder / "README.md"
@@ -38,9 +38,9 @@ def find_readme() -> Path:
 
 
 def write_rows(readme: Path, comparison: Comparison) -> None:
-    """Replace the results between the two marks in a README.
+    """Replace the results in a README by those of a comparison.
 
-    The new results are those of `comparison`. Raises `ReadmeError` if the marks are missing.
+    The results are between two HTML comments, the marks. Raises `ReadmeError` if the marks are missing.
     """
     write(readme, with_rows(readme, comparison))
 
@@ -48,7 +48,7 @@ def write_rows(readme: Path, comparison: Comparison) -> None:
 def with_rows(readme: Path, comparison: Comparison) -> bytes:
     """Return the content of a README with the results of a comparison.
 
-    The results replace the text between the two marks. Raises `ReadmeError` if the marks are missing.
+    The results replace the text between two HTML comments, the marks. Raises `ReadmeError` if the marks are missing.
     """
     rows = as_markdown(comparison)
     text = readme.read_text(encoding="utf-8")

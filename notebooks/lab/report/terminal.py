@@ -62,8 +62,8 @@ def _coloured(outcome: str) -> str:
 def two_process_headings(workers: int) -> list[str]:
     """Return the headings of the value columns in the `before_any_cut` table.
 
-    Each heading names a server and its number of processes, such as `bad, 2`. `workers` is the larger number of
-    processes in the comparison.
+    This table shows the messages that arrived before any connection was cut. Each heading names a server and its number
+    of processes, such as `bad, 2`. `workers` is the larger number of processes in the comparison.
     """
     return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
 
@@ -71,7 +71,8 @@ def two_process_headings(workers: int) -> list[str]:
 def doubts(comparison: Comparison) -> list[str]:
     """Return the reasons to doubt a comparison, one line each.
 
-    A reason is for example that a claim is not shown, or that the clients' event loop was too slow.
+    A reason is for example that a claim (a statement about both servers) is not shown, or that the clients' event loop
+    was too slow.
     """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
@@ -90,7 +91,7 @@ def doubts(comparison: Comparison) -> list[str]:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """Return the lines that are printed below the tables."""
+    """Return the lines that are printed below the tables of a comparison."""
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
     found = [f"{row.claim.id} before any cut: {row.finding}" for row in comparison.before_any_cut]
@@ -107,7 +108,10 @@ def lateness(result: Result) -> float:
 
 
 def summary(comparison: Comparison) -> str:
-    """Say in one line how many claims of a comparison are shown."""
+    """Say in one line how many claims a comparison shows.
+
+    A claim is a statement about the bad and the good server.
+    """
     shown = sum(result.verdict.outcome == "shown" for result in comparison.results)
     processes = f" with {comparison.workers} processes per side" if comparison.workers > 1 else ""
     return f"{shown} of {len(comparison.results)} claims shown{processes} in {comparison.seconds:.1f} s"

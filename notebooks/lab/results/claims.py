@@ -34,7 +34,7 @@ class _Frozen(BaseModel):
 
 
 class Also(_Frozen):
-    """A secondary metric of a claim.
+    """A secondary metric of a claim, a statement about the two servers.
 
     `Run.also[key]` is its value in one run. A `relative` metric is reported as a multiple of the good server's value.
     """
@@ -85,11 +85,11 @@ class Claim(_Frozen):
         return int(self.id)
 
     def bound(self, side: Side) -> float:
-        """Return the bound of the bad or the good server."""
+        """Return the bound for the value of the bad or good server."""
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
-        """Return a server's bound in words, such as `at least 450`."""
+        """Return the bound of a server's value, such as `at least 450`."""
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
 
@@ -171,7 +171,8 @@ class _File(_Frozen):
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
     """Load the claims of claims.toml.
 
-    `text` replaces the content of the file. Raises `ClaimsError` when the content is invalid.
+    A claim is a statement about the bad and the good server. `text` replaces the content of the file. Raises
+    `ClaimsError` when the content is invalid.
     """
     claims = _load(text).claim
     if len({claim.id for claim in claims}) < len(claims):

@@ -1,4 +1,7 @@
-"""Judges whether the runs of both servers show a claim."""
+"""Judges whether the runs of both servers show a claim.
+
+A claim is a statement about the bad and the good server.
+"""
 
 import math
 import statistics
@@ -34,8 +37,9 @@ def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
 def judge(claim: Claim, runs: Runs) -> Verdict:
     """Return the verdict on a claim from the runs of both servers.
 
-    Only the runs of `counting_runs` count. The claim is shown when each of these runs meets its bound. It is not shown
-    when the precondition of one of these runs failed, even if the measured value is good.
+    Only the runs of `counting_runs` count: if possible, not those that the clients' slow event loop may have falsified.
+    The claim is shown when each of these runs meets its bound. It is not shown when the precondition of one of these
+    runs failed, even if the measured value is good.
     """
     missed, mixed = [], []
     for side in SIDES:
@@ -57,8 +61,9 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
     """Return the median value of one server's valid runs.
 
-    The value is that of the secondary metric `key`, or of the primary metric if `key` is None. A run is valid if it is
-    one of `counting_runs` and its precondition held. Returns None if no valid run has a value.
+    The value is that of the secondary metric `key`, or of the primary metric if `key` is None. A run is valid if its
+    precondition held, and if it is one of `counting_runs`: if possible, these leave out the runs that slow clients may
+    have falsified. Returns None if no valid run has a value.
     """
     counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]

@@ -1,7 +1,7 @@
 """Calculates how many server processes a number of drivers needs.
 
-The calculation uses measured costs and assumptions. Each process of a shard receives every emit of the shard, so more
-processes do not reduce the load of receiving emits. Redis uses only one core.
+The calculation uses measured costs and assumptions. A shard is a group of processes with one Redis. Each process
+receives every emit of its shard, so more processes do not reduce the load of receiving emits. Redis uses only one core.
 """
 
 from collections.abc import Sequence
@@ -195,8 +195,8 @@ HEAD = (
 def rows(measured: Measured, assumed: Assumed) -> list[list[str]]:
     """Returns the rows of the capacity table.
 
-    Each fleet size has a row for one shard. If one shard is not enough, a second row is for the smallest number of
-    shards that is enough.
+    Each number of drivers in `FLEET_SIZES` has a row for one shard. If one shard is not enough, a second row is for the
+    smallest number of shards that is enough.
     """
     plans = []
     for drivers in FLEET_SIZES:

@@ -46,7 +46,7 @@ class ByteCounter:
     async def wait_for(self, expected: int) -> None:
         """Waits until all readers together have received `expected` bytes.
 
-        The bytes are counted from the creation of the counter. Raises `LoadError` after `STEP_SECONDS` seconds.
+        The bytes are counted from the creation of this `ByteCounter`. Raises `LoadError` after `STEP_SECONDS` seconds.
         """
         if self.received >= expected:
             return
@@ -145,7 +145,8 @@ async def requests(address: ServerAddress, count: int, in_flight: int, fields: d
     """Measures the resources that `count` chat requests with acks use.
 
     All requests go to the first process. `in_flight` users each send one request at a time. `fields` are added to each
-    request, such as `{"to": …}`. If `fields` has a true `id`, each message gets a different id.
+    request, such as `{"to": …}`. If `fields` has a value for `id`, each request gets a different message id instead of
+    this value.
     """
     wire.SECRET = address.secret
     crowd = await _connected_crowd(address.ports[0], in_flight, "asker")

@@ -60,7 +60,8 @@ class Outage:
     def recovered_at(self) -> float:
         """Time at which the last lost message was sent, in seconds.
 
-        Only messages between the two processes count. If none was lost, it is the time at which Redis stopped.
+        Only messages from one server process to the other count. If none was lost, it is the time at which Redis
+        stopped.
         """
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
@@ -131,8 +132,9 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
 async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[SentMessage, Tab]]:
     """Lets each user write to the next user of the ring.
 
-    Each user writes every `PACE_SECONDS`, but not all users at the same moment. Returns a dict from the text of each
-    message to the message and its recipient.
+    Each user writes every `PACE_SECONDS` for `seconds` seconds, but not all users at the same moment. `began` is the
+    start of the drill, on the event loop's clock. Returns a dict from the text of each message to the message and its
+    recipient.
     """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
     processes = assign_processes([tab.person for tab in ring], 2)
@@ -154,7 +156,10 @@ async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str,
 
 
 def _mark_arrivals(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Tab]]) -> None:
-    """Sets `has_arrived` of each message that its recipient has received."""
+    """Sets `has_arrived` of each message that its recipient has received.
+
+    `ring` has the tabs of all users. `sent` maps the text of each message to the message and its recipient.
+    """
     for reader in ring:
         for received in reader.inbox.of(events.CHAT_MESSAGE):
             message, recipient = sent[received.data["text"]]

@@ -50,15 +50,16 @@ class ResourceUse:
     def each_busiest_second(self) -> float:
         """Operations per CPU second of the busiest server process.
 
-        The servers would reach this rate if no other program used the machine.
+        The server would reach this rate if each of its processes had a CPU core to itself.
         """
         return self.count / max(self.server_seconds)
 
 
 class ResourceMeter:
-    """Measures the use of CPU and bytes in an `async with` block.
+    """Measures CPU time and Redis traffic during an `async with` block.
 
-    Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
+    The CPU time is that of each server process, of Redis and of this process. The traffic is the bytes that Redis
+    sends. Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
     """
 
     def __init__(self, address: ServerAddress) -> None:

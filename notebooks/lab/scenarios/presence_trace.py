@@ -67,7 +67,10 @@ async def _all(actions: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 async def _write(writer: Tab, reader: str) -> list[_Sent]:
-    """Write to a user at a steady rate; return the accepted messages."""
+    """Send `MESSAGES` messages to the user `reader` at a steady rate.
+
+    Returns the messages that the server accepted.
+    """
     clock = asyncio.get_running_loop().time
     started, sent = clock(), []
     for number in range(MESSAGES):

@@ -67,8 +67,8 @@ class _Trace:
     async def sample(self, *, is_last: bool = False) -> int:
         """Add one sample; return the number of connections.
 
-        If the run is traced, the ids are counted at most once every `SEARCH_SECONDS` seconds, and always in the last
-        sample.
+        If the run is traced, some samples also have the number of the tabs' socket ids on the server's heap. These ids
+        are counted at most once every `SEARCH_SECONDS` seconds, and always in the last sample.
         """
         # the search comes last, because it blocks the server: a slow one can cost connections
         connections = (await self._target.probe.read()).connections
@@ -146,9 +146,9 @@ async def _lose_all_connections(
 async def _heap_after_cuts(target: Target, steady: Sequence[Tab]) -> list[dict[str, int]]:
     """Measure the size of the server's heap after each round of cuts.
 
-    Returns one dict per round: `reconnects` is the number of reconnects so far, and `heap_bytes` the size. No
-    connection becomes half-open here, because half-open connections hold buffers for a long time and would hide the
-    growth.
+    In each round the connections of all tabs in `steady` are cut. Returns one dict per round: `reconnects` is the
+    number of reconnects so far, and `heap_bytes` the size. No connection becomes half-open here, because half-open
+    connections hold buffers for a long time and would hide the growth.
     """
     tasks = (await target.probe.heap()).tasks
     for _ in range(WARM_UP_ROUNDS):
@@ -178,7 +178,8 @@ async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
 def _bytes_per_reconnect(heap: Sequence[dict[str, int]]) -> float:
     """Return the median growth of the server's heap per reconnect, in bytes.
 
-    When a cache of the server fills, the heap grows much in a single round. The median is not changed by that round.
+    `heap` has one dict per round, as `_heap_after_cuts` returns them. When a cache of the server fills, the heap grows
+    much in a single round. The median is not changed by that round.
     """
     reconnects = heap[1]["reconnects"]
     return median((now["heap_bytes"] - last["heap_bytes"]) / reconnects for last, now in pairwise(heap))
@@ -191,7 +192,8 @@ async def _has_connections(target: Target, count: int) -> bool:
 async def _wait_for_expiry(trace: _Trace, users: int) -> None:
     """Wait until the server has dropped every half-open connection.
 
-    Each check adds a sample to `trace`. The wait ends after `EXPIRY_SECONDS` seconds in any case.
+    Then `users` connections are left, one per user. Each check adds a sample to `trace`. The wait ends after
+    `EXPIRY_SECONDS` seconds in any case.
     """
 
     async def are_gone() -> bool:

@@ -90,7 +90,7 @@ def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
 async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
     """Request a report; return the id of its job.
 
-    Returns None when the server refuses the request.
+    `milliseconds` is how long it takes to make the report. Returns None when the server refuses the request.
     """
     ack = await tab.ask(events.REPORT_REQUEST, {"kind": "outside", "size": milliseconds})
     return ack["data"]["job"] if ack.get("ok") else None
@@ -99,8 +99,8 @@ async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
 async def _wait_for_report(connected_tab: Tab, job: str | None, timeout: float) -> bool:
     """Wait for the report of the user who stays connected.
 
-    This user asked last: when this report arrives, all other reports have been sent. Returns whether the report arrives
-    within `timeout` seconds.
+    `job` is the id of this report, which was requested last: when it arrives, all other reports have been sent. Returns
+    whether the report arrives within `timeout` seconds.
     """
     try:
         await connected_tab.received(events.REPORT_READY, where=lambda data: data["job"] == job, timeout=timeout)
@@ -136,9 +136,9 @@ class _Log:
         return round(at - self.started, 3)
 
     def summary(self) -> dict[str, Any]:
-        """Return when the connections were cut, and the numbers of emits.
+        """Return when connections were cut, and how many reports were emitted.
 
-        `emitted_to_a_socket` counts only the emits to rooms with a live socket.
+        `emitted` counts the emits of reports, `emitted_to_a_socket` only those to rooms with a live socket.
         """
         reached = sum(emit.reached > 0 for emit in self.emits)
         return {"cut": self.seconds(self.cut_at), "emitted": len(self.emits), "emitted_to_a_socket": reached}

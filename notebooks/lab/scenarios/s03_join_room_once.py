@@ -25,10 +25,11 @@ STEP_SECONDS = 0.3
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool = False) -> Run:
-    """Measure the percentage of users who receive messages after the cut.
+    """Measure the percentage of users who receive messages after a reconnect.
 
-    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random. With `is_traced`
-    the run also samples how many connections and rooms are in use, and records the server's emits.
+    All connections are cut, and the tabs reconnect by themselves. The percentage is the `value` of the returned run.
+    `seed` has no effect, because nothing is random. With `is_traced` the run also samples how many connections and
+    rooms are in use, and records the server's emits.
     """
     clock = asyncio.get_running_loop().time
     async with tabs(target, people(users), reconnection=True) as ring:

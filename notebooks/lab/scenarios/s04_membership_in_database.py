@@ -77,7 +77,8 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int =
 async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], second: Sequence[Tab]) -> str | None:
     """Send one message to the room, then close the second tabs.
 
-    Returns the precondition that failed, in one sentence, or None.
+    Some users have two tabs: `kept` are the tabs that stay open, and `second` are the tabs to close. Returns the
+    precondition that failed, in one sentence, or None.
     """
     arrived = len(await _write(writer, [*kept, *second], 1, "before"))
     await trace.begin("one of two tabs closed")
@@ -133,13 +134,17 @@ class _Trace:
         self.samples: list[dict[str, Any]] = []
 
     async def pause(self) -> None:
-        """Sleep for `STEP_SECONDS` seconds if the run is traced."""
+        """Sleep for `STEP_SECONDS` seconds if the run is traced.
+
+        A traced run counts members repeatedly; the pauses separate its steps in a figure.
+        """
         await asyncio.sleep(STEP_SECONDS if self._is_traced else 0)
 
     async def begin(self, step: str) -> None:
         """Record the time at which a step of the scenario begins.
 
-        `step` describes the step, such as `opened again`. If the run is traced, there is a pause before the step.
+        `step` describes the step, such as `opened again`. If the members are counted repeatedly during the run, there
+        is a pause before the step.
         """
         await self.pause()
         self.note(step)
@@ -151,7 +156,7 @@ class _Trace:
     async def record(self) -> AsyncIterator[None]:
         """Count the members repeatedly until the `async with` block ends.
 
-        Without tracing, nothing is counted.
+        It counts the members in the database and the connected members. In a run that is not traced, it counts nothing.
         """
         if not self._is_traced:
             yield

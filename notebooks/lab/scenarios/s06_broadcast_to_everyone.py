@@ -105,7 +105,8 @@ def is_concerned(person: Person, received: Received, people: Mapping[str, Person
 async def _report_and_chat(opened: Sequence[Tab], random_source: random.Random, positions: int, chats: int) -> int:
     """Let every driver report positions and some users chat.
 
-    Returns how many positions and messages the server accepted.
+    Each driver reports `positions` positions. In total, `chats` chat messages are sent. Returns how many positions and
+    messages the server accepted.
     """
     asking: list[Callable[[], Awaitable[dict[str, Any]]]] = []
     for driver in _drivers(opened) * positions:
@@ -125,8 +126,9 @@ async def _do_nothing() -> int:
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
     """Measure the CPU time and the bytes that an action costs.
 
-    The cost includes waiting for all deliveries. With `_do_nothing` as the action, the cost is that of waiting alone.
-    Returns the cost, and the number that `action()` returned.
+    `opened` are all open tabs, and only the bytes to them count. The cost includes waiting for all deliveries. With
+    `_do_nothing` as the action, the cost is that of waiting alone. Returns the cost, and the number that `action()`
+    returned.
     """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     accepted = await action()
@@ -140,7 +142,11 @@ def _drivers(opened: Sequence[Tab]) -> list[Tab]:
 
 
 def _expected_deliveries(opened: Sequence[Tab], positions: int) -> int:
-    """Return how many deliveries the drivers' positions must cause."""
+    """Return how many deliveries the drivers' positions must cause.
+
+    Each driver reports `positions` positions. Each position must reach the admins and the office of the driver's
+    company.
+    """
     admins = sum(tab.person.role == "admin" for tab in opened)
     offices = Counter(tab.person.company for tab in opened if tab.person.role == "company")
     return sum(positions * (admins + offices[driver.person.company]) for driver in _drivers(opened))

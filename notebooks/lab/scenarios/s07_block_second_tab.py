@@ -47,7 +47,8 @@ async def run(
     """Measure the percentage of a user's messages that each tab receives.
 
     The average percentage of all tabs is the `value` of the returned run. `each` is the number of tabs per user on each
-    process. `delays` says how long a tab waits before it reconnects. `seed` has no effect: only the jitter of the
+    process. Each user is sent `messages` messages, which have to arrive within `window_seconds` seconds after the first
+    is sent. `delays` says how long a tab waits before it reconnects. `seed` has no effect: only the jitter of the
     delays is random, and the client library draws it.
     """
     clock = asyncio.get_running_loop().time

@@ -36,7 +36,9 @@ FEW_SECONDS = 0.02
 async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int = 2000, chats: int = 5000) -> Run:
     """Measure the percentage of abusive requests that the server accepts.
 
-    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
+    An abuser joins `rooms` rooms and sends `chats` messages. Meanwhile `bystanders` other users chat, and their ack
+    times are measured. The percentage is the `value` of the returned run. `seed` has no effect, because nothing is
+    random.
     """
     async with (
         tabs(target, people(bystanders)) as ring,

@@ -1,4 +1,4 @@
-"""Defines `Scenario`: an experiment that runs unchanged on either server."""
+"""Defines `Scenario`: an experiment that measures every server in the same way."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

@@ -29,7 +29,7 @@ class BucketLevels:
         self._records: dict[str, array[float]] = {}
 
     def install(self) -> None:
-        """Replace `RateLimits.wait_seconds` by a wrapper that records the levels."""
+        """Replace `RateLimits.wait_seconds` by a wrapper that records token bucket levels."""
         original = RateLimits.wait_seconds
 
         async def wait_seconds(rates: RateLimits, user: str, kind: str) -> float:
@@ -48,7 +48,10 @@ class BucketLevels:
             records.extend((time.monotonic(), level, was_taken))
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes with which the lab starts and reads a recording."""
+        """Add the routes with which the lab starts and reads a recording.
+
+        The recording has the level of a user's token bucket after each request.
+        """
         app.router.add_post("/levels", self._start)
         app.router.add_get("/levels", self._read)
 

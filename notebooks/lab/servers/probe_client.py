@@ -55,9 +55,10 @@ class HeapReading:
 
 
 async def leave_silent(seconds: float) -> SilentServerError:
-    """Return the error for a silent server, without killing the server.
+    """Return the error for a server that does not answer its probe.
 
-    It is used when another process started the server and watches it.
+    `seconds` is how long the server did not answer. The server is not killed. This function is used when another
+    process started the server and watches it.
     """
     return SilentServerError(f"the server did not answer its probe for {seconds:.0f} s")
 
@@ -240,7 +241,8 @@ class FleetProbeClient:
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
         """Let each server process emit the event `FENCE` to these sockets.
 
-        A client that has received the event of a process has received all earlier emits of that process.
+        A client that has received the event of a process has received all earlier emits of that process. The event
+        contains `mark`, so that a client can distinguish several of these events.
         """
         await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self.probes))
 

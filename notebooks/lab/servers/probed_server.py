@@ -1,4 +1,7 @@
-"""Main function of a server process: runs a server beside its probe."""
+"""Main function of a server process: runs a server and its probe.
+
+The probe is code of the lab that measures the process.
+"""
 
 import asyncio
 import contextlib

@@ -23,7 +23,7 @@ class ServerState:
         self.sio: Any = None
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes through which the lab reads the state."""
+        """Add the routes that give the lab rooms, database rows and emits."""
         app.router.add_post("/live", self._live)
         app.router.add_post("/occupants", self._occupants)
         app.router.add_get("/rows", self._rows)

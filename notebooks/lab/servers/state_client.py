@@ -36,7 +36,10 @@ class BucketLevel:
 
 
 class StateClient:
-    """Client that reads the state inside all processes of one server."""
+    """Client that reads the rooms and emits inside a server's processes.
+
+    It also reads the number of database rows, and the levels of token buckets.
+    """
 
     def __init__(self, probe: ProbeClient | FleetProbeClient) -> None:
         self._probes = probe.probes
@@ -87,9 +90,9 @@ class StateClient:
         await asyncio.gather(*(probe.ask("POST", "/levels", body) for probe in self._probes))
 
     async def levels(self) -> list[BucketLevel]:
-        """Return the levels since the call of `record_levels`, oldest first.
+        """Return the recorded levels of token buckets, oldest first.
 
-        The list is empty for a server without token buckets.
+        The recording began with the call of `record_levels`. The list is empty for a server without token buckets.
         """
         found = await asyncio.gather(*(probe.ask("GET", "/levels") for probe in self._probes))
         levels = [BucketLevel(**level) for recorded in found for level in recorded]

@@ -32,7 +32,7 @@ LETTER = re.compile("[^\x00-\x7f]")
 
 
 class Grammar:
-    """The parser of a dialect, with its table of converters by the kind of node."""
+    """The parser of a dialect, with its table of converters."""
 
     def __init__(self, dialect: str) -> None:
         language = tree_sitter.Language(GRAMMARS[dialect]())
@@ -59,8 +59,8 @@ def grammar(dialect: str) -> Grammar:
 def parse(text: str, dialect: str) -> ir.Source:
     """Convert a file; `dialect` is "js", "jsx", "ts" or "tsx".
 
-    It never raises for any text. What cannot be parsed, and what is nested in more than 250 levels of the syntax tree
-    (a chain of `+`, `&&` or commas is one level), is dropped; then the source is `broken`.
+    It never raises for any text. What cannot be parsed, and what is nested in more than 100 levels of the syntax tree
+    (a chain of `+`, `&&`, commas or `else if` is one level), is dropped; then the source is `broken`.
     """
     rules = grammar(dialect)
     tree = rules.parser.parse(LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
@@ -72,7 +72,18 @@ def parse(text: str, dialect: str) -> ir.Source:
         lines=[line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else [],
         broken=tree.root_node.has_error or converter.dropped,
     )
-    return ir.link(source)
+    ir.link(source)
+    if source.broken:
+        _place_missing(source)
+    return source
+
+
+def _place_missing(source: ir.Source) -> None:
+    """Place what stands for a missing part at the node around it."""
+    for statement in source.body:
+        for node in statement.walk():
+            if not node.line and node.parent is not None:
+                node.line, node.column, node.end_line = node.parent.line, node.parent.column, node.parent.end_line
 
 
 def _comments(converter: Converter, rules: Grammar, tree: tree_sitter.Tree) -> list[tuple[int, str]]:

@@ -12,7 +12,10 @@ FLAT_OPERATORS = {"+", "&&", "||", "??"}
 
 
 def field(node: Syntax, name: str, position: int, usual: int) -> Syntax | None:
-    """Return a child by position where the node has its usual number of children, else by name."""
+    """Return a child: by position if possible, else by name.
+
+    A comment between the children, or a type, moves their positions.
+    """
     children = node.children
     if len(children) == usual:
         return children[position]

@@ -1,7 +1,7 @@
 """Converts records, patterns, functions and classes of JavaScript and TypeScript."""
 
 from lab.check import ir
-from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing
+from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing, spread
 
 # these make a parameter of a constructor a field, too
 FIELD_MODIFIERS = {"accessibility_modifier", "readonly", "override_modifier"}
@@ -47,7 +47,7 @@ def record(c: Converter, node: Syntax) -> Made:
             case "method_definition":
                 items.append((key(c, part.child_by_field_name("name")), c.one(part)))
             case "spread_element" | "rest_pattern":
-                items.append((None, c.one(part.children[-1])))
+                items.append((None, spread(c, part).value))
             case _:
                 value = c.one(part)
                 items.append((c.place(ir.Const(value.name), part) if isinstance(value, ir.Name) else None, value))
@@ -78,11 +78,13 @@ def param(c: Converter, node: Syntax) -> ir.Param | None:
         target = node.child_by_field_name("left")
         default = node.child_by_field_name("right")
     rest = target is not None and target.type == "rest_pattern"
-    if target is not None and rest:
-        target = target.children[-1]
     if target is None or target.type == "this":
         return None
-    made = ir.Param(c.one(target), rest=rest, default=c.one(default) if default is not None else None)
+    made = ir.Param(
+        spread(c, target).value if rest else c.one(target),
+        rest=rest,
+        default=c.one(default) if default is not None else None,
+    )
     if target is not node:
         made.type = type_text(c, node.child_by_field_name("type"))
         made.decorators = decorators(c, node)
@@ -106,7 +108,20 @@ def function(c: Converter, node: Syntax) -> ir.Func:
     made.is_async = any(child.type == "async" for child in node.children)
     made.returns = type_text(c, node.child_by_field_name("return_type"))
     made.declared = "declaration" in node.type or "method" in node.type
-    made.decorators = decorators(c, node)
+    made.decorators = [*decorators(c, node), *accessor(c, node, made.name)]
+    return made
+
+
+def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
+    """Return the decorator that Python has for `get`, `set` or `static`."""
+    made: list[ir.Node] = []
+    for child in node.children:
+        if child.type == "get":
+            made.append(c.place(ir.Name("property"), child))
+        elif child.type == "set":
+            made.append(c.place(ir.Member(c.place(ir.Name(name), child), "setter"), child))
+        elif child.type == "static":
+            made.append(c.place(ir.Name("staticmethod"), child))
     return made
 
 
@@ -149,7 +164,10 @@ def base_classes(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert the members; TypeScript's decorators stand before the method, as members of their own."""
+    """Convert the members of a class or an interface.
+
+    A method's overloads are left out. TypeScript's decorators of a method stand before it, as members of their own.
+    """
     body: list[ir.Node] = []
     waiting: list[ir.Node] = []
     for part in c.parts(node) if node is not None else []:
@@ -157,35 +175,28 @@ def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
             waiting.append(c.one(part))
             continue
         if part.type == "method_definition":
-            body += constructor_fields(c, part)
-        members = c.many([part])
-        if waiting and members and isinstance(members[-1], (ir.Func, ir.Field)):
-            members[-1].decorators[:0] = waiting
-            waiting = []
-        body += members
+            body += method_parts(c, part)
+        if part.type != "method_signature" or node is None or node.type != "class_body":
+            members = c.many([part])
+            if members and isinstance(members[-1], (ir.Func, ir.Field)):
+                members[-1].decorators[:0] = waiting
+                waiting = []
+            body += members
     return body + waiting
 
 
-def constructor_fields(c: Converter, node: Syntax) -> list[ir.Node]:
-    """Return the fields that a constructor's parameters declare: `constructor(private io: Server)`."""
+def method_parts(c: Converter, node: Syntax) -> list[ir.Node]:
+    """Return a method's computed name, and the fields of `constructor(private io: Server)`."""
     listed = node.child_by_field_name("parameters")
-    fields: list[ir.Node] = []
+    name_node = node.child_by_field_name("name")
+    is_computed = name_node is not None and name_node.type == "computed_property_name"
+    fields = [c.one(name_node)] if is_computed else []
     for part in c.parts(listed) if listed is not None else []:
         if any(child.type in FIELD_MODIFIERS for child in part.children):
             target = part.child_by_field_name("pattern")
             made = ir.Field(c.slice(target), type_text(c, part.child_by_field_name("type")))
             fields.append(c.place(made, part))
     return fields
-
-
-def method(c: Converter, node: Syntax) -> Made:
-    """Convert a method; a computed name stands before it."""
-    made = c.place(function(c, node), node)
-    name_node = node.child_by_field_name("name")
-    in_class = node.parent is not None and node.parent.type == "class_body"
-    if in_class and name_node is not None and name_node.type == "computed_property_name":
-        return [c.one(name_node), made]
-    return made
 
 
 def field(c: Converter, node: Syntax) -> ir.Field:
@@ -199,9 +210,7 @@ def field(c: Converter, node: Syntax) -> ir.Field:
 
 
 def method_signature(c: Converter, node: Syntax) -> Made:
-    """Convert a method of an interface to a `Field`; an overload of a class's method is left out."""
-    if node.parent is not None and node.parent.type == "class_body":
-        return []
+    """Convert a method of an interface to a `Field`."""
     name_node = node.child_by_field_name("name")
     start = name_node.end_byte if name_node is not None else node.start_byte
     return ir.Field(key_name(c, name_node), " ".join(c.text[start : node.end_byte].removeprefix("?").split()))
@@ -243,8 +252,7 @@ FUNCTIONS: dict[str, Convert] = {
     **dict.fromkeys(("assignment_pattern", "object_assignment_pattern"), with_default),
     **dict.fromkeys(("function_expression", "function_declaration", "arrow_function"), function),
     **dict.fromkeys(("generator_function", "generator_function_declaration"), function),
-    "method_definition": method,
-    "abstract_method_signature": function,
+    **dict.fromkeys(("method_definition", "abstract_method_signature"), function),
     **dict.fromkeys(("class", "class_declaration", "abstract_class_declaration", "interface_declaration"), class_),
     **dict.fromkeys(("public_field_definition", "field_definition", "property_signature", "enum_assignment"), field),
     "method_signature": method_signature,

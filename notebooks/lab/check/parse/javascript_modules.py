@@ -1,4 +1,4 @@
-"""Converts imports and exports of JavaScript and TypeScript, and the assignments that are such."""
+"""Converts imports, exports and assignments of JavaScript and TypeScript."""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import names_in
@@ -26,7 +26,7 @@ def import_statement(c: Converter, node: Syntax) -> Made:
 
 
 def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return the names of one part of an import: `a`, `* as a`, `{a, b as c}`."""
+    """Return the pairs of names in one part of an import."""
     if node.type == "identifier":
         return [("default", c.slice(node))]
     if node.type == "namespace_import":
@@ -56,7 +56,7 @@ def import_alias(c: Converter, node: Syntax) -> Made:
 
 
 def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
-    """Return the import that a declaration is: `const {a} = require("x")`, also `await import("x")`."""
+    """Return the import in a declaration, such as `const {a} = require("x")`."""
     call = value.value if isinstance(value, ir.Await) else value
     if not (isinstance(call, ir.Call) and isinstance(call.func, ir.Name) and len(call.args) == 1):
         return None
@@ -131,7 +131,7 @@ def _exported_from(c: Converter, node: Syntax, source: str) -> Made:
             imported = c.place(ir.Import(source, pairs), node)
             return [imported, *(_export(c, node, outer, outer) for _, outer in pairs)]
         if child.type == "namespace_export":
-            outer = _quoted(c, child.children[-1])
+            outer = _quoted(c, c.parts(child)[-1]) if c.parts(child) else ""
             return [c.place(ir.Import(source, [("*", outer)]), node), _export(c, node, outer, outer)]
     return ir.Export("*", c.place(ir.Const(source), node))
 
@@ -171,9 +171,9 @@ def assignment(c: Converter, node: Syntax) -> Made:
 
 
 def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
-    """Take the values out of an exported record, so that each is the value of its own export.
+    """Return an export for each value of an exported record.
 
-    In the record they become `module.exports.name`; a variable stays there, too.
+    A value moves to its export, and `module.exports.name` takes its place in the record. A variable stays there, too.
     """
     made: list[ir.Node] = []
     if not isinstance(value, ir.Record):

@@ -14,8 +14,8 @@ Made = ir.Node | list[ir.Node]
 Convert = Callable[["Converter", Syntax], Made]
 Placed = TypeVar("Placed", bound=ir.Node)
 
-# levels of the syntax tree; each takes two frames of Python's stack, which has 1,000 by default
-MOST_LEVELS = 250
+# each level takes up to six frames of Python's stack, which has 1,000 by default; ordinary code has up to 35 levels
+MOST_LEVELS = 100
 LINE_END = re.compile("\n")
 ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|.))", re.DOTALL)
 ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
@@ -73,12 +73,14 @@ class Converter:
 
     def place(self, made: Placed, node: Syntax) -> Placed:
         """Give `made` the place of `node`."""
-        start = node.start_byte
+        return self.place_at(made, node.start_byte, node.end_byte)
+
+    def place_at(self, made: Placed, start: int, end: int) -> Placed:
+        """Give `made` a place by its offsets."""
         starts = self.line_starts
         line = bisect_right(starts, start)
         made.line = line
         made.column = start - starts[line - 1] + 1
-        end = node.end_byte
         made.end_line = line if line == len(starts) or end <= starts[line] else bisect_right(starts, end - 1)
         return made
 
@@ -105,7 +107,7 @@ def block(c: Converter, node: Syntax) -> Made:
 
 
 def first(c: Converter, node: Syntax) -> Made:
-    """Convert the first named child: `(x)`, `x as T`, `x!`, `x satisfies T`, `x<T>`."""
+    """Convert the first named child: `(x)`, `x as T`, `x!`."""
     parts = c.parts(node)
     return c.one(parts[0]) if parts else []
 
@@ -175,16 +177,15 @@ def template(c: Converter, node: Syntax) -> Made:
     start = node.start_byte + 1
     for child in node.children:
         if child.type == "template_substitution":
-            parts += text_part(c, child, start, child.start_byte)
-            parts.append(c.one(child))
+            parts += [*fixed_text(c, start, child.start_byte), c.one(child)]
             start = child.end_byte
-    parts += text_part(c, node, start, node.end_byte - 1)
+    parts += fixed_text(c, start, node.end_byte - 1)
     return joined(parts) if parts else ir.Const("")
 
 
-def text_part(c: Converter, node: Syntax, start: int, end: int) -> list[ir.Node]:
-    """Return the fixed text between two offsets, if there is any."""
-    return [c.place(ir.Const(unescape(c.text[start:end])), node)] if start < end else []
+def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
+    """Return the text between two offsets, if there is any."""
+    return [c.place_at(ir.Const(unescape(c.text[start:end])), start, end)] if start < end else []
 
 
 def regex(c: Converter, node: Syntax) -> Made:
@@ -197,17 +198,17 @@ def array(c: Converter, node: Syntax) -> Made:
     return ir.Sequence(c.many(node.children))
 
 
-def spread(c: Converter, node: Syntax) -> Made:
+def spread(c: Converter, node: Syntax) -> ir.Spread:
     return ir.Spread(c.one(node.children[-1] if node.children else None))
 
 
 def is_text(node: ir.Node) -> bool:
-    """Say whether an expression is a string literal or a string with variable parts."""
+    """Say whether an expression is surely a string."""
     return isinstance(node, ir.Text) or (isinstance(node, ir.Const) and isinstance(node.value, str))
 
 
 def joined(parts: list[ir.Node]) -> ir.Node:
-    """Return one string of parts: fixed neighbours are joined, and a text in it becomes its parts."""
+    """Return one flat string of parts, with fixed neighbours joined."""
     flat: list[ir.Node] = []
     for outer in parts:
         for part in outer.parts if isinstance(outer, ir.Text) else [outer]:

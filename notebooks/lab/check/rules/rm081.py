@@ -1,22 +1,37 @@
 """RM081: a join of a room that the client names."""
 
+import re
 from collections.abc import Iterable
 
+from lab.check.actions import Move
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
 from lab.check.habits import is_named_by_client
+from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
+
+# fixed names of rooms that are not for everyone
+STAFF = re.compile(r"(admins?|staff|moderators?|operators?|dispatch(ers)?|support|internal)(_?room|s)?$", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each join of a room that the client names, if no right is looked at before."""
     seen: set[int] = set()
     for move, room in facts.joins:
-        if id(move) in seen or not is_named_by_client(facts, room) or is_guarded(facts, move.node, room):
+        if id(move) in seen or not (is_named_by_client(facts, room) or _is_privileged(facts, move, room)):
+            continue
+        if is_guarded(facts, move.node, room):
             continue
         seen.add(id(move))
         yield Hit(move.module.path, move.node, "the client names the room that it joins, and nothing checks its right")
+
+
+def _is_privileged(facts: Facts, move: Move, room: Node) -> bool:
+    """Tell whether an event lets anybody into a room that is named for staff."""
+    shape = facts.shape(room) or ""
+    return bool(STAFF.match(shape)) and facts.always(move.node, "event") and not facts.values.of(room) & Tag.USER
 
 
 NODE = Snippet(

@@ -10,9 +10,10 @@ from lab.check.habits import is_named_by_client
 from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import function_of
 from lab.check.tags import Tag
 
-CALL = re.compile(r"invit|^call|call:|ring", re.I)
+CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
@@ -33,7 +34,9 @@ def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether the same handler has just joined that room: then the join is the mistake, or it was checked."""
     here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
     for move in facts.actions.joins:
-        if here & {id(handler.func) for handler in facts.handlers_at(move.node)} and move.node.line <= emit.node.line:
+        if not here & {id(handler.func) for handler in facts.handlers_at(move.node)}:
+            continue
+        if function_of(move.node) is not function_of(emit.node) or move.node.line <= emit.node.line:
             return True
     return False
 

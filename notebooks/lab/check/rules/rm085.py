@@ -6,18 +6,21 @@ from lab.check.facts import Facts
 from lab.check.identity import handshake_claims, verifies
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import function_of
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each identity that is taken from a handshake which nothing verifies."""
+    """Yield the first identity that each function takes from a handshake which nothing verifies."""
     if verifies(facts, "connect", "middleware"):
         return
-    for handler in facts.handlers.all:
-        if handler.kind not in ("connect", "middleware"):
-            continue
-        node = next(handshake_claims(facts, handler), None)
-        if node is not None:
-            yield Hit(facts.path_of(node), node, "the handshake says who the client is, and nothing verifies it")
+    for module in facts.modules:
+        for func in module.funcs:
+            if not facts.handlers.of(func):
+                continue
+            own = (node for node in handshake_claims(facts, func) if function_of(node) is func)
+            node = next(own, None)
+            if node is not None:
+                yield Hit(module.path, node, "the handshake says who the client is, and nothing verifies it")
 
 
 NODE = Snippet(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import limits_rates, made_servers
+from lab.check.habits import limits_rates, limits_size, made_servers
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 
@@ -13,7 +13,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     if not facts.events or limits_rates(facts):
         return
     for server in made_servers(facts):
-        if server.option("maxHttpBufferSize", "max_http_buffer_size") is None:
+        if not server.adapter and not limits_size(server):
             yield Hit(server.module.path, server.node, "nothing limits how much or how often a client sends")
 
 

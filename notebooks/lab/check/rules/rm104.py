@@ -13,7 +13,8 @@ def find(facts: Facts) -> Iterable[Hit]:
     if not reads_payloads(facts) or validates(facts):
         return
     for server in made_servers(facts):
-        yield Hit(server.module.path, server.node, "payloads of events are used without validation")
+        if not server.adapter:
+            yield Hit(server.module.path, server.node, "payloads of events are used without validation")
 
 
 NODE = Snippet(
