@@ -22,7 +22,7 @@ def _verdict(result: Result, mistake: Mistake) -> str:
     if found:
         return f"found: {counts(found)} ({', '.join(sorted({finding.rule for finding in found}))}){besides}"
     if hidden:
-        return f"nothing new: {besides.removeprefix(', ')}"
+        return f"nothing more: {besides.removeprefix(', ')}"
     if not any(rule.mistake == mistake.number for rule in result.rules):
         return "not asked"
     if mistake.is_static:
@@ -44,7 +44,7 @@ def last_line(result: Result) -> str:
         by_reason = Counter(reason for reason, _ in result.hidden)
         line += f" ({', '.join(f'{count} {reason}' for reason, count in by_reason.items())})"
     if result.unreadable:
-        line += f"; {_number(len(result.unreadable), 'file')} not read"
+        line += f"; {_number(len(result.unreadable), 'file')} not read in full"
     return line
 
 

@@ -60,7 +60,7 @@ def test_a_baseline_serves_any_folder_that_is_checked(lab):
 def test_known_errors_do_not_fail_the_check(lab):
     code, out, _ = lab(".", "--baseline", "known.json", "--strict")
     assert code == 0
-    assert "02 emit to a socket id       nothing new: 1 in the baseline\n" in out
+    assert "02 emit to a socket id       nothing more: 1 in the baseline\n" in out
     assert out.endswith(": nothing found (1 in the baseline)\n")
 
 

@@ -48,7 +48,7 @@ def test_an_unreadable_file_is_named_and_the_rest_is_checked(lab, write, folder)
     code, out, errors = lab(".")
     assert (code, errors) == (1, "lab: cannot read b.js: not UTF-8\n")
     assert "RM021" in out
-    assert "; 1 file not read\n" in out
+    assert "; 1 file not read in full\n" in out
 
 
 def test_an_unreadable_file_fails_only_a_strict_check(lab, folder):

@@ -26,7 +26,7 @@ def since(lab, *arguments, ref="HEAD"):
 def test_unchanged_code_is_not_reported(lab):
     assert since(lab) == []
     out = lab(".", "--since", "HEAD")[1]
-    assert "nothing new: 2 in unchanged code" in out
+    assert "nothing more: 2 in unchanged code" in out
 
 
 CHANGES = [
