@@ -1,1 +1,4 @@
-"""A static checker that finds the ten mistakes in JavaScript, TypeScript and Python code."""
+"""A static checker that finds the ten mistakes in code.
+
+It reads JavaScript, TypeScript and Python.
+"""

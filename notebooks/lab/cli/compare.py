@@ -32,7 +32,8 @@ def add_command(commands: Any) -> None:
     compare.add_argument("--only", metavar="IDS", help="a comma-separated list of claims, 01 to 10")
     compare.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON")
     compare.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained HTML page with figures")
-    compare.add_argument("--readme", action="store_true", help="update the rows in the repository's README.md")
+    readme_help = "update the rows in the repository's README.md, and the costs that lab check quotes"
+    compare.add_argument("--readme", action="store_true", help=readme_help)
     compare.add_argument(
         "--seed", metavar="N", type=int, default=7, help="the seed of every random choice (default: 7)"
     )
@@ -45,7 +46,7 @@ def _compare(options: argparse.Namespace) -> int:
     claims = _choose(options.only)
     _check_workers(options)
     readme = _find_readme(options) if options.readme else None
-    results.check_outputs((options.json, options.html, readme))
+    results.check_outputs((options.json, options.html, readme, _costs(readme)))
     if options.html is not None:
         results.check_drawing()
 
@@ -77,11 +78,23 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
         outputs.append((options.json, lambda: as_json(comparison)))
     if readme is not None:
         outputs.append((readme, lambda: with_rows(readme, comparison)))
+    if (costs := _costs(readme)) is not None:
+        from lab.check.cost import document_of
+
+        outputs.append((costs, lambda: document_of(comparison, costs)))
     if options.html is not None:
         from lab.report.html_page import as_html
 
         outputs.append((options.html, lambda: as_html(comparison).encode()))
     return outputs
+
+
+def _costs(readme: Path | None) -> Path | None:
+    """Returns the file of the costs that `lab check` quotes."""
+    from lab.check.cost import costs_beside
+
+    costs = costs_beside(readme) if readme is not None else None
+    return costs if costs is not None and costs.parent.is_dir() else None
 
 
 def _choose(only: str | None) -> "list[Claim]":

@@ -4,17 +4,12 @@ In a terminal it is a bar. Otherwise it is one line for each finished notebook o
 about the bad and the good server.
 """
 
-import contextlib
-import io
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+from lab.cli.stderr_bar import bar_on_stderr
 from lab.compare.comparison import Result
 from lab.compare.one_run import Phase
 from lab.results.claims import SIDES, Claim, Side
@@ -22,42 +17,11 @@ from lab.results.verdict import reported_value
 from lab.results.wording import OUTCOMES, number
 
 
-class LastingStream:
-    """Wraps a stream and ignores its write errors.
-
-    If the reader of stderr has gone, the measurement continues.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Writes `text`; returns its length, even if the write fails."""
-        with contextlib.suppress(OSError):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flushes the stream; ignores errors."""
-        with contextlib.suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _bar_on_stderr() -> Progress:
-    stream: Any = LastingStream(sys.stderr if sys.stderr is not None else io.StringIO())
-    console = Console(file=stream, highlight=False)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
 class NotebookProgress:
     """Shows on stderr the progress of `lab notebooks`."""
 
     def __init__(self, notebooks: int) -> None:
-        self._bar = _bar_on_stderr()
+        self._bar = bar_on_stderr()
         self._task = self._bar.add_task("", total=notebooks)
         self._began = 0.0
 
@@ -94,7 +58,7 @@ class CompareProgress:
     """
 
     def __init__(self, claims: int) -> None:
-        self._bar = _bar_on_stderr()
+        self._bar = bar_on_stderr()
         self._console = self._bar.console
         self._task = self._bar.add_task("", total=claims)
         self._running: dict[tuple[str, Side], str] = {}

@@ -1,0 +1,47 @@
+"""The folder that reported paths are relative to."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.system.exit_codes import UsageError
+
+
+def base_of(paths: Sequence[Path]) -> Path:
+    """Return the folder that reported paths are relative to.
+
+    It is the only path, if that is a folder; its folder, if it is a file outside the working folder; else the working
+    folder.
+    """
+    if len(paths) == 1 and paths[0].is_dir():
+        return paths[0]
+    here = Path.cwd()
+    if len(paths) == 1 and not paths[0].resolve().is_relative_to(here.resolve()):
+        return paths[0].parent
+    return here
+
+
+def check_readable(paths: Sequence[Path]) -> None:
+    """Raise `UsageError` if one of the paths cannot be read."""
+    for path in paths:
+        try:
+            if path.is_dir():
+                os.scandir(path).close()
+            else:
+                path.open("rb").close()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"cannot read {path}: {reason}") from None
+
+
+def from_working_folder(base: Path, path: str) -> str:
+    """Return a reported path relative to the working folder, with `/`.
+
+    Code hosts want paths from the root of the repository, where checks run. A path outside the working folder is
+    returned as it is.
+    """
+    try:
+        folder = base.resolve().relative_to(Path.cwd().resolve())
+    except ValueError:
+        return path
+    return (folder / path).as_posix()

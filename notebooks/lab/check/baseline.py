@@ -1,0 +1,95 @@
+"""Findings that are already known, so that only new ones are reported.
+
+A finding is recognised by its rule, file, enclosing function and the text of its line, and never by the number of its
+line. So it stays known when other lines change.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.check.model import Finding
+from lab.system import atomic_file
+from lab.system.exit_codes import UsageError
+
+SCHEMA = 1
+# rule, path, function, text
+Key = tuple[str, str, str, str]
+
+
+def key_of(finding: Finding, base: Path, folder: Path) -> Key:
+    """Return what a finding is recognised by.
+
+    The path is relative to `folder`, that of the baseline, if the file is below it. So the key does not depend on the
+    folder that is checked.
+    """
+    try:
+        path = (base / finding.path).resolve().relative_to(folder.resolve()).as_posix()
+    except (ValueError, OSError, RuntimeError):
+        path = finding.path
+    return finding.rule, path, finding.function, finding.text
+
+
+def read(file: Path) -> Counter[Key]:
+    """Return how often each known finding occurs; raises `UsageError`."""
+    try:
+        document = json.loads(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"--baseline: cannot read {file}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"--baseline: {file} is not JSON; write it with --write-baseline") from None
+    try:
+        if document["schema"] != SCHEMA:
+            raise ValueError
+        known: Counter[Key] = Counter()
+        for row in document["findings"]:
+            known[_text(row["rule"]), _text(row["path"]), _text(row["function"]), _text(row["text"])] += _count(row)
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(f"--baseline: {file} is no baseline of lab check; write it with --write-baseline") from None
+    return known
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count(row: dict[str, object]) -> int:
+    count = row["count"]
+    if not isinstance(count, int) or count < 1:
+        raise ValueError
+    return count
+
+
+def split(
+    found: Sequence[Finding], known: Counter[Key], base: Path, folder: Path
+) -> tuple[list[Finding], list[Finding]]:
+    """Return the new findings, and the known ones.
+
+    If a line occurs more often than in the baseline, the last of the equal findings are new.
+    """
+    left = known.copy()
+    new: list[Finding] = []
+    old: list[Finding] = []
+    for finding in found:
+        key = key_of(finding, base, folder)
+        is_known = left[key] > 0
+        left[key] -= is_known
+        (old if is_known else new).append(finding)
+    return new, old
+
+
+def write(file: Path, found: Sequence[Finding], base: Path) -> None:
+    """Write all findings as known ones; raises `UsageError`."""
+    counts = Counter(key_of(finding, base, file.parent) for finding in found)
+    rows = [
+        {"rule": rule, "path": path, "function": function, "text": text, "count": count}
+        for (rule, path, function, text), count in sorted(counts.items())
+    ]
+    try:
+        atomic_file.write(file, json.dumps({"schema": SCHEMA, "findings": rows}, indent=1).encode() + b"\n")
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--write-baseline: cannot write {file}: {reason}") from None

@@ -1,0 +1,53 @@
+"""Chooses rules by id, by prefix, or by mistake."""
+
+from collections.abc import Sequence
+
+from lab.check.model import Rule
+from lab.system.exit_codes import UsageError
+
+SHORTEST_PREFIX = "RM"
+
+
+def choose(rules: Sequence[Rule], select: str | None, ignore: str | None, *, accounts: bool) -> tuple[Rule, ...]:
+    """Return the rules that `--select`, `--ignore` and `--no-accounts` leave.
+
+    Raises `UsageError` for a word that names no rule, and when no rule is left.
+    """
+    chosen = set(_named(rules, select, "--select")) if select is not None else {rule.id for rule in rules}
+    if ignore is not None:
+        chosen -= set(_named(rules, ignore, "--ignore"))
+    left = tuple(rule for rule in rules if rule.id in chosen and (accounts or not rule.accounts))
+    if not left:
+        raise UsageError("--select, --ignore and --no-accounts leave no rule")
+    return left
+
+
+def rule_named(rules: Sequence[Rule], name: str) -> Rule:
+    """Return the rule with this id; raises `UsageError`."""
+    for rule in rules:
+        if rule.id == name.strip().upper():
+            return rule
+    raise UsageError(f"--explain: there is no rule {name!r}; there are {_ids(rules)}")
+
+
+def _named(rules: Sequence[Rule], words: str, option: str) -> list[str]:
+    found = []
+    for word in words.split(","):
+        matching = [rule.id for rule in rules if _names(word.strip().upper(), rule)]
+        if not matching:
+            raise UsageError(
+                f"{option}: there is no rule {word.strip()!r}; there are {_ids(rules)}, "
+                "the beginning of an id, such as RM02, and the mistakes 01 to 10"
+            )
+        found += matching
+    return found
+
+
+def _names(word: str, rule: Rule) -> bool:
+    if word.isascii() and word.isdigit():
+        return word.zfill(2) == rule.mistake
+    return word.startswith(SHORTEST_PREFIX) and rule.id.startswith(word)
+
+
+def _ids(rules: Sequence[Rule]) -> str:
+    return ", ".join(rule.id for rule in rules)

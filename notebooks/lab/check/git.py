@@ -1,0 +1,151 @@
+"""What git says about changes since a commit."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.system.exit_codes import UsageError
+
+HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+# without the settings of a user that change the form of a diff
+DIFF = ("diff", "-U0", "-M", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+ESCAPED = re.compile(rb"\\([0-7]{3}|.)")
+LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+NO_FILE = b"/dev/null"
+
+
+@dataclass(slots=True)
+class Change:
+    """The changed lines of a file.
+
+    Paths are relative to the repository. `old` is None for a new file.
+    """
+
+    old: str | None
+    hunks: list["Hunk"] = field(default_factory=list)
+
+    def touches(self, first: int, last: int) -> bool:
+        """Tell whether one of the lines is changed."""
+        return self.old is None or any(hunk.first <= last and first <= hunk.last for hunk in self.hunks)
+
+    def new_line(self, old: int) -> int:
+        """Return where an old line is now, or was removed."""
+        moved = 0
+        for hunk in self.hunks:
+            # lines are inserted after the old line that a hunk without removed lines names
+            if old < hunk.old_first + (hunk.removed == 0):
+                break
+            if old < hunk.old_first + hunk.removed:
+                return max(1, hunk.new_first + min(old - hunk.old_first, max(hunk.added - 1, 0)))
+            moved += hunk.added - hunk.removed
+        return max(1, old + moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Old lines that new lines replace. Both may be none."""
+
+    old_first: int
+    removed: int
+    new_first: int
+    added: int
+
+    @property
+    def first(self) -> int:
+        """The first changed line. For lines that were only removed, it is the line before."""
+        return self.new_first
+
+    @property
+    def last(self) -> int:
+        """The last changed line. For lines that were only removed, it is the line after."""
+        return self.new_first + self.added - 1 if self.added else self.new_first + 1
+
+
+class Repository:
+    """The git repository around a folder, compared with a commit.
+
+    Raises `UsageError` if there is no git, no repository or no such commit.
+    """
+
+    def __init__(self, folder: Path, ref: str) -> None:
+        self._folder = folder
+        self._option = f"--since {ref}"
+        self.root = Path(os.fsdecode(self._git("rev-parse", "--show-toplevel", what="no git repository").rstrip(b"\n")))
+        self._folder = self.root
+        commit = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        self._commit = self._git(*commit, what="there is no such commit").decode().strip()
+
+    def changes(self) -> dict[str, Change]:
+        """Return the changes of the working tree by path.
+
+        Files that git does not know yet are new.
+        """
+        changes = dict(_changes(self._git(*DIFF, self._commit, "--", what="git diff failed")))
+        for name in self._git("ls-files", "--others", "--exclude-standard", "-z", what="git failed").split(b"\0"):
+            if name:
+                changes[os.fsdecode(name)] = Change(old=None)
+        return changes
+
+    def old_text(self, path: str) -> bytes:
+        """Return the content of a file in the commit."""
+        return self._git("cat-file", "blob", f"{self._commit}:{path}", what=f"git cannot read {path}")
+
+    def _git(self, *arguments: str, what: str) -> bytes:
+        command = ["git", "-C", str(self._folder), "-c", "core.quotePath=false", *arguments]
+        try:
+            # the command is fixed, and the reference is never an option
+            done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+        except FileNotFoundError:
+            raise UsageError(f"{self._option}: git is not installed") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self._option}: {error}") from None
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise UsageError(f"{self._option}: {what}{f' ({said[-1]})' if said else ''}")
+        return done.stdout
+
+
+def _changes(diff: bytes) -> Iterator[tuple[str, Change]]:
+    """Yield path and change of each file that has hunks."""
+    # only line feeds end a line of a diff
+    lines = iter(diff.split(b"\n"))
+    old, new, change = b"", b"", None
+    for line in lines:
+        if line.startswith(b"--- "):
+            old = _path(line[4:])
+        elif line.startswith(b"+++ "):
+            new, change = _path(line[4:]), None
+        elif (hunk := HUNK.match(line)) and new != NO_FILE:
+            if change is None:
+                change = Change(None if old == NO_FILE else os.fsdecode(old))
+                yield os.fsdecode(new), change
+            found = Hunk(int(hunk[1]), int(hunk[2] or 1), int(hunk[3]), int(hunk[4] or 1))
+            change.hunks.append(found)
+            _skip(lines, found.removed + found.added)
+        elif hunk:
+            _skip(lines, int(hunk[2] or 1))
+
+
+def _skip(lines: Iterator[bytes], count: int) -> None:
+    while count and (line := next(lines, None)) is not None:
+        # "\ No newline at end of file" is no line of the file
+        count -= not line.startswith(b"\\")
+
+
+def _path(written: bytes) -> bytes:
+    """Return a path of a diff without its prefix and quotes."""
+    if written.startswith(b'"'):
+        # up to the last quote; a tab may follow
+        inside = written[1 : written.rindex(b'"')]
+        written = ESCAPED.sub(_unescape, inside)
+    else:
+        written = written.removesuffix(b"\t")
+    return written if written == NO_FILE else written[2:]
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    return bytes([int(code, 8)]) if len(code) == 3 else LETTERS.get(code, code)

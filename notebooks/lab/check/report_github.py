@@ -1,0 +1,52 @@
+"""The report as workflow commands of GitHub Actions.
+
+GitHub shows them beside the code. The form and its escapes are described at
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from lab.check.base import from_working_folder
+from lab.check.model import Finding, Rule
+from lab.check.result import Result
+from lab.check.summary import last_line
+
+COMMANDS = {"error": "error", "warning": "warning", "question": "notice"}
+# a percent sign begins an escape; a line break would end the command
+MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+PROPERTY = MESSAGE | {":": "%3A", ",": "%2C"}
+
+
+def as_github(result: Result) -> str:
+    """Return one annotation per finding, then a line of summary.
+
+    An unreadable file has an annotation, too. Paths are relative to the working folder, which is the repository in a
+    workflow.
+    """
+    titles = {rule.id: rule for rule in result.rules}
+    lines = [_annotation(result, finding, titles[finding.rule]) for finding in result.findings]
+    for path, reason in result.unreadable:
+        file = _property(from_working_folder(result.base, path))
+        lines.append(f"::warning file={file},title=lab check::{_message(f'not checked: {reason}')}")
+    return "\n".join([*lines, f"lab check: {last_line(result)}", ""])
+
+
+def _annotation(result: Result, finding: Finding, rule: Rule) -> str:
+    properties = {
+        "file": from_working_folder(result.base, finding.path),
+        "line": str(finding.line),
+        "endLine": str(finding.end_line),
+        "title": f"{finding.rule} {rule.title}",
+    }
+    if finding.line == finding.end_line:
+        # GitHub refuses a column if there are several lines
+        properties["col"] = str(finding.column)
+    written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    text = "\n".join(part for part in (finding.message, finding.cost, f"Fix: {finding.fix}") if part)
+    return f"::{COMMANDS[finding.level]} {written}::{_message(text)}"
+
+
+def _message(text: str) -> str:
+    return "".join(MESSAGE.get(character, character) for character in text)
+
+
+def _property(text: str) -> str:
+    return "".join(PROPERTY.get(character, character) for character in text)

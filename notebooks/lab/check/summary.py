@@ -1,0 +1,57 @@
+"""The end of a report, with each of the ten mistakes."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from lab.check.mistakes import MISTAKES, Mistake
+from lab.check.model import Finding, Level
+from lab.check.result import Result
+
+LEVELS: tuple[Level, ...] = ("error", "warning", "question")
+
+
+def mistake_lines(result: Result) -> list[tuple[str, str, str]]:
+    """Return number, name and verdict of each mistake."""
+    return [(mistake.number, mistake.name, _verdict(result, mistake)) for mistake in MISTAKES]
+
+
+def _verdict(result: Result, mistake: Mistake) -> str:
+    found = [finding for finding in result.findings if finding.mistake == mistake.number]
+    hidden = Counter(reason for reason, finding in result.hidden if finding.mistake == mistake.number)
+    besides = "".join(f", {count} {reason}" for reason, count in hidden.items())
+    if found:
+        return f"found: {counts(found)} ({', '.join(sorted({finding.rule for finding in found}))}){besides}"
+    if hidden:
+        return f"nothing more: {besides.removeprefix(', ')}"
+    if not any(rule.mistake == mistake.number for rule in result.rules):
+        return "not asked"
+    if mistake.is_static:
+        return "not found"
+    return f"cannot be seen in the code alone; to see it measured: {mistake.measure}"
+
+
+def counts(findings: Iterable[Finding]) -> str:
+    """Return the number of findings by level: "2 errors, 1 warning"."""
+    levels = Counter(finding.level for finding in findings)
+    parts = [f"{levels[level]} {level}{'s' if levels[level] > 1 else ''}" for level in LEVELS if levels[level]]
+    return ", ".join(parts) or "nothing found"
+
+
+def last_line(result: Result) -> str:
+    """Return the line that ends a report."""
+    line = f"{_number(result.files, 'file')} checked in {result.seconds:.1f} s: {counts(result.findings)}"
+    if result.hidden:
+        by_reason = Counter(reason for reason, _ in result.hidden)
+        line += f" ({', '.join(f'{count} {reason}' for reason, count in by_reason.items())})"
+    if result.unreadable:
+        line += f"; {_number(len(result.unreadable), 'file')} not read in full"
+    return line
+
+
+def not_concerned(result: Result, paths: Sequence[str]) -> str:
+    """Return the line for code without Socket.IO."""
+    return f"{_number(result.files, 'file')} checked in {result.seconds:.1f} s: no Socket.IO in {', '.join(paths)}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

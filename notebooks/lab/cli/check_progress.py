@@ -1,0 +1,27 @@
+"""Progress display of `lab check`, on stderr of a terminal."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.progress import Progress
+
+from lab.cli.stderr_bar import bar_on_stderr
+
+
+class CheckProgress:
+    """Shows how much of a check is done. Its method `progress` is a callback for `check`."""
+
+    def __init__(self) -> None:
+        self._bar: Progress = bar_on_stderr()
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Shows the stage of the check. A total of 0 means that it is not known."""
+        self._bar.update(self._task, description=stage, completed=done, total=total or None)

@@ -1,0 +1,95 @@
+"""Test the pages and tables of rules, and where rules come from."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+from lab.check import rules
+from lab.check.explain import markdown_table
+from lab.check.mistakes import MISTAKES
+from lab.check.own_rules import every_rule
+from lab.results.claims import load_claims
+
+ROOT = Path(__file__).resolve().parents[4]
+PAGE = """\
+RM021 (error): emit to a socket id taken from a map
+
+What it finds
+    A line with EMIT.
+
+Why it matters
+    It fails. Later, too.
+    {cost}
+
+When it is no mistake
+    A test.
+
+Socket.IO on Node
+
+Bad:
+    EMIT; // <- RM021
+
+Fix: Emit to `user:<id>` with io.to().
+
+Good:
+    io.to(room);
+
+Suppress one finding: a comment `lab: ignore[RM021] reason`, on its line or on the line above.
+Lesson: 02_emit_by_socket_id (lab learn 02)
+"""
+
+
+def test_explain_prints_the_page_of_a_rule(lab):
+    from lab.check.cost import cost_of
+
+    rule = next(rule for rule in every_rule() if rule.id == "RM021")
+    assert lab("--explain", "rm021") == (0, PAGE.format(cost=cost_of(rule)), "")
+
+
+@pytest.mark.parametrize("name", ["RM000", "RM030"])
+def test_rules_of_comments_and_changes_have_a_page(lab, name):
+    code, out, _ = lab("--explain", name)
+    assert (code, out.startswith(f"{name} (warning): ")) == (0, True)
+    assert "Fix: " in out
+
+
+def test_list_prints_a_table_of_all_rules(lab):
+    code, out, _ = lab("--list")
+    head, *rows = out.splitlines()
+    assert (code, head.split()) == (0, ["id", "level", "mistake", "finds"])
+    assert [row.split()[:3] for row in rows] == [[rule.id, rule.level, rule.mistake] for rule in every_rule()]
+    assert len({row.index(rule.title) for row, rule in zip(rows, every_rule(), strict=True)}) == 1
+
+
+@pytest.mark.usefixtures("fake_analysis")
+def test_the_table_for_the_readme_is_markdown():
+    lines = markdown_table(every_rule()).splitlines()
+    assert lines[:2] == ["| id | level | finds |", "|---|---|---|"]
+    assert "| RM021 | error | emit to a socket id taken from a map |" in lines
+
+
+def test_a_new_rule_is_one_new_file(tmp_path, monkeypatch):
+    for name, rule in (("rm902", "RM902"), ("rm901", "RM901"), ("shared", "RM903")):
+        (tmp_path / f"{name}.py").write_text(
+            f"from types import SimpleNamespace\nRULE = SimpleNamespace(id={rule!r})\n"
+        )
+    monkeypatch.setattr(rules, "__path__", [str(tmp_path)])
+    rules.all_rules.cache_clear()
+    importlib.invalidate_caches()
+    try:
+        assert [rule.id for rule in rules.all_rules()] == ["RM901", "RM902"]
+    finally:
+        rules.all_rules.cache_clear()
+
+
+def test_every_rule_names_one_of_the_ten_mistakes():
+    numbers = {mistake.number for mistake in MISTAKES} | {"00"}
+    assert {rule.mistake for rule in every_rule()} <= numbers
+    assert len({rule.id for rule in every_rule()}) == len(every_rule())
+
+
+def test_mistakes_have_the_numbers_and_lessons_of_the_claims():
+    claims = [(claim.id, f"{claim.id}_{claim.slug.replace('-', '_')}") for claim in load_claims()]
+    assert [(mistake.number, mistake.lesson) for mistake in MISTAKES] == claims
+    for mistake in MISTAKES:
+        assert (ROOT / "notebooks" / f"{mistake.lesson}.ipynb").exists()

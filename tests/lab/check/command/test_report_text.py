@@ -1,0 +1,89 @@
+"""Test the report for a person."""
+
+import pytest
+from lab.check.report_text import printable
+
+pytestmark = pytest.mark.usefixtures("fake_analysis")
+
+
+def block(out):
+    """The lines of the first finding."""
+    return out.split("\n\n")[0].splitlines()
+
+
+def test_a_block_has_line_caret_cost_fix_and_lesson(lab, write):
+    write(a_js="let a\n    socket.EMIT(ids[a])\n")
+    head, source, caret, message, cost, fix, lesson = block(lab(".")[1])
+    assert head == "a.js:2:12 RM021 error  emit to a socket id taken from a map"
+    assert source == "  2 | socket.EMIT(ids[a])"
+    assert caret == "    |        ^"
+    assert source[caret.index("^") :].startswith("EMIT")
+    assert message == "  `EMIT` is here"
+    assert cost.startswith("  cost: In this kit's measurement ")
+    assert fix == "  fix: Emit to `user:<id>` with io.to()."
+    assert lesson == "  lesson: 02_emit_by_socket_id"
+
+
+def test_the_fix_is_in_the_api_of_the_file(lab, write):
+    write(a_py="socket EMIT\n")
+    assert "  fix: Emit with sio.emit(to=room)." in block(lab(".")[1])
+
+
+@pytest.mark.parametrize("before", ["", "\t", "/* 房间 */ ", "x" * 500, "é\t房"])
+def test_the_caret_is_below_the_column(lab, write, before):
+    from rich.cells import cell_len
+
+    write(a_js=f"{before}EMIT socket {'y' * 500}\n")
+    _, source, caret, *_ = block(lab(".")[1])
+    place = cell_len(caret) - 1
+    wide = source[: source.index("EMIT")]
+    assert cell_len(wide) == place
+    assert len(source) < 130
+
+
+def test_code_cannot_control_the_terminal(lab, write):
+    write(a_js="EMIT socket \x1b[2J\x07\u202e\n")
+    _, source, *_ = block(lab(".")[1])
+    assert source == "  1 | EMIT socket ?[2J??"
+    assert printable("a\udc80\n") == "a??"
+
+
+def test_findings_are_in_the_order_of_the_files(lab, write):
+    write(b_js="STORE socket\n", a_js="EMIT socket STORE\nSTORE\n")
+    heads = [line.split()[:2] for line in lab(".")[1].splitlines() if " error  " in line]
+    assert heads == [["a.js:1:1", "RM021"], ["a.js:1:13", "RM011"], ["a.js:2:1", "RM011"], ["b.js:1:1", "RM011"]]
+
+
+def summary(out):
+    """The lines at the end, by the number of the mistake."""
+    return {line[:2]: line[29:] for line in out.splitlines() if line[:2].isdigit() and line[2] == " "}
+
+
+def test_each_of_the_ten_mistakes_has_a_line_at_the_end(lab, write):
+    write(a_js="EMIT socket\nEMIT\nSTORE\n")
+    lines = summary(lab(".")[1])
+    assert list(lines) == [f"{number:02}" for number in range(1, 11)]
+    assert lines["01"] == "found: 1 error (RM011)"
+    assert lines["02"] == "found: 2 errors (RM021)"
+    assert lines["08"] == "not found"
+    assert lines["06"] == "not asked"
+
+
+@pytest.mark.parametrize("number", ["07", "09"])
+def test_what_cannot_be_seen_names_what_to_run(lab, write, monkeypatch, number):
+    from dataclasses import replace
+
+    from lab.check.own_rules import every_rule
+
+    rules = tuple(replace(rule, mistake=number) for rule in every_rule() if rule.id == "RM022")
+    monkeypatch.setattr("lab.check.own_rules.all_rules", lambda: rules)
+    write(a_js="socket\n")
+    wanted = f"cannot be seen in the code alone; to see it measured: lab compare --only {number}"
+    assert summary(lab(".")[1])[number] == wanted
+
+
+def test_the_last_line_counts_files_and_findings(lab, write):
+    write(a_js="EMIT socket ASK\n", b_js="\n")
+    last = lab(".")[1].splitlines()[-1]
+    assert last.startswith("2 files checked in ")
+    assert last.endswith(" s: 1 error, 1 question")
