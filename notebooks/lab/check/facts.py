@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from lab.check.actions import Actions, Emit, Move, find_actions
 from lab.check.collect import collect
@@ -24,6 +25,7 @@ from lab.check.ir import (
     Text,
 )
 from lab.check.ir import Sequence as ListOf
+from lab.check.load import load, no_garbage_collection
 from lab.check.places import as_function, place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, enclosing, function_of, lookup
@@ -53,17 +55,23 @@ class Facts:
     files: int = 0
 
     @classmethod
-    def of_modules(cls, project: Project) -> "Facts":
-        """Analyse the modules that `project` has loaded, and those that they call."""
-        values = Values(project)
-        done: set[str] = set()
-        # an import that is followed may load another module
-        while waiting := [module for path, module in list(project.modules.items()) if path not in done]:
-            for module in waiting:
-                done.add(module.path)
-                collect(project, values, module)
-        handlers = find_handlers(project, values)
-        return cls(project, values, handlers, find_actions(project, values), find_servers(project))
+    def of(cls, paths: Sequence[Path]) -> "Facts":
+        """Read and analyse files and folders.
+
+        Raises `UsageError` for a path that cannot be read.
+        """
+        with no_garbage_collection():
+            project, loader = load(paths)
+            values = Values(project)
+            done: set[str] = set()
+            # an import that is followed may load another module
+            while waiting := [module for path, module in list(project.modules.items()) if path not in done]:
+                for module in waiting:
+                    done.add(module.path)
+                    collect(project, values, module)
+            handlers = find_handlers(project, values)
+            actions, servers = find_actions(project, values), find_servers(project)
+        return cls(project, values, handlers, actions, servers, loader.unreadable, len(loader.files))
 
     @property
     def sources(self) -> Mapping[str, Source]:
