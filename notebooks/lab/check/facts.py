@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from lab.check.actions import Actions, Emit, Move, find_actions
 from lab.check.collect import collect
@@ -24,6 +25,7 @@ from lab.check.ir import (
     Text,
 )
 from lab.check.ir import Sequence as ListOf
+from lab.check.load import Progress, load
 from lab.check.places import as_function, place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, enclosing, function_of, lookup
@@ -51,6 +53,19 @@ class Facts:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     # number of files that were looked at
     files: int = 0
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], progress: Progress = lambda *_: None) -> "Facts":
+        """Read, parse and analyse the source files below some paths.
+
+        Raises `UsageError` if a path cannot be read.
+        """
+        loaded = load(paths, progress)
+        facts = cls.of_modules(loaded.project)
+        facts.files = loaded.files
+        # an import that was followed may have shown another file that cannot be parsed
+        facts.unreadable = sorted(loaded.unreadable)
+        return facts
 
     @classmethod
     def of_modules(cls, project: Project) -> "Facts":

@@ -1,0 +1,84 @@
+"""Reads the files of a project into modules."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.check.base import base_of
+from lab.check.files import SourceFile, Unreadable, find_files, may_concern, read_file
+from lab.check.parse import javascript, python
+from lab.check.parse.unparsable import Unparsable
+from lab.check.project import Project
+from lab.check.scopes import Module, build
+
+# how many files are parsed, and how many there are (0 if that is not known yet)
+Progress = Callable[[int, int], None]
+IN_PART = "syntax error; the rest of the file is checked"
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A project, and what could not be read of it.
+
+    More may be unreadable when an import is followed.
+    """
+
+    project: Project
+    files: int
+    # path and reason
+    unreadable: list[tuple[str, str]]
+
+
+def load(paths: Sequence[Path], progress: Progress) -> Loaded:
+    """Load the files that may concern sockets.
+
+    The others are parsed when an import leads to them. Raises `UsageError` if a path cannot be read.
+    """
+    files = _Files(base_of(paths))
+    for path in paths:
+        for found in find_files(path):
+            files.add(found)
+            progress(len(files.paths), 0)
+    concerned = list(files.kept)
+    project = Project(frozenset(files.paths), files.parse)
+    for number, name in enumerate(concerned):
+        progress(number, len(concerned))
+        project.module(name)
+    return Loaded(project, len(files.paths), files.unreadable)
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files by reported path.
+
+    Only a text that may concern sockets is kept, until it is parsed.
+    """
+
+    base: Path
+    paths: dict[str, Path] = field(default_factory=dict)
+    kept: dict[str, SourceFile] = field(default_factory=dict)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, found: SourceFile | Unreadable) -> None:
+        name = Path(os.path.relpath(found.path, self.base)).as_posix()
+        if isinstance(found, Unreadable):
+            self.unreadable.append((name, found.reason))
+            return
+        self.paths[name] = found.path
+        if may_concern(found.text):
+            self.kept[name] = found
+
+    def parse(self, name: str) -> Module | None:
+        file = self.kept.pop(name, None) or read_file(self.paths[name])
+        if isinstance(file, Unreadable):
+            self.unreadable.append((name, file.reason))
+            return None
+        try:
+            source = python.parse(file.text) if file.dialect == "py" else javascript.parse(file.text, file.dialect)
+        except Unparsable as error:
+            self.unreadable.append((name, str(error)))
+            return None
+        if source.broken:
+            self.unreadable.append((name, IN_PART))
+        return build(name, source)
