@@ -25,7 +25,7 @@ from lab.check.ir import (
     Text,
 )
 from lab.check.ir import Sequence as ListOf
-from lab.check.load import load, no_garbage_collection
+from lab.check.load import Progress, load, no_garbage_collection
 from lab.check.places import as_function, place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, enclosing, function_of, lookup
@@ -55,14 +55,14 @@ class Facts:
     files: int = 0
 
     @classmethod
-    def of(cls, paths: Sequence[Path]) -> "Facts":
-        """Read and analyse files and folders.
+    def of(cls, paths: Sequence[Path], progress: Progress = lambda *_: None) -> "Facts":
+        """Read, parse and analyse the source files below some paths.
 
-        Raises `UsageError` for a path that cannot be read.
+        Raises `UsageError` if a path cannot be read.
         """
         with no_garbage_collection():
-            project, loader = load(paths)
-            values = Values(project)
+            loaded = load(paths, progress)
+            project, values = loaded.project, Values(loaded.project)
             done: set[str] = set()
             # an import that is followed may load another module
             while waiting := [module for path, module in list(project.modules.items()) if path not in done]:
@@ -71,7 +71,8 @@ class Facts:
                     collect(project, values, module)
             handlers = find_handlers(project, values)
             actions, servers = find_actions(project, values), find_servers(project)
-        return cls(project, values, handlers, actions, servers, loader.unreadable, len(loader.files))
+        # an import that was followed may have shown another file that cannot be parsed
+        return cls(project, values, handlers, actions, servers, sorted(loaded.unreadable), loaded.files)
 
     @property
     def sources(self) -> Mapping[str, Source]:

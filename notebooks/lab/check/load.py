@@ -1,7 +1,8 @@
-"""Reads the files of a check into a `Project`."""
+"""Reads the files of a project into modules."""
 
 import gc
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,79 +14,88 @@ from lab.check.parse.unparsable import Unparsable
 from lab.check.project import Project
 from lab.check.scopes import Module, build
 
+# how many files are parsed, and how many there are (0 if that is not known yet)
+Progress = Callable[[int, int], None]
+IN_PART = "syntax error; the rest of the file is checked"
 
-@dataclass(eq=False)
-class Loader:
-    """Parses files. Those that have nothing to do with sockets are parsed only when an import leads to them."""
+
+@dataclass(slots=True)
+class Loaded:
+    """A project, and what could not be read of it.
+
+    More may be unreadable when an import is followed.
+    """
+
+    project: Project
+    files: int
+    # path and reason
+    unreadable: list[tuple[str, str]]
+
+
+def load(paths: Sequence[Path], progress: Progress) -> Loaded:
+    """Load the files that may concern sockets.
+
+    The others are parsed when an import leads to them. Raises `UsageError` if a path cannot be read.
+    """
+    files = _Files(base_of(paths))
+    for path in paths:
+        for found in find_files(path):
+            files.add(found)
+            progress(len(files.paths), 0)
+    concerned = list(files.kept)
+    project = Project(frozenset(files.paths), files.parse)
+    for number, name in enumerate(concerned):
+        progress(number, len(concerned))
+        project.module(name)
+    return Loaded(project, len(files.paths), files.unreadable)
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files by reported path.
+
+    Only a text that may concern sockets is kept, until it is parsed.
+    """
 
     base: Path
-    # where each file is, by the path that is reported
-    files: dict[str, Path] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
+    kept: dict[str, SourceFile] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
-    def project(self, paths: Sequence[Path]) -> Project:
-        """Return the project of some files and folders.
-
-        Raises `UsageError` for a path that cannot be read.
-        """
-        waiting: list[SourceFile] = []
-        for path in paths:
-            for found in find_files(path):
-                name = self.reported(found.path)
-                if isinstance(found, Unreadable):
-                    self.unreadable.append((name, found.reason))
-                elif name not in self.files:
-                    self.files[name] = found.path
-                    if may_concern(found.text):
-                        waiting.append(found)
-        project = Project(frozenset(self.files), self.load)
-        for file in waiting:
-            module = self.parse(file)
-            if module is not None:
-                project.add(module)
-        return project
-
-    def reported(self, path: Path) -> str:
-        """Return a path as it is reported: relative to the base, with `/`."""
-        try:
-            return path.relative_to(self.base).as_posix()
-        except ValueError:
-            return path.as_posix()
-
-    def load(self, name: str) -> Module | None:
-        """Read and parse the file of a reported path, or return None if it cannot be read."""
-        found = read_file(self.files[name])
+    def add(self, found: SourceFile | Unreadable) -> None:
+        name = Path(os.path.relpath(found.path, self.base)).as_posix()
         if isinstance(found, Unreadable):
             self.unreadable.append((name, found.reason))
-            return None
-        return self.parse(found)
+            return
+        self.paths[name] = found.path
+        if may_concern(found.text):
+            self.kept[name] = found
 
-    def parse(self, file: SourceFile) -> Module | None:
-        """Parse a file that was read, or return None if its syntax is broken."""
-        name = self.reported(file.path)
+    def parse(self, name: str) -> Module | None:
+        file = self.kept.pop(name, None) or read_file(self.paths[name])
+        if isinstance(file, Unreadable):
+            self.unreadable.append((name, file.reason))
+            return None
         try:
             source = python.parse(file.text) if file.dialect == "py" else javascript.parse(file.text, file.dialect)
         except Unparsable as error:
             self.unreadable.append((name, str(error)))
             return None
         if source.broken:
-            self.unreadable.append((name, "it has a syntax error, so a part of it was not checked"))
+            self.unreadable.append((name, IN_PART))
         return build(name, source)
 
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Stop the garbage collector during the block: trees are kept, and it would look at all of them again and again."""
-    was = gc.isenabled()
+    """Stop the garbage collector during the block.
+
+    All trees are kept, and the collector would look at them again and again.
+    """
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_on:
             gc.enable()
-
-
-def load(paths: Sequence[Path]) -> tuple[Project, Loader]:
-    """Return the project of some files and folders, and the loader that reads further files of it."""
-    loader = Loader(base_of(paths))
-    return loader.project(paths), loader

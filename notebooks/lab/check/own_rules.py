@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lab.check.model import Dialect, Hit, Rule
+from lab.check.model import Hit, Rule
 from lab.check.rules import all_rules
+from lab.check.tags import Dialect
 
 if TYPE_CHECKING:
     from lab.check.facts import Facts

@@ -36,8 +36,7 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
     since = Since(base, options.since) if options.since is not None else None
     known = baseline.read(options.baseline) if options.baseline is not None else None
 
-    progress("reading files", 0, 0)
-    facts = Facts.of(paths)
+    facts = Facts.of(paths, lambda done, total: progress("reading files", done, total))
     found, failures = _findings(facts, rules, progress)
     if since is not None and LOST_JOIN in rules:
         found += [_lost_join(facts, join, options.since) for join in since.lost_joins(facts)]

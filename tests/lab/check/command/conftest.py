@@ -29,7 +29,7 @@ class FakeFacts:
     files: int = 0
 
     @classmethod
-    def of(cls, paths):
+    def of(cls, paths, progress=None):
         facts = cls()
         base = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path.cwd()
         for path in paths:
@@ -150,19 +150,24 @@ def lab(folder, capsys):
 
 
 @pytest.fixture
-def git(folder):
+def git_here(tmp_path):
     """Return a function that runs git in a new repository."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     user = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")
 
     def run(*arguments):
-        subprocess.run(
-            [shutil.which("git"), *user, *arguments], cwd=folder, env=environment, check=True, capture_output=True
-        )
+        command = [shutil.which("git"), *user, *arguments]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
 
     run("init")
     return run
+
+
+@pytest.fixture
+def git(folder, git_here):
+    """Return the function `git_here`, with the small analysis."""
+    return git_here
 
 
 if __name__ == "__main__":

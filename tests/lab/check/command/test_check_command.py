@@ -161,7 +161,7 @@ def test_a_full_disk_is_a_one_line_error(write, folder):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_with_exit_code_130(lab, monkeypatch, number):
-    monkeypatch.setattr("lab.check.run.Facts.of", lambda _paths: signal.raise_signal(number))
+    monkeypatch.setattr("lab.check.run.Facts.of", lambda *_: signal.raise_signal(number))
     before = signal.getsignal(signal.SIGTERM)
     code, out, errors = lab(".")
     signal.signal(signal.SIGTERM, before)
@@ -170,7 +170,7 @@ def test_an_interruption_ends_with_exit_code_130(lab, monkeypatch, number):
 
 
 def in_terminal(*arguments, stream="stdout", **variables):
-    """Run the command with a stream in a terminal, and return its text."""
+    """Run the command in a terminal, and return its text."""
     outer, inner = pty.openpty()
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: inner}
     environment = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
