@@ -140,7 +140,9 @@ def _python(module: Module, call: Call, event: Node | None, payload: list[Node])
     if len(payload) > 1 and isinstance(call.func, Member) and call.func.name == "emit":
         rooms = [*rooms, *payload[1:2]]  # emit(event, data, to)
     payload = [*payload[:1], *(value for key, value in keywords.items() if key == "data")]
-    return Emit(call, module, "rooms" if rooms else "everyone", flat(rooms), event, payload)
+    included = keywords.get("include_self")
+    without = "skip_sid" in keywords or (isinstance(included, Const) and included.value is False)
+    return Emit(call, module, "rooms" if rooms else "everyone", flat(rooms), event, payload, from_socket=without)
 
 
 def _flask(module: Module, call: Call) -> Emit:

@@ -229,6 +229,15 @@ class Facts:
 
     # --- rooms ---
 
+    def is_own_rooms(self, expr: Node) -> bool:
+        """Tell whether a Python call gives the rooms of the handler's socket: `rooms()`, `sio.rooms(sid)`."""
+        if not isinstance(expr, Call):
+            return False
+        if self.project.outside(expr.func) == "flask_socketio.rooms":
+            return True
+        named = isinstance(expr.func, Member) and expr.func.name in ("rooms", "get_rooms")
+        return named and Tag.SERVER in self.values.of(getattr(expr.func, "obj", None))
+
     def shape(self, room: Node) -> str | None:
         """Return the fixed parts of a room's name with `*` for the rest: "user:*", "*"; None if it is not known."""
         found = self.follow(room)

@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from lab.check.facts import Facts, returned
 from lab.check.ir import Assign, Await, Block, Call, Const, Func, If, Loop, Member, Name, Node, Op, Return, Throw, Try
 from lab.check.scopes import class_of, enclosing, function_of
-from lab.check.tags import CLAIMED, Tag
+from lab.check.stores import is_database_write
+from lab.check.tags import CLAIMED, FORMS, Tag
 
 RIGHTS = re.compile(
-    r"member|participant|permission|permit|allow|access|authori[sz]|role|owner|admin|belong|^can[A-Z_]|is_?in[A-Z_]|"
+    r"^may[A-Z_]|member|participant|permission|permit|allow|access|authori[sz]|role|owner|admin|belong|^can[A-Z_]|^own[A-Z_]|is_?in[A-Z_]|"
     r"banned|password|invit|entitl|friend|subscri|enrol|assign|creator|author|guard|policy|eligible|forbid|privilege|"
     r"acl$|_in_room|inRoom|isValidRoom|has(Room|Joined|User)|hostId|isHost|collaborat|check_?login|logged_?in",
 )
 LOOK_UPS = re.compile(
     r"^(find|get|load|check|verify|ensure|assert|is|has|can|fetch|query|count|exists|select|validate|one|require|join|enter|add_?(user|member|participant|player))",
     re.I,
+)
+WRITES = re.compile(
+    r"^(emit|send_?to|log|create|save|insert|store|record|persist|notify|push|publish|set|del|incr|broadcast)", re.I
 )
 
 
@@ -45,8 +49,10 @@ def names_a_right(facts: Facts, node: Node) -> bool:
 def _looks_for_itself(facts: Facts, part: Node) -> bool:
     """Tell whether a condition looks for the socket or its user in a collection: `sid in room`, `room.has(user.id)`."""
     match part:
-        case Op(op="in" | "not in", operands=[first, *_]):
-            return bool(facts.values.of(first) & (Tag.SID | Tag.USER))
+        case Op(op="in" | "not in", operands=[first, rooms]):
+            return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or facts.is_own_rooms(rooms)
+        case Call(func=Member(obj=Member(obj=socket, name="rooms"), name="has")):
+            return Tag.SOCKET in facts.values.of(socket)
         case Call(func=Member(name="has" | "includes"), args=[first]):
             return bool(facts.values.of(first) & (Tag.SID | Tag.USER))
     return False
@@ -162,8 +168,10 @@ def _uses_record(facts: Facts, test: Node) -> bool:
         if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
             made = facts.follow(part.obj)
             made = made.value if isinstance(made, Await) else made
-            if isinstance(made, Call) and any(
-                facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in made.args
+            if (
+                isinstance(made, Call)
+                and not FORMS.search(getattr(made.func, "name", ""))
+                and any(facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in made.args)
             ):
                 return True
     return False
@@ -176,7 +184,7 @@ def _has_client(facts: Facts, arg: Node) -> bool:
 def _looks_up(facts: Facts, node: Node) -> bool:
     """Tell whether a call looks something up by a value of the client and the verified user together."""
     for part in node.walk():
-        if not isinstance(part, Call) or not LOOK_UPS.match(getattr(part.func, "name", "")):
+        if not isinstance(part, Call) or not _may_refuse(facts, part):
             continue
         given = [*part.args, *(value for _, value in part.keywords)]
         tags = Tag.NONE
@@ -187,6 +195,15 @@ def _looks_up(facts: Facts, node: Node) -> bool:
         if tags & CLAIMED and (Tag.USER in tags or _passes_token(facts, given)):
             return True
     return False
+
+
+def _may_refuse(facts: Facts, call: Call) -> bool:
+    """Tell whether a call may look at a right: a look-up, or a service that is waited for."""
+    name = getattr(call.func, "name", "")
+    if LOOK_UPS.match(name):
+        return True
+    waited = isinstance(call.parent, Await) and isinstance(call.func, Member)
+    return waited and not WRITES.match(name) and not is_database_write(facts, call)
 
 
 def _passes_token(facts: Facts, given: list[Node]) -> bool:

@@ -9,9 +9,27 @@ from lab.check.facts import Facts
 from lab.check.guards import names_in
 from lab.check.handlers import Handler
 from lab.check.identity import claims_in, handshake_claims, parts_of, verifies
-from lab.check.ir import Await, Block, Call, Const, Func, If, Index, Loop, Member, Name, Node, Op, Record, This, Try
+from lab.check.ir import (
+    Await,
+    Block,
+    Call,
+    Const,
+    Func,
+    If,
+    Index,
+    Loop,
+    Member,
+    Name,
+    Node,
+    Op,
+    Record,
+    Text,
+    This,
+    Try,
+)
 from lab.check.ir import Sequence as ListOf
-from lab.check.scopes import class_of, enclosing
+from lab.check.places import place_of
+from lab.check.scopes import Variable, class_of, enclosing
 from lab.check.servers import Server
 from lab.check.stores import is_database_write
 from lab.check.tags import CLAIMED, Tag
@@ -34,6 +52,10 @@ PEOPLE = re.compile(
     re.I,
 )
 DEFAULT_SIZE = 1_000_000
+# methods that change a record, whatever the object is called
+UPDATES = {"update", "updateOne", "save", "patch", "findByIdAndUpdate"}
+# methods that close a socket
+ENDS = {"disconnect", "disconnectSockets", "close", "terminate", "end"}
 OFFLOADS = {"to_thread", "run_in_executor", "run_sync", "submit", "run_in_threadpool", "sync_to_async", "Worker"}
 TESTS = re.compile(r"(^|/)(tests?|__tests__|spec|e2e|examples?)/|\.(test|spec)\.\w+$|(^|/)test_")
 
@@ -81,16 +103,23 @@ def _names(func: Func) -> Iterator[str]:
 
 def validates(facts: Facts) -> bool:
     """Tell whether handlers check the form of what a client sends."""
+    piped = has_validation_pipe(facts)
     for func in _running(facts, "event"):
         if any(CHECKS.search(name) for name in _names(func)):
             return True
         if any(isinstance(node, Op) and node.op == "typeof" for node in parts_of(func)):
             return True
-        if any(
-            facts.project.named_type(param.type) for param in func.params if facts.values.of(param.target) & CLAIMED
-        ):
-            return True
+        for param in func.params:
+            # a pipe validates by the class that a parameter names
+            named = (piped and re.match(r"[A-Z]\w+$", param.type)) or facts.project.named_type(param.type)
+            if named and facts.values.of(param.target) & CLAIMED:
+                return True
     return False
+
+
+def has_validation_pipe(facts: Facts) -> bool:
+    """Tell whether Nest's `ValidationPipe` is used anywhere."""
+    return any(isinstance(node, Name) and node.name == "ValidationPipe" for _, node in facts.nodes(Name))
 
 
 def reads_payloads(facts: Facts) -> bool:
@@ -142,7 +171,19 @@ def is_async_server(facts: Facts, server: Node) -> bool:
         cls = class_of(server)
         return cls is not None and any("AsyncNamespace" in facts.project.outside(base) for base in cls.bases)
     made = facts.project.meaning(server)
-    return isinstance(made, Call) and facts.project.outside(made.func).endswith(".AsyncServer")
+    if isinstance(made, Variable) and made.param is not None and made.param.type.endswith("AsyncServer"):
+        return True
+    if isinstance(made, Call) and (name := facts.project.outside(made.func)):
+        return name.endswith(".AsyncServer")
+    # a server that comes from elsewhere: another place awaits what it returns
+    return any(
+        isinstance(node.value, Call)
+        and isinstance(node.value.func, Member)
+        and node.value.func.name in ("emit", "enter_room")
+        and Tag.SERVER in facts.values.of(node.value.func.obj)
+        for _, node in facts.nodes(Await)
+        if isinstance(node, Await)
+    )
 
 
 def is_record(facts: Facts, expr: Node) -> bool:
@@ -167,7 +208,7 @@ def is_written(facts: Facts, node: Node) -> bool:
     above = node.parent
     while isinstance(above, Record | ListOf):
         above = above.parent
-    return isinstance(above, Call) and is_database_write(facts, above)
+    return isinstance(above, Call) and (is_database_write(facts, above) or getattr(above.func, "name", "") in UPDATES)
 
 
 def is_offloaded(node: Node) -> bool:
@@ -246,3 +287,37 @@ def _holds(facts: Facts, func: Func, node: Node) -> bool:
 def _leads(facts: Facts, func: Func, node: Node) -> bool:
     calls = (part for part in parts_of(func) if isinstance(part, Call))
     return any(_holds(facts, callee, node) for call in calls for callee in facts.project.callees(call))
+
+
+def is_only_closed(facts: Facts, place: Node) -> bool:
+    """Tell whether the sockets of a collection are only closed, as at shutdown."""
+    kept = place_of(facts.project, place)
+    closed = False
+    for _, node in facts.nodes(Call):
+        if not isinstance(node, Call) or not isinstance(node.func, Member):
+            continue
+        if Tag.KEPT not in facts.values.of(node.func.obj) or place_of(facts.project, node.func.obj) != kept:
+            continue
+        if node.func.name in ENDS:
+            closed = True
+        elif node.func.name in EMITS | {"join", "leave", "to"}:
+            return False
+    return closed
+
+
+def is_queue(place: Node) -> bool:
+    """Tell whether an object is a queue of jobs."""
+    return isinstance(place, Name | Member) and bool(
+        re.search(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", place.name, re.I)
+    )
+
+
+def sql_of(facts: Facts, call: Call) -> str:
+    """Return the SQL text that a call runs, or ""."""
+    for arg in call.args[:1]:
+        found = facts.follow(arg)
+        parts = found.parts if isinstance(found, Text) else [found]
+        text = "".join(str(part.value) for part in parts if isinstance(part, Const) and isinstance(part.value, str))
+        if re.match(r"\s*(select|insert|update|delete|with)\b", text, re.I):
+            return text
+    return ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lab.check.ir import Call, Class, Const, Func, Member, Name, Node, Text
 from lab.check.places import as_function
 from lab.check.project import Project
-from lab.check.scopes import Module
+from lab.check.scopes import Module, Variable
 from lab.check.tags import Tag
 from lab.check.values import Values
 
@@ -189,6 +189,8 @@ def is_flask(project: Project, server: Node) -> bool:
     made = project.meaning(server)
     if isinstance(made, Call):
         return "flask" in project.outside(made.func)
+    if isinstance(made, Variable) and made.name == "socketio":
+        return True
     sources = {
         variable.imported[0]
         for module in project.modules.values()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Op, Record, Return, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.project import Project
-from lab.check.scopes import Variable, class_of, function_of
+from lab.check.scopes import Variable, class_of, function_of, lookup
 
 
 def as_function(project: Project, expr: Node | None) -> Func | None:
@@ -53,8 +53,8 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     inner: Node = expr
     while steps:
         match inner:
-            case Await(value=value):
-                inner = value
+            case Await():
+                return None  # what a call gives later is a record or an answer, not a collection
             case Op(op="||" | "??" | "?:", operands=operands):
                 found_places = (place_of(project, part, steps - 1) for part in operands)
                 return next((place for place in found_places if place is not None), None)
@@ -77,6 +77,9 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     """Return the place of a variable or of a field of a known class, or what it is another name for."""
+    variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
+    if variable is not None and any(isinstance(value, Await) for value, _ in variable.values):
+        return None
     found = project.meaning(expr)
     if isinstance(found, Variable):
         if found.imported is not None:

@@ -223,6 +223,13 @@ class Project:
         """Tell whether an imported variable comes from a package or file that is not checked."""
         return variable.imported is not None and self.imported_module(variable.module, variable.imported[0]) is None
 
+    def _is_foreign(self, obj: Node) -> bool:
+        """Tell whether an object comes from outside: from a package, or of a type that no file here declares."""
+        if isinstance(obj, Member) and isinstance(obj.obj, This):
+            cls = class_of(obj)
+            return bool(cls is not None and field_type(cls, obj.name))
+        return bool(self.outside(obj))
+
     def callees(self, call: Call) -> list[Func]:
         """Return the functions of the project that a call may run: one at most, or a method of a unique name."""
         found = self.meaning(call.func)
@@ -231,7 +238,7 @@ class Project:
         if isinstance(found, Class):
             made = method(found, "constructor") or method(found, "__init__")
             return [made] if made else []
-        if isinstance(call.func, Member) and len(call.func.name) > 5 and not self.outside(call.func.obj):
+        if isinstance(call.func, Member) and len(call.func.name) > 5 and not self._is_foreign(call.func.obj):
             same = self.methods.get(call.func.name, [])
             return same if len(same) == 1 else []
         return []

@@ -49,6 +49,8 @@ from lab.check.tags import (
     Tag,
 )
 
+DEEPEST = 60  # questions that may be open at once
+
 
 def is_injected_server(cls: Class, name: str) -> bool:
     """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
@@ -75,23 +77,28 @@ class Values:
     contents: dict[Place, list[tuple[Node | None, Node, Node]]] = field(default_factory=dict)
     _known: dict[int, Tag] = field(default_factory=dict)
     _open: set[int] = field(default_factory=set)
+    # answers of the last round: a question that is still open gives the one it had then
+    _before: dict[int, Tag] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Drop what was found so far, because a role or a caller is new."""
-        self._known.clear()
+        """Begin another round, because a role or a caller is new."""
+        self._before, self._known = self._known, {}
 
     def of(self, expr: Node | None) -> Tag:
         """Return the tags of an expression."""
-        if expr is None or id(expr) in self._open or len(self._open) > 60:
+        if expr is None:
             return Tag.NONE
-        if id(expr) not in self._known:
-            self._open.add(id(expr))
-            try:
-                found = self._find(expr)
-            finally:
-                self._open.discard(id(expr))
-            self._known[id(expr)] = found
-        return self._known[id(expr)]
+        if id(expr) in self._known:
+            return self._known[id(expr)]
+        if id(expr) in self._open or len(self._open) > DEEPEST:
+            return self._before.get(id(expr), Tag.NONE)
+        self._open.add(id(expr))
+        try:
+            found = self._find(expr)
+        finally:
+            self._open.discard(id(expr))
+        self._known[id(expr)] = found
+        return found
 
     def all_of(self, exprs: list[Node]) -> Tag:
         """Return the tags of all expressions together."""
@@ -146,13 +153,17 @@ class Values:
 
     def variable(self, variable: Variable) -> Tag:
         """Return the tags of everything that a variable may hold."""
+        if id(variable) in self._known:
+            return self._known[id(variable)]
         if id(variable) in self._open:
-            return Tag.NONE
+            return self._before.get(id(variable), Tag.NONE)
         self._open.add(id(variable))
         try:
-            return self._variable(variable)
+            found = self._variable(variable)
         finally:
             self._open.discard(id(variable))
+        self._known[id(variable)] = found
+        return found
 
     def _variable(self, variable: Variable) -> Tag:
         found = Tag.NONE
@@ -245,15 +256,19 @@ class Values:
     # --- steps into a value ---
 
     def _along(self, tags: Tag, path: Path, place: Node) -> Tag:
-        if path and path[0][0] != "field":
-            tags |= self.held(place, keys=True)
-        for step in path:
+        for number, step in enumerate(path):
             tags = self._step(tags, step[1] if step[0] == "field" else "", place)
+            if number == 0 and step[0] != "field":
+                tags |= self.held(place, keys=True)
         return tags
 
     def _step(self, tags: Tag, name: str, place: Node) -> Tag:
         """Return the tags of a field of a value that has `tags`."""
         found = tags & (CLAIMED | Tag.USER | Tag.STORED)
+        if not name:  # an element
+            found |= tags & (Tag.IDS | Tag.KEPT | (Tag.SOCKET if Tag.KEPT in tags else Tag.NONE))
+        if Tag.SOCKETS in tags and name == "sockets":
+            return Tag.SOCKETS
         if Tag.SOCKETS in tags:
             found |= Tag.SOCKET | Tag.STORED
         if Tag.SOCKET in tags:
@@ -298,6 +313,8 @@ class Values:
         outside = self.project.outside(expr)
         if outside == "flask.request.sid":
             return Tag.SID
+        if outside.startswith("flask.request."):
+            return Tag.HANDSHAKE
         return found
 
     def _is_sockets(self, expr: Node) -> bool:
@@ -358,6 +375,8 @@ class Values:
         base = self.of(func.obj)
         if Tag.SERVER in base and func.name in ("get_session", "session"):
             return Tag.USER
+        if func.name in ("get_participants", "allSockets") and not base & (Tag.CLIENT | Tag.SOCKET):
+            return Tag.IDS | Tag.STORED
         if Tag.SERVER in base and func.name == "fetchSockets":
             return Tag.SOCKETS
         if Tag.SOCKETS in base:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_queue
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Write, handler_function, parts_with_id, writes
@@ -12,7 +13,7 @@ from lab.check.tags import Tag
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each write of a socket's own id, as a value, to something that outlives the handler."""
     for write in writes(facts):
-        if write.kind not in ("collection", "shared", "field"):
+        if write.kind not in ("collection", "shared", "field") or is_queue(write.place):
             continue
         if not any(True for _ in parts_with_id(facts, write.value)):
             continue

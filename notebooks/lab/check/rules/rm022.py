@@ -8,7 +8,7 @@ from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
-ENDS = {"disconnect", "disconnectSockets", "leave", "join"}
+ENDS = {"disconnect", "disconnectSockets"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.guards import names_in
-from lab.check.identity import logs_in
+from lab.check.identity import logs_in, verifies
 from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -27,13 +27,19 @@ def find(facts: Facts) -> Iterable[Hit]:
     at_connect = {
         facts.shape(room) for move, room in facts.joins if facts.handlers_at(move.node, "connect", "middleware")
     }
+    # without it the client has to log in at every connect, so that this event is one
+    known = verifies(facts, "connect", "middleware")
     seen: set[int] = set()
     for move, room in facts.joins:
         if id(move) in seen or not move.own or not facts.always(move.node, "event"):
             continue
         handlers = facts.handlers_at(move.node)
         named = any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers)
-        if not named or facts.shape(room) in at_connect or any(logs_in(facts, handler) for handler in handlers):
+        if (
+            not named
+            or facts.shape(room) in at_connect
+            or (not known and any(logs_in(facts, handler) for handler in handlers))
+        ):
             continue
         if _is_own(facts, room):
             seen.add(id(move))

@@ -26,19 +26,16 @@ def find(facts: Facts) -> Iterable[Hit]:
     seen: set[tuple[str, str]] = set()
     for emit, room in facts.emits_to_rooms():
         shape = facts.shape(room)
-        if (
-            shape is None
-            or (emit.module.path, shape) in seen
-            or facts.values.of(room) & (Tag.SID | Tag.IDS)
-            or facts.is_stored_id(room)
-        ):
+        # an error once in each file; a question once
+        place = ("" if claimed else emit.module.path, shape or "")
+        if shape is None or place in seen or facts.values.of(room) & (Tag.SID | Tag.IDS) or facts.is_stored_id(room):
             continue
         user = _is_user(facts, room)
         if shape == "*" and (not user or not any(other.startswith("user") for other, _ in joined)):
             continue
         if any(_fits(shape, other) and (shape != "*" or user == of_user) for other, of_user in joined):
             continue
-        seen.add((emit.module.path, shape))
+        seen.add(place)
         told = (
             f"no join in this code makes a room like `{shape}`"
             if shape != "*"

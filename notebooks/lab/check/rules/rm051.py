@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import call_from, owners
+from lab.check.habits import call_from, is_only_closed, owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Removal, handler_function, removals
@@ -33,6 +33,8 @@ def _is_by_hand(facts: Facts, removal: Removal) -> bool:
     if not facts.handlers_at(removal.node, "disconnect") or any(
         OWNED.search(name) for name in owners(facts, removal.place)
     ):
+        return False
+    if is_only_closed(facts, removal.place):
         return False
     return removal.shared or facts.outlives(removal.place, handler_function(facts, removal.node))
 

@@ -4,18 +4,26 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, is_emit, is_record, is_written
+from lab.check.habits import PEOPLE, is_emit, is_record, is_written, sql_of
 from lab.check.ir import Assign, Call, Const, Func, Member, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import enclosing
+from lab.check.tags import Tag
 
 FLAG = re.compile(
-    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|last_?seen|^socket_?id$",
+    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|^socket_?id$",
     re.I,
 )
 SETTER = re.compile(
     r"(set|update|mark|change)\w*(online|offline|status|presence|active|availab)|^(go|set|mark)_?offline", re.I
+)
+
+
+# a statement that takes a member out of a room, or sets an online flag
+SQL = re.compile(
+    r"delete\s+from\s+\w*(member|participant|room_user|presence|online)|update\s+\w+\s+set\s+\w*(online|status|active|connected)",
+    re.I,
 )
 
 
@@ -33,9 +41,12 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _sets(facts: Facts, node: Node) -> bool:
     match node:
         case Call():
-            return bool(SETTER.search(getattr(node.func, "name", ""))) and not is_emit(node)
+            named = SETTER.search(getattr(node.func, "name", "")) or SQL.search(sql_of(facts, node))
+            return bool(named) and not is_emit(node)
         case Assign(target=Member(name=name, obj=obj)):
-            return bool(FLAG.search(name) or PEOPLE.match(name)) and is_record(facts, obj)
+            return bool(FLAG.search(name) or PEOPLE.match(name)) and (
+                is_record(facts, obj) or Tag.USER in facts.values.of(obj)
+            )
         case Record():
             named = any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items)
             return named and is_written(facts, node)

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.guards import names_in
-from lab.check.ir import Call, Member
+from lab.check.habits import ENDS
+from lab.check.ir import Call, Member, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
-LOGIN = re.compile(r"login|identi|regist|auth|setup|init|join|connect|add_?user", re.I)
-ENDS = {"disconnect", "disconnectSockets", "close", "terminate"}
+LOGIN = re.compile(r"login|identi|register|auth|setup|init|join|^connect|add_?user", re.I)
 KICK = re.compile(
     r"(force|duplicate|another|other|multiple|already|kick|replaced|new)_?-?:?(log|session|device|login|tab|connect|out|in|window)",
     re.I,
@@ -21,28 +21,33 @@ KICK = re.compile(
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each place that closes an earlier connection of a user when a new one comes."""
     for module, node in facts.nodes(Call):
-        if not isinstance(node, Call) or not isinstance(node.func, Member) or node.func.name not in ENDS:
-            continue
-        handlers = facts.handlers_at(node)
-        if not any(handler.kind in ("connect", "middleware") or LOGIN.search(handler.event) for handler in handlers):
-            continue
-        tags = facts.values.of(node.func.obj)
-        by_id = Tag.SERVER in tags and any(facts.is_stored_id(arg) for arg in node.args)
-        if (
-            (Tag.STORED in tags and Tag.SOCKET in tags)
-            or by_id
-            or (Tag.SERVER in tags and node.func.name == "disconnectSockets")
-        ):
+        if isinstance(node, Call) and _closes_another(facts, node) and _is_login(facts, node):
             yield Hit(module.path, node, "an earlier connection of the same user is closed")
     for emit in facts.actions.emits:
-        new = facts.handlers_at(emit.node, "connect", "middleware", "event")
-        if (
-            emit.aim in ("rooms", "lookup")
-            and emit.event is not None
-            and new
-            and any(KICK.search(name) for name in names_in(emit.event))
-        ):
+        if emit.aim not in ("rooms", "lookup") or emit.event is None or not _is_login(facts, emit.node):
+            continue
+        if any(KICK.search(name) for name in names_in(emit.event)):
             yield Hit(emit.module.path, emit.node, "an earlier connection of the same user is told to go")
+
+
+def _is_login(facts: Facts, node: Node) -> bool:
+    """Tell whether a node runs when a client connects or logs in."""
+    handlers = facts.handlers_at(node)
+    return any(handler.kind in ("connect", "middleware") or LOGIN.search(handler.event) for handler in handlers)
+
+
+def _closes_another(facts: Facts, call: Call) -> bool:
+    """Tell whether a call closes a socket that is not the handler's own."""
+    name = getattr(call.func, "name", "")
+    given = [*call.args, *(value for _, value in call.keywords)]
+    if facts.project.outside(call.func) == "flask_socketio.disconnect":
+        return any(facts.is_stored_id(arg) for arg in given)
+    if not isinstance(call.func, Member) or name not in ENDS:
+        return False
+    tags = facts.values.of(call.func.obj)
+    if Tag.SERVER in tags:
+        return name == "disconnectSockets" or any(facts.is_stored_id(arg) for arg in given)
+    return Tag.SOCKET in tags and Tag.STORED in tags
 
 
 NODE = Snippet(
