@@ -123,7 +123,11 @@ def _emit(project: Project, values: Values, module: Module, call: Call) -> Emit 
         return None
     event, payload = (call.args[0] if call.args else None), call.args[1:]
     if module.source.language == "py":
-        return _python(module, call, event, payload) if Tag.SERVER in tags and call.func.name != "broadcast" else None
+        emit = _python(module, call, event, payload)
+        # a socket of a wrapper emits to itself, unless rooms are given
+        if Tag.SOCKET in tags and emit.aim == "everyone" and not any(key in ROOM_KEYWORDS for key, _ in call.keywords):
+            emit.aim = "self"
+        return emit if call.func.name != "broadcast" else None
     emit = Emit(call, module, "self", rooms, event, payload, from_socket=Tag.SERVER not in tags)
     if rooms:
         emit.aim = "rooms"
@@ -142,7 +146,8 @@ def _python(module: Module, call: Call, event: Node | None, payload: list[Node])
     payload = [*payload[:1], *(value for key, value in keywords.items() if key == "data")]
     included = keywords.get("include_self")
     without = "skip_sid" in keywords or (isinstance(included, Const) and included.value is False)
-    return Emit(call, module, "rooms" if rooms else "everyone", flat(rooms), event, payload, from_socket=without)
+    rooms = [room for room in flat(rooms) if getattr(getattr(room, "func", None), "name", "") != "everyone"]
+    return Emit(call, module, "rooms" if rooms else "everyone", rooms, event, payload, from_socket=without)
 
 
 def _flask(module: Module, call: Call) -> Emit:

@@ -35,15 +35,15 @@ def _call(project: Project, values: Values, call: Call) -> None:
     name = getattr(call.func, "name", "")
     if name in STARTERS:
         before, after = STARTERS[name]
-        func = as_function(project, call.args[before]) if len(call.args) > before else None
-        if func is not None:
-            values.later.setdefault(id(func), []).append(call.args[before + 1 + after :])
+        started = as_function(project, call.args[before]) if len(call.args) > before else None
+        if started is not None:
+            values.later.setdefault(id(started), []).append(call.args[before + 1 + after :])
     if not isinstance(call.func, Member):
         return
     if name in EACH | PROMISES and call.args:
-        func = as_function(project, call.args[0])
-        if func is not None:
-            values.each[id(func)] = (call.func.obj, name in PROMISES)
+        run = as_function(project, call.args[0])
+        if run is not None:
+            values.each[id(run)] = (call.func.obj, name in PROMISES)
     elif name in WRITERS and call.args:
         place = place_of(project, call.func.obj)
         if place is not None:

@@ -19,6 +19,7 @@ from lab.check.ir import (
     Member,
     Name,
     Node,
+    Op,
     Return,
     Source,
     Spread,
@@ -28,7 +29,7 @@ from lab.check.ir import Sequence as ListOf
 from lab.check.load import Progress, load, no_garbage_collection
 from lab.check.places import as_function, place_of
 from lab.check.project import Project
-from lab.check.scopes import Module, enclosing, function_of, lookup
+from lab.check.scopes import EACH, Module, Variable, enclosing, function_of, lookup
 from lab.check.servers import Server, find_servers
 from lab.check.tags import CLAIMED, PLAIN, Dialect, Tag
 from lab.check.values import Values
@@ -164,7 +165,8 @@ class Facts:
         """Tell whether a value is the id of a socket that was kept: by where it comes from, or by its name."""
         tags = self.values.of(expr)
         if Tag.IDS in tags:
-            return True
+            # a parameter that gets both is mostly the handler's own
+            return Tag.SID not in tags
         if tags & (Tag.SID | Tag.SERVER):
             return False
         return self.named_as_id(expr)
@@ -210,6 +212,23 @@ class Facts:
         variable = lookup(self.project.module_of(name), name, name.name)
         return [value for value, path in variable.values if not path] if variable is not None else []
 
+    def parameter(self, expr: Node) -> Variable | None:
+        """Return the parameter that a name means, or None."""
+        variable = lookup(self.project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
+        return variable if variable is not None and variable.param is not None and not variable.path else None
+
+    def arguments(self, param: Variable) -> list[Node]:
+        """Return what the known calls of a function pass for one of its parameters."""
+        func = param.owner
+        if func is None or param.param is None:
+            return []
+        place = func.params.index(param.param)
+        found = []
+        for call in self.values.callers.get(id(func), []):
+            found += [value for keyword, value in call.keywords if keyword == param.name]
+            found += call.args[place : place + 1]
+        return found
+
     def follow(self, expr: Node, steps: int = 6) -> Node:
         """Return what a variable was assigned, if it is one value in the same function or module."""
         while steps and isinstance(expr, Name):
@@ -220,8 +239,10 @@ class Facts:
         return expr
 
     def element_of(self, name: Name) -> Node | None:
-        """Return the collection whose elements a parameter of `forEach` or `map` stands for, or None."""
+        """Return the collection whose elements a loop variable or a parameter of `forEach` stands for, or None."""
         variable = lookup(self.project.module_of(name), name, name.name)
+        if variable is not None and len(variable.values) == 1 and variable.values[0][1] == EACH:
+            return variable.values[0][0]
         if variable is None or variable.param is None or variable.owner is None:
             return None
         source = self.values.each.get(id(variable.owner))
@@ -269,10 +290,13 @@ class Facts:
         if isinstance(found, Await | Spread):
             found = found.value
         items = [*found.items] if isinstance(found, ListOf) else []
+        if isinstance(found, Op) and found.op in ("||", "??"):
+            items = [part for part in found.operands if not (isinstance(part, ListOf) and not part.items)]
         if isinstance(found, Call) and isinstance(found.func, Member) and found.func.name == "map" and found.args:
             func = as_function(self.project, found.args[0])
             items = returned(func) if func is not None else []
-        place = place_of(self.project, room) if isinstance(room, Name) else None
+        made = isinstance(found, ListOf) or bool(items)
+        place = place_of(self.project, room) if isinstance(room, Name) and made else None
         items += [value for _, value, _ in self.values.contents.get(place, [])] if place is not None else []
         if not items or not steps:
             return [room]
@@ -282,7 +306,7 @@ class Facts:
         """Yield each emit that aims at rooms, with each of its rooms."""
         for emit in self.actions.emits:
             for room in emit.rooms:
-                yield emit, room
+                yield from ((emit, part) for part in self.parts(room))
 
 
 def returned(func: Func) -> list[Node]:

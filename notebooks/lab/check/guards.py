@@ -210,7 +210,7 @@ def _passes_token(facts: Facts, given: list[Node]) -> bool:
     """Tell whether a call passes on the token of the handshake, for another service to verify."""
     return any(
         Tag.HANDSHAKE in facts.values.of(arg)
-        and any(re.search("token|auth|cookie", name, re.I) for name in names_in(arg))
+        and any(re.search("token|cookie|authorization", name, re.I) for name in names_in(arg))
         for arg in given
     )
 

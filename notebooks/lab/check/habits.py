@@ -8,7 +8,7 @@ from lab.check.collect import STARTERS
 from lab.check.facts import Facts
 from lab.check.guards import names_in
 from lab.check.handlers import Handler
-from lab.check.identity import claims_in, handshake_claims, parts_of, verifies
+from lab.check.identity import claims_in, handshake_claims, parts_of, uses_identity, verifies
 from lab.check.ir import (
     Await,
     Block,
@@ -29,7 +29,7 @@ from lab.check.ir import (
 )
 from lab.check.ir import Sequence as ListOf
 from lab.check.places import place_of
-from lab.check.scopes import Variable, class_of, enclosing
+from lab.check.scopes import Variable, class_of, enclosing, field_type
 from lab.check.servers import Server
 from lab.check.stores import is_database_write
 from lab.check.tags import CLAIMED, Tag
@@ -38,7 +38,7 @@ LIMITS = re.compile(
     r"rate_?limit|limiter|throttl|cool_?down|flood|token_?bucket|too_?many|spam|rate_?check|leaky", re.I
 )
 CHECKS = re.compile(
-    r"validat|schema|zod|joi|yup|ajv|pydantic|safeParse|model_validate|parse_obj|isinstance|sanitize|is_?string|isArray|"
+    r"validat|schema|^zod$|^joi$|^yup$|^ajv$|pydantic|safeParse|model_validate|parse_obj|isinstance|sanitize|is_?string|isArray|"
     r"typeof|assertType|TypeAdapter|marshmallow",
     re.I,
 )
@@ -57,13 +57,11 @@ UPDATES = {"update", "updateOne", "save", "patch", "findByIdAndUpdate"}
 # methods that close a socket
 ENDS = {"disconnect", "disconnectSockets", "close", "terminate", "end"}
 OFFLOADS = {"to_thread", "run_in_executor", "run_sync", "submit", "run_in_threadpool", "sync_to_async", "Worker"}
-TESTS = re.compile(r"(^|/)(tests?|__tests__|spec|e2e|examples?)/|\.(test|spec)\.\w+$|(^|/)test_")
 
 
 def made_servers(facts: Facts) -> list[Server]:
-    """Return the servers of the product, without those of its tests and of development."""
-    product = [server for server in facts.servers if not TESTS.search(server.module.path)]
-    return [server for server in product or facts.servers if not is_development(server.node, server.node)]
+    """Return the servers, without those of development."""
+    return [server for server in facts.servers if not is_development(server.node, server.node)]
 
 
 def limits_size(server: Server) -> bool:
@@ -111,7 +109,7 @@ def validates(facts: Facts) -> bool:
             return True
         for param in func.params:
             # a pipe validates by the class that a parameter names
-            named = (piped and re.match(r"[A-Z]\w+$", param.type)) or facts.project.named_type(param.type)
+            named = re.match(r"[A-Z]\w+$", param.type) if piped else param.type and facts.project.named_type(param.type)
             if named and facts.values.of(param.target) & CLAIMED:
                 return True
     return False
@@ -133,7 +131,9 @@ def reads_payloads(facts: Facts) -> bool:
 
 def has_accounts(facts: Facts) -> bool:
     """Tell whether clients are users: something verifies them, or they say who they are."""
-    if verifies(facts, "connect", "middleware", "event"):
+    if verifies(facts, "connect", "middleware", "event") or any(
+        uses_identity(facts, handler) for handler in facts.events
+    ):
         return True
     people = re.compile(r"_?id$|email", re.I)
     claims = [node for handler in facts.events for node in claims_in(facts, handler)]
@@ -170,7 +170,11 @@ def is_async_server(facts: Facts, server: Node) -> bool:
     if isinstance(server, This):
         cls = class_of(server)
         return cls is not None and any("AsyncNamespace" in facts.project.outside(base) for base in cls.bases)
+    if Tag.SERVER not in facts.values.of(server):
+        return False
     made = facts.project.meaning(server)
+    if isinstance(made, Variable) and made.values:
+        return False  # it may be one of several
     if isinstance(made, Variable) and made.param is not None and made.param.type.endswith("AsyncServer"):
         return True
     if isinstance(made, Call) and (name := facts.project.outside(made.func)):
@@ -321,3 +325,11 @@ def sql_of(facts: Facts, call: Call) -> str:
         if re.match(r"\s*(select|insert|update|delete|with)\b", text, re.I):
             return text
     return ""
+
+
+def is_injected(obj: Node) -> bool:
+    """Tell whether an object is a field that the class gets from outside, such as a repository."""
+    cls = class_of(obj)
+    if cls is None or not isinstance(obj, Member) or not isinstance(obj.obj, This):
+        return False
+    return bool(field_type(cls, obj.name))

@@ -9,6 +9,7 @@ from lab.check.project import Project
 from lab.check.scopes import Module, Variable
 from lab.check.tags import Tag
 from lab.check.values import Values
+from lab.check.wrappers import route_parts, wrapper_of
 
 CONNECT, DISCONNECT = {"connect", "connection"}, {"disconnect", "disconnecting"}
 REGISTER = {"on", "once", "addListener", "on_event", "prependListener"}
@@ -89,7 +90,12 @@ def _mark(
 
 def _in_module(project: Project, values: Values, module: Module) -> Iterator[tuple[Handler, list[Tag]]]:
     for cls in module.classes:
-        if values.is_namespace(cls):
+        if (wrapper := wrapper_of(project, cls)) is not None:
+            for part in cls.body:
+                if isinstance(part, Func) and part.name in (wrapper.connect, wrapper.disconnect):
+                    kind = "connect" if part.name == wrapper.connect else "disconnect"
+                    yield Handler(part, module, kind, kind, part), [*wrapper.roles[:1]]
+        elif values.is_namespace(cls):
             yield from _of_namespace(project, module, cls)
         elif any(_decorator(part) == "WebSocketGateway" for part in cls.decorators) or _has_messages(cls):
             yield from _of_gateway(module, cls)
@@ -100,6 +106,10 @@ def _in_module(project: Project, values: Values, module: Module) -> Iterator[tup
         for node in statement.walk():
             if isinstance(node, Call) and isinstance(node.func, Member):
                 yield from _registered(project, values, module, node, node.func)
+            elif isinstance(node, Call) and (route := route_parts(node)):
+                target = as_function(project, route[1])
+                if target is not None:
+                    yield Handler(target, module, "event", event_name(route[0]), node), [*route[2].roles]
 
 
 def _decorator(node: Node) -> str:

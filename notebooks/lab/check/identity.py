@@ -148,11 +148,20 @@ def logs_in(facts: Facts, handler: Handler) -> bool:
     """Tell whether a handler verifies the client itself, as each connection has to ask for."""
     for func in (handler.func, *_called(facts, handler.func)):
         for node in parts_of(func):
-            if isinstance(node, Call) and VERIFIERS.search(getattr(node.func, "name", "")):
-                return True
-            if isinstance(node, Call) and facts.project.outside(node.func).startswith(("jsonwebtoken", "jwt", "jose")):
+            if isinstance(node, Call) and _verifies(facts, node) and _is_own(facts, handler, func, node):
                 return True
     return False
+
+
+def _verifies(facts: Facts, call: Call) -> bool:
+    if VERIFIERS.search(getattr(call.func, "name", "")):
+        return True
+    return facts.project.outside(call.func).startswith(("jsonwebtoken", "jwt", "jose"))
+
+
+def _is_own(facts: Facts, handler: Handler, func: Func, node: Node) -> bool:
+    """Tell whether a node runs in this handler, and not in another one that is written inside it."""
+    return func is not handler.func or handler in facts.handlers.of(node)
 
 
 def _called(facts: Facts, func: Func) -> Iterator[Func]:

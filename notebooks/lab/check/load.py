@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from lab.check.scopes import Module, build
 
 # how many files are parsed, and how many there are (0 if that is not known yet)
 Progress = Callable[[int, int], None]
+# tests do on purpose what a product must not; they are read only if an import leads to them
+TESTS = re.compile(r"(^|/)(tests?|__tests__|__mocks__|spec|e2e)/|\.(test|spec)\.\w+$|(^|/)(test_[^/]*|conftest)\.py$")
 IN_PART = "syntax error; the rest of the file is checked"
 
 
@@ -40,7 +43,7 @@ def load(paths: Sequence[Path], progress: Progress) -> Loaded:
     files = _Files(base_of(paths))
     for path in paths:
         for found in find_files(path):
-            files.add(found)
+            files.add(found, given=path.is_file())
             progress(len(files.paths), 0)
     concerned = list(files.kept)
     project = Project(frozenset(files.paths), files.parse)
@@ -62,13 +65,13 @@ class _Files:
     kept: dict[str, SourceFile] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, found: SourceFile | Unreadable) -> None:
+    def add(self, found: SourceFile | Unreadable, *, given: bool) -> None:
         name = Path(os.path.relpath(found.path, self.base)).as_posix()
         if isinstance(found, Unreadable):
             self.unreadable.append((name, found.reason))
             return
         self.paths[name] = found.path
-        if may_concern(found.text):
+        if may_concern(found.text) and (given or not TESTS.search(name)):
             self.kept[name] = found
 
     def parse(self, name: str) -> Module | None:

@@ -32,13 +32,12 @@ class Server:
 
 def find_servers(project: Project) -> list[Server]:
     """Return all servers of the modules that are loaded."""
-    found = []
+    found: list[Server] = []
     for module in list(project.modules.values()):
         decorators = {id(mark): cls for cls in module.classes for mark in cls.decorators}
-        for statement in module.source.body:
-            for node in statement.walk():
-                if isinstance(node, Call) and (server := _server(project, module, node, decorators.get(id(node)))):
-                    found.append(server)
+        calls = (node for part in module.source.body for node in part.walk() if isinstance(node, Call))
+        made = (_server(project, module, call, decorators.get(id(call))) for call in calls)
+        found += [server for server in made if server is not None]
     for server in found:
         _late_options(project, server)
     return found

@@ -53,7 +53,7 @@ PLAIN = re.compile(
     r"structuredClone|normalize|replace|setdefault|sort|sorted|reversed|entries|flat)$"
 )
 STATE_FIELDS = re.compile(
-    r"(data|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|"
+    r"(data|identity|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|"
     r"profile|currentUser)$",
     re.I,
 )

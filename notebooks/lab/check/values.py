@@ -52,6 +52,14 @@ from lab.check.tags import (
 DEEPEST = 60  # questions that may be open at once
 
 
+def is_nested(write: Node) -> bool:
+    """Tell whether a write goes into an entry of a collection: `rooms[name].add(id)`, `rooms.get(name).add(id)`."""
+    match write:
+        case Call(func=Member(obj=obj)) | Assign(target=Member(obj=obj) | Index(obj=obj)):
+            return isinstance(obj, Index | Call)
+    return False
+
+
 def is_injected_server(cls: Class, name: str) -> bool:
     """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
     marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
@@ -213,13 +221,20 @@ class Values:
             found |= self.of(given[place]) if place < len(given) else Tag.NONE
         return found
 
-    def held(self, collection: Node, *, keys: bool = False) -> Tag:
-        """Return the tags of what is read from a collection; with `keys`, of its keys, too."""
+    def held(self, collection: Node, part: str = "values") -> Tag:
+        """Return the tags of what is read from a collection: its "values", its "keys", or by iterating ("each")."""
         place = place_of(self.project, collection)
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
-        for key, value, _ in self.contents.get(place, []) if place else ():
-            found |= Tag.STORED | Tag.KEPT | (self.of(value) & Tag.SOCKET)
-            if Tag.SID in self.of(value) or (keys and Tag.SID in self.of(key)):
+        whole = isinstance(collection, Name | Member)
+        for key, value, write in self.contents.get(place, []) if place else ():
+            # what is put into an entry of a collection is no element of the collection itself
+            inner = whole and key is None and is_nested(write)
+            found |= Tag.STORED | Tag.KEPT
+            if part != "keys" and not (inner and part == "each"):
+                found |= self.of(value) & Tag.SOCKET
+                if Tag.SID in self.of(value) and (key is None or part != "each"):
+                    found |= Tag.IDS
+            if part != "values" and Tag.SID in self.of(key):
                 found |= Tag.IDS
         return found
 
@@ -259,7 +274,7 @@ class Values:
         for number, step in enumerate(path):
             tags = self._step(tags, step[1] if step[0] == "field" else "", place)
             if number == 0 and step[0] != "field":
-                tags |= self.held(place, keys=True)
+                tags |= self.held(place, "each")
         return tags
 
     def _step(self, tags: Tag, name: str, place: Node) -> Tag:
@@ -281,7 +296,7 @@ class Values:
         return found
 
     def _of_socket(self, name: str, tags: Tag) -> Tag:
-        if name == "id":
+        if name in ("id", "sid"):
             return Tag.SID | (tags & Tag.STORED)
         if name == "handshake":
             return Tag.HANDSHAKE
@@ -385,7 +400,8 @@ class Values:
             return base
         if base & DATA and not base & (Tag.SERVER | Tag.SOCKET):
             return base & DATA if PLAIN.match(func.name) else Tag.NONE
-        if func.name in READERS and (held := self.held(func.obj, keys=func.name not in ("get", "pop"))):
+        part = "keys" if func.name == "keys" else "items" if func.name in ("items", "entries") else "values"
+        if func.name in READERS and (held := self.held(func.obj, part)):
             return held
         if func.name == "get" and expr.args and isinstance(expr.args[0], Const):
             key = str(expr.args[0].value)

@@ -206,7 +206,8 @@ def field(c: Converter, node: Syntax) -> ir.Field:
     made = ir.Field(key_name(c, name_node), type_text(c, node.child_by_field_name("type")))
     made.value = c.one(value) if value is not None else None
     made.decorators = decorators(c, node)
-    return made
+    # below its decorators, where a reader looks for it
+    return c.place_at(made, (name_node or node).start_byte, node.end_byte)
 
 
 def method_signature(c: Converter, node: Syntax) -> Made:

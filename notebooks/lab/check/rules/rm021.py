@@ -3,16 +3,28 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to a socket id that comes from a store, a field or a loop."""
     for emit, room in facts.emits_to_rooms():
-        if emit.node.func.name == "call" or not facts.is_stored_id(room):
-            continue
-        yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket that was kept")
+        if facts.is_stored_id(room) and _is_passed(facts, room):
+            yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket that was kept")
+
+
+def _is_passed(facts: Facts, room: Node) -> bool:
+    """Tell whether a target is no parameter, or is one for which a call passes a kept id.
+
+    A helper that emits to any socket is no mistake by itself.
+    """
+    param = facts.parameter(room)
+    if param is None or Tag.IDS in facts.values.of(room):
+        return True
+    return any(facts.is_stored_id(arg) for arg in facts.arguments(param))
 
 
 NODE = Snippet(

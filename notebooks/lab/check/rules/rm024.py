@@ -46,7 +46,9 @@ def _in_timer(facts: Facts, node: Node) -> bool:
 
 
 def _is_job(facts: Facts, call: Call) -> bool:
-    """Tell whether a call puts the own id of a socket into a queue of jobs."""
+    """Tell whether a call puts the own id of a socket into a queue of jobs, or makes an address of it for later."""
+    if isinstance(call.func, Member) and call.func.name == "address":
+        return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)
     if not isinstance(call.func, Member) or not JOBS.match(call.func.name):
         return False
     owner = call.func.obj

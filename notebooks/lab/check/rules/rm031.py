@@ -9,7 +9,7 @@ from lab.check.identity import logs_in, verifies
 from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.tags import Tag
+from lab.check.tags import CLAIMED, Tag
 
 LOGIN = re.compile(
     r"login|log_in|identi|regist|auth|setup|init|online|user|join|add|connect|hello|subscribe|active|ready|start", re.I
@@ -62,7 +62,12 @@ def _is_of_user(facts: Facts, found: Node) -> bool:
             case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):
                 found = obj
             case Await(value=Call(args=args)):
-                return any(Tag.USER in facts.values.of(arg) for arg in args)
+                tags = [facts.values.of(arg) for arg in args]
+                return any(Tag.USER in tag for tag in tags) and not any(
+                    tag & CLAIMED for tag in tags if Tag.USER not in tag
+                )
+            case Call(func=Name(), args=[_, *_] as args):
+                return all(Tag.USER in facts.values.of(arg) for arg in args)
             case Name():
                 source = facts.element_of(found)
                 following = source if source is not None else facts.follow(found)
@@ -79,10 +84,13 @@ NODE = Snippet(
 import { verifyToken } from "./auth.js";
 
 export function register(io) {
+  io.use(async (socket, next) => {
+    socket.data.user = await verifyToken(socket.handshake.auth.token);
+    next();
+  });
   io.on("connection", (socket) => {
-    socket.on("login", async (token, reply) => {
-      const user = await verifyToken(token);
-      socket.data.user = user;
+    socket.on("login", (reply) => {
+      const { user } = socket.data;
       socket.join(`user:${user.id}`); // <- RM031
       reply({ user: user.id });
     });
@@ -142,10 +150,13 @@ from .auth import verify_token
 
 
 def register(sio):
+    @sio.event
+    async def connect(sid, environ, auth):
+        await sio.save_session(sid, {"user": verify_token(auth["token"])})
+
     @sio.on("session:login")
-    async def log_in(sid, token):
-        user = verify_token(token)
-        await sio.save_session(sid, {"user": user})
+    async def log_in(sid):
+        user = (await sio.get_session(sid))["user"]
         await sio.enter_room(sid, f"user:{user.id}")  # <- RM031
         return {"user": user.id}
 """,

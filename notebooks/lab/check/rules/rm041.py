@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, call_from, is_record, sql_of
+from lab.check.habits import PEOPLE, call_from, is_injected, is_record, sql_of
 from lab.check.ir import Assign, Call, Member, Name, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -13,7 +13,7 @@ from lab.check.stores import Write, writes
 # tables and models of who is in a room
 MEMBERS = r"\w*(members?|participants?|room_?users?|memberships?)\w*"
 READS = re.compile(rf"select\b.*\bfrom\s+{MEMBERS}.*\bwhere\b(?!.*\b(user|account|member)_?id\s*=)", re.I | re.S)
-WRITES = re.compile(rf"(insert\s+into|delete\s+from|update)\s+{MEMBERS}", re.I)
+WRITES = re.compile(rf"(insert\s+(or\s+\w+\s+)?into|delete\s+from|update)\s+{MEMBERS}", re.I)
 MODEL = re.compile(rf"^{MEMBERS}$", re.I)
 FINDS = re.compile(r"^(find\w*|filter\w*|get|select|query|where|fetch\w*|list\w*|all)$")
 
@@ -60,7 +60,7 @@ def _asks_model(facts: Facts, call: Call) -> bool:
     obj = call.func.obj
     while isinstance(obj, Member) and obj.name in ("query", "objects"):
         obj = obj.obj
-    if not isinstance(obj, Name | Member) or not MODEL.match(obj.name) or facts.keeps(obj):
+    if not isinstance(obj, Name | Member) or not MODEL.match(obj.name) or (facts.keeps(obj) and not is_injected(obj)):
         return False
     given = [part for arg in (*call.args, *(value for _, value in call.keywords)) for part in arg.walk()]
     named = {str(getattr(key, "value", "")) for part in given if isinstance(part, Record) for key, _ in part.items}

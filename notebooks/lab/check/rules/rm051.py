@@ -7,6 +7,7 @@ from lab.check.facts import Facts
 from lab.check.habits import call_from, is_only_closed, owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import function_of
 from lab.check.stores import Removal, handler_function, removals
 
 OWNED = re.compile(
@@ -19,12 +20,14 @@ def find(facts: Facts) -> Iterable[Hit]:
     """Yield each entry of lasting state that a disconnect handler removes by hand."""
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
     places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     for node in places:
         for handler in facts.handlers_at(node, "disconnect"):
             place = call_from(facts, handler, node)
-            if id(place) not in seen:
-                seen.add(id(place))
+            # once in a function: further lines do the same
+            spot = (id(function_of(place)), id(function_of(handler.func)))
+            if spot not in seen:
+                seen.add(spot)
                 yield Hit(facts.path_of(place), place, "a disconnect handler cleans up by hand")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.habits import PEOPLE, is_emit, is_record, is_written, sql_of
-from lab.check.ir import Assign, Call, Const, Func, Member, Node, Record
+from lab.check.ir import Assign, Call, Const, Func, Member, Name, Node, Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import enclosing
@@ -44,12 +44,11 @@ def _sets(facts: Facts, node: Node) -> bool:
             named = SETTER.search(getattr(node.func, "name", "")) or SQL.search(sql_of(facts, node))
             return bool(named) and not is_emit(node)
         case Assign(target=Member(name=name, obj=obj)):
-            return bool(FLAG.search(name) or PEOPLE.match(name)) and (
-                is_record(facts, obj) or Tag.USER in facts.values.of(obj)
-            )
+            kept = is_record(facts, obj) or (isinstance(obj, Name) and Tag.USER in facts.values.of(obj))
+            return kept and bool(FLAG.search(name) or PEOPLE.match(name))
         case Record():
-            named = any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items)
-            return named and is_written(facts, node)
+            flags = any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items)
+            return flags and is_written(facts, node)
     return False
 
 

@@ -11,8 +11,8 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 # words of events that are meant for all, and phrases for lists of who is there
 FOR_ALL = {
-    "announce", "announcement", "system", "notice", "maintenance", "count", "counts", "total", "stats", "news", "shutdown",
-    "restart", "reload", "closing", "global", "public", "lobby", "leaderboard",
+    "announce", "announcement", "system", "notice", "maintenance", "count", "counts", "total", "stats", "news",
+    "shutdown", "restart", "reload", "closing", "global", "public", "lobby", "leaderboard",
 }  # fmt: skip
 LISTS = re.compile(
     r"online_?users|users?_?list|get_?users|active_?users|users_?online|rooms?_?list|all_?rooms|room_?updated?", re.I

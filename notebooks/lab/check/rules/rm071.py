@@ -12,6 +12,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
 LOGIN = re.compile(r"login|identi|register|auth|setup|init|join|^connect|add_?user", re.I)
+ADMIN = re.compile(r"kick|ban|remove|disconnect|logout", re.I)
 KICK = re.compile(
     r"(force|duplicate|another|other|multiple|already|kick|replaced|new)_?-?:?(log|session|device|login|tab|connect|out|in|window)",
     re.I,
@@ -33,7 +34,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_login(facts: Facts, node: Node) -> bool:
     """Tell whether a node runs when a client connects or logs in."""
     handlers = facts.handlers_at(node)
-    return any(handler.kind in ("connect", "middleware") or LOGIN.search(handler.event) for handler in handlers)
+    return any(
+        handler.kind in ("connect", "middleware") or (LOGIN.search(handler.event) and not ADMIN.search(handler.event))
+        for handler in handlers
+    )
 
 
 def _closes_another(facts: Facts, call: Call) -> bool:

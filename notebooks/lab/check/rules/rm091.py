@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.habits import is_offloaded, uses_threads
-from lab.check.ir import Call, Const, Loop, Node
+from lab.check.ir import Call, Const, Func, Loop, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.scopes import function_of
+from lab.check.scopes import enclosing, function_of
 
 SLOW = re.compile(
     r"(^|\.)(fs(-extra)?\.\w+Sync|child_process\.\w+Sync|crypto\.\w+Sync|zlib\.\w+Sync|bcrypt(js)?\.\w+Sync|"
@@ -18,16 +18,24 @@ SLOW = re.compile(
 SYNC_NAME = re.compile(
     r"^(hash|compare|pbkdf2|scrypt|readFile|writeFile|exec|spawn|execFile|gzip|deflate|appendFile|randomFill|genSalt|generateKeyPair)Sync$"
 )
+HASHES = re.compile(r"hash|compare|pbkdf2|scrypt|salt|checkpw", re.I)
 MANY = 1_000_000
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each blocking call and each long loop that runs in a handler."""
+    """Yield each blocking call and each long loop that runs in a handler.
+
+    Hashing counts at any depth of calls. A file or a child process counts in the handler itself: deeper down, it may be
+    read once and kept.
+    """
+    direct = {id(handler.func) for handler in facts.handlers.all}
     for module, node in facts.nodes(Call, Loop):
         if not facts.handlers_at(node, "connect", "event", "disconnect", "middleware") or is_offloaded(node):
             continue
         if isinstance(node, Call) and _blocks(facts, node):
-            yield Hit(module.path, node, f"`{getattr(node.func, 'name', '')}` blocks the event loop")
+            name = getattr(node.func, "name", "")
+            if HASHES.search(name) or any(id(func) in direct for func in enclosing(node, Func)):
+                yield Hit(module.path, node, f"`{name}` blocks the event loop")
         elif isinstance(node, Loop) and _is_long(node):
             yield Hit(module.path, node, "this loop blocks the event loop")
 

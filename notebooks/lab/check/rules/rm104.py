@@ -6,10 +6,16 @@ from lab.check.facts import Facts
 from lab.check.habits import made_servers, reads_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import method
+from lab.check.wrappers import does_nothing, wrapped_classes
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the place that makes a server, if handlers use payloads that nothing validates."""
+    for cls, wrapper in wrapped_classes(facts.project):
+        check = method(cls, wrapper.payload_check)
+        if check is not None and does_nothing(check):
+            yield Hit(facts.path_of(check), check, "this takes the wrapper's validation away")
     if not reads_payloads(facts) or validates(facts):
         return
     for server in made_servers(facts):

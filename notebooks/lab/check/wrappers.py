@@ -1,0 +1,84 @@
+"""Classes that wrap the API: which methods of theirs are handlers, and what they pass.
+
+A team that has a wrapper of its own adds a row.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.check.ir import Call, Class, Const, Func, Node
+from lab.check.project import Project
+from lab.check.tags import Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A base class of handlers. `base` matches its dotted name."""
+
+    base: re.Pattern[str]
+    # methods that run at connect and at disconnect
+    connect: str
+    disconnect: str
+    # a function whose call registers a handler, with the positions of the event and of the handler
+    route: str
+    event_at: int
+    handler_at: int
+    # tags of what every handler gets
+    roles: tuple[Tag, ...]
+    # methods that check rates and payloads: a subclass that makes them do nothing takes the limits away
+    rate_check: str
+    payload_check: str
+
+
+# the gateway of this kit's template, whatever its package is called
+GATEWAY = Wrapper(
+    base=re.compile(r"(^|\.)gateway(\.gateway)?\.Gateway$"),
+    connect="joined",
+    disconnect="left",
+    route="Route",
+    event_at=0,
+    handler_at=2,
+    roles=(Tag.SOCKET, Tag.CLIENT),
+    rate_check="check_rate",
+    payload_check="read",
+)
+WRAPPERS = (GATEWAY,)
+
+
+def wrapper_of(project: Project, cls: Class) -> Wrapper | None:
+    """Return the wrapper that a class inherits from, or None."""
+    for base in cls.bases:
+        name = project.outside(base)
+        found = project.meaning(base) if not name else None
+        if isinstance(found, Class):
+            name = f"{project.module_of(found).path.removesuffix('.py').replace('/', '.')}.{found.name}"
+        for wrapper in WRAPPERS:
+            if wrapper.base.search(name):
+                return wrapper
+    return None
+
+
+def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
+    """Yield the classes of a project that inherit from a wrapper."""
+    for module in list(project.modules.values()):
+        for cls in module.classes:
+            wrapper = wrapper_of(project, cls)
+            if wrapper is not None:
+                yield cls, wrapper
+
+
+def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
+    """Return the event, the handler and the wrapper of a call that registers a handler, or None."""
+    name = getattr(call.func, "name", "")
+    for wrapper in WRAPPERS:
+        if name == wrapper.route and len(call.args) > max(wrapper.event_at, wrapper.handler_at):
+            return call.args[wrapper.event_at], call.args[wrapper.handler_at], wrapper
+    return None
+
+
+def does_nothing(func: Func) -> bool:
+    """Tell whether a method has no code but its docstring, or skips the check that it stands for."""
+    names = {getattr(node.func, "name", "") for part in func.body for node in part.walk() if isinstance(node, Call)}
+    has_code = any(not isinstance(part, Const) for part in func.body)
+    return not has_code or "model_construct" in names
