@@ -67,7 +67,14 @@ def table(rules: Sequence[Rule]) -> str:
 
 
 def markdown_table(rules: Sequence[Rule]) -> str:
-    """Return the table of rules for a README."""
-    lines = ["| id | level | finds |", "|---|---|---|"]
-    lines += [f"| {rule.id} | {rule.level} | {rule.title.replace('|', chr(92) + '|')} |" for rule in rules]
+    """Return the table of rules for the README, with a link to each lesson."""
+    lines = ["| rule | mistake | level | finds | lesson |", "|---|---|---|---|---|"]
+    lines += [_row(rule) for rule in rules]
     return "\n".join(lines) + "\n"
+
+
+def _row(rule: Rule) -> str:
+    title = rule.title.replace("|", "\\|")
+    lesson = lesson_of(rule.mistake)
+    mistake, link = (rule.mistake, f"[{lesson}](notebooks/{lesson}.ipynb)") if lesson else ("", "")
+    return f"| {rule.id} | {mistake} | {rule.level} | {title} | {link} |"

@@ -37,12 +37,16 @@ def add_command(commands: Any) -> None:
     check.add_argument("--no-accounts", action="store_true", help="the app has no accounts: ask nothing about identity")
     check.add_argument("--explain", metavar="RULE", help="print the page of a rule, such as RM021")
     check.add_argument("--list", action="store_true", help="print a table of all rules")
+    readme_help = "update the example and the rules in the repository's README.md"
+    check.add_argument("--readme", action="store_true", help=readme_help)
     check.set_defaults(run=_check)
 
 
 def _check(options: argparse.Namespace) -> int:
     if options.list or options.explain is not None:
         return _show_rules(options.explain)
+    if options.readme:
+        return _renew_readme()
     if not options.paths:
         raise UsageError("the following arguments are required: PATH; see lab check --help")
     if options.write_baseline is not None:
@@ -60,6 +64,20 @@ def _show_rules(explained: str | None) -> int:
 
     rules = every_rule()
     _print(explain.table(rules) if explained is None else explain.page(rule_named(rules, explained)))
+    return EXIT_DONE
+
+
+def _renew_readme() -> int:
+    from lab.check.readme import renew
+    from lab.report.readme_table import ReadmeError
+
+    try:
+        readme = renew()
+    except ReadmeError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot write README.md: {error.strerror}") from None
+    _print(f"{readme} is up to date\n")
     return EXIT_DONE
 
 

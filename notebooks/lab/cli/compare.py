@@ -82,6 +82,11 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
         from lab.check.cost import document_of
 
         outputs.append((costs, lambda: document_of(comparison, costs)))
+    if readme is not None:
+        from lab.check.readme import with_example
+
+        # after the costs, because the README's example of `lab check` quotes them
+        outputs.append((readme, lambda: with_example(readme.read_text("utf-8"), readme.parent).encode()))
     if options.html is not None:
         from lab.report.html_page import as_html
 

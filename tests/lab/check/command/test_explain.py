@@ -64,8 +64,10 @@ def test_list_prints_a_table_of_all_rules(lab):
 @pytest.mark.usefixtures("fake_analysis")
 def test_the_table_for_the_readme_is_markdown():
     lines = markdown_table(every_rule()).splitlines()
-    assert lines[:2] == ["| id | level | finds |", "|---|---|---|"]
-    assert "| RM021 | error | emit to a socket id taken from a map |" in lines
+    assert lines[:2] == ["| rule | mistake | level | finds | lesson |", "|---|---|---|---|---|"]
+    lesson = "[02_emit_by_socket_id](notebooks/02_emit_by_socket_id.ipynb)"
+    assert f"| RM021 | 02 | error | emit to a socket id taken from a map | {lesson} |" in lines
+    assert "| RM000 |  | warning | a suppression that has no effect |  |" in lines
 
 
 def test_a_new_rule_is_one_new_file(tmp_path, monkeypatch):

@@ -1,0 +1,63 @@
+"""The parts of README.md that come from the checker.
+
+Each part is between two HTML comments, the marks: an example with its real output, and the table of the rules.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.check.explain import markdown_table
+from lab.check.own_rules import every_rule
+from lab.report.readme_table import ReadmeError, find_readme
+from lab.system.atomic_file import write
+
+# a small server with a mistake, relative to the README's folder
+EXAMPLE = "tests/lab/check/data/plain/02_emit_by_socket_id.js"
+MARKS = r"(<!-- lab check {part}: begin\b[^>]*-->\n).*?(<!-- lab check {part}: end -->)"
+EXAMPLE_BLOCK = re.compile(MARKS.format(part="example"), re.DOTALL)
+RULES_BLOCK = re.compile(MARKS.format(part="rules"), re.DOTALL)
+
+
+def renew() -> Path:
+    """Write the example and the rules into README.md, and return its path.
+
+    Raises `ReadmeError` if there is no README.md with the marks.
+    """
+    readme = find_readme()
+    text = readme.read_text(encoding="utf-8")
+    if not (EXAMPLE_BLOCK.search(text) and RULES_BLOCK.search(text)):
+        raise ReadmeError(f"{readme} has no marks `<!-- lab check example: begin … -->` and `… rules: begin … -->`")
+    write(readme, with_rules(with_example(text, readme.parent)).encode())
+    return readme
+
+
+def with_example(text: str, root: Path) -> str:
+    """Return a README's text with the output of the example.
+
+    The example runs in the README's folder. The output quotes costs, so a new measurement changes it. A text without the marks is returned as it is.
+    """
+    if not EXAMPLE_BLOCK.search(text):
+        return text
+    block = f"```console\n$ lab check {EXAMPLE}\n{output_of_example(root)}```\n"
+    return EXAMPLE_BLOCK.sub(lambda marks: f"{marks[1]}{block}{marks[2]}", text, count=1)
+
+
+def with_rules(text: str) -> str:
+    """Return a README's text with the table of the rules."""
+    # Markdown in an HTML element needs an empty line around it
+    return RULES_BLOCK.sub(lambda marks: f"{marks[1]}\n{markdown_table(every_rule())}\n{marks[2]}", text, count=1)
+
+
+def output_of_example(root: Path) -> str:
+    """Return what `lab check` prints for the example.
+
+    Raises `ReadmeError` if the example cannot be checked.
+    """
+    command = [sys.executable, "-m", "lab", "check", EXAMPLE]
+    # a new process prints what a user sees, and reads the costs again
+    done = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
+    if done.stderr or not done.stdout:
+        raise ReadmeError(f"lab check {EXAMPLE} failed: {(done.stderr or 'it printed nothing').strip()}")
+    return done.stdout
