@@ -29,7 +29,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             kept = write.kind == "collection" and facts.is_own_id(write.key)
             kept = kept and facts.outlives(write.place, handler_function(facts, write.node))
         if kept:
-            yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
+            yield Hit(write.module.path, write.node, "a reconnect gets a new id, and does not find this state")
 
 
 def _mentions_id(facts: Facts, key: Node) -> bool:

@@ -23,7 +23,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         if write.kind == "field" and not facts.keeps(write.place):
             continue
         if facts.outlives(write.place, handler_function(facts, write.node)) and not is_only_closed(facts, write.place):
-            yield Hit(write.module.path, write.node, "a socket object is kept in a collection")
+            yield Hit(write.module.path, write.node, "a socket object is kept for longer than its handler runs")
 
 
 NODE = Snippet(

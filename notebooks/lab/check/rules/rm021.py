@@ -13,7 +13,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to a socket id that comes from a store, a field or a loop."""
     for emit, room in facts.emits_to_rooms():
         if facts.is_stored_id(room) and _is_passed(facts, room):
-            yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket that was kept")
+            yield Hit(emit.module.path, emit.node, "after a reconnect of its client, this kept id reaches nobody")
 
 
 def _is_passed(facts: Facts, room: Node) -> bool:
@@ -196,17 +196,21 @@ RULE = Rule(
         "ack, needs one socket."
     ),
     fix={
-        "node": "Emit to the user's room: io.to(`user:${id}`).emit(…), and join that room at each connection.",
+        "node": (
+            "Emit to the user's room: io.to(`user:${id}`).emit(…), and join that room at each connection; use "
+            "an id that a reconnect does not change, such as the user's."
+        ),
         "nest": (
-            "Emit to the user's room: this.server.to(`user:${id}`).emit(…), and join that room in `handleConnection`."
+            "Emit to the user's room: this.server.to(`user:${id}`).emit(…), and join that room in "
+            "`handleConnection`; use an id that a reconnect does not change, such as the user's."
         ),
         "python-socketio": (
-            'Emit to the user\'s room: `await sio.emit(event, data, to=f"user:{user_id}")`, and enter that room in '
-            "the connect handler."
+            'Emit to the user\'s room: `await sio.emit(event, data, to=f"user:{user_id}")`, and enter that '
+            "room in the connect handler; use an id that a reconnect does not change, such as the user's."
         ),
         "flask": (
             'Emit to the user\'s room: `emit(event, data, to=f"user:{user_id}")`, and join that room in the '
-            "connect handler."
+            "connect handler; use an id that a reconnect does not change, such as the user's."
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

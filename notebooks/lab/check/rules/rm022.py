@@ -17,12 +17,12 @@ def find(facts: Facts) -> Iterable[Hit]:
     for module, node in facts.nodes(Call, Index):
         if _looks_up(facts, node) and not _ends(node) and (module.path, node.line) not in reported:
             reported.add((module.path, node.line))
-            yield Hit(module.path, node, "a socket is looked up by its id")
+            yield Hit(module.path, node, "after a reconnect, this look-up by a socket id finds nothing")
     for emit in facts.actions.emits:
         new = (emit.module.path, emit.node.line) not in reported
         if emit.aim == "lookup" and emit.found is not None and new and _is_kept(facts, emit.found):
             reported.add((emit.module.path, emit.node.line))
-            yield Hit(emit.module.path, emit.node, "an emit goes to a socket object that was kept")
+            yield Hit(emit.module.path, emit.node, "after a reconnect of its client, this kept socket is closed")
 
 
 def _looks_up(facts: Facts, node: Node) -> bool:
@@ -140,10 +140,13 @@ RULE = Rule(
     ),
     exceptions="An administrator who disconnects one connection that a list shows needs exactly that socket.",
     fix={
-        "node": "Act on the user's room: io.in(`user:${id}`).socketsJoin(room), `.socketsLeave(room)` or `.emit(…)`.",
+        "node": (
+            "Act on the user's room, joined at each connection: io.in(`user:${id}`).emit(…), "
+            "`.socketsJoin(room)` or `.socketsLeave(room)`."
+        ),
         "nest": (
-            "Act on the user's room: this.server.in(`user:${id}`).socketsJoin(room), `.socketsLeave(room)` or "
-            "`.emit(…)`."
+            "Act on the user's room, joined in `handleConnection`: this.server.in(`user:${id}`).emit(…), "
+            "`.socketsJoin(room)` or `.socketsLeave(room)`."
         ),
     },
     snippets={"node": NODE, "nest": NEST},

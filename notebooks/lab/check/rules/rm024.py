@@ -24,13 +24,13 @@ def find(facts: Facts) -> Iterable[Hit]:
     yield from _emits_later(facts)
     for module, node in facts.nodes(Call):
         if isinstance(node, Call) and _is_job(facts, node):
-            yield Hit(module.path, node, "a job carries the id of a socket")
+            yield Hit(module.path, node, "this job carries the id of a socket, which may be gone when the job ends")
 
 
 def _emits_later(facts: Facts) -> Iterable[Hit]:
     for emit, room in facts.emits_to_rooms():
         if Tag.SID in facts.values.of(room) and (_in_timer(facts, emit.node) or runs_later(facts, emit.node)):
-            yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket, long after the handler")
+            yield Hit(emit.module.path, emit.node, "this emit runs later, when the socket with this id may be gone")
 
 
 def _in_timer(facts: Facts, node: Node) -> bool:
@@ -224,11 +224,21 @@ RULE = Rule(
     ),
     exceptions="The id is safe while the handler runs, up to its ack.",
     fix={
-        "node": "Take the user's id along instead, and emit the result with io.to(`user:${user.id}`).",
-        "nest": "Take the user's id along instead, and emit the result with this.server.to(`user:${userId}`).",
-        "python-socketio": 'Take the user\'s id along instead, and emit the result with `to=f"user:{user_id}"`.',
+        "node": (
+            "Pass on the user's id, not the socket's, and emit the result with io.to(`user:${user.id}`), a "
+            "room joined at each connection."
+        ),
+        "nest": (
+            "Pass on the user's id, not the socket's, and emit the result with "
+            "this.server.to(`user:${userId}`), a room joined in `handleConnection`."
+        ),
+        "python-socketio": (
+            'Pass on the user\'s id, not the sid, and emit the result with `to=f"user:{user_id}"`, a room '
+            "entered in the connect handler."
+        ),
         "flask": (
-            'Take the user\'s id along instead, and emit the result with `socketio.emit(…, to=f"user:{user_id}")`.'
+            "Pass on the user's id, not the sid, and emit the result with `socketio.emit(…, "
+            'to=f"user:{user_id}")`, a room joined in the connect handler.'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -43,7 +43,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if _is_own(facts, room):
             seen.add(id(move))
-            yield Hit(move.module.path, move.node, "the user's own rooms are joined in an event, not at connect")
+            yield Hit(move.module.path, move.node, "a reconnect does not repeat the event that joins these rooms")
 
 
 def _is_own(facts: Facts, room: Node) -> bool:

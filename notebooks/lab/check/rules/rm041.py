@@ -29,7 +29,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         place = call_from(facts, handlers[0], node)
         if (facts.path_of(place), place.line) not in seen:
             seen.add((facts.path_of(place), place.line))
-            yield Hit(facts.path_of(place), place, "who is in a room is kept in the database")
+            yield Hit(facts.path_of(place), place, "is this who is in the room now, or only who may be in it?")
 
 
 def _moves(facts: Facts) -> Iterator[Node]:

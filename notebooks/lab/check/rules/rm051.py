@@ -28,7 +28,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             spot = (id(function_of(place)), id(function_of(handler.func)))
             if spot not in seen:
                 seen.add(spot)
-                yield Hit(facts.path_of(place), place, "a disconnect handler cleans up by hand")
+                yield Hit(facts.path_of(place), place, "at disconnect, this removes what a room drops by itself")
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
@@ -193,20 +193,20 @@ RULE = Rule(
     exceptions="Timers, streams and other resources that belong to the connection must be released at disconnect.",
     fix={
         "node": (
-            "Remove the state; join `user:<id>` at each connection, and ask `(await "
-            "io.in(room).fetchSockets()).length > 0` who is online."
+            "Keep what belongs to the connection in `socket.data`; for who is online, join `user:<id>` at each "
+            "connection, and ask `(await io.in(room).fetchSockets()).length > 0`."
         ),
         "nest": (
-            "Remove the state; join `user:<id>` in `handleConnection`, and ask `(await "
-            "this.server.in(room).fetchSockets()).length > 0` who is online."
+            "Keep what belongs to the connection in `client.data`; for who is online, join `user:<id>` in "
+            "`handleConnection`, and ask `(await this.server.in(room).fetchSockets()).length > 0`."
         ),
         "python-socketio": (
-            "Remove the state; enter `user:<id>` in the connect handler, and ask "
-            '`any(sio.manager.get_participants("/", room))` who is online.'
+            "Keep what belongs to the connection with `save_session`; for who is online, enter `user:<id>` in "
+            'the connect handler, and ask `any(sio.manager.get_participants("/", room))`.'
         ),
         "flask": (
-            "Remove the state; join `user:<id>` in the connect handler, and ask "
-            '`any(socketio.server.manager.get_participants("/", room))` who is online.'
+            "Keep what belongs to the connection in Flask's `session`; for who is online, join `user:<id>` in "
+            'the connect handler, and ask `any(socketio.server.manager.get_participants("/", room))`.'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

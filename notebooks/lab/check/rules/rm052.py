@@ -35,7 +35,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     named = [func for node in places if isinstance(node, Call) for func in facts.project.callees(node)]
     for node in places:
         if not any(func in named for func in enclosing(node, Func)):
-            yield Hit(facts.path_of(node), node, "a disconnect handler writes down by hand that a user is gone")
+            yield Hit(facts.path_of(node), node, "one connection ends, and this marks its user as gone")
 
 
 def _sets(facts: Facts, node: Node) -> bool:

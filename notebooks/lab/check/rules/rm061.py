@@ -34,7 +34,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             emit.event is not None and any(is_for_all(name) for name in names_in(emit.event))
         ):
             continue
-        yield Hit(emit.module.path, emit.node, "this goes to every client that is connected")
+        yield Hit(emit.module.path, emit.node, "is this meant for every client that is connected?")
 
 
 NODE = Snippet(

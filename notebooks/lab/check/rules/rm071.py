@@ -23,12 +23,12 @@ def find(facts: Facts) -> Iterable[Hit]:
     """Yield each place that closes an earlier connection of a user when a new one comes."""
     for module, node in facts.nodes(Call):
         if isinstance(node, Call) and _closes_another(facts, node) and _is_login(facts, node):
-            yield Hit(module.path, node, "an earlier connection of the same user is closed")
+            yield Hit(module.path, node, "is an earlier connection of the same user closed on purpose?")
     for emit in facts.actions.emits:
         if emit.aim not in ("rooms", "lookup") or emit.event is None or not _is_login(facts, emit.node):
             continue
         if any(KICK.search(name) for name in names_in(emit.event)):
-            yield Hit(emit.module.path, emit.node, "an earlier connection of the same user is told to go")
+            yield Hit(emit.module.path, emit.node, "is an earlier connection of the same user ended on purpose?")
 
 
 def _is_login(facts: Facts, node: Node) -> bool:

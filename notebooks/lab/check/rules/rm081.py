@@ -25,7 +25,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         if is_guarded(facts, move.node, room):
             continue
         seen.add(id(move))
-        yield Hit(move.module.path, move.node, "the client names the room that it joins, and nothing checks its right")
+        yield Hit(move.module.path, move.node, "no check was found that this user may join the room")
 
 
 def _is_privileged(facts: Facts, move: Move, room: Node) -> bool:
@@ -180,20 +180,20 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Join what the server computes from the verified user, or check first: if (!(await "
-            "mayJoin(socket.data.user, room))) return."
+            "Join what the server computes from the verified user, or check first, with a function of yours: "
+            "`if (!(await mayJoin(socket.data.user, room))) return`."
         ),
         "nest": (
-            "Join what the server computes from the verified user, or check first: if (!(await "
-            'this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden").'
+            "Join what the server computes from the verified user, or check first, with a service of yours: "
+            '`if (!(await this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden")`.'
         ),
         "python-socketio": (
-            "Join what the server computes from the verified user, or check first: `if not await "
-            'may_join(session["user"], room): return`.'
+            "Join what the server computes from the verified user, or check first, with a function of yours: "
+            '`if not await may_join(session["user"], room): return`.'
         ),
         "flask": (
-            "Join what the server computes from the verified user, or check first: `if not may_join(current_user, "
-            "room): return`."
+            "Join what the server computes from the verified user, or check first, with a function of yours: "
+            "`if not may_join(current_user, room): return`."
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -15,7 +15,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         node = next(claims_in(facts, handler), None)
         if node is not None:
-            yield Hit(facts.path_of(node), node, "the client says itself who it is")
+            yield Hit(facts.path_of(node), node, "the payload says who the user is: does the server verify it?")
 
 
 NODE = Snippet(
@@ -153,16 +153,16 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Take the sender from `socket.data.user`, which your middleware set from the verified token, and "
-            "ignore what the payload says."
+            "Verify a token in `io.use(…)`, set `socket.data.user` from its claims, and take the sender from "
+            "there, whatever the payload says."
         ),
         "nest": (
-            "Take the sender from `client.data.user`, which your middleware set from the verified token, and "
-            "leave the field out of the DTO."
+            "Verify a token in a middleware that `afterInit` sets with `server.use`, take the sender from the "
+            "`client.data.user` that it sets, and leave the field out of the DTO."
         ),
         "python-socketio": (
-            'Take the sender from `(await sio.get_session(sid))["user"]`, which the connect handler saved from '
-            "the verified token."
+            "Verify a token in the connect handler, save its user with `save_session`, and take the sender "
+            'from `(await sio.get_session(sid))["user"]`.'
         ),
         "flask": (
             "Take the sender from `current_user` or from Flask's signed `session`, and ignore what the payload says."

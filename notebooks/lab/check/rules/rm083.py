@@ -25,9 +25,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if _has_joined(facts, emit, room) or is_guarded(facts, emit.node, room):
             continue
-        yield Hit(
-            emit.module.path, emit.node, "the client names the room that this goes to, and nothing checks its right"
-        )
+        yield Hit(emit.module.path, emit.node, "no check was found that this user may send to the room")
 
 
 def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:

@@ -20,7 +20,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             own = (node for node in handshake_claims(facts, func) if function_of(node) is func)
             node = next(own, None)
             if node is not None:
-                yield Hit(module.path, node, "the handshake says who the client is, and nothing verifies it")
+                yield Hit(module.path, node, "the handshake says who the user is: does the server verify it?")
 
 
 NODE = Snippet(

@@ -35,9 +35,9 @@ def find(facts: Facts) -> Iterable[Hit]:
         if isinstance(node, Call) and _blocks(facts, node):
             name = getattr(node.func, "name", "")
             if HASHES.search(name) or any(id(func) in direct for func in enclosing(node, Func)):
-                yield Hit(module.path, node, f"`{name}` blocks the event loop")
+                yield Hit(module.path, node, f"`{name}` blocks the event loop, so all clients wait")
         elif isinstance(node, Loop) and _is_long(node):
-            yield Hit(module.path, node, "this loop blocks the event loop")
+            yield Hit(module.path, node, "this loop blocks the event loop, so all clients wait")
 
 
 def _blocks(facts: Facts, call: Call) -> bool:

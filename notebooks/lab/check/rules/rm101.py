@@ -20,7 +20,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         return
     for server in made_servers(facts):
         if not server.adapter and not limits_size(server):
-            yield Hit(server.module.path, server.node, "nothing limits how much or how often a client sends")
+            yield Hit(server.module.path, server.node, "what limits how much and how often a client sends?")
 
 
 NODE = Snippet(
@@ -224,20 +224,20 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Set `maxHttpBufferSize` in the options of `new Server`, and count events for each user, for example "
-            "with the package rate-limiter-flexible."
+            "Set `maxHttpBufferSize` (default: 1 MB) in the options of `new Server`, and count each user's "
+            "events in `socket.use(…)`, for example with the package rate-limiter-flexible."
         ),
         "nest": (
-            "Set `maxHttpBufferSize` in `@WebSocketGateway`, and count events for each user, for example with the "
-            "package rate-limiter-flexible."
+            "Set `maxHttpBufferSize` (default: 1 MB) in `@WebSocketGateway`, and count each user's events in a "
+            "guard, for example with the package rate-limiter-flexible."
         ),
         "python-socketio": (
-            "Set `max_http_buffer_size` in `AsyncServer(…)`, and count events for each user, for example with the "
-            "package limits."
+            "Set `max_http_buffer_size` (default: 1 MB) in `AsyncServer(…)`, and count each user's events at "
+            "the start of the handlers, for example with the package limits."
         ),
         "flask": (
-            "Set `max_http_buffer_size` in `SocketIO(…)`, and count events for each user, for example with the "
-            "package limits."
+            "Set `max_http_buffer_size` (default: 1 MB) in `SocketIO(…)`, and count each user's events at the "
+            "start of the handlers, for example with the package limits."
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -210,20 +210,21 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "List the origins, with scheme, in `cors.origin`, and check the `Origin` header in `allowRequest`, "
-            "because CORS does not apply to WebSocket."
+            'List the origins, with scheme, in `cors.origin`, such as `["https://app.example.com"]`, and check '
+            "the `Origin` header in `allowRequest`, because CORS does not apply to WebSocket."
         ),
         "nest": (
-            "List the origins, with scheme, in `cors.origin` of `@WebSocketGateway`, and check the `Origin` "
-            "header in `allowRequest`, because CORS does not apply to WebSocket."
+            "List the origins, with scheme, in `cors.origin` of `@WebSocketGateway`, such as "
+            '`["https://app.example.com"]`, and check the `Origin` header in `allowRequest`, because CORS does '
+            "not apply to WebSocket."
         ),
         "python-socketio": (
-            "List the origins, with scheme, in `cors_allowed_origins`, or leave the option out to allow the same "
-            "origin only."
+            'List the origins, with scheme, in `cors_allowed_origins`, such as `["https://app.example.com"]`, '
+            "or leave the option out to allow the same origin only."
         ),
         "flask": (
-            "List the origins, with scheme, in `cors_allowed_origins`, or leave the option out to allow the same "
-            "origin only."
+            'List the origins, with scheme, in `cors_allowed_origins`, such as `["https://app.example.com"]`, '
+            "or leave the option out to allow the same origin only."
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

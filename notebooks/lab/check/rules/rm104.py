@@ -20,7 +20,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         return
     for server in made_servers(facts):
         if not server.adapter:
-            yield Hit(server.module.path, server.node, "payloads of events are used without validation")
+            yield Hit(server.module.path, server.node, "does anything validate what clients send? nothing was found")
 
 
 NODE = Snippet(
@@ -215,7 +215,7 @@ RULE = Rule(
     fix={
         "node": (
             "Parse each payload with a schema before use, for example with zod: `const parsed = "
-            "chatMessage.safeParse(message)`."
+            "chatMessage.safeParse(message)`, and return if `parsed.success` is false."
         ),
         "nest": (
             "Put `@UsePipes(new ValidationPipe())` on the gateway, and type each payload as a DTO class with "
