@@ -67,7 +67,7 @@ def table(rules: Sequence[Rule]) -> str:
 
 
 def markdown_table(rules: Sequence[Rule]) -> str:
-    """Return the table of rules for the README, with a link to each lesson."""
+    """Return the README's table of rules, with links to the lessons."""
     lines = ["| rule | mistake | level | finds | lesson |", "|---|---|---|---|---|"]
     lines += [_row(rule) for rule in rules]
     return "\n".join(lines) + "\n"

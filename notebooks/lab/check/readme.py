@@ -36,7 +36,8 @@ def renew() -> Path:
 def with_example(text: str, root: Path) -> str:
     """Return a README's text with the output of the example.
 
-    The example runs in the README's folder. The output quotes costs, so a new measurement changes it. A text without the marks is returned as it is.
+    The example runs in the README's folder. The output quotes costs, so a new measurement changes it. A text without
+    the marks is returned as it is.
     """
     if not EXAMPLE_BLOCK.search(text):
         return text

@@ -85,11 +85,15 @@ def _result(result: Result, finding: Finding, fingerprint: str, index: int) -> d
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": LEVELS[finding.level],
-        "message": {"text": " ".join(part for part in (f"{finding.message}.", finding.cost, finding.fix) if part)},
+        "message": {"text": " ".join(part for part in (_sentence(finding.message), finding.cost, finding.fix) if part)},
         "locations": [{"physicalLocation": location}],
         # the first is what GitHub compares, the second is for others
         "partialFingerprints": {"primaryLocationLineHash": fingerprint, "labCheck/v1": fingerprint},
     }
+
+
+def _sentence(message: str) -> str:
+    return message if message.endswith("?") else f"{message}."
 
 
 def _fingerprinted(result: Result) -> Iterator[tuple[Finding, str]]:

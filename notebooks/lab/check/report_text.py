@@ -12,7 +12,7 @@ from rich.text import Text
 from lab.check.ir import Source
 from lab.check.model import Finding
 from lab.check.result import Result
-from lab.check.summary import last_line, mistake_lines, not_concerned
+from lab.check.summary import last_line, mistake_lines, more, not_concerned
 
 STYLES = {"error": "bold red", "warning": "bold yellow", "question": "bold cyan"}
 INDENT = "  "
@@ -34,6 +34,8 @@ def as_text(result: Result, paths: Sequence[str]) -> Text:
     for number, name, verdict in mistake_lines(result):
         style = "bold" if verdict.startswith("found") else "dim"
         report.append(f"{number} {name:<25} ").append(f"{verdict}\n", style)
+    if line := more(result):
+        report.append(f"\n{line}\n", "dim")
     return report.append(f"\n{last_line(result)}\n", "bold")
 
 

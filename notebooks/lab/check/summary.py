@@ -27,7 +27,7 @@ def _verdict(result: Result, mistake: Mistake) -> str:
         return "not asked"
     if mistake.is_static:
         return "not found"
-    return f"cannot be seen in the code alone; to see it measured: {mistake.measure}"
+    return f"cannot be seen in the code alone; this kit measures it on its own servers: {mistake.measure}"
 
 
 def counts(findings: Iterable[Finding]) -> str:
@@ -35,6 +35,18 @@ def counts(findings: Iterable[Finding]) -> str:
     levels = Counter(finding.level for finding in findings)
     parts = [f"{levels[level]} {level}{'s' if levels[level] > 1 else ''}" for level in LEVELS if levels[level]]
     return ", ".join(parts) or "nothing found"
+
+
+def more(result: Result) -> str:
+    """Return the line that says where to read more.
+
+    It names the first error, or else the first finding. Returns "" if nothing was found.
+    """
+    first = min(result.findings, key=lambda finding: LEVELS.index(finding.level), default=None)
+    if first is None:
+        return ""
+    line = f"examples, and when a finding is no mistake: lab check --explain {first.rule}"
+    return f"{line}; the lesson: lab learn {first.mistake}" if first.lesson else line
 
 
 def last_line(result: Result) -> str:

@@ -56,6 +56,14 @@ def test_a_node_server_is_checked(check, tmp_path):
     assert "02 emit to a socket id       found: 1 error (RM021), 1 suppressed\n" in out
 
 
+def test_a_question_is_one_in_sarif(check, tmp_path):
+    (tmp_path / "io.js").write_text(NODE.replace("io.use(rateLimit)", "").replace("{ maxHttpBufferSize: 1e4 }", "{}"))
+    _, out, _ = check("--select", "RM101,RM021", "--format", "sarif")
+    texts = {row["ruleId"]: row["message"]["text"] for row in json.loads(out)["runs"][0]["results"]}
+    assert "? In this kit's measurement " in texts["RM101"]
+    assert ". In this kit's measurement " in texts["RM021"]
+
+
 def test_a_python_server_is_checked(check, tmp_path):
     (tmp_path / "app.py").write_text(PYTHON)
     code, out, _ = check("--select", "03")

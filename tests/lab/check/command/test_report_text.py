@@ -78,8 +78,24 @@ def test_what_cannot_be_seen_names_what_to_run(lab, write, monkeypatch, number):
     rules = tuple(replace(rule, mistake=number) for rule in every_rule() if rule.id == "RM022")
     monkeypatch.setattr("lab.check.own_rules.all_rules", lambda: rules)
     write(a_js="socket\n")
-    wanted = f"cannot be seen in the code alone; to see it measured: lab compare --only {number}"
+    wanted = f"cannot be seen in the code alone; this kit measures it on its own servers: lab compare --only {number}"
     assert summary(lab(".")[1])[number] == wanted
+
+
+def test_the_end_says_where_to_read_about_the_first_error(lab, write):
+    write(a_js="ASK socket\n", b_js="EMIT\n")
+    line = "examples, and when a finding is no mistake: lab check --explain RM021; the lesson: lab learn 02"
+    assert f"\n\n{line}\n\n" in lab(".")[1]
+
+
+def test_the_end_names_no_rule_when_nothing_is_found(lab, write):
+    write(a_js="socket\n")
+    assert "--explain" not in lab(".")[1]
+
+
+def test_a_rule_without_a_lesson_is_explained(lab, write):
+    write(a_js="socket // lab: ignore[RM021]\n")
+    assert "\nexamples, and when a finding is no mistake: lab check --explain RM000\n" in lab(".")[1]
 
 
 def test_the_last_line_counts_files_and_findings(lab, write):
