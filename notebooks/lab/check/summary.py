@@ -27,7 +27,7 @@ def _verdict(result: Result, mistake: Mistake) -> str:
         return "not asked"
     if mistake.is_static:
         return "not found"
-    return f"cannot be seen in the code alone; this kit measures it on its own servers: {mistake.measure}"
+    return f"cannot be seen in the code alone; {mistake.measure} measures it on this kit's servers"
 
 
 def counts(findings: Iterable[Finding]) -> str:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from lab.__main__ import main
+from lab.check.rules.rm061 import RULE
 
 NODE = """\
 const { Server } = require("socket.io");
@@ -57,10 +58,11 @@ def test_a_node_server_is_checked(check, tmp_path):
 
 
 def test_a_question_is_one_in_sarif(check, tmp_path):
-    (tmp_path / "io.js").write_text(NODE.replace("io.use(rateLimit)", "").replace("{ maxHttpBufferSize: 1e4 }", "{}"))
-    _, out, _ = check("--select", "RM101,RM021", "--format", "sarif")
+    (tmp_path / "io.js").write_text(RULE.snippets["node"].bad)
+    (tmp_path / "ids.js").write_text(NODE)
+    _, out, _ = check("--select", f"{RULE.id},RM021", "--format", "sarif")
     texts = {row["ruleId"]: row["message"]["text"] for row in json.loads(out)["runs"][0]["results"]}
-    assert "? In this kit's measurement " in texts["RM101"]
+    assert "? In this kit's measurement " in texts[RULE.id]
     assert ". In this kit's measurement " in texts["RM021"]
 
 

@@ -78,7 +78,7 @@ def test_what_cannot_be_seen_names_what_to_run(lab, write, monkeypatch, number):
     rules = tuple(replace(rule, mistake=number) for rule in every_rule() if rule.id == "RM022")
     monkeypatch.setattr("lab.check.own_rules.all_rules", lambda: rules)
     write(a_js="socket\n")
-    wanted = f"cannot be seen in the code alone; this kit measures it on its own servers: lab compare --only {number}"
+    wanted = f"cannot be seen in the code alone; lab compare --only {number} measures it on this kit's servers"
     assert summary(lab(".")[1])[number] == wanted
 
 
