@@ -176,20 +176,20 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "At each connection, call socket.join(`user:${user.id}`) in place of this, and emit with "
+            "At each connection, join a room in place of this, as in socket.join(`user:${user.id}`), and emit with "
             "io.to(`user:${id}`); Socket.IO removes the socket from the room when it disconnects."
         ),
         "nest": (
-            "In `handleConnection`, call client.join(`user:${client.data.user.id}`) in place of this, and emit "
-            "with this.server.to(`user:${id}`); no store is needed."
+            "In `handleConnection`, join a room in place of this, as in client.join(`user:${client.data.user.id}`), "
+            "and emit with this.server.to(`user:${id}`); no store is needed."
         ),
         "python-socketio": (
-            'In the connect handler, call `await sio.enter_room(sid, f"user:{user_id}")` in place of this, and '
-            'emit with `to=f"user:{user_id}"`; no store is needed.'
+            "In the connect handler, enter a room in place of this, as in `await sio.enter_room(sid, "
+            'f"user:{user_id}")`, and emit with `to=f"user:{user_id}"`; no store is needed.'
         ),
         "flask": (
-            'In the connect handler, call `join_room(f"user:{current_user.id}")` in place of this, and emit '
-            'with `to=f"user:{user_id}"`; no store is needed.'
+            "In the connect handler, join a room in place of this, as in "
+            '`join_room(f"user:{current_user.id}")`, and emit with `to=f"user:{user_id}"`; no store is needed.'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
