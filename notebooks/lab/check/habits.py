@@ -51,6 +51,8 @@ PEOPLE = re.compile(
     r"member_?count|occupan\w+|attendees?)$",
     re.I,
 )
+# a server with fewer events mostly pushes
+FEW = 2
 DEFAULT_SIZE = 1_000_000
 # methods that change a record, whatever the object is called
 UPDATES = {"update", "updateOne", "save", "patch", "findByIdAndUpdate"}
