@@ -152,14 +152,12 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the map from above for both servers. On the good server only the framed cells are dark. The second
-# figure: wasted deliveries on one axis, with the bound of each server and your guess.*
+# *The figure: the map from above for both servers. On the good server only the framed cells are dark.*
 
 # %%
 made, useful = (f"{bad.details[key]:,}" for key in ("deliveries", "useful"))
 title = f"The bad server made {made} deliveries for {useful} useful ones"
 lab.draw(deliveries_per_head({"bad": bad.details, "good": good.details}, title=title))
-lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
 # ## The verdict

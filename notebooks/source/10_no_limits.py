@@ -83,13 +83,10 @@ bad = await lesson.measure("bad", rooms=rooms, chats=chats)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of abusive requests that were accepted, and the bound that we
-# expected it to exceed.*
 
 # %%
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # ## Look closer
@@ -219,7 +216,8 @@ async def burst(size):
 bursts = {size: await burst(size) for size in (20, 40, 80)}
 rows = [[str(size), str(errors.count(None)), str(size - errors.count(None))] for size, errors in bursts.items()]
 lab.table(["messages stored", "accepted", "**refused**"], *rows)
-print("a refusal looks like this:", next(filter(None, bursts[80]), None))
+refusal = next(filter(None, bursts[80]), {})
+print("a refusal looks like this:", *(f"{key}: {value}" for key, value in refusal.items()), sep="\n  ")
 
 # %% [markdown]
 # The refused messages are lost unless the page reads the answer: `retry_after` says when to send again. The page uses

@@ -55,5 +55,5 @@ def scoreboard(comparison: Comparison, guesses: Mapping[int, float | None] | Non
         rows.append([link, *guess, *values, claim.unit, OUTCOMES[result.verdict.outcome]])
     table(["lesson", *(["your guess"] if guessed else []), *SIDES, "unit", "claim"], *rows)
     for doubt in doubts(comparison):
-        show_output(Markdown(f"*{doubt}*"))
+        show_output(Markdown(f"*{doubt[:1].upper()}{doubt[1:]}.*"))
     draw(diagrams.scores(comparison.results, title=summary(comparison)))
