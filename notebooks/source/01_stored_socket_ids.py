@@ -58,7 +58,7 @@ lab.show(
 
 # %% [markdown]
 # One line stores an id. No line removes it again. There is also no good place for such a line, because a phone that
-# loses its network sends no disconnect message.
+# loses its network sends no disconnect message. (The marker `# <-` is not in the file: it shows where to look.)
 
 # %% [markdown]
 # ## Predict
