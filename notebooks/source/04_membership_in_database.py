@@ -178,7 +178,7 @@ print("addresses that one message is sent to: bad {:.0f}, good {:.0f}".format(*a
 # socket.*
 
 # %%
-title = f"With one of two tabs closed, {bad.value:.0f} % received the room's messages; with rooms, {good.value:.0f} %"
+title = f"One of two tabs closed: {bad.value:.0f} % received the room's messages, with rooms {good.value:.0f} %"
 lab.draw(members_and_sockets({"bad": bad.details, "good": good.details}, title=title))
 
 # %% [markdown]
