@@ -149,10 +149,10 @@ async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
 
 
 async def _write(ring: Sequence[Tab], began: float, is_over: asyncio.Event) -> dict[str, tuple[SentMessage, Tab]]:
-    """Lets each user write to the next user of the ring, until `is_over` is set.
+    """Lets each user write to the next user of the ring.
 
-    Each user writes every `PACE_SECONDS`, but not all users at the same moment. Returns a dict from the text of each
-    message to the message and its recipient.
+    Each user writes every `PACE_SECONDS` until `is_over` is set, but not all users at the same moment. Returns a dict
+    from the text of each message to the message and its recipient.
     """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
     processes = assign_processes([tab.person for tab in ring], 2)
