@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from lab.system.atomic_file import write
 from lab.system.end_with_parent import ending_with_parent
 
-# the longest cell takes a third of this time
+# the longest cell takes a fifth of this time on an idle machine
 CELL_SECONDS = 120
 # a kernel normally starts in two seconds
 KERNEL_SECONDS = 60
