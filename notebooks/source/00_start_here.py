@@ -117,8 +117,9 @@ guesses = {
 # ## The scoreboard
 #
 # Now we run both servers and all ten experiments. Each experiment runs on a fresh bad server and on a fresh good one,
-# with the same clients. `lab compare` does the same in a terminal. This is the only slow cell here. At the end it shows
-# how long it took.
+# with the same clients. This cell measures the one number by which each claim is judged. `lab compare` does it in a
+# terminal and measures more, for example memory and idle ack times. This is the only slow cell here. At the end it
+# shows how long it took.
 
 # %%
 comparison = await lab.measure_all()

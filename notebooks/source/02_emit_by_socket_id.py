@@ -153,14 +153,12 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the timeline of both servers. The good server emits to the user's room (a diamond), and the report
-# is received (a circle). The second figure: the share of the reports that were received, on one axis, with the bound of
-# each server and your guess.*
+# *The figure: the timeline of both servers. The good server emits to the user's room (a diamond), and the report is
+# received (a circle).*
 
 # %%
 title = f"Reports received: {bad.value:.0f} % sent to the id that asked, {good.value:.0f} % sent to the user's room"
 lab.draw(report_timeline({"bad": bad.details, "good": good.details}, title=title))
-lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
 # ## The verdict

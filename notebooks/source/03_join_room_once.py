@@ -164,14 +164,11 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the same picture for both servers. On the good server the rooms come back with the connections. The
-# second figure: messages that arrived after the reconnect, on one axis, with your guess. The dashed lines are the
-# limits that the claim sets for each server.*
+# *The figure: the same picture for both servers. On the good server the rooms come back with the connections.*
 
 # %%
 title = f"After the reconnect {bad.value:.0f} % arrived; with the rooms joined at connect, {good.value:.0f} %"
 lab.draw(messages_and_rooms({"bad": bad.details, "good": good.details}, title=title))
-lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
 # ## The verdict

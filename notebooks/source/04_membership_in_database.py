@@ -174,14 +174,12 @@ print("addresses that one message is sent to: bad {:.0f}, good {:.0f}".format(*a
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the same picture for both servers. On the good server the members in the room are always those who
-# have a socket. The second figure: messages received with a tab still open, on one axis, with the bound of each server
-# and your guess.*
+# *The figure: the same picture for both servers. On the good server the members in the room are always those who have a
+# socket.*
 
 # %%
-title = f"With one of two tabs closed, {bad.value:.0f} % received the room's messages; with rooms, {good.value:.0f} %"
+title = f"One of two tabs closed: {bad.value:.0f} % received the room's messages, with rooms {good.value:.0f} %"
 lab.draw(members_and_sockets({"bad": bad.details, "good": good.details}, title=title))
-lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
 # ## The verdict

@@ -170,14 +170,12 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the strips of both servers. The good server sends as long as it is asked to: while a tab is open
-# the message arrives, afterwards the room is empty (a ring). The second figure: users reached after one of two tabs was
-# closed, on one axis, with the bound of each server and your guess.*
+# *The figure: the strips of both servers. The good server sends as long as it is asked to: while a tab is open the
+# message arrives, afterwards the room is empty (a ring).*
 
 # %%
 title = f"One of two tabs closed: {bad.value:.0f} % of the users reached by the dict, {good.value:.0f} % by the room"
 lab.draw(presence_strips({"bad": bad.details["strips"], "good": good.details["strips"]}, title=title))
-lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
 # ## The verdict

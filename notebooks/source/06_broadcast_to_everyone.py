@@ -152,14 +152,12 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The first figure: the map from above for both servers. On the good server only the framed cells are dark. The second
-# figure: wasted deliveries on one axis, with the bound of each server and your guess.*
+# *The figure: the map from above for both servers. On the good server only the framed cells are dark.*
 
 # %%
 made, useful = (f"{bad.details[key]:,}" for key in ("deliveries", "useful"))
 title = f"The bad server made {made} deliveries for {useful} useful ones"
 lab.draw(deliveries_per_head({"bad": bad.details, "good": good.details}, title=title))
-lesson.side_by_side(bad, good, guess=my_guess)
 
 # %% [markdown]
 # ## The verdict
@@ -198,8 +196,8 @@ lesson.verdict(bad, good)
 swept = await lesson.sweep("clients", [20, 40, 80, 160], positions=1, chats=0)
 deliveries = {side: [run.details["deliveries"] for run in swept.runs[side]] for side in ("bad", "good")}
 factor = {side: growth_per_doubling(swept.values, deliveries[side]) for side in deliveries}
-title = "Twice the clients: {bad:.2g} times the deliveries on the bad server, {good:.2g} on the good".format(**factor)
-lab.draw(square_and_line(swept.values, deliveries, title=title))
+title = "Twice the clients: {bad:.2g} times the deliveries on the bad server, {good:.2g} on the good"
+lab.draw(square_and_line(swept.values, deliveries, title=title.format(**factor)))
 
 # %% [markdown]
 # That is why this mistake is cheap in the first month and very expensive in the second year. The good server's line is

@@ -80,13 +80,10 @@ bad = await lesson.measure("bad", users=users, each=each)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of tabs that received a message to their user, and the bound
-# below which we expected it to stay.*
 
 # %%
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # Look at the reconnects. Nobody needs these connections. The server causes this work itself, as fast as the clients'

@@ -82,14 +82,11 @@ bad = await lesson.measure("bad", rounds=rounds)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of private messages that the attacker read, and the bound that
-# we expected it to exceed.*
 
 # %%
 print(f"{rounds * len(SECRETS)} private messages were sent; the attacker got {sum(bad.details['read'])} of them")
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # ## Look closer

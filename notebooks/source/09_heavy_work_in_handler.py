@@ -79,14 +79,11 @@ bad = await lesson.measure("bad", reports=reports)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, how many reports' time the slowest answers took, and the bound that we
-# expected it to exceed.*
 
 # %%
 print(f"one report takes {bad.details['one_report_seconds'] * 1000:.0f} ms of CPU time; {reports} were made")
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # A *heartbeat* is a small packet that shows each end that the other is still there. The same event loop sends it, so it

@@ -83,13 +83,10 @@ bad = await lesson.measure("bad", rooms=rooms, chats=chats)
 
 # %% [markdown]
 # ## The number
-#
-# *The figure: one bar for the bad server, the percentage of abusive requests that were accepted, and the bound that we
-# expected it to exceed.*
 
 # %%
 lesson.numbers(bad=bad)
-lesson.one_side("bad", bad, guess=my_guess)
+lesson.show_guess(bad, my_guess)
 
 # %% [markdown]
 # ## Look closer
@@ -102,7 +99,8 @@ lesson.one_side("bad", bad, guess=my_guess)
 def outcomes(run):
     head = ("accepted", "refused", "closed", "unanswered", "unsent")
     tally = run.details["tally"]
-    lab.table(["asked for", *head], *([kind, *(f"{of.get(key, 0):,}" for key in head)] for kind, of in tally.items()))
+    rows = [[kind, *(f"{of.get(key, 0):,}" for key in head)] for kind, of in tally.items()]
+    lab.table(["asked for", *head], *rows)
 
 
 outcomes(bad)
@@ -211,7 +209,8 @@ lesson.verdict(bad, good)
 
 # %%
 async def burst(size):
-    async with running("good") as server, tabs(server.target(10), [Person("traveller"), Person("friend")]) as (page, _):
+    people = [Person("traveller"), Person("friend")]
+    async with running("good") as server, tabs(server.target(10), people) as (page, _):
         kept = [page.ask("chat:send", {"to": "friend", "text": f"kept {number}"}) for number in range(size)]
         return [answer.get("error") for answer in await asyncio.gather(*kept)]
 
@@ -219,7 +218,10 @@ async def burst(size):
 bursts = {size: await burst(size) for size in (20, 40, 80)}
 rows = [[str(size), str(errors.count(None)), str(size - errors.count(None))] for size, errors in bursts.items()]
 lab.table(["messages stored", "accepted", "**refused**"], *rows)
-print("a refusal looks like this:", next(filter(None, bursts[80]), None))
+
+# %%
+refusal = next(filter(None, bursts[80]), {})
+print("a refusal looks like this:", *(f"{key}: {value}" for key, value in refusal.items()), sep="\n  ")
 
 # %% [markdown]
 # The refused messages are lost unless the page reads the answer: `retry_after` says when to send again. The page uses

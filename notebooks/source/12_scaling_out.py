@@ -139,11 +139,11 @@ print("files in handlers/ that mention Redis:", len(mentions))
 # %% [markdown]
 # ## What two processes bring
 #
-# One room has several hundred members, spread evenly. A load generator in its own process only counts bytes. The cell
+# One room has members on every process, spread evenly. A load generator in its own process only counts bytes. The cell
 # measures one process and two processes in turn.
 
 # %%
-spread = await measure.throughput(members=400, seconds=0.5)
+spread = await measure.throughput(members=250, seconds=0.3)
 by_clock, by_busiest = spread.times(measure.by_the_clock), spread.times(measure.by_the_busiest)
 
 # %% [markdown]
@@ -189,7 +189,7 @@ lab.table(
 # connected. The difference is the cost of requesting, publishing and receiving.
 
 # %%
-costs = await measure.costs()
+costs = await measure.costs(spread.runs[1])
 us = {name: f"{1e6 * value:.1f}" for name, value in vars(costs).items() if isinstance(value, float)}
 waits = {place: 1000 * statistics.median(times) for place, times in costs.latencies.items()}
 print(" · ".join(f"{place}: {wait:.2f} ms from sender to reader" for place, wait in waits.items()))

@@ -106,7 +106,8 @@ ask("Python and Node")
 from lab.interview.estimates import ChatLoad, FleetLoad, Hardware, LargeGroup
 
 key = "06.cpu_microseconds_per_useful_delivery.good"
-hardware = Hardware(cpu_microseconds=ask.value(key, otherwise=30), sockets_per_process=20_000, most_busy=0.5, spare=1.5)
+cpu = ask.value(key, otherwise=30)
+hardware = Hardware(cpu_microseconds=cpu, sockets_per_process=20_000, most_busy=0.5, spare=1.5)
 origin = "measured on this machine" if key in ask.numbers.texts else "assumed, because it was not measured here"
 print(f"CPU time of one delivery: {hardware.cpu_microseconds:g} µs, {origin}")
 

@@ -167,9 +167,13 @@ class Facts:
         if Tag.IDS in tags:
             # a parameter that gets both is mostly the handler's own
             return Tag.SID not in tags
-        if tags & (Tag.SID | Tag.SERVER):
+        if tags & (Tag.SID | Tag.SERVER) or self._is_of_request(expr):
             return False
         return self.named_as_id(expr)
+
+    def _is_of_request(self, expr: Node) -> bool:
+        """Tell whether a helper takes the id from Flask's request: `sid(request)`."""
+        return isinstance(expr, Call) and any(self.project.outside(arg) == "flask.request" for arg in expr.args)
 
     def named_as_id(self, expr: Node) -> bool:
         """Tell whether a variable, field or key has the name of a socket's id."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from lab.check.facts import Facts, returned
 from lab.check.ir import Assign, Await, Block, Call, Const, Func, If, Loop, Member, Name, Node, Op, Return, Throw, Try
 from lab.check.scopes import class_of, enclosing, function_of
-from lab.check.stores import is_database_write
+from lab.check.stores import DATABASE_WRITES, is_database_write
 from lab.check.tags import CLAIMED, FORMS, Tag
 
 RIGHTS = re.compile(
@@ -32,7 +32,7 @@ def names_in(node: Node) -> Iterator[str]:
             yield part.value
 
 
-def names_a_right(facts: Facts, node: Node) -> bool:
+def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
     """Tell whether an expression mentions membership, a permission or the like, which the client does not supply."""
     for part in node.walk():
         if isinstance(part, Name | Member) and RIGHTS.search(part.name):
@@ -46,9 +46,16 @@ def names_a_right(facts: Facts, node: Node) -> bool:
     return False
 
 
+def _is_nothing(node: Node) -> bool:
+    return isinstance(node, Const) and node.value in (None, True, False, "")
+
+
 def _looks_for_itself(facts: Facts, part: Node) -> bool:
-    """Tell whether a condition looks for the socket or its user in a collection: `sid in room`, `room.has(user.id)`."""
+    """Tell whether a condition is about the socket or its user: `sid in room`, `order.userId == user.id`."""
     match part:
+        case Op(op="==" | "!=", operands=operands):
+            tags = [facts.values.of(operand) for operand in operands]
+            return any(tag & (Tag.SID | Tag.USER) for tag in tags) and not any(_is_nothing(part) for part in operands)
         case Op(op="in" | "not in", operands=[first, rooms]):
             return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or facts.is_own_rooms(rooms)
         case Call(func=Member(obj=Member(obj=socket, name="rooms"), name="has")):
@@ -72,8 +79,12 @@ def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
             if below in statements:
                 yield from ((statement, False) for statement in statements[: statements.index(below)])
         if above is top:
-            return
+            break
         below, above = above, above.parent
+    # a handler that is registered under a condition
+    for outer in enclosing(top, If) if top is not None else ():
+        if isinstance(outer, If) and not any(top is part for branch in outer.orelse for part in branch.walk()):
+            yield outer.test, True
 
 
 def _lists(node: Node) -> Iterator[list[Node]]:
@@ -200,7 +211,7 @@ def _looks_up(facts: Facts, node: Node) -> bool:
 def _may_refuse(facts: Facts, call: Call) -> bool:
     """Tell whether a call may look at a right: a look-up, or a service that is waited for."""
     name = getattr(call.func, "name", "")
-    if LOOK_UPS.match(name):
+    if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):
         return True
     waited = isinstance(call.parent, Await) and isinstance(call.func, Member)
     return waited and not WRITES.match(name) and not is_database_write(facts, call)

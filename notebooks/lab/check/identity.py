@@ -33,17 +33,24 @@ def parts_of(func: Func) -> Iterator[Node]:
         yield from statement.walk()
 
 
+# names that a user may choose, in events that choose them
+CHOSEN = re.compile(r"^(user_?|display_?|nick_?|player_?|host_?|guest_?|sender_?)?name$|^nick$", re.I)
+CHOOSING = re.compile(r"join|create|register|login|log_in|enter|set_?(user)?name|nick|new|add", re.I)
+IDENTIFYING = re.compile(r"identi|login|log_in|online|register|user|auth|setup", re.I)
+
+
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
     """Yield each place where a handler takes from a payload who the client is, first its parameters."""
-    for param in handler.func.params:
+    event = f"{handler.event} {handler.func.name}"
+    for param in handler.func.params if not _is_wrapped(handler.func) else ():
         for target, path in patterns(param.target):
             name = path[-1][-1] if path and path[-1][0] == "field" else getattr(target, "name", "")
-            whole = name == "name" and not path and not THINGS.search(f"{handler.event} {handler.func.name}")
-            if (whole or WHO.match(name)) and Tag.CLIENT in facts.values.of(target):
+            whole = not path and ((name == "name" and not THINGS.search(event)) or _is_bare_id(name, event))
+            if (whole or _says_who(name, event)) and Tag.CLIENT in facts.values.of(target):
                 yield target if path else _first_use(handler.func, target)
     for func in _reached(facts, handler):
         for node in parts_of(func):
-            if _is_claim(facts, node) or _saves_payload(facts, node):
+            if _is_claim(facts, node, event) or _saves_payload(facts, node):
                 yield node
 
 
@@ -61,18 +68,34 @@ def _first_use(func: Func, target: Node) -> Node:
     return next((node for node in parts_of(func) if isinstance(node, Name) and node.name == name), target)
 
 
-def _is_claim(facts: Facts, node: Node) -> bool:
+def _says_who(name: str, event: str) -> bool:
+    """Tell whether a field says who the client is. A name that an event sets is no claim."""
+    return bool(WHO.match(name)) and not (CHOSEN.match(name) and CHOOSING.search(event))
+
+
+def _is_bare_id(name: str, event: str) -> bool:
+    return name.lower() == "id" and bool(IDENTIFYING.search(event)) and not THINGS.search(event)
+
+
+def _is_wrapped(func: Func) -> bool:
+    """Tell whether a decorator of the project may change the parameters of a handler."""
+    known = {"on", "event", "on_event", "SubscribeMessage", "UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
+    marks = (mark.func if isinstance(mark, Call) else mark for mark in func.decorators)
+    return any(getattr(mark, "name", "") not in known for mark in marks)
+
+
+def _is_claim(facts: Facts, node: Node, event: str) -> bool:
     match node:
         case Member(obj=obj, name=name):
-            return bool(WHO.match(name)) and facts.is_client(obj) and not _is_called(node)
+            return _says_who(name, event) and facts.is_client(obj) and not _is_called(node)
         case (
             Index(obj=obj, key=Const(value=str(name)))
             | Call(func=Member(obj=obj, name="get"), args=[Const(value=str(name)), *_])
         ):
-            return bool(WHO.match(name)) and facts.is_client(obj)
+            return _says_who(name, event) and facts.is_client(obj)
         case Assign():
             names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
-            return any(WHO.match(name) for name in names) and facts.is_client(node.value)
+            return any(_says_who(name, event) for name in names) and facts.is_client(node.value)
     return False
 
 

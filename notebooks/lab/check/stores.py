@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.check.collect import WRITERS
-from lab.check.facts import Facts
+from lab.check.facts import Facts, returned
 from lab.check.ir import Assign, Call, Delete, Func, Index, Member, Name, Node, Record, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.scopes import Module, function_of, patterns
@@ -134,6 +134,8 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
     elif isinstance(value, ListOf):
         for item in value.items:
             yield from parts_with_id(facts, item, steps)
+    elif isinstance(value, Call) and steps and (made := _made_record(facts, value)) is not None:
+        yield from parts_with_id(facts, made, steps - 1)
     elif isinstance(value, Call) and not isinstance(value.func, Member):
         for item in (*value.args, *(item for _, item in value.keywords)):
             yield from parts_with_id(facts, item, steps)
@@ -143,6 +145,15 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
         for record in facts.assigned(value):
             if isinstance(record, Record):
                 yield from parts_with_id(facts, record, steps - 1)
+
+
+def _made_record(facts: Facts, call: Call) -> Record | None:
+    """Return the record that a function of the project makes and returns, or None."""
+    for func in facts.project.callees(call):
+        for value in returned(func):
+            if isinstance(value, Record):
+                return value
+    return None
 
 
 @dataclass(slots=True, eq=False)

@@ -50,7 +50,7 @@ PLAIN = re.compile(
     r"(String|Number|parseInt|parseFloat|Boolean|str|int|float|dict|list|set|tuple|toString|trim|strip|lower|upper|"
     r"toLowerCase|toUpperCase|parse|stringify|loads|dumps|assign|from|valueOf|get|slice|split|concat|encode|decode|"
     r"hasOwnProperty|ObjectId|isArray|items|values|keys|copy|pop|shift|join|map|filter|toObject|json|model_validate|"
-    r"structuredClone|normalize|replace|setdefault|sort|sorted|reversed|entries|flat)$"
+    r"structuredClone|normalize|replace|setdefault|sort|sorted|min|max|reversed|entries|flat)$"
 )
 STATE_FIELDS = re.compile(
     r"(data|identity|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|"

@@ -156,12 +156,32 @@ async def measure_before_any_cut(
     by_id = {claim.id: claim for claim in claims}
     rows = []
     for bounds in load_two_process_bounds():
-        if bounds.id not in by_id:
-            continue
-        claim, scenario, runs = by_id[bounds.id], scenario_without_cuts(bounds.asks), {}
-        for side, count in sides_and_processes(workers):
-            progress(claim, side, "started")
-            runs[side, count] = await run_once(claim, scenario, side, seed=seed, workers=count)
-            progress(claim, side, "ended")
-        rows.append(TwoProcessResult(claim, bounds, runs, workers))
+        if bounds.id in by_id:
+            claim, scenario = by_id[bounds.id], scenario_without_cuts(bounds.asks)
+            runs = await _run_both_sides(claim, scenario, workers=workers, seed=seed, progress=progress)
+            rows.append(TwoProcessResult(claim, bounds, runs, workers))
     return rows
+
+
+async def _run_both_sides(
+    claim: Claim, scenario: Scenario, *, workers: int, seed: int, progress: Progress
+) -> Mapping[tuple[Side, int], Run]:
+    """Run the scenario on both servers, with one process and with several.
+
+    The two servers are measured at the same time, because the scenario counts and mostly waits.
+    """
+
+    async def run(side: Side, count: int) -> Run:
+        progress(claim, side, "started")
+        measured = await run_once(claim, scenario, side, seed=seed, workers=count)
+        progress(claim, side, "ended")
+        return measured
+
+    async def run_side(side: Side) -> Sequence[Run]:
+        return [await run(side, count) for count in (1, workers)]
+
+    # after an interruption the task group waits until every server has stopped
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run_side(side)) for side in SIDES]
+    runs = [run for task in tasks for run in task.result()]
+    return dict(zip(sides_and_processes(workers), runs, strict=True))

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from lab.results.claims import SIDES, Claim, Runs, Side
 from lab.results.verdict import reported_value
-from lab.results.wording import describe_value, finding, number
+from lab.results.wording import finding, number
 
 COLOURS = {"bad": "#D55E00", "good": "#009E73"}
 HATCHES = {"bad": "////", "good": ""}
@@ -42,29 +42,24 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True, guess: float | None = None) -> Figure:
+def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True) -> Figure:
     """Draw the values of both servers for one claim as bars.
 
-    The title says what was found, each run is a dot, and each bound is a dashed line. If `runs` has only one server,
-    its bar is drawn alone on the same axis. `guess` is the reader's guess of the bad server's value.
+    The title says what was found, each run is a dot, and each bound is a dashed line.
     """
-    sides = [side for side in SIDES if side in runs]
-    figure, axes = new_figure(height=1.1 + 0.4 * len(sides))
-    values = {side: reported_value(claim, runs[side]) for side in sides}
-    shown = [value for value in (*values.values(), guess) if value is not None]
-    end = max(claim.best, claim.worst, *shown)
-    for row, side in enumerate(sides):
+    figure, axes = new_figure()
+    values = {side: reported_value(claim, runs[side]) for side in SIDES}
+    end = max(claim.best, claim.worst, *(value for value in values.values() if value is not None))
+    for row, side in enumerate(SIDES):
         _bar(axes, row, side, values[side], [run.value for run in runs[side]])
         _bound(axes, row, claim.wanted(side), claim.bound(side), end)
-    if guess is not None and "bad" in runs:
-        _guess(axes, guess, end)
-    axes.set_yticks(range(len(sides)), [f"{side} (n={len(runs[side])})" for side in sides])
+    axes.set_yticks(range(len(SIDES)), [f"{side} (n={len(runs[side])})" for side in SIDES])
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, end * VALUES_BEGIN)
-    axes.set_ylim(len(sides) - (0.6 if len(sides) > 1 else 0.45), -0.55)
+    axes.set_ylim(len(SIDES) - 0.6, -0.55)
     axes.set_xlabel(f"{claim.metric} ({claim.unit})", color=INK, fontsize=9)
     if is_titled:
-        set_title(axes, finding(claim, runs) if len(sides) > 1 else describe_value(claim, sides[0], values[sides[0]]))
+        set_title(axes, finding(claim, runs))
     return figure
 
 
@@ -91,13 +86,6 @@ def _bound(axes: Axes, row: int, label: str, bound: float, end: float) -> None:
     offset, alignment = (-4, "right") if bound > end / 2 else (4, "left")
     note = axes.annotate(label, (bound, row - 0.38), (offset, 0), textcoords="offset points", va="center", color=INK)
     note.set(ha=alignment, fontsize=8)
-
-
-def _guess(axes: Axes, guess: float, end: float) -> None:
-    axes.plot([guess], [0.36], marker="^", color=INK, markersize=7, clip_on=False)
-    offset, alignment = (-7, "right") if guess > end / 2 else (7, "left")
-    note = axes.annotate(f"your guess: {number(guess)}", (guess, 0.36), (offset, 0), textcoords="offset points")
-    note.set(ha=alignment, va="center", color=INK, fontsize=8)
 
 
 def as_png(figure: Figure, *, dots_per_inch: int = 100) -> bytes:

@@ -22,11 +22,14 @@ from nbformat import NotebookNode
 from lab.system.atomic_file import write
 from lab.system.end_with_parent import ending_with_parent
 
-# the longest cell takes a third of this time
+# the longest cell takes a fifth of this time on an idle machine
 CELL_SECONDS = 120
 # a kernel normally starts in two seconds
 KERNEL_SECONDS = 60
 KERNEL = "python3"
+# Without it the kernel would be killed after 2.5 s, and leave a temporary folder of multiprocessing. The reason: at its
+# end it waits for its child processes, and one of them, multiprocessing's resource tracker, ignores SIGTERM.
+LAST_CODE = "from lab.system.spawn import end_fork_server; end_fork_server()"
 # the same on every machine: contains no version, no path and no time
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL},
@@ -156,6 +159,7 @@ async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, Async
         try:
             await client.wait_for_ready(timeout=KERNEL_SECONDS)
             yield manager, client
+            await client.execute_interactive(LAST_CODE, silent=True, store_history=False, timeout=KERNEL_SECONDS)
         finally:
             client.stop_channels()
     finally:

@@ -40,8 +40,9 @@ class Excerpt:
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        # some pages do not use a monospace font for a block of code inside an output
-        code = f'<div style="font-family: monospace">\n\n```python\n{self.code}\n```\n\n</div>'
+        # some pages do not use a monospace font for a block of code inside an output, and with their usual size a line
+        # of 120 characters and its arrow would wrap
+        code = f'<div style="font-family: monospace; font-size: 12px">\n\n```python\n{self.code}\n```\n\n</div>'
         return f"{self._caption('`')}\n\n{code}"
 
     def _caption(self, quote: str) -> str:

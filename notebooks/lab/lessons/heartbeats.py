@@ -6,14 +6,14 @@ from lab.servers.process import LAB_SETTINGS
 
 
 def heartbeats() -> str:
-    """Describe the lab's heartbeat settings and the library's defaults in one line.
+    """Describe the lab's heartbeat settings and the library's defaults.
 
     The sum of interval and timeout is the longest time until a silent connection is dropped.
     """
     here = [int(LAB_SETTINGS[f"SERVER_PING_{name}_SECONDS"]) for name in ("INTERVAL", "TIMEOUT")]
     usual = AsyncServer()
     default = [usual.ping_interval, usual.ping_timeout]
-    return f"heartbeats: {_words(*here)} here; {_words(*default)} by default"
+    return f"heartbeats: {_words(*here)} here;\n{_words(*default)} by default"
 
 
 def _words(interval: float, timeout: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.compare.one_run import run_once
 from lab.lessons.cell_output import Markdown, ProgressLine, draw, show_output, table
-from lab.results.claims import SIDES, Also, Claim, Runs, Side, load_claims
+from lab.results.claims import SIDES, Also, Claim, Side, load_claims
 from lab.results.run import Run, is_late
 from lab.results.statistics import slope
 from lab.results.verdict import judge
@@ -75,6 +75,7 @@ class Lesson:
 
         `parameter` is the name of this parameter. `fixed` sets other parameters of the scenario.
         """
+        chosen = ", ".join(map(str, values))
         slots, line, done = asyncio.Semaphore(1 if self._scenario.runs_alone else PARALLEL_RUNS), ProgressLine(), 0
 
         async def measure_one(side: Side, value: float) -> Run:
@@ -82,7 +83,7 @@ class Lesson:
             async with slots:
                 run = await self._run(side, {**fixed, parameter: value})
             done += 1
-            line.bar(done, 2 * len(values), f"runs with other {parameter.replace('_', ' ')}")
+            line.bar(done, 2 * len(values), f"runs, with {parameter} = {chosen}")
             return run
 
         runs = await asyncio.gather(*(measure_one(side, value) for side in SIDES for value in values))
@@ -122,25 +123,6 @@ class Lesson:
         if guess is not None:
             words = f"You guessed {number(guess)} {self.claim.unit}, and {number(bad.value)} were measured."
             show_output(Markdown(words))
-
-    def one_side(self, side: Side, run: Run, *, guess: float | None = None) -> None:
-        """Draw the primary metric of one server as a bar.
-
-        The axis is the same as that of `side_by_side`. `guess` is the reader's guess of the bad server's value.
-        """
-        self._bars({side: [run]}, guess)
-
-    def side_by_side(self, bad: Run, good: Run, *, guess: float | None = None) -> None:
-        """Draw the primary metric of both servers as bars with their bounds.
-
-        `guess` is the reader's guess of the bad server's value.
-        """
-        self._bars({"bad": [bad], "good": [good]}, guess)
-
-    def _bars(self, runs: Runs, guess: float | None) -> None:
-        from lab.figures.bars import side_by_side
-
-        draw(side_by_side(self.claim, runs, guess=guess))
 
     def verdict(self, bad: Run, good: Run) -> None:
         """Show whether two runs meet the bounds in claims.toml."""

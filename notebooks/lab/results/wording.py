@@ -2,7 +2,7 @@
 
 import math
 
-from lab.results.claims import SIDES, Claim, Runs, Side
+from lab.results.claims import SIDES, Claim, Runs
 from lab.results.verdict import reported_value
 
 OUTCOMES = {"shown": "shown", "not_shown": "NOT SHOWN", "inconclusive": "inconclusive"}
@@ -27,8 +27,3 @@ def finding(claim: Claim, runs: Runs) -> str:
     It contains the measured values of both servers.
     """
     return claim.finding.format(**{side: number(reported_value(claim, runs[side])) for side in SIDES})
-
-
-def describe_value(claim: Claim, side: Side, value: float | None) -> str:
-    """Describe the value of one server, with its unit and metric."""
-    return f"The {side} server: {number(value)} {claim.unit}, {claim.metric}"

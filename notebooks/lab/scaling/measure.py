@@ -102,12 +102,14 @@ async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = 
     return Throughput(members, runs)
 
 
-async def costs(*, requests: int = 3000, members: int = 400, connections: int = 800) -> Costs:
-    """Measures the costs of requests, deliveries and connections.
+async def costs(
+    fan_out: Sequence[ResourceUse], *, requests: int = 1500, connections: int = 500, messages: int = 20
+) -> Costs:
+    """Measures the costs of requests and connections, and the latency of messages.
 
     The costs are CPU seconds, and for a connection bytes of memory. Each request is a message to a user who is not
-    connected. So its cost is that of handling and publishing, without a delivery. `members` is the number of clients in
-    the room in which deliveries are measured. The result also has the latencies of single messages.
+    connected. So its cost is that of handling and publishing, without a delivery. The cost of a delivery is the median
+    of `fan_out`, the runs of one process in `throughput`. The latencies are those of `messages` single messages.
     """
     async with BothServers() as addresses:
         single, shared = addresses[1], addresses[2]
@@ -120,9 +122,8 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
             )
             for _ in range(ROUNDS)
         ]
-        spread = await _in_own_process(load.fan_out, single, members, 0.5)
         memory = await _in_own_process(load.memory_per_connection, single, connections)
-        latencies = await _in_own_process(load.latencies, shared, 60)
+        latencies = await _in_own_process(load.latencies, shared, messages)
     event, published, with_id = zip(*rounds, strict=True)
     event_seconds, published_seconds, with_id_seconds = (
         _cost_of_one(runs, lambda run: run.server_seconds[0]) for runs in (event, published, with_id)
@@ -135,7 +136,7 @@ async def costs(*, requests: int = 3000, members: int = 400, connections: int = 
         with_id=with_id_seconds - published_seconds,
         redis_per_emit=redis,
         redis_per_id=redis_with_id - redis,
-        delivery=spread.server_seconds[0] / spread.count,
+        delivery=_cost_of_one(fan_out, lambda run: run.server_seconds[0]),
         memory_bytes_per_connection=memory,
         latencies=latencies,
     )

@@ -1,6 +1,7 @@
 """Failure drill of lesson 12: Redis stops and restarts while users chat."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from matplotlib.figure import Figure
 
 from good_server import events
-from lab.clients.chat_ring import people, wait_until_delivered
+from lab.clients.chat_ring import people, poll_until, wait_until_delivered
 from lab.clients.tab import Tab, assign_processes, tabs
 from lab.figures.bars import COLOURS, INK, new_figure, set_title
 from lab.servers.fleet import Fleet
@@ -17,6 +18,9 @@ from lab.servers.running import running
 # four messages per second from each user, which is below the rate limit
 PACE_SECONDS = 0.25
 POLL_SECONDS = 0.1
+# the response of `/readyz` when the server receives the messages of the other process
+READY = "ready"
+RECOVERY_SECONDS = 20.0
 LOST = re.compile(r'^server_redis_lost_total\{reason="(away|full)"\} ([\d.]+)', re.MULTILINE)
 
 
@@ -80,13 +84,13 @@ class Outage:
 
 
 async def outage(
-    *, users: int = 40, before_seconds: float = 1.5, away_seconds: float = 1.5, after_seconds: float = 2.0
+    *, users: int = 40, before_seconds: float = 1.0, away_seconds: float = 1.0, after_seconds: float = 1.0
 ) -> Outage:
     """Runs the failure drill on a server of two processes.
 
     Half of the users write to a user on the same process, and half to a user on the other process. Redis stops after
-    `before_seconds`, and starts again after `away_seconds`. The users continue to write for `after_seconds`. Only Redis
-    is restarted; everything else must recover by itself.
+    `before_seconds`, and starts again after `away_seconds`. When the servers are ready again, the users continue to
+    write for `after_seconds`. Only Redis is restarted; everything else must recover by itself.
     """
     async with running("good", workers=2) as fleet:
         assert isinstance(fleet, Fleet)
@@ -98,16 +102,20 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
     clock = asyncio.get_running_loop().time
     began = clock()
     ready: list[tuple[float, str]] = []
+    is_over = asyncio.Event()
     polling = asyncio.create_task(_poll_readiness(fleet, began, ready))
-    writing = asyncio.create_task(_write(ring, began, before + away + after))
+    writing = asyncio.create_task(_write(ring, began, is_over))
     await asyncio.sleep(before)
     stopped_at = clock() - began
     await fleet.redis.stop()
     await asyncio.sleep(away)
     started_at = clock() - began
     await fleet.redis.start()
-    sent = await writing
     await fleet.wait_for_subscribers()
+    await _wait_until_ready(ready)
+    await asyncio.sleep(after)
+    is_over.set()
+    sent = await writing
     await wait_until_delivered(ring)
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
@@ -129,10 +137,22 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str, tuple[SentMessage, Tab]]:
+async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
+    """Waits until the last response of `/readyz` is `ready`.
+
+    The wait ends after `RECOVERY_SECONDS` in any case.
+    """
+
+    async def is_ready() -> bool:
+        return bool(ready) and ready[-1][1] == READY
+
+    await poll_until(is_ready, timeout=RECOVERY_SECONDS)
+
+
+async def _write(ring: Sequence[Tab], began: float, is_over: asyncio.Event) -> dict[str, tuple[SentMessage, Tab]]:
     """Lets each user write to the next user of the ring.
 
-    Each user writes every `PACE_SECONDS` for `seconds` seconds, but not all users at the same moment. `began` is the
+    Each user writes every `PACE_SECONDS` until `is_over` is set, but not all users at the same moment. `began` is the
     start of the drill, on the event loop's clock. Returns a dict from the text of each message to the message and its
     recipient.
     """
@@ -142,9 +162,11 @@ async def _write(ring: Sequence[Tab], began: float, seconds: float) -> dict[str,
 
     async def write(place: int) -> None:
         recipient = (place + 1) % len(ring)
-        for number in range(int(seconds / PACE_SECONDS)):
+        for number in itertools.count():
             due = began + (number + place / len(ring)) * PACE_SECONDS
             await asyncio.sleep(max(0.0, due - clock()))
+            if is_over.is_set():
+                return
             text = f"{place} {number}"
             message = SentMessage(clock() - began, is_near=processes[place] == processes[recipient])
             sent[text] = message, ring[recipient]

@@ -213,4 +213,4 @@ async def _failed_precondition(target: Target, live: Sequence[Tab]) -> str | Non
     return None if reached_users == len(live) else f"only {reached_users} of {len(live)} users received their message"
 
 
-SCENARIO = Scenario(run, settings=SETTINGS)
+SCENARIO = Scenario(run, settings=SETTINGS, primary_only={"is_heap_weighed": False})

@@ -97,6 +97,16 @@ async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
     raise cancelled
 
 
+def end_fork_server() -> None:
+    """Ends the fork server and the resource tracker, if they run.
+
+    They start again when a process is started. Call it when no process of the lab is left.
+    """
+    # multiprocessing has no public way to end them
+    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
+
+
 def prepare_child_process() -> None:
     """Prepares this child process: it ignores Ctrl-C and ends with the lab.
 

@@ -117,6 +117,22 @@ def test_the_heartbeats_are_those_of_the_lab_and_of_the_library() -> None:
     assert f"within {usual.ping_interval + usual.ping_timeout} s by default" in heartbeats()
 
 
+async def test_the_scoreboard_measures_primary_metrics_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab.lessons import scoreboard
+
+    class Stop(Exception):
+        """Ends the measurement before it starts."""
+
+    async def compare(claims: Any, *, scenarios: Any, **_: Any) -> None:
+        assert {claim.id for claim in claims} == set(scenarios)
+        raise Stop(scenarios["01"].run.keywords)
+
+    monkeypatch.setattr(scoreboard, "compare", compare)
+    with pytest.raises(Stop) as stopped:
+        await scoreboard.measure_all()
+    assert stopped.value.args == ({"is_heap_weighed": False},)
+
+
 # statements that were false, with what is true instead
 CORRECTED: list[tuple[str, str, str]] = [
     ("01", "restarted", "The work grows with the number of reconnects"),

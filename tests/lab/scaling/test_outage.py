@@ -11,7 +11,7 @@ from lab.scaling.outage import Outage, SentMessage, outage
 @pytest.mark.timing
 @pytest.mark.timeout(120)
 async def test_without_redis_only_messages_between_processes_are_lost(redis_program):
-    result = await outage(users=16, before_seconds=1.0, away_seconds=1.0, after_seconds=2.5)
+    result = await outage(users=16)
     assert all(message.is_acked for message in result.sent)
     assert result.missing(is_near=True) == []
     lost = [message.sent_at for message in result.missing(is_near=False)]

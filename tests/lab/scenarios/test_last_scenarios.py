@@ -1,6 +1,10 @@
 """Test what scenarios 07 to 10 trace for their figures."""
 
+import inspect
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from math import isnan
 
 import pytest
 from lab.clients.tab import STOCK_DELAYS
@@ -11,12 +15,22 @@ from lab.scenarios import s07_block_second_tab as s07
 from lab.scenarios import s08_trust_client_rooms as s08
 from lab.scenarios import s09_heavy_work_in_handler as s09
 from lab.scenarios import s10_no_limits as s10
+from lab.scenarios.catalogue import load_scenarios
 from lab.servers.running import running
 
 from good_server.settings import Settings
 
 # two tabs may overlap by the time in which a client notices that its connection is lost
 NOTICE_SECONDS = 0.25
+
+
+def test_what_a_scenario_leaves_out_is_no_size_of_it() -> None:
+    left_out = {claim_id: dict(scenario.primary_only) for claim_id, scenario in load_scenarios().items()}
+    assert {claim_id for claim_id, parameters in left_out.items() if parameters} == {"01", "09"}
+    for claim_id, parameters in left_out.items():
+        defaults = inspect.signature(load_scenarios()[claim_id].run).parameters
+        # only parts that are on by default are turned off; every number stays as it is
+        assert all(value is False and defaults[name].default is True for name, value in parameters.items())
 
 
 def test_claim_07_names_the_delays_of_its_clients() -> None:
@@ -71,6 +85,18 @@ async def test_the_reports_of_09_run_one_after_the_other() -> None:
     assert len(reports) == 3
     assert all(0.05 <= report["cpu"] <= report["ready"] <= report["received"] for report in reports)
     assert len(lanes_of(reports)) == 1
+
+
+@pytest.mark.slow
+async def test_09_without_idle_times_has_the_same_primary_metric() -> None:
+    short = replace(s09.SCENARIO, run=partial(s09.run, bystanders=4, reports=3)).without_secondary()
+    async with running("bad", settings=s09.SETTINGS) as server:
+        run = await short.run(server.target(9), seed=7)
+    assert run.broken is None
+    # the bystanders wait for more than one report
+    assert run.value > 1
+    assert run.details["idle"] == []
+    assert isnan(run.also["idle_p99_milliseconds"])
 
 
 @pytest.mark.slow

@@ -15,13 +15,14 @@ def find(facts: Facts) -> Iterable[Hit]:
     for write in writes(facts):
         if write.kind not in ("collection", "shared", "field") or is_queue(write.place):
             continue
-        if not any(True for _ in parts_with_id(facts, write.value)):
-            continue
-        if write.kind == "field" and not _is_kept_field(facts, write):
+        found = next(parts_with_id(facts, write.value), None)
+        if found is None or (write.kind == "field" and not _is_kept_field(facts, write)):
             continue
         if write.kind == "shared" or facts.outlives(write.place, handler_function(facts, write.node)):
+            # the id may be in a record that was made before
+            place = found[1] if facts.path_of(found[1]) == write.module.path else write.node
             yield Hit(
-                write.module.path, write.node, "the id of a socket is kept in a collection that outlives the handler"
+                facts.path_of(place), place, "the id of a socket is kept in a collection that outlives the handler"
             )
 
 

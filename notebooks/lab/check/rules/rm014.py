@@ -10,6 +10,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import Module
 
 FIELD = re.compile(r"(socket|sock|sio)_?ids?$|^sids?$", re.I)
+EVENT = re.compile(r"event|request|response|payload|message|input|args|data$", re.I)
 SCHEMA = re.compile(r"(schema|model|define|createTable|Entity|Table|InferSchema)", re.I)
 COLUMN = re.compile(r"(Column|mapped_column|CharField|TextField|StringField|Prop|relationship|db\.String)$")
 
@@ -40,11 +41,17 @@ def _in_class(module: Module, cls: Class) -> Iterator[Hit]:
     for part in cls.body:
         match part:
             case Field(name=name, decorators=decorators, value=value) if FIELD.search(name):
-                columns = [item for item in decorators if COLUMN.search(_called(item))]
+                columns = [item for item in decorators if COLUMN.search(_called(item))] or _is_model(cls)
                 if columns or (cls.kind == "class" and isinstance(value, Record)) or COLUMN.search(_called(value)):
                     yield Hit(module.path, part, "a field is named for the ids of sockets")
             case Assign(target=Name(name=name), value=value) if FIELD.search(name) and COLUMN.search(_called(value)):
                 yield Hit(module.path, part, "a column is named for the ids of sockets")
+
+
+def _is_model(cls: Class) -> bool:
+    """Tell whether a Python class is a dataclass or a pydantic model: what the program keeps, not an event."""
+    names = {_called(part) for part in (*cls.bases, *cls.decorators)}
+    return bool(names & {"BaseModel", "dataclass", "SQLModel", "Document"}) and not EVENT.search(cls.name)
 
 
 def _called(node: Node | None) -> str:

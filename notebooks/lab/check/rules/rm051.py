@@ -28,7 +28,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             spot = (id(function_of(place)), id(function_of(handler.func)))
             if spot not in seen:
                 seen.add(spot)
-                yield Hit(facts.path_of(place), place, "at disconnect, this removes what a room drops by itself")
+                yield Hit(facts.path_of(place), place, "a disconnect handler cleans up by hand")
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:

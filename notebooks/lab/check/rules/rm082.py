@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.habits import is_for_some
 from lab.check.identity import claims_in, uses_identity
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -11,7 +12,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the first identity that each event handler takes from its payload."""
     for handler in facts.events:
-        if uses_identity(facts, handler):
+        if uses_identity(facts, handler) or is_for_some(facts, handler):
             continue
         node = next(claims_in(facts, handler), None)
         if node is not None:

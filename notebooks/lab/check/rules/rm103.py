@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.habits import is_development, made_servers
-from lab.check.ir import Const, Sequence
+from lab.check.ir import Call, Const, Member, Name, Node, Op, Sequence
 from lab.check.model import Hit, Rule, Snippet
 
 
@@ -15,16 +15,28 @@ def find(facts: Facts) -> Iterable[Hit]:
         value = server.option("cors.origin", "cors_allowed_origins", "origins", "cors")
         if value is None or is_development(server.node, value):
             continue
-        found = facts.follow(value)
-        match found:
-            case Const(value="*") | Const(value="*:*"):
-                yield Hit(facts.path_of(value), value, "any website may connect with the cookies of its visitors")
-            case Const(value=True):
-                yield Hit(facts.path_of(value), value, "any website may connect: `true` reflects the origin")
-            case Sequence(items=items) if any(isinstance(item, Const) and item.value == "*" for item in items):
-                yield Hit(facts.path_of(value), value, "any website may connect")
-            case Sequence(items=[]) if server.module.source.language == "py" and not _checks_origins(facts):
-                yield Hit(facts.path_of(value), value, "an empty list turns the check of the origin off", "question")
+        for found in _choices(facts, value):
+            match found:
+                case Const(value="*") | Const(value="*:*"):
+                    yield Hit(facts.path_of(value), value, "any website may connect with the cookies of its visitors")
+                case Const(value=True):
+                    yield Hit(facts.path_of(value), value, "any website may connect: `true` reflects the origin")
+                case Sequence(items=[]) if server.module.source.language == "py" and not _checks_origins(facts):
+                    told = "an empty list turns the check of the origin off"
+                    yield Hit(facts.path_of(value), value, told, "question")
+
+
+def _choices(facts: Facts, value: Node) -> list[Node]:
+    """Return what an option may be: its value, a default beside a setting, or the elements of a list."""
+    found = facts.follow(value)
+    match found:
+        case Op(op="||" | "??", operands=operands):
+            return [part for operand in operands for part in _choices(facts, operand)]
+        case Call(func=(Name(name="getenv") | Member(name="getenv" | "get")), args=[_, default]):
+            return _choices(facts, default)
+        case Sequence(items=[_, *_] as items):
+            return [facts.follow(item) for item in items]
+    return [found]
 
 
 def _checks_origins(facts: Facts) -> bool:
