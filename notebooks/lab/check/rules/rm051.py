@@ -28,7 +28,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             # lines that follow each other clean up one thing
             if not any((path, place.line + offset) in seen for offset in range(-NEXT, NEXT + 1)):
                 seen.add((path, place.line))
-                yield Hit(path, place, "a disconnect handler cleans up by hand")
+                yield Hit(path, place, "at disconnect, this removes what a room drops by itself")
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
