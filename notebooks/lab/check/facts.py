@@ -52,6 +52,8 @@ class Facts:
     servers: list[Server]
     # files that could not be read or parsed, with the reason
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    # kinds of handlers that verify the client, once `identity.verifies` has looked
+    verified_in: set[str] = field(default_factory=set)
     # number of files that were looked at
     files: int = 0
 
@@ -73,7 +75,7 @@ class Facts:
             handlers = find_handlers(project, values)
             actions, servers = find_actions(project, values), find_servers(project)
         # an import that was followed may have shown another file that cannot be parsed
-        return cls(project, values, handlers, actions, servers, sorted(loaded.unreadable), loaded.files)
+        return cls(project, values, handlers, actions, servers, sorted(loaded.unreadable), files=loaded.files)
 
     @property
     def sources(self) -> Mapping[str, Source]:

@@ -4,7 +4,24 @@ import re
 from collections.abc import Iterator
 
 from lab.check.facts import Facts, returned
-from lab.check.ir import Assign, Await, Block, Call, Const, Func, If, Loop, Member, Name, Node, Op, Return, Throw, Try
+from lab.check.ir import (
+    Assign,
+    Await,
+    Block,
+    Call,
+    Const,
+    Func,
+    If,
+    Index,
+    Loop,
+    Member,
+    Name,
+    Node,
+    Op,
+    Return,
+    Throw,
+    Try,
+)
 from lab.check.scopes import class_of, enclosing, function_of
 from lab.check.stores import DATABASE_WRITES, is_database_write
 from lab.check.tags import CLAIMED, FORMS, Tag
@@ -42,6 +59,10 @@ def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
         elif (
             isinstance(part, Const) and isinstance(part.value, str) and RIGHTS.search(part.value[:30])
         ) or _looks_for_itself(facts, part):
+            return True
+        # a condition that has a name: `const isCook = order.cookId === user.id`
+        made = facts.follow(part) if isinstance(part, Name) and steps else part
+        if made is not part and isinstance(made, Op) and names_a_right(facts, made, steps - 1):
             return True
     return False
 
@@ -107,17 +128,22 @@ def leaves(node: Node) -> bool:
     )
 
 
-def is_guarded(facts: Facts, node: Node, named: Node, steps: int = 2) -> bool:
-    """Tell whether a right is looked at before `node` acts on the room `named`, which a client chose."""
+def is_guarded(facts: Facts, node: Node, named: Node, steps: int = 2, *, is_open: bool = False) -> bool:
+    """Tell whether a right is looked at before `node` acts on the room `named`, which a client chose.
+
+    In an app without accounts (`is_open`), whoever knows the name of an existing room may be in it.
+    """
     func = _handler(facts, node)
     if func is not None and any(names_a_right(facts, mark) for mark in func.decorators if not _registers(mark)):
         return True
     if any(_checks(facts, step, around=around) for step, around in before(node, func)):
         return True
-    return _is_guarded_at_calls(facts, func, steps)
+    if is_open and any(_finds(facts, step, named) for step, _ in before(node, func)):
+        return True
+    return _is_guarded_at_calls(facts, func, steps, is_open=is_open)
 
 
-def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int) -> bool:
+def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool) -> bool:
     """Tell whether every call of a helper, with what a client names, is guarded where it is made."""
     if func is None or not steps or any(handler.func is func for handler in facts.handlers.all):
         return False
@@ -126,7 +152,21 @@ def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int) -> bool:
         for call in facts.values.callers.get(id(func), [])
         if any(facts.values.of(arg) & CLAIMED for arg in (*call.args, *(value for _, value in call.keywords)))
     ]
-    return bool(calls) and all(is_guarded(facts, call, call, steps - 1) for call in calls)
+    return bool(calls) and all(is_guarded(facts, call, call, steps - 1, is_open=is_open) for call in calls)
+
+
+def _finds(facts: Facts, step: Node, named: Node) -> bool:
+    """Tell whether a statement ends the handler if what the client names does not exist."""
+    if not isinstance(step, If) or not leaves(step):
+        return False
+    wanted = set(names_in(named))
+    for part in step.test.walk():
+        made = facts.follow(part) if isinstance(part, Name) else part
+        made = made.value if isinstance(made, Await) else made
+        looked_up = isinstance(made, Call | Index) or (isinstance(made, Op) and made.op in ("in", "not in"))
+        if looked_up and wanted & set(names_in(made)):
+            return True
+    return False
 
 
 def _registers(decorator: Node) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from lab.check.actions import EMITS
 from lab.check.collect import STARTERS
 from lab.check.facts import Facts
-from lab.check.guards import names_in
+from lab.check.guards import names_a_right, names_in
 from lab.check.handlers import Handler
 from lab.check.identity import claims_in, handshake_claims, parts_of, uses_identity, verifies
 from lab.check.ir import (
@@ -51,8 +51,6 @@ PEOPLE = re.compile(
     r"member_?count|occupan\w+|attendees?)$",
     re.I,
 )
-# a server with fewer events mostly pushes
-FEW = 2
 DEFAULT_SIZE = 1_000_000
 # methods that change a record, whatever the object is called
 UPDATES = {"update", "updateOne", "save", "patch", "findByIdAndUpdate"}
@@ -88,6 +86,17 @@ def _running(facts: Facts, *kinds: str) -> Iterator[Func]:
         for func in module.funcs:
             if any(handler.kind in kinds for handler in facts.handlers.running.get(id(func), [])):
                 yield func
+
+
+def open_events(facts: Facts) -> list[Handler]:
+    """Return the handlers of events that are not registered under a condition, such as for administrators only."""
+    return [handler for handler in facts.events if not is_for_some(facts, handler)]
+
+
+def is_for_some(facts: Facts, handler: Handler) -> bool:
+    """Tell whether a handler is registered only for clients that have some right."""
+    conditions = (outer.test for outer in enclosing(handler.node, If) if isinstance(outer, If))
+    return any(names_a_right(facts, test) for test in conditions)
 
 
 def limits_rates(facts: Facts) -> bool:

@@ -42,15 +42,17 @@ IDENTIFYING = re.compile(r"identi|login|log_in|online|register|user|auth|setup",
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
     """Yield each place where a handler takes from a payload who the client is, first its parameters."""
     event = f"{handler.event} {handler.func.name}"
+    # where nothing verifies a user, a plain name is who somebody is
+    is_open = not verifies(facts, "connect", "middleware", "event")
     for param in handler.func.params if not _is_wrapped(handler.func) else ():
         for target, path in patterns(param.target):
             name = path[-1][-1] if path and path[-1][0] == "field" else getattr(target, "name", "")
-            whole = not path and ((name == "name" and not THINGS.search(event)) or _is_bare_id(name, event))
-            if (whole or _says_who(name, event)) and Tag.CLIENT in facts.values.of(target):
+            whole = not path and _is_bare_id(name, event)
+            if (whole or _says_who(name, event, is_open=is_open)) and Tag.CLIENT in facts.values.of(target):
                 yield target if path else _first_use(handler.func, target)
     for func in _reached(facts, handler):
         for node in parts_of(func):
-            if _is_claim(facts, node, event) or _saves_payload(facts, node):
+            if _is_claim(facts, node, event, is_open=is_open) or _saves_payload(facts, node):
                 yield node
 
 
@@ -68,8 +70,10 @@ def _first_use(func: Func, target: Node) -> Node:
     return next((node for node in parts_of(func) if isinstance(node, Name) and node.name == name), target)
 
 
-def _says_who(name: str, event: str) -> bool:
+def _says_who(name: str, event: str, *, is_open: bool) -> bool:
     """Tell whether a field says who the client is. A name that an event sets is no claim."""
+    if name == "name":
+        return is_open and not CHOOSING.search(event) and not THINGS.search(event)
     return bool(WHO.match(name)) and not (CHOSEN.match(name) and CHOOSING.search(event))
 
 
@@ -84,18 +88,18 @@ def _is_wrapped(func: Func) -> bool:
     return any(getattr(mark, "name", "") not in known for mark in marks)
 
 
-def _is_claim(facts: Facts, node: Node, event: str) -> bool:
+def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
     match node:
         case Member(obj=obj, name=name):
-            return _says_who(name, event) and facts.is_client(obj) and not _is_called(node)
+            return _says_who(name, event, is_open=is_open) and facts.is_client(obj) and not _is_called(node)
         case (
             Index(obj=obj, key=Const(value=str(name)))
             | Call(func=Member(obj=obj, name="get"), args=[Const(value=str(name)), *_])
         ):
-            return _says_who(name, event) and facts.is_client(obj)
+            return _says_who(name, event, is_open=is_open) and facts.is_client(obj)
         case Assign():
             names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
-            return any(_says_who(name, event) for name in names) and facts.is_client(node.value)
+            return any(_says_who(name, event, is_open=is_open) for name in names) and facts.is_client(node.value)
     return False
 
 
@@ -164,7 +168,10 @@ def _decides(name: str) -> bool:
 
 def verifies(facts: Facts, *kinds: str) -> bool:
     """Tell whether a handler of these kinds calls something that verifies a token or a session."""
-    return any(logs_in(facts, handler) for handler in facts.handlers.all if handler.kind in kinds)
+    known = facts.verified_in
+    if not known:
+        known.update({handler.kind for handler in facts.handlers.all if logs_in(facts, handler)} | {"asked"})
+    return not known.isdisjoint(kinds)
 
 
 def logs_in(facts: Facts, handler: Handler) -> bool:

@@ -5,19 +5,22 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.habits import owners
-from lab.check.ir import Index, Member, Name, Node
+from lab.check.ir import Func, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import function_of
 from lab.check.stores import handler_function, writes
 
 OWN = re.compile(
     r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|voice|call|rtc|media|video|audio|pending|upload",
     re.I,
 )
+NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each collection that is keyed by a socket's own id, at each write."""
+    last: tuple[Func | None, int] = (None, 0)
     for write in writes(facts):
         if write.key is None or isinstance(write.place, Index):
             continue
@@ -28,8 +31,11 @@ def find(facts: Facts) -> Iterable[Hit]:
         else:
             kept = write.kind == "collection" and facts.is_own_id(write.key)
             kept = kept and facts.outlives(write.place, handler_function(facts, write.node))
-        if kept:
+        here = (function_of(write.node), write.node.line)
+        # lines that follow each other keep one thing
+        if kept and not (here[0] is last[0] and here[1] - last[1] <= NEXT):
             yield Hit(write.module.path, write.node, "state is kept under the id of a socket")
+        last = here if kept else last
 
 
 def _mentions_id(facts: Facts, key: Node) -> bool:

@@ -1,7 +1,7 @@
 """RM033: an emit to a room that nobody joins."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from lab.check.facts import Facts
 from lab.check.guards import names_in
@@ -23,6 +23,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         return  # a join that cannot be read may be the one that is missing
     claimed = any(facts.shape(room) == "*" and is_named_by_client(facts, room) for _, room in facts.joins)
     joined = [(shape, _is_user(facts, room)) for _, room in facts.joins if (shape := facts.shape(room))]
+    mentioned = set(_mentioned(facts))
     seen: set[tuple[str, str]] = set()
     for emit, room in facts.emits_to_rooms():
         shape = facts.shape(room)
@@ -35,6 +36,8 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if any(_fits(shape, other) and (shape != "*" or user == of_user) for other, of_user in joined):
             continue
+        if any(text.startswith(shape.split("*")[0]) for text in mentioned if shape != "*"):
+            continue
         seen.add(place)
         told = (
             f"no join in this code makes a room like `{shape}`"
@@ -42,6 +45,17 @@ def find(facts: Facts) -> Iterable[Hit]:
             else "no user is in a room of the bare id"
         )
         yield Hit(emit.module.path, emit.node, told, "question" if claimed else None)
+
+
+def _mentioned(facts: Facts) -> Iterator[str]:
+    """Yield the beginnings of texts that go to any function named like a join, on whatever object."""
+    for _, node in facts.nodes(Call):
+        if isinstance(node, Call) and re.search(r"join|enter|subscribe", getattr(node.func, "name", ""), re.I):
+            for arg in node.args:
+                for part in facts.parts(arg):
+                    shape = facts.shape(part)
+                    if shape and not shape.startswith("*"):
+                        yield shape.split("*")[0]
 
 
 def _fits(shape: str, other: str) -> bool:

@@ -7,28 +7,28 @@ from lab.check.facts import Facts
 from lab.check.habits import call_from, is_only_closed, owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.scopes import function_of
 from lab.check.stores import Removal, handler_function, removals
 
 OWNED = re.compile(
     r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch|voice|call|rtc|media",
     re.I,
 )
+NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each entry of lasting state that a disconnect handler removes by hand."""
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
     places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[str, int]] = set()
     for node in places:
         for handler in facts.handlers_at(node, "disconnect"):
             place = call_from(facts, handler, node)
-            # once in a function: further lines do the same
-            spot = (id(function_of(place)), id(function_of(handler.func)))
-            if spot not in seen:
-                seen.add(spot)
-                yield Hit(facts.path_of(place), place, "a disconnect handler cleans up by hand")
+            path = facts.path_of(place)
+            # lines that follow each other clean up one thing
+            if not any((path, place.line + offset) in seen for offset in range(-NEXT, NEXT + 1)):
+                seen.add((path, place.line))
+                yield Hit(path, place, "a disconnect handler cleans up by hand")
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:

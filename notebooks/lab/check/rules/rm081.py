@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from lab.check.actions import Move
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
-from lab.check.habits import is_named_by_client
+from lab.check.habits import has_accounts, is_named_by_client
 from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -18,11 +18,12 @@ STAFF = re.compile(r"(admins?|staff|moderators?|operators?|dispatch(ers)?|suppor
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each join of a room that the client names, if no right is looked at before."""
+    accounts = has_accounts(facts)
     seen: set[int] = set()
     for move, room in facts.joins:
         if id(move) in seen or not (is_named_by_client(facts, room) or _is_privileged(facts, move, room)):
             continue
-        if is_guarded(facts, move.node, room):
+        if is_guarded(facts, move.node, room, is_open=not accounts):
             continue
         seen.add(id(move))
         yield Hit(move.module.path, move.node, "the client names the room that it joins, and nothing checks its right")

@@ -3,29 +3,20 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.guards import names_a_right
-from lab.check.handlers import Handler
+from lab.check.habits import is_for_some
 from lab.check.identity import claims_in, uses_identity
-from lab.check.ir import If
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.scopes import enclosing
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the first identity that each event handler takes from its payload."""
     for handler in facts.events:
-        if uses_identity(facts, handler) or _is_registered_for_some(facts, handler):
+        if uses_identity(facts, handler) or is_for_some(facts, handler):
             continue
         node = next(claims_in(facts, handler), None)
         if node is not None:
             yield Hit(facts.path_of(node), node, "the client says itself who it is")
-
-
-def _is_registered_for_some(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler is registered under a condition, such as for administrators only."""
-    conditions = (outer.test for outer in enclosing(handler.node, If) if isinstance(outer, If))
-    return any(names_a_right(facts, test) for test in conditions)
 
 
 NODE = Snippet(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import FEW, limits_rates, limits_size, made_servers
+from lab.check.habits import limits_rates, limits_size, made_servers, open_events
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -16,7 +16,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         check = method(cls, wrapper.rate_check)
         if check is not None and does_nothing(check):
             yield Hit(facts.path_of(check), check, "this takes the wrapper's rate limit away")
-    if len(facts.events) < FEW or limits_rates(facts):
+    if not open_events(facts) or limits_rates(facts):
         return
     for server in made_servers(facts):
         if not server.adapter and not limits_size(server):

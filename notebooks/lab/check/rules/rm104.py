@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import FEW, made_servers, reads_payloads, validates
+from lab.check.habits import made_servers, open_events, reads_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -16,7 +16,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         check = method(cls, wrapper.payload_check)
         if check is not None and does_nothing(check):
             yield Hit(facts.path_of(check), check, "this takes the wrapper's validation away")
-    if len(facts.events) < FEW or not reads_payloads(facts) or validates(facts):
+    if not open_events(facts) or not reads_payloads(facts) or validates(facts):
         return
     for server in made_servers(facts):
         if not server.adapter:
