@@ -4,7 +4,6 @@ It checks the module of `bad_server`, and a Node file with the same mistake.
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,20 +15,19 @@ from lab.check.rules import all_rules
 from lab.check.run import check
 from lab.check.summary import mistake_lines
 from lab.lessons.cell_output import Markdown, show_output
+from lab.lessons.code_excerpt import monospaced
 from lab.lessons.lesson import lesson
 
 NODE_FILE = "server.js"
 # the comment that says in a snippet which rule fires there
 MARK = re.compile(r" *// <- RM.*")
-HEAD = ("line", "rule", "code", "what is reported")
 
 
 def find_in_code(number: int) -> None:
     """Check two files that contain the mistake of a lesson.
 
-    One is the lesson's module of `bad_server`, the other is a Node file. Each has a table of its findings below the
-    cell. The Node file can be unfolded below its table. Raises `LessonError` if there is no
-    such lesson.
+    One is the lesson's module of `bad_server`, the other is a Node file. The findings are listed below the cell, one
+    line for each. The Node file can be unfolded below them. Raises `LessonError` if there is no such lesson.
     """
     mistake = lesson(number).claim.id
     module = _bad_module(mistake)
@@ -75,11 +73,11 @@ def _findings(file: str, mistake: str, result: Result) -> str:
     if not result.findings:
         (verdict,) = (verdict for number, _, verdict in mistake_lines(result) if number == mistake)
         return f"{command}\n\nNo finding. Mistake {mistake}: {verdict}"
-    rows = [
-        (str(finding.line), f"{finding.rule} {finding.level}", _code(finding.text), finding.message)
+    lines = [
+        f"- line {finding.line}, **{finding.rule} {finding.level}**: {finding.message}: {_code(finding.text)}"
         for finding in result.findings
     ]
-    return f"{command}\n\n{_table([HEAD, ['---'] * len(HEAD), *rows])}"
+    return "\n".join([f"{command}\n", *lines])
 
 
 def _code(text: str) -> str:
@@ -89,15 +87,6 @@ def _code(text: str) -> str:
     return f"{fence} {printable(text)} {fence}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
-
-
-def _cell(text: str) -> str:
-    # an unescaped bar would end the column, even inside code
-    return text.replace("|", r"\|")
-
-
 def _folded(code: str) -> str:
     title = f"The Node file, <code>{NODE_FILE}</code>"
-    return f"<details><summary>{title}</summary>\n\n```js\n{code.strip()}\n```\n\n</details>"
+    return f"<details><summary>{title}</summary>\n\n{monospaced(code.strip(), 'js')}\n\n</details>"
