@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lab.lessons.cell_output import fold as fold
     from lab.lessons.cell_output import table as table
     from lab.lessons.code_excerpt import show as show
+    from lab.lessons.find_in_code import find_in_code as find_in_code
     from lab.lessons.heartbeats import heartbeats as heartbeats
     from lab.lessons.lesson import lesson as lesson
     from lab.lessons.scoreboard import measure_all as measure_all
@@ -35,6 +36,7 @@ _NOTEBOOK_NAMES = {
     "lab.interview.questions": ("questions",),
     "lab.lessons.cell_output": ("draw", "fold", "table"),
     "lab.lessons.code_excerpt": ("show",),
+    "lab.lessons.find_in_code": ("find_in_code",),
     "lab.lessons.heartbeats": ("heartbeats",),
     "lab.lessons.lesson": ("lesson",),
     "lab.lessons.scoreboard": ("measure_all", "scoreboard"),

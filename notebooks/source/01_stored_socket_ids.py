@@ -158,12 +158,13 @@ lesson.numbers(bad=bad, good=good)
 # ## Side by side
 #
 # *The figure: the same picture for both servers. On the good server the ids follow the connections: they rise while
-# silent connections are still open, and fall with them.*
+# silent connections are still open, and fall with them. If you made a guess, it stands below the title.*
 
 # %%
 seen = {"bad": bad.details, "good": good.details}
 title = f"Dead ids at the end: {bad.value:.0f} in the list, {good.value:.0f} with rooms"
-lab.draw(held_ids(seen, title=title))
+figure = held_ids(seen, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -236,6 +237,17 @@ await lab.grade(1, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(1)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(1)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, a socket id
+# is kept in a collection that outlives the handler. Run it on a folder of your own: an *error* makes the command fail,
+# a *warning* asks you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(1)
 
 # %% [markdown]
 # ## For the interview

@@ -154,11 +154,12 @@ lesson.numbers(bad=bad, good=good)
 # ## Side by side
 #
 # *The figure: the timeline of both servers. The good server emits to the user's room (a diamond), and the report is
-# received (a circle).*
+# received (a circle). If you made a guess, it stands below the title.*
 
 # %%
 title = f"Reports received: {bad.value:.0f} % sent to the id that asked, {good.value:.0f} % sent to the user's room"
-lab.draw(report_timeline({"bad": bad.details, "good": good.details}, title=title))
+figure = report_timeline({"bad": bad.details, "good": good.details}, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -220,6 +221,17 @@ await lab.grade(2, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(2)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(2)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, work that
+# ends later still holds the id of the socket that asked for it. Run it on a folder of your own: an *error* makes the
+# command fail, a *warning* asks you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(2)
 
 # %% [markdown]
 # ## For the interview

@@ -164,11 +164,13 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: the same picture for both servers. On the good server the rooms come back with the connections.*
+# *The figure: the same picture for both servers. On the good server the rooms come back with the connections. If you
+# made a guess, it stands below the title.*
 
 # %%
 title = f"After the reconnect {bad.value:.0f} % arrived; with the rooms joined at connect, {good.value:.0f} %"
-lab.draw(messages_and_rooms({"bad": bad.details, "good": good.details}, title=title))
+figure = messages_and_rooms({"bad": bad.details, "good": good.details}, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -238,6 +240,17 @@ await lab.grade(3, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(3)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(3)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, the user's
+# rooms are joined in an event of the page, not at connect. Run it on a folder of your own: an *error* makes the command
+# fail, a *warning* asks you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(3)
 
 # %% [markdown]
 # ## For the interview

@@ -175,11 +175,12 @@ print("addresses that one message is sent to: bad {:.0f}, good {:.0f}".format(*a
 # ## Side by side
 #
 # *The figure: the same picture for both servers. On the good server the members in the room are always those who have a
-# socket.*
+# socket. If you made a guess, it stands below the title.*
 
 # %%
 title = f"One of two tabs closed: {bad.value:.0f} % received the room's messages, with rooms {good.value:.0f} %"
-lab.draw(members_and_sockets({"bad": bad.details, "good": good.details}, title=title))
+figure = members_and_sockets({"bad": bad.details, "good": good.details}, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -260,6 +261,17 @@ await lab.grade(4, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(4)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(4)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, a table in a
+# database says who is in a room. Run it on a folder of your own: an *error* makes the command fail, a *warning* asks
+# you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(4)
 
 # %% [markdown]
 # ## For the interview

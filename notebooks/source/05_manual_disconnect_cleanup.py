@@ -171,11 +171,12 @@ lesson.numbers(bad=bad, good=good)
 # ## Side by side
 #
 # *The figure: the strips of both servers. The good server sends as long as it is asked to: while a tab is open the
-# message arrives, afterwards the room is empty (a ring).*
+# message arrives, afterwards the room is empty (a ring). If you made a guess, it stands below the title.*
 
 # %%
 title = f"One of two tabs closed: {bad.value:.0f} % of the users reached by the dict, {good.value:.0f} % by the room"
-lab.draw(presence_strips({"bad": bad.details["strips"], "good": good.details["strips"]}, title=title))
+figure = presence_strips({"bad": bad.details["strips"], "good": good.details["strips"]}, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -253,6 +254,17 @@ await lab.grade(5, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(5)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(5)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, code that
+# runs at a disconnect removes an entry by hand. Run it on a folder of your own: an *error* makes the command fail, a
+# *warning* asks you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(5)
 
 # %% [markdown]
 # ## For the interview

@@ -152,12 +152,14 @@ lesson.numbers(bad=bad, good=good)
 # %% [markdown]
 # ## Side by side
 #
-# *The figure: the map from above for both servers. On the good server only the framed cells are dark.*
+# *The figure: the map from above for both servers. On the good server only the framed cells are dark. If you made a
+# guess, it stands below the title.*
 
 # %%
 made, useful = (f"{bad.details[key]:,}" for key in ("deliveries", "useful"))
 title = f"The bad server made {made} deliveries for {useful} useful ones"
-lab.draw(deliveries_per_head({"bad": bad.details, "good": good.details}, title=title))
+figure = deliveries_per_head({"bad": bad.details, "good": good.details}, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -241,6 +243,17 @@ await lab.grade(6, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(6)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(6)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, a position
+# is sent to every client that is connected. Run it on a folder of your own: an *error* makes the command fail, a
+# *warning* asks you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(6)
 
 # %% [markdown]
 # ## For the interview

@@ -178,7 +178,8 @@ print(f"tabs that receive their user's message: {one_tab.value:.0f} %")
 # ## Side by side
 #
 # *The figure: the tabs of one user in the three measurements, on one axis: on the bad server, on the good server with a
-# limit of one tab, and on the good server. Only in the last one, all tabs stay connected and receive every message.*
+# limit of one tab, and on the good server. Only in the last one, all tabs stay connected and receive every message. If
+# you made a guess, it stands below the title.*
 
 # %%
 runs = {"bad server": ("bad", bad), "good server, one tab allowed": ("good", one_tab)}
@@ -187,7 +188,8 @@ reached = [f"{run.value:.0f} %" for _, run in runs.values()]
 title = f"Tabs reached: {reached[0]} when the older transport is closed, {reached[1]} when the older tab gets"
 title += f" a DISCONNECT packet, {reached[2]} with one room for all tabs"
 panels = [tabs_of_one_user(name, side, run) for name, (side, run) in runs.items()]
-lab.draw(connected_spans(panels, title=title))
+figure = connected_spans(panels, title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -260,6 +262,17 @@ await lab.grade(7, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(7)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(7)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# This mistake can be seen in code only in part: `lab check PATH` asks about a handler that closes another socket of the
+# same user, but a server may do that in many ways. The cell checks the bad server's module and a Node file with the
+# same mistake. What the tabs then do to each other is measured by `lab compare --only 07`, on the two servers of this
+# kit.
+
+# %%
+lab.find_in_code(7)
 
 # %% [markdown]
 # ## For the interview

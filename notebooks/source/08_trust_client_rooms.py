@@ -178,12 +178,13 @@ lab.table(["asked for", "code", "message"], *([what, f"`{no['code']}`", no["mess
 #
 # *The figure: the same grid for both servers. On the good server only the framed cells are filled. It refuses requests
 # for the rooms of users, roles and companies even from their members: it has joined them at connect, so a client never
-# needs to ask.*
+# needs to ask. If you made a guess, it stands below the title.*
 
 # %%
 title = f"People who read what was not meant for them: {leaked(bad)} of {strangers} cases on the bad server"
 title += f", {leaked(good)} on the good one"
-lab.draw(room_grid([grid_of("bad", bad), grid_of("good", good)], title=title, **looks))
+figure = room_grid([grid_of("bad", bad), grid_of("good", good)], title=title, **looks)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -256,6 +257,17 @@ await lab.grade(8, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(8)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(8)`
 # shows one way to write the code. Fix `send_chat` too, and look at how little code is left.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, the client
+# names the room that it joins, and nothing checks whether it may. Run it on a folder of your own: an *error* makes the
+# command fail, a *warning* asks you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(8)
 
 # %% [markdown]
 # ## For the interview

@@ -157,12 +157,13 @@ slow, quick = (f"{run.also['busy_p99_milliseconds']:,.0f} ms" for run in (bad, g
 # ## Side by side
 #
 # *The figure: the reports and the waits on both servers, on the same axes. On the good server several reports run at
-# the same time, in worker processes, and the waits stay near zero.*
+# the same time, in worker processes, and the waits stay near zero. If you made a guess, it stands below the title.*
 
 # %%
 waits = {"bad": f"{longest:,.0f} ms", "good": f"{max(1000 * one['took'] for one in good.details['busy']):,.0f} ms"}
 title = f"The longest wait of a bystander: {waits['bad']} with reports in the handler, {waits['good']} with workers"
-lab.draw(report_waits([reports_of("bad", bad), reports_of("good", good)], title=title))
+figure = report_waits([reports_of("bad", bad), reports_of("good", good)], title=title)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -244,6 +245,16 @@ await lab.grade(9, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(9)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(9)`
 # shows one way to write the code.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# This mistake can be seen in code only in part: `lab check PATH` knows many calls that block, such as a synchronous
+# hash, but not how long your own functions compute. The cell checks the bad server's module and a Node file with the
+# same mistake. How long others wait is measured by `lab compare --only 09`, on the two servers of this kit.
+
+# %%
+lab.find_in_code(9)
 
 # %% [markdown]
 # ## For the interview

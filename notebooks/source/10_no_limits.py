@@ -179,7 +179,7 @@ lab.draw(bucket_level(levels, names, title=title))
 # first.
 #
 # *The figure: the time of an answer against the percentage of answers that took no longer. The bad server's line rises
-# above that of the good one.*
+# above that of the good one. If you made a guess, it stands below the title.*
 
 # %%
 sides = {"good": good, "bad": bad}
@@ -191,7 +191,7 @@ lines = {f"{side} server (n={len(of)})": (shares[side], of) for side, of in wait
 figure = charts.levels(lines, title=title, x_label="part of the answers (%)", y_label="took no longer than (ms)")
 for line, side in zip(figure.axes[0].lines, sides, strict=True):
     line.set_color(charts.COLOURS[side])
-lab.draw(figure)
+lesson.side_by_side(figure, guess=my_guess, bad=bad, good=good)
 
 # %% [markdown]
 # ## The verdict
@@ -286,6 +286,17 @@ await lab.grade(10, Handlers)
 # %% [markdown]
 # Stuck? Call `lab.hint(10)` in a new cell: each call tells you a little more. After you have passed, `lab.solution(10)`
 # shows one way to write the code. `Gateway` comes from `good_server.gateway`.
+
+# %% [markdown]
+# ## Find it in your own code
+#
+# `lab check PATH` reads Socket.IO code in Python, JavaScript and TypeScript, and looks for the ten mistakes without
+# running anything. The cell checks the bad server's module and a Node file with the same mistake: in both, nothing
+# limits how much a client may send. Run it on a folder of your own: an *error* makes the command fail, a *warning* asks
+# you to look, and a *question* asks you to answer.
+
+# %%
+lab.find_in_code(10)
 
 # %% [markdown]
 # ## For the interview

@@ -21,10 +21,10 @@ LAYERS = (
     ("compare",),
     ("figures",),
     ("bench", "report"),
+    ("check",),
     ("lessons", "scaling"),
     ("exercises", "interview"),
     ("diagnosis",),
-    ("check",),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),

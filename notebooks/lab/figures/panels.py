@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from lab.figures.bars import INK
 from lab.results.claims import Side
@@ -51,10 +52,10 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
         axes.axhline(row, color=INK, alpha=0.25, linewidth=0.6, zorder=0)
 
 
-def set_heading(figure: Figure, title: str) -> None:
+def set_heading(figure: Figure, title: str) -> Text:
     """Set the title of the whole figure, wrapped into lines."""
     letters = int(LETTERS_PER_INCH * figure.get_figwidth())
-    figure.suptitle(textwrap.fill(title, letters), x=0.01, ha="left", fontsize=10.5, color=INK)
+    return figure.suptitle(textwrap.fill(title, letters), x=0.01, ha="left", fontsize=10.5, color=INK)
 
 
 def label_end(axes: Axes, text: str, x: float, y: float, *, shift: float = 0) -> None:

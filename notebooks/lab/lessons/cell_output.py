@@ -62,10 +62,13 @@ def fold(summary: str, answer: str) -> None:
     show_output(Markdown(f"<details><summary>{summary}</summary>\n\n{answer}\n\n</details>"))
 
 
-def draw(figure: "Figure") -> None:
-    """Show a figure below the cell, with its title as alternative text."""
-    title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
-    show_output(FigureOutput(figure, " ".join(title.split())))
+def draw(figure: "Figure", note: str = "") -> None:
+    """Show a figure below the cell.
+
+    Its title is the alternative text, followed by `note`.
+    """
+    title = " ".join((figure.get_suptitle() or figure.axes[0].get_title(loc="left")).split())
+    show_output(FigureOutput(figure, f"{title}. {note}" if note else title))
 
 
 def table(head: Sequence[str], *rows: Sequence[str]) -> None:

@@ -40,14 +40,18 @@ class Excerpt:
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        # some pages do not use a monospace font for a block of code inside an output, and with their usual size a line
-        # of 120 characters and its arrow would wrap
-        code = f'<div style="font-family: monospace; font-size: 12px">\n\n```python\n{self.code}\n```\n\n</div>'
-        return f"{self._caption('`')}\n\n{code}"
+        return f"{self._caption('`')}\n\n{monospaced(self.code, 'python')}"
 
     def _caption(self, quote: str) -> str:
         parts = [(f"{quote}{name}{quote} " if name else "") + _lines(*lines) for name, *lines in self.pieces]
         return f"{quote}{self.path}{quote}: {', '.join(parts)}"
+
+
+def monospaced(code: str, language: str) -> str:
+    """Return code as a Markdown block that has a monospace font everywhere."""
+    # some pages do not use such a font for a block of code inside an output, and with their usual size a line of 120
+    # characters and its arrow would wrap
+    return f'<div style="font-family: monospace; font-size: 12px">\n\n```{language}\n{code}\n```\n\n</div>'
 
 
 def _lines(first: int, last: int) -> str:

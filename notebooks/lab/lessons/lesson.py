@@ -7,7 +7,7 @@ import asyncio
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.compare.one_run import run_once
 from lab.lessons.cell_output import Markdown, ProgressLine, draw, show_output, table
@@ -18,6 +18,9 @@ from lab.results.verdict import judge
 from lab.results.wording import OUTCOMES, finding, number
 from lab.scenarios.catalogue import load_scenarios
 from lab.scenarios.scenario import Scenario
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_TRIES = 2
 # parallel runs of a sweep: they are small, they count things, and they mostly wait
@@ -123,6 +126,24 @@ class Lesson:
         if guess is not None:
             words = f"You guessed {number(guess)} {self.claim.unit}, and {number(bad.value)} were measured."
             show_output(Markdown(words))
+
+    def side_by_side(self, figure: "Figure", *, guess: float | None, bad: Run, good: Run) -> None:
+        """Show a figure with the reader's guess below its title.
+
+        If `guess` is None, the figure is shown as it is.
+        """
+        note = ""
+        if guess is not None:
+            from lab.figures.guess_line import write_guess
+
+            note = self._guess_line(guess, bad, good)
+            write_guess(figure, note)
+        draw(figure, note)
+
+    def _guess_line(self, guess: float, bad: Run, good: Run) -> str:
+        unit = " %" if self.claim.unit == "%" else ""
+        numbers = [f"{number(value)}{unit}" for value in (guess, bad.value, good.value)]
+        return "Your guess: {}; measured: bad {}, good {} ({})".format(*numbers, self.claim.metric)
 
     def verdict(self, bad: Run, good: Run) -> None:
         """Show whether two runs meet the bounds in claims.toml."""

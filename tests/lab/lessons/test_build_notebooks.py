@@ -53,6 +53,7 @@ SECTIONS = [
     "The price, and where the rule bends",
     "Turn the knob",
     "Your turn",
+    "Find it in your own code",
     "For the interview",
     "Remember",
 ]

@@ -86,7 +86,7 @@ def test_no_cell_of_a_table_of_beliefs_is_typed_by_hand(number: str) -> None:
 @EACH_LESSON
 def test_a_lesson_draws_its_mechanism_from_runs_of_its_scenario(number: str) -> None:
     code = "\n".join(cells(number, "code"))
-    drawn = re.findall(r"lab\.draw\((\w+)\(", code)
+    drawn = re.findall(r"(?:lab\.draw\(|figure = )(\w+)\(", code)
     assert len(drawn) >= 2
     assert "bars" not in drawn
     if number != "06":

@@ -120,6 +120,31 @@ async def test_a_broken_run_is_repeated_and_then_reported_in_one_line(
     assert [call["seed"] for call in measured] == [7, 8]
 
 
+def side_by_side(shown: list[Any], guess: float | None) -> tuple[str, str]:
+    """Return the text in the figure, and its alternative text."""
+    figure = charts.levels({"bad": ([1, 2], [3, 4])}, title="What was found", x_label="x", y_label="y")
+    lesson_without_scenario().side_by_side(figure, guess=guess, bad=Run(2.0), good=Run(100.0))
+    return text_in(shown[-1].figure), shown[-1].alt
+
+
+def test_a_guess_is_drawn_into_the_figure(shown: list[Any]) -> None:
+    text, alt = side_by_side(shown, 40)
+    line = "Your guess: 40 %; measured: bad 2 %, good 100 % (messages received after a reconnect)"
+    assert line in " ".join(text.split())
+    assert alt == f"What was found. {line}"
+
+
+def test_without_a_guess_the_figure_stays_as_it_is(shown: list[Any]) -> None:
+    text, alt = side_by_side(shown, None)
+    assert "guess" not in text
+    assert alt == "What was found"
+
+
+@pytest.mark.parametrize("guess", [0, 0.0])
+def test_a_guess_of_zero_is_a_guess(shown: list[Any], guess: float) -> None:
+    assert "Your guess: 0 %" in side_by_side(shown, guess)[0]
+
+
 def test_the_verdict_is_read_from_the_claims(shown: list[Any]) -> None:
     lesson_without_scenario().verdict(Run(0.0), Run(100.0))
     assert shown[0].markdown.startswith("**Claim 03: shown.**")
