@@ -74,10 +74,14 @@ def _findings(file: str, mistake: str, result: Result) -> str:
         (verdict,) = (verdict for number, _, verdict in mistake_lines(result) if number == mistake)
         return f"{command}\n\nNo finding. Mistake {mistake}: {verdict}"
     lines = [
-        f"- line {finding.line}, **{finding.rule} {finding.level}**: {finding.message}: {_code(finding.text)}"
+        f"- line {finding.line}, **{finding.rule} {finding.level}**: {_colon(finding.message)} {_code(finding.text)}"
         for finding in result.findings
     ]
     return "\n".join([f"{command}\n", *lines])
+
+
+def _colon(message: str) -> str:
+    return message if message.endswith("?") else f"{message}:"
 
 
 def _code(text: str) -> str:
