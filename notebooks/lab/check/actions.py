@@ -1,19 +1,20 @@
 """What the code does with rooms: joins, leaves and emits."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lab.check.ir import Await, Call, Const, Index, Member, Name, Node, Spread
+from lab.check.ir import Await, Call, Const, Member, Name, Node, Spread, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.project import Project
-from lab.check.scopes import Module, Variable
+from lab.check.scopes import Module
 from lab.check.tags import Tag
 from lab.check.values import Values
 
 JOINS = {"join", "socketsJoin", "enter_room", "join_room"}
 LEAVES = {"leave", "socketsLeave", "leave_room", "close_room"}
 EMITS = {"emit", "send", "emitWithAck", "broadcast"}
+# methods that close a socket
+ENDS = {"disconnect", "disconnectSockets", "close", "terminate", "end"}
 FLASK = {"flask_socketio.emit", "flask_socketio.send"}
 # keyword arguments of Python that name a room
 ROOM_KEYWORDS = {"to", "room"}
@@ -64,10 +65,8 @@ def find_actions(project: Project, values: Values) -> Actions:
     """Return all joins, leaves and emits in the modules that are loaded."""
     found = Actions()
     for module in list(project.modules.values()):
-        for statement in module.source.body:
-            for node in statement.walk():
-                if isinstance(node, Call):
-                    _add(project, values, module, node, found)
+        for call in module.calls():
+            _add(project, values, module, call, found)
     return found
 
 
@@ -189,17 +188,9 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
 
 def _is_place(obj: Node, name: str) -> bool:
     """Tell whether `obj.name` is a field of the program that only has the name of a chain's step: `this.server`."""
-    from lab.check.ir import This
-
     return name in ("server", "sockets") and isinstance(obj, This)
 
 
-def walk_calls(module: Module) -> Iterator[Call]:
-    """Yield all calls of a module."""
-    for statement in module.source.body:
-        for node in statement.walk():
-            if isinstance(node, Call):
-                yield node
-
-
-__all__ = ["Actions", "Emit", "Index", "Move", "Variable", "chain", "find_actions", "flat", "walk_calls"]
+def is_emit(node: Call) -> bool:
+    """Tell whether a call is named like an emit."""
+    return getattr(node.func, "name", "") in EMITS

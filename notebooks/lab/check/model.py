@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lab.check.dialects import Dialect
 from lab.check.facts import Facts
 from lab.check.ir import Node
-from lab.check.tags import Dialect
 
 Level = Literal["error", "warning", "question"]
 

@@ -1,15 +1,16 @@
 """Names across files: imports, classes and the functions that a call reaches."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
+from lab.check.import_paths import candidates
 from lab.check.ir import Await, Call, Class, Const, Func, Member, Name, Node, Record, This
 from lab.check.scopes import Module, Variable, class_of, field_type, fields_of, lookup, method
 
-ENDINGS = ("", ".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", ".mts", ".cts", "/index.js", "/index.ts", "/index.mjs")
-STEPS = 12  # a chain of names longer than this is not followed
+# a chain of names longer than this is not followed
+STEPS = 12
+# a method with a longer name is found by its name alone, if no other method has it
+SHORT_NAME = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -24,9 +25,16 @@ class Project:
     methods: dict[str, list[Func]] = field(default_factory=dict)
     types: dict[str, list[Class]] = field(default_factory=dict)
     _fields: dict[int, dict[str, list[Node]]] = field(default_factory=dict)
+    # path of the file that an import means, by path and source
+    _paths: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    # answers that hold until another module is added
+    _outside: dict[int, str] = field(default_factory=dict)
+    _callees: dict[int, list[Func]] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
         """Take a parsed module into the project."""
+        self._outside.clear()
+        self._callees.clear()
         self.modules[module.path] = module
         for cls in module.classes:
             self.types.setdefault(cls.name, []).append(cls)
@@ -52,32 +60,12 @@ class Project:
 
     def imported_module(self, module: Module, source: str) -> Module | None:
         """Return the module of the project that an import names, or None for a package from outside."""
-        for path in self._candidates(module, source):
-            if path in self.paths and path != module.path:
-                return self.module(path)
-        return None
-
-    def _candidates(self, module: Module, source: str) -> Iterable[str]:
-        here = PurePosixPath(module.path).parent
-        if module.source.language == "py":
-            dots = len(source) - len(source.lstrip("."))
-            parts = [part for part in source.split(".") if part]
-            if dots:
-                roots = [here.parents[dots - 2] if dots > 1 and len(here.parents) > dots - 2 else here]
-            else:
-                roots = [*reversed(here.parents), here]
-            for root in roots:
-                base = "/".join([*([] if str(root) == "." else [str(root)]), *parts])
-                yield from (f"{base}.py", f"{base}/__init__.py".lstrip("/"))
-            return
-        if source.startswith("."):
-            base = _joined(here, source)
-            yield from _endings(base)
-        elif re.match(r"(@|~|src|#)/|@\w+/|src/", source):
-            tail = re.sub(r"^(@|~|#)/", "", source)
-            for root in (here, *here.parents):
-                yield from _endings(_joined(root, tail))
-                yield from _endings(_joined(root / "src", tail))
+        key = (module.path, source)
+        if key not in self._paths:
+            paths = candidates(module.path, source, module.source.language)
+            self._paths[key] = next((path for path in paths if path in self.paths and path != module.path), None)
+        path = self._paths[key]
+        return self.module(path) if path is not None else None
 
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return what a module exports under a name: a node, a variable, a module for "*", or None."""
@@ -191,27 +179,40 @@ class Project:
         return self.home[id(node)]
 
     def outside(self, expr: Node) -> str:
-        """Return the dotted name of something from an outside package, such as "socket.io.Server", or ""."""
+        """Return the dotted name of something from an outside package, or "".
+
+        An example is "socket.io.Server".
+        """
+        found = self._outside.get(id(expr))
+        if found is None:
+            # a name that is assigned a part of itself, such as `node = node.next`, asks for itself again
+            self._outside[id(expr)] = ""
+            found = self._name_outside(expr)
+            self._outside[id(expr)] = found
+        return found
+
+    def _name_outside(self, expr: Node) -> str:
         match expr:
             case Await():
                 return self.outside(expr.value)
             case Name():
                 variable = lookup(self.module_of(expr), expr, expr.name)
-                if variable is None:
-                    return ""
-                if variable.imported is None:
-                    only = variable.values[0] if len(variable.values) == 1 and variable.param is None else None
-                    return self.outside(only[0]) if only and not only[1] and not isinstance(only[0], Name) else ""
-                if self.imported_module(variable.module, variable.imported[0]):
-                    found = self.meaning(variable)
-                    return self._outside_import(found) if isinstance(found, Variable) else ""
-                return self._outside_import(variable)
+                return self._variable_outside(variable) if variable is not None else ""
             case Member():
                 base = self.outside(expr.obj)
                 return f"{base}.{expr.name}" if base else ""
             case Call(func=Name(name="require"), args=[Const(value=str(source))]):
                 return source
         return ""
+
+    def _variable_outside(self, variable: Variable) -> str:
+        if variable.imported is None:
+            only = variable.values[0] if len(variable.values) == 1 and variable.param is None else None
+            return self.outside(only[0]) if only and not only[1] and not isinstance(only[0], Name) else ""
+        if self.imported_module(variable.module, variable.imported[0]):
+            found = self.meaning(variable)
+            return self._outside_import(found) if isinstance(found, Variable) else ""
+        return self._outside_import(variable)
 
     def _outside_import(self, variable: Variable) -> str:
         if variable.imported is None or not self.outside_import(variable):
@@ -231,14 +232,24 @@ class Project:
         return bool(self.outside(obj))
 
     def callees(self, call: Call) -> list[Func]:
-        """Return the functions of the project that a call may run: one at most, or a method of a unique name."""
+        """Return the function of the project that a call runs, if it is known.
+
+        There is at most one. A method may be known by its name alone, if that is unique.
+        """
+        known = self._callees.get(id(call))
+        if known is None:
+            known = self._find_callees(call)
+            self._callees[id(call)] = known
+        return known
+
+    def _find_callees(self, call: Call) -> list[Func]:
         found = self.meaning(call.func)
         if isinstance(found, Func):
             return [found]
         if isinstance(found, Class):
             made = method(found, "constructor") or method(found, "__init__")
             return [made] if made else []
-        if isinstance(call.func, Member) and len(call.func.name) > 5 and not self._is_foreign(call.func.obj):
+        if isinstance(call.func, Member) and len(call.func.name) > SHORT_NAME and not self._is_foreign(call.func.obj):
             same = self.methods.get(call.func.name, [])
             return same if len(same) == 1 else []
         return []
@@ -247,19 +258,3 @@ class Project:
 def record_value(record: Record, name: str) -> Node | None:
     """Return the value of a key of an object literal, or None."""
     return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)
-
-
-def _joined(folder: PurePosixPath, source: str) -> str:
-    parts = [part for part in folder.parts if part != "."]
-    for part in source.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _endings(base: str) -> Iterable[str]:
-    yield from (base + ending for ending in ENDINGS)
-    if base.endswith(".js"):  # TypeScript names the compiled file
-        yield from (base[:-3] + ending for ending in (".ts", ".tsx"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from lab.check.ir import (
     Assign,
     Block,
+    Call,
     Class,
     Const,
     Export,
@@ -26,6 +27,8 @@ from lab.check.ir import Sequence as ListOf
 # how a variable gets its value from an expression: ("field", name), ("item",) or ("key",); empty for the value itself
 Path = tuple[tuple[str, ...], ...]
 EACH: Path = (("item",),)
+# nodes that may declare or set a variable
+DECLARING = (Func, Class, Import, Export, Block, Loop, Assign)
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +62,12 @@ class Module:
     globals: set[tuple[int, str]] = field(default_factory=set)
     classes: list[Class] = field(default_factory=list)
     funcs: list[Func] = field(default_factory=list)
+    # all nodes, in source order: to walk the tree again and again takes long
+    nodes: list[Node] = field(default_factory=list)
+
+    def calls(self) -> list[Call]:
+        """Return all calls, in source order."""
+        return [node for node in self.nodes if isinstance(node, Call)]
 
     @property
     def names(self) -> dict[str, Variable]:
@@ -77,14 +86,18 @@ def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
 
 def function_of(node: Node) -> Func | None:
     """Return the innermost function around a node."""
-    found = next(enclosing(node, Func), None)
-    return found if isinstance(found, Func) else None
+    above = node.parent
+    while above is not None and not isinstance(above, Func):
+        above = above.parent
+    return above
 
 
 def class_of(node: Node) -> Class | None:
     """Return the innermost class around a node."""
-    found = next(enclosing(node, Class), None)
-    return found if isinstance(found, Class) else None
+    above = node.parent
+    while above is not None and not isinstance(above, Class):
+        above = above.parent
+    return above
 
 
 def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
@@ -106,8 +119,10 @@ def build(path: str, source: Source) -> Module:
     python = source.language == "py"
     later: list[Assign] = []
     for statement in source.body:
-        for node in statement.walk():
-            _declare(module, node, later, python)
+        module.nodes += statement.walk()
+    for part in module.nodes:
+        if isinstance(part, DECLARING):
+            _declare(module, part, later, python)
     for node in later:
         for target, steps in patterns(node.target):
             if isinstance(target, Name):
@@ -171,12 +186,15 @@ def _variable(module: Module, owner: Func | None, name: str) -> Variable:
 
 
 def lookup(module: Module, place: Node, name: str) -> Variable | None:
-    """Return the variable that `name` means at a place, or None for an unknown name."""
-    for func in enclosing(place, Func):
-        found = module.scopes.get(id(func), {}).get(name)
-        if found is not None:
-            return found
-    return module.scopes[0].get(name)
+    """Return the variable that `name` means at a place, or None."""
+    scopes = module.scopes
+    above = place.parent
+    while above is not None:
+        scope = scopes.get(id(above))
+        if scope is not None and name in scope:
+            return scope[name]
+        above = above.parent
+    return scopes[0].get(name)
 
 
 def method(cls: Class, name: str) -> Func | None:

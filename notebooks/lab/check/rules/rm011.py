@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_queue
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Write, handler_function, parts_with_id, writes
+from lab.check.stores import Write, is_queue, parts_with_id, writes
 from lab.check.tags import Tag
 
 
@@ -18,7 +17,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         found = next(parts_with_id(facts, write.value), None)
         if found is None or (write.kind == "field" and not _is_kept_field(facts, write)):
             continue
-        if write.kind == "shared" or facts.outlives(write.place, handler_function(facts, write.node)):
+        if write.kind == "shared" or facts.outlives(write.place, facts.handler_function(write.node)):
             # the id may be in a record that was made before
             place = found[1] if facts.path_of(found[1]) == write.module.path else write.node
             yield Hit(

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import owners
 from lab.check.ir import Func, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
-from lab.check.stores import handler_function, writes
+from lab.check.stores import owners, writes
 
 OWN = re.compile(
     r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|voice|call|rtc|media|video|audio|pending|upload",
@@ -30,7 +29,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             kept = _mentions_id(facts, write.key)
         else:
             kept = write.kind == "collection" and facts.is_own_id(write.key)
-            kept = kept and facts.outlives(write.place, handler_function(facts, write.node))
+            kept = kept and facts.outlives(write.place, facts.handler_function(write.node))
         here = (function_of(write.node), write.node.line)
         # lines that follow each other keep one thing
         if kept and not (here[0] is last[0] and here[1] - last[1] <= NEXT):

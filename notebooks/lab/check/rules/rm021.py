@@ -11,7 +11,7 @@ from lab.check.tags import Tag
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to a socket id that comes from a store, a field or a loop."""
-    for emit, room in facts.emits_to_rooms():
+    for emit, room in facts.rooms.emits:
         if facts.is_stored_id(room) and _is_passed(facts, room):
             yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket that was kept")
 

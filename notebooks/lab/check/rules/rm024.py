@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import runs_later
 from lab.check.ir import Call, Func, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.running import runs_later
 from lab.check.scopes import enclosing
 from lab.check.stores import parts_with_id
 from lab.check.tags import Tag
@@ -28,7 +28,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _emits_later(facts: Facts) -> Iterable[Hit]:
-    for emit, room in facts.emits_to_rooms():
+    for emit, room in facts.rooms.emits:
         if Tag.SID in facts.values.of(room) and (_in_timer(facts, emit.node) or runs_later(facts, emit.node)):
             yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket, long after the handler")
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.guards import names_in
 from lab.check.identity import logs_in, verifies
 from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import CLAIMED, Tag
 
@@ -25,19 +25,21 @@ THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each join of a user's own rooms in an event, if connect does not join them, too."""
     at_connect = {
-        facts.shape(room) for move, room in facts.joins if facts.handlers_at(move.node, "connect", "middleware")
+        facts.rooms.shape(room)
+        for move, room in facts.rooms.joins
+        if facts.handlers_at(move.node, "connect", "middleware")
     }
     # without it the client has to log in at every connect, so that this event is one
     known = verifies(facts, "connect", "middleware")
     seen: set[int] = set()
-    for move, room in facts.joins:
+    for move, room in facts.rooms.joins:
         if id(move) in seen or not move.own or not facts.always(move.node, "event"):
             continue
         handlers = facts.handlers_at(move.node)
         named = any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers)
         if (
             not named
-            or facts.shape(room) in at_connect
+            or facts.rooms.shape(room) in at_connect
             or (not known and any(logs_in(facts, handler) for handler in handlers))
         ):
             continue
@@ -69,7 +71,7 @@ def _is_of_user(facts: Facts, found: Node) -> bool:
             case Call(func=Name(), args=[_, *_] as args):
                 return all(Tag.USER in facts.values.of(arg) for arg in args)
             case Name():
-                source = facts.element_of(found)
+                source = facts.element_source(found)
                 following = source if source is not None else facts.follow(found)
                 if following is found:
                     return False

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_async_server, is_statement
 from lab.check.ir import Call, Member
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.running import is_async_server, is_statement
 
 COROUTINES = {
     "enter_room",

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from lab.check.facts import Facts
-from lab.check.guards import names_in
-from lab.check.habits import is_named_by_client
 from lab.check.ir import Call, Member, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
@@ -18,15 +17,15 @@ USER = re.compile(
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the first emit of each file to a room whose name has a shape that no join has."""
-    shapes = {facts.shape(room) for _, room in facts.joins}
-    if not facts.joins or None in shapes:
+    shapes = {facts.rooms.shape(room) for _, room in facts.rooms.joins}
+    if not facts.rooms.joins or None in shapes:
         return  # a join that cannot be read may be the one that is missing
-    claimed = any(facts.shape(room) == "*" and is_named_by_client(facts, room) for _, room in facts.joins)
-    joined = [(shape, _is_user(facts, room)) for _, room in facts.joins if (shape := facts.shape(room))]
+    claimed = any(facts.rooms.shape(room) == "*" and facts.is_named_by_client(room) for _, room in facts.rooms.joins)
+    joined = [(shape, _is_user(facts, room)) for _, room in facts.rooms.joins if (shape := facts.rooms.shape(room))]
     mentioned = set(_mentioned(facts))
     seen: set[tuple[str, str]] = set()
-    for emit, room in facts.emits_to_rooms():
-        shape = facts.shape(room)
+    for emit, room in facts.rooms.emits:
+        shape = facts.rooms.shape(room)
         # an error once in each file; a question once
         place = ("" if claimed else emit.module.path, shape or "")
         if shape is None or place in seen or facts.values.of(room) & (Tag.SID | Tag.IDS) or facts.is_stored_id(room):
@@ -52,8 +51,8 @@ def _mentioned(facts: Facts) -> Iterator[str]:
     for _, node in facts.nodes(Call):
         if isinstance(node, Call) and re.search(r"join|enter|subscribe", getattr(node.func, "name", ""), re.I):
             for arg in node.args:
-                for part in facts.parts(arg):
-                    shape = facts.shape(part)
+                for part in facts.rooms.parts(arg):
+                    shape = facts.rooms.shape(part)
                     if shape and not shape.startswith("*"):
                         yield shape.split("*")[0]
 

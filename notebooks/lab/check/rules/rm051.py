@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import call_from, is_only_closed, owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Removal, handler_function, removals
+from lab.check.running import call_from
+from lab.check.stores import Removal, is_only_closed, owners, removals
 
 OWNED = re.compile(
     r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch|voice|call|rtc|media",
@@ -39,7 +39,7 @@ def _is_by_hand(facts: Facts, removal: Removal) -> bool:
         return False
     if is_only_closed(facts, removal.place):
         return False
-    return removal.shared or facts.outlives(removal.place, handler_function(facts, removal.node))
+    return removal.shared or facts.outlives(removal.place, facts.handler_function(removal.node))
 
 
 NODE = Snippet(

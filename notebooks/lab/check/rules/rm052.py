@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from lab.check.actions import is_emit
+from lab.check.databases import is_record, is_written, sql_of
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, is_emit, is_record, is_written, sql_of
 from lab.check.ir import Assign, Call, Const, Func, Member, Name, Node, Record
+from lab.check.membership import PEOPLE
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import enclosing

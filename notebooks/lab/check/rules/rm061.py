@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.guards import names_in
-from lab.check.habits import has_accounts
+from lab.check.identity import has_accounts
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 
 # words of events that are meant for all, and phrases for lists of who is there

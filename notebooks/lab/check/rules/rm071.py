@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from lab.check.actions import ENDS
 from lab.check.facts import Facts
-from lab.check.guards import names_in
-from lab.check.habits import ENDS
 from lab.check.ir import Call, Member, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from lab.check.actions import Emit
 from lab.check.facts import Facts
-from lab.check.guards import is_guarded, names_in
-from lab.check.habits import is_named_by_client
+from lab.check.guards import is_guarded
 from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
 from lab.check.tags import Tag
@@ -18,8 +18,8 @@ CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candi
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to a room or id that the client names, if no right is looked at before."""
-    for emit, room in facts.emits_to_rooms():
-        if not is_named_by_client(facts, room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
+    for emit, room in facts.rooms.emits:
+        if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
             continue
         if emit.event is not None and any(CALL.search(name) for name in names_in(emit.event)):
             continue

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_offloaded, uses_threads
 from lab.check.ir import Call, Const, Func, Loop, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.running import is_offloaded, uses_threads
 from lab.check.scopes import enclosing, function_of
 
 SLOW = re.compile(

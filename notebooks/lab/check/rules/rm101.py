@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import limits_rates, limits_size, made_servers, open_events
+from lab.check.limits import limits_rates, limits_size, made_servers, open_events
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_development, made_servers
 from lab.check.ir import Call, Const, Member, Name, Node, Op, Sequence
+from lab.check.limits import is_development, made_servers
 from lab.check.model import Hit, Rule, Snippet
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import made_servers, open_events, reads_payloads, validates
+from lab.check.limits import made_servers, open_events, reads_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
