@@ -65,7 +65,7 @@ def find_actions(project: Project, values: Values) -> Actions:
     """Return all joins, leaves and emits in the modules that are loaded."""
     found = Actions()
     for module in list(project.modules.values()):
-        for call in module.calls():
+        for call in module.calls:
             _add(project, values, module, call, found)
     return found
 
@@ -101,7 +101,10 @@ def _move(project: Project, values: Values, module: Module, call: Call, name: st
 
 
 def flat(rooms: list[Node]) -> list[Node]:
-    """Return the rooms of an argument list; an array literal counts as its elements."""
+    """Return the rooms of an argument list.
+
+    An array literal counts as its elements.
+    """
     found: list[Node] = []
     for room in rooms:
         if isinstance(room, ListOf):
@@ -163,7 +166,10 @@ def _is_none(node: Node) -> bool:
 
 
 def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
-    """Return the server or socket that an emit chain begins at, its rooms, and whether it broadcasts."""
+    """Return where an emit chain begins, and where it aims.
+
+    That is its server or socket, its rooms, and whether it broadcasts.
+    """
     rooms: list[Node] = []
     broadcast = False
     for _ in range(20):
@@ -187,7 +193,10 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
 
 
 def _is_place(obj: Node, name: str) -> bool:
-    """Tell whether `obj.name` is a field of the program that only has the name of a chain's step: `this.server`."""
+    """Tell whether `obj.name` is a field of the program: `this.server`.
+
+    It only has the name of a step of an emit chain.
+    """
     return name in ("server", "sockets") and isinstance(obj, This)
 
 

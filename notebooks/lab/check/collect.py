@@ -1,4 +1,4 @@
-"""One pass over a file: what it calls, and what it writes to collections."""
+"""One pass over a file, for calls and writes to collections."""
 
 from lab.check.ir import Assign, Call, Index, Member, Record, This
 from lab.check.places import as_function, place_of

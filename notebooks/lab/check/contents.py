@@ -44,7 +44,7 @@ class Contents(Answers):
         return field_type(cls, expr.name) if cls is not None and isinstance(expr, Member) else ""
 
     def holds_in(self, collection: Node, name: str) -> bool:
-        """Tell whether records in a collection keep a socket id in a field."""
+        """Tell whether records in a collection keep socket ids in a field."""
         records = (content.value for content in self.uses.of_place(place_of(self.project, collection)))
         return any(
             isinstance(record, Record)

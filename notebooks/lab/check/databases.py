@@ -1,4 +1,7 @@
-"""Calls that read and write databases, known by the names of methods and objects."""
+"""Calls that read and write databases.
+
+They are known by the names of methods and objects.
+"""
 
 import re
 
@@ -45,7 +48,10 @@ SQL = re.compile(r"\s*(select|insert|update|delete|with)\b", re.I)
 
 
 def is_database_write(facts: Facts, call: Call) -> bool:
-    """Tell whether a call writes to a database, by the names of its method and its object."""
+    """Tell whether a call writes to a database.
+
+    The names of its method and its object tell it.
+    """
     if not isinstance(call.func, Member):
         return False
     name, obj = call.func.name, call.func.obj
@@ -70,7 +76,10 @@ def object_name(node: Node) -> str:
 
 
 def is_written(facts: Facts, node: Node) -> bool:
-    """Tell whether an object literal is an argument of a call that writes to a database."""
+    """Tell whether an object literal is written to a database.
+
+    Then it is an argument of a call that writes.
+    """
     above = node.parent
     while isinstance(above, Record | ListOf):
         above = above.parent
@@ -78,7 +87,7 @@ def is_written(facts: Facts, node: Node) -> bool:
 
 
 def is_record(facts: Facts, expr: Node) -> bool:
-    """Tell whether a variable holds a record that a look-up in a database gave."""
+    """Tell whether a variable holds a record from a database."""
     match facts.made(expr):
         case Call(func=Member(name=name)):
             return FINDERS.match(name) is not None and not facts.keeps(expr)
@@ -97,7 +106,10 @@ def sql_of(facts: Facts, call: Call) -> str:
 
 
 def is_injected(obj: Node) -> bool:
-    """Tell whether an object is a field that the class gets from outside, such as a repository."""
+    """Tell whether an object is a field with a written type.
+
+    A class gets such a field from outside, such as a repository.
+    """
     cls = class_of(obj)
     if cls is None or not isinstance(obj, Member) or not isinstance(obj.obj, This):
         return False

@@ -1,4 +1,7 @@
-"""The APIs that the checker knows; a fix is given in the words of one."""
+"""The APIs that the checker knows.
+
+A fix is given in the words of one.
+"""
 
 from typing import Literal, get_args
 

@@ -87,10 +87,10 @@ class Facts:
     @cached_property
     def calls(self) -> list[tuple[Module, Call]]:
         """All calls with their module."""
-        return [(module, call) for module in self.modules for call in module.calls()]
+        return [(module, call) for module in self.modules for call in module.calls]
 
     def once(self, question: Callable[["Facts"], Answer]) -> Answer:
-        """Return the answer of a function, which is called the first time only."""
+        """Return the answer of a function that is called only once."""
         if question not in self._answers:
             self._answers[question] = question(self)
         return cast(Answer, self._answers[question])
@@ -235,7 +235,10 @@ class Facts:
         return flow.element_source(self.project, self.values.uses, name)
 
     def follow(self, expr: Node) -> Node:
-        """Return what a variable was assigned, if that is known, or the expression."""
+        """Return what a variable was assigned, or the expression itself.
+
+        The value has to be known: there is one, in the same function or module.
+        """
         return flow.follow(self.project, expr)
 
     def made(self, expr: Node) -> Node:

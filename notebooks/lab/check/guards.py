@@ -14,7 +14,10 @@ STEPS = 2
 
 
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
-    """Yield what runs before a node, up to the function `top`: statements, and (True) the conditions around it."""
+    """Yield what runs before a node, up to the function `top`.
+
+    These are statements, and (with True) the conditions around the node.
+    """
     below, above = node, node.parent
     while above is not None:
         if isinstance(above, If) and below is not above.test:
@@ -49,9 +52,9 @@ def _lists(node: Node) -> Iterator[list[Node]]:
 
 
 def is_guarded(facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_open: bool = False) -> bool:
-    """Tell whether a right is looked at before `node` acts on the room `named`, which a client chose.
+    """Tell whether a right is checked before a client gets in.
 
-    In an app without accounts (`is_open`), whoever knows the name of an existing room may be in it.
+    `node` acts on the room `named`, which a client chose. In an app without accounts (`is_open`), whoever knows the name of an existing room may be in it.
     """
     func = facts.handler_function(node)
     if func is not None and any(names_a_right(facts, mark) for mark in func.decorators if not _registers(mark)):
@@ -64,7 +67,10 @@ def is_guarded(facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_
 
 
 def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool) -> bool:
-    """Tell whether every call of a helper, with what a client names, is guarded where it is made."""
+    """Tell whether every call of a helper is guarded.
+
+    Only calls that pass what a client names count.
+    """
     if func is None or not steps or facts.is_handler(func):
         return False
     calls = [
@@ -76,7 +82,10 @@ def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open
 
 
 def _finds(facts: Facts, step: Node, named: Node) -> bool:
-    """Tell whether a statement ends the handler if what the client names does not exist."""
+    """Tell whether a statement refuses a room that does not exist.
+
+    Then it ends the handler if a look-up of the client's name finds nothing.
+    """
     if not isinstance(step, If) or not leaves(step):
         return False
     wanted = set(names_in(named))
@@ -89,7 +98,10 @@ def _finds(facts: Facts, step: Node, named: Node) -> bool:
 
 
 def _registers(decorator: Node) -> bool:
-    """Tell whether a decorator only registers a handler, so that its words are the name of an event."""
+    """Tell whether a decorator only registers a handler.
+
+    Its words are the name of an event.
+    """
     return last_name(decorator) in ("on", "event", "on_event", "SubscribeMessage")
 
 

@@ -1,4 +1,4 @@
-"""Handlers: functions that the library calls when a client connects, sends or leaves."""
+"""Handlers, which the library calls when a client connects, sends or leaves."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -82,7 +82,10 @@ class _Reach:
         self._called: dict[int, list[Func]] = {}
 
     def mark(self, handler: Handler, func: Func, depth: int) -> None:
-        """Note that a handler runs a function and, so many calls deep, what that calls."""
+        """Note that a handler runs a function and what that calls.
+
+        Calls are followed to a depth.
+        """
         running = self._running.setdefault(id(func), [])
         if handler in running or depth == 0:
             return
@@ -93,7 +96,7 @@ class _Reach:
             self.mark(handler, callee, depth - 1)
 
     def _callees(self, func: Func) -> Iterator[Func]:
-        """Yield what a function calls, outside the handlers that are written inside it."""
+        """Yield what a function calls, outside the handlers written inside it."""
         waiting: list[Node] = list(func.body)
         while waiting:
             node = waiting.pop()
@@ -120,7 +123,7 @@ def _in_module(project: Project, values: Values, module: Module) -> Iterator[tup
     for func in module.funcs:
         for decorator in func.decorators:
             yield from _decorated(project, values, module, func, decorator)
-    for call in module.calls():
+    for call in module.calls:
         if isinstance(call.func, Member):
             yield from _registered(project, values, module, call, call.func)
         elif route := route_parts(call):
@@ -181,7 +184,10 @@ def kind_of(event: str) -> str:
 
 
 def event_name(expr: Node) -> str:
-    """Return the name of an event as it is written, or the name of the constant that holds it."""
+    """Return the name of an event as it is written.
+
+    For a constant it is the name of the constant.
+    """
     match expr:
         case Const(value=str(text)):
             return text

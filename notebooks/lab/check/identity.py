@@ -49,7 +49,10 @@ PLAIN_DECORATORS |= {"UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
 
 
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
-    """Yield each place where a handler takes from a payload who the client is, first its parameters."""
+    """Yield each place where a payload says who the client is.
+
+    Parameters of the handler come first.
+    """
     event = f"{handler.event} {handler.func.name}"
     # where nothing verifies a user, a plain name is who somebody is
     is_open = not verifies(facts, "connect", "middleware", "event")
@@ -66,7 +69,7 @@ def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
 
 
 def _reached(facts: Facts, handler: Handler) -> Iterator[Func]:
-    """Yield the handler's function, and the functions that it calls with the payload."""
+    """Yield the handler's function, and what it calls with the payload."""
     yield handler.func
     for node in handler.func.parts():
         if isinstance(node, Call) and any(Tag.CLIENT in facts.values.of(arg) for arg in node.args):
@@ -91,7 +94,7 @@ def _is_bare_id(name: str, event: str) -> bool:
 
 
 def _is_wrapped(func: Func) -> bool:
-    """Tell whether a decorator of the project may change the parameters of a handler."""
+    """Tell whether a decorator may change the parameters of a handler."""
     return any(last_name(mark) not in PLAIN_DECORATORS for mark in func.decorators)
 
 
@@ -111,19 +114,22 @@ def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
 
 
 def _is_called(node: Node) -> bool:
-    """Tell whether a member is a method that is called, such as `data.from()`."""
+    """Tell whether a member is called as a method: `data.from()`."""
     return isinstance(node.parent, Call) and node.parent.func is node
 
 
 def _saves_payload(facts: Facts, node: Node) -> bool:
-    """Tell whether a payload is written to the database whole, with whatever sender it names."""
+    """Tell whether a whole payload is written to the database.
+
+    Then it is written with whatever sender it names.
+    """
     if not isinstance(node, Call) or not is_database_write(facts, node):
         return False
     return any(isinstance(arg, Name) and facts.is_client(arg) and WHOLE_PAYLOAD.search(arg.name) for arg in node.args)
 
 
 def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
-    """Yield each place where a function takes from the handshake who the client is."""
+    """Yield each place where a handshake says who the client is."""
     for node in func.parts():
         match node:
             case Member(obj=obj, name=name) if _decides(name):
@@ -168,7 +174,7 @@ def _decides(name: str) -> bool:
 
 
 def verifies(facts: Facts, *kinds: str) -> bool:
-    """Tell whether a handler of these kinds verifies a token or a session."""
+    """Tell whether a handler of these kinds verifies the client."""
     return not facts.once(_verifying_kinds).isdisjoint(kinds)
 
 
@@ -177,7 +183,10 @@ def _verifying_kinds(facts: Facts) -> set[str]:
 
 
 def logs_in(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler verifies the client itself, as each connection has to ask for."""
+    """Tell whether a handler verifies the client by itself.
+
+    Each connection has to ask for that.
+    """
     for func in (handler.func, *_called(facts, handler.func)):
         for node in func.parts():
             if isinstance(node, Call) and _verifies(facts, node) and _is_own(facts, handler, func, node):
@@ -192,7 +201,10 @@ def _verifies(facts: Facts, call: Call) -> bool:
 
 
 def _is_own(facts: Facts, handler: Handler, func: Func, node: Node) -> bool:
-    """Tell whether a node runs in this handler, and not in another one that is written inside it."""
+    """Tell whether a node runs in this handler.
+
+    A node of another handler that is written inside it does not.
+    """
     return func is not handler.func or handler in facts.handlers.of(node)
 
 
@@ -203,7 +215,10 @@ def _called(facts: Facts, func: Func) -> Iterator[Func]:
 
 
 def uses_identity(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler also uses an identity that the server itself knows, or passes on the handshake's token."""
+    """Tell whether a handler also uses a verified identity.
+
+    Passing on the token of the handshake counts, too.
+    """
     for func in _reached(facts, handler):
         for node in func.parts():
             tags = facts.values.of(node) if isinstance(node, Name | Member | Call) else Tag.NONE

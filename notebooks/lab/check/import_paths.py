@@ -1,4 +1,4 @@
-"""Files that an import may mean, by the rules of Node, TypeScript and Python."""
+"""Files that an import in JavaScript, TypeScript or Python may mean."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,10 @@ ROOT_SIGN = re.compile(r"^(@|~|#)/")
 
 
 def candidates(path: str, source: str, language: str) -> Iterator[str]:
-    """Yield the paths that an import in the file `path` may mean, likely ones first."""
+    """Yield the paths that an import may mean, likely ones first.
+
+    `path` is that of the file with the import.
+    """
     folder = PurePosixPath(path).parent
     if language == "py":
         yield from _of_python(folder, source)

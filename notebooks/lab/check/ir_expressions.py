@@ -59,14 +59,20 @@ class This(Node):
 
 @dataclass(slots=True, eq=False)
 class Const(Node):
-    """A literal: a string, number, boolean, or None (also for `null` and `undefined`)."""
+    """A string, number, boolean, or None as a literal.
+
+    None also stands for `null` and `undefined`.
+    """
 
     value: object
 
 
 @dataclass(slots=True, eq=False)
 class Text(Node):
-    """A string with variable parts: template, f-string, `%` or `.format`, or `+` with a string literal."""
+    """A string with variable parts.
+
+    It is a template, an f-string, `%` or `.format`, or `+` with a string literal.
+    """
 
     parts: list[Node]
 

@@ -68,7 +68,10 @@ class Loop(Node):
 
 @dataclass(slots=True, eq=False)
 class Try(Node):
-    """`try`; `handlers` has the statements of all `catch` or `except` parts, `final` those of `finally`."""
+    """`try` with its handlers.
+
+    `handlers` has the statements of all `catch` or `except` parts, `final` those of `finally`.
+    """
 
     body: list[Node]
     handlers: list[Node]
@@ -77,7 +80,7 @@ class Try(Node):
 
 @dataclass(slots=True, eq=False)
 class Block(Node):
-    """Statements, or parts of an expression or statement that has no node of its own."""
+    """Statements or expressions that have no other node."""
 
     body: list[Node]
     # "break", "continue" for these; "comprehension"; "global" for the names of `global` and `nonlocal`; else ""

@@ -33,7 +33,7 @@ def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
     sources = facts.sources
     for path, name in paths.items():
         source = sources[path]
-        for call in filter(_is_join, facts.project.modules[path].calls()):
+        for call in filter(_is_join, facts.project.modules[path].calls):
             shape = ", ".join(_shape(argument) for argument in call.args)
             text = " ".join(source.lines[call.line - 1].split()) if call.line <= len(source.lines) else ""
             found.append(Join(name, facts.function_at(call), call.line, text, shape))

@@ -41,13 +41,13 @@ def is_development(node: Node, value: Node) -> bool:
 
 
 def limits_size(server: Server) -> bool:
-    """Tell whether a server accepts no message above the library's default of one megabyte."""
+    """Tell whether a server limits messages to the default size or less."""
     value = server.option("maxHttpBufferSize", "max_http_buffer_size")
     return value is not None and _number(value) <= DEFAULT_SIZE
 
 
 def _number(node: Node) -> float:
-    """Return the value of a product of numbers, or 0 if it is not known."""
+    """Return the value of a product, or 0 if it is unknown."""
     match node:
         case Const(value=int() | float() as number):
             return number
@@ -57,12 +57,15 @@ def _number(node: Node) -> float:
 
 
 def open_events(facts: Facts) -> list[Handler]:
-    """Return the handlers of events that are not registered under a condition, such as for administrators only."""
+    """Return the handlers of events that are registered without a condition.
+
+    A condition may be that the client is an administrator.
+    """
     return [handler for handler in facts.events if not is_for_some(facts, handler)]
 
 
 def is_for_some(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler is registered only for clients that have some right."""
+    """Tell whether a handler is only registered for clients with some right."""
     conditions = (outer.test for outer in enclosing(handler.node, If) if isinstance(outer, If))
     return any(names_a_right(facts, test) for test in conditions)
 
@@ -103,7 +106,10 @@ def reads_payloads(facts: Facts) -> bool:
 
 
 def _running(facts: Facts, *kinds: str) -> Iterator[Func]:
-    """Yield each function that a handler of these kinds runs, directly or through calls."""
+    """Yield each function that handlers of these kinds run.
+
+    They run it directly or through calls.
+    """
     for module in facts.modules:
         for func in module.funcs:
             if any(handler.kind in kinds for handler in facts.handlers.running.get(id(func), [])):

@@ -32,9 +32,9 @@ def membership_uses(facts: Facts) -> Iterator[Node]:
     for write in writes(facts):
         if not facts.keeps(write.place) and _changes_people(facts, write):
             yield write.node
-    for _, node in facts.nodes(Call):
-        if isinstance(node, Call) and (_runs_sql(facts, node) or _asks_model(facts, node)):
-            yield node
+    for _, call in facts.calls:
+        if _runs_sql(facts, call) or _asks_model(facts, call):
+            yield call
 
 
 def _runs_sql(facts: Facts, call: Call) -> bool:
@@ -43,7 +43,10 @@ def _runs_sql(facts: Facts, call: Call) -> bool:
 
 
 def _asks_model(facts: Facts, call: Call) -> bool:
-    """Tell whether a call lists the members of a room, for which it does not name a user."""
+    """Tell whether a call lists the members of a room.
+
+    A call that names a user asks for a right instead.
+    """
     if not isinstance(call.func, Member) or not FINDS.match(call.func.name):
         return False
     obj = call.func.obj

@@ -1,4 +1,4 @@
-"""Names in the code: those below an expression, and those of socket ids."""
+"""Names below an expression, and the names of socket ids."""
 
 import re
 from collections.abc import Iterator

@@ -59,7 +59,10 @@ class Project:
         return self._fields[id(cls)]
 
     def imported_module(self, module: Module, source: str) -> Module | None:
-        """Return the module of the project that an import names, or None for a package from outside."""
+        """Return the module that an import names.
+
+        None stands for a package from outside.
+        """
         key = (module.path, source)
         if key not in self._paths:
             paths = candidates(module.path, source, module.source.language)
@@ -68,7 +71,10 @@ class Project:
         return self.module(path) if path is not None else None
 
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
-        """Return what a module exports under a name: a node, a variable, a module for "*", or None."""
+        """Return what a module exports under a name, or None.
+
+        It is a node or a variable, and the module itself for "*".
+        """
         if name == "*" or steps == 0:
             return module
         if module.source.language == "py":
@@ -135,7 +141,10 @@ class Project:
         return self.in_class(cls, expr.name) if cls else None
 
     def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
-        """Return the method of a class or its bases, or the only value of its field."""
+        """Return the method of a class, or its field's only value.
+
+        Base classes count, too.
+        """
         found = method(cls, name)
         if found is not None:
             return found
@@ -150,7 +159,10 @@ class Project:
         return None
 
     def type_of(self, expr: Node, steps: int = STEPS) -> Class | None:
-        """Return the class of the project that an expression is an instance of, or None."""
+        """Return the class that an expression is an instance of.
+
+        None if it is no class of the project.
+        """
         if steps == 0:
             return None
         if isinstance(expr, This):
@@ -168,7 +180,7 @@ class Project:
         return None
 
     def named_type(self, text: str) -> Class | None:
-        """Return the only class of the project with the name of a written type."""
+        """Return the only class with the name of a written type."""
         found = [cls for cls in self.types.get(text.strip().split("<")[0], []) if cls.kind == "class"]
         return found[0] if len(found) == 1 else None
 
@@ -221,18 +233,21 @@ class Project:
         return source if name in ("*", "default") else f"{source}.{name}"
 
     def outside_import(self, variable: Variable) -> bool:
-        """Tell whether an imported variable comes from a package or file that is not checked."""
+        """Tell whether an import names a package or an unchecked file."""
         return variable.imported is not None and self.imported_module(variable.module, variable.imported[0]) is None
 
     def _is_foreign(self, obj: Node) -> bool:
-        """Tell whether an object comes from outside: from a package, or of a type that no file here declares."""
+        """Tell whether an object comes from outside the project.
+
+        It is from a package, or of a type that no file here declares.
+        """
         if isinstance(obj, Member) and isinstance(obj.obj, This):
             cls = class_of(obj)
             return bool(cls is not None and field_type(cls, obj.name))
         return bool(self.outside(obj))
 
     def callees(self, call: Call) -> list[Func]:
-        """Return the function of the project that a call runs, if it is known.
+        """Return the function of the project that a call runs.
 
         There is at most one. A method may be known by its name alone, if that is unique.
         """

@@ -1,4 +1,4 @@
-"""Conditions and calls that look at a right: membership, a permission, a role."""
+"""Conditions and calls that look at a right, such as membership."""
 
 import re
 
@@ -40,7 +40,10 @@ TOKEN = re.compile("token|cookie|authorization", re.I)
 
 
 def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
-    """Tell whether an expression mentions membership, a permission or the like, which the client does not supply."""
+    """Tell whether an expression mentions a right, such as membership.
+
+    A right that the client itself supplies is none.
+    """
     for part in node.walk():
         if isinstance(part, Name | Member) and RIGHTS.search(part.name):
             tags = facts.values.of(part)
@@ -62,7 +65,10 @@ def _is_nothing(node: Node) -> bool:
 
 
 def _looks_for_itself(facts: Facts, part: Node) -> bool:
-    """Tell whether a condition is about the socket or its user: `sid in room`, `order.userId == user.id`."""
+    """Tell whether a condition is about the socket or its user.
+
+    Examples are `sid in room` and `order.userId == user.id`.
+    """
     match part:
         case Op(op="==" | "!=", operands=operands):
             tags = [facts.values.of(operand) for operand in operands]
@@ -77,14 +83,20 @@ def _looks_for_itself(facts: Facts, part: Node) -> bool:
 
 
 def leaves(node: Node) -> bool:
-    """Tell whether a statement may end the function: it contains a return, a throw, or `continue`."""
+    """Tell whether a statement may end the function or the loop's step.
+
+    Then it contains `return`, `throw`, `continue` or `break`.
+    """
     return any(
         isinstance(part, (Return, Throw)) or getattr(part, "kind", "") in ("continue", "break") for part in node.walk()
     )
 
 
 def asserts(facts: Facts, call: Call) -> bool:
-    """Tell whether a call checks a right by itself: by its name, or by a check in its body."""
+    """Tell whether a call checks a right by itself.
+
+    Its name says so, or its body has a check.
+    """
     name = getattr(call.func, "name", "")
     if RIGHTS.search(name) and CHECKS.match(name):
         return True
@@ -97,7 +109,10 @@ def _refuses(facts: Facts, func: Func) -> bool:
 
 
 def uses_record(facts: Facts, test: Node) -> bool:
-    """Tell whether a condition compares a field of a record that was looked up, so more than that it exists."""
+    """Tell whether a condition compares a field of a looked-up record.
+
+    That asks for more than whether the record exists.
+    """
     for part in test.walk():
         if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
             made = facts.made(part.obj)
@@ -115,7 +130,10 @@ def _has_client(facts: Facts, arg: Node) -> bool:
 
 
 def looks_up(facts: Facts, node: Node) -> bool:
-    """Tell whether a call looks something up by a value of the client and the verified user together."""
+    """Tell whether a call looks something up for the verified user.
+
+    It is given a value of the client and the user together.
+    """
     for part in node.walk():
         if not isinstance(part, Call) or not _may_refuse(facts, part):
             continue
@@ -131,7 +149,10 @@ def looks_up(facts: Facts, node: Node) -> bool:
 
 
 def _may_refuse(facts: Facts, call: Call) -> bool:
-    """Tell whether a call may look at a right: a look-up, or a service that is waited for."""
+    """Tell whether a call may look at a right.
+
+    It is a look-up, or a service that is awaited.
+    """
     name = getattr(call.func, "name", "")
     if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):
         return True
@@ -140,7 +161,10 @@ def _may_refuse(facts: Facts, call: Call) -> bool:
 
 
 def _passes_token(facts: Facts, given: list[Node]) -> bool:
-    """Tell whether a call passes on the token of the handshake, for another service to verify."""
+    """Tell whether a call passes on the token of the handshake.
+
+    Then another service verifies it.
+    """
     return any(
         Tag.HANDSHAKE in facts.values.of(arg) and any(TOKEN.search(name) for name in names_in(arg)) for arg in given
     )

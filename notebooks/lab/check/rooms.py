@@ -34,7 +34,7 @@ class Rooms:
         return [(emit, part) for emit in self._actions.emits for room in emit.rooms for part in self.parts(room)]
 
     def shape(self, room: Node) -> str | None:
-        """Return the fixed parts of a room's name, with `*` for the rest.
+        """Return the fixed parts of a room's name, with `*` between.
 
         Examples are "user:*" and "*". It is None if nothing is known.
         """

@@ -1,4 +1,4 @@
-"""How a node runs: awaited, later, in a thread, or through a helper."""
+"""How a node runs, such as later or in a thread."""
 
 from lab.check.collect import STARTERS
 from lab.check.facts import Facts
@@ -53,7 +53,7 @@ def is_async_server(facts: Facts, server: Node) -> bool:
 
 
 def is_offloaded(node: Node) -> bool:
-    """Tell whether a node runs in a thread or a process of its own."""
+    """Tell whether a node runs in its own thread or process."""
     for func in enclosing(node, Func):
         call = func.parent
         if isinstance(call, Call) and getattr(call.func, "name", "") in OFFLOADS:
@@ -62,7 +62,10 @@ def is_offloaded(node: Node) -> bool:
 
 
 def runs_later(facts: Facts, node: Node) -> bool:
-    """Tell whether the function around a node is started as a task, a timer or a job."""
+    """Tell whether the function around a node is started later.
+
+    It is started as a task, a timer or a job.
+    """
     for func in enclosing(node, Func):
         if id(func) in facts.values.uses.later:
             return True
@@ -74,7 +77,10 @@ def runs_later(facts: Facts, node: Node) -> bool:
 
 
 def uses_threads(facts: Facts, node: Node) -> bool:
-    """Tell whether handlers of this file run in threads, so that blocking one holds up no other."""
+    """Tell whether handlers of this file run in threads.
+
+    Then one that blocks does not stop the others.
+    """
     module = facts.project.module_of(node)
     if module.source.language != "py":
         return False
@@ -85,7 +91,10 @@ def uses_threads(facts: Facts, node: Node) -> bool:
 
 
 def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
-    """Return the place in the handler's file that leads to a node: the node, or the call of a helper elsewhere."""
+    """Return the place in the handler's file that leads to a node.
+
+    It is the node, or the call of a helper elsewhere.
+    """
     module = facts.project.module_of(handler.func)
     if facts.path_of(node) == module.path:
         return node

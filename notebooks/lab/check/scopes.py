@@ -1,4 +1,7 @@
-"""Which variable a name means: the scopes of one file, and the fields of its classes."""
+"""Scopes of one file, and the fields of its classes.
+
+A scope says which variable a name means.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,10 +67,7 @@ class Module:
     funcs: list[Func] = field(default_factory=list)
     # all nodes, in source order: to walk the tree again and again takes long
     nodes: list[Node] = field(default_factory=list)
-
-    def calls(self) -> list[Call]:
-        """Return all calls, in source order."""
-        return [node for node in self.nodes if isinstance(node, Call)]
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def names(self) -> dict[str, Variable]:
@@ -101,7 +101,10 @@ def class_of(node: Node) -> Class | None:
 
 
 def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
-    """Yield each target of an assignment, with the steps from the value to it."""
+    """Yield each target of an assignment, with its steps.
+
+    The steps lead from the value to the target.
+    """
     if isinstance(target, Record):
         for key, value in target.items:
             name = getattr(key, "value", None) or getattr(key, "name", None)
@@ -120,15 +123,14 @@ def build(path: str, source: Source) -> Module:
     later: list[Assign] = []
     for statement in source.body:
         module.nodes += statement.walk()
+    module.calls = [node for node in module.nodes if isinstance(node, Call)]
     for part in module.nodes:
         if isinstance(part, DECLARING):
             _declare(module, part, later, python)
     for node in later:
         for target, steps in patterns(node.target):
             if isinstance(target, Name):
-                variable = lookup(module, target, target.name)
-                if variable is None:
-                    variable = _variable(module, None, target.name)
+                variable = lookup(module, target, target.name) or _variable(module, None, target.name)
                 variable.values.append((node.value, steps))
     return module
 

@@ -35,7 +35,7 @@ def find_servers(project: Project) -> list[Server]:
     found: list[Server] = []
     for module in list(project.modules.values()):
         decorators = {id(mark): cls for cls in module.classes for mark in cls.decorators}
-        made = (_server(project, module, call, decorators.get(id(call))) for call in module.calls())
+        made = (_server(project, module, call, decorators.get(id(call))) for call in module.calls)
         found += [server for server in made if server is not None]
     for server in found:
         _late_options(project, server)
@@ -58,7 +58,7 @@ def _late_options(project: Project, server: Server) -> None:
     if server.module.source.language != "py":
         return
     for module in project.modules.values():
-        for call in module.calls():
+        for call in module.calls:
             if not isinstance(call.func, Member) or call.func.name != "init_app":
                 continue
             if project.meaning(call.func.obj) is server.node:

@@ -1,4 +1,7 @@
-"""Writes to what outlives a handler: collections, records of a database, and shared stores."""
+"""Writes to collections, database records and shared stores.
+
+All of these outlive a handler.
+"""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from lab.check.flow import returned
 from lab.check.ir import Assign, Call, Delete, Index, Member, Name, Node, Record, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.names import names_in
-from lab.check.places import place_of
+from lab.check.places import Place, place_of
 from lab.check.scopes import Module, class_of, patterns
 from lab.check.tags import Tag
 
@@ -27,6 +30,8 @@ SHARED_WRITES = re.compile(
 )
 # methods whose first argument is a filter
 FILTERED = re.compile(r"find|update|replace", re.I)
+# methods that use a socket
+USES = EMITS | {"join", "leave", "to"}
 QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 
@@ -87,7 +92,10 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
 
 
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
-    """Yield each part of a value that is the handler's own socket id, with the name of its field or ""."""
+    """Yield each part of a value that is the own socket's id.
+
+    With it comes the name of its field, or "".
+    """
     if isinstance(value, Record):
         for key, item in value.items:
             name = str(getattr(key, "value", ""))
@@ -110,7 +118,7 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
 
 
 def _made_record(facts: Facts, call: Call) -> Record | None:
-    """Return the record that a function of the project makes and returns, or None."""
+    """Return the record that a function makes and returns, or None."""
     for func in facts.project.callees(call):
         for value in returned(func):
             if isinstance(value, Record):
@@ -130,7 +138,10 @@ class Removal:
 
 
 def removals(facts: Facts) -> Iterator[Removal]:
-    """Yield all removals: `delete x[y]`, `x.delete(y)`, `x = x.filter(…)` and their Python forms."""
+    """Yield all removals from collections.
+
+    They are `delete x[y]`, `x.delete(y)`, `x = x.filter(…)` and their Python forms.
+    """
     for module, node in facts.nodes(Call, Delete, Assign):
         match node:
             case Delete(target=(Index() | Member()) as target):
@@ -143,7 +154,10 @@ def removals(facts: Facts) -> Iterator[Removal]:
 
 
 def owners(facts: Facts, place: Node) -> Iterator[str]:
-    """Yield the names of a collection, of what it is a part of, and of the class that it belongs to."""
+    """Yield the names of a collection and its owners.
+
+    The owners are what it is a part of, and the class that it belongs to.
+    """
     yield from names_in(place)
     root = place
     while isinstance(root, Member | Index | Call):
@@ -156,19 +170,21 @@ def owners(facts: Facts, place: Node) -> Iterator[str]:
 
 
 def is_only_closed(facts: Facts, place: Node) -> bool:
-    """Tell whether the sockets of a collection are only closed, as at shutdown."""
-    kept = place_of(facts.project, place)
-    closed = False
-    for _, node in facts.nodes(Call):
-        if not isinstance(node, Call) or not isinstance(node.func, Member):
-            continue
-        if Tag.KEPT not in facts.values.of(node.func.obj) or place_of(facts.project, node.func.obj) != kept:
-            continue
-        if node.func.name in ENDS:
-            closed = True
-        elif node.func.name in EMITS | {"join", "leave", "to"}:
-            return False
-    return closed
+    """Tell whether the sockets of a collection are only closed.
+
+    A registry that is used at shutdown is of that kind.
+    """
+    called = facts.once(_called_on_kept).get(place_of(facts.project, place), set())
+    return not called.isdisjoint(ENDS) and called.isdisjoint(USES)
+
+
+def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
+    """Return the methods that are called on what each collection keeps."""
+    found: dict[Place | None, set[str]] = {}
+    for _, call in facts.calls:
+        if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):
+            found.setdefault(place_of(facts.project, call.func.obj), set()).add(call.func.name)
+    return found
 
 
 def is_queue(place: Node) -> bool:

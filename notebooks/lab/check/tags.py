@@ -1,4 +1,4 @@
-"""What the checker knows of values: their tags, and the names of APIs."""
+"""Tags of values, and the names of APIs."""
 
 import re
 from enum import Flag, auto

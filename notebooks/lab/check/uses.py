@@ -1,4 +1,4 @@
-"""What the functions and collections of a project are used for, as `lab.check.collect` finds it."""
+"""Uses of functions and collections, as `lab.check.collect` finds them."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,10 @@ from lab.check.tags import Tag
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A value that is put into a collection, with its key (or None) and the statement."""
+    """A value that is put into a collection.
+
+    The key may be None. `write` is the statement.
+    """
 
     key: Node | None
     value: Node

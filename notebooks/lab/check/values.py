@@ -1,4 +1,4 @@
-"""What values are, such as a server, a socket, an id or a verified identity."""
+"""What values are, such as a server, a socket or an id."""
 
 from lab.check.contents import Contents
 from lab.check.flow import returned
@@ -53,7 +53,7 @@ def is_injected_server(cls: Class, name: str) -> bool:
 
 
 def is_unseen_server(variable: Variable) -> bool:
-    """Tell whether an import from a file outside the check may be a server.
+    """Tell whether an import from an unchecked file may be a server.
 
     An import from a package is none.
     """
@@ -152,7 +152,10 @@ class Values(Contents):
         return Tag.SERVER if not found and SERVER_NAMES.match(variable.name) else found
 
     def _param(self, func: Func, param: Param) -> Tag:
-        """Return the tags of a parameter, from its type, its role and the arguments of all calls."""
+        """Return the tags of a parameter.
+
+        They come from its type, its role and the arguments of all calls.
+        """
         place = func.params.index(param)
         found = tag_of_type(param.type)
         roles = self.uses.roles.get(id(func), [])
@@ -170,7 +173,7 @@ class Values(Contents):
         return found
 
     def _argument(self, call: Call, place: int, param: Param) -> Tag:
-        """Return the tags of the argument that a call gives to a parameter."""
+        """Return the tags of what a call passes for a parameter."""
         name = getattr(param.target, "name", "")
         for keyword, value in call.keywords:
             if keyword == name:

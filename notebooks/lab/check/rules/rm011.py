@@ -10,7 +10,10 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of a socket's own id, as a value, to something that outlives the handler."""
+    """Yield each socket id that is written to lasting state.
+
+    The id is the socket's own, and a value, not a key.
+    """
     for write in writes(facts):
         if write.kind not in ("collection", "shared", "field") or is_queue(write.place):
             continue
@@ -26,7 +29,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_kept_field(facts: Facts, write: Write) -> bool:
-    """Tell whether `place.field = id` writes to a collection of the program, not to the socket or a record."""
+    """Tell whether `place.field = id` writes to a collection.
+
+    A field of the socket or of a record is none.
+    """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 
 

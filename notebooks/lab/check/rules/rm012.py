@@ -18,7 +18,7 @@ NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each collection that is keyed by a socket's own id, at each write."""
+    """Yield each write to a collection under a socket's own id."""
     last: tuple[Func | None, int] = (None, 0)
     for write in writes(facts):
         if write.key is None or isinstance(write.place, Index):
@@ -38,7 +38,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _mentions_id(facts: Facts, key: Node) -> bool:
-    """Tell whether the key of a shared store is made from the id of the handler's socket."""
+    """Tell whether a key is made from the own socket's id."""
     found = facts.follow(key)
     return any(facts.is_own_id(part) for part in found.walk() if isinstance(part, Name | Member))
 

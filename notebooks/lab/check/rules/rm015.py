@@ -11,7 +11,7 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of the socket object itself to a collection that outlives the handler."""
+    """Yield each write of the socket object to a lasting collection."""
     for write in writes(facts):
         if write.kind not in ("collection", "field"):
             continue

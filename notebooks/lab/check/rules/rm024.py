@@ -20,11 +20,14 @@ QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each later use of the id of the handler's socket: inside a timer, a task or a job."""
+    """Yield each later use of the id of the handler's socket.
+
+    It is later inside a timer, a task or a job.
+    """
     yield from _emits_later(facts)
-    for module, node in facts.nodes(Call):
-        if isinstance(node, Call) and _is_job(facts, node):
-            yield Hit(module.path, node, "a job carries the id of a socket")
+    for module, call in facts.calls:
+        if _is_job(facts, call):
+            yield Hit(module.path, call, "a job carries the id of a socket")
 
 
 def _emits_later(facts: Facts) -> Iterable[Hit]:
@@ -46,7 +49,10 @@ def _in_timer(facts: Facts, node: Node) -> bool:
 
 
 def _is_job(facts: Facts, call: Call) -> bool:
-    """Tell whether a call puts the own id of a socket into a queue of jobs, or makes an address of it for later."""
+    """Tell whether a call keeps the own id for a job.
+
+    It goes into a queue, or becomes an address for later.
+    """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)
     if not isinstance(call.func, Member) or not JOBS.match(call.func.name):

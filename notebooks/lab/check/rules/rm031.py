@@ -23,7 +23,10 @@ THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a user's own rooms in an event, if connect does not join them, too."""
+    """Yield each join of a user's own rooms in an event.
+
+    Rooms that are joined at connect, too, are left out.
+    """
     at_connect = {
         facts.rooms.shape(room)
         for move, room in facts.rooms.joins
@@ -49,7 +52,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_own(facts: Facts, room: Node) -> bool:
-    """Tell whether a room belongs to one user: named by a user id, or looked up by the verified identity."""
+    """Tell whether a room belongs to one user.
+
+    It is named by a user id, or looked up by the verified identity.
+    """
     found = facts.follow(room)
     if Tag.USER in facts.values.of(room) or _is_of_user(facts, found):
         return True
@@ -58,7 +64,7 @@ def _is_own(facts: Facts, room: Node) -> bool:
 
 
 def _is_of_user(facts: Facts, found: Node) -> bool:
-    """Tell whether a value is a part of what was looked up by the verified identity."""
+    """Tell whether a value was looked up by the verified identity."""
     for _ in range(12):
         match found:
             case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):

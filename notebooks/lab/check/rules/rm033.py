@@ -16,7 +16,10 @@ USER = re.compile(
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the first emit of each file to a room whose name has a shape that no join has."""
+    """Yield the first emit of each file to an unknown room.
+
+    No join has a room of the same shape.
+    """
     shapes = {facts.rooms.shape(room) for _, room in facts.rooms.joins}
     if not facts.rooms.joins or None in shapes:
         return  # a join that cannot be read may be the one that is missing
@@ -47,7 +50,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _mentioned(facts: Facts) -> Iterator[str]:
-    """Yield the beginnings of texts that go to any function named like a join, on whatever object."""
+    """Yield the beginnings of texts that go to any kind of join.
+
+    The function only has to be named like one, on whatever object.
+    """
     for _, node in facts.nodes(Call):
         if isinstance(node, Call) and re.search(r"join|enter|subscribe", getattr(node.func, "name", ""), re.I):
             for arg in node.args:
@@ -58,7 +64,10 @@ def _mentioned(facts: Facts) -> Iterator[str]:
 
 
 def _fits(shape: str, other: str) -> bool:
-    """Tell whether an emit's shape and a join's shape may be the same room."""
+    """Tell whether two shapes may be the same room.
+
+    The first is that of an emit, the second that of a join.
+    """
     if shape == other:
         return True
     if "*" not in shape and "*" not in other:
@@ -72,7 +81,7 @@ def _fits(shape: str, other: str) -> bool:
 
 
 def _is_user(facts: Facts, room: Node) -> bool:
-    """Tell whether a room is named by the bare id of a user."""
+    """Tell whether a room is named by a bare user id."""
     found = facts.follow(room)
     while isinstance(found, Call) and isinstance(found.func, Member):
         found = found.func.obj

@@ -11,7 +11,10 @@ from lab.check.running import call_from
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of a database for who is in a room, in a handler that joins, leaves or emits."""
+    """Yield each use of a database for who is in a room.
+
+    Only handlers that join, leave or emit count.
+    """
     moving = {id(handler.func) for node in _moves(facts) for handler in facts.handlers_at(node, "event", "connect")}
     seen: set[tuple[str, int]] = set()
     for node in membership_uses(facts):

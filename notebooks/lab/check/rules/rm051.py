@@ -17,7 +17,7 @@ NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each entry of lasting state that a disconnect handler removes by hand."""
+    """Yield each lasting entry that a disconnect handler removes by hand."""
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
     places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
     seen: set[tuple[str, int]] = set()
@@ -32,7 +32,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
-    """Tell whether an entry is removed from state of the whole server, which no connection owns."""
+    """Tell whether an entry is removed from the whole server's state.
+
+    State that one connection owns is left out.
+    """
     if not facts.handlers_at(removal.node, "disconnect") or any(
         OWNED.search(name) for name in owners(facts, removal.place)
     ):

@@ -30,7 +30,10 @@ SQL = re.compile(
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each online flag or number of people that a disconnect handler sets by hand."""
+    """Yield each online flag that a disconnect handler sets by hand.
+
+    A number of people counts as a flag.
+    """
     places = [node for _, node in facts.nodes(Call, Assign, Record) if _sets(facts, node)]
     places = [node for node in places if facts.handlers_at(node, "disconnect")]
     # a call that is named for it stands for what it does inside

@@ -26,7 +26,7 @@ def is_for_all(event: str) -> bool:
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to everyone, in an app that has rooms or accounts."""
+    """Yield each emit to everyone, if there are rooms or accounts."""
     if not (facts.actions.joins or has_accounts(facts)):
         return
     for emit in facts.actions.emits:

@@ -20,10 +20,10 @@ KICK = re.compile(
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that closes an earlier connection of a user when a new one comes."""
-    for module, node in facts.nodes(Call):
-        if isinstance(node, Call) and _closes_another(facts, node) and _is_login(facts, node):
-            yield Hit(module.path, node, "an earlier connection of the same user is closed")
+    """Yield each place where a new connection closes an earlier one."""
+    for module, call in facts.calls:
+        if _closes_another(facts, call) and _is_login(facts, call):
+            yield Hit(module.path, call, "an earlier connection of the same user is closed")
     for emit in facts.actions.emits:
         if emit.aim not in ("rooms", "lookup") or emit.event is None or not _is_login(facts, emit.node):
             continue
@@ -41,7 +41,7 @@ def _is_login(facts: Facts, node: Node) -> bool:
 
 
 def _closes_another(facts: Facts, call: Call) -> bool:
-    """Tell whether a call closes a socket that is not the handler's own."""
+    """Tell whether a call closes a socket other than its own."""
     name = getattr(call.func, "name", "")
     given = [*call.args, *(value for _, value in call.keywords)]
     if facts.project.outside(call.func) == "flask_socketio.disconnect":

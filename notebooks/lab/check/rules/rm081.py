@@ -17,7 +17,10 @@ STAFF = re.compile(r"(admins?|staff|moderators?|operators?|dispatch(ers)?|suppor
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a room that the client names, if no right is looked at before."""
+    """Yield each unguarded join of a room that the client names.
+
+    A guard is a check of a right before the join.
+    """
     accounts = has_accounts(facts)
     seen: set[int] = set()
     for move, room in facts.rooms.joins:
@@ -30,7 +33,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_privileged(facts: Facts, move: Move, room: Node) -> bool:
-    """Tell whether an event lets anybody into a room that is named for staff."""
+    """Tell whether an event lets anybody into a room for staff."""
     shape = facts.rooms.shape(room) or ""
     return bool(STAFF.match(shape)) and facts.always(move.node, "event") and not facts.values.of(room) & Tag.USER
 

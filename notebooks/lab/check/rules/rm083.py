@@ -17,7 +17,10 @@ CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candi
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room or id that the client names, if no right is looked at before."""
+    """Yield each unguarded emit to a room that the client names.
+
+    A guard is a check of a right before the emit. An id counts as a room.
+    """
     for emit, room in facts.rooms.emits:
         if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
             continue
@@ -31,7 +34,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether the same handler has just joined that room: then the join is the mistake, or it was checked."""
+    """Tell whether the same handler has just joined that room.
+
+    Then the join is the mistake, or it was checked.
+    """
     here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
     for move in facts.actions.joins:
         if not here & {id(handler.func) for handler in facts.handlers_at(move.node)}:

@@ -23,7 +23,7 @@ MANY = 1_000_000
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each blocking call and each long loop that runs in a handler.
+    """Yield each blocking call and long loop in a handler.
 
     Hashing counts at any depth of calls. A file or a child process counts in the handler itself: deeper down, it may be
     read once and kept.

@@ -11,7 +11,10 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the place that makes a server, if clients may send to it and nothing limits them."""
+    """Yield each server that clients may flood.
+
+    They may send to it, and nothing limits them.
+    """
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.rate_check)
         if check is not None and does_nothing(check):

@@ -11,7 +11,7 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the place that makes a server, if handlers use payloads that nothing validates."""
+    """Yield each server whose handlers use payloads without validation."""
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.payload_check)
         if check is not None and does_nothing(check):
