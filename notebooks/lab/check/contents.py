@@ -1,12 +1,29 @@
 """Tags of what is inside a value: elements of collections, and fields."""
 
 from lab.check.answers import Answers
-from lab.check.ir import Member, Name, Node, Record, This
+from lab.check.ir import Call, Class, Field, Member, Name, Node, Record, This
+from lab.check.names import last_name
 from lab.check.places import place_of
 from lab.check.project import Project
 from lab.check.scopes import Path, class_of, field_type
 from lab.check.tags import CLAIMED, SERVER_CHAIN, SOCKET_CHAIN, SOCKETS_TYPE, STATE_FIELDS, Tag
 from lab.check.uses import Uses
+
+
+def is_injected_server(cls: Class, name: str) -> bool:
+    """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
+    marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
+    return any(last_name(mark) == "WebSocketServer" for mark in marks)
+
+
+def has_sockets(expr: Node) -> bool:
+    """Tell whether `expr.sockets` is the library's collection of sockets.
+
+    It is in `io.sockets.sockets` and `namespace.sockets`, but not in `io.sockets`.
+    """
+    if isinstance(expr, Member):
+        return expr.name in ("sockets", "nsp", "server")
+    return isinstance(expr, Call)
 
 
 class Contents(Answers):

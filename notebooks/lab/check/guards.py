@@ -54,7 +54,8 @@ def _lists(node: Node) -> Iterator[list[Node]]:
 def is_guarded(facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_open: bool = False) -> bool:
     """Tell whether a right is checked before a client gets in.
 
-    `node` acts on the room `named`, which a client chose. In an app without accounts (`is_open`), whoever knows the name of an existing room may be in it.
+    `node` acts on the room `named`, which a client chose. In an app without accounts (`is_open`), everybody who knows
+    the name of an existing room may be in it.
     """
     func = facts.handler_function(node)
     if func is not None and any(names_a_right(facts, mark) for mark in func.decorators if not _registers(mark)):

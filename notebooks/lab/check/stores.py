@@ -32,6 +32,18 @@ SHARED_WRITES = re.compile(
 FILTERED = re.compile(r"find|update|replace", re.I)
 # methods that use a socket
 USES = EMITS | {"join", "leave", "to"}
+# collections of what one connection owns and ends with it, and of what counts for one connection
+OF_CONNECTION = re.compile(
+    # timers
+    r"timer|timeout|interval|debounce|cool|pending|watch|listener|abort|last(Seen|Ping|Msg|Message)"
+    # limits and locks
+    r"|limit|bucket|rate|throttl|lock|cache"
+    # processes and files
+    r"|stream|pty|term|shell|proc|upload"
+    # calls and media
+    r"|peer|transport|producer|consumer|voice|call|rtc|media|video|audio",
+    re.I,
+)
 QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 
@@ -153,7 +165,7 @@ def removals(facts: Facts) -> Iterator[Removal]:
                 yield Removal(node, module, target)
 
 
-def owners(facts: Facts, place: Node) -> Iterator[str]:
+def _owners(facts: Facts, place: Node) -> Iterator[str]:
     """Yield the names of a collection and its owners.
 
     The owners are what it is a part of, and the class that it belongs to.
@@ -167,6 +179,11 @@ def owners(facts: Facts, place: Node) -> Iterator[str]:
     cls = class_of(place)
     if cls is not None:
         yield cls.name
+
+
+def is_of_connection(facts: Facts, place: Node) -> bool:
+    """Tell whether a collection keeps what one connection owns or counts."""
+    return any(OF_CONNECTION.search(name) for name in _owners(facts, place))
 
 
 def is_only_closed(facts: Facts, place: Node) -> bool:

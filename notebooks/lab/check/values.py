@@ -1,6 +1,6 @@
 """What values are, such as a server, a socket or an id."""
 
-from lab.check.contents import Contents
+from lab.check.contents import Contents, has_sockets, is_injected_server
 from lab.check.flow import returned
 from lab.check.ir import (
     Assign,
@@ -8,7 +8,6 @@ from lab.check.ir import (
     Call,
     Class,
     Const,
-    Field,
     Func,
     Index,
     Member,
@@ -22,7 +21,6 @@ from lab.check.ir import (
     This,
 )
 from lab.check.ir import Sequence as ListOf
-from lab.check.names import last_name
 from lab.check.scopes import EACH, Variable, class_of, field_type, lookup
 from lab.check.tags import (
     CLAIMED,
@@ -46,12 +44,6 @@ from lab.check.tags import (
 )
 
 
-def is_injected_server(cls: Class, name: str) -> bool:
-    """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
-    marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
-    return any(last_name(mark) == "WebSocketServer" for mark in marks)
-
-
 def is_unseen_server(variable: Variable) -> bool:
     """Tell whether an import from an unchecked file may be a server.
 
@@ -59,16 +51,6 @@ def is_unseen_server(variable: Variable) -> bool:
     """
     is_file = variable.imported is not None and variable.imported[0].startswith((".", "@/", "~/", "app"))
     return is_file and IMPORTED_SERVER.match(variable.name) is not None
-
-
-def has_sockets(expr: Node) -> bool:
-    """Tell whether `expr.sockets` is the library's collection of sockets.
-
-    It is in `io.sockets.sockets` and `namespace.sockets`, but not in `io.sockets`.
-    """
-    if isinstance(expr, Member):
-        return expr.name in ("sockets", "nsp", "server")
-    return isinstance(expr, Call)
 
 
 def converts(func: Node) -> bool:

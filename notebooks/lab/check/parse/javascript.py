@@ -8,6 +8,7 @@ import tree_sitter_javascript
 import tree_sitter_typescript
 
 from lab.check import ir
+from lab.check.parse.javascript_classes import CLASSES
 from lab.check.parse.javascript_expressions import EXPRESSIONS
 from lab.check.parse.javascript_functions import FUNCTIONS
 from lab.check.parse.javascript_modules import MODULES
@@ -20,7 +21,7 @@ GRAMMARS = {
     "ts": tree_sitter_typescript.language_typescript,
     "tsx": tree_sitter_typescript.language_tsx,
 }
-TABLE: dict[str, Convert] = {**LITERALS, **EXPRESSIONS, **FUNCTIONS, **MODULES, **STATEMENTS}
+TABLE: dict[str, Convert] = {**LITERALS, **EXPRESSIONS, **FUNCTIONS, **CLASSES, **MODULES, **STATEMENTS}
 # types are text, which the nodes that have one read themselves
 TYPE = re.compile(r".*_types?|type_\w+|.*_annotation|.*_modifier|.*_type_clause|asserts|constraint|optional_chain")
 COMMENTS = {"comment", "html_comment"}

@@ -1,6 +1,5 @@
 """RM012: state keyed by a socket's own id."""
 
-import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
@@ -8,12 +7,9 @@ from lab.check.ir import Func, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
-from lab.check.stores import owners, writes
+from lab.check.stores import is_of_connection, writes
 
-OWN = re.compile(
-    r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|voice|call|rtc|media|video|audio|pending|upload",
-    re.I,
-)
+# lines between two places that are reported once
 NEXT = 3
 
 
@@ -21,9 +17,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     """Yield each write to a collection under a socket's own id."""
     last: tuple[Func | None, int] = (None, 0)
     for write in writes(facts):
-        if write.key is None or isinstance(write.place, Index):
-            continue
-        if any(OWN.search(name) for name in owners(facts, write.place)):
+        if write.key is None or isinstance(write.place, Index) or is_of_connection(facts, write.place):
             continue
         if write.kind == "shared":
             kept = _mentions_id(facts, write.key)

@@ -10,6 +10,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Write, parts_with_id, writes
 from lab.check.tags import Tag
 
+# fields of records for socket ids
 FIELD = re.compile(r"(socket|sock)_?ids?|^sids?$|connection_?id", re.I)
 
 

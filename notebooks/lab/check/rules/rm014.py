@@ -9,8 +9,11 @@ from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import Module
 
+# fields of schemas for socket ids
 FIELD = re.compile(r"(socket|sock|sio)_?ids?$|^sids?$", re.I)
+# classes of what is sent, not kept
 EVENT = re.compile(r"event|request|response|payload|message|input|args|data$", re.I)
+# functions that make a schema, and those that make a column
 SCHEMA = re.compile(r"(schema|model|define|createTable|Entity|Table|InferSchema)", re.I)
 COLUMN = re.compile(r"(Column|mapped_column|CharField|TextField|StringField|Prop|relationship|db\.String)$")
 

@@ -22,7 +22,8 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_passed(facts: Facts, room: Node) -> bool:
     """Tell whether a kept id reaches a target.
 
-    It does if the target is no parameter, or if a call passes a kept id for it. A helper that emits to any socket is no mistake by itself.
+    It does if the target is no parameter, or if a call passes a kept id for it. A helper that emits to any socket is
+    no mistake by itself.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):

@@ -12,7 +12,7 @@ ENDS = {"disconnect", "disconnectSockets"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each look-up of a socket, and each emit to a kept one.
+    """Yield each look-up of a socket and emit to a kept one.
 
     A look-up reads the library's own collection by a key.
     """

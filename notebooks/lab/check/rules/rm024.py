@@ -12,10 +12,18 @@ from lab.check.scopes import enclosing
 from lab.check.stores import parts_with_id
 from lab.check.tags import Tag
 
+# functions that run another one later
 LATER = re.compile(
-    r"^(setTimeout|setInterval|setImmediate|create_task|ensure_future|start_background_task|call_later|call_soon|add_job|addJob|schedule\w*|enqueue|delay|apply_async|run_after|spawn|spawn_later|Thread|Timer|submit|add_task|once)$"
+    # timers
+    r"^(setTimeout|setInterval|setImmediate|Timer|call_later|call_soon|run_after"
+    # tasks and threads
+    r"|create_task|ensure_future|start_background_task|add_task|spawn|spawn_later|Thread|submit"
+    # jobs
+    r"|add_job|addJob|schedule\w*|enqueue|delay|apply_async)$"
 )
+# methods that put a job into a queue; those of `JOB_ONLY` say so without the queue's name
 JOBS = re.compile(r"^(add|enqueue|delay|apply_async|send_task|publish|lpush|rpush|add_job|addJob|dispatch)$")
+JOB_ONLY = {"delay", "apply_async", "send_task", "add_job", "addJob"}
 QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
 
 
@@ -32,20 +40,13 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 def _emits_later(facts: Facts) -> Iterable[Hit]:
     for emit, room in facts.rooms.emits:
-        if Tag.SID in facts.values.of(room) and (_in_timer(facts, emit.node) or runs_later(facts, emit.node)):
+        if Tag.SID in facts.values.of(room) and (_in_timer(emit.node) or runs_later(facts, emit.node)):
             yield Hit(emit.module.path, emit.node, "an emit goes to the id of a socket, long after the handler")
 
 
-def _in_timer(facts: Facts, node: Node) -> bool:
-    for func in enclosing(node, Func):
-        call = func.parent
-        if (
-            isinstance(call, Call)
-            and LATER.match(getattr(call.func, "name", ""))
-            and getattr(call.func, "name", "") != "once"
-        ):
-            return True
-    return False
+def _in_timer(node: Node) -> bool:
+    calls = (func.parent for func in enclosing(node, Func))
+    return any(isinstance(call, Call) and LATER.match(getattr(call.func, "name", "")) for call in calls)
 
 
 def _is_job(facts: Facts, call: Call) -> bool:
@@ -59,7 +60,7 @@ def _is_job(facts: Facts, call: Call) -> bool:
         return False
     owner = call.func.obj
     name = owner.name if isinstance(owner, (Name, Member)) else ""
-    if not (QUEUES.search(name) or call.func.name in ("delay", "apply_async", "send_task", "add_job", "addJob")):
+    if not (QUEUES.search(name) or call.func.name in JOB_ONLY):
         return False
     given = [*call.args, *(value for _, value in call.keywords)]
     return any(True for value in given for _ in parts_with_id(facts, value))

@@ -11,14 +11,18 @@ from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import CLAIMED, Tag
 
+# events in which a client says that it is there
 LOGIN = re.compile(
-    r"login|log_in|identi|regist|auth|setup|init|online|user|join|add|connect|hello|subscribe|active|ready|start", re.I
-)
-OWN = re.compile(
-    r"^(user|uid|me|self|driver|captain|customer|rider|member|account|employee|agent|seller|owner|profile)s?_?(id|data|name|info)?$",
+    r"login|log_in|identi|register|auth|user|online|active|hello|join|add|subscribe|connect|setup|init|ready|start",
     re.I,
 )
-
+# names of what belongs to one user: userId, driver_id, me
+OWN = re.compile(
+    r"^(user|uid|me|self|member|account|profile|owner|driver|captain|customer|rider|employee|agent|seller)s?"
+    r"_?(id|data|name|info)?$",
+    re.I,
+)
+# names of what several users share
 THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", re.I)
 
 

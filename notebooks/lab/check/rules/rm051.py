@@ -1,18 +1,14 @@
 """RM051: lasting state removed by hand at disconnect."""
 
-import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.running import call_from
-from lab.check.stores import Removal, is_only_closed, owners, removals
+from lab.check.stores import Removal, is_of_connection, is_only_closed, removals
 
-OWNED = re.compile(
-    r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch|voice|call|rtc|media",
-    re.I,
-)
+# lines between two places that are reported once
 NEXT = 3
 
 
@@ -36,11 +32,9 @@ def _is_by_hand(facts: Facts, removal: Removal) -> bool:
 
     State that one connection owns is left out.
     """
-    if not facts.handlers_at(removal.node, "disconnect") or any(
-        OWNED.search(name) for name in owners(facts, removal.place)
-    ):
+    if not facts.handlers_at(removal.node, "disconnect"):
         return False
-    if is_only_closed(facts, removal.place):
+    if is_of_connection(facts, removal.place) or is_only_closed(facts, removal.place):
         return False
     return removal.shared or facts.outlives(removal.place, facts.handler_function(removal.node))
 

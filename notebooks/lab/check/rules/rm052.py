@@ -13,18 +13,22 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import enclosing
 from lab.check.tags import Tag
 
+# fields that say whether a user is there
 FLAG = re.compile(
-    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|^socket_?id$",
+    # isOnline, connected_status
+    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$"
+    # the id of a socket is removed for the same reason
+    r"|^(online_?)?status$|^presence$|^socket_?id$",
     re.I,
 )
+# functions that set one: setUserOnline(), mark_offline()
 SETTER = re.compile(
     r"(set|update|mark|change)\w*(online|offline|status|presence|active|availab)|^(go|set|mark)_?offline", re.I
 )
-
-
 # a statement that takes a member out of a room, or sets an online flag
 SQL = re.compile(
-    r"delete\s+from\s+\w*(member|participant|room_user|presence|online)|update\s+\w+\s+set\s+\w*(online|status|active|connected)",
+    r"delete\s+from\s+\w*(member|participant|room_user|presence|online)"
+    r"|update\s+\w+\s+set\s+\w*(online|status|active|connected)",
     re.I,
 )
 

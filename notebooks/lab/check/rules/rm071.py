@@ -11,10 +11,13 @@ from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
+# events in which a user logs in, and those of administrators
 LOGIN = re.compile(r"login|identi|register|auth|setup|init|join|^connect|add_?user", re.I)
 ADMIN = re.compile(r"kick|ban|remove|disconnect|logout", re.I)
+# events that end an earlier connection: "force_logout", "duplicate-session", "anotherDevice"
 KICK = re.compile(
-    r"(force|duplicate|another|other|multiple|already|kick|replaced|new)_?-?:?(log|session|device|login|tab|connect|out|in|window)",
+    r"(force|kick|duplicate|another|other|multiple|already|replaced|new)_?-?:?"
+    r"(log|session|device|login|tab|window|connect|out|in)",
     re.I,
 )
 

@@ -13,6 +13,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
 from lab.check.tags import Tag
 
+# events of a call between two clients, which one of them names
 CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
 
 
