@@ -144,7 +144,8 @@ def _python(module: Module, call: Call, event: Node | None, payload: list[Node])
     keywords = {key: value for key, value in call.keywords if key}
     rooms = [value for key, value in keywords.items() if key in ROOM_KEYWORDS and not _is_none(value)]
     if len(payload) > 1 and isinstance(call.func, Member) and call.func.name == "emit":
-        rooms = [*rooms, *payload[1:2]]  # emit(event, data, to)
+        # emit(event, data, to)
+        rooms = [*rooms, *payload[1:2]]
     payload = [*payload[:1], *(value for key, value in keywords.items() if key == "data")]
     included = keywords.get("include_self")
     without = "skip_sid" in keywords or (isinstance(included, Const) and included.value is False)

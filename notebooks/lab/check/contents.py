@@ -73,12 +73,12 @@ class Contents(Answers):
 
     def along(self, tags: Tag, path: Path, place: Node) -> Tag:
         for number, step in enumerate(path):
-            tags = self.step(tags, step[1] if step[0] == "field" else "", place)
+            tags = self.step(tags, step[1] if step[0] == "field" else "")
             if number == 0 and step[0] != "field":
                 tags |= self.held(place, "each")
         return tags
 
-    def step(self, tags: Tag, name: str, place: Node) -> Tag:
+    def step(self, tags: Tag, name: str) -> Tag:
         """Return the tags of a field of a value that has `tags`."""
         found = tags & (CLAIMED | Tag.USER | Tag.STORED)
         # an element

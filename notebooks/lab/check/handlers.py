@@ -17,7 +17,10 @@ CONNECT, DISCONNECT = {"connect", "connection"}, {"disconnect", "disconnecting"}
 REGISTER = {"on", "once", "addListener", "on_event", "prependListener"}
 # events of the library itself
 INTERNAL = {"error", "connect_error", "newListener", "removeListener", "headers", "initial_headers"}
-DEPTH = 4  # calls that are followed from a handler
+# calls that are followed from a handler
+DEPTH = 4
+# handlers inside handlers that are found
+ROUNDS = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +58,8 @@ class Handlers:
 def find_handlers(project: Project, values: Values) -> Handlers:
     """Return all handlers, and write the tags of their parameters to `values.uses.roles`."""
     found: dict[int, Handler] = {}
-    for _ in range(3):  # a socket is known only when the handler that gets it is known
+    # a socket is known only when the handler that gets it is known
+    for _ in range(ROUNDS):
         before = len(found)
         for module in list(project.modules.values()):
             for handler, roles in _in_module(project, values, module):

@@ -57,7 +57,8 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     while steps:
         match inner:
             case Await():
-                return None  # what a call gives later is a record or an answer, not a collection
+                # what a call gives later is a record or an answer, not a collection
+                return None
             case Op(op="||" | "??" | "?:", operands=operands):
                 found_places = (place_of(project, part, steps - 1) for part in operands)
                 return next((place for place in found_places if place is not None), None)

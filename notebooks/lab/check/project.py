@@ -1,11 +1,10 @@
 """Names across files: imports, classes and the functions that a call reaches."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lab.check.import_paths import candidates
 from lab.check.ir import Await, Call, Class, Const, Func, Member, Name, Node, Record, This
-from lab.check.scopes import Module, Variable, class_of, field_type, fields_of, lookup, method
+from lab.check.modules import Modules
+from lab.check.scopes import Module, Variable, class_of, field_type, fields_of, lookup, method, record_value
 
 # a chain of names longer than this is not followed
 STEPS = 12
@@ -13,62 +12,33 @@ STEPS = 12
 SHORT_NAME = 5
 
 
-@dataclass(slots=True, eq=False)
-class Project:
-    """All files of a check. `load` parses a file on demand and returns None if it cannot."""
+@dataclass(eq=False)
+class Project(Modules):
+    """All modules of a check, with the names that lead from one to another."""
 
-    paths: frozenset[str]
-    load: Callable[[str], Module | None]
-    modules: dict[str, Module] = field(default_factory=dict)
-    # the module of each statement outside all functions and classes
-    home: dict[int, Module] = field(default_factory=dict)
     methods: dict[str, list[Func]] = field(default_factory=dict)
     types: dict[str, list[Class]] = field(default_factory=dict)
     _fields: dict[int, dict[str, list[Node]]] = field(default_factory=dict)
-    # path of the file that an import means, by path and source
-    _paths: dict[tuple[str, str], str | None] = field(default_factory=dict)
     # answers that hold until another module is added
     _outside: dict[int, str] = field(default_factory=dict)
     _callees: dict[int, list[Func]] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
         """Take a parsed module into the project."""
+        super().add(module)
         self._outside.clear()
         self._callees.clear()
-        self.modules[module.path] = module
         for cls in module.classes:
             self.types.setdefault(cls.name, []).append(cls)
             for part in cls.body:
                 if isinstance(part, Func):
                     self.methods.setdefault(part.name, []).append(part)
-        for statement in module.source.body:
-            self.home[id(statement)] = module
-
-    def module(self, path: str) -> Module | None:
-        """Return the module of a path, parsed if it was not yet."""
-        if path not in self.modules and path in self.paths:
-            module = self.load(path)
-            if module is not None:
-                self.add(module)
-        return self.modules.get(path)
 
     def fields(self, cls: Class) -> dict[str, list[Node]]:
         """Return everything that a class assigns to its fields."""
         if id(cls) not in self._fields:
             self._fields[id(cls)] = fields_of(cls)
         return self._fields[id(cls)]
-
-    def imported_module(self, module: Module, source: str) -> Module | None:
-        """Return the module that an import names.
-
-        None stands for a package from outside.
-        """
-        key = (module.path, source)
-        if key not in self._paths:
-            paths = candidates(module.path, source, module.source.language)
-            self._paths[key] = next((path for path in paths if path in self.paths and path != module.path), None)
-        path = self._paths[key]
-        return self.module(path) if path is not None else None
 
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return what a module exports under a name, or None.
@@ -184,12 +154,6 @@ class Project:
         found = [cls for cls in self.types.get(text.strip().split("<")[0], []) if cls.kind == "class"]
         return found[0] if len(found) == 1 else None
 
-    def module_of(self, node: Node) -> Module:
-        """Return the module that a node stands in."""
-        while node.parent is not None:
-            node = node.parent
-        return self.home[id(node)]
-
     def outside(self, expr: Node) -> str:
         """Return the dotted name of something from an outside package, or "".
 
@@ -268,8 +232,3 @@ class Project:
             same = self.methods.get(call.func.name, [])
             return same if len(same) == 1 else []
         return []
-
-
-def record_value(record: Record, name: str) -> Node | None:
-    """Return the value of a key of an object literal, or None."""
-    return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)

@@ -36,7 +36,8 @@ def is_async_server(facts: Facts, server: Node) -> bool:
         return False
     made = facts.project.meaning(server)
     if isinstance(made, Variable) and made.values:
-        return False  # it may be one of several
+        # it may be one of several
+        return False
     if isinstance(made, Variable) and made.param is not None and made.param.type.endswith("AsyncServer"):
         return True
     if isinstance(made, Call) and (name := facts.project.outside(made.func)):
@@ -99,18 +100,17 @@ def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
     if facts.path_of(node) == module.path:
         return node
     here = [func for func in module.funcs if handler in facts.handlers.running.get(id(func), [])]
-    for leads in (_holds, _leads):
-        for func in here:
-            for part in func.parts():
-                if isinstance(part, Call) and any(leads(facts, callee, node) for callee in facts.project.callees(part)):
-                    return part
-    return node
+    calls = [part for func in here for part in func.parts() if isinstance(part, Call)]
+    callees = [(call, callee) for call in calls for callee in facts.project.callees(call)]
+    direct = (call for call, callee in callees if _holds(callee, node))
+    indirect = (call for call, callee in callees if _leads(facts, callee, node))
+    return next(direct, None) or next(indirect, node)
 
 
-def _holds(facts: Facts, func: Func, node: Node) -> bool:
+def _holds(func: Func, node: Node) -> bool:
     return func in enclosing(node, Func)
 
 
 def _leads(facts: Facts, func: Func, node: Node) -> bool:
     calls = (part for part in func.parts() if isinstance(part, Call))
-    return any(_holds(facts, callee, node) for call in calls for callee in facts.project.callees(call))
+    return any(_holds(callee, node) for call in calls for callee in facts.project.callees(call))

@@ -221,3 +221,8 @@ def fields_of(cls: Class) -> dict[str, list[Node]]:
 def field_type(cls: Class, name: str) -> str:
     """Return the written type of a field, or ""."""
     return next((part.type for part in cls.body if isinstance(part, Field) and part.name == name), "")
+
+
+def record_value(record: Record, name: str) -> Node | None:
+    """Return the value of a key of an object literal, or None."""
+    return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)

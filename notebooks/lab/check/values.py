@@ -172,7 +172,7 @@ class Values(Contents):
         base = self.of(expr.obj)
         if Tag.SERVER in base and expr.name == "sockets" and has_sockets(expr.obj):
             return Tag.SOCKETS
-        found = self.step(base, expr.name, expr)
+        found = self.step(base, expr.name)
         if Tag.SOCKET not in base and self.holds_in(expr.obj, expr.name):
             found |= Tag.IDS | Tag.STORED
         if not base and SERVER_NAMES.match(expr.name):
@@ -200,7 +200,7 @@ class Values(Contents):
 
     def _element(self, expr: Index) -> Tag:
         base = self.of(expr.obj)
-        found = self.step(base, str(getattr(expr.key, "value", "")), expr) | self.held(expr.obj)
+        found = self.step(base, str(getattr(expr.key, "value", ""))) | self.held(expr.obj)
         return found | Tag.SOCKET | Tag.STORED if Tag.SOCKETS in base else found
 
     # --- calls ---

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from lab.check.actions import Emit
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
-from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
@@ -27,17 +26,17 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if emit.event is not None and any(CALL.search(name) for name in names_in(emit.event)):
             continue
-        if _has_joined(facts, emit, room) or is_guarded(facts, emit.node, room):
+        if _has_joined(facts, emit) or is_guarded(facts, emit.node, room):
             continue
         yield Hit(
             emit.module.path, emit.node, "the client names the room that this goes to, and nothing checks its right"
         )
 
 
-def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether the same handler has just joined that room.
+def _has_joined(facts: Facts, emit: Emit) -> bool:
+    """Tell whether the same handler has just joined a room.
 
-    Then the join is the mistake, or it was checked.
+    Then that join is the mistake, or it was checked.
     """
     here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
     for move in facts.actions.joins:
