@@ -13,7 +13,7 @@ from lab.check.tags import Tag
 
 # methods of ORMs and drivers that write: these names are enough
 DATABASE_WRITES = re.compile(
-    # findOneAndUpdate, findByIdAndDelete's relatives
+    # findOneAndUpdate, findByIdAndReplace
     r"^((find(One|ById)?And)(Update|Replace|Modify)|findOneAndUpsert|upsert\w*"
     # updateMany, insert_one
     r"|(update|insert|replace)(One|Many|_one|_many)"
@@ -44,6 +44,7 @@ FINDERS = re.compile(
 )
 # methods that change a record, whatever the object is called
 UPDATES = {"update", "updateOne", "save", "patch", "findByIdAndUpdate"}
+# beginnings of statements that read or write
 SQL = re.compile(r"\s*(select|insert|update|delete|with)\b", re.I)
 
 
@@ -70,6 +71,7 @@ def is_database_write(facts: Facts, call: Call) -> bool:
 
 
 def object_name(node: Node) -> str:
+    """Return the last name of an object, without calls and keys."""
     while isinstance(node, (Call, Index)):
         node = node.func if isinstance(node, Call) else node.obj
     return node.name if isinstance(node, (Name, Member)) else ""

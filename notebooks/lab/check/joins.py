@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.check.facts import Facts
-from lab.check.ir import Call, Const, Member, Name, Node, This
+from lab.check.ir import Call, Const, Member, Name, Node, Source, This
 
 # calls that join a room, whatever they are called on
 JOINS = frozenset({"enter_room", "join_room", "socketsJoin"})
@@ -33,7 +33,7 @@ def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
     sources = facts.sources
     for path, name in paths.items():
         source = sources[path]
-        for call in filter(_is_join, facts.project.modules[path].calls):
+        for call in _join_calls(source):
             shape = ", ".join(_shape(argument) for argument in call.args)
             text = " ".join(source.lines[call.line - 1].split()) if call.line <= len(source.lines) else ""
             found.append(Join(name, facts.function_at(call), call.line, text, shape))
@@ -68,6 +68,13 @@ def lost(old: Sequence[Join], new: Sequence[Join]) -> list[Join]:
         else:
             gone.append(join)
     return gone
+
+
+def _join_calls(source: Source) -> Iterator[Call]:
+    for statement in source.body:
+        for node in statement.walk():
+            if isinstance(node, Call) and _is_join(node):
+                yield node
 
 
 def _is_join(call: Call) -> bool:

@@ -16,7 +16,7 @@ JOIN = re.compile(r"join|enter|subscribe", re.I)
 
 
 class KnownRooms:
-    """The rooms of joins, and of calls that are named like a join."""
+    """The rooms of joins, and of calls that are named like one."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts

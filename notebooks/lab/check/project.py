@@ -14,7 +14,7 @@ SHORT_NAME = 5
 
 @dataclass(eq=False)
 class Project(Modules):
-    """All modules of a check, with the names that lead from one to another."""
+    """All modules of a check, with the names between them."""
 
     methods: dict[str, list[Func]] = field(default_factory=dict)
     types: dict[str, list[Class]] = field(default_factory=dict)

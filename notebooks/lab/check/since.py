@@ -37,19 +37,19 @@ class Since:
         changed = {path: change for path in facts.sources if (change := self._changes.get(self._path(path)))}
         # a new file may have gained what another has lost
         new = joins_of(facts, {path: path for path in changed})
-        old = self._old_joins({path: change.old for path, change in changed.items() if change.old})
+        old = self._old_joins(type(facts), {path: change.old for path, change in changed.items() if change.old})
         return [
             Join(join.path, join.function, changed[join.path].new_line(join.line), join.text, join.shape)
             for join in lost(old, new)
         ]
 
-    def _old_joins(self, olds: Mapping[str, str]) -> list[Join]:
+    def _old_joins(self, analysis: type[Facts], olds: Mapping[str, str]) -> list[Join]:
         # flat names, so that no folder of a path is skipped or outside
         names = {f"old{number}{Path(path).suffix}": path for number, path in enumerate(olds)}
         with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:
             for name, path in names.items():
                 Path(folder, name).write_bytes(self._repository.old_text(olds[path]))
-            before = Facts.of([Path(folder)])
+            before = analysis.of([Path(folder)])
             return joins_of(before, {name: names[name] for name in before.sources})
 
     def _path(self, reported: str) -> str:

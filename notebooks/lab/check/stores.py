@@ -19,11 +19,13 @@ from lab.check.places import Place, place_of
 from lab.check.scopes import Module, class_of, patterns
 from lab.check.tags import Tag
 
+# methods that take an entry out of a collection
 REMOVERS = {"delete", "remove", "pop", "splice", "discard", "clear"}
 # those of Redis
 REMOVERS |= {"del", "hdel", "hDel", "srem", "sRem", "zrem", "lrem"}
 # objects whose calls reach a shared store
 SHARED = re.compile(r"(redis|cache|memcache|pubclient|store|kv)", re.I)
+# methods of Redis and the like that write
 SHARED_WRITES = re.compile(
     r"^(set|setex|setEx|psetex|mset"
     r"|hset|hSet|hmset|sadd|sAdd|zadd|zAdd|rpush|rPush|lpush|lPush)$"
@@ -44,6 +46,7 @@ OF_CONNECTION = re.compile(
     r"|peer|transport|producer|consumer|voice|call|rtc|media|video|audio",
     re.I,
 )
+# queues of jobs
 QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 
@@ -56,7 +59,7 @@ class Write:
     place: Node
     key: Node | None
     value: Node
-    # "collection", "shared" or "record"
+    # "collection", "field", "shared" or "record"
     kind: str
 
 

@@ -36,7 +36,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_of_socket(facts: Facts, room: Node) -> bool:
-    """Tell whether a room is that of one socket, which joins it by itself."""
+    """Tell whether a room is that of one socket."""
     return bool(facts.values.of(room) & (Tag.SID | Tag.IDS)) or facts.is_stored_id(room)
 
 
