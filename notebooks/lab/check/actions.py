@@ -1,19 +1,20 @@
 """What the code does with rooms: joins, leaves and emits."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lab.check.ir import Await, Call, Const, Index, Member, Name, Node, Spread
+from lab.check.ir import Await, Call, Const, Member, Name, Node, Spread, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.project import Project
-from lab.check.scopes import Module, Variable
+from lab.check.scopes import Module
 from lab.check.tags import Tag
 from lab.check.values import Values
 
 JOINS = {"join", "socketsJoin", "enter_room", "join_room"}
 LEAVES = {"leave", "socketsLeave", "leave_room", "close_room"}
 EMITS = {"emit", "send", "emitWithAck", "broadcast"}
+# methods that close a socket
+ENDS = {"disconnect", "disconnectSockets", "close", "terminate", "end"}
 FLASK = {"flask_socketio.emit", "flask_socketio.send"}
 # keyword arguments of Python that name a room
 ROOM_KEYWORDS = {"to", "room"}
@@ -64,10 +65,8 @@ def find_actions(project: Project, values: Values) -> Actions:
     """Return all joins, leaves and emits in the modules that are loaded."""
     found = Actions()
     for module in list(project.modules.values()):
-        for statement in module.source.body:
-            for node in statement.walk():
-                if isinstance(node, Call):
-                    _add(project, values, module, node, found)
+        for call in module.calls:
+            _add(project, values, module, call, found)
     return found
 
 
@@ -102,7 +101,10 @@ def _move(project: Project, values: Values, module: Module, call: Call, name: st
 
 
 def flat(rooms: list[Node]) -> list[Node]:
-    """Return the rooms of an argument list; an array literal counts as its elements."""
+    """Return the rooms of an argument list.
+
+    An array literal counts as its elements.
+    """
     found: list[Node] = []
     for room in rooms:
         if isinstance(room, ListOf):
@@ -142,7 +144,8 @@ def _python(module: Module, call: Call, event: Node | None, payload: list[Node])
     keywords = {key: value for key, value in call.keywords if key}
     rooms = [value for key, value in keywords.items() if key in ROOM_KEYWORDS and not _is_none(value)]
     if len(payload) > 1 and isinstance(call.func, Member) and call.func.name == "emit":
-        rooms = [*rooms, *payload[1:2]]  # emit(event, data, to)
+        # emit(event, data, to)
+        rooms = [*rooms, *payload[1:2]]
     payload = [*payload[:1], *(value for key, value in keywords.items() if key == "data")]
     included = keywords.get("include_self")
     without = "skip_sid" in keywords or (isinstance(included, Const) and included.value is False)
@@ -164,7 +167,10 @@ def _is_none(node: Node) -> bool:
 
 
 def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
-    """Return the server or socket that an emit chain begins at, its rooms, and whether it broadcasts."""
+    """Return where an emit chain begins, and where it aims.
+
+    That is its server or socket, its rooms, and whether it broadcasts.
+    """
     rooms: list[Node] = []
     broadcast = False
     for _ in range(20):
@@ -188,18 +194,13 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
 
 
 def _is_place(obj: Node, name: str) -> bool:
-    """Tell whether `obj.name` is a field of the program that only has the name of a chain's step: `this.server`."""
-    from lab.check.ir import This
+    """Tell whether `obj.name` is a field of the program: `this.server`.
 
+    It only has the name of a step of an emit chain.
+    """
     return name in ("server", "sockets") and isinstance(obj, This)
 
 
-def walk_calls(module: Module) -> Iterator[Call]:
-    """Yield all calls of a module."""
-    for statement in module.source.body:
-        for node in statement.walk():
-            if isinstance(node, Call):
-                yield node
-
-
-__all__ = ["Actions", "Emit", "Index", "Move", "Variable", "chain", "find_actions", "flat", "walk_calls"]
+def is_emit(node: Call) -> bool:
+    """Tell whether a call is named like an emit."""
+    return getattr(node.func, "name", "") in EMITS

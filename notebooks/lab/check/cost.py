@@ -1,24 +1,17 @@
 """What a mistake costs, from the last recorded measurement of this kit.
 
-`lab compare --readme` writes the numbers to `costs.json`, from the run that also gives the README's table.
+`lab.check.cost_document` writes the numbers to `costs.json`.
 """
 
-import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.check.model import Rule
 
-# `lab check` starts faster without the modules that measure
-if TYPE_CHECKING:
-    from lab.compare.comparison import Comparison
-
 COSTS = Path(__file__).with_name("costs.json")
-SCHEMA = 1
-SIDES = ("bad", "good")
 # for a mistake, or for a rule whose cost is another number of the same measurement
 TEMPLATES = {
     "01": "In this kit's measurement a server that keeps ids held {bad} ids of closed sockets, with rooms {good}.",
@@ -87,27 +80,3 @@ def _recorded() -> Mapping[str, Any]:
 def costs_beside(readme: Path) -> Path:
     """Return the path of the recorded costs, from the README's path."""
     return readme.parent / "notebooks" / "lab" / "check" / COSTS.name
-
-
-def document_of(comparison: "Comparison", file: Path) -> bytes:
-    """Return the content of `costs.json` with a comparison's numbers.
-
-    Numbers are text, as the README prints them. A claim that is not shown keeps the numbers that the file has.
-    """
-    from lab.report.json_document import as_json
-
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return _with_rows(json.loads(as_json(comparison))["claims"], file, today)
-
-
-def _with_rows(rows: Iterable[Mapping[str, Any]], file: Path, today: str) -> bytes:
-    from lab.results.wording import number
-
-    claims: dict[str, Any] = json.loads(file.read_bytes())["claims"] if file.exists() else {}
-    for row in rows:
-        if row["verdict"] != "shown":
-            continue
-        also = {item["key"]: {side: number(item[side]) for side in SIDES} for item in row["also"]}
-        claims[row["id"]] = {"measured": today, **{side: number(row[side]) for side in SIDES}, "also": also}
-    document = {"schema": SCHEMA, "claims": dict(sorted(claims.items()))}
-    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from lab.check.cost import cost_of
+from lab.check.dialects import Dialect
 from lab.check.mistakes import lesson_of
 from lab.check.model import Rule
-from lab.check.tags import Dialect
 
 NAMES: dict[Dialect, str] = {
     "node": "Socket.IO on Node",

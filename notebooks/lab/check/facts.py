@@ -1,44 +1,28 @@
 """What the code of a project does with sockets, ids and rooms."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
-from lab.check.actions import Actions, Emit, Move, find_actions
+from lab.check import flow
+from lab.check.actions import Actions, find_actions
 from lab.check.collect import collect
+from lab.check.dialects import Dialect, dialect_of, sources_of
 from lab.check.handlers import Handler, Handlers, find_handlers
-from lab.check.ir import (
-    Await,
-    Call,
-    Class,
-    Const,
-    Func,
-    Index,
-    Member,
-    Name,
-    Node,
-    Op,
-    Return,
-    Source,
-    Spread,
-    Text,
-)
-from lab.check.ir import Sequence as ListOf
+from lab.check.ir import Await, Call, Class, Func, Member, Name, Node, Source
 from lab.check.load import Progress, load, no_garbage_collection
-from lab.check.places import as_function, place_of
+from lab.check.names import is_id_name
+from lab.check.places import place_of
 from lab.check.project import Project
-from lab.check.scopes import EACH, Module, Variable, enclosing, function_of, lookup
+from lab.check.rooms import Rooms
+from lab.check.scopes import Module, Variable, enclosing
 from lab.check.servers import Server, find_servers
-from lab.check.tags import CLAIMED, PLAIN, Dialect, Tag
+from lab.check.tags import CLAIMED, Tag
 from lab.check.values import Values
 
-# names of variables and fields that hold the id of a socket
-SID_NAME = re.compile(
-    r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$|^sids?$|_sids?$|[a-z](Sid|SID|SocketIDs?)s?$", re.I
-)
-NO_SID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
+Answer = TypeVar("Answer")
 
 
 @dataclass(eq=False)
@@ -52,10 +36,10 @@ class Facts:
     servers: list[Server]
     # files that could not be read or parsed, with the reason
     unreadable: list[tuple[str, str]] = field(default_factory=list)
-    # kinds of handlers that verify the client, once `identity.verifies` has looked
-    verified_in: set[str] = field(default_factory=set)
     # number of files that were looked at
     files: int = 0
+    _nodes: dict[tuple[type[Node], ...], list[tuple[Module, Node]]] = field(default_factory=dict)
+    _answers: dict[Callable[["Facts"], Any], Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, paths: Sequence[Path], progress: Progress = lambda *_: None) -> "Facts":
@@ -68,10 +52,10 @@ class Facts:
             project, values = loaded.project, Values(loaded.project)
             done: set[str] = set()
             # an import that is followed may load another module
-            while waiting := [module for path, module in list(project.modules.items()) if path not in done]:
+            while waiting := [module for path, module in project.modules.items() if path not in done]:
                 for module in waiting:
                     done.add(module.path)
-                    collect(project, values, module)
+                    collect(project, values.uses, module)
             handlers = find_handlers(project, values)
             actions, servers = find_actions(project, values), find_servers(project)
         # an import that was followed may have shown another file that cannot be parsed
@@ -92,13 +76,24 @@ class Facts:
         """Whether there is a Socket.IO server at all."""
         return bool(self.servers or self.handlers.all or self.actions.emits)
 
-    def nodes(self, *kinds: type[Node]) -> Iterator[tuple[Module, Node]]:
-        """Yield all nodes of these kinds with their module."""
-        for module in self.modules:
-            for statement in module.source.body:
-                for node in statement.walk():
-                    if isinstance(node, kinds):
-                        yield module, node
+    def nodes(self, *kinds: type[Node]) -> Iterable[tuple[Module, Node]]:
+        """Return all nodes of these kinds with their module."""
+        if kinds not in self._nodes:
+            self._nodes[kinds] = [
+                (module, node) for module in self.modules for node in module.nodes if isinstance(node, kinds)
+            ]
+        return self._nodes[kinds]
+
+    @cached_property
+    def calls(self) -> list[tuple[Module, Call]]:
+        """All calls with their module."""
+        return [(module, call) for module in self.modules for call in module.calls]
+
+    def once(self, question: Callable[["Facts"], Answer]) -> Answer:
+        """Return the answer of a function that is called only once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return cast(Answer, self._answers[question])
 
     # --- places ---
 
@@ -107,33 +102,28 @@ class Facts:
         return self.project.module_of(node).path
 
     def function_at(self, node: Node) -> str:
-        """Return the names of the classes and functions around a node, joined by dots."""
+        """Return the names of the classes and functions around a node.
+
+        They are joined by dots.
+        """
         around = [part.name for part in enclosing(node, Func, Class) if isinstance(part, (Func, Class)) and part.name]
         return ".".join(reversed(around))
 
     def dialect(self, path: str) -> Dialect:
         """Return the API that a file uses."""
-        module = self.project.modules[path]
-        sources = {variable.imported[0] for variable in module.names.values() if variable.imported}
-        if module.source.language == "py":
-            if "flask_socketio" in sources:
-                return "flask"
-            return "flask" if self._flask and "socketio" not in sources else "python-socketio"
-        nest = any(source.startswith("@nestjs/") for source in sources)
-        return "nest" if nest else "node"
+        return dialect_of(self.project.modules[path], is_flask_project=self._is_flask)
 
     @cached_property
-    def _flask(self) -> bool:
-        return any(
-            variable.imported is not None and variable.imported[0] == "flask_socketio"
-            for module in self.modules
-            for variable in module.names.values()
-        )
+    def _is_flask(self) -> bool:
+        return any("flask_socketio" in sources_of(module) for module in self.modules)
 
     # --- handlers ---
 
     def handlers_at(self, node: Node, *kinds: str) -> list[Handler]:
-        """Return the handlers that run a node, of these kinds if any are given."""
+        """Return the handlers that run a node.
+
+        If kinds are given, only handlers of these.
+        """
         return [handler for handler in self.handlers.of(node) if not kinds or handler.kind in kinds]
 
     def always(self, node: Node, *kinds: str) -> bool:
@@ -146,17 +136,32 @@ class Facts:
         """Handlers of what clients send."""
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
-    # --- values ---
+    def handler_function(self, node: Node) -> Func | None:
+        """Return the handler around a node, or else the innermost function."""
+        around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
+        return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
-    def is_claimed(self, expr: Node) -> bool:
-        """Tell whether a value was chosen by the client alone: in an event or in the handshake."""
-        tags = self.values.of(expr)
-        return bool(tags & CLAIMED) and not tags & Tag.USER
+    def is_handler(self, func: Func) -> bool:
+        """Tell whether a function is a handler itself."""
+        return id(func) in self._handling
+
+    @cached_property
+    def _handling(self) -> set[int]:
+        return {id(handler.func) for handler in self.handlers.all}
+
+    # --- values ---
 
     def is_client(self, expr: Node) -> bool:
         """Tell whether a value was sent in an event."""
-        tags = self.values.of(expr)
-        return Tag.CLIENT in tags
+        return Tag.CLIENT in self.values.of(expr)
+
+    def is_named_by_client(self, room: Node) -> bool:
+        """Tell whether the client alone names a room.
+
+        Then no part of the name is known to the server.
+        """
+        tags = self.values.of(room)
+        return bool(tags & CLAIMED) and not tags & (Tag.USER | Tag.STORED | Tag.SID | Tag.IDS)
 
     def is_own_id(self, expr: Node) -> bool:
         """Tell whether a value is the id of the handler's own socket."""
@@ -164,36 +169,39 @@ class Facts:
         return Tag.SID in tags and not tags & (Tag.IDS | Tag.STORED)
 
     def is_stored_id(self, expr: Node) -> bool:
-        """Tell whether a value is the id of a socket that was kept: by where it comes from, or by its name."""
+        """Tell whether a value is a socket id that was kept.
+
+        Where it comes from tells it, or else its name.
+        """
         tags = self.values.of(expr)
         if Tag.IDS in tags:
             # a parameter that gets both is mostly the handler's own
             return Tag.SID not in tags
         if tags & (Tag.SID | Tag.SERVER) or self._is_of_request(expr):
             return False
-        return self.named_as_id(expr)
+        return is_id_name(expr)
 
     def _is_of_request(self, expr: Node) -> bool:
         """Tell whether a helper takes the id from Flask's request: `sid(request)`."""
         return isinstance(expr, Call) and any(self.project.outside(arg) == "flask.request" for arg in expr.args)
 
-    def named_as_id(self, expr: Node) -> bool:
-        """Tell whether a variable, field or key has the name of a socket's id."""
-        match expr:
-            case Name(name=name) | Member(name=name):
-                return bool(SID_NAME.search(name)) and not NO_SID.match(name)
-            case Index(obj=obj, key=key):
-                text = str(getattr(key, "value", ""))
-                return bool(SID_NAME.search(text)) or (not text and self.named_as_id(obj))
-            case Call(func=Member(obj=obj, name="get"), args=[key, *_]):
-                text = str(getattr(key, "value", ""))
-                return bool(text and SID_NAME.search(text)) or self.named_as_id(obj)
-            case Call(func=(Name(name=name) | Member(name=name))):
-                return bool(re.search(r"(socket|sock)_?id$|(^|_)sid$|Sid$", name, re.I))
-        return False
+    def is_own_rooms(self, expr: Node) -> bool:
+        """Tell whether a Python call returns the rooms of the handler's socket.
+
+        The calls are `rooms()` of Flask-SocketIO and `sio.rooms(sid)`.
+        """
+        if not isinstance(expr, Call):
+            return False
+        if self.project.outside(expr.func) == "flask_socketio.rooms":
+            return True
+        method = expr.func if isinstance(expr.func, Member) and expr.func.name in ("rooms", "get_rooms") else None
+        return method is not None and Tag.SERVER in self.values.of(method.obj)
 
     def outlives(self, place: Node, handler: Func | None) -> bool:
-        """Tell whether a collection is kept after the handler ends, and is not one connection's own."""
+        """Tell whether a collection is kept after the handler ends.
+
+        A collection that one connection has to itself is not.
+        """
         found = place_of(self.project, place)
         if found is None:
             return False
@@ -205,121 +213,40 @@ class Facts:
         return handler is None or owner in enclosing(handler, Func)
 
     def keeps(self, place: Node) -> bool:
-        """Tell whether an expression is a collection of the program that outlives the handlers."""
+        """Tell whether an expression is a collection that outlives the handlers."""
         return self.outlives(place, None)
-
-    def from_library(self, socket: Node) -> bool:
-        """Tell whether a socket comes from the library's collection, and from none of the program."""
-        found = place_of(self.project, socket)
-        return found is None or found not in self.values.contents
 
     def assigned(self, name: Name) -> list[Node]:
         """Return everything that a variable is assigned as a whole."""
-        variable = lookup(self.project.module_of(name), name, name.name)
+        variable = flow.variable_of(self.project, name)
         return [value for value, path in variable.values if not path] if variable is not None else []
 
     def parameter(self, expr: Node) -> Variable | None:
         """Return the parameter that a name means, or None."""
-        variable = lookup(self.project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
+        variable = flow.variable_of(self.project, expr)
         return variable if variable is not None and variable.param is not None and not variable.path else None
 
     def arguments(self, param: Variable) -> list[Node]:
-        """Return what the known calls of a function pass for one of its parameters."""
-        func = param.owner
-        if func is None or param.param is None:
-            return []
-        place = func.params.index(param.param)
-        found = []
-        for call in self.values.callers.get(id(func), []):
-            found += [value for keyword, value in call.keywords if keyword == param.name]
-            found += call.args[place : place + 1]
-        return found
+        """Return what the known calls pass for a parameter."""
+        return flow.arguments(self.values.uses, param)
 
-    def follow(self, expr: Node, steps: int = 6) -> Node:
-        """Return what a variable was assigned, if it is one value in the same function or module."""
-        while steps and isinstance(expr, Name):
-            variable = lookup(self.project.module_of(expr), expr, expr.name)
-            if variable is None or variable.param is not None or len(variable.values) != 1 or variable.values[0][1]:
-                return expr
-            expr, steps = variable.values[0][0], steps - 1
-        return expr
+    def element_source(self, name: Name) -> Node | None:
+        """Return the collection whose elements a variable stands for, or None."""
+        return flow.element_source(self.project, self.values.uses, name)
 
-    def element_of(self, name: Name) -> Node | None:
-        """Return the collection whose elements a loop variable or a parameter of `forEach` stands for, or None."""
-        variable = lookup(self.project.module_of(name), name, name.name)
-        if variable is not None and len(variable.values) == 1 and variable.values[0][1] == EACH:
-            return variable.values[0][0]
-        if variable is None or variable.param is None or variable.owner is None:
-            return None
-        source = self.values.each.get(id(variable.owner))
-        return source[0] if source is not None else None
+    def follow(self, expr: Node) -> Node:
+        """Return what a variable was assigned, or the expression itself.
 
-    # --- rooms ---
+        The value has to be known: there is one, in the same function or module.
+        """
+        return flow.follow(self.project, expr)
 
-    def is_own_rooms(self, expr: Node) -> bool:
-        """Tell whether a Python call gives the rooms of the handler's socket: `rooms()`, `sio.rooms(sid)`."""
-        if not isinstance(expr, Call):
-            return False
-        if self.project.outside(expr.func) == "flask_socketio.rooms":
-            return True
-        named = isinstance(expr.func, Member) and expr.func.name in ("rooms", "get_rooms")
-        return named and Tag.SERVER in self.values.of(getattr(expr.func, "obj", None))
-
-    def shape(self, room: Node) -> str | None:
-        """Return the fixed parts of a room's name with `*` for the rest: "user:*", "*"; None if it is not known."""
-        found = self.follow(room)
-        match found:
-            case Const(value=str(text)):
-                return text
-            case Text():
-                return "".join(str(part.value) if isinstance(part, Const) else "*" for part in found.parts)
-            case Member() | Index() | Name():
-                meant = self.project.meaning(found)
-                if isinstance(meant, (Const, Text)):
-                    return self.shape(meant)
-                return "*"
-            case Call(func=Member(name=name)) if PLAIN.match(name):
-                return "*"
-            case Call():
-                shapes = {self.shape(value) for func in self.project.callees(found) for value in returned(func)}
-                return shapes.pop() if len(shapes) == 1 else None
-        return None
+    def made(self, expr: Node) -> Node:
+        """Return what a variable was assigned, without `await`."""
+        found = self.follow(expr)
+        return found.value if isinstance(found, Await) else found
 
     @cached_property
-    def joins(self) -> list[tuple[Move, Node]]:
-        """Each join with each of its rooms. A list of rooms counts as its elements, as far as they are known."""
-        return [(move, part) for move in self.actions.joins for room in move.rooms for part in self.parts(room)]
-
-    def parts(self, room: Node, steps: int = 4) -> list[Node]:
-        """Return the rooms that an expression stands for: the elements of a list, or the expression itself."""
-        found = self.follow(room)
-        if isinstance(found, Await | Spread):
-            found = found.value
-        items = [*found.items] if isinstance(found, ListOf) else []
-        if isinstance(found, Op) and found.op in ("||", "??"):
-            items = [part for part in found.operands if not (isinstance(part, ListOf) and not part.items)]
-        if isinstance(found, Call) and isinstance(found.func, Member) and found.func.name == "map" and found.args:
-            func = as_function(self.project, found.args[0])
-            items = returned(func) if func is not None else []
-        made = isinstance(found, ListOf) or bool(items)
-        place = place_of(self.project, room) if isinstance(room, Name) and made else None
-        items += [value for _, value, _ in self.values.contents.get(place, [])] if place is not None else []
-        if not items or not steps:
-            return [room]
-        return [part for item in items for part in self.parts(item, steps - 1)]
-
-    def emits_to_rooms(self) -> Iterator[tuple[Emit, Node]]:
-        """Yield each emit that aims at rooms, with each of its rooms."""
-        for emit in self.actions.emits:
-            for room in emit.rooms:
-                yield from ((emit, part) for part in self.parts(room))
-
-
-def returned(func: Func) -> list[Node]:
-    """Return the values that a function returns."""
-    nodes = (node for statement in func.body for node in statement.walk())
-    return [
-        node.value
-        for node in nodes
-        if isinstance(node, Return) and node.value is not None and function_of(node) is func
-    ]
+    def rooms(self) -> Rooms:
+        """The rooms of joins and emits."""
+        return Rooms(self.project, self.values.uses, self.actions)

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.system.exit_codes import UsageError
 
 # ending of a file's name -> what `lab.check.parse` has to parse
-DIALECTS = {
+GRAMMARS = {
     ".js": "js",
     ".cjs": "js",
     ".mjs": "js",
@@ -60,10 +60,10 @@ CONCERN = re.compile(r"s(?:ids?\b|io\b(?<![a-z]sio))|_room\b|io\b(?:(?<=getio)|(
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that was read. `dialect` is a value of `DIALECTS`."""
+    """A file that was read. `grammar` is a value of `GRAMMARS`."""
 
     path: Path
-    dialect: str
+    grammar: str
     text: str
 
 
@@ -100,8 +100,8 @@ def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
         path.open("rb").close()
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {_reason(error)}") from None
-    if path.suffix.lower() not in DIALECTS:
-        raise UsageError(f"cannot check {path}: its name does not end in {', '.join(DIALECTS)}")
+    if path.suffix.lower() not in GRAMMARS:
+        raise UsageError(f"cannot check {path}: its name does not end in {', '.join(GRAMMARS)}")
     return iter([read_file(path)])
 
 
@@ -116,26 +116,26 @@ def _read_below(folder: Path) -> Iterator[SourceFile | Unreadable]:
 
 
 def read_file(path: Path) -> SourceFile | Unreadable:
-    """Read a file whose name ends in a key of `DIALECTS`. The text has no byte order mark."""
-    dialect = DIALECTS[path.suffix.lower()]
+    """Read a file whose name ends in a key of `GRAMMARS`. The text has no byte order mark."""
+    grammar = GRAMMARS[path.suffix.lower()]
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             return Unreadable(path, TOO_LARGE)
-        return SourceFile(path, dialect, _decoded(content, dialect))
+        return SourceFile(path, grammar, _decoded(content, grammar))
     except (OSError, ValueError, LookupError, SyntaxError) as error:
         return Unreadable(path, _reason(error))
 
 
-def _decoded(content: bytes, dialect: str) -> str:
+def _decoded(content: bytes, grammar: str) -> str:
     for mark, encoding in MARKS:
         if content.startswith(mark):
             return content.decode(encoding)
     if b"\0" in content:
         raise ValueError("it is a binary file")
     try:
-        return content.decode(_declared_encoding(content) if dialect == "py" else "utf-8")
+        return content.decode(_declared_encoding(content) if grammar == "py" else "utf-8")
     except UnicodeError:
         # each byte is a letter: whatever the encoding is, the code is ASCII nearly always
         return content.decode("latin-1")
@@ -168,7 +168,7 @@ def _is_generated(file: SourceFile) -> bool:
     header = HEADER.match(file.text, 0, BEGINNING)
     if (header and GENERATED.search(header[0])) or BUNDLE in file.text[: len(BUNDLE) * 10]:
         return True
-    if file.dialect == "py":
+    if file.grammar == "py":
         return False
     lines = file.text[:BEGINNING].split("\n")
     return any(len(line) >= LONG_LINE <= line.count(";") * CHARACTERS_PER_SEMICOLON for line in lines)
@@ -237,4 +237,4 @@ def _is_skipped_folder(name: str) -> bool:
 
 
 def _is_source_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in DIALECTS and SKIPPED_NAME.fullmatch(name) is None
+    return os.path.splitext(name)[1].lower() in GRAMMARS and SKIPPED_NAME.fullmatch(name) is None

@@ -1,9 +1,11 @@
-"""Handlers: functions that the library calls when a client connects, sends or leaves."""
+"""Handlers, which the library calls when a client connects, sends or leaves."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lab.check.dialects import sources_of
 from lab.check.ir import Call, Class, Const, Func, Member, Name, Node, Text
+from lab.check.names import last_name
 from lab.check.places import as_function
 from lab.check.project import Project
 from lab.check.scopes import Module, Variable
@@ -15,7 +17,10 @@ CONNECT, DISCONNECT = {"connect", "connection"}, {"disconnect", "disconnecting"}
 REGISTER = {"on", "once", "addListener", "on_event", "prependListener"}
 # events of the library itself
 INTERNAL = {"error", "connect_error", "newListener", "removeListener", "headers", "initial_headers"}
-DEPTH = 4  # calls that are followed from a handler
+# calls that are followed from a handler
+DEPTH = 4
+# handlers inside handlers that are found
+ROUNDS = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -51,41 +56,61 @@ class Handlers:
 
 
 def find_handlers(project: Project, values: Values) -> Handlers:
-    """Return all handlers, and write the tags of their parameters to `values.roles`."""
+    """Return all handlers, and write the tags of their parameters to `values.uses.roles`."""
     found: dict[int, Handler] = {}
-    for _ in range(3):  # a socket is known only when the handler that gets it is known
+    # a socket is known only when the handler that gets it is known
+    for _ in range(ROUNDS):
         before = len(found)
         for module in list(project.modules.values()):
             for handler, roles in _in_module(project, values, module):
                 if id(handler.func) not in found:
                     found[id(handler.func)] = handler
-                    values.roles[id(handler.func)] = roles
+                    values.uses.roles[id(handler.func)] = roles
         values.forget()
         if len(found) == before:
             break
     handlers = Handlers(list(found.values()))
+    reach = _Reach(project, handlers)
     for handler in handlers.all:
-        _mark(project, handlers, handler, handler.func, found, DEPTH)
+        reach.mark(handler, handler.func, DEPTH)
     return handlers
 
 
-def _mark(
-    project: Project, handlers: Handlers, handler: Handler, func: Func, found: dict[int, Handler], depth: int
-) -> None:
-    running = handlers.running.setdefault(id(func), [])
-    if handler in running or depth == 0:
-        return
-    running.append(handler)
-    waiting: list[Node] = list(func.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Func) and id(node) in found:
-            continue
-        if isinstance(node, Call):
-            for callee in project.callees(node):
-                if id(callee) not in found and callee.name not in ("constructor", "__init__"):
-                    _mark(project, handlers, handler, callee, found, depth - 1)
-        waiting.extend(node.children())
+class _Reach:
+    """Marks the functions that each handler runs, through calls."""
+
+    def __init__(self, project: Project, handlers: Handlers) -> None:
+        self._project = project
+        self._running = handlers.running
+        self._handling = {id(handler.func) for handler in handlers.all}
+        self._called: dict[int, list[Func]] = {}
+
+    def mark(self, handler: Handler, func: Func, depth: int) -> None:
+        """Note that a handler runs a function and what that calls.
+
+        Calls are followed to a depth.
+        """
+        running = self._running.setdefault(id(func), [])
+        if handler in running or depth == 0:
+            return
+        running.append(handler)
+        if id(func) not in self._called:
+            self._called[id(func)] = list(self._callees(func))
+        for callee in self._called[id(func)]:
+            self.mark(handler, callee, depth - 1)
+
+    def _callees(self, func: Func) -> Iterator[Func]:
+        """Yield what a function calls, outside the handlers written inside it."""
+        waiting: list[Node] = list(func.body)
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Func) and id(node) in self._handling:
+                continue
+            if isinstance(node, Call):
+                for callee in self._project.callees(node):
+                    if id(callee) not in self._handling and callee.name not in ("constructor", "__init__"):
+                        yield callee
+            waiting += node.children()
 
 
 def _in_module(project: Project, values: Values, module: Module) -> Iterator[tuple[Handler, list[Tag]]]:
@@ -97,30 +122,23 @@ def _in_module(project: Project, values: Values, module: Module) -> Iterator[tup
                     yield Handler(part, module, kind, kind, part), [*wrapper.roles[:1]]
         elif values.is_namespace(cls):
             yield from _of_namespace(project, module, cls)
-        elif any(_decorator(part) == "WebSocketGateway" for part in cls.decorators) or _has_messages(cls):
+        elif any(last_name(part) == "WebSocketGateway" for part in cls.decorators) or _has_messages(cls):
             yield from _of_gateway(module, cls)
     for func in module.funcs:
         for decorator in func.decorators:
             yield from _decorated(project, values, module, func, decorator)
-    for statement in module.source.body:
-        for node in statement.walk():
-            if isinstance(node, Call) and isinstance(node.func, Member):
-                yield from _registered(project, values, module, node, node.func)
-            elif isinstance(node, Call) and (route := route_parts(node)):
-                target = as_function(project, route[1])
-                if target is not None:
-                    yield Handler(target, module, "event", event_name(route[0]), node), [*route[2].roles]
-
-
-def _decorator(node: Node) -> str:
-    """Return the last name of a decorator."""
-    func = node.func if isinstance(node, Call) else node
-    return func.name if isinstance(func, (Member, Name)) else ""
+    for call in module.calls:
+        if isinstance(call.func, Member):
+            yield from _registered(project, values, module, call, call.func)
+        elif route := route_parts(call):
+            target = as_function(project, route[1])
+            if target is not None:
+                yield Handler(target, module, "event", event_name(route[0]), call), [*route[2].roles]
 
 
 def _has_messages(cls: Class) -> bool:
     methods = (part for part in cls.body if isinstance(part, Func))
-    return any(_decorator(decorator) == "SubscribeMessage" for part in methods for decorator in part.decorators)
+    return any(last_name(decorator) == "SubscribeMessage" for part in methods for decorator in part.decorators)
 
 
 def _of_gateway(module: Module, cls: Class) -> Iterator[tuple[Handler, list[Tag]]]:
@@ -132,7 +150,7 @@ def _of_gateway(module: Module, cls: Class) -> Iterator[tuple[Handler, list[Tag]
         elif part.name == "handleDisconnect":
             yield Handler(part, module, "disconnect", "disconnect", part), [Tag.SOCKET]
         for decorator in part.decorators:
-            if _decorator(decorator) == "SubscribeMessage":
+            if last_name(decorator) == "SubscribeMessage":
                 event = event_name(decorator.args[0]) if isinstance(decorator, Call) and decorator.args else ""
                 yield Handler(part, module, "event", event, part), _nest_roles(part)
 
@@ -142,7 +160,7 @@ def _nest_roles(func: Func) -> list[Tag]:
     roles = []
     for place, param in enumerate(func.params):
         # any other decorator is the project's own, such as @CurrentUser()
-        marks = [by_decorator.get(name, Tag.USER) for name in map(_decorator, param.decorators)]
+        marks = [by_decorator.get(name, Tag.USER) for name in map(last_name, param.decorators)]
         default = Tag.SOCKET if "Socket" in param.type or (place == 0 and len(func.params) > 1) else Tag.CLIENT
         roles.append(marks[0] if marks else default)
     return roles
@@ -170,7 +188,10 @@ def kind_of(event: str) -> str:
 
 
 def event_name(expr: Node) -> str:
-    """Return the name of an event as it is written, or the name of the constant that holds it."""
+    """Return the name of an event as it is written.
+
+    For a constant it is the name of the constant.
+    """
     match expr:
         case Const(value=str(text)):
             return text
@@ -201,12 +222,7 @@ def is_flask(project: Project, server: Node) -> bool:
         return "flask" in project.outside(made.func)
     if isinstance(made, Variable) and made.name == "socketio":
         return True
-    sources = {
-        variable.imported[0]
-        for module in project.modules.values()
-        for variable in module.names.values()
-        if variable.imported
-    }
+    sources = {source for module in project.modules.values() for source in sources_of(module)}
     return "flask_socketio" in sources and "socketio" not in sources
 
 

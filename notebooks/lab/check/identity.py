@@ -3,44 +3,56 @@
 import re
 from collections.abc import Iterator
 
+from lab.check.databases import is_database_write
 from lab.check.facts import Facts
 from lab.check.handlers import Handler
 from lab.check.ir import Assign, Call, Const, Func, Index, Member, Name, Node
+from lab.check.names import last_name, names_in
 from lab.check.scopes import patterns
-from lab.check.stores import is_database_write
 from lab.check.tags import CLAIMED, VERIFIERS, Tag
 
-# names of what says who a user is
+# kinds of people; `my` and the like say that the client means itself
 PEOPLE = (
-    "driver|captain|rider|account|employee|owner|admin|customer|bidder|seller|buyer|student|teacher|doctor|patient|host|"
-    "creator|operator|contractor|worker|agent|vendor|guest|visitor|courier|my|current_?user|sender_?user|client_?user"
+    "my|current_?user|client_?user|sender_?user|account|owner|admin|operator|agent|creator|host|guest|visitor"
+    "|driver|captain|rider|courier|customer|buyer|seller|vendor|bidder"
+    "|employee|worker|contractor|student|teacher|doctor|patient"
 )
+# fields that say who a user is
 WHO = re.compile(
-    r"^(user_?id|uid|sender(_?id)?|from(_?(id|user|user_?id))?|author(_?id)?|user_?name|display_?name|nick_?name|"
-    r"((sender|reader|user)_?)?role|user_?type|user|email|player(_?(id|name))?|" + f"({PEOPLE})_?(id|name)|"
-    r"userdata|user_?info|sender_?name)$",
+    # ids
+    rf"^(uid|(user|sender|from|from_?user|author|player)_?id|({PEOPLE})_?(id|name)"
+    # the user itself
+    r"|user|sender|from|from_?user|author|player|userdata|user_?info|email"
+    # names
+    r"|(user|display|nick|player|sender)_?name"
+    # roles
+    r"|((sender|reader|user)_?)?role|user_?type)$",
     re.I,
 )
-# names in a handshake that decide what a client may see
+# fields of a handshake that decide what a client may see
 WHERE = re.compile(r"^(workspace|tenant|org(anization)?|company|team|account|store|shop|branch)_?id$", re.I)
 # events in which a name is the name of a thing
 THINGS = re.compile(r"room|group|channel|create|game|file|topic|board|project", re.I)
-
-
-def parts_of(func: Func) -> Iterator[Node]:
-    """Yield all nodes of a function's body."""
-    for statement in func.body:
-        yield from statement.walk()
-
-
-# names that a user may choose, in events that choose them
+# names that a user may choose, and the events that choose them
 CHOSEN = re.compile(r"^(user_?|display_?|nick_?|player_?|host_?|guest_?|sender_?)?name$|^nick$", re.I)
 CHOOSING = re.compile(r"join|create|register|login|log_in|enter|set_?(user)?name|nick|new|add", re.I)
+# events in which a bare id is that of the user
 IDENTIFYING = re.compile(r"identi|login|log_in|online|register|user|auth|setup", re.I)
+ID_OR_EMAIL = re.compile(r"_?id$|email", re.I)
+# variables that hold all of a payload
+WHOLE_PAYLOAD = re.compile(r"(message|msg|data|payload|body|dto)$", re.I)
+# functions of JavaScript that read a token without verifying it
+TOKEN_READERS = re.compile(r"(jwt_?decode|decode_?jwt)$", re.I)
+# decorators that leave the parameters of a handler as they are
+PLAIN_DECORATORS = {"on", "event", "on_event", "SubscribeMessage"}
+PLAIN_DECORATORS |= {"UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
 
 
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
-    """Yield each place where a handler takes from a payload who the client is, first its parameters."""
+    """Yield each place where a payload says who the client is.
+
+    Parameters of the handler come first.
+    """
     event = f"{handler.event} {handler.func.name}"
     # where nothing verifies a user, a plain name is who somebody is
     is_open = not verifies(facts, "connect", "middleware", "event")
@@ -51,15 +63,15 @@ def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
             if (whole or _says_who(name, event, is_open=is_open)) and Tag.CLIENT in facts.values.of(target):
                 yield target if path else _first_use(handler.func, target)
     for func in _reached(facts, handler):
-        for node in parts_of(func):
+        for node in func.parts():
             if _is_claim(facts, node, event, is_open=is_open) or _saves_payload(facts, node):
                 yield node
 
 
 def _reached(facts: Facts, handler: Handler) -> Iterator[Func]:
-    """Yield the handler's function, and the functions that it calls with the payload."""
+    """Yield the handler's function, and what it calls with the payload."""
     yield handler.func
-    for node in parts_of(handler.func):
+    for node in handler.func.parts():
         if isinstance(node, Call) and any(Tag.CLIENT in facts.values.of(arg) for arg in node.args):
             yield from facts.project.callees(node)
 
@@ -67,7 +79,7 @@ def _reached(facts: Facts, handler: Handler) -> Iterator[Func]:
 def _first_use(func: Func, target: Node) -> Node:
     """Return the first place that uses a parameter, or the parameter."""
     name = getattr(target, "name", "")
-    return next((node for node in parts_of(func) if isinstance(node, Name) and node.name == name), target)
+    return next((node for node in func.parts() if isinstance(node, Name) and node.name == name), target)
 
 
 def _says_who(name: str, event: str, *, is_open: bool) -> bool:
@@ -82,10 +94,8 @@ def _is_bare_id(name: str, event: str) -> bool:
 
 
 def _is_wrapped(func: Func) -> bool:
-    """Tell whether a decorator of the project may change the parameters of a handler."""
-    known = {"on", "event", "on_event", "SubscribeMessage", "UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
-    marks = (mark.func if isinstance(mark, Call) else mark for mark in func.decorators)
-    return any(getattr(mark, "name", "") not in known for mark in marks)
+    """Tell whether a decorator may change the parameters of a handler."""
+    return any(last_name(mark) not in PLAIN_DECORATORS for mark in func.decorators)
 
 
 def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
@@ -104,24 +114,23 @@ def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
 
 
 def _is_called(node: Node) -> bool:
-    """Tell whether a member is a method that is called, such as `data.from()`."""
+    """Tell whether a member is called as a method: `data.from()`."""
     return isinstance(node.parent, Call) and node.parent.func is node
 
 
 def _saves_payload(facts: Facts, node: Node) -> bool:
-    """Tell whether a payload is written to the database whole, with whatever sender it names."""
+    """Tell whether a whole payload is written to the database.
+
+    Then it is written with whatever sender it names.
+    """
     if not isinstance(node, Call) or not is_database_write(facts, node):
         return False
-    return any(isinstance(arg, Name) and facts.is_client(arg) and _is_whole(facts, arg) for arg in node.args)
-
-
-def _is_whole(facts: Facts, name: Name) -> bool:
-    return bool(re.search(r"(message|msg|data|payload|body|dto)$", name.name, re.I))
+    return any(isinstance(arg, Name) and facts.is_client(arg) and WHOLE_PAYLOAD.search(arg.name) for arg in node.args)
 
 
 def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
-    """Yield each place where a function takes from the handshake who the client is."""
-    for node in parts_of(func):
+    """Yield each place where a handshake says who the client is."""
+    for node in func.parts():
         match node:
             case Member(obj=obj, name=name) if _decides(name):
                 found = Tag.HANDSHAKE in facts.values.of(obj)
@@ -145,9 +154,7 @@ def _decodes(facts: Facts, call: Call) -> bool:
     """Tell whether a call reads a token without verifying it."""
     name = getattr(call.func, "name", "")
     if facts.project.module_of(call).source.language != "py":
-        return bool(re.match(r"(jwt_?decode|decode_?jwt)$", name, re.I)) or (
-            name == "decode" and "jwt" in _owner(call).lower()
-        )
+        return bool(TOKEN_READERS.match(name)) or (name == "decode" and "jwt" in _owner(call).lower())
     options = next((value for key, value in call.keywords if key == "options"), None)
     return (
         name == "decode"
@@ -167,17 +174,21 @@ def _decides(name: str) -> bool:
 
 
 def verifies(facts: Facts, *kinds: str) -> bool:
-    """Tell whether a handler of these kinds calls something that verifies a token or a session."""
-    known = facts.verified_in
-    if not known:
-        known.update({handler.kind for handler in facts.handlers.all if logs_in(facts, handler)} | {"asked"})
-    return not known.isdisjoint(kinds)
+    """Tell whether a handler of these kinds verifies the client."""
+    return not facts.once(_verifying_kinds).isdisjoint(kinds)
+
+
+def _verifying_kinds(facts: Facts) -> set[str]:
+    return {handler.kind for handler in facts.handlers.all if logs_in(facts, handler)}
 
 
 def logs_in(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler verifies the client itself, as each connection has to ask for."""
+    """Tell whether a handler verifies the client by itself.
+
+    Each connection has to ask for that.
+    """
     for func in (handler.func, *_called(facts, handler.func)):
-        for node in parts_of(func):
+        for node in func.parts():
             if isinstance(node, Call) and _verifies(facts, node) and _is_own(facts, handler, func, node):
                 return True
     return False
@@ -190,21 +201,45 @@ def _verifies(facts: Facts, call: Call) -> bool:
 
 
 def _is_own(facts: Facts, handler: Handler, func: Func, node: Node) -> bool:
-    """Tell whether a node runs in this handler, and not in another one that is written inside it."""
+    """Tell whether a node runs in this handler.
+
+    A node of another handler that is written inside it does not.
+    """
     return func is not handler.func or handler in facts.handlers.of(node)
 
 
 def _called(facts: Facts, func: Func) -> Iterator[Func]:
-    for node in parts_of(func):
+    for node in func.parts():
         if isinstance(node, Call):
             yield from facts.project.callees(node)
 
 
 def uses_identity(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler also uses an identity that the server itself knows, or passes on the handshake's token."""
+    """Tell whether a handler also uses a verified identity.
+
+    Passing on the token of the handshake counts, too.
+    """
     for func in _reached(facts, handler):
-        for node in parts_of(func):
+        for node in func.parts():
             tags = facts.values.of(node) if isinstance(node, Name | Member | Call) else Tag.NONE
             if tags & (Tag.USER | Tag.HANDSHAKE) and Tag.CLIENT not in tags:
                 return True
     return False
+
+
+def has_accounts(facts: Facts) -> bool:
+    """Tell whether clients are users.
+
+    Then something verifies them, or they say who they are.
+    """
+    return facts.once(_has_accounts)
+
+
+def _has_accounts(facts: Facts) -> bool:
+    if verifies(facts, "connect", "middleware", "event"):
+        return True
+    if any(uses_identity(facts, handler) for handler in facts.events):
+        return True
+    claims = [node for handler in facts.events for node in claims_in(facts, handler)]
+    claims += [node for handler in facts.handlers.all for node in handshake_claims(facts, handler.func)]
+    return any(ID_OR_EMAIL.search(name) for node in claims for name in names_in(node))

@@ -4,12 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lab.check.facts import Facts
 from lab.check.ir import Call, Const, Member, Name, Node, Source, This
-
-if TYPE_CHECKING:
-    from lab.check.facts import Facts
 
 # calls that join a room, whatever they are called on
 JOINS = frozenset({"enter_room", "join_room", "socketsJoin"})
@@ -30,7 +27,7 @@ class Join:
     shape: str
 
 
-def joins_of(facts: "Facts", paths: Mapping[str, str]) -> list[Join]:
+def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
     """Return the joins in some files. `paths` has a name for each path of `facts`."""
     found = []
     sources = facts.sources

@@ -80,7 +80,7 @@ class _Files:
             self.unreadable.append((name, file.reason))
             return None
         try:
-            source = python.parse(file.text) if file.dialect == "py" else javascript.parse(file.text, file.dialect)
+            source = python.parse(file.text) if file.grammar == "py" else javascript.parse(file.text, file.grammar)
         except Unparsable as error:
             self.unreadable.append((name, str(error)))
             return None

@@ -4,16 +4,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lab.check.dialects import Dialect
 from lab.check.facts import Facts
 from lab.check.ir import Node
-from lab.check.tags import Dialect
 
 Level = Literal["error", "warning", "question"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule fires, with one sentence on what is there. `level` replaces the rule's own level."""
+    """A place where a rule fires, with one sentence about it.
+
+    `level` replaces the rule's own level.
+    """
 
     path: str
     node: Node
@@ -23,9 +26,9 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Two short, complete files in one API: in `bad` the rule fires at each line that ends in `<- RMxxx`.
+    """Two short, complete files in one API.
 
-    In `good` no rule fires. Both are our own code.
+    In `bad` the rule fires at each line that ends in `<- RMxxx`. In `good` no rule fires. Both are our own code.
     """
 
     bad: str

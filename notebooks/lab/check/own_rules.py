@@ -1,19 +1,14 @@
 """Rules that look at comments and changes, not at code."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from lab.check.dialects import DIALECTS, Dialect
+from lab.check.facts import Facts
 from lab.check.model import Hit, Rule
 from lab.check.rules import all_rules
-from lab.check.tags import Dialect
-
-if TYPE_CHECKING:
-    from lab.check.facts import Facts
-
-DIALECTS: tuple[Dialect, ...] = ("node", "nest", "python-socketio", "flask")
 
 
-def _nothing(_facts: "Facts") -> Iterable[Hit]:
+def _nothing(_facts: Facts) -> Iterable[Hit]:
     # `lab.check.suppress` and `lab.check.since` find these
     return ()
 

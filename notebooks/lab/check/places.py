@@ -1,4 +1,4 @@
-"""Collections that a program keeps: which one an expression means, and whether it outlives a handler."""
+"""Collections that a program keeps, and which one an expression means."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,10 @@ from lab.check.scopes import Variable, class_of, function_of, lookup
 
 
 def as_function(project: Project, expr: Node | None) -> Func | None:
-    """Return the function that an argument stands for: itself, a name, a wrapped one, or what a factory returns."""
+    """Return the function that an argument stands for, or None.
+
+    It is the argument itself, what a name means, a wrapped function, or what a factory returns.
+    """
     for _ in range(4):
         if expr is None or isinstance(expr, Func):
             return expr
@@ -46,7 +49,7 @@ class Place:
 
 
 def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
-    """Return the collection that an expression reads or writes, or None if it is not known.
+    """Return the collection that an expression uses, or None.
 
     Steps into it do not matter: `games[id].players` is the place of `games`.
     """
@@ -54,7 +57,8 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     while steps:
         match inner:
             case Await():
-                return None  # what a call gives later is a record or an answer, not a collection
+                # what a call gives later is a record or an answer, not a collection
+                return None
             case Op(op="||" | "??" | "?:", operands=operands):
                 found_places = (place_of(project, part, steps - 1) for part in operands)
                 return next((place for place in found_places if place is not None), None)
@@ -76,7 +80,10 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 
 
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
-    """Return the place of a variable or of a field of a known class, or what it is another name for."""
+    """Return the place of a variable or of a field.
+
+    The class of the field has to be known. Another name for a place gives that place.
+    """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
     if variable is not None and any(isinstance(value, Await) for value, _ in variable.values):
         return None

@@ -1,48 +1,38 @@
 """Names across files: imports, classes and the functions that a call reaches."""
 
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from lab.check.ir import Await, Call, Class, Const, Func, Member, Name, Node, Record, This
-from lab.check.scopes import Module, Variable, class_of, field_type, fields_of, lookup, method
+from lab.check.modules import Modules
+from lab.check.scopes import Module, Variable, class_of, field_type, fields_of, lookup, method, record_value
 
-ENDINGS = ("", ".js", ".ts", ".mjs", ".cjs", ".tsx", ".jsx", ".mts", ".cts", "/index.js", "/index.ts", "/index.mjs")
-STEPS = 12  # a chain of names longer than this is not followed
+# a chain of names longer than this is not followed
+STEPS = 12
+# a method with a longer name is found by its name alone, if no other method has it
+SHORT_NAME = 5
 
 
-@dataclass(slots=True, eq=False)
-class Project:
-    """All files of a check. `load` parses a file on demand and returns None if it cannot."""
+@dataclass(eq=False)
+class Project(Modules):
+    """All modules of a check, with the names between them."""
 
-    paths: frozenset[str]
-    load: Callable[[str], Module | None]
-    modules: dict[str, Module] = field(default_factory=dict)
-    # the module of each statement outside all functions and classes
-    home: dict[int, Module] = field(default_factory=dict)
     methods: dict[str, list[Func]] = field(default_factory=dict)
     types: dict[str, list[Class]] = field(default_factory=dict)
     _fields: dict[int, dict[str, list[Node]]] = field(default_factory=dict)
+    # answers that hold until another module is added
+    _outside: dict[int, str] = field(default_factory=dict)
+    _callees: dict[int, list[Func]] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
         """Take a parsed module into the project."""
-        self.modules[module.path] = module
+        super().add(module)
+        self._outside.clear()
+        self._callees.clear()
         for cls in module.classes:
             self.types.setdefault(cls.name, []).append(cls)
             for part in cls.body:
                 if isinstance(part, Func):
                     self.methods.setdefault(part.name, []).append(part)
-        for statement in module.source.body:
-            self.home[id(statement)] = module
-
-    def module(self, path: str) -> Module | None:
-        """Return the module of a path, parsed if it was not yet."""
-        if path not in self.modules and path in self.paths:
-            module = self.load(path)
-            if module is not None:
-                self.add(module)
-        return self.modules.get(path)
 
     def fields(self, cls: Class) -> dict[str, list[Node]]:
         """Return everything that a class assigns to its fields."""
@@ -50,37 +40,11 @@ class Project:
             self._fields[id(cls)] = fields_of(cls)
         return self._fields[id(cls)]
 
-    def imported_module(self, module: Module, source: str) -> Module | None:
-        """Return the module of the project that an import names, or None for a package from outside."""
-        for path in self._candidates(module, source):
-            if path in self.paths and path != module.path:
-                return self.module(path)
-        return None
-
-    def _candidates(self, module: Module, source: str) -> Iterable[str]:
-        here = PurePosixPath(module.path).parent
-        if module.source.language == "py":
-            dots = len(source) - len(source.lstrip("."))
-            parts = [part for part in source.split(".") if part]
-            if dots:
-                roots = [here.parents[dots - 2] if dots > 1 and len(here.parents) > dots - 2 else here]
-            else:
-                roots = [*reversed(here.parents), here]
-            for root in roots:
-                base = "/".join([*([] if str(root) == "." else [str(root)]), *parts])
-                yield from (f"{base}.py", f"{base}/__init__.py".lstrip("/"))
-            return
-        if source.startswith("."):
-            base = _joined(here, source)
-            yield from _endings(base)
-        elif re.match(r"(@|~|src|#)/|@\w+/|src/", source):
-            tail = re.sub(r"^(@|~|#)/", "", source)
-            for root in (here, *here.parents):
-                yield from _endings(_joined(root, tail))
-                yield from _endings(_joined(root / "src", tail))
-
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
-        """Return what a module exports under a name: a node, a variable, a module for "*", or None."""
+        """Return what a module exports under a name, or None.
+
+        It is a node or a variable, and the module itself for "*".
+        """
         if name == "*" or steps == 0:
             return module
         if module.source.language == "py":
@@ -147,7 +111,10 @@ class Project:
         return self.in_class(cls, expr.name) if cls else None
 
     def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
-        """Return the method of a class or its bases, or the only value of its field."""
+        """Return the method of a class, or its field's only value.
+
+        Base classes count, too.
+        """
         found = method(cls, name)
         if found is not None:
             return found
@@ -162,7 +129,10 @@ class Project:
         return None
 
     def type_of(self, expr: Node, steps: int = STEPS) -> Class | None:
-        """Return the class of the project that an expression is an instance of, or None."""
+        """Return the class that an expression is an instance of.
+
+        None if it is no class of the project.
+        """
         if steps == 0:
             return None
         if isinstance(expr, This):
@@ -180,38 +150,45 @@ class Project:
         return None
 
     def named_type(self, text: str) -> Class | None:
-        """Return the only class of the project with the name of a written type."""
+        """Return the only class with the name of a written type."""
         found = [cls for cls in self.types.get(text.strip().split("<")[0], []) if cls.kind == "class"]
         return found[0] if len(found) == 1 else None
 
-    def module_of(self, node: Node) -> Module:
-        """Return the module that a node stands in."""
-        while node.parent is not None:
-            node = node.parent
-        return self.home[id(node)]
-
     def outside(self, expr: Node) -> str:
-        """Return the dotted name of something from an outside package, such as "socket.io.Server", or ""."""
+        """Return the dotted name of something from an outside package, or "".
+
+        An example is "socket.io.Server".
+        """
+        found = self._outside.get(id(expr))
+        if found is None:
+            # a name that is assigned a part of itself, such as `node = node.next`, asks for itself again
+            self._outside[id(expr)] = ""
+            found = self._name_outside(expr)
+            self._outside[id(expr)] = found
+        return found
+
+    def _name_outside(self, expr: Node) -> str:
         match expr:
             case Await():
                 return self.outside(expr.value)
             case Name():
                 variable = lookup(self.module_of(expr), expr, expr.name)
-                if variable is None:
-                    return ""
-                if variable.imported is None:
-                    only = variable.values[0] if len(variable.values) == 1 and variable.param is None else None
-                    return self.outside(only[0]) if only and not only[1] and not isinstance(only[0], Name) else ""
-                if self.imported_module(variable.module, variable.imported[0]):
-                    found = self.meaning(variable)
-                    return self._outside_import(found) if isinstance(found, Variable) else ""
-                return self._outside_import(variable)
+                return self._variable_outside(variable) if variable is not None else ""
             case Member():
                 base = self.outside(expr.obj)
                 return f"{base}.{expr.name}" if base else ""
             case Call(func=Name(name="require"), args=[Const(value=str(source))]):
                 return source
         return ""
+
+    def _variable_outside(self, variable: Variable) -> str:
+        if variable.imported is None:
+            only = variable.values[0] if len(variable.values) == 1 and variable.param is None else None
+            return self.outside(only[0]) if only and not only[1] and not isinstance(only[0], Name) else ""
+        if self.imported_module(variable.module, variable.imported[0]):
+            found = self.meaning(variable)
+            return self._outside_import(found) if isinstance(found, Variable) else ""
+        return self._outside_import(variable)
 
     def _outside_import(self, variable: Variable) -> str:
         if variable.imported is None or not self.outside_import(variable):
@@ -220,46 +197,38 @@ class Project:
         return source if name in ("*", "default") else f"{source}.{name}"
 
     def outside_import(self, variable: Variable) -> bool:
-        """Tell whether an imported variable comes from a package or file that is not checked."""
+        """Tell whether an import names a package or an unchecked file."""
         return variable.imported is not None and self.imported_module(variable.module, variable.imported[0]) is None
 
     def _is_foreign(self, obj: Node) -> bool:
-        """Tell whether an object comes from outside: from a package, or of a type that no file here declares."""
+        """Tell whether an object comes from outside the project.
+
+        It is from a package, or of a type that no file here declares.
+        """
         if isinstance(obj, Member) and isinstance(obj.obj, This):
             cls = class_of(obj)
             return bool(cls is not None and field_type(cls, obj.name))
         return bool(self.outside(obj))
 
     def callees(self, call: Call) -> list[Func]:
-        """Return the functions of the project that a call may run: one at most, or a method of a unique name."""
+        """Return the function of the project that a call runs.
+
+        There is at most one. A method may be known by its name alone, if that is unique.
+        """
+        known = self._callees.get(id(call))
+        if known is None:
+            known = self._find_callees(call)
+            self._callees[id(call)] = known
+        return known
+
+    def _find_callees(self, call: Call) -> list[Func]:
         found = self.meaning(call.func)
         if isinstance(found, Func):
             return [found]
         if isinstance(found, Class):
             made = method(found, "constructor") or method(found, "__init__")
             return [made] if made else []
-        if isinstance(call.func, Member) and len(call.func.name) > 5 and not self._is_foreign(call.func.obj):
+        if isinstance(call.func, Member) and len(call.func.name) > SHORT_NAME and not self._is_foreign(call.func.obj):
             same = self.methods.get(call.func.name, [])
             return same if len(same) == 1 else []
         return []
-
-
-def record_value(record: Record, name: str) -> Node | None:
-    """Return the value of a key of an object literal, or None."""
-    return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)
-
-
-def _joined(folder: PurePosixPath, source: str) -> str:
-    parts = [part for part in folder.parts if part != "."]
-    for part in source.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _endings(base: str) -> Iterable[str]:
-    yield from (base + ending for ending in ENDINGS)
-    if base.endswith(".js"):  # TypeScript names the compiled file
-        yield from (base[:-3] + ending for ending in (".ts", ".tsx"))

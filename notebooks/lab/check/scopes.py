@@ -1,4 +1,7 @@
-"""Which variable a name means: the scopes of one file, and the fields of its classes."""
+"""Scopes of one file, and the fields of its classes.
+
+A scope says which variable a name means.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from dataclasses import dataclass, field
 from lab.check.ir import (
     Assign,
     Block,
+    Call,
     Class,
     Const,
     Export,
@@ -26,6 +30,8 @@ from lab.check.ir import Sequence as ListOf
 # how a variable gets its value from an expression: ("field", name), ("item",) or ("key",); empty for the value itself
 Path = tuple[tuple[str, ...], ...]
 EACH: Path = (("item",),)
+# nodes that may declare or set a variable
+DECLARING = (Func, Class, Import, Export, Block, Loop, Assign)
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +65,9 @@ class Module:
     globals: set[tuple[int, str]] = field(default_factory=set)
     classes: list[Class] = field(default_factory=list)
     funcs: list[Func] = field(default_factory=list)
+    # all nodes, in source order: to walk the tree again and again takes long
+    nodes: list[Node] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def names(self) -> dict[str, Variable]:
@@ -77,18 +86,25 @@ def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
 
 def function_of(node: Node) -> Func | None:
     """Return the innermost function around a node."""
-    found = next(enclosing(node, Func), None)
-    return found if isinstance(found, Func) else None
+    above = node.parent
+    while above is not None and not isinstance(above, Func):
+        above = above.parent
+    return above
 
 
 def class_of(node: Node) -> Class | None:
     """Return the innermost class around a node."""
-    found = next(enclosing(node, Class), None)
-    return found if isinstance(found, Class) else None
+    above = node.parent
+    while above is not None and not isinstance(above, Class):
+        above = above.parent
+    return above
 
 
 def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
-    """Yield each target of an assignment, with the steps from the value to it."""
+    """Yield each target of an assignment, with its steps.
+
+    The steps lead from the value to the target.
+    """
     if isinstance(target, Record):
         for key, value in target.items:
             name = getattr(key, "value", None) or getattr(key, "name", None)
@@ -106,14 +122,15 @@ def build(path: str, source: Source) -> Module:
     python = source.language == "py"
     later: list[Assign] = []
     for statement in source.body:
-        for node in statement.walk():
-            _declare(module, node, later, python)
+        module.nodes += statement.walk()
+    module.calls = [node for node in module.nodes if isinstance(node, Call)]
+    for part in module.nodes:
+        if isinstance(part, DECLARING):
+            _declare(module, part, later, python)
     for node in later:
         for target, steps in patterns(node.target):
             if isinstance(target, Name):
-                variable = lookup(module, target, target.name)
-                if variable is None:
-                    variable = _variable(module, None, target.name)
+                variable = lookup(module, target, target.name) or _variable(module, None, target.name)
                 variable.values.append((node.value, steps))
     return module
 
@@ -171,12 +188,15 @@ def _variable(module: Module, owner: Func | None, name: str) -> Variable:
 
 
 def lookup(module: Module, place: Node, name: str) -> Variable | None:
-    """Return the variable that `name` means at a place, or None for an unknown name."""
-    for func in enclosing(place, Func):
-        found = module.scopes.get(id(func), {}).get(name)
-        if found is not None:
-            return found
-    return module.scopes[0].get(name)
+    """Return the variable that `name` means at a place, or None."""
+    scopes = module.scopes
+    above = place.parent
+    while above is not None:
+        scope = scopes.get(id(above))
+        if scope is not None and name in scope:
+            return scope[name]
+        above = above.parent
+    return scopes[0].get(name)
 
 
 def method(cls: Class, name: str) -> Func | None:
@@ -201,3 +221,8 @@ def fields_of(cls: Class) -> dict[str, list[Node]]:
 def field_type(cls: Class, name: str) -> str:
     """Return the written type of a field, or ""."""
     return next((part.type for part in cls.body if isinstance(part, Field) and part.name == name), "")
+
+
+def record_value(record: Record, name: str) -> Node | None:
+    """Return the value of a key of an object literal, or None."""
+    return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)

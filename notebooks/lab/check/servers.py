@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.check.ir import Call, Class, Const, Node, Record, Spread
-from lab.check.project import Project, record_value
+from lab.check.ir import Call, Class, Const, Member, Node, Record, Spread
+from lab.check.project import Project
 from lab.check.scopes import Module
 from lab.check.tags import SERVER_MAKERS
 
@@ -35,8 +35,7 @@ def find_servers(project: Project) -> list[Server]:
     found: list[Server] = []
     for module in list(project.modules.values()):
         decorators = {id(mark): cls for cls in module.classes for mark in cls.decorators}
-        calls = (node for part in module.source.body for node in part.walk() if isinstance(node, Call))
-        made = (_server(project, module, call, decorators.get(id(call))) for call in calls)
+        made = (_server(project, module, call, decorators.get(id(call))) for call in module.calls)
         found += [server for server in made if server is not None]
     for server in found:
         _late_options(project, server)
@@ -59,12 +58,11 @@ def _late_options(project: Project, server: Server) -> None:
     if server.module.source.language != "py":
         return
     for module in project.modules.values():
-        for statement in module.source.body:
-            for node in statement.walk():
-                if isinstance(node, Call) and getattr(node.func, "name", "") == "init_app":
-                    obj = getattr(node.func, "obj", None)
-                    if obj is not None and project.meaning(obj) is server.node:
-                        server.options.update(_options(project, node))
+        for call in module.calls:
+            if not isinstance(call.func, Member) or call.func.name != "init_app":
+                continue
+            if project.meaning(call.func.obj) is server.node:
+                server.options.update(_options(project, call))
 
 
 def _options(project: Project, call: Call) -> Iterator[tuple[str, Node]]:
@@ -87,6 +85,3 @@ def _of_record(project: Project, expr: Node, prefix: str, depth: int = 4) -> Ite
         elif isinstance(key, Const):
             yield f"{prefix}{key.value}", value
             yield from _of_record(project, value, f"{prefix}{key.value}.", depth - 1)
-
-
-__all__ = ["Server", "find_servers", "record_value"]

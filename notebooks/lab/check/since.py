@@ -4,14 +4,11 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lab.check.facts import Facts
 from lab.check.git import Repository
 from lab.check.joins import Join, joins_of, lost
 from lab.check.model import Finding
-
-if TYPE_CHECKING:
-    from lab.check.facts import Facts
 
 
 class Since:
@@ -32,7 +29,7 @@ class Since:
             (changed if is_changed else unchanged).append(finding)
         return changed, unchanged
 
-    def lost_joins(self, facts: "Facts") -> list[Join]:
+    def lost_joins(self, facts: Facts) -> list[Join]:
         """Return the joins that the changes removed.
 
         Each has the line in the new file where it was.
@@ -46,7 +43,7 @@ class Since:
             for join in lost(old, new)
         ]
 
-    def _old_joins(self, analysis: type["Facts"], olds: Mapping[str, str]) -> list[Join]:
+    def _old_joins(self, analysis: type[Facts], olds: Mapping[str, str]) -> list[Join]:
         # flat names, so that no folder of a path is skipped or outside
         names = {f"old{number}{Path(path).suffix}": path for number, path in enumerate(olds)}
         with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:

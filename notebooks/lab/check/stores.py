@@ -1,54 +1,53 @@
-"""Writes to what outlives a handler: collections, records of a database, and shared stores."""
+"""Writes to collections, database records and shared stores.
+
+All of these outlive a handler.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.check.actions import EMITS, ENDS
 from lab.check.collect import WRITERS
-from lab.check.facts import Facts, returned
-from lab.check.ir import Assign, Call, Delete, Func, Index, Member, Name, Node, Record, This
+from lab.check.databases import is_database_write, object_name
+from lab.check.facts import Facts
+from lab.check.flow import returned
+from lab.check.ir import Assign, Call, Delete, Index, Member, Name, Node, Record, This
 from lab.check.ir import Sequence as ListOf
-from lab.check.scopes import Module, function_of, patterns
+from lab.check.names import names_in
+from lab.check.places import Place, place_of
+from lab.check.scopes import Module, class_of, patterns
 from lab.check.tags import Tag
 
-REMOVERS = {
-    "delete",
-    "remove",
-    "pop",
-    "splice",
-    "discard",
-    "clear",
-    "hdel",
-    "srem",
-    "del",
-    "hDel",
-    "sRem",
-    "zrem",
-    "lrem",
-}
+# methods that take an entry out of a collection
+REMOVERS = {"delete", "remove", "pop", "splice", "discard", "clear"}
+# those of Redis
+REMOVERS |= {"del", "hdel", "hDel", "srem", "sRem", "zrem", "lrem"}
 # objects whose calls reach a shared store
 SHARED = re.compile(r"(redis|cache|memcache|pubclient|store|kv)", re.I)
+# methods of Redis and the like that write
 SHARED_WRITES = re.compile(
-    r"^(set|hset|hSet|sadd|sAdd|rpush|lpush|rPush|lPush|zadd|zAdd|hmset|mset|setex|setEx|psetex)$"
+    r"^(set|setex|setEx|psetex|mset"
+    r"|hset|hSet|hmset|sadd|sAdd|zadd|zAdd|rpush|rPush|lpush|lPush)$"
 )
-# methods of ORMs and drivers that write: these names are enough, and those need an object that is a database
-DATABASE_WRITES = re.compile(
-    r"^((find(One|ById)?And)(Update|Replace|Modify)|(update|insert|replace)(One|Many|_one|_many)|bulk_?(create|write|update)\w*|"
-    r"upsert\w*|findOneAndUpsert)$",
+# methods whose first argument is a filter
+FILTERED = re.compile(r"find|update|replace", re.I)
+# methods that use a socket
+USES = EMITS | {"join", "leave", "to"}
+# collections of what one connection owns and ends with it, and of what counts for one connection
+OF_CONNECTION = re.compile(
+    # timers
+    r"timer|timeout|interval|debounce|cool|pending|watch|listener|abort|last(Seen|Ping|Msg|Message)"
+    # limits and locks
+    r"|limit|bucket|rate|throttl|lock|cache"
+    # processes and files
+    r"|stream|pty|term|shell|proc|upload"
+    # calls and media
+    r"|peer|transport|producer|consumer|voice|call|rtc|media|video|audio",
     re.I,
 )
-WEAK_WRITES = re.compile(
-    r"^(create\w*|update\w*|insert\w*|save|add|set|run|merge|values|query|execute\w*|patch|raw)$", re.I
-)
-DATABASE = re.compile(
-    r"(model|repo|repository|db|database|prisma|pool|conn|connection|cursor|cur|knex|supabase|query|objects|entitymanager|"
-    r"db_?session|session|collection|dao|mongo|sql\w*)$",
-    re.I,
-)
-# a service that keeps records behind HTTP
-HTTP_WRITES = re.compile(r"^(patch|put|post)$")
-HTTP = re.compile(r"(axios|http\w*|got|superagent|requests|httpx|apiClient|api)$", re.I)
-OUTER = re.compile(r"(console|logger?|log|Math|JSON|Object|Array|Promise|process|print|logging|assert)$", re.I)
+# queues of jobs
+QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 
 @dataclass(slots=True, eq=False)
@@ -60,12 +59,20 @@ class Write:
     place: Node
     key: Node | None
     value: Node
-    # "collection", "shared" or "record"
+    # "collection", "field", "shared" or "record"
     kind: str
 
 
-def writes(facts: Facts) -> Iterator[Write]:
-    """Yield all writes of the project."""
+def writes(facts: Facts) -> list[Write]:
+    """Return all writes of the project."""
+    return facts.once(_all_writes)
+
+
+def _all_writes(facts: Facts) -> list[Write]:
+    return list(_find_writes(facts))
+
+
+def _find_writes(facts: Facts) -> Iterator[Write]:
     for module, node in facts.nodes(Call, Assign):
         if isinstance(node, Call):
             yield from _by_call(facts, module, node)
@@ -87,45 +94,23 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
     if not isinstance(call.func, Member) or not call.args:
         return
     name, obj = call.func.name, call.func.obj
-    if SHARED_WRITES.match(name) and (name != "set" or SHARED.search(_last_name(obj))):
+    if SHARED_WRITES.match(name) and (name != "set" or SHARED.search(object_name(obj))):
         yield Write(call, module, obj, call.args[0], ListOf(list(call.args)), "shared")
         return
     if name in WRITERS and not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
         key = call.args[0] if len(call.args) > 1 else None
         yield Write(call, module, obj, key, call.args[-1], "collection")
     if is_database_write(facts, call):
-        first = 1 if len(call.args) > 1 and re.match(r"find|update|replace", name, re.I) else 0  # a filter
+        first = 1 if len(call.args) > 1 and FILTERED.match(name) else 0
         for value in (*call.args[first:], *(value for _, value in call.keywords)):
             yield Write(call, module, obj, None, value, "record")
 
 
-def is_database_write(facts: Facts, call: Call) -> bool:
-    """Tell whether a call writes to a database, by the names of its method and its object."""
-    if not isinstance(call.func, Member):
-        return False
-    name, obj = call.func.name, call.func.obj
-    if facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET | Tag.CLIENT) or OUTER.search(_last_name(obj)):
-        return False
-    if DATABASE_WRITES.match(name):
-        return True
-    if HTTP_WRITES.match(name):
-        return bool(HTTP.search(_last_name(obj)))
-    if not WEAK_WRITES.match(name):
-        return False
-    names = [part.name for part in obj.walk() if isinstance(part, Name | Member)]
-    return any(DATABASE.search(part) for part in names) or (
-        bool(names) and names[-1][:1].isupper() and not names[-1].isupper()
-    )
-
-
-def _last_name(node: Node) -> str:
-    while isinstance(node, (Call, Index)):
-        node = node.func if isinstance(node, Call) else node.obj
-    return node.name if isinstance(node, (Name, Member)) else ""
-
-
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
-    """Yield each part of a value that is the handler's own socket id, with the name of its field or ""."""
+    """Yield each part of a value that is the own socket's id.
+
+    With it comes the name of its field, or "".
+    """
     if isinstance(value, Record):
         for key, item in value.items:
             name = str(getattr(key, "value", ""))
@@ -148,7 +133,7 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
 
 
 def _made_record(facts: Facts, call: Call) -> Record | None:
-    """Return the record that a function of the project makes and returns, or None."""
+    """Return the record that a function makes and returns, or None."""
     for func in facts.project.callees(call):
         for value in returned(func):
             if isinstance(value, Record):
@@ -168,24 +153,60 @@ class Removal:
 
 
 def removals(facts: Facts) -> Iterator[Removal]:
-    """Yield all removals: `delete x[y]`, `x.delete(y)`, `x = x.filter(…)` and their Python forms."""
+    """Yield all removals from collections.
+
+    They are `delete x[y]`, `x.delete(y)`, `x = x.filter(…)` and their Python forms.
+    """
     for module, node in facts.nodes(Call, Delete, Assign):
         match node:
             case Delete(target=(Index() | Member()) as target):
                 yield Removal(node, module, target.obj)
             case Call(func=Member(obj=obj, name=name)) if name in REMOVERS:
                 if not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
-                    yield Removal(node, module, obj, bool(SHARED.search(_last_name(obj))))
+                    yield Removal(node, module, obj, bool(SHARED.search(object_name(obj))))
             case Assign(target=(Name() | Member() | Index()) as target, value=Call(func=Member(name="filter"))):
                 yield Removal(node, module, target)
 
 
-def handler_function(facts: Facts, node: Node) -> Func | None:
-    """Return the handler around a node, or the innermost function if none is."""
-    above: Node | None = node
-    known = {id(handler.func) for handler in facts.handlers.all}
-    while above is not None:
-        if isinstance(above, Func) and id(above) in known:
-            return above
-        above = above.parent
-    return function_of(node)
+def _owners(facts: Facts, place: Node) -> Iterator[str]:
+    """Yield the names of a collection and its owners.
+
+    The owners are what it is a part of, and the class that it belongs to.
+    """
+    yield from names_in(place)
+    root = place
+    while isinstance(root, Member | Index | Call):
+        root = root.func if isinstance(root, Call) else root.obj
+    if isinstance(root, Name) and (made := facts.follow(root)) is not root:
+        yield from names_in(made)
+    cls = class_of(place)
+    if cls is not None:
+        yield cls.name
+
+
+def is_of_connection(facts: Facts, place: Node) -> bool:
+    """Tell whether a collection keeps what one connection owns or counts."""
+    return any(OF_CONNECTION.search(name) for name in _owners(facts, place))
+
+
+def is_only_closed(facts: Facts, place: Node) -> bool:
+    """Tell whether the sockets of a collection are only closed.
+
+    A registry that is used at shutdown is of that kind.
+    """
+    called = facts.once(_called_on_kept).get(place_of(facts.project, place), set())
+    return not called.isdisjoint(ENDS) and called.isdisjoint(USES)
+
+
+def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
+    """Return the methods that are called on what each collection keeps."""
+    found: dict[Place | None, set[str]] = {}
+    for _, call in facts.calls:
+        if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):
+            found.setdefault(place_of(facts.project, call.func.obj), set()).add(call.func.name)
+    return found
+
+
+def is_queue(place: Node) -> bool:
+    """Tell whether an object is a queue of jobs."""
+    return isinstance(place, Name | Member) and QUEUES.search(place.name) is not None

@@ -1,82 +1,126 @@
-"""The marks that values carry, and the names by which APIs are known."""
+"""Tags of values, and the names of APIs."""
 
 import re
 from enum import Flag, auto
-from typing import Literal
-
-# the API that a file uses: decides in which words a fix is given
-Dialect = Literal["node", "nest", "python-socketio", "flask"]
 
 
 class Tag(Flag):
     """What is known of a value."""
 
     NONE = 0
-    SERVER = auto()  # a server, a namespace, or an emit chain that begins at one
-    SOCKET = auto()  # the socket of the handler
-    SOCKETS = auto()  # the library's own collection of sockets
-    SID = auto()  # the id of the handler's socket
-    CLIENT = auto()  # sent in an event
-    HANDSHAKE = auto()  # sent in the handshake
-    USER = auto()  # a verified identity, or state that the server keeps for the socket
-    STORED = auto()  # read from a collection or a record
-    IDS = auto()  # the id of a socket, read from a collection
-    KEPT = auto()  # read from a collection of the program, not of the library
+    # a server, a namespace, or an emit chain that begins at one
+    SERVER = auto()
+    # the socket of the handler
+    SOCKET = auto()
+    # the library's own collection of sockets
+    SOCKETS = auto()
+    # the id of the handler's socket
+    SID = auto()
+    # sent in an event
+    CLIENT = auto()
+    # sent in the handshake
+    HANDSHAKE = auto()
+    # a verified identity, or state that the server keeps for the socket
+    USER = auto()
+    # read from a collection or a record
+    STORED = auto()
+    # the id of a socket, read from a collection
+    IDS = auto()
+    # read from a collection of the program, not of the library
+    KEPT = auto()
 
 
+# what a client chose: in an event or in the handshake
 CLAIMED = Tag.CLIENT | Tag.HANDSHAKE
+# what a value keeps when its form changes
 DATA = CLAIMED | Tag.USER | Tag.SID | Tag.STORED | Tag.IDS
+
+# --- servers and sockets ---
+
+# dotted names of the calls that make a server
 SERVER_MAKERS = re.compile(
-    r"(socket\.io(\.Server|\.default)?|socketio\.(Async)?(Server|SimpleServer)|flask_socketio\.SocketIO|aiohttp_socketio.*)$"
+    r"(socket\.io(\.Server|\.default)?"
+    r"|socketio\.(Async)?(Server|SimpleServer)"
+    r"|flask_socketio\.SocketIO"
+    r"|aiohttp_socketio.*)$"
 )
 NAMESPACE_BASES = re.compile(r"(socketio|flask_socketio)\.(Async)?Namespace$")
+# variables that hold a server, when nothing else is known of them
 SERVER_NAMES = re.compile(
     r"(io|sio|socketio|socket_io|ioServer|socketServer|wss?Server|ioInstance|globalIo|_io)$", re.I
 )
+# the few of these names that are enough for an import from a file that is not checked
+IMPORTED_SERVER = re.compile(r"(s?io|socketio)$")
+# functions that return a server: getIO(), initSocketServer()
 SERVER_GETTERS = re.compile(
     r"(get|use|init|create|setup)_?(io|socketio|socket_?io|socket_?server|sio)(instance|server)?$", re.I
 )
+# attributes and methods that give the same server or socket, with another aim
 SERVER_CHAIN = {"of", "to", "in", "except", "volatile", "local", "compress", "timeout", "binary", "sockets"}
 SOCKET_CHAIN = {"to", "in", "except", "broadcast", "volatile", "compress", "timeout", "local", "binary"}
+
+# --- written types ---
+
 SOCKET_TYPE = re.compile(r"^(\w+\.)?\w*Socket\w*(<.*>)?(\s*[&|].*)?$", re.S)
+# a plain WebSocket, and servers whose names contain "Socket"
+NO_SOCKET_TYPE = re.compile(r"WebSocket|SocketServer|SocketIO$")
+# Map<string, Socket>, Socket[]
 SOCKETS_TYPE = re.compile(r"(<|,\s*)(\w+\.)?\w*Socket\w*\s*[>,]|Socket\[\]")
 SERVER_TYPE = re.compile(r"\b(Socket(IO)?|IO)?(Server|Namespace)\b|\bSocketIO\b|AsyncServer")
+
+# --- functions ---
+
+# functions that verify a token or a session, or look up the user of one
 VERIFIERS = re.compile(
-    r"(verify|authenticat|validat\w*(token|session|user|jwt|auth)|decode\w*token|jwt|check_?(token|auth)|"
-    r"user_?from_?(token|session)|token_?to_?user|get_session|getSession|current_?user|sessionFor|getUserFor)",
+    r"(verify|authenticat"
+    r"|validat\w*(token|session|user|jwt|auth)"
+    r"|decode\w*token|jwt|check_?(token|auth)"
+    r"|user_?from_?(token|session)|token_?to_?user"
+    r"|get_session|getSession|current_?user|sessionFor|getUserFor)",
     re.I,
 )
+# functions whose result has the tags of their argument or object
 PLAIN = re.compile(
-    r"(String|Number|parseInt|parseFloat|Boolean|str|int|float|dict|list|set|tuple|toString|trim|strip|lower|upper|"
-    r"toLowerCase|toUpperCase|parse|stringify|loads|dumps|assign|from|valueOf|get|slice|split|concat|encode|decode|"
-    r"hasOwnProperty|ObjectId|isArray|items|values|keys|copy|pop|shift|join|map|filter|toObject|json|model_validate|"
-    r"structuredClone|normalize|replace|setdefault|sort|sorted|min|max|reversed|entries|flat)$"
+    # conversions
+    r"(String|Number|parseInt|parseFloat|Boolean|str|int|float|dict|list|set|tuple|toString|valueOf|ObjectId|toObject"
+    # strings
+    r"|trim|strip|lower|upper|toLowerCase|toUpperCase|split|replace|normalize|encode|decode|slice|concat|join"
+    # JSON and models
+    r"|parse|stringify|loads|dumps|json|model_validate|structuredClone"
+    # objects and collections
+    r"|assign|from|get|hasOwnProperty|isArray|items|values|keys|entries|copy|pop|shift|setdefault"
+    r"|map|filter|flat|sort|sorted|min|max|reversed)$"
 )
-STATE_FIELDS = re.compile(
-    r"(data|identity|user|userId|user_id|uid|userData|decoded\w*|auth|account|member|session|request|player|username|role|me|"
-    r"profile|currentUser)$",
-    re.I,
-)
-READERS = {"get", "values", "keys", "entries", "items", "find", "filter", "pop", "shift", "at", "copy"}
-# what Flask keeps for the user of a request
-FLASK_STATE = {"flask.session", "flask.g", "flask_login.current_user"}
 # modules and classes whose functions return their argument in another form
-CONVERTERS = {
-    "JSON",
-    "json",
-    "Object",
-    "Array",
-    "Number",
-    "String",
-    "Types",
-    "mongoose",
-    "ObjectId",
-    "orjson",
-    "uuid",
-    "_",
-}
+CONVERTERS = {"JSON", "json", "orjson", "Object", "Array", "Number", "String", "uuid", "_"}
+CONVERTERS |= {"ObjectId", "Types", "mongoose"}
 # functions that give a payload a checked form
 FORMS = re.compile(
-    r"(safe)?parse(_obj|_raw|Async)?$|model_validate$|validate(_python|Sync|Async)?$|plainTo(Instance|Class)$|from_dict$",
+    r"(safe)?parse(_obj|_raw|Async)?$"
+    r"|model_validate$|validate(_python|Sync|Async)?$"
+    r"|plainTo(Instance|Class)$|from_dict$",
     re.I,
 )
+# methods that read from a collection
+READERS = {"get", "values", "keys", "entries", "items", "find", "filter", "pop", "shift", "at", "copy"}
+
+# --- state ---
+
+# fields of a socket in which servers keep what they verified, such as `socket.user`
+STATE_FIELDS = re.compile(
+    r"(data|session|request|auth|decoded\w*"
+    r"|identity|account|profile|member|player|role|me"
+    r"|user|userId|user_id|uid|userData|currentUser|username)$",
+    re.I,
+)
+# what Flask keeps for the user of a request
+FLASK_STATE = {"flask.session", "flask.g", "flask_login.current_user"}
+
+
+def tag_of_type(text: str) -> Tag:
+    """Return the tag of a value with a written type."""
+    if SERVER_TYPE.search(text):
+        return Tag.SERVER
+    if SOCKET_TYPE.match(text) and not NO_SOCKET_TYPE.search(text):
+        return Tag.SOCKET
+    return Tag.NONE

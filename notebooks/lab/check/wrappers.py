@@ -1,4 +1,4 @@
-"""Classes that wrap the API: which methods of theirs are handlers, and what they pass.
+"""Classes that wrap the API, and which methods are handlers.
 
 A team that has a wrapper of its own adds a row.
 """
@@ -69,7 +69,10 @@ def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
 
 
 def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
-    """Return the event, the handler and the wrapper of a call that registers a handler, or None."""
+    """Return the parts of a call that registers a handler.
+
+    They are the event, the handler and the wrapper; None for any other call.
+    """
     name = getattr(call.func, "name", "")
     for wrapper in WRAPPERS:
         if name == wrapper.route and len(call.args) > max(wrapper.event_at, wrapper.handler_at):
@@ -78,7 +81,10 @@ def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
 
 
 def does_nothing(func: Func) -> bool:
-    """Tell whether a method has no code but its docstring, or skips the check that it stands for."""
+    """Tell whether a method skips the check that it stands for.
+
+    One that has no code but its docstring does, too.
+    """
     names = {getattr(node.func, "name", "") for part in func.body for node in part.walk() if isinstance(node, Call)}
     has_code = any(not isinstance(part, Const) for part in func.body)
     return not has_code or "model_construct" in names

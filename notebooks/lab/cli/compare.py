@@ -79,7 +79,7 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
     if readme is not None:
         outputs.append((readme, lambda: with_rows(readme, comparison)))
     if (costs := _costs(readme)) is not None:
-        from lab.check.cost import document_of
+        from lab.check.cost_document import document_of
 
         outputs.append((costs, lambda: document_of(comparison, costs)))
     if readme is not None:

@@ -36,10 +36,10 @@ def text_of(path, content):
 
 
 def test_every_kind_of_source_file_is_found_in_order(tmp_path):
-    write(tmp_path, *(f"a{ending}" for ending in files.DIALECTS), "b/c/d.PY", "b/e.txt", "b/py", "A.json")
+    write(tmp_path, *(f"a{ending}" for ending in files.GRAMMARS), "b/c/d.PY", "b/e.txt", "b/py", "A.json")
     found = list(find_files(tmp_path))
-    assert [file.path.name for file in found] == [*sorted(f"a{ending}" for ending in files.DIALECTS), "d.PY"]
-    assert {file.path.suffix: file.dialect for file in found} == {**files.DIALECTS, ".PY": "py"}
+    assert [file.path.name for file in found] == [*sorted(f"a{ending}" for ending in files.GRAMMARS), "d.PY"]
+    assert {file.path.suffix: file.grammar for file in found} == {**files.GRAMMARS, ".PY": "py"}
 
 
 def test_one_file_is_found_whatever_its_folder_is(tmp_path):

@@ -8,6 +8,7 @@ import tree_sitter_javascript
 import tree_sitter_typescript
 
 from lab.check import ir
+from lab.check.parse.javascript_classes import CLASSES
 from lab.check.parse.javascript_expressions import EXPRESSIONS
 from lab.check.parse.javascript_functions import FUNCTIONS
 from lab.check.parse.javascript_modules import MODULES
@@ -20,7 +21,7 @@ GRAMMARS = {
     "ts": tree_sitter_typescript.language_typescript,
     "tsx": tree_sitter_typescript.language_tsx,
 }
-TABLE: dict[str, Convert] = {**LITERALS, **EXPRESSIONS, **FUNCTIONS, **MODULES, **STATEMENTS}
+TABLE: dict[str, Convert] = {**LITERALS, **EXPRESSIONS, **FUNCTIONS, **CLASSES, **MODULES, **STATEMENTS}
 # types are text, which the nodes that have one read themselves
 TYPE = re.compile(r".*_types?|type_\w+|.*_annotation|.*_modifier|.*_type_clause|asserts|constraint|optional_chain")
 COMMENTS = {"comment", "html_comment"}
@@ -32,16 +33,16 @@ LETTER = re.compile("[^\x00-\x7f]")
 
 
 class Grammar:
-    """The parser of a dialect, with its table of converters."""
+    """The parser of a grammar, with its table of converters."""
 
-    def __init__(self, dialect: str) -> None:
-        language = tree_sitter.Language(GRAMMARS[dialect]())
+    def __init__(self, name: str) -> None:
+        language = tree_sitter.Language(GRAMMARS[name]())
         self.parser = tree_sitter.Parser(language)
         self.comments = tree_sitter.Query(language, "(comment) @comment")
         self.table: dict[int, Convert | None] = {ERROR_KIND: block}
         for kind in range(language.node_kind_count):
-            name = language.node_kind_for_id(kind) or ""
-            self.table[kind] = _converter(name) if language.node_kind_is_named(kind) else None
+            kind_name = language.node_kind_for_id(kind) or ""
+            self.table[kind] = _converter(kind_name) if language.node_kind_is_named(kind) else None
 
 
 def _converter(name: str) -> Convert | None:
@@ -51,22 +52,22 @@ def _converter(name: str) -> Convert | None:
 
 
 @functools.cache
-def grammar(dialect: str) -> Grammar:
-    """Return the grammar of a dialect, loaded once."""
-    return Grammar(dialect)
+def grammar_named(name: str) -> Grammar:
+    """Return the grammar of a name, loaded once."""
+    return Grammar(name)
 
 
-def parse(text: str, dialect: str) -> ir.Source:
-    """Convert a file; `dialect` is "js", "jsx", "ts" or "tsx".
+def parse(text: str, grammar: str) -> ir.Source:
+    """Convert a file; `grammar` is "js", "jsx", "ts" or "tsx".
 
     It never raises for any text. What cannot be parsed, and what is nested in more than 100 levels of the syntax tree
     (a chain of `+`, `&&`, commas or `else if` is one level), is dropped; then the source is `broken`.
     """
-    rules = grammar(dialect)
+    rules = grammar_named(grammar)
     tree = rules.parser.parse(LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
     converter = Converter(text, rules.table)
     source = ir.Source(
-        language=dialect[:2],
+        language=grammar[:2],
         body=converter.many(tree.root_node.children),
         comments=_comments(converter, rules, tree),
         lines=[line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else [],

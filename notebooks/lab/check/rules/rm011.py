@@ -3,22 +3,24 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_queue
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Write, handler_function, parts_with_id, writes
+from lab.check.stores import Write, is_queue, parts_with_id, writes
 from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of a socket's own id, as a value, to something that outlives the handler."""
+    """Yield each socket id that is written to lasting state.
+
+    The id is the socket's own, and a value, not a key.
+    """
     for write in writes(facts):
         if write.kind not in ("collection", "shared", "field") or is_queue(write.place):
             continue
         found = next(parts_with_id(facts, write.value), None)
         if found is None or (write.kind == "field" and not _is_kept_field(facts, write)):
             continue
-        if write.kind == "shared" or facts.outlives(write.place, handler_function(facts, write.node)):
+        if write.kind == "shared" or facts.outlives(write.place, facts.handler_function(write.node)):
             # the id may be in a record that was made before
             place = found[1] if facts.path_of(found[1]) == write.module.path else write.node
             yield Hit(
@@ -27,7 +29,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_kept_field(facts: Facts, write: Write) -> bool:
-    """Tell whether `place.field = id` writes to a collection of the program, not to the socket or a record."""
+    """Tell whether `place.field = id` writes to a collection.
+
+    A field of the socket or of a record is none.
+    """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 
 

@@ -1,36 +1,29 @@
 """RM012: state keyed by a socket's own id."""
 
-import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import owners
 from lab.check.ir import Func, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
-from lab.check.stores import handler_function, writes
+from lab.check.stores import is_of_connection, writes
 
-OWN = re.compile(
-    r"limit|bucket|rate|throttl|cool|timer|interval|timeout|stream|pty|term|shell|proc|peer|transport|producer|consumer|last(Seen|Ping|Msg|Message)|debounce|watch|voice|call|rtc|media|video|audio|pending|upload",
-    re.I,
-)
+# lines between two places that are reported once
 NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each collection that is keyed by a socket's own id, at each write."""
+    """Yield each write to a collection under a socket's own id."""
     last: tuple[Func | None, int] = (None, 0)
     for write in writes(facts):
-        if write.key is None or isinstance(write.place, Index):
-            continue
-        if any(OWN.search(name) for name in owners(facts, write.place)):
+        if write.key is None or isinstance(write.place, Index) or is_of_connection(facts, write.place):
             continue
         if write.kind == "shared":
             kept = _mentions_id(facts, write.key)
         else:
             kept = write.kind == "collection" and facts.is_own_id(write.key)
-            kept = kept and facts.outlives(write.place, handler_function(facts, write.node))
+            kept = kept and facts.outlives(write.place, facts.handler_function(write.node))
         here = (function_of(write.node), write.node.line)
         # lines that follow each other keep one thing
         if kept and not (here[0] is last[0] and here[1] - last[1] <= NEXT):
@@ -39,7 +32,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _mentions_id(facts: Facts, key: Node) -> bool:
-    """Tell whether the key of a shared store is made from the id of the handler's socket."""
+    """Tell whether a key is made from the own socket's id."""
     found = facts.follow(key)
     return any(facts.is_own_id(part) for part in found.walk() if isinstance(part, Name | Member))
 

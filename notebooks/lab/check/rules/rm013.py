@@ -10,11 +10,12 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Write, parts_with_id, writes
 from lab.check.tags import Tag
 
+# fields of records for socket ids
 FIELD = re.compile(r"(socket|sock)_?ids?|^sids?$|connection_?id", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of a socket's id to a record of a database."""
+    """Yield each socket id that is written to a database record."""
     for write in writes(facts):
         found = next(parts_with_id(facts, write.value), None) if write.kind == "record" else None
         if found is not None:
@@ -24,7 +25,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_record_field(facts: Facts, write: Write) -> bool:
-    """Tell whether a socket's id is assigned to a field of an object that is no socket and no collection."""
+    """Tell whether a socket's id is assigned to a record's field.
+
+    A record is an object that is no socket and no collection.
+    """
     target = write.node.target if isinstance(write.node, Assign) else None
     if not isinstance(target, Member) or facts.values.of(target.obj) & (Tag.SOCKET | Tag.SERVER):
         return False

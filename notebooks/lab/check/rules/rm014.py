@@ -9,14 +9,17 @@ from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import Module
 
+# fields of schemas for socket ids
 FIELD = re.compile(r"(socket|sock|sio)_?ids?$|^sids?$", re.I)
+# classes of what is sent, not kept
 EVENT = re.compile(r"event|request|response|payload|message|input|args|data$", re.I)
+# functions that make a schema, and those that make a column
 SCHEMA = re.compile(r"(schema|model|define|createTable|Entity|Table|InferSchema)", re.I)
 COLUMN = re.compile(r"(Column|mapped_column|CharField|TextField|StringField|Prop|relationship|db\.String)$")
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each column or field of a schema that is named for socket ids."""
+    """Yield each column or schema field that is named for socket ids."""
     for module, node in facts.nodes(Call, Class):
         if isinstance(node, Call) and SCHEMA.search(getattr(node.func, "name", "")):
             for place in _keys(node):
@@ -26,7 +29,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _keys(call: Call) -> Iterator[Node]:
-    """Yield the named fields of a schema's object literals, to a depth of two."""
+    """Yield the fields of a schema that are named for socket ids.
+
+    Object literals inside object literals are searched, too.
+    """
     waiting = [(arg, 3) for arg in call.args if isinstance(arg, Record)]
     while waiting:
         record, depth = waiting.pop()
@@ -49,7 +55,10 @@ def _in_class(module: Module, cls: Class) -> Iterator[Hit]:
 
 
 def _is_model(cls: Class) -> bool:
-    """Tell whether a Python class is a dataclass or a pydantic model: what the program keeps, not an event."""
+    """Tell whether a Python class is a dataclass or a model.
+
+    The program keeps such objects. A class that is named for an event is none.
+    """
     names = {_called(part) for part in (*cls.bases, *cls.decorators)}
     return bool(names & {"BaseModel", "dataclass", "SQLModel", "Document"}) and not EVENT.search(cls.name)
 

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_only_closed
 from lab.check.ir import Record
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import handler_function, writes
+from lab.check.stores import is_only_closed, writes
 from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of the socket object itself to a collection that outlives the handler."""
+    """Yield each write of the socket object to a lasting collection."""
     for write in writes(facts):
         if write.kind not in ("collection", "field"):
             continue
@@ -22,7 +21,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if write.kind == "field" and not facts.keeps(write.place):
             continue
-        if facts.outlives(write.place, handler_function(facts, write.node)) and not is_only_closed(facts, write.place):
+        if facts.outlives(write.place, facts.handler_function(write.node)) and not is_only_closed(facts, write.place):
             yield Hit(write.module.path, write.node, "a socket object is kept for longer than its handler runs")
 
 

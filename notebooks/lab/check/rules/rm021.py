@@ -10,16 +10,20 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a socket id that comes from a store, a field or a loop."""
-    for emit, room in facts.emits_to_rooms():
+    """Yield each emit to a socket id that was kept.
+
+    The id comes from a store, a field or a loop.
+    """
+    for emit, room in facts.rooms.emits:
         if facts.is_stored_id(room) and _is_passed(facts, room):
             yield Hit(emit.module.path, emit.node, "after a reconnect of its client, this kept id reaches nobody")
 
 
 def _is_passed(facts: Facts, room: Node) -> bool:
-    """Tell whether a target is no parameter, or is one for which a call passes a kept id.
+    """Tell whether a kept id reaches a target.
 
-    A helper that emits to any socket is no mistake by itself.
+    It does if the target is no parameter, or if a call passes a kept id for it. A helper that emits to any socket is
+    no mistake by itself.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):

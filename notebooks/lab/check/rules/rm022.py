@@ -12,7 +12,10 @@ ENDS = {"disconnect", "disconnectSockets"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each look-up of a socket by a key in the library's own collection, and each emit to a kept socket."""
+    """Yield each look-up of a socket and emit to a kept one.
+
+    A look-up reads the library's own collection by a key.
+    """
     reported: set[tuple[str, int]] = set()
     for module, node in facts.nodes(Call, Index):
         if _looks_up(facts, node) and not _ends(node) and (module.path, node.line) not in reported:
@@ -41,7 +44,7 @@ def _ends(node: Node) -> bool:
 
 
 def _is_kept(facts: Facts, found: Node) -> bool:
-    """Tell whether a socket was just read from a collection of the program."""
+    """Tell whether a socket was just read from the program's own collection."""
     made = facts.follow(found)
     made = made.value if isinstance(made, Await) else made
     return Tag.KEPT in facts.values.of(found) and isinstance(made, Call | Index)

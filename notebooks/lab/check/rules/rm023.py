@@ -9,7 +9,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each `socket.to(socket.id)`."""
-    for emit, room in facts.emits_to_rooms():
+    for emit, room in facts.rooms.emits:
         if emit.from_socket and facts.is_own_id(room) and len(emit.rooms) == 1:
             yield Hit(emit.module.path, emit.node, "the socket's own room, without the socket itself, has nobody in it")
 

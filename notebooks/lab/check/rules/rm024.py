@@ -4,56 +4,63 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import runs_later
 from lab.check.ir import Call, Func, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.running import runs_later
 from lab.check.scopes import enclosing
 from lab.check.stores import parts_with_id
 from lab.check.tags import Tag
 
+# functions that run another one later
 LATER = re.compile(
-    r"^(setTimeout|setInterval|setImmediate|create_task|ensure_future|start_background_task|call_later|call_soon|add_job|addJob|schedule\w*|enqueue|delay|apply_async|run_after|spawn|spawn_later|Thread|Timer|submit|add_task|once)$"
+    # timers
+    r"^(setTimeout|setInterval|setImmediate|Timer|call_later|call_soon|run_after"
+    # tasks and threads
+    r"|create_task|ensure_future|start_background_task|add_task|spawn|spawn_later|Thread|submit"
+    # jobs
+    r"|add_job|addJob|schedule\w*|enqueue|delay|apply_async)$"
 )
+# methods that put a job into a queue; those of `JOB_ONLY` say so without the queue's name
 JOBS = re.compile(r"^(add|enqueue|delay|apply_async|send_task|publish|lpush|rpush|add_job|addJob|dispatch)$")
+JOB_ONLY = {"delay", "apply_async", "send_task", "add_job", "addJob"}
 QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each later use of the id of the handler's socket: inside a timer, a task or a job."""
+    """Yield each later use of the id of the handler's socket.
+
+    It is later inside a timer, a task or a job.
+    """
     yield from _emits_later(facts)
-    for module, node in facts.nodes(Call):
-        if isinstance(node, Call) and _is_job(facts, node):
-            yield Hit(module.path, node, "this job carries the id of a socket, which may be gone when the job ends")
+    for module, call in facts.calls:
+        if _is_job(facts, call):
+            yield Hit(module.path, call, "this job carries the id of a socket, which may be gone when the job ends")
 
 
 def _emits_later(facts: Facts) -> Iterable[Hit]:
-    for emit, room in facts.emits_to_rooms():
-        if Tag.SID in facts.values.of(room) and (_in_timer(facts, emit.node) or runs_later(facts, emit.node)):
+    for emit, room in facts.rooms.emits:
+        if Tag.SID in facts.values.of(room) and (_in_timer(emit.node) or runs_later(facts, emit.node)):
             yield Hit(emit.module.path, emit.node, "this emit runs later, when the socket with this id may be gone")
 
 
-def _in_timer(facts: Facts, node: Node) -> bool:
-    for func in enclosing(node, Func):
-        call = func.parent
-        if (
-            isinstance(call, Call)
-            and LATER.match(getattr(call.func, "name", ""))
-            and getattr(call.func, "name", "") != "once"
-        ):
-            return True
-    return False
+def _in_timer(node: Node) -> bool:
+    calls = (func.parent for func in enclosing(node, Func))
+    return any(isinstance(call, Call) and LATER.match(getattr(call.func, "name", "")) for call in calls)
 
 
 def _is_job(facts: Facts, call: Call) -> bool:
-    """Tell whether a call puts the own id of a socket into a queue of jobs, or makes an address of it for later."""
+    """Tell whether a call keeps the own id for a job.
+
+    It goes into a queue, or becomes an address for later.
+    """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)
     if not isinstance(call.func, Member) or not JOBS.match(call.func.name):
         return False
     owner = call.func.obj
     name = owner.name if isinstance(owner, (Name, Member)) else ""
-    if not (QUEUES.search(name) or call.func.name in ("delay", "apply_async", "send_task", "add_job", "addJob")):
+    if not (QUEUES.search(name) or call.func.name in JOB_ONLY):
         return False
     given = [*call.args, *(value for _, value in call.keywords)]
     return any(True for value in given for _ in parts_with_id(facts, value))

@@ -4,40 +4,49 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.guards import names_in
 from lab.check.identity import logs_in, verifies
 from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import CLAIMED, Tag
 
+# events in which a client says that it is there
 LOGIN = re.compile(
-    r"login|log_in|identi|regist|auth|setup|init|online|user|join|add|connect|hello|subscribe|active|ready|start", re.I
-)
-OWN = re.compile(
-    r"^(user|uid|me|self|driver|captain|customer|rider|member|account|employee|agent|seller|owner|profile)s?_?(id|data|name|info)?$",
+    r"login|log_in|identi|register|auth|user|online|active|hello|join|add|subscribe|connect|setup|init|ready|start",
     re.I,
 )
-
+# names of what belongs to one user: userId, driver_id, me
+OWN = re.compile(
+    r"^(user|uid|me|self|member|account|profile|owner|driver|captain|customer|rider|employee|agent|seller)s?"
+    r"_?(id|data|name|info)?$",
+    re.I,
+)
+# names of what several users share
 THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a user's own rooms in an event, if connect does not join them, too."""
+    """Yield each join of a user's own rooms in an event.
+
+    Rooms that are joined at connect, too, are left out.
+    """
     at_connect = {
-        facts.shape(room) for move, room in facts.joins if facts.handlers_at(move.node, "connect", "middleware")
+        facts.rooms.shape(room)
+        for move, room in facts.rooms.joins
+        if facts.handlers_at(move.node, "connect", "middleware")
     }
     # without it the client has to log in at every connect, so that this event is one
     known = verifies(facts, "connect", "middleware")
     seen: set[int] = set()
-    for move, room in facts.joins:
+    for move, room in facts.rooms.joins:
         if id(move) in seen or not move.own or not facts.always(move.node, "event"):
             continue
         handlers = facts.handlers_at(move.node)
         named = any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers)
         if (
             not named
-            or facts.shape(room) in at_connect
+            or facts.rooms.shape(room) in at_connect
             or (not known and any(logs_in(facts, handler) for handler in handlers))
         ):
             continue
@@ -47,7 +56,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_own(facts: Facts, room: Node) -> bool:
-    """Tell whether a room belongs to one user: named by a user id, or looked up by the verified identity."""
+    """Tell whether a room belongs to one user.
+
+    It is named by a user id, or looked up by the verified identity.
+    """
     found = facts.follow(room)
     if Tag.USER in facts.values.of(room) or _is_of_user(facts, found):
         return True
@@ -56,7 +68,7 @@ def _is_own(facts: Facts, room: Node) -> bool:
 
 
 def _is_of_user(facts: Facts, found: Node) -> bool:
-    """Tell whether a value is a part of what was looked up by the verified identity."""
+    """Tell whether a value was looked up by the verified identity."""
     for _ in range(12):
         match found:
             case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):
@@ -69,7 +81,7 @@ def _is_of_user(facts: Facts, found: Node) -> bool:
             case Call(func=Name(), args=[_, *_] as args):
                 return all(Tag.USER in facts.values.of(arg) for arg in args)
             case Name():
-                source = facts.element_of(found)
+                source = facts.element_source(found)
                 following = source if source is not None else facts.follow(found)
                 if following is found:
                     return False

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_async_server, is_statement
-from lab.check.ir import Call, Member
+from lab.check.ir import Member
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.running import is_async_server, is_statement
 
 COROUTINES = {
     "enter_room",
@@ -22,11 +22,11 @@ COROUTINES = {
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each coroutine of an `AsyncServer` whose result is thrown away."""
-    for module, node in facts.nodes(Call):
-        if module.source.language != "py" or not isinstance(node, Call) or not isinstance(node.func, Member):
+    for module, call in facts.calls:
+        if module.source.language != "py" or not isinstance(call.func, Member):
             continue
-        if node.func.name in COROUTINES and is_statement(node) and is_async_server(facts, node.func.obj):
-            yield Hit(module.path, node, f"`{node.func.name}` is a coroutine here, and nothing awaits it")
+        if call.func.name in COROUTINES and is_statement(call) and is_async_server(facts, call.func.obj):
+            yield Hit(module.path, call, f"`{call.func.name}` is a coroutine here, and nothing awaits it")
 
 
 PYTHON_SOCKETIO = Snippet(

@@ -1,84 +1,43 @@
 """RM033: an emit to a room that nobody joins."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.guards import names_in
-from lab.check.habits import is_named_by_client
-from lab.check.ir import Call, Member, Node
+from lab.check.ir import Node
+from lab.check.known_rooms import KnownRooms
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
-USER = re.compile(
-    r"^(user|member|participant|driver|customer|recipient|receiver|owner|friend|sender)\w*?(_?id)?$", re.I
-)
-
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the first emit of each file to a room whose name has a shape that no join has."""
-    shapes = {facts.shape(room) for _, room in facts.joins}
-    if not facts.joins or None in shapes:
-        return  # a join that cannot be read may be the one that is missing
-    claimed = any(facts.shape(room) == "*" and is_named_by_client(facts, room) for _, room in facts.joins)
-    joined = [(shape, _is_user(facts, room)) for _, room in facts.joins if (shape := facts.shape(room))]
-    mentioned = set(_mentioned(facts))
+    """Yield the first emit of each file to an unknown room.
+
+    No join has a room of the same shape.
+    """
+    rooms = facts.rooms
+    # a join that cannot be read may be the one that is missing
+    if not rooms.joins or any(rooms.shape(room) is None for _, room in rooms.joins):
+        return
+    claimed = any(rooms.shape(room) == "*" and facts.is_named_by_client(room) for _, room in rooms.joins)
+    known = KnownRooms(facts)
     seen: set[tuple[str, str]] = set()
-    for emit, room in facts.emits_to_rooms():
-        shape = facts.shape(room)
+    for emit, room in rooms.emits:
+        shape = rooms.shape(room)
         # an error once in each file; a question once
         place = ("" if claimed else emit.module.path, shape or "")
-        if shape is None or place in seen or facts.values.of(room) & (Tag.SID | Tag.IDS) or facts.is_stored_id(room):
-            continue
-        user = _is_user(facts, room)
-        if shape == "*" and (not user or not any(other.startswith("user") for other, _ in joined)):
-            continue
-        if any(_fits(shape, other) and (shape != "*" or user == of_user) for other, of_user in joined):
-            continue
-        if any(text.startswith(shape.split("*")[0]) for text in mentioned if shape != "*"):
+        if shape is None or place in seen or _is_of_socket(facts, room) or known.has(shape, room):
             continue
         seen.add(place)
-        told = (
-            f"no join in this code makes a room like `{shape}`"
-            if shape != "*"
-            else "no user is in a room of the bare id"
-        )
+        told = f"no join in this code makes a room like `{shape}`"
+        if shape == "*":
+            told = "no user is in a room of the bare id"
         yield Hit(emit.module.path, emit.node, told, "question" if claimed else None)
 
 
-def _mentioned(facts: Facts) -> Iterator[str]:
-    """Yield the beginnings of texts that go to any function named like a join, on whatever object."""
-    for _, node in facts.nodes(Call):
-        if isinstance(node, Call) and re.search(r"join|enter|subscribe", getattr(node.func, "name", ""), re.I):
-            for arg in node.args:
-                for part in facts.parts(arg):
-                    shape = facts.shape(part)
-                    if shape and not shape.startswith("*"):
-                        yield shape.split("*")[0]
-
-
-def _fits(shape: str, other: str) -> bool:
-    """Tell whether an emit's shape and a join's shape may be the same room."""
-    if shape == other:
-        return True
-    if "*" not in shape and "*" not in other:
-        return False
-    if other == "*" or shape == "*":
-        return other == shape or (other == "*" and "*" not in shape)
-    first, second = shape.split("*"), other.split("*")
-    return (first[0].startswith(second[0]) or second[0].startswith(first[0])) and (
-        first[-1].endswith(second[-1]) or second[-1].endswith(first[-1])
-    )
-
-
-def _is_user(facts: Facts, room: Node) -> bool:
-    """Tell whether a room is named by the bare id of a user."""
-    found = facts.follow(room)
-    while isinstance(found, Call) and isinstance(found.func, Member):
-        found = found.func.obj
-    names = list(names_in(found))
-    return any(USER.search(name) for name in names)
+def _is_of_socket(facts: Facts, room: Node) -> bool:
+    """Tell whether a room is that of one socket."""
+    return bool(facts.values.of(room) & (Tag.SID | Tag.IDS)) or facts.is_stored_id(room)
 
 
 NODE = Snippet(

@@ -1,28 +1,23 @@
 """RM041: room membership kept in a database."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, call_from, is_injected, is_record, sql_of
-from lab.check.ir import Assign, Call, Member, Name, Node, Record
+from lab.check.ir import Node
+from lab.check.membership import membership_uses
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Write, writes
-
-# tables and models of who is in a room
-MEMBERS = r"\w*(members?|participants?|room_?users?|memberships?)\w*"
-READS = re.compile(rf"select\b.*\bfrom\s+{MEMBERS}.*\bwhere\b(?!.*\b(user|account|member)_?id\s*=)", re.I | re.S)
-WRITES = re.compile(rf"(insert\s+(or\s+\w+\s+)?into|delete\s+from|update)\s+{MEMBERS}", re.I)
-MODEL = re.compile(rf"^{MEMBERS}$", re.I)
-FINDS = re.compile(r"^(find\w*|filter\w*|get|select|query|where|fetch\w*|list\w*|all)$")
+from lab.check.running import call_from
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of a database for who is in a room, in a handler that joins, leaves or emits."""
+    """Yield each use of a database for who is in a room.
+
+    Only handlers that join, leave or emit count.
+    """
     moving = {id(handler.func) for node in _moves(facts) for handler in facts.handlers_at(node, "event", "connect")}
     seen: set[tuple[str, int]] = set()
-    for node in _uses(facts):
+    for node in membership_uses(facts):
         handlers = [handler for handler in facts.handlers_at(node, "event", "connect") if id(handler.func) in moving]
         if not handlers:
             continue
@@ -36,50 +31,6 @@ def _moves(facts: Facts) -> Iterator[Node]:
     """Yield the joins, leaves and emits of the project."""
     yield from (move.node for move in (*facts.actions.joins, *facts.actions.leaves))
     yield from (emit.node for emit in facts.actions.emits if emit.aim != "self")
-
-
-def _uses(facts: Facts) -> Iterator[Node]:
-    """Yield the reads and writes of the members of rooms."""
-    for write in writes(facts):
-        if not facts.keeps(write.place) and _changes_people(facts, write):
-            yield write.node
-    for _, node in facts.nodes(Call):
-        if isinstance(node, Call) and (_runs_sql(facts, node) or _asks_model(facts, node)):
-            yield node
-
-
-def _runs_sql(facts: Facts, call: Call) -> bool:
-    text = sql_of(facts, call)
-    return bool(READS.search(text) or WRITES.search(text))
-
-
-def _asks_model(facts: Facts, call: Call) -> bool:
-    """Tell whether a call lists the members of a room, for which it does not name a user."""
-    if not isinstance(call.func, Member) or not FINDS.match(call.func.name):
-        return False
-    obj = call.func.obj
-    while isinstance(obj, Member) and obj.name in ("query", "objects"):
-        obj = obj.obj
-    if not isinstance(obj, Name | Member) or not MODEL.match(obj.name) or (facts.keeps(obj) and not is_injected(obj)):
-        return False
-    given = [part for arg in (*call.args, *(value for _, value in call.keywords)) for part in arg.walk()]
-    named = {str(getattr(key, "value", "")) for part in given if isinstance(part, Record) for key, _ in part.items}
-    named |= {name for name, _ in call.keywords if name}
-    return bool(named) and not any(re.search(r"user|account|member", name, re.I) for name in named)
-
-
-def _changes_people(facts: Facts, write: Write) -> bool:
-    if write.kind == "field":
-        target = write.node.target if isinstance(write.node, Assign) else None
-        return isinstance(target, Member) and bool(PEOPLE.match(target.name)) and is_record(facts, target.obj)
-    records = [part for part in write.value.walk() if isinstance(part, Record)] if write.kind == "record" else []
-    keys = [str(getattr(key, "value", "")) for record in records for key, _ in record.items]
-    return any(PEOPLE.match(key.split(".")[0]) for key in keys) and not {
-        "$push",
-        "$addToSet",
-        "$pull",
-        "$inc",
-    }.isdisjoint(keys)
 
 
 NODE = Snippet(

@@ -1,23 +1,19 @@
 """RM051: lasting state removed by hand at disconnect."""
 
-import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import call_from, is_only_closed, owners
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Removal, handler_function, removals
+from lab.check.running import call_from
+from lab.check.stores import Removal, is_of_connection, is_only_closed, removals
 
-OWNED = re.compile(
-    r"timer|timeout|interval|stream|pty|term|shell|proc|peer|transport|producer|consumer|limit|bucket|listener|cache|upload|lock|abort|watch|voice|call|rtc|media",
-    re.I,
-)
+# lines between two places that are reported once
 NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each entry of lasting state that a disconnect handler removes by hand."""
+    """Yield each lasting entry that a disconnect handler removes by hand."""
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
     places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
     seen: set[tuple[str, int]] = set()
@@ -32,14 +28,15 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
-    """Tell whether an entry is removed from state of the whole server, which no connection owns."""
-    if not facts.handlers_at(removal.node, "disconnect") or any(
-        OWNED.search(name) for name in owners(facts, removal.place)
-    ):
+    """Tell whether an entry is removed from the whole server's state.
+
+    State that one connection owns is left out.
+    """
+    if not facts.handlers_at(removal.node, "disconnect"):
         return False
-    if is_only_closed(facts, removal.place):
+    if is_of_connection(facts, removal.place) or is_only_closed(facts, removal.place):
         return False
-    return removal.shared or facts.outlives(removal.place, handler_function(facts, removal.node))
+    return removal.shared or facts.outlives(removal.place, facts.handler_function(removal.node))
 
 
 NODE = Snippet(

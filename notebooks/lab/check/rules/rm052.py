@@ -3,32 +3,41 @@
 import re
 from collections.abc import Iterable
 
+from lab.check.actions import is_emit
+from lab.check.databases import is_record, is_written, sql_of
 from lab.check.facts import Facts
-from lab.check.habits import PEOPLE, is_emit, is_record, is_written, sql_of
 from lab.check.ir import Assign, Call, Const, Func, Member, Name, Node, Record
+from lab.check.membership import PEOPLE
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import enclosing
 from lab.check.tags import Tag
 
+# fields that say whether a user is there
 FLAG = re.compile(
-    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$|^(online_?)?status$|^presence$|^socket_?id$",
+    # isOnline, connected_status
+    r"^(is_?)?(online|connected|active|available|logged_?in)(_?status)?$"
+    # the id of a socket is removed for the same reason
+    r"|^(online_?)?status$|^presence$|^socket_?id$",
     re.I,
 )
+# functions that set one: setUserOnline(), mark_offline()
 SETTER = re.compile(
     r"(set|update|mark|change)\w*(online|offline|status|presence|active|availab)|^(go|set|mark)_?offline", re.I
 )
-
-
 # a statement that takes a member out of a room, or sets an online flag
 SQL = re.compile(
-    r"delete\s+from\s+\w*(member|participant|room_user|presence|online)|update\s+\w+\s+set\s+\w*(online|status|active|connected)",
+    r"delete\s+from\s+\w*(member|participant|room_user|presence|online)"
+    r"|update\s+\w+\s+set\s+\w*(online|status|active|connected)",
     re.I,
 )
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each online flag or number of people that a disconnect handler sets by hand."""
+    """Yield each online flag that a disconnect handler sets by hand.
+
+    A number of people counts as a flag.
+    """
     places = [node for _, node in facts.nodes(Call, Assign, Record) if _sets(facts, node)]
     places = [node for node in places if facts.handlers_at(node, "disconnect")]
     # a call that is named for it stands for what it does inside

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.guards import names_in
-from lab.check.habits import has_accounts
+from lab.check.identity import has_accounts
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 
 # words of events that are meant for all, and phrases for lists of who is there
@@ -26,7 +26,7 @@ def is_for_all(event: str) -> bool:
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to everyone, in an app that has rooms or accounts."""
+    """Yield each emit to everyone, if there are rooms or accounts."""
     if not (facts.actions.joins or has_accounts(facts)):
         return
     for emit in facts.actions.emits:

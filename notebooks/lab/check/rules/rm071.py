@@ -3,27 +3,30 @@
 import re
 from collections.abc import Iterable
 
+from lab.check.actions import ENDS
 from lab.check.facts import Facts
-from lab.check.guards import names_in
-from lab.check.habits import ENDS
 from lab.check.ir import Call, Member, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
+# events in which a user logs in, and those of administrators
 LOGIN = re.compile(r"login|identi|register|auth|setup|init|join|^connect|add_?user", re.I)
 ADMIN = re.compile(r"kick|ban|remove|disconnect|logout", re.I)
+# events that end an earlier connection: "force_logout", "duplicate-session", "anotherDevice"
 KICK = re.compile(
-    r"(force|duplicate|another|other|multiple|already|kick|replaced|new)_?-?:?(log|session|device|login|tab|connect|out|in|window)",
+    r"(force|kick|duplicate|another|other|multiple|already|replaced|new)_?-?:?"
+    r"(log|session|device|login|tab|window|connect|out|in)",
     re.I,
 )
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place that closes an earlier connection of a user when a new one comes."""
-    for module, node in facts.nodes(Call):
-        if isinstance(node, Call) and _closes_another(facts, node) and _is_login(facts, node):
-            yield Hit(module.path, node, "is an earlier connection of the same user closed on purpose?")
+    """Yield each place where a new connection closes an earlier one."""
+    for module, call in facts.calls:
+        if _closes_another(facts, call) and _is_login(facts, call):
+            yield Hit(module.path, call, "is an earlier connection of the same user closed on purpose?")
     for emit in facts.actions.emits:
         if emit.aim not in ("rooms", "lookup") or emit.event is None or not _is_login(facts, emit.node):
             continue
@@ -41,7 +44,7 @@ def _is_login(facts: Facts, node: Node) -> bool:
 
 
 def _closes_another(facts: Facts, call: Call) -> bool:
-    """Tell whether a call closes a socket that is not the handler's own."""
+    """Tell whether a call closes a socket other than its own."""
     name = getattr(call.func, "name", "")
     given = [*call.args, *(value for _, value in call.keywords)]
     if facts.project.outside(call.func) == "flask_socketio.disconnect":

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from lab.check.actions import Move
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
-from lab.check.habits import has_accounts, is_named_by_client
+from lab.check.identity import has_accounts
 from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -17,11 +17,14 @@ STAFF = re.compile(r"(admins?|staff|moderators?|operators?|dispatch(ers)?|suppor
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a room that the client names, if no right is looked at before."""
+    """Yield each unguarded join of a room that the client names.
+
+    A guard is a check of a right before the join.
+    """
     accounts = has_accounts(facts)
     seen: set[int] = set()
-    for move, room in facts.joins:
-        if id(move) in seen or not (is_named_by_client(facts, room) or _is_privileged(facts, move, room)):
+    for move, room in facts.rooms.joins:
+        if id(move) in seen or not (facts.is_named_by_client(room) or _is_privileged(facts, move, room)):
             continue
         if is_guarded(facts, move.node, room, is_open=not accounts):
             continue
@@ -30,8 +33,8 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_privileged(facts: Facts, move: Move, room: Node) -> bool:
-    """Tell whether an event lets anybody into a room that is named for staff."""
-    shape = facts.shape(room) or ""
+    """Tell whether an event lets anybody into a room for staff."""
+    shape = facts.rooms.shape(room) or ""
     return bool(STAFF.match(shape)) and facts.always(move.node, "event") and not facts.values.of(room) & Tag.USER
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_for_some
 from lab.check.identity import claims_in, uses_identity
+from lab.check.limits import is_for_some
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 

@@ -5,31 +5,37 @@ from collections.abc import Iterable
 
 from lab.check.actions import Emit
 from lab.check.facts import Facts
-from lab.check.guards import is_guarded, names_in
-from lab.check.habits import is_named_by_client
-from lab.check.ir import Node
+from lab.check.guards import is_guarded
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
 from lab.check.tags import Tag
 
+# events of a call between two clients, which one of them names
 CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a room or id that the client names, if no right is looked at before."""
-    for emit, room in facts.emits_to_rooms():
-        if not is_named_by_client(facts, room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
+    """Yield each unguarded emit to a room that the client names.
+
+    A guard is a check of a right before the emit. An id counts as a room.
+    """
+    for emit, room in facts.rooms.emits:
+        if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
             continue
         if emit.event is not None and any(CALL.search(name) for name in names_in(emit.event)):
             continue
-        if _has_joined(facts, emit, room) or is_guarded(facts, emit.node, room):
+        if _has_joined(facts, emit) or is_guarded(facts, emit.node, room):
             continue
         yield Hit(emit.module.path, emit.node, "no check was found that this user may send to the room")
 
 
-def _has_joined(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether the same handler has just joined that room: then the join is the mistake, or it was checked."""
+def _has_joined(facts: Facts, emit: Emit) -> bool:
+    """Tell whether the same handler has just joined a room.
+
+    Then that join is the mistake, or it was checked.
+    """
     here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
     for move in facts.actions.joins:
         if not here & {id(handler.func) for handler in facts.handlers_at(move.node)}:

@@ -10,7 +10,10 @@ from lab.check.tags import VERIFIERS, Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each read of the user in `handleConnection` of a gateway whose guard would have set it."""
+    """Yield each read of the user that no guard has set.
+
+    It is in `handleConnection`, in a gateway with a guard.
+    """
     for server in facts.servers:
         cls = server.gateway
         if cls is None or not any(_called(item) == "UseGuards" for item in cls.decorators):

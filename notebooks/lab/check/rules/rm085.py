@@ -10,7 +10,7 @@ from lab.check.scopes import function_of
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the first identity that each function takes from a handshake which nothing verifies."""
+    """Yield the first identity from each unverified handshake."""
     if verifies(facts, "connect", "middleware"):
         return
     for module in facts.modules:

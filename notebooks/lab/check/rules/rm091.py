@@ -4,26 +4,37 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_offloaded, uses_threads
 from lab.check.ir import Call, Const, Func, Loop, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.running import is_offloaded, uses_threads
 from lab.check.scopes import enclosing, function_of
 
+# dotted names of functions that block
 SLOW = re.compile(
-    r"(^|\.)(fs(-extra)?\.\w+Sync|child_process\.\w+Sync|crypto\.\w+Sync|zlib\.\w+Sync|bcrypt(js)?\.\w+Sync|"
-    r"time\.sleep|requests\.(get|post|put|delete|patch|request|head)|subprocess\.(run|call|check_output|check_call)|"
-    r"os\.system|bcrypt\.(hashpw|checkpw)|hashlib\.(pbkdf2_hmac|scrypt)|urllib\.request\.urlopen|smtplib\.SMTP)$"
+    # Node
+    r"(^|\.)((fs(-extra)?|child_process|crypto|zlib|bcrypt(js)?)\.\w+Sync"
+    # Python: waiting, and other programs and servers
+    r"|time\.sleep|subprocess\.(run|call|check_output|check_call)|os\.system"
+    r"|requests\.(get|post|put|delete|patch|request|head)|urllib\.request\.urlopen|smtplib\.SMTP"
+    # Python: hashing
+    r"|bcrypt\.(hashpw|checkpw)|hashlib\.(pbkdf2_hmac|scrypt))$"
 )
+# functions of Node, imported by their own name
 SYNC_NAME = re.compile(
-    r"^(hash|compare|pbkdf2|scrypt|readFile|writeFile|exec|spawn|execFile|gzip|deflate|appendFile|randomFill|genSalt|generateKeyPair)Sync$"
+    # hashing
+    r"^(hash|compare|pbkdf2|scrypt|genSalt|generateKeyPair|randomFill"
+    # files, other programs and compression
+    r"|readFile|writeFile|appendFile|exec|execFile|spawn|gzip|deflate)Sync$"
 )
+# these block at any depth of calls
 HASHES = re.compile(r"hash|compare|pbkdf2|scrypt|salt|checkpw", re.I)
+# steps of a loop that take long
 MANY = 1_000_000
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each blocking call and each long loop that runs in a handler.
+    """Yield each blocking call and long loop in a handler.
 
     Hashing counts at any depth of calls. A file or a child process counts in the handler itself: deeper down, it may be
     read once and kept.

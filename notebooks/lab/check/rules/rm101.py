@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import limits_rates, limits_size, made_servers, open_events
+from lab.check.limits import limits_rates, limits_size, made_servers, open_events
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -11,7 +11,10 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the place that makes a server, if clients may send to it and nothing limits them."""
+    """Yield each server that clients may flood.
+
+    They may send to it, and nothing limits them.
+    """
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.rate_check)
         if check is not None and does_nothing(check):

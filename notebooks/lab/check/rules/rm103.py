@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import is_development, made_servers
 from lab.check.ir import Call, Const, Member, Name, Node, Op, Sequence
+from lab.check.limits import is_development, made_servers
 from lab.check.model import Hit, Rule, Snippet
 
 
@@ -27,7 +27,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _choices(facts: Facts, value: Node) -> list[Node]:
-    """Return what an option may be: its value, a default beside a setting, or the elements of a list."""
+    """Return what the value of an option may be.
+
+    A default beside a setting counts, and so do the elements of a list.
+    """
     found = facts.follow(value)
     match found:
         case Op(op="||" | "??", operands=operands):
@@ -40,7 +43,7 @@ def _choices(facts: Facts, value: Node) -> list[Node]:
 
 
 def _checks_origins(facts: Facts) -> bool:
-    """Tell whether other code of the project looks at the origin of a connection."""
+    """Tell whether other code checks the origin of a connection."""
     functions = (func.name for module in facts.modules for func in module.funcs)
     return any(re.search(r"origin", name, re.I) for name in functions)
 

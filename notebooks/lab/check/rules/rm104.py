@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.habits import made_servers, open_events, reads_payloads, validates
+from lab.check.limits import made_servers, open_events, reads_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -11,7 +11,7 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the place that makes a server, if handlers use payloads that nothing validates."""
+    """Yield each server whose handlers use payloads without validation."""
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.payload_check)
         if check is not None and does_nothing(check):

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from lab.check import cost
+from lab.check import cost, cost_document
 from lab.check.mistakes import MISTAKES
 from lab.check.own_rules import LOST_JOIN, SUPPRESSION, every_rule
 from lab.compare.comparison import Comparison, Result
@@ -87,7 +87,7 @@ def comparison(outcome, bad, good):
 def test_a_comparison_replaces_the_costs_of_its_claims(tmp_path):
     file = tmp_path / "costs.json"
     file.write_text('{"schema": 1, "claims": {"01": {"bad": "1"}, "02": {"bad": "2"}}}')
-    claims = json.loads(cost.document_of(comparison("shown", 1.25, 99), file))["claims"]
+    claims = json.loads(cost_document.document_of(comparison("shown", 1.25, 99), file))["claims"]
     assert claims["01"] == {"bad": "1"}
     assert (claims["02"]["bad"], claims["02"]["good"]) == ("1.25", "99")
     assert claims["02"]["also"]["sent_into_the_void"] == {"bad": "0.5", "good": "0.5"}
@@ -96,7 +96,7 @@ def test_a_comparison_replaces_the_costs_of_its_claims(tmp_path):
 def test_a_claim_that_is_not_shown_keeps_its_costs(tmp_path):
     file = tmp_path / "costs.json"
     file.write_text('{"schema": 1, "claims": {"02": {"bad": "2"}}}')
-    claims = json.loads(cost.document_of(comparison("not_shown", 50, 50), file))["claims"]
+    claims = json.loads(cost_document.document_of(comparison("not_shown", 50, 50), file))["claims"]
     assert claims == {"02": {"bad": "2"}}
 
 

@@ -1,0 +1,115 @@
+"""Tags of what is inside a value: elements of collections, and fields."""
+
+from lab.check.answers import Answers
+from lab.check.ir import Call, Class, Field, Member, Name, Node, Record, This
+from lab.check.names import last_name
+from lab.check.places import place_of
+from lab.check.project import Project
+from lab.check.scopes import Path, class_of, field_type
+from lab.check.tags import CLAIMED, SERVER_CHAIN, SOCKET_CHAIN, SOCKETS_TYPE, STATE_FIELDS, Tag
+from lab.check.uses import Uses
+
+
+def is_injected_server(cls: Class, name: str) -> bool:
+    """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
+    marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
+    return any(last_name(mark) == "WebSocketServer" for mark in marks)
+
+
+def has_sockets(expr: Node) -> bool:
+    """Tell whether `expr.sockets` is the library's collection of sockets.
+
+    It is in `io.sockets.sockets` and `namespace.sockets`, but not in `io.sockets`.
+    """
+    if isinstance(expr, Member):
+        return expr.name in ("sockets", "nsp", "server")
+    return isinstance(expr, Call)
+
+
+class Contents(Answers):
+    """Answers about the elements and fields of a value."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__()
+        self.project = project
+        self.uses = Uses()
+
+    def held(self, collection: Node, part: str = "values") -> Tag:
+        """Return the tags of what is read from a collection.
+
+        That is its "values", its "keys", or what iterating gives ("each").
+        """
+        place = place_of(self.project, collection)
+        found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
+        whole = isinstance(collection, Name | Member)
+        for content in self.uses.of_place(place):
+            # what is put into an entry of a collection is no element of the collection itself
+            inner = whole and content.key is None and content.is_nested
+            found |= Tag.STORED | Tag.KEPT
+            if part != "keys" and not (inner and part == "each"):
+                tags = self.of(content.value)
+                found |= tags & Tag.SOCKET
+                if Tag.SID in tags and (content.key is None or part != "each"):
+                    found |= Tag.IDS
+            if part != "values" and Tag.SID in self.of(content.key):
+                found |= Tag.IDS
+        return found
+
+    def _type_of(self, expr: Node) -> str:
+        """Return the written type of a field, or ""."""
+        cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
+        return field_type(cls, expr.name) if cls is not None and isinstance(expr, Member) else ""
+
+    def holds_in(self, collection: Node, name: str) -> bool:
+        """Tell whether records in a collection keep socket ids in a field."""
+        records = (content.value for content in self.uses.of_place(place_of(self.project, collection)))
+        return any(
+            isinstance(record, Record)
+            and any(getattr(key, "value", None) == name and Tag.SID in self.of(value) for key, value in record.items)
+            for record in records
+        )
+
+    # --- steps into a value ---
+
+    def along(self, tags: Tag, path: Path, place: Node) -> Tag:
+        for number, step in enumerate(path):
+            tags = self.step(tags, step[1] if step[0] == "field" else "")
+            if number == 0 and step[0] != "field":
+                tags |= self.held(place, "each")
+        return tags
+
+    def step(self, tags: Tag, name: str) -> Tag:
+        """Return the tags of a field of a value that has `tags`."""
+        found = tags & (CLAIMED | Tag.USER | Tag.STORED)
+        # an element
+        if not name:
+            found |= tags & (Tag.IDS | Tag.KEPT | (Tag.SOCKET if Tag.KEPT in tags else Tag.NONE))
+        if Tag.SOCKETS in tags and name == "sockets":
+            return Tag.SOCKETS
+        if Tag.SOCKETS in tags:
+            found |= Tag.SOCKET | Tag.STORED
+        if Tag.SOCKET in tags:
+            found |= self._of_socket(name, tags)
+        if Tag.SERVER in tags:
+            if name in SERVER_CHAIN or not name:
+                found |= Tag.SERVER
+            if name in ("sockets", "connected"):
+                found |= Tag.SOCKETS
+        return found
+
+    def _of_socket(self, name: str, tags: Tag) -> Tag:
+        if name in ("id", "sid"):
+            return Tag.SID | (tags & Tag.STORED)
+        if name == "handshake":
+            return Tag.HANDSHAKE
+        if name in SOCKET_CHAIN:
+            return Tag.SOCKET
+        if name in ("server", "nsp"):
+            return Tag.SERVER
+        written = Tag.NONE
+        for obj, value in self.uses.on_field.get(name, []):
+            if Tag.SOCKET in self.of(obj):
+                written |= self.of(value) & (CLAIMED | Tag.USER | Tag.STORED)
+        if written:
+            return written
+        return Tag.USER if STATE_FIELDS.match(name) else Tag.NONE

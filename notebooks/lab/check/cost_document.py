@@ -1,0 +1,38 @@
+"""Writes what a mistake costs to `costs.json`.
+
+`lab compare --readme` calls it, in the run that also gives the README's table. `lab check` only reads the file, and
+starts faster without the modules that measure.
+"""
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.compare.comparison import Comparison
+from lab.report.json_document import as_json
+from lab.results.wording import number
+
+SCHEMA = 1
+SIDES = ("bad", "good")
+
+
+def document_of(comparison: Comparison, file: Path) -> bytes:
+    """Return the content of `costs.json` with a comparison's numbers.
+
+    Numbers are text, as the README prints them. A claim that is not shown keeps the numbers that the file has.
+    """
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return _with_rows(json.loads(as_json(comparison))["claims"], file, today)
+
+
+def _with_rows(rows: Iterable[Mapping[str, Any]], file: Path, today: str) -> bytes:
+    claims: dict[str, Any] = json.loads(file.read_bytes())["claims"] if file.exists() else {}
+    for row in rows:
+        if row["verdict"] != "shown":
+            continue
+        also = {item["key"]: {side: number(item[side]) for side in SIDES} for item in row["also"]}
+        claims[row["id"]] = {"measured": today, **{side: number(row[side]) for side in SIDES}, "also": also}
+    document = {"schema": SCHEMA, "claims": dict(sorted(claims.items()))}
+    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,28 @@
+"""The APIs that the checker knows.
+
+A fix is given in the words of one.
+"""
+
+from typing import Literal, get_args
+
+from lab.check.scopes import Module
+
+Dialect = Literal["node", "nest", "python-socketio", "flask"]
+DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+
+
+def sources_of(module: Module) -> set[str]:
+    """Return the sources of all imports at the top of a module."""
+    return {variable.imported[0] for variable in module.names.values() if variable.imported}
+
+
+def dialect_of(module: Module, *, is_flask_project: bool) -> Dialect:
+    """Return the API that a module uses.
+
+    A Python file that imports none uses Flask-SocketIO if another file of the project does.
+    """
+    sources = sources_of(module)
+    if module.source.language == "py":
+        flask = "flask_socketio" in sources or (is_flask_project and "socketio" not in sources)
+        return "flask" if flask else "python-socketio"
+    return "nest" if any(source.startswith("@nestjs/") for source in sources) else "node"

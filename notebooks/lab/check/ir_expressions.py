@@ -1,0 +1,202 @@
+"""Nodes of the tree for expressions, functions and classes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Node:
+    """A node with its place in the file.
+
+    Lines and columns begin at 1; `end_line` is the last line.
+    """
+
+    line: int = 0
+    column: int = 0
+    end_line: int = 0
+    # None for a statement of the module; set by `link`
+    parent: "Node | None" = field(default=None, repr=False)
+    # the fields that hold nodes, set by `lab.check.ir`
+    holders: ClassVar[tuple[str, ...]] = ()
+
+    def children(self) -> list["Node"]:
+        """Return the nodes directly below this one, in source order."""
+        found: list[Node] = []
+        for name in self.holders:
+            value = getattr(self, name)
+            if isinstance(value, Node):
+                found.append(value)
+            elif value:
+                for part in value:
+                    if isinstance(part, Node):
+                        found.append(part)
+                    else:
+                        found += [node for node in part if isinstance(node, Node)]
+        return found
+
+    def walk(self) -> Iterator["Node"]:
+        """Yield this node and all nodes below it, in source order."""
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            if node.holders:
+                waiting += node.children()[::-1]
+
+
+@dataclass(slots=True, eq=False)
+class Name(Node):
+    """A variable."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class This(Node):
+    """`this`, or the first parameter of a Python method."""
+
+
+@dataclass(slots=True, eq=False)
+class Const(Node):
+    """A string, number, boolean, or None as a literal.
+
+    None also stands for `null` and `undefined`.
+    """
+
+    value: object
+
+
+@dataclass(slots=True, eq=False)
+class Text(Node):
+    """A string with variable parts.
+
+    It is a template, an f-string, `%` or `.format`, or `+` with a string literal.
+    """
+
+    parts: list[Node]
+
+
+@dataclass(slots=True, eq=False)
+class Member(Node):
+    """`obj.name`, also `obj?.name` and `obj!.name`."""
+
+    obj: Node
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Index(Node):
+    """`obj[key]`."""
+
+    obj: Node
+    key: Node
+
+
+@dataclass(slots=True, eq=False)
+class Call(Node):
+    """`func(args)`; `new` marks `new func(args)`. A spread argument is a `Spread`."""
+
+    func: Node
+    args: list[Node]
+    # Python only; the name is None for `**options`
+    keywords: list[tuple[str | None, Node]] = field(default_factory=list)
+    new: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Spread(Node):
+    """`...value`, `*value`."""
+
+    value: Node
+
+
+@dataclass(slots=True, eq=False)
+class Await(Node):
+    """`await value`; `yield` counts too, with `value` possibly `Const(None)`. So does the value of `async with`."""
+
+    value: Node
+
+
+@dataclass(slots=True, eq=False)
+class Record(Node):
+    """An object or dict literal, or such a pattern. The key of a spread is None; a plain name is a `Const` key."""
+
+    items: list[tuple[Node | None, Node]]
+
+
+@dataclass(slots=True, eq=False)
+class Sequence(Node):
+    """An array, list, tuple or set literal, or such a pattern."""
+
+    items: list[Node]
+
+
+@dataclass(slots=True, eq=False)
+class Op(Node):
+    """Any other operator. `op` is its JavaScript spelling; `?:` has test, then, else; `is` and `==` give `==`.
+
+    Python's `and`, `or`, `not`, `in`, `not in` are `&&`, `||`, `!`, `in`, `not in`. JavaScript's `===` is `==`.
+    """
+
+    op: str
+    operands: list[Node]
+
+
+# --- functions and classes ---
+
+
+@dataclass(slots=True, eq=False)
+class Param(Node):
+    """A parameter. `target` is a `Name`, or a `Record` or `Sequence` pattern."""
+
+    target: Node
+    type: str = ""
+    default: Node | None = None
+    decorators: list[Node] = field(default_factory=list)
+    rest: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Func(Node):
+    """A function, method, arrow function or lambda. An expression body is one `Return`.
+
+    A Python method's first parameter is not in `params`, unless the method is static. `name` is "" if there is none.
+    JavaScript's `get`, `set` and `static` are decorators as in Python: `property`, `x.setter`, `staticmethod`.
+    """
+
+    name: str
+    params: list[Param]
+    body: list[Node]
+    is_async: bool = False
+    decorators: list[Node] = field(default_factory=list)
+    returns: str = ""
+    # True for a function that is declared as a statement or as a method, so that its name can be called
+    declared: bool = False
+
+    def parts(self) -> Iterator[Node]:
+        """Yield all nodes of the body."""
+        for statement in self.body:
+            yield from statement.walk()
+
+
+@dataclass(slots=True, eq=False)
+class Field(Node):
+    """A field of a class, or of an interface, type or enum. `value` is None if it has no initial value."""
+
+    name: str
+    type: str = ""
+    value: Node | None = None
+    decorators: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Class(Node):
+    """A class, or a TypeScript interface or object type. `body` has `Field`, `Func` and other statements."""
+
+    name: str
+    bases: list[Node]
+    body: list[Node]
+    decorators: list[Node] = field(default_factory=list)
+    # "class" or "interface"
+    kind: str = "class"

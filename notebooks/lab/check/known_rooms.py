@@ -1,0 +1,78 @@
+"""Rooms that something joins, as far as the code shows."""
+
+import re
+from collections.abc import Iterator
+
+from lab.check.facts import Facts
+from lab.check.ir import Call, Member, Node
+from lab.check.names import names_in
+
+# fields that hold a user's id
+USER = re.compile(
+    r"^(user|member|participant|driver|customer|recipient|receiver|owner|friend|sender)\w*?(_?id)?$", re.I
+)
+# functions that may join a room
+JOIN = re.compile(r"join|enter|subscribe", re.I)
+
+
+class KnownRooms:
+    """The rooms of joins, and of calls that are named like one."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        rooms = ((facts.rooms.shape(room), room) for _, room in facts.rooms.joins)
+        self._joined = [(shape, _is_user(facts, room)) for shape, room in rooms if shape]
+        self._mentioned = set(_mentioned(facts))
+        self._users_join = any(shape.startswith("user") for shape, _ in self._joined)
+
+    def has(self, shape: str, room: Node) -> bool:
+        """Tell whether a join may have made the room of an emit."""
+        if shape != "*":
+            beginning = shape.split("*")[0]
+            if any(may_be_same(shape, other) for other, _ in self._joined):
+                return True
+            return any(text.startswith(beginning) for text in self._mentioned)
+        # a room without a fixed part is looked at only if it is a bare user id, and users have other rooms
+        of_user = _is_user(self._facts, room)
+        if not of_user or not self._users_join:
+            return True
+        return any(other == "*" and is_user for other, is_user in self._joined)
+
+
+def _mentioned(facts: Facts) -> Iterator[str]:
+    """Yield the beginnings of texts that go to any kind of join.
+
+    The function only has to be named like one, on whatever object.
+    """
+    for _, call in facts.calls:
+        args = call.args if JOIN.search(getattr(call.func, "name", "")) else []
+        for part in (part for arg in args for part in facts.rooms.parts(arg)):
+            shape = facts.rooms.shape(part)
+            if shape and not shape.startswith("*"):
+                yield shape.split("*")[0]
+
+
+def _is_user(facts: Facts, room: Node) -> bool:
+    """Tell whether a room is named by a bare user id."""
+    found = facts.follow(room)
+    while isinstance(found, Call) and isinstance(found.func, Member):
+        found = found.func.obj
+    names = list(names_in(found))
+    return any(USER.search(name) for name in names)
+
+
+def may_be_same(shape: str, other: str) -> bool:
+    """Tell whether two shapes may be the same room.
+
+    The first is that of an emit, the second that of a join.
+    """
+    if shape == other:
+        return True
+    if "*" not in shape and "*" not in other:
+        return False
+    if other == "*" or shape == "*":
+        return other == shape or (other == "*" and "*" not in shape)
+    first, second = shape.split("*"), other.split("*")
+    return (first[0].startswith(second[0]) or second[0].startswith(first[0])) and (
+        first[-1].endswith(second[-1]) or second[-1].endswith(first[-1])
+    )

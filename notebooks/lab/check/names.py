@@ -1,0 +1,57 @@
+"""Names below an expression, and the names of socket ids."""
+
+import re
+from collections.abc import Iterator
+
+from lab.check.ir import Call, Const, Index, Member, Name, Node
+
+# longer strings are sentences
+LONGEST_WORD = 30
+# variables and fields that hold the id of a socket, of one connection or of a client
+ID = re.compile(
+    # socket_id, clientSocketIds, connectionId
+    r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$"
+    # sid, user_sids
+    r"|^sids?$|_sids?$"
+    # userSid, driverSocketIDs
+    r"|[a-z](Sid|SID|SocketIDs?)s?$",
+    re.I,
+)
+# these alone often are ids of a customer, or of a connection to something else
+UNCLEAR_ID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
+# functions that return the id of a socket: getSocketId(), user_sid()
+ID_GETTER = re.compile(r"(socket|sock)_?id$|(^|_)sid$|Sid$", re.I)
+
+
+def names_in(node: Node) -> Iterator[str]:
+    """Yield all names and short strings in an expression."""
+    for part in node.walk():
+        if isinstance(part, (Name, Member)):
+            yield part.name
+        elif isinstance(part, Const) and isinstance(part.value, str) and len(part.value) < LONGEST_WORD:
+            yield part.value
+
+
+def last_name(node: Node | None) -> str:
+    """Return the name of a variable, field, called function or decorator.
+
+    It is the last part of a dotted name, and "" if there is none.
+    """
+    func = node.func if isinstance(node, Call) else node
+    return func.name if isinstance(func, (Member, Name)) else ""
+
+
+def is_id_name(expr: Node) -> bool:
+    """Tell whether an expression is named for the id of a socket."""
+    match expr:
+        case Name(name=name) | Member(name=name):
+            return bool(ID.search(name)) and not UNCLEAR_ID.match(name)
+        case Index(obj=obj, key=key):
+            text = str(getattr(key, "value", ""))
+            return bool(ID.search(text)) or (not text and is_id_name(obj))
+        case Call(func=Member(obj=obj, name="get"), args=[key, *_]):
+            text = str(getattr(key, "value", ""))
+            return bool(text and ID.search(text)) or is_id_name(obj)
+        case Call(func=(Name(name=name) | Member(name=name))):
+            return bool(ID_GETTER.search(name))
+    return False

@@ -1,0 +1,170 @@
+"""Conditions and calls that look at a right, such as membership."""
+
+import re
+
+from lab.check.databases import DATABASE_WRITES, is_database_write
+from lab.check.facts import Facts
+from lab.check.ir import Await, Call, Const, Func, If, Member, Name, Node, Op, Return, Throw
+from lab.check.names import LONGEST_WORD, names_in
+from lab.check.tags import CLAIMED, FORMS, Tag
+
+# names of rights, and of what a right follows from
+RIGHTS = re.compile(
+    # may join, can read, own rooms
+    r"^may[A-Z_]|^can[A-Z_]|^own[A-Z_]|is_?in[A-Z_]"
+    # who is in a room
+    r"|member|participant|belong|friend|subscri|enrol|assign|collaborat|_in_room|inRoom|has(Room|Joined|User)"
+    # whose room it is
+    r"|owner|creator|author|hostId|isHost"
+    # what is granted
+    r"|permission|permit|allow|access|authori[sz]|role|admin|entitl|invit|privilege|policy|eligible|guard|acl$"
+    # what is refused
+    r"|banned|forbid|password"
+    # whether the client is a user at all
+    r"|check_?login|logged_?in|isValidRoom",
+)
+# names of functions that look something up, and may refuse
+LOOK_UPS = re.compile(
+    r"^(find|get|load|fetch|query|count|select|one|exists"
+    r"|check|verify|ensure|assert|validate|require|is|has|can"
+    r"|join|enter|add_?(user|member|participant|player))",
+    re.I,
+)
+# names of functions that check by themselves, if they name a right, too
+CHECKS = re.compile(r"(check|assert|ensure|verify|require|authorize|validate|can|is|has|get|find)", re.I)
+# names of functions that only write or send
+WRITES = re.compile(
+    r"^(emit|send_?to|broadcast|publish|push|notify|log|create|save|insert|store|record|persist|set|del|incr)", re.I
+)
+TOKEN = re.compile("token|cookie|authorization", re.I)
+
+
+def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
+    """Tell whether an expression mentions a right, such as membership.
+
+    A right that the client itself supplies is none.
+    """
+    for part in node.walk():
+        if isinstance(part, Name | Member) and RIGHTS.search(part.name):
+            tags = facts.values.of(part)
+            if not tags & CLAIMED or tags & Tag.USER:
+                return True
+        elif (
+            isinstance(part, Const) and isinstance(part.value, str) and RIGHTS.search(part.value[:LONGEST_WORD])
+        ) or _looks_for_itself(facts, part):
+            return True
+        # a condition that has a name: `const isCook = order.cookId === user.id`
+        made = facts.follow(part) if isinstance(part, Name) and steps else part
+        if made is not part and isinstance(made, Op) and names_a_right(facts, made, steps - 1):
+            return True
+    return False
+
+
+def _is_nothing(node: Node) -> bool:
+    return isinstance(node, Const) and node.value in (None, True, False, "")
+
+
+def _looks_for_itself(facts: Facts, part: Node) -> bool:
+    """Tell whether a condition is about the socket or its user.
+
+    Examples are `sid in room` and `order.userId == user.id`.
+    """
+    match part:
+        case Op(op="==" | "!=", operands=operands):
+            tags = [facts.values.of(operand) for operand in operands]
+            return any(tag & (Tag.SID | Tag.USER) for tag in tags) and not any(_is_nothing(part) for part in operands)
+        case Op(op="in" | "not in", operands=[first, rooms]):
+            return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or facts.is_own_rooms(rooms)
+        case Call(func=Member(obj=Member(obj=socket, name="rooms"), name="has")):
+            return Tag.SOCKET in facts.values.of(socket)
+        case Call(func=Member(name="has" | "includes"), args=[first]):
+            return bool(facts.values.of(first) & (Tag.SID | Tag.USER))
+    return False
+
+
+def leaves(node: Node) -> bool:
+    """Tell whether a statement may end the function or the loop's step.
+
+    Then it contains `return`, `throw`, `continue` or `break`.
+    """
+    return any(
+        isinstance(part, (Return, Throw)) or getattr(part, "kind", "") in ("continue", "break") for part in node.walk()
+    )
+
+
+def asserts(facts: Facts, call: Call) -> bool:
+    """Tell whether a call checks a right by itself.
+
+    Its name says so, or its body has a check.
+    """
+    name = getattr(call.func, "name", "")
+    if RIGHTS.search(name) and CHECKS.match(name):
+        return True
+    return any(_refuses(facts, func) for func in facts.project.callees(call))
+
+
+def _refuses(facts: Facts, func: Func) -> bool:
+    parts = [part for statement in func.body for part in statement.walk()]
+    return any(isinstance(part, If) and names_a_right(facts, part.test) and leaves(part) for part in parts)
+
+
+def uses_record(facts: Facts, test: Node) -> bool:
+    """Tell whether a condition compares a field of a looked-up record.
+
+    That asks for more than whether the record exists.
+    """
+    for part in test.walk():
+        if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
+            made = facts.made(part.obj)
+            if (
+                isinstance(made, Call)
+                and not FORMS.search(getattr(made.func, "name", ""))
+                and any(facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in made.args)
+            ):
+                return True
+    return False
+
+
+def _has_client(facts: Facts, arg: Node) -> bool:
+    return any(facts.is_client(part) for part in arg.walk() if isinstance(part, (Name, Member)))
+
+
+def looks_up(facts: Facts, node: Node) -> bool:
+    """Tell whether a call looks something up for the verified user.
+
+    It is given a value of the client and the user together.
+    """
+    for part in node.walk():
+        if not isinstance(part, Call) or not _may_refuse(facts, part):
+            continue
+        given = [*part.args, *(value for _, value in part.keywords)]
+        tags = Tag.NONE
+        for arg in given:
+            for inner in arg.walk():
+                if isinstance(inner, (Name, Member, Call)):
+                    tags |= facts.values.of(inner)
+        if tags & CLAIMED and (Tag.USER in tags or _passes_token(facts, given)):
+            return True
+    return False
+
+
+def _may_refuse(facts: Facts, call: Call) -> bool:
+    """Tell whether a call may look at a right.
+
+    It is a look-up, or a service that is awaited.
+    """
+    name = getattr(call.func, "name", "")
+    if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):
+        return True
+    waited = isinstance(call.parent, Await) and isinstance(call.func, Member)
+    return waited and not WRITES.match(name) and not is_database_write(facts, call)
+
+
+def _passes_token(facts: Facts, given: list[Node]) -> bool:
+    """Tell whether a call passes on the token of the handshake.
+
+    Then another service verifies it.
+    """
+    return any(
+        Tag.HANDSHAKE in facts.values.of(arg) and any(TOKEN.search(name) for name in names_in(arg)) for arg in given
+    )
