@@ -5,6 +5,7 @@
 
 import re
 
+import pytest
 from lab.check.result import Options
 from lab.check.run import check
 
@@ -58,3 +59,10 @@ def differences(folder, text, *, name="server.js", select=None):
         *(f"missing {path}:{line} {rule}" for path, line, rule in sorted(expected - found)),
         *(f"unexpected {path}:{line} {rule}" for path, line, rule in sorted(found - expected)),
     ]
+
+
+def xfailing(names, faults):
+    """Return parameters for names; those in `faults` are expected to fail, for the reason given there."""
+    assert faults.keys() <= set(names)
+    marked = {name: [pytest.mark.xfail(strict=True, reason=reason)] for name, reason in faults.items()}
+    return [pytest.param(name, marks=marked.get(name, []), id=name) for name in names]
