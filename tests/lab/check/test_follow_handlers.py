@@ -22,7 +22,7 @@ REGISTRATIONS = {
     'io.on("connection", (socket) => {\n  socket.on("say", withLog("say", onSay));\n});\n',
     "bound": f'io.on("connection", (socket) => {{\n  socket.on("say", onSay.bind(socket));\n}});\n'
     f"function onSay(data) {{\n  {EMIT}}}\n",
-    "bound-method": f"class Chat {{\n  start() {{\n    io.on(\"connection\", this.welcome.bind(this));\n  }}\n"
+    "bound-method": f'class Chat {{\n  start() {{\n    io.on("connection", this.welcome.bind(this));\n  }}\n'
     '  welcome(socket) {\n    socket.on("say", this.say.bind(this));\n  }\n'
     f"  say(data) {{\n    {EMIT}  }}\n}}\nnew Chat().start();\n",
     "any": f'io.on("connection", (socket) => {{\n  socket.onAny((event, data) => {{\n    {EMIT}  }});\n}});\n',

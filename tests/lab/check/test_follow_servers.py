@@ -86,7 +86,7 @@ NODE_FORMS = {
     "path-alias": (
         'import { hub } from "@/realtime";',
         "hub",
-        f'=== src/realtime.js\n{MAKE.replace("./", "../")}'
+        f"=== src/realtime.js\n{MAKE.replace('./', '../')}"
         'export const hub = new Server(3000);\nhub.on("connection", onConnection);\n',
     ),
     "socket-namespace": (

@@ -63,7 +63,10 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_server_is_followed_in_python(tmp_path, form):
     made, registered, imported, server = FORMS[form]
-    assert differences(tmp_path, PYTHON % {"made": made, "registered": registered, "imported": imported, "server": server}) == []
+    assert (
+        differences(tmp_path, PYTHON % {"made": made, "registered": registered, "imported": imported, "server": server})
+        == []
+    )
 
 
 HELPER = """\
