@@ -9,15 +9,15 @@ HEAD = 'import { Server } from "socket.io";\nconst io = new Server(3000);\n'
 EMIT = 'io.to(data.room).emit("chat", data.text); // <- RM083\n'
 REGISTRATIONS = {
     "inline": f'io.on("connection", (socket) => {{\n  socket.on("say", (data) => {{\n    {EMIT}  }});\n}});\n',
-    "old-name": f'io.sockets.on("connect", function (socket) {{\n  socket.on("say", function (data) {{\n    {EMIT}  }});\n'
-    "});\n",
+    "old-name": f'io.sockets.on("connect", function (socket) {{\n  socket.on("say", function (data) {{\n    {EMIT}'
+    "  });\n});\n",
     "namespace": f'io.of("/chat").on("connection", (socket) => {{\n  socket.on("say", (data) => {{\n    {EMIT}  }});\n'
     "});\n",
     "by-name": f'io.on("connection", onConnection);\nfunction onConnection(socket) {{\n  socket.on("say", onSay);\n}}\n'
     f"function onSay(data) {{\n  {EMIT}}}\n",
     "arrow-by-name": f'const onSay = (data) => {{\n  {EMIT}}};\nio.on("connection", (socket) => {{\n'
     '  socket.on("say", onSay);\n});\n',
-    "wrapped": f'io.on("connection", (socket) => {{\n  socket.on("say", withAuth((data) => {{\n    {EMIT}  }}));\n}});\n',
+    "wrapped": f'io.on("connection", (socket) => {{\n  socket.on("say", safe((data) => {{\n    {EMIT}  }}));\n}});\n',
     "wrapped-by-name": f"const onSay = (data) => {{\n  {EMIT}}};\n"
     'io.on("connection", (socket) => {\n  socket.on("say", withLog("say", onSay));\n});\n',
     "bound": f'io.on("connection", (socket) => {{\n  socket.on("say", onSay.bind(socket));\n}});\n'
@@ -33,8 +33,8 @@ REGISTRATIONS = {
     f'  const onSay = (data) => {{\n    {EMIT}  }};\n  socket.on("say", onSay);\n}}\n',
     "loop-over-table": f'const events = {{\n  say(data) {{\n    {EMIT}  }},\n}};\nio.on("connection", (socket) => {{\n'
     "  for (const [event, run] of Object.entries(events)) socket.on(event, run);\n});\n",
-    "bound-to-socket": f'io.on("connection", (client) => {{\n  client.on("say", function (data) {{\n    {EMIT}  }}.bind(client));\n'
-    "});\n",
+    "bound-to-socket": f'io.on("connection", (client) => {{\n  client.on("say", function (data) {{\n    {EMIT}'
+    "  }.bind(client));\n});\n",
 }
 UNKNOWN = {
     "any": "`onAny` registers no handler of the analysis",

@@ -92,7 +92,8 @@ NODE_FORMS = {
     "socket-namespace": (
         'import { hub } from "./realtime.js";',
         'hub.of("/chat")',
-        f'=== realtime.js\n{MAKE}export const hub = new Server(3000);\nhub.of("/chat").on("connection", onConnection);\n',
+        f"=== realtime.js\n{MAKE}export const hub = new Server(3000);\n"
+        'hub.of("/chat").on("connection", onConnection);\n',
     ),
     "field-of-an-object": (
         'import { services } from "./realtime.js";',

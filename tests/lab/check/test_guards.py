@@ -1,5 +1,7 @@
 """Tests that a check of a right silences RM081 and RM083, and that other conditions do not."""
 
+import re
+
 import pytest
 
 from .projects import differences, xfailing
@@ -36,7 +38,9 @@ NODE = {
         "const room = await Room.findOne({ where: { id: data.room, userId: socket.data.user.id } });\n"
         "if (!room) return;\nact"
     ),
-    "record-field": "const room = await Room.findById(data.room);\nif (room.owner !== socket.data.user.id) return;\nact",
+    "record-field": (
+        "const room = await Room.findById(data.room);\nif (room.owner !== socket.data.user.id) return;\nact"
+    ),
     "record-list": (
         "const room = await Room.findById(data.room);\nif (!room.people.includes(socket.data.user.id)) return;\nact"
     ),
@@ -76,17 +80,9 @@ UNKNOWN = {
 
 def node(body, rule, mark=""):
     """Return a server with one event, whose body does what the rule is about."""
-    lines = (HEAD + HELPERS).splitlines() + [
-        'io.on("connection", (socket) => {',
-        '  socket.on("say", async (data, reply) => {',
-        *(f"    {line}" for line in body.splitlines()),
-        "  });",
-        "});",
-    ]
-    acts = "act"
-    return "".join(
-        line.replace(acts, ACTS[rule]) + mark * (ACTS[rule] in line.replace(acts, ACTS[rule])) + "\n" for line in lines
-    )
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    event = '  socket.on("say", async (data, reply) => {\n' + re.sub(r"\bact\b(.*)", rf"{ACTS[rule]}\1{mark}", lines)
+    return f'{HEAD}{HELPERS}io.on("connection", (socket) => {{\n{event}  }});\n}});\n'
 
 
 @pytest.mark.parametrize("rule", ACTS)
