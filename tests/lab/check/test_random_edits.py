@@ -98,7 +98,7 @@ def test_an_edited_file_never_breaks_the_checker(tmp_path_factory, seed, chosen,
     assert_is_checked(folder, [(edited(text, random.Random(seed), kinds), suffix)])  # noqa: S311 - not for security
 
 
-@given(seed=st.integers(0, 2**32), chosen=st.lists(st.integers(0, len(VALID) - 1), min_size=2, max_size=8))
+@given(seed=SEEDS, chosen=st.lists(st.integers(0, len(VALID) - 1), min_size=2, max_size=8))
 @settings(BOUNDED, max_examples=15)
 def test_edited_files_of_all_languages_are_checked_together(tmp_path_factory, seed, chosen):
     generator = random.Random(seed)  # noqa: S311 - not for security
@@ -109,7 +109,7 @@ def test_edited_files_of_all_languages_are_checked_together(tmp_path_factory, se
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@given(seed=st.integers(0, 2**32), kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=20))
+@given(seed=SEEDS, kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=20))
 @settings(BOUNDED, max_examples=1_000)
 def test_a_thousand_edits_never_break_the_checker(tmp_path_factory, seed, kinds):
     generator = random.Random(seed)  # noqa: S311 - not for security
@@ -125,7 +125,9 @@ def test_any_text_is_checked(tmp_path_factory, text, suffix):
     assert_is_checked(folder, [(f"{text}\nsocket\n", suffix)])
 
 
-@pytest.mark.parametrize(("text", "suffix"), VALID[:: len(VALID) // 12], ids=str)
+@pytest.mark.parametrize(
+    ("text", "suffix"), VALID[:: len(VALID) // 12], ids=lambda part: part if part[:1] == "." else "file"
+)
 def test_each_beginning_of_a_file_is_checked(tmp_path, text, suffix):
     path = tmp_path / f"server{suffix}"
     for end in range(0, len(text), max(1, len(text) // 25)):
