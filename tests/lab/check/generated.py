@@ -12,7 +12,7 @@ async function load(id, user) {{
   return row ?? null;
 }}
 
-async function tell(io, user, text) {{
+export async function tell(io, user, text) {{
   io.to(people.get(user)).emit("note", {{ text }});
 }}
 """
@@ -51,7 +51,8 @@ export {is_async}function register{n}(io, socket{types}) {{
 }}
 """
 NEST_HEAD = """\
-import {{ ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer }} from "@nestjs/websockets";
+import {{ ConnectedSocket, MessageBody, SubscribeMessage }} from "@nestjs/websockets";
+import {{ WebSocketGateway, WebSocketServer }} from "@nestjs/websockets";
 import {{ Server, Socket }} from "socket.io";
 {imports}
 
@@ -105,8 +106,14 @@ def room_of(thing):
     return f"thing:{{thing}}"
 
 
+async def tell(sio, user, text):
+    if user in people:
+        await sio.emit("note", {{"text": text}}, to=people[user])
+
+
 async def load(database, thing, user):
-    return await database.fetch_one("select * from things where id = :id and owner = :owner", dict(id=thing, owner=user))
+    values = dict(id=thing, owner=user)
+    return await database.fetch_one("select * from things where id = :id and owner = :owner", values)
 """
 PYTHON_BLOCK = """\
 def register{n}(sio, database):
@@ -136,10 +143,33 @@ def register{n}(sio, database):
         people.pop(sid, None)
         {other}
 """
+START = """\
+import {{ Server }} from "socket.io";
+{imports}
+const io = new Server(3000);
+io.use(async (socket, next) => {{
+  socket.data.user = await verifyToken(socket.handshake.auth.token);
+  next();
+}});
+io.on("connection", (socket) => {{
+{calls}}});
+"""
 # ending -> head, block, import of another file, call of it, number of blocks that make about 150 lines
 KINDS = {
-    ".js": (JS_HEAD, JS_BLOCK, 'import {{ register0 as other }} from "./{file}.js";', "other(io, socket);", 4),
-    ".ts": (JS_HEAD, JS_BLOCK, 'import {{ register0 as other }} from "./{file}";', "other(io, socket);", 4),
+    ".js": (
+        JS_HEAD,
+        JS_BLOCK,
+        'import {{ tell as other }} from "./{file}.js";',
+        'other(io, socket.data.user.id, "gone");',
+        4,
+    ),
+    ".ts": (
+        JS_HEAD,
+        JS_BLOCK,
+        'import {{ tell as other }} from "./{file}";',
+        'other(io, socket.data.user.id, "gone");',
+        4,
+    ),
     ".gateway.ts": (
         NEST_HEAD,
         NEST_BLOCK,
@@ -147,7 +177,7 @@ KINDS = {
         "this.things.note(Other.name);",
         4,
     ),
-    ".py": (PYTHON_HEAD, PYTHON_BLOCK, "from .{file} import register0 as other", "other(sio, database)", 5),
+    ".py": (PYTHON_HEAD, PYTHON_BLOCK, "from .{file} import tell as other", "await other(sio, sid, 'gone')", 5),
 }
 
 
@@ -155,7 +185,7 @@ def generated_file(number, ending):
     """Return the text of one file, which imports the one with the same ending before it."""
     head, block, imported, called, blocks = KINDS[ending]
     before = number - len(KINDS)
-    has_other = before >= 0
+    has_other = before > 0
     imports = imported.format(file=f"f{before}") if has_other else ""
     other = called if has_other else ("pass" if ending == ".py" else "")
     types = ": any" if ending == ".ts" else ""
@@ -164,9 +194,16 @@ def generated_file(number, ending):
 
 
 def write_project(folder, count):
-    """Write `count` files of about 150 lines in all languages; return the number of lines."""
+    """Write `count` files of about 150 lines in all languages; return the number of lines.
+
+    The first one is short: it makes the server and registers the handlers of all JavaScript files.
+    """
+    names = [number for number in range(1, count) if number % len(KINDS) == 0]
+    imports = "".join(f'import * as f{number} from "./f{number}.js";\n' for number in names)
+    calls = "".join(f"  f{number}.register{n}(io, socket);\n" for number in names for n in range(4))
+    (folder / "f0.js").write_text(START.format(imports=imports, calls=calls))
     lines = 0
-    for number in range(count):
+    for number in range(1, count):
         ending = [*KINDS][number % len(KINDS)]
         text = generated_file(number, ending)
         (folder / f"f{number}{ending}").write_text(text)

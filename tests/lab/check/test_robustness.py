@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from lab.__main__ import main
+from lab.check.result import Options
+from lab.check.run import check
 
 SERVER = """\
 import { Server } from "socket.io";
@@ -109,10 +112,11 @@ def one_line(text, size):
     return f"const data = '{'x' * size}'; " + text.replace("\n", " ") + "\n"
 
 
+COMMONJS = SERVER.replace('import { Server } from "socket.io"', 'const { Server } = require("socket.io")')
+
+
 def test_a_line_of_a_megabyte_is_checked(checked, tmp_path):
-    text = one_line(
-        SERVER.replace("import { Server } from", "const { Server } = require(").replace('io";', 'io");'), 999_000
-    )
+    text = one_line(COMMONJS, 999_000)
     assert 990_000 < len(text) <= 1_000_000
     (tmp_path / "server.js").write_text(text)
     assert checked() == (1, [("server.js", 1)], [])
@@ -124,7 +128,7 @@ def test_a_python_line_of_a_megabyte_is_checked(checked, tmp_path):
 
 
 def test_the_report_of_a_huge_line_is_short(tmp_path, capsys):
-    (tmp_path / "server.js").write_text(one_line(SERVER, 900_000).replace("import { Server } from", "var Server ="))
+    (tmp_path / "server.js").write_text(one_line(COMMONJS, 900_000))
     main(["check", str(tmp_path), "--select", ERROR])
     assert len(capsys.readouterr().out) < 5_000
 
@@ -215,6 +219,35 @@ def in_a_process(folder, form):
     return subprocess.run(command, capture_output=True, timeout=50, check=False)
 
 
+# names that are made of themselves, in valid code
+CIRCLES = {
+    "field.py": "import socketio\n\nsio = socketio.AsyncServer()\n\n\n@sio.event\n"
+    "def connect(sid, environ):\n    user = user.next\n    user.note(sid)\n",
+    "server.py": "import socketio\n\nsio = sio.of\nsio.emit('a')\n",
+    "field.js": 'const io = require("socket.io")(3000);\nio.on("connection", (socket) => {\n'
+    "  const user = user.data;\n  user(socket.id);\n});\n",
+}
+
+
+LONG = "socket" + ".user" * 40 + "\n"
+
+
+@pytest.mark.xfail(strict=True, reason="the time to follow a chain of fields grows as 2 to its length")
+def test_a_long_chain_of_fields_takes_no_time(tmp_path):
+    began = time.process_time()
+    (tmp_path / "server.js").write_text(SERVER + f"x[1] = {LONG}")
+    check([tmp_path], Options(select=ERROR))
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.xfail(strict=True, raises=RecursionError, reason="`user = user.next` is followed for ever")
+@pytest.mark.parametrize("name", CIRCLES)
+def test_a_name_made_of_itself_is_checked(checked, tmp_path, name):
+    (tmp_path / name).write_text(CIRCLES[name])
+    (tmp_path / "server.mjs").write_text(SERVER)
+    assert checked() == (1, [("server.mjs", 5)], [])
+
+
 def test_a_deep_folder_is_checked(checked, tmp_path):
     deep = tmp_path.joinpath(*["d"] * 200)
     deep.mkdir(parents=True)
@@ -228,9 +261,10 @@ def test_any_name_of_a_file_is_reported(checked, tmp_path, name):
     assert checked() == (1, [(name, 5)], [])
 
 
-@pytest.mark.parametrize(
-    "form", ["json", *(pytest.param(f, marks=pytest.mark.slow) for f in ("text", "sarif", "github"))]
-)
+OTHER_FORMS = [pytest.param(form, marks=pytest.mark.slow) for form in ("text", "sarif", "github")]
+
+
+@pytest.mark.parametrize("form", ["json", *OTHER_FORMS])
 def test_a_name_that_is_no_unicode_is_reported(tmp_path, form):
     path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.js")
     with open(path, "w") as file:
