@@ -154,6 +154,7 @@ io.use(async (socket, next) => {{
 io.on("connection", (socket) => {{
 {calls}}});
 """
+JS_CALL = 'other(io, socket.data.user.id, "gone");'
 # ending -> head, block, import of another file, call of it, number of blocks that make about 150 lines
 KINDS = {
     ".js": (

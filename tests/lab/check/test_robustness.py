@@ -229,7 +229,7 @@ CIRCLES = {
 }
 
 
-LONG = "socket" + ".user" * 40 + "\n"
+LONG = "socket" + ".user" * 20 + "\n"
 
 
 @pytest.mark.xfail(strict=True, reason="the time to follow a chain of fields grows as 2 to its length")
