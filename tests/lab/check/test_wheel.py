@@ -11,6 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(lab.check.__file__).parent
+SERVER = "import socketio\n\nsio = socketio.AsyncServer()\n\n\nasync def tell():\n    sio.emit('a')\n"
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import lab
+from lab.__main__ import main
+print(lab.__file__)
+main(["check", sys.argv[2]])
+"""
 
 
 def test_every_file_of_the_checker_is_python_or_known_data():
@@ -41,13 +50,8 @@ def test_a_wheel_has_every_rule_and_the_costs(tmp_path):
     assert wanted <= names
     # a wheel that is unpacked anywhere works by itself
     zipfile.ZipFile(wheel).extractall(tmp_path / "unpacked")
-    (tmp_path / "app.py").write_text(
-        "import socketio\n\nsio = socketio.AsyncServer()\n\n\nasync def tell():\n    sio.emit('a')\n"
-    )
-    program = "import sys; sys.path.insert(0, sys.argv[1]); import lab; from lab.__main__ import main; print(lab.__file__); main(sys.argv[2:])"
-    arguments = [str(tmp_path / "unpacked"), "check", str(tmp_path / "app.py")]
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", program, *arguments], capture_output=True, text=True, timeout=50, check=False
-    )
+    (tmp_path / "app.py").write_text(SERVER)
+    command = [sys.executable, "-I", "-c", PROGRAM, str(tmp_path / "unpacked"), str(tmp_path / "app.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert done.stdout.startswith(str(tmp_path / "unpacked"))
     assert "RM032 error" in done.stdout
