@@ -1,0 +1,206 @@
+"""Tests of ids, sockets and rooms: which ones are kept, whose they are, and who joins a room."""
+
+import pytest
+from lab.check.result import Options
+from lab.check.run import check
+
+from .projects import differences, files_of, write_files, xfailing
+
+HEAD = 'import { Server } from "socket.io";\nconst io = new Server(3000);\n'
+# loops over the sockets of the server
+LOOPS = {
+    "fetch": """\
+async function tell(user) {
+  for (const other of await io.fetchSockets()) {
+    if (other.data.user.id === user) io.to(other.id).emit("note"); // <- RM021
+  }
+}
+""",
+    "for-each": """\
+async function tell(user) {
+  const sockets = await io.in("staff").fetchSockets();
+  sockets.forEach((other) => {
+    if (other.data.user.id === user) io.to(other.id).emit("note"); // <- RM021
+  });
+}
+""",
+    "kept-ids": """\
+const people = {};
+io.on("connection", (socket) => {
+  const user = socket.data.user.id;
+  if (!people[user]) people[user] = [];
+  people[user].push(socket.id); // <- RM011
+});
+function tell(user) {
+  people[user].forEach((line) => io.to(line).emit("note")); // <- RM021
+}
+""",
+    "kept-set": """\
+const people = new Map();
+io.on("connection", (socket) => {
+  const user = socket.data.user.id;
+  const lines = people.get(user) ?? new Set();
+  lines.add(socket.id); // <- RM011
+  people.set(user, lines);
+});
+function tell(user) {
+  for (const line of people.get(user) ?? []) {
+    io.to(line).emit("note"); // <- RM021
+  }
+}
+""",
+    "kept-records": """\
+const people = [];
+io.on("connection", (socket) => {
+  people.push({ user: socket.data.user.id, line: socket.id }); // <- RM011
+});
+function tell(user) {
+  const found = people.find((one) => one.user === user);
+  if (found) io.to(found.line).emit("note"); // <- RM021
+}
+""",
+}
+
+
+UNKNOWN_LOOPS = {
+    "fetch": "the id of a socket from `fetchSockets` is not taken for one from a loop",
+    "for-each": "the id of a socket from `fetchSockets` is not taken for one from a loop",
+}
+
+
+@pytest.mark.parametrize("form", xfailing(LOOPS, UNKNOWN_LOOPS))
+def test_an_id_from_a_loop_is_known(tmp_path, form):
+    assert differences(tmp_path, HEAD + LOOPS[form]) == []
+
+
+# what belongs to one connection, in each form
+OWN_NODE = {
+    "variable": """\
+io.on("connection", (socket) => {
+  const seen = new Map();
+  const mine = {};
+  socket.on("see", (id) => {
+    seen.set(id, socket.id);
+    mine[socket.id] = id;
+  });
+  socket.on("disconnect", () => {
+    seen.delete("all");
+    delete mine[socket.id];
+  });
+});
+""",
+    "in-a-helper": """\
+io.on("connection", (socket) => addLog(socket));
+function addLog(socket) {
+  const seen = new Map();
+  socket.on("see", (id) => seen.set(id, socket.id));
+  socket.on("disconnect", () => seen.clear());
+}
+""",
+    "socket-data": """\
+io.on("connection", (socket) => {
+  socket.data.seen = new Set();
+  socket.data.self = socket.id;
+  socket.on("see", (id) => socket.data.seen.add(id));
+  socket.on("disconnect", () => socket.data.seen.delete("all"));
+});
+""",
+    "local": """\
+io.on("connection", (socket) => {
+  socket.on("see", (id, reply) => {
+    const answer = {};
+    answer[socket.id] = id;
+    const list = [];
+    list.push(socket.id);
+    reply(answer, list);
+  });
+});
+""",
+    "own-object": """\
+class Session {
+  constructor(socket) {
+    this.socket = socket;
+    this.seen = new Map();
+    socket.on("see", (id) => this.see(id));
+    socket.on("disconnect", () => this.end());
+  }
+  see(id) {
+    this.seen.set(id, this.socket.id);
+  }
+  end() {
+    this.seen.clear();
+  }
+}
+io.on("connection", (socket) => {
+  new Session(socket);
+});
+""",
+}
+UNKNOWN_NODE = {"own-object": "a field of an object that is made for each connection counts as lasting state"}
+OWN_PYTHON = {
+    "session": """\
+@sio.event
+async def connect(sid, environ, auth):
+    user = verify_token(auth["token"])
+    await sio.save_session(sid, {"user": user, "sid": sid})
+""",
+    "session-block": """\
+@sio.event
+async def see(sid, data):
+    async with sio.session(sid) as session:
+        session["seen"] = data
+        session["sid"] = sid
+""",
+    "local": """\
+@sio.event
+async def see(sid, data):
+    answer = {}
+    answer["you"] = sid
+    answer[sid] = 1
+    return answer
+""",
+    "logged": """\
+@sio.event
+async def see(sid, data):
+    log.info("seen", extra={"sid": sid})
+    print(sid, data)
+    await sio.emit("seen", {"by": sid}, skip_sid=sid)
+""",
+}
+
+
+@pytest.mark.parametrize("form", xfailing(OWN_NODE, UNKNOWN_NODE))
+def test_state_of_one_connection_is_no_finding_in_node(tmp_path, form):
+    assert differences(tmp_path, HEAD + OWN_NODE[form], select="01,RM051") == []
+
+
+@pytest.mark.parametrize("form", OWN_PYTHON)
+def test_state_of_one_connection_is_no_finding_in_python(tmp_path, form):
+    head = "import socketio\n\nsio = socketio.AsyncServer()\n"
+    assert differences(tmp_path, head + OWN_PYTHON[form], name="app.py", select="01,RM051") == []
+
+
+ROOMS = """\
+=== server.js
+import { Server } from "socket.io";
+import { mayJoin } from "./rights.js";
+export const io = new Server(3000);
+io.on("connection", (socket) => {
+  socket.on("subscribe", async (room) => {
+    if (await mayJoin(socket.data.user, room)) %s
+  });
+});
+=== orders.js
+import { io } from "./server.js";
+export function accepted(order) {
+  io.to(`order:${order.id}`).emit("order:accepted"); // <- RM033
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("join", "level"), [("socket.join(room);", "question"), ("socket.join(`orders:${room}`);", "error")]
+)
+def test_a_client_named_join_makes_a_missing_join_a_question(tmp_path, join, level):
+    write_files(tmp_path, files_of(ROOMS % join))
+    assert [finding.level for finding in check([tmp_path], Options(select="RM033")).findings] == [level]
