@@ -59,7 +59,7 @@ class Facts:
             handlers = find_handlers(project, values)
             actions, servers = find_actions(project, values), find_servers(project)
         # an import that was followed may have shown another file that cannot be parsed
-        return cls(project, values, handlers, actions, servers, sorted(loaded.unreadable), files=loaded.files)
+        return cls(project, values, handlers, actions, servers, sorted(set(loaded.unreadable)), files=loaded.files)
 
     @property
     def sources(self) -> Mapping[str, Source]:

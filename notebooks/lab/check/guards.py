@@ -106,10 +106,25 @@ def _registers(decorator: Node) -> bool:
     return last_name(decorator) in ("on", "event", "on_event", "SubscribeMessage")
 
 
+def _always_run(step: Node) -> Iterator[Node]:
+    """Yield the parts of a statement that run whenever it does, so not the branches of a condition."""
+    waiting = [step]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        match node:
+            case If(test=test):
+                waiting.append(test)
+            case Func():
+                pass
+            case _:
+                waiting.extend(node.children())
+
+
 def _checks(facts: Facts, step: Node, *, around: bool) -> bool:
     if around:
         return names_a_right(facts, step) or uses_record(facts, step) or looks_up(facts, step)
-    for part in step.walk():
+    for part in _always_run(step):
         if isinstance(part, If) and leaves(part) and (names_a_right(facts, part.test) or uses_record(facts, part.test)):
             return True
         if isinstance(part, Call) and (asserts(facts, part) or looks_up(facts, part)):

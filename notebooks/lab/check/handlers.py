@@ -236,10 +236,16 @@ def _registered(
         elif target is not None:
             yield Handler(target, module, "middleware", "use", call), [Tag.CLIENT]
         return
-    if func.name not in REGISTER or len(call.args) < 2:
+    if func.name == "onAny" and call.args and Tag.SOCKET in values.of(func.obj):
+        target = as_function(project, call.args[0])
+        if target is not None:
+            yield Handler(target, module, "event", "", call), [Tag.CLIENT] * max(1, len(target.params))
+        return
+    given = [*call.args, *(value for name, value in call.keywords if name == "handler")]
+    if func.name not in REGISTER or len(given) < 2:
         return
     tags = values.of(func.obj)
-    target = as_function(project, call.args[1])
+    target = as_function(project, given[1])
     event = event_name(call.args[0])
     lower = event.lower()
     if target is None or event in INTERNAL:

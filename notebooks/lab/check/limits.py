@@ -64,6 +64,13 @@ def open_events(facts: Facts) -> list[Handler]:
     return [handler for handler in facts.events if not is_for_some(facts, handler)]
 
 
+def takes_events(facts: Facts, server: Server) -> bool:
+    """Tell whether clients may send to a server. A Nest gateway has its own events, and an adapter has none."""
+    if server.gateway is None:
+        return not server.adapter
+    return any(class_of(handler.func) is server.gateway for handler in open_events(facts))
+
+
 def is_for_some(facts: Facts, handler: Handler) -> bool:
     """Tell whether a handler is only registered for clients with some right."""
     conditions = (outer.test for outer in enclosing(handler.node, If) if isinstance(outer, If))

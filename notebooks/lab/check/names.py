@@ -10,17 +10,16 @@ LONGEST_WORD = 30
 # variables and fields that hold the id of a socket, of one connection or of a client
 ID = re.compile(
     # socket_id, clientSocketIds, connectionId
-    r"(^|_|[a-z])(socket|client|connection|conn)_?ids?$"
+    r"(?i:(^|_|[a-z])(socket|client|connection|conn)_?ids?$)"
     # sid, user_sids
-    r"|^sids?$|_sids?$"
-    # userSid, driverSocketIDs
-    r"|[a-z](Sid|SID|SocketIDs?)s?$",
-    re.I,
+    r"|(?i:^sids?$|_sids?$)"
+    # userSid, driverSocketIDs; not campusId
+    r"|[a-z](Sid|SID|SocketIDs?)s?$"
 )
 # these alone often are ids of a customer, or of a connection to something else
 UNCLEAR_ID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
 # functions that return the id of a socket: getSocketId(), user_sid()
-ID_GETTER = re.compile(r"(socket|sock)_?id$|(^|_)sid$|Sid$", re.I)
+ID_GETTER = re.compile(r"(?i:(socket|sock)_?id$|(^|_)sid$)|Sid$")
 
 
 def names_in(node: Node) -> Iterator[str]:

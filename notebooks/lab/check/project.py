@@ -22,12 +22,14 @@ class Project(Modules):
     # answers that hold until another module is added
     _outside: dict[int, str] = field(default_factory=dict)
     _callees: dict[int, list[Func]] = field(default_factory=dict)
+    _meanings: dict[int, Node | Variable | Module | None] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
         """Take a parsed module into the project."""
         super().add(module)
         self._outside.clear()
         self._callees.clear()
+        self._meanings.clear()
         for cls in module.classes:
             self.types.setdefault(cls.name, []).append(cls)
             for part in cls.body:
@@ -65,8 +67,15 @@ class Project(Modules):
         """Follow names, imports and fields to what they stand for.
 
         Returns a `Func`, `Class` or other node that makes the value, the `Variable` if it has no or several values,
-        or a `Module`. None if the name comes from outside.
+        or a `Module`. None if the name comes from outside, or is defined by itself.
         """
+        if id(expr) not in self._meanings:
+            # until the answer is known; so a name that is made of itself has none
+            self._meanings[id(expr)] = None
+            self._meanings[id(expr)] = self._follow(expr, steps)
+        return self._meanings[id(expr)]
+
+    def _follow(self, expr: Node | Variable | Module | None, steps: int) -> Node | Variable | Module | None:
         while steps:
             steps -= 1
             following: Node | Variable | Module | None

@@ -11,9 +11,9 @@ from lab.check.tags import CLAIMED, FORMS, Tag
 # names of rights, and of what a right follows from
 RIGHTS = re.compile(
     # may join, can read, own rooms
-    r"^may[A-Z_]|^can[A-Z_]|^own[A-Z_]|is_?in[A-Z_]"
+    r"^may[A-Z_]|^can[A-Z_]|^own[A-Z_]|is_?in[A-Z_]|(?i:"
     # who is in a room
-    r"|member|participant|belong|friend|subscri|enrol|assign|collaborat|_in_room|inRoom|has(Room|Joined|User)"
+    r"member|participant|belong|friend|subscri|enrol|assign|collaborat|_in_room|inRoom|has(Room|Joined|User)"
     # whose room it is
     r"|owner|creator|author|hostId|isHost"
     # what is granted
@@ -21,7 +21,7 @@ RIGHTS = re.compile(
     # what is refused
     r"|banned|forbid|password"
     # whether the client is a user at all
-    r"|check_?login|logged_?in|isValidRoom",
+    r"|check_?login|logged_?in|isValidRoom)"
 )
 # names of functions that look something up, and may refuse
 LOOK_UPS = re.compile(
@@ -49,15 +49,24 @@ def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
             tags = facts.values.of(part)
             if not tags & CLAIMED or tags & Tag.USER:
                 return True
-        elif (
-            isinstance(part, Const) and isinstance(part.value, str) and RIGHTS.search(part.value[:LONGEST_WORD])
-        ) or _looks_for_itself(facts, part):
+        elif _is_word_of_a_right(facts, part) or _looks_for_itself(facts, part):
             return True
         # a condition that has a name: `const isCook = order.cookId === user.id`
         made = facts.follow(part) if isinstance(part, Name) and steps else part
         if made is not part and isinstance(made, Op) and names_a_right(facts, made, steps - 1):
             return True
     return False
+
+
+def _is_word_of_a_right(facts: Facts, part: Node) -> bool:
+    """Tell whether a string names a right, such as a role.
+
+    It is none if it is compared with what the client sends.
+    """
+    if not isinstance(part, Const) or not isinstance(part.value, str) or not RIGHTS.search(part.value[:LONGEST_WORD]):
+        return False
+    others = part.parent.operands if isinstance(part.parent, Op) else []
+    return not any(facts.is_claimed(other) for other in others)
 
 
 def _is_nothing(node: Node) -> bool:
@@ -74,11 +83,12 @@ def _looks_for_itself(facts: Facts, part: Node) -> bool:
             tags = [facts.values.of(operand) for operand in operands]
             return any(tag & (Tag.SID | Tag.USER) for tag in tags) and not any(_is_nothing(part) for part in operands)
         case Op(op="in" | "not in", operands=[first, rooms]):
-            return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or facts.is_own_rooms(rooms)
+            own = facts.values.of(first) & (Tag.SID | Tag.USER) or Tag.USER in facts.values.of(rooms)
+            return bool(own) or facts.is_own_rooms(rooms)
         case Call(func=Member(obj=Member(obj=socket, name="rooms"), name="has")):
             return Tag.SOCKET in facts.values.of(socket)
-        case Call(func=Member(name="has" | "includes"), args=[first]):
-            return bool(facts.values.of(first) & (Tag.SID | Tag.USER))
+        case Call(func=Member(obj=rooms, name="has" | "includes"), args=[first]):
+            return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or Tag.USER in facts.values.of(rooms)
     return False
 
 

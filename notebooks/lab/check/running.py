@@ -21,10 +21,17 @@ def is_statement(node: Node) -> bool:
         case Block(kind=kind):
             return kind != "comprehension"
         case If(test=test):
-            return test is not node
+            return test is not node and not _is_in_comprehension(node)
         case Loop(iterable=iterable):
-            return iterable is not node
+            return iterable is not node and not _is_in_comprehension(node)
     return False
+
+
+def _is_in_comprehension(node: Node) -> bool:
+    above = node.parent
+    while isinstance(above, If | Loop):
+        above = above.parent
+    return isinstance(above, Block) and above.kind == "comprehension"
 
 
 def is_async_server(facts: Facts, server: Node) -> bool:

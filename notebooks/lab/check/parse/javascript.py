@@ -2,6 +2,7 @@
 
 import functools
 import re
+import time
 
 import tree_sitter
 import tree_sitter_javascript
@@ -14,6 +15,7 @@ from lab.check.parse.javascript_functions import FUNCTIONS
 from lab.check.parse.javascript_modules import MODULES
 from lab.check.parse.javascript_nodes import LITERALS, Convert, Converter, block, nothing
 from lab.check.parse.javascript_statements import STATEMENTS
+from lab.check.parse.unparsable import Unparsable
 
 GRAMMARS = {
     "js": tree_sitter_javascript.language,
@@ -24,6 +26,9 @@ GRAMMARS = {
 TABLE: dict[str, Convert] = {**LITERALS, **EXPRESSIONS, **FUNCTIONS, **CLASSES, **MODULES, **STATEMENTS}
 # types are text, which the nodes that have one read themselves
 TYPE = re.compile(r".*_types?|type_\w+|.*_annotation|.*_modifier|.*_type_clause|asserts|constraint|optional_chain")
+# a file of 1 MB takes two
+LONGEST_SECONDS = 10
+CHUNK = 65_536
 COMMENTS = {"comment", "html_comment"}
 # the kind of the nodes in which tree-sitter puts what it cannot parse
 ERROR_KIND = 65535
@@ -60,11 +65,11 @@ def grammar_named(name: str) -> Grammar:
 def parse(text: str, grammar: str) -> ir.Source:
     """Convert a file; `grammar` is "js", "jsx", "ts" or "tsx".
 
-    It never raises for any text. What cannot be parsed, and what is nested in more than 100 levels of the syntax tree
+    Raises `Unparsable` for a text on which the parser takes too long, and for no other. What cannot be parsed, and what is nested in more than 100 levels of the syntax tree
     (a chain of `+`, `&&`, commas or `else if` is one level), is dropped; then the source is `broken`.
     """
     rules = grammar_named(grammar)
-    tree = rules.parser.parse(LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
+    tree = _tree(rules.parser, LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
     converter = Converter(text, rules.table)
     source = ir.Source(
         language=grammar[:2],
@@ -77,6 +82,20 @@ def parse(text: str, grammar: str) -> ir.Source:
     if source.broken:
         _place_missing(source)
     return source
+
+
+def _tree(parser: tree_sitter.Parser, text: bytes) -> tree_sitter.Tree:
+    """Parse a text. For some broken ones, tree-sitter would never end."""
+    end = time.monotonic() + LONGEST_SECONDS
+
+    def read(offset: int, _: object) -> bytes:
+        return text[offset : offset + CHUNK]
+
+    try:
+        return parser.parse(read, progress_callback=lambda *_: time.monotonic() > end)
+    except ValueError:
+        parser.reset()
+        raise Unparsable(f"parsing it takes more than {LONGEST_SECONDS} seconds") from None
 
 
 def _place_missing(source: ir.Source) -> None:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.handlers import Handler
 from lab.check.identity import logs_in, verifies
 from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
+from lab.check.scopes import class_of
 from lab.check.tags import CLAIMED, Tag
 
 # events in which a client says that it is there
@@ -32,9 +34,9 @@ def find(facts: Facts) -> Iterable[Hit]:
     Rooms that are joined at connect, too, are left out.
     """
     at_connect = {
-        facts.rooms.shape(room)
+        (_gateway(handler), facts.rooms.shape(room))
         for move, room in facts.rooms.joins
-        if facts.handlers_at(move.node, "connect", "middleware")
+        for handler in facts.handlers_at(move.node, "connect", "middleware")
     }
     # without it the client has to log in at every connect, so that this event is one
     known = verifies(facts, "connect", "middleware")
@@ -46,13 +48,22 @@ def find(facts: Facts) -> Iterable[Hit]:
         named = any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers)
         if (
             not named
-            or facts.rooms.shape(room) in at_connect
+            or any((_gateway(handler), facts.rooms.shape(room)) in at_connect for handler in handlers)
             or (not known and any(logs_in(facts, handler) for handler in handlers))
         ):
             continue
         if _is_own(facts, room):
             seen.add(id(move))
             yield Hit(move.module.path, move.node, "a reconnect does not repeat the event that joins these rooms")
+
+
+def _gateway(handler: Handler) -> int:
+    """Return a number for the class of a handler, or 0.
+
+    Each class has sockets of its own.
+    """
+    cls = class_of(handler.func)
+    return id(cls) if cls is not None else 0
 
 
 def _is_own(facts: Facts, room: Node) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.limits import limits_rates, limits_size, made_servers, open_events
+from lab.check.limits import limits_rates, limits_size, made_servers, open_events, takes_events
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -22,7 +22,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     if not open_events(facts) or limits_rates(facts):
         return
     for server in made_servers(facts):
-        if not server.adapter and not limits_size(server):
+        if takes_events(facts, server) and not limits_size(server):
             yield Hit(server.module.path, server.node, "what limits how much and how often a client sends?")
 
 

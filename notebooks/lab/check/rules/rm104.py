@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.limits import made_servers, open_events, reads_payloads, validates
+from lab.check.limits import made_servers, open_events, reads_payloads, takes_events, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -19,7 +19,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     if not open_events(facts) or not reads_payloads(facts) or validates(facts):
         return
     for server in made_servers(facts):
-        if not server.adapter:
+        if takes_events(facts, server):
             yield Hit(server.module.path, server.node, "does anything validate what clients send? nothing was found")
 
 
