@@ -20,8 +20,9 @@ LONGEST = ("01", "07")
 
 
 async def measure_all() -> Comparison:
-    """Measure the primary metrics of all ten claims on both servers; takes about half a minute.
+    """Measure the primary metrics of all ten claims on both servers.
 
+    This takes about half a minute.
     A claim is a statement about the bad and the good server. The scoreboard shows no secondary metrics, so the parts
     of a scenario that only they need are left out.
     """
