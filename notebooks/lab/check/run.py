@@ -13,6 +13,7 @@ from lab.check.cost import cost_of
 from lab.check.facts import Facts
 from lab.check.ir import Node, Source
 from lab.check.joins import Join
+from lab.check.load import no_garbage_collection
 from lab.check.mistakes import lesson_of
 from lab.check.model import Finding, Hit, Rule
 from lab.check.own_rules import LOST_JOIN, SUPPRESSION, every_rule
@@ -37,7 +38,8 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
     known = baseline.read(options.baseline) if options.baseline is not None else None
 
     facts = Facts.of(paths, lambda done, total: progress("reading files", done, total))
-    found, failures = _findings(facts, rules, progress)
+    with no_garbage_collection():
+        found, failures = _findings(facts, rules, progress)
     if since is not None and LOST_JOIN in rules:
         found += [_lost_join(facts, join, options.since) for join in since.lost_joins(facts)]
     found, suppressed = _without_suppressed(facts, found, rules, is_since=since is not None)

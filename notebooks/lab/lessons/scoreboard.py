@@ -20,10 +20,10 @@ LONGEST = ("01", "07")
 
 
 async def measure_all() -> Comparison:
-    """Measure the primary metrics of all ten claims on both servers; takes about half a minute.
+    """Measure the primary metrics of all ten claims on both servers.
 
-    A claim is a statement about the bad and the good server. The scoreboard shows no secondary metrics, so the parts
-    of a scenario that only they need are left out.
+    This takes about half a minute. A claim is a statement about the bad and the good server. The scoreboard shows no
+    secondary metrics, so the parts of a scenario that only they need are left out.
     """
     claims, line, done = sorted(load_claims(), key=_starts_later), ProgressLine(), 0
     scenarios = {claim_id: scenario.without_secondary() for claim_id, scenario in load_scenarios().items()}
