@@ -8,7 +8,7 @@ from lab.check.handlers import Handler
 from lab.check.ir import Const, Func, If, Member, Name, Node, Op
 from lab.check.names import names_in
 from lab.check.rights import names_a_right
-from lab.check.scopes import enclosing
+from lab.check.scopes import class_of, enclosing
 from lab.check.servers import Server
 from lab.check.tags import CLAIMED
 

@@ -66,7 +66,7 @@ def _is_word_of_a_right(facts: Facts, part: Node) -> bool:
     if not isinstance(part, Const) or not isinstance(part.value, str) or not RIGHTS.search(part.value[:LONGEST_WORD]):
         return False
     others = part.parent.operands if isinstance(part.parent, Op) else []
-    return not any(facts.is_claimed(other) for other in others)
+    return not any(facts.values.of(other) & CLAIMED for other in others)
 
 
 def _is_nothing(node: Node) -> bool:
@@ -86,7 +86,7 @@ def _looks_for_itself(facts: Facts, part: Node) -> bool:
             own = facts.values.of(first) & (Tag.SID | Tag.USER) or Tag.USER in facts.values.of(rooms)
             return bool(own) or facts.is_own_rooms(rooms)
         case Call(func=Member(obj=Member(obj=socket, name="rooms"), name="has")):
-            return Tag.SOCKET in facts.values.of(socket)
+            return bool(facts.values.of(socket) & (Tag.SOCKET | Tag.USER))
         case Call(func=Member(obj=rooms, name="has" | "includes"), args=[first]):
             return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or Tag.USER in facts.values.of(rooms)
     return False

@@ -37,7 +37,6 @@ REGISTRATIONS = {
     "  }.bind(client));\n});\n",
 }
 UNKNOWN = {
-    "any": "`onAny` registers no handler of the analysis",
     "loop-over-table": "handlers that are registered from a table are not followed",
 }
 

@@ -141,8 +141,6 @@ async def deliver(room, text):
 """,
 }
 UNKNOWN = {
-    "on-with-keyword": "`on(event, handler=function)` registers no handler of the analysis",
-    "gathered": "RM032 takes the element of a comprehension for a statement, so gathered coroutines are an error",
     "keyword-unpacked": "`**payload` is not followed into the parameters of the call",
 }
 

@@ -232,7 +232,6 @@ CIRCLES = {
 LONG = "socket" + ".user" * 20 + "\n"
 
 
-@pytest.mark.xfail(strict=True, reason="the time to follow a chain of fields grows as 2 to its length")
 def test_a_long_chain_of_fields_takes_no_time(tmp_path):
     began = time.process_time()
     (tmp_path / "server.js").write_text(SERVER + f"x[1] = {LONG}")
@@ -240,7 +239,6 @@ def test_a_long_chain_of_fields_takes_no_time(tmp_path):
     assert time.process_time() - began < 0.5
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="`user = user.next` is followed for ever")
 @pytest.mark.parametrize("name", CIRCLES)
 def test_a_name_made_of_itself_is_checked(checked, tmp_path, name):
     (tmp_path / name).write_text(CIRCLES[name])
@@ -266,12 +264,12 @@ OTHER_FORMS = [pytest.param(form, marks=pytest.mark.slow) for form in ("text", "
 
 @pytest.mark.parametrize("form", ["json", *OTHER_FORMS])
 def test_a_name_that_is_no_unicode_is_reported(tmp_path, form):
-    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.js")
+    path = os.path.join(os.fsencode(tmp_path), b"ol\xe9.js")
     with open(path, "w") as file:
         file.write(SERVER)
     done = in_a_process(tmp_path, form)
     assert (done.returncode, done.stderr) == (1, b"")
-    assert b"caf" in done.stdout
+    assert b"ol" in done.stdout
 
 
 def test_several_hard_files_do_not_hide_each_other(checked, tmp_path):

@@ -44,7 +44,6 @@ def test_a_small_generated_project_is_checked(tmp_path):
 
 
 @pytest.mark.timing
-@pytest.mark.xfail(strict=True, reason="`is_only_closed` looks at the whole project for each removal: quadratic")
 def test_five_hundred_files_take_three_seconds(tmp_path):
     write_project(tmp_path, FILES)
     seconds = []
@@ -85,7 +84,6 @@ def write_tree(folder, count):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.xfail(strict=True, reason="`is_only_closed` looks at the whole project for each removal: quadratic")
 def test_a_tree_of_twenty_thousand_files_stays_small(tmp_path):
     looked_at = write_tree(tmp_path, 20_000)
     result = measured(tmp_path, timeout=100)
@@ -95,7 +93,6 @@ def test_a_tree_of_twenty_thousand_files_stays_small(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.xfail(strict=True, reason="`is_only_closed` looks at the whole project for each removal: quadratic")
 def test_a_thousand_files_about_sockets_stay_small(tmp_path):
     write_project(tmp_path, 1_000)
     result = measured(tmp_path, timeout=100)

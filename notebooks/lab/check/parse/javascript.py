@@ -65,8 +65,9 @@ def grammar_named(name: str) -> Grammar:
 def parse(text: str, grammar: str) -> ir.Source:
     """Convert a file; `grammar` is "js", "jsx", "ts" or "tsx".
 
-    Raises `Unparsable` for a text on which the parser takes too long, and for no other. What cannot be parsed, and what is nested in more than 100 levels of the syntax tree
-    (a chain of `+`, `&&`, commas or `else if` is one level), is dropped; then the source is `broken`.
+    Raises `Unparsable` for a text on which the parser takes too long, and for no other. What cannot be parsed, and what
+    is nested in more than 100 levels of the syntax tree (a chain of `+`, `&&`, commas or `else if` is one level), is
+    dropped; then the source is `broken`.
     """
     rules = grammar_named(grammar)
     tree = _tree(rules.parser, LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
