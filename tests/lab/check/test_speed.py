@@ -27,7 +27,7 @@ print(json.dumps({"code": code, "files": report["files"], "seconds": report["sec
 
 
 def measured(folder, timeout=50):
-    """Check a folder in a new process; return its exit code, files, seconds, peak of memory in MB, and rules."""
+    """Check a folder in a new process, and return what `PROGRAM` prints."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, folder], capture_output=True, text=True, timeout=timeout, check=True
     )
@@ -59,9 +59,9 @@ def test_five_hundred_files_take_three_seconds(tmp_path):
 
 
 def write_tree(folder, count):
-    """Write a tree of `count` files; most are installed, built, minified, generated, or not about sockets.
+    """Write a tree of which one file in forty is about sockets.
 
-    One in forty is about sockets. Returns the number of files that are to be looked at.
+    The others are installed, built, minified, or about something else. Returns the number of files that are to be looked at.
     """
     for place in ("src", "node_modules/lib/dist", "dist", "web", "coverage"):
         (folder / place).mkdir(parents=True)
