@@ -61,7 +61,7 @@ def test_five_hundred_files_take_three_seconds(tmp_path):
 def write_tree(folder, count):
     """Write a tree of which one file in forty is about sockets.
 
-    The others are installed, built, minified, or about something else. Returns the number of files that are to be looked at.
+    The others are installed, built, minified, or about something else. Returns the number of files to look at.
     """
     for place in ("src", "node_modules/lib/dist", "dist", "web", "coverage"):
         (folder / place).mkdir(parents=True)
