@@ -107,7 +107,10 @@ def _registers(decorator: Node) -> bool:
 
 
 def _always_run(step: Node) -> Iterator[Node]:
-    """Yield the parts of a statement that run whenever it does, so not the branches of a condition."""
+    """Yield the parts of a statement that always run with it.
+
+    The branches of a condition do not.
+    """
     waiting = [step]
     while waiting:
         node = waiting.pop()

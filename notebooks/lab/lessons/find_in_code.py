@@ -85,7 +85,10 @@ def _colon(message: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a line of code as Markdown, with a fence that is longer than those in it."""
+    """Return a line of code as Markdown.
+
+    Its fence is longer than those in it.
+    """
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {printable(text)} {fence}"

@@ -1,4 +1,4 @@
-"""Generates large projects that are all about sockets, to measure the checker's time and memory."""
+"""Generates large projects that are all about sockets."""
 
 JS_HEAD = """\
 {imports}
@@ -183,7 +183,10 @@ KINDS = {
 
 
 def generated_file(number, ending):
-    """Return the text of one file, which imports the one with the same ending before it."""
+    """Return the text of one file.
+
+    It imports the file with the same ending before it.
+    """
     head, block, imported, called, blocks = KINDS[ending]
     before = number - len(KINDS)
     has_other = before > 0
@@ -195,9 +198,10 @@ def generated_file(number, ending):
 
 
 def write_project(folder, count):
-    """Write `count` files of about 150 lines in all languages; return the number of lines.
+    """Write files of about 150 lines in all languages.
 
-    The first one is short: it makes the server and registers the handlers of all JavaScript files.
+    The first one is short: it makes the server and registers the handlers of all JavaScript files. Returns
+    the number of lines of the other files.
     """
     names = [number for number in range(1, count) if number % len(KINDS) == 0]
     imports = "".join(f'import * as f{number} from "./f{number}.js";\n' for number in names)

@@ -1,4 +1,4 @@
-"""Small projects of several files, written as one text, and what the checker finds in them.
+"""Small projects of several files, written as one text.
 
 `=== path` begins a file. A comment `<- RM021` at the end of a line marks where that rule has to fire.
 """
@@ -16,7 +16,10 @@ ASKED = "RM061,RM082,RM085,RM101,RM103,RM104"
 
 
 def files_of(text, name="server.js"):
-    """Return the text of each file by its path; `name` is for a text without headings."""
+    """Return the text of each file by its path.
+
+    `name` is the path of a text without headings.
+    """
     parts = HEADING.split(text)
     return dict(zip(parts[1::2], parts[2::2], strict=True)) if len(parts) > 1 else {name: text}
 
@@ -41,14 +44,17 @@ def write_files(folder, files):
 
 
 def found_in(folder, *, select=None, ignore=None):
-    """Return path, line and rule of each finding, all files being readable and no rule failing."""
+    """Return path, line and rule of each finding.
+
+    All files are readable, and no rule fails.
+    """
     result = check([folder], Options(select=select, ignore=ignore))
     assert (list(result.failures), list(result.unreadable)) == ([], [])
     return {(finding.path, finding.line, finding.rule) for finding in result.findings}
 
 
 def differences(folder, text, *, name="server.js", select=None):
-    """Write and check a project, and return what differs from its marks, a line each.
+    """Check a project, and return what differs from its marks.
 
     Without `select`, all rules are asked but those in `ASKED`.
     """
@@ -62,7 +68,7 @@ def differences(folder, text, *, name="server.js", select=None):
 
 
 def xfailing(names, faults):
-    """Return parameters for names; those in `faults` are expected to fail, for the reason given there."""
+    """Return parameters of which those in `faults` are expected to fail."""
     assert faults.keys() <= set(names)
     marked = {name: [pytest.mark.xfail(strict=True, reason=reason)] for name, reason in faults.items()}
     return [pytest.param(name, marks=marked.get(name, []), id=name) for name in names]

@@ -1,4 +1,4 @@
-"""Tests that a handler is known however it is registered, and that what a client sends is followed from it."""
+"""Tests that handlers and what clients send are known in JavaScript."""
 
 import pytest
 

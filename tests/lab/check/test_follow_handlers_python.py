@@ -1,4 +1,4 @@
-"""Tests that Python handlers are known, and that a client's payload and the socket's id are followed from them."""
+"""Tests that handlers and what clients send are known in Python."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of ids, sockets and rooms: which ones are kept, whose they are, and who joins a room."""
+"""Tests of which ids are kept, and of who joins a room."""
 
 import pytest
 from lab.check.result import Options

@@ -1,4 +1,4 @@
-"""Tests that a server is known wherever a project hides it: behind getters, exports, fields and other names."""
+"""Tests that a server is known behind getters, exports and fields."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests that a check of a right silences RM081 and RM083, and that other conditions do not."""
+"""Tests of which conditions silence RM081 and RM083."""
 
 import re
 
@@ -72,7 +72,7 @@ UNKNOWN = {
 
 
 def node(body, rule, mark=""):
-    """Return a server with one event, whose body does what the rule is about."""
+    """Return a server with one event that has this body."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     event = '  socket.on("say", async (data, reply) => {\n' + re.sub(r"\bact\b(.*)", rf"{ACTS[rule]}\1{mark}", lines)
     return f'{HEAD}{HELPERS}io.on("connection", (socket) => {{\n{event}  }});\n}});\n'

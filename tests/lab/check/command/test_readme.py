@@ -123,7 +123,7 @@ def test_a_new_measurement_renews_the_example(tmp_path, monkeypatch):
     path.write_text(MARKS)
     monkeypatch.setattr(command, "_costs", lambda _readme: costs)
     monkeypatch.setattr("lab.report.readme_table.with_rows", lambda file, _comparison: file.read_bytes())
-    monkeypatch.setattr("lab.check.cost.document_of", lambda *_: b'{"cost": 7}')
+    monkeypatch.setattr("lab.check.cost_document.document_of", lambda *_: b'{"cost": 7}')
     monkeypatch.setattr(readme, "output_of_example", lambda _root: f"costs {json.loads(costs.read_bytes())['cost']}\n")
     options = _parser().parse_args(["compare", "--readme"])
     command.results.write(command._outputs(None, options, path))
