@@ -328,8 +328,7 @@ def test_random_edits_never_raise(text, dialect):
         patch.setattr(javascript, "LONGEST_SECONDS", 0.2)
         try:
             source = parse(text, dialect)
-        except Unparsable as error:
-            assert "takes more than" in str(error)
+        except Unparsable:
             return
     for node in nodes(source):
         assert 1 <= node.line <= node.end_line <= text.count("\n") + 1

@@ -20,7 +20,8 @@ out = io.StringIO()
 with contextlib.redirect_stdout(out):
     code = main(["check", sys.argv[1], "--format", "json"])
 report = json.loads(out.getvalue())
-peak = next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+status = Path("/proc/self/status").read_text().splitlines()
+peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 rules = sorted({finding["rule"] for finding in report["findings"]})
 print(json.dumps({"code": code, "files": report["files"], "seconds": report["seconds"], "megabytes": peak,
                   "rules": rules, "unreadable": report["unreadable"]}))
