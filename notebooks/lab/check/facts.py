@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from lab.check import flow
 from lab.check.actions import Actions, find_actions
 from lab.check.collect import collect
-from lab.check.dialects import Dialect, dialect_of, sources_of
+from lab.check.dialects import Dialect, dialect_of
 from lab.check.handlers import Handler, Handlers, find_handlers
 from lab.check.ir import Await, Call, Class, Func, Member, Name, Node, Source
 from lab.check.load import Progress, load, no_garbage_collection
@@ -115,7 +115,7 @@ class Facts:
 
     @cached_property
     def _is_flask(self) -> bool:
-        return any("flask_socketio" in sources_of(module) for module in self.modules)
+        return "flask_socketio" in self.project.imported_sources
 
     # --- handlers ---
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lab.check.dialects import sources_of
 from lab.check.ir import Call, Class, Const, Func, Member, Name, Node, Text
 from lab.check.names import last_name
 from lab.check.places import as_function
@@ -222,8 +221,7 @@ def is_flask(project: Project, server: Node) -> bool:
         return "flask" in project.outside(made.func)
     if isinstance(made, Variable) and made.name == "socketio":
         return True
-    sources = {source for module in project.modules.values() for source in sources_of(module)}
-    return "flask_socketio" in sources and "socketio" not in sources
+    return "flask_socketio" in project.imported_sources and "socketio" not in project.imported_sources
 
 
 def _registered(

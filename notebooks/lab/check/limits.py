@@ -68,7 +68,11 @@ def takes_events(facts: Facts, server: Server) -> bool:
     """Tell whether clients may send to a server. A Nest gateway has its own events, and an adapter has none."""
     if server.gateway is None:
         return not server.adapter
-    return any(class_of(handler.func) is server.gateway for handler in open_events(facts))
+    return id(server.gateway) in facts.once(_classes_with_events)
+
+
+def _classes_with_events(facts: Facts) -> set[int]:
+    return {id(class_of(handler.func)) for handler in facts.once(open_events)}
 
 
 def is_for_some(facts: Facts, handler: Handler) -> bool:

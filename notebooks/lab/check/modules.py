@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lab.check.dialects import sources_of
 from lab.check.import_paths import candidates
 from lab.check.ir import Node
 from lab.check.scopes import Module
@@ -20,21 +21,28 @@ class Modules:
     modules: dict[str, Module] = field(default_factory=dict)
     # the module of each statement outside all functions and classes
     _home: dict[int, Module] = field(default_factory=dict)
+    # sources of all imports at the top of the modules
+    imported_sources: set[str] = field(default_factory=set)
+    # paths of files that could not be loaded
+    _failed: set[str] = field(default_factory=set)
     # path of the file that an import means, by path and source
     _paths: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
         """Take a parsed module in."""
         self.modules[module.path] = module
+        self.imported_sources |= sources_of(module)
         for statement in module.source.body:
             self._home[id(statement)] = module
 
     def module(self, path: str) -> Module | None:
         """Return the module of a path, parsed if it was not yet."""
-        if path not in self.modules and path in self.paths:
+        if path not in self.modules and path in self.paths and path not in self._failed:
             module = self.load(path)
             if module is not None:
                 self.add(module)
+            else:
+                self._failed.add(path)
         return self.modules.get(path)
 
     def imported_module(self, module: Module, source: str) -> Module | None:

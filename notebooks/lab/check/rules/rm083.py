@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from lab.check.actions import Emit
+from lab.check.actions import Emit, Move
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
 from lab.check.model import Hit, Rule, Snippet
@@ -36,13 +36,18 @@ def _has_joined(facts: Facts, emit: Emit) -> bool:
 
     Then that join is the mistake, or it was checked.
     """
-    here = {id(handler.func) for handler in facts.handlers_at(emit.node)}
+    joins = facts.once(_joins_by_handler)
+    moves = (move for handler in facts.handlers_at(emit.node) for move in joins.get(id(handler.func), []))
+    here = function_of(emit.node)
+    return any(function_of(move.node) is not here or move.node.line <= emit.node.line for move in moves)
+
+
+def _joins_by_handler(facts: Facts) -> dict[int, list[Move]]:
+    found: dict[int, list[Move]] = {}
     for move in facts.actions.joins:
-        if not here & {id(handler.func) for handler in facts.handlers_at(move.node)}:
-            continue
-        if function_of(move.node) is not function_of(emit.node) or move.node.line <= emit.node.line:
-            return True
-    return False
+        for handler in facts.handlers_at(move.node):
+            found.setdefault(id(handler.func), []).append(move)
+    return found
 
 
 NODE = Snippet(

@@ -19,7 +19,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         check = method(cls, wrapper.rate_check)
         if check is not None and does_nothing(check):
             yield Hit(facts.path_of(check), check, "this takes the wrapper's rate limit away")
-    if not open_events(facts) or limits_rates(facts):
+    if not facts.once(open_events) or limits_rates(facts):
         return
     for server in made_servers(facts):
         if takes_events(facts, server) and not limits_size(server):

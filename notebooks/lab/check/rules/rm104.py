@@ -16,7 +16,7 @@ def find(facts: Facts) -> Iterable[Hit]:
         check = method(cls, wrapper.payload_check)
         if check is not None and does_nothing(check):
             yield Hit(facts.path_of(check), check, "this takes the wrapper's validation away")
-    if not open_events(facts) or not reads_payloads(facts) or validates(facts):
+    if not facts.once(open_events) or not reads_payloads(facts) or validates(facts):
         return
     for server in made_servers(facts):
         if takes_events(facts, server):
