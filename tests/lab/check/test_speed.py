@@ -59,7 +59,7 @@ def write_plain_files(folder, count):
 
 @pytest.mark.timing
 def test_five_hundred_files_take_three_seconds(tmp_path):
-    """A fifth of the files is about sockets, as in an ordinary project."""
+    """One file in five is about sockets."""
     (tmp_path / "sockets").mkdir()
     write_project(tmp_path / "sockets", FILES // 5)
     write_plain_files(tmp_path / "plain", FILES - FILES // 5)
