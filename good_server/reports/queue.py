@@ -137,7 +137,10 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Return whether `_sweep_job` removed the job. Log an error and return False; raise if Redis is unavailable."""
+        """Call `_sweep_job`, and return whether it removed the job.
+
+        If it fails for this one job, log the error and return False. If Redis is unavailable, raise its error.
+        """
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:

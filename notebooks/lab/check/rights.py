@@ -93,9 +93,9 @@ def _looks_for_itself(facts: Facts, part: Node) -> bool:
 
 
 def leaves(node: Node) -> bool:
-    """Tell whether a statement may end the function or the loop's step.
+    """Tell whether a statement may end the function, or an iteration of a loop.
 
-    Then it contains `return`, `throw`, `continue` or `break`.
+    That is so if it contains `return`, `throw`, `continue` or `break`.
     """
     return any(
         isinstance(part, (Return, Throw)) or getattr(part, "kind", "") in ("continue", "break") for part in node.walk()
