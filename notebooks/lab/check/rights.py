@@ -93,7 +93,7 @@ def _looks_for_itself(facts: Facts, part: Node) -> bool:
 
 
 def leaves(node: Node) -> bool:
-    """Tell whether a statement may end the function, or an iteration of a loop.
+    """Tell whether a statement may end the function or an iteration.
 
     That is so if it contains `return`, `throw`, `continue` or `break`.
     """
