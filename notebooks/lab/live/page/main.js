@@ -1,0 +1,112 @@
+// Joins the parts: the session's stream, the two columns, the reader's hand.
+
+import { Clock } from "./clock.js";
+import { command } from "./commands.js";
+import { Controls, toggle } from "./controls.js";
+import { Guess } from "./guess.js";
+import { element } from "./memory.js";
+import { Side } from "./side.js";
+import { startSpecial } from "./special.js";
+import { readSession } from "./stream.js";
+import { startTheme } from "./theme.js";
+import { capital, sentence } from "./words.js";
+
+const EARLIER_LINES = 12;
+const byId = (id) => document.getElementById(id);
+
+const clock = new Clock();
+const sides = ["bad", "good"].map((name) => {
+  const root = byId("side-template").content.cloneNode(true).querySelector(".side");
+  byId("sides").append(root);
+  return new Side(name, root, clock, (tab) => controls.choose(tab));
+});
+const guess = new Guess(byId("guess-dialog"), sides);
+const controls = new Controls({ root: byId("actions"), chosen: byId("chosen"), sides, run, guess });
+let isMine = false;
+
+startTheme(byId("theme"));
+toggle(byId("slow"), (isOn) => { clock.isSlow = isOn; });
+toggle(byId("guess"), (isOn) => { guess.isOn = isOn; });
+toggle(byId("pause"), (isOn) => {
+  clock.pause(isOn);
+  byId("pause").textContent = isOn ? "Continue" : "Pause";
+  showQueue();
+});
+let hasKeys = true;
+toggle(byId("keys"), (isOn) => { hasKeys = isOn; });
+document.addEventListener("keydown", (event) => {
+  if (!hasKeys || event.repeat) return;
+  const view = { p: "pause", m: "slow", g: "guess" }[event.key.toLowerCase()];
+  const isFree = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (view && isFree && !event.target.closest("input, select, textarea, dialog")) byId(view).click();
+  else controls.onKey(event);
+});
+
+for (const side of sides) {
+  side.onShown = (event) => {
+    if (event.kind !== "memory") noteOthers(event, side);
+    controls.refresh();
+    showQueue();
+  };
+}
+
+readSession({
+  onState(state) {
+    byId("title").textContent = `${state.mistake} ${state.title}`;
+    byId("claim").textContent = state.claim ?? "";
+    document.title = `${state.mistake} · lab live`;
+    for (const side of sides) side.begin(state, controls.tab);
+    controls.begin(state);
+    startSpecial(byId("special"), state, (action, fields) => controls.perform(action, fields), () => controls.tab);
+    if (state.hint) byId("happened").textContent = state.hint;
+    document.body.dataset.ready = "yes";
+  },
+  onEvent(event) {
+    sides.find((side) => side.name === event.side)?.player.add(event);
+    showQueue();
+  },
+  onEnd() {
+    byId("ended").textContent = "The session has ended: servers and clients are gone. Start it again with “lab live”.";
+    byId("ended").hidden = false;
+    document.querySelectorAll(".hand button, .hand select").forEach((control) => { control.disabled = true; });
+  },
+});
+
+async function run(action, fields, guessed) {
+  isMine = true;
+  try {
+    const { happened, seq } = await command(action, fields);
+    // the words wait for the picture: they would give the end away
+    await Promise.all(sides.map((side) => side.until(seq)));
+    say(happened, guessed ? guess.judge(guessed) : "");
+  } catch (error) {
+    guessed?.forEach(({ seen }) => seen.stop());
+    say(error.message, "", "failed");
+  } finally {
+    isMine = false;
+  }
+}
+
+/** On a page that only watches, the events are the news. */
+function noteOthers(event, side) {
+  if (isMine || event.kind === "room" || !sentence(event, side.model)) return;
+  byId("happened").textContent = `${capital(side.name)} server: ${sentence(event, side.model)}`;
+}
+
+function say(text, judged, className = "") {
+  const line = byId("happened");
+  if (line.dataset.said) {
+    byId("earlier").prepend(element("li", "", line.dataset.said));
+    while (byId("earlier").children.length > EARLIER_LINES) byId("earlier").lastChild.remove();
+  }
+  line.className = className;
+  line.dataset.said = judged ? `${text} ${judged}` : text;
+  line.replaceChildren(text, ...(judged ? [" ", element("strong", "judged", capital(judged))] : []));
+}
+
+function showQueue() {
+  const waiting = sides.reduce((sum, side) => sum + (side.player?.queue.length ?? 0), 0);
+  const place = byId("queue");
+  place.hidden = !clock.isPaused;
+  place.textContent = `Paused. ${waiting} ${waiting === 1 ? "event waits" : "events wait"}.`;
+}
