@@ -25,6 +25,7 @@ LAYERS = (
     ("exercises", "interview"),
     ("diagnosis",),
     ("check",),
+    ("live",),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),

@@ -196,7 +196,7 @@ async def tabs(
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
-        session = await stack.enter_async_context(_session())
+        session = await stack.enter_async_context(client_session())
         wanted = [person for person in people for _ in range(each)]
         for person, process in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
             link = await stack.enter_async_context(FaultyLink(*target.ports[process:], *target.ports[:process]))
@@ -209,7 +209,7 @@ async def tabs(
 
 
 @asynccontextmanager
-async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+async def client_session() -> AsyncIterator[aiohttp.ClientSession]:
     """Open an HTTP session for the `async with` block.
 
     When the block ends, all connections of the session are closed. The Socket.IO library does not close a connection

@@ -1,0 +1,74 @@
+"""The people, rooms and actions of each live mistake."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lab.clients.tab import Person
+from lab.results.claims import Claim, load_claims
+from lab.system.exit_codes import UsageError
+
+COMMON_ACTIONS = ("send", "cut", "tunnel", "back", "open", "close", "kill", "restart")
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What the live page shows for one mistake.
+
+    `tabs` says how many tabs each person has at the start. With `logs_in` a tab sends `session:login` once, after it
+    was opened, like the page of mistake 03. `targets` are where a tab may send, and the first is the default.
+    """
+
+    number: int
+    people: tuple[Person, ...]
+    tabs: Mapping[str, int]
+    targets: tuple[str, ...]
+    more_actions: tuple[str, ...] = ()
+    logs_in: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def claim(self) -> Claim:
+        """Return the claim that the mistake breaks."""
+        return next(claim for claim in load_claims() if claim.id == self.id)
+
+    @property
+    def id(self) -> str:
+        """Return the number of the mistake with two digits."""
+        return f"{self.number:02}"
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Return every action that the page offers."""
+        return COMMON_ACTIONS + self.more_actions
+
+
+def _three(*, rooms: tuple[str, ...] = ()) -> tuple[Person, ...]:
+    return tuple(Person(user, rooms=rooms) for user in ("ana", "ben", "eva"))
+
+
+ONE_TAB_EACH = {"ana": 1, "ben": 1, "eva": 1}
+BEN_HAS_TWO = {"ana": 1, "ben": 2, "eva": 1}
+TO_PEOPLE = ("user:ben", "user:ana", "user:eva")
+
+ARRANGEMENTS = {
+    arrangement.number: arrangement
+    for arrangement in (
+        Arrangement(1, _three(), ONE_TAB_EACH, TO_PEOPLE),
+        Arrangement(2, _three(), ONE_TAB_EACH, (), ("report",)),
+        Arrangement(3, _three(), ONE_TAB_EACH, TO_PEOPLE, logs_in=True),
+        Arrangement(4, _three(rooms=("job:17",)), BEN_HAS_TWO, ("room:job:17", *TO_PEOPLE)),
+        Arrangement(5, _three(), BEN_HAS_TWO, TO_PEOPLE),
+    )
+}
+
+
+def arrangement(text: str | int | None) -> Arrangement:
+    """Return the arrangement for a mistake's number, such as `03`.
+
+    Without a number it is that of mistake 03. Raises `UsageError` when there is none.
+    """
+    number = 3 if text is None else int(text) if str(text).isdecimal() else 0
+    if number not in ARRANGEMENTS:
+        existing = ", ".join(f"{number:02}" for number in sorted(ARRANGEMENTS))
+        raise UsageError(f"there is no live page for {text!r}; there are {existing}")
+    return ARRANGEMENTS[number]

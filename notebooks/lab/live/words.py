@@ -1,0 +1,105 @@
+"""Says in plain words what an action did on each side."""
+
+from collections.abc import Sequence
+
+from lab.live.side import Side
+from lab.live.stream import LiveEvent
+
+KEPT = {
+    1: "remembers {count} {ids} of {sockets} that no longer {exist}",
+    4: "still has {count} {rows} of people who have no tab open",
+    5: "still shows {count} {people} as online who {have} no tab open",
+}
+OPENINGS = {
+    "cut": "The plug of {tab} is pulled: its connection is reset.",
+    "tunnel": "{tab} is in a tunnel: nothing gets through, and nobody is told.",
+    "back": "The plug of {tab} is back, and its client library reconnects by itself.",
+    "open": "{user} opens one more tab.",
+    "close": "{user} closes the tab {tab}.",
+    "kill": "Both servers are killed: all connections are lost.",
+    "restart": "The servers run again, and the clients reconnect by themselves.",
+    "send": "{tab} sends message {number} to {target}.",
+    "report": "{tab} asks for a report, which is ready some seconds later.",
+}
+SIDES = {"bad": "The bad server", "good": "The good server"}
+
+
+def describe(
+    action: str,
+    tab: str | None,
+    target: str | None,
+    number: int,
+    sides: Sequence[tuple[Side, Sequence[LiveEvent], str | None]],
+) -> str:
+    """Return in words what an action did on both sides.
+
+    `sides` has for each side its events since the action began, and what was not possible there.
+    """
+    name = (tab or "").partition("/")[0]
+    opening = OPENINGS[action].format(
+        tab=tab, user=name.capitalize(), number=number, target=(target or "").removeprefix("user:")
+    )
+    return " ".join([opening, *(_about(side, events, problem) for side, events, problem in sides)])
+
+
+def _about(side: Side, events: Sequence[LiveEvent], problem: str | None) -> str:
+    facts = [problem] if problem is not None else []
+    facts += _fates(events)
+    facts += _memory(side)
+    return f"{SIDES[side.name]}: {'; '.join(facts) or 'nothing else changes'}."
+
+
+def _fates(events: Sequence[LiveEvent]) -> list[str]:
+    """Return what became of the messages in these events."""
+    found = []
+    for kind, words in (("delivered", "delivered to {}"), ("lost", "lost for {}"), ("wasted", "wasted on {}")):
+        places = [
+            event.to or f"{_short(event.room or '')}, which has no socket" for event in events if event.kind == kind
+        ]
+        if places:
+            found.append(words.format(" and ".join(places)))
+    return found
+
+
+def _memory(side: Side) -> list[str]:
+    """Return how the server's memory differs from the open tabs."""
+    if not side.is_running:
+        return ["it is down"]
+    found = [_kept(side)] if side.memory.kept else []
+    connected = [tab for tab in side.tabs.values() if tab.state == "connected"]
+    outside = [tab.name for tab in connected if not side.memory.rooms_of.get(tab.sid or "", ())]
+    if outside:
+        found.append(f"{' and '.join(outside)} {_is(outside)} connected, but in no room")
+    missing = side.memory.missing(sorted({tab.user for tab in connected}))
+    if missing:
+        have = "has" if len(missing) == 1 else "have"
+        found.append(f"its table does not list {' and '.join(missing)}, who {have} a tab open")
+    return found
+
+
+def _kept(side: Side) -> str:
+    count = side.memory.kept
+    one = count == 1
+    words = KEPT.get(side.arrangement.number, "remembers {count} {ids} of {sockets} that no longer {exist}")
+    return "it " + words.format(
+        count=count,
+        ids="id" if one else "ids",
+        sockets="a socket" if one else "sockets",
+        exist="exists" if one else "exist",
+        rows="row" if one else "rows",
+        people="person" if one else "people",
+        have="has" if one else "have",
+    )
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _place(event: LiveEvent) -> str:
+    return event.to or f"{_short(event.room or '')}, which has no socket"
+
+
+def _short(address: str) -> str:
+    """Return a room's name, or the beginning of a socket id."""
+    return address if ":" in address else f"the id {address[:6]}…"
