@@ -30,18 +30,18 @@ export class Controls {
   constructor({ root, chosen, sides, run, guess }) {
     Object.assign(this, { root, chosen, sides, run, guess });
     this.tab = null;
-    this.isRunning = false;
     this.buttons = new Map();
   }
 
   begin(state) {
-    this.actions = state.actions.filter((action) => action in ACTIONS);
     this.targets = state.targets ?? state.sides.good.people.map((person) => `user:${person.name}`);
+    const canSend = this.targets.length > 0;
+    this.actions = state.actions.filter((action) => action in ACTIONS && (action !== "send" || canSend));
     const select = this.select;
     this.root.replaceChildren();
     this.buttons.clear();
     for (const action of this.actions) this.root.append(this.button(action));
-    if (select) this.select.value = select.value;
+    if (select && canSend) this.select.value = select.value;
     this.choose(this.tab ?? state.sides.good.people[0].tabs[0].name);
   }
 
@@ -67,7 +67,6 @@ export class Controls {
     for (const target of this.targets) select.append(new Option(`to ${targetWords(target)}`, target));
     select.addEventListener("change", () => this.refresh());
     group.append(button, select);
-    group.hidden = !this.targets.length;
     return group;
   }
 
@@ -88,7 +87,7 @@ export class Controls {
     for (const [action, button] of this.buttons) {
       const [, , makesSense] = ACTIONS[action];
       const isPossible = action === "restart" ? isDown : action === "kill" ? !isDown : makesSense(states);
-      button.disabled = this.isRunning || !isPossible;
+      button.disabled = !isPossible;
     }
     const kill = this.buttons.get("kill");
     if (kill) [kill.hidden, this.buttons.get("restart").hidden] = [isDown, !isDown];
@@ -108,14 +107,7 @@ export class Controls {
   async perform(action, fields) {
     const guessed = action === "send" ? await this.guess.ask(fields) : null;
     if (guessed === "cancel") return;
-    this.isRunning = true;
-    this.refresh();
-    try {
-      await this.run(action, fields, guessed);
-    } finally {
-      this.isRunning = false;
-      this.refresh();
-    }
+    await this.run(action, fields, guessed);
   }
 
   onKey(event) {

@@ -32,7 +32,7 @@ export class Heartbeat {
   rest() {
     const { interval, timeout, real_interval: real, real_timeout: wait } = this.times;
     this.root.classList.remove("runs", "over");
-    this.text(`${interval} s + ${timeout} s here, by default ${real} s + ${wait} s`);
+    this.text(`${interval} s + ${timeout} s here (defaults: ${real} s + ${wait} s)`);
     this.turn(0);
   }
 

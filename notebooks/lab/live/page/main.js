@@ -9,6 +9,7 @@ import { Side } from "./side.js";
 import { startSpecial } from "./special.js";
 import { readSession } from "./stream.js";
 import { startTheme } from "./theme.js";
+import { TRIALS } from "./trials.js";
 import { capital, sentence } from "./words.js";
 
 const EARLIER_LINES = 12;
@@ -22,7 +23,8 @@ const sides = ["bad", "good"].map((name) => {
 });
 const guess = new Guess(byId("guess-dialog"), sides);
 const controls = new Controls({ root: byId("actions"), chosen: byId("chosen"), sides, run, guess });
-let isMine = false;
+// commands of this page that are not told yet
+let ownCommands = 0;
 
 startTheme(byId("theme"));
 toggle(byId("slow"), (isOn) => { clock.isSlow = isOn; });
@@ -53,12 +55,13 @@ for (const side of sides) {
 readSession({
   onState(state) {
     byId("title").textContent = `${state.mistake} ${state.title}`;
-    byId("claim").textContent = state.claim ?? "";
+    const [question, steps] = TRIALS[state.mistake] ?? ["", ""];
+    byId("question").textContent = question;
+    byId("steps").textContent = steps && `Try: ${steps}`;
     document.title = `${state.mistake} · lab live`;
     for (const side of sides) side.begin(state, controls.tab);
     controls.begin(state);
     startSpecial(byId("special"), state, (action, fields) => controls.perform(action, fields), () => controls.tab);
-    if (state.hint) byId("happened").textContent = state.hint;
     document.body.dataset.ready = "yes";
   },
   onEvent(event) {
@@ -73,7 +76,7 @@ readSession({
 });
 
 async function run(action, fields, guessed) {
-  isMine = true;
+  ownCommands += 1;
   try {
     const { happened, seq } = await command(action, fields);
     // the words wait for the picture: they would give the end away
@@ -83,13 +86,13 @@ async function run(action, fields, guessed) {
     guessed?.forEach(({ seen }) => seen.stop());
     say(error.message, "", "failed");
   } finally {
-    isMine = false;
+    ownCommands -= 1;
   }
 }
 
 /** On a page that only watches, the events are the news. */
 function noteOthers(event, side) {
-  if (isMine || event.kind === "room" || !sentence(event, side.model)) return;
+  if (ownCommands || event.kind === "room" || !sentence(event, side.model)) return;
   byId("happened").textContent = `${capital(side.name)} server: ${sentence(event, side.model)}`;
 }
 

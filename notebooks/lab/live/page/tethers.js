@@ -5,8 +5,11 @@ const LOOSE_END_PIXELS = 14;
 
 export function drawTethers(svg, hub, model, selected) {
   const lines = [];
-  // minor rooms (roles, companies) hold everybody, and would hide the lines that matter
+  const tied = new Set();
+  // one line per id; rooms of roles and companies hold everybody, and would hide the lines that matter
   for (const token of hub.stage.querySelectorAll(".entry:not(.minor) .chip[data-sid]")) {
+    if (tied.has(token.dataset.sid)) continue;
+    tied.add(token.dataset.sid);
     const owner = model.tabs.get(model.owners.get(token.dataset.sid));
     const isLive = owner?.sid === token.dataset.sid;
     const from = hub.point(token, "bottom");
