@@ -101,6 +101,12 @@ class Tab:
         """How often the tab has connected, the first time included."""
         return len(self.ids)
 
+    def set_delays(self, delays: ReconnectDelays) -> None:
+        """Use other delays from the next reconnect on."""
+        self._client.reconnection_delay = delays.first
+        self._client.reconnection_delay_max = delays.longest
+        self._client.randomization_factor = delays.jitter
+
     async def connect(self) -> None:
         """Connect the tab to the server.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab.clients.tab import Person
+from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS, Person, ReconnectDelays
 from lab.results.claims import Claim, load_claims
 from lab.system.exit_codes import UsageError
 
@@ -15,7 +15,8 @@ class Arrangement:
     """What the live page shows for one mistake.
 
     `tabs` says how many tabs each person has at the start. With `logs_in` a tab sends `session:login` once, after it
-    was opened, like the page of mistake 03. `targets` are where a tab may send, and the first is the default.
+    was opened, like the page of mistake 03. With `has_bystanders` light clients ask something on a schedule. `targets`
+    are where a tab may send, and the first is the default.
     """
 
     number: int
@@ -24,6 +25,8 @@ class Arrangement:
     targets: tuple[str, ...]
     more_actions: tuple[str, ...] = ()
     logs_in: bool = False
+    has_bystanders: bool = False
+    delays: ReconnectDelays = LAB_DELAYS
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -39,7 +42,8 @@ class Arrangement:
     @property
     def actions(self) -> tuple[str, ...]:
         """Return every action that the page offers."""
-        return COMMON_ACTIONS + self.more_actions
+        common = COMMON_ACTIONS if self.targets else tuple(name for name in COMMON_ACTIONS if name != "send")
+        return common + self.more_actions
 
 
 def _three(*, rooms: tuple[str, ...] = ()) -> tuple[Person, ...]:
@@ -50,14 +54,32 @@ ONE_TAB_EACH = {"ana": 1, "ben": 1, "eva": 1}
 BEN_HAS_TWO = {"ana": 1, "ben": 2, "eva": 1}
 TO_PEOPLE = ("user:ben", "user:ana", "user:eva")
 
+# every role, so that no role's room is empty
+FLEET = (
+    Person("dan", "driver", "acme"),
+    Person("cora", "company", "acme"),
+    Person("zoe", "company", "zeta"),
+    Person("ada", "admin"),
+    Person("vic", "vendor"),
+    Person("pia", "provider"),
+)
+FLOODED = (Person("mallory"), Person("ana"), Person("ben"), Person("eva"))
+ONE_TAB_OF_FLOODED = dict.fromkeys(("mallory", "ana", "ben", "eva"), 1)
+ATTACKED = (Person("mallory"), Person("ana"), Person("ben"), Person("eva"), Person("ada", "admin"))
+
 ARRANGEMENTS = {
     arrangement.number: arrangement
     for arrangement in (
         Arrangement(1, _three(), ONE_TAB_EACH, TO_PEOPLE),
-        Arrangement(2, _three(), ONE_TAB_EACH, (), ("report",)),
+        Arrangement(2, _three(), ONE_TAB_EACH, (), ("report", "finish")),
         Arrangement(3, _three(), ONE_TAB_EACH, TO_PEOPLE, logs_in=True),
         Arrangement(4, _three(rooms=("job:17",)), BEN_HAS_TWO, ("room:job:17", *TO_PEOPLE)),
         Arrangement(5, _three(), BEN_HAS_TWO, TO_PEOPLE),
+        Arrangement(6, FLEET, dict.fromkeys((person.user for person in FLEET), 1), (), ("drive", "crowd")),
+        Arrangement(7, _three(), ONE_TAB_EACH, TO_PEOPLE, ("pace",), delays=STOCK_DELAYS),
+        Arrangement(8, ATTACKED, dict.fromkeys((person.user for person in ATTACKED), 1), TO_PEOPLE, ("join", "forge")),
+        Arrangement(9, _three(), ONE_TAB_EACH, TO_PEOPLE, ("compute",), has_bystanders=True),
+        Arrangement(10, FLOODED, ONE_TAB_OF_FLOODED, TO_PEOPLE, ("flood", "burst", "rooms")),
     )
 }
 

@@ -2,9 +2,19 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab.live.stream import Stream
 from lab.servers.state_client import Emit
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message in the inbox of a tab; `more` is what the tab could read."""
+
+    at: float
+    tab: str
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -12,14 +22,14 @@ class Message:
     """One message on its way.
 
     `key` is what the received event contains, by which it is recognized. `expected` are the tabs that should receive
-    it. `received` has the tabs that did, each with the time.
+    it. `received` has the tabs that did.
     """
 
     id: str
     key: str
     sender: str
     expected: frozenset[str] = frozenset()
-    received: list[tuple[float, str]] = field(default_factory=list)
+    received: list[Arrival] = field(default_factory=list)
     emits: list[Emit] = field(default_factory=list)
     is_finished: bool = False
 
@@ -41,12 +51,12 @@ class Ledger:
         self._messages[message.key] = message
         self._stream.publish(self._side, "sent", at=at, origin=message.sender, to=to, room=room, id=message.id)
 
-    def note_received(self, key: str, tab: str, at: float) -> None:
+    def note_received(self, key: str, arrival: Arrival) -> None:
         """Note that a tab has received the message with this key."""
         message = self._messages.get(key)
         if message is None:
             return
-        message.received.append((at, tab))
+        message.received.append(arrival)
         if message.is_finished:
             self._publish_received(message, len(message.received) - 1)
 
@@ -61,7 +71,7 @@ class Ledger:
                 self._publish_address(message, emit, room, live)
         for index in range(len(message.received)):
             self._publish_received(message, index)
-        arrived = {tab for _, tab in message.received}
+        arrived = {arrival.tab for arrival in message.received}
         for tab in sorted(message.expected - arrived):
             self._count("lost", origin=message.sender, to=tab, id=message.id)
 
@@ -73,11 +83,11 @@ class Ledger:
             self._count("wasted", at=emit.at_seconds, **fields)
 
     def _publish_received(self, message: Message, index: int) -> None:
-        at, tab = message.received[index]
-        is_first = tab not in {earlier for _, earlier in message.received[:index]}
-        kind = "delivered" if tab in message.expected and is_first else "wasted"
-        self._count(kind, at=at, origin=message.sender, to=tab, id=message.id)
+        arrival = message.received[index]
+        is_first = arrival.tab not in {earlier.tab for earlier in message.received[:index]}
+        kind = "delivered" if arrival.tab in message.expected and is_first else "wasted"
+        self._count(kind, at=arrival.at, origin=message.sender, to=arrival.tab, id=message.id, more=arrival.more)
 
-    def _count(self, kind: str, *, at: float | None = None, **fields: str | None) -> None:
+    def _count(self, kind: str, *, at: float | None = None, **fields: Any) -> None:
         self.counters[kind] += 1
         self._stream.publish(self._side, kind, at=at, **fields)  # type: ignore[arg-type]

@@ -4,18 +4,23 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from good_server import events
 from lab.clients.chat_ring import poll_until
+from lab.clients.faulty_link import FaultyLink
 from lab.clients.inbox import Received
-from lab.clients.tab import LAB_DELAYS, client_session
+from lab.clients.tab import ReconnectDelays, client_session
 from lab.live.arrangement import Arrangement
-from lab.live.ledger import Ledger, Message
+from lab.live.board import Board
+from lab.live.crowd import Crowd
+from lab.live.ledger import Arrival, Ledger, Message
 from lab.live.live_tab import LiveTab, add_tab
 from lab.live.memory import Memory, read_memory
+from lab.live.pulses import Pulses
 from lab.live.stream import Stream
 from lab.servers.probe_client import SilentServerError
 from lab.servers.running import running
@@ -28,6 +33,8 @@ SETTINGS = {
     "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
 }
 WATCH_SECONDS = 0.3
+# one message of these at a time is on its way
+FOLLOWED = (events.CHAT_MESSAGE, events.TRACKING_POSITION)
 NO_SERVER = (aiohttp.ClientError, OSError, SilentServerError)
 
 
@@ -43,13 +50,16 @@ class Side:
         self.arrangement = arrangement
         self.stream = stream
         self.ledger = Ledger(name, stream)
+        self.board = Board(name, stream)
+        self.crowd: Crowd | None = None
+        self.pulses: Pulses | None = None
         self.tabs: dict[str, LiveTab] = {}
         self.memory = Memory({}, {})
         self.is_running = False
+        self.delays = arrangement.delays
         self.target: Target
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession
-        self._published: dict[str, Any] = {}
         self._emits_read = 0
         self._looking = asyncio.Lock()
         self._sending: Message | None = None
@@ -68,6 +78,10 @@ class Side:
             for person in self.arrangement.people:
                 for _ in range(self.arrangement.tabs[person.user]):
                     await self.open(person.user)
+            if self.arrangement.has_bystanders:
+                self.pulses = Pulses(self.target, partial(self.board.show, "pulses"))
+                self._stack.push_async_callback(self.pulses.stop)
+                await self.pulses.start()
             self._watching = asyncio.create_task(self._watch())
         except BaseException:
             await self._stack.aclose()
@@ -87,13 +101,22 @@ class Side:
         """
         person = next(person for person in self.arrangement.people if person.user == user)
         name = f"{user}/{1 + sum(tab.user == user for tab in self.tabs.values())}"
-        live = await add_tab(self._stack, self.target, person, name, self._session, LAB_DELAYS, self._observe)
+        live = await add_tab(self._stack, self.target, person, name, self._session, self.delays, self._observe)
         self.tabs[name] = live
         await live.tab.connect()
         if self.arrangement.logs_in:
             await live.log_in()
         await self.look()
         return live
+
+    async def gather_crowd(self, count: int) -> None:
+        """Open or close light clients until there are `count`."""
+        if self.crowd is None:
+            link = await self._stack.enter_async_context(FaultyLink(*self.target.ports))
+            self.crowd = Crowd(self.target, link, self._note_received)
+            self._stack.push_async_callback(self.crowd.close)
+        await self.crowd.resize(count)
+        self.board.show("crowd", {"count": len(self.crowd.sids)})
 
     def tabs_of(self, target: str) -> list[LiveTab]:
         """Return the open tabs that should receive messages to this target.
@@ -108,6 +131,17 @@ class Side:
         """Attribute the emits from now on to this message."""
         self._sending = message
 
+    @property
+    def open_reports(self) -> int:
+        """Return how many reports are being made."""
+        return len(self._reports)
+
+    @property
+    def bytes_to_clients(self) -> int:
+        """Return how many bytes the clients have received so far."""
+        links = [*(tab.plug for tab in self.tabs.values()), *([self.crowd.link] if self.crowd is not None else [])]
+        return sum(link.bytes_to_client for link in links)
+
     def await_report(self, job: str, message: Message) -> None:
         """Remember a report that is being made."""
         self._reports[job] = message
@@ -117,12 +151,13 @@ class Side:
         receiving = [tab for tab in self.tabs.values() if tab.can_receive]
         if not receiving or not self.is_running:
             return
-        mark = secrets.token_hex(4)
+        mark, sids = secrets.token_hex(4), [tab.sid for tab in receiving if tab.sid]
         try:
-            await self.target.probe.fence(self.target.namespace, [tab.sid for tab in receiving if tab.sid], mark)
+            await self.target.probe.fence(self.target.namespace, [*sids, *self._crowd_sids()], mark)
         except NO_SERVER:
             return
-        await asyncio.gather(*(tab.fence(mark) for tab in receiving))
+        waits = [tab.fence(mark) for tab in receiving]
+        await asyncio.gather(*waits, *([self.crowd.fence(mark)] if self.crowd is not None else []))
 
     async def look(self) -> None:
         """Ask the probe, and publish what has changed in the server's memory."""
@@ -140,7 +175,7 @@ class Side:
             self._emits_read += len(emits)
             reports = [emit for emit in emits if emit.event == events.REPORT_READY]
             if self._sending is not None:
-                self._sending.emits += [emit for emit in emits if emit.event == events.CHAT_MESSAGE]
+                self._sending.emits += [emit for emit in emits if emit.event in FOLLOWED]
             for emit in reports:
                 await self._finish_report(emit, before)
             self._publish_memory()
@@ -164,6 +199,14 @@ class Side:
         """Start the killed server again, on the same port."""
         await self.target.server.start_again()
         await self._begin_to_watch()
+        if self.crowd is not None:
+            # light clients do not reconnect by themselves
+            count = len(self.crowd.sids)
+            await self.crowd.resize(0)
+            await self.gather_crowd(count)
+        if self.pulses is not None:
+            await self.pulses.stop()
+            await self.pulses.start()
 
     def set_running(self, is_running: bool) -> None:
         """Publish whether the server runs. Without it, open reports are lost."""
@@ -181,13 +224,22 @@ class Side:
             people[tab.user].append({"name": tab.name, "state": tab.state, "sid": tab.sid})
         return {
             "people": [{"name": user, "tabs": tabs} for user, tabs in people.items()],
-            "memory": self._named_memory(),
+            "memory": self.board.named,
             "counters": self.ledger.counters | {"kept": self.memory.kept},
             "is_running": self.is_running,
         }
 
+    def set_delays(self, delays: ReconnectDelays) -> None:
+        """Let all tabs wait that long before they reconnect."""
+        self.delays = delays
+        for tab in self.tabs.values():
+            tab.tab.set_delays(delays)
+
     async def _begin_to_watch(self) -> None:
-        await StateClient(self.target.probe).record_emits()
+        state = StateClient(self.target.probe)
+        await state.record_emits()
+        if "finish" in self.arrangement.actions:
+            await state.hold_reports()
         self._emits_read = 0
         self.set_running(True)
         await self.look()
@@ -198,15 +250,24 @@ class Side:
             await self.look()
 
     def _observe(self, tab: LiveTab, received: Received) -> None:
-        data, at = received.data, received.at_seconds
+        at = received.at_seconds
         if received.event == "connect":
             self.stream.publish(self.name, "connect", at=at, origin=tab.name, id=tab.tab.ids[-1])
         elif received.event == "disconnect" and not tab.is_closed:
             self.stream.publish(self.name, "cut", at=at, origin=tab.name, id=tab.tab.ids[-1])
-        elif received.event == events.CHAT_MESSAGE:
-            self.ledger.note_received(data["text"], tab.name, at)
+        else:
+            self._note_received(tab.name, received)
+
+    def _note_received(self, name: str, received: Received) -> None:
+        """Let the ledger recognize a message that a client has received."""
+        data, at = received.data, received.at_seconds
+        if received.event == events.CHAT_MESSAGE:
+            more = {"text": data["text"], "author": data["from"]["id"]}
+            self.ledger.note_received(data["text"], Arrival(at, name, more))
+        elif received.event == events.TRACKING_POSITION:
+            self.ledger.note_received(f"{data['lat']:.4f}", Arrival(at, name))
         elif received.event == events.REPORT_READY:
-            self.ledger.note_received(data["job"], tab.name, at)
+            self.ledger.note_received(data["job"], Arrival(at, name))
 
     async def _finish_report(self, emit: Emit, before: Memory) -> None:
         """Publish the fate of a report that the server has sent."""
@@ -221,16 +282,9 @@ class Side:
         await self.settle()
         self.ledger.finish(message, self.memory.addresses)
 
-    def _named_memory(self) -> dict[str, Any]:
-        return {"server": "running" if self.is_running else "down", **self.memory.named}
+    def _crowd_sids(self) -> list[str]:
+        return list(self.crowd.sids.values()) if self.crowd is not None else []
 
     def _publish_memory(self) -> None:
-        """Publish each part of the memory that has changed."""
-        named = self._named_memory()
-        for name in self._published.keys() - named.keys():
-            named[name] = {}
-        for name, value in named.items():
-            if self._published.get(name) != value:
-                more = {"value": value, "kept": self.memory.kept}
-                self.stream.publish(self.name, "memory", room=name, more=more)
-        self._published = named
+        status = {"server": "running" if self.is_running else "down"}
+        self.board.remember(status | self.memory.named, kept=self.memory.kept)

@@ -14,8 +14,9 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
-from lab.live.session import ActionError, Session
+from lab.live.session import Session
 from lab.live.stream import Stream
+from lab.live.wanted import ActionError
 
 CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 # a notebook shows the page in a frame

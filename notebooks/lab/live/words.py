@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lab.live.side import Side
 from lab.live.stream import LiveEvent
+from lab.live.wanted import Wanted
 
 KEPT = {
     1: "remembers {count} {ids} of {sockets} that no longer {exist}",
@@ -19,25 +20,35 @@ OPENINGS = {
     "kill": "Both servers are killed: all connections are lost.",
     "restart": "The servers run again, and the clients reconnect by themselves.",
     "send": "{tab} sends message {number} to {target}.",
-    "report": "{tab} asks for a report, which is ready some seconds later.",
+    "report": "{tab} asks for a report. The job keeps a ticket with the address for the result.",
+    "finish": "The job ends, and the server sends the result to the address on the ticket.",
+    "join": "{tab} asks to join the room {text}.",
+    "forge": "{tab} sends message {number} to {target} and writes {text} as its author.",
+    "drive": "{tab} reports its position.",
+    "crowd": "{count} more clients are connected; the driver is none of their business.",
+    "flood": "{tab} sends as fast as it can.",
+    "burst": "{tab} sends what had waited while it was offline.",
+    "rooms": "{tab} joins invented rooms as fast as it can.",
+    "compute": "{tab} asks for a report that takes a second of computing.",
+    "pace": "The clients now reconnect with {text} delays.",
 }
+# more of them are counted
+MOST_PLACES = 4
 SIDES = {"bad": "The bad server", "good": "The good server"}
 
 
-def describe(
-    action: str,
-    tab: str | None,
-    target: str | None,
-    number: int,
-    sides: Sequence[tuple[Side, Sequence[LiveEvent], str | None]],
-) -> str:
+def describe(wanted: Wanted, sides: Sequence[tuple[Side, Sequence[LiveEvent], str | None]]) -> str:
     """Return in words what an action did on both sides.
 
     `sides` has for each side its events since the action began, and what was not possible there.
     """
-    name = (tab or "").partition("/")[0]
-    opening = OPENINGS[action].format(
-        tab=tab, user=name.capitalize(), number=number, target=(target or "").removeprefix("user:")
+    opening = OPENINGS[wanted.action].format(
+        tab=wanted.tab,
+        user=wanted.tab.partition("/")[0].capitalize(),
+        number=wanted.number,
+        target=wanted.target.removeprefix("user:"),
+        text=wanted.text,
+        count=wanted.count,
     )
     return " ".join([opening, *(_about(side, events, problem) for side, events, problem in sides)])
 
@@ -51,14 +62,35 @@ def _about(side: Side, events: Sequence[LiveEvent], problem: str | None) -> str:
 
 def _fates(events: Sequence[LiveEvent]) -> list[str]:
     """Return what became of the messages in these events."""
+    delivered = [event for event in events if event.kind == "delivered"]
+    wasted = [event for event in events if event.kind == "wasted"]
     found = []
-    for kind, words in (("delivered", "delivered to {}"), ("lost", "lost for {}"), ("wasted", "wasted on {}")):
-        places = [
-            event.to or f"{_short(event.room or '')}, which has no socket" for event in events if event.kind == kind
-        ]
+    for words, places in (
+        ("delivered to {}", _tabs(delivered)),
+        ("lost for {}", _tabs([event for event in events if event.kind == "lost"])),
+        ("also read by {}, for which it is not meant", _tabs(wasted)),
+        ("wasted on {}, where no socket is", [_short(event.room or "") for event in wasted if event.to is None]),
+        ("{} can take it for a message of somebody else", _tabs([event for event in delivered if _is_forged(event)])),
+    ):
         if places:
-            found.append(words.format(" and ".join(places)))
+            found.append(words.format(_join(places)))
     return found
+
+
+def _tabs(events: Sequence[LiveEvent]) -> list[str]:
+    return [event.to for event in events if event.to is not None]
+
+
+def _is_forged(event: LiveEvent) -> bool:
+    """Whether a received message names an author who has not sent it."""
+    author = (event.more or {}).get("author")
+    return author is not None and author != (event.origin or "").partition("/")[0]
+
+
+def _join(places: Sequence[str]) -> str:
+    if len(places) > MOST_PLACES:
+        return f"{len(places)} clients" if all("/" in place for place in places) else f"{len(places)} addresses"
+    return " and ".join(places)
 
 
 def _memory(side: Side) -> list[str]:
@@ -94,10 +126,6 @@ def _kept(side: Side) -> str:
 
 def _is(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-def _place(event: LiveEvent) -> str:
-    return event.to or f"{_short(event.room or '')}, which has no socket"
 
 
 def _short(address: str) -> str:

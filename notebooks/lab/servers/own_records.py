@@ -3,6 +3,7 @@
 Socket.IO's rooms are not part of it; `ServerState` has them. The probe of the process returns it to the lab.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Set
 from typing import Any
@@ -25,6 +26,9 @@ class OwnRecords:
         self._state = state
         # by job; the rooms that will receive the report
         self._reports: dict[str, list[str]] = {}
+        # not set: reports wait, as if the outside service were slow
+        self._may_run = asyncio.Event()
+        self._may_run.set()
 
     def install(self) -> None:
         """Wrap two methods of the report queue, to know the open jobs."""
@@ -36,6 +40,7 @@ class OwnRecords:
             return job
 
         async def note_end(runner: ReportRunner, job: str, kind: ReportKind, size: int) -> ReportReady:
+            await self._may_run.wait()
             try:
                 return await run(runner, job, kind, size)
             finally:
@@ -45,8 +50,10 @@ class OwnRecords:
         ReportRunner.run = note_end  # type: ignore[assignment,method-assign]
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the route that gives the lab the server's own records."""
+        """Add the routes with which the lab reads the records, and holds reports."""
         app.router.add_post("/records", self._records)
+        app.router.add_post("/hold", self._hold)
+        app.router.add_post("/release", self._release)
 
     def containers(self) -> list[Any]:
         """Return containers that a search of the heap must ignore."""
@@ -62,6 +69,16 @@ class OwnRecords:
             elif isinstance(value, dict | list | Set) and not name.startswith("_"):
                 found[name] = _plain(value)
         return web.json_response({"records": found, "reports": self._reports})
+
+    async def _hold(self, request: web.Request) -> web.Response:
+        self._may_run.clear()
+        return web.json_response({})
+
+    async def _release(self, request: web.Request) -> web.Response:
+        # lets those that wait now run, and no later ones
+        self._may_run.set()
+        self._may_run.clear()
+        return web.json_response({})
 
     def _tables(self, database: sqlite3.Connection) -> dict[str, Any]:
         self._state.is_counting_rows = True

@@ -70,6 +70,14 @@ class StateClient:
         found: dict[str, Any] = await self._probes[0].ask("POST", "/records", {"namespace": namespace})
         return found
 
+    async def hold_reports(self) -> None:
+        """Let new reports wait until `release_reports`, like a slow outside service."""
+        await asyncio.gather(*(probe.ask("POST", "/hold") for probe in self._probes))
+
+    async def release_reports(self) -> None:
+        """Let the reports that wait now be made."""
+        await asyncio.gather(*(probe.ask("POST", "/release") for probe in self._probes))
+
     async def rows(self) -> int:
         """Return the number of rows in the databases that the server opened.
 
