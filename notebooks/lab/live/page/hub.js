@@ -1,5 +1,6 @@
 // Finds where on the stage something is: the room or list that a message passes, a token, a tab.
 
+import { isStill } from "./clock.js";
 import { element } from "./memory.js";
 
 export class Hub {
@@ -17,7 +18,7 @@ export class Hub {
   }
 
   tab(name) {
-    return name ? this.stage.querySelector(`.tab[data-tab="${CSS.escape(name)}"]`) : null;
+    return name ? this.stage.querySelector(`[data-tab="${CSS.escape(name)}"]`) : null;
   }
 
   person(name) {
@@ -48,6 +49,16 @@ export class Hub {
     gap.append(element("span", "key", address), element("span", "nothing", "nobody is in it"));
     this.stage.querySelector(".memory").append(gap);
     return gap;
+  }
+
+  /** Let a tab or a dot show for a moment what happened to it. */
+  mark(name, className) {
+    const box = this.tab(name);
+    if (!box) return;
+    box.classList.remove(className);
+    void box.offsetWidth;
+    box.classList.add(className);
+    setTimeout(() => box.classList.remove(className), isStill() ? 2500 : 900);
   }
 
   dropGaps() {

@@ -61,7 +61,7 @@ readSession({
     document.title = `${state.mistake} · lab live`;
     for (const side of sides) side.begin(state, controls.tab);
     controls.begin(state);
-    startSpecial(byId("special"), state, (action, fields) => controls.perform(action, fields), () => controls.tab);
+    startSpecial(byId("special"), state, controls);
     document.body.dataset.ready = "yes";
   },
   onEvent(event) {
@@ -78,9 +78,10 @@ readSession({
 async function run(action, fields, guessed) {
   ownCommands += 1;
   try {
-    const { happened, seq } = await command(action, fields);
+    const { happened, seq, answers } = await command(action, fields);
     // the words wait for the picture: they would give the end away
     await Promise.all(sides.map((side) => side.until(seq)));
+    for (const side of sides) side.extra?.answered?.(action, fields, answers?.[side.name]);
     say(happened, guessed ? guess.judge(guessed) : "");
   } catch (error) {
     guessed?.forEach(({ seen }) => seen.stop());
@@ -103,6 +104,7 @@ function say(text, judged, className = "") {
     while (byId("earlier").children.length > EARLIER_LINES) byId("earlier").lastChild.remove();
   }
   line.className = className;
+  line.dataset.saidCount = Number(line.dataset.saidCount ?? 0) + 1;
   line.dataset.said = judged ? `${text} ${judged}` : text;
   line.replaceChildren(text, ...(judged ? [" ", element("strong", "judged", capital(judged))] : []));
 }

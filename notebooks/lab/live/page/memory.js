@@ -1,9 +1,11 @@
 // Draws what a server remembers: rooms, lists, rows, with each socket id as a token.
 
+import { CROWD } from "./model.js";
 import { short, tabWords } from "./words.js";
 
 // more tokens than this in one room are counted, not drawn
 const MOST_TOKENS = 60;
+const MOST_IN_MINOR_ROOM = 6;
 const ORDER = ["job:", "user:", "company:", "role:"];
 const TITLES = {
   rooms: "rooms, kept by Socket.IO",
@@ -44,25 +46,34 @@ export class MemoryView {
 
   entries(value, seen) {
     const list = element("ul", "entries");
-    const keys = Object.keys(value).sort((one, other) => rank(one) - rank(other) || one.localeCompare(other));
+    const crowd = Object.keys(value).filter((key) => CROWD.test(key));
+    const keys = Object.keys(value).filter((key) => !CROWD.test(key)).sort((one, other) =>
+      rank(one) - rank(other) || this.order(one) - this.order(other) || one.localeCompare(other));
     for (const key of keys) {
       const held = value[key];
       const entry = element("li", "entry");
       entry.dataset.key = key;
-      if (rank(key) > 1 && rank(key) < ORDER.length) entry.classList.add("minor");
+      const isMinor = rank(key) > 1 && rank(key) < ORDER.length;
+      entry.classList.toggle("minor", isMinor);
       if (this.model.hasPeopleRows && !Array.isArray(held) && this.model.isAway(key)) entry.classList.add("dead");
-      entry.append(element("span", "key", key), this.held(held, seen));
+      entry.append(element("span", "key", key), this.held(held, seen, isMinor ? MOST_IN_MINOR_ROOM : MOST_TOKENS));
       list.append(entry);
     }
+    if (crowd.length) list.append(element("li", "entry minor", `and ${crowd.length} rooms, one for each client of the crowd`));
     if (!keys.length) list.append(element("li", "nothing", "empty"));
     return list;
   }
 
-  held(held, seen) {
+  /** People stand in the same order everywhere, so that the lines to their tabs do not cross. */
+  order(key) {
+    return this.model.people.indexOf(key.replace(/^user:/, ""));
+  }
+
+  held(held, seen, most) {
     if (!Array.isArray(held)) return this.token(held, seen);
     const tokens = element("span", "tokens");
-    for (const item of held.slice(0, MOST_TOKENS)) tokens.append(this.token(item, seen));
-    if (held.length > MOST_TOKENS) tokens.append(element("span", "more", `+ ${held.length - MOST_TOKENS}`));
+    for (const item of held.slice(0, most)) tokens.append(this.token(item, seen));
+    if (held.length > most) tokens.append(element("span", "more", `+ ${held.length - most}`));
     if (!held.length) tokens.append(element("span", "nothing", "empty"));
     return tokens;
   }

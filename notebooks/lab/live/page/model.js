@@ -4,6 +4,10 @@ import { personOf } from "./words.js";
 
 // the form of a Socket.IO id
 const SID = /^[\w-]{20}$/;
+// the room of one of many light clients
+export const CROWD = /^user:crowd-(\d+)$/;
+// counted or measured by the lab, so no server remembers it
+const NO_MEMORY = ["server", "crowd", "position", "traffic", "pace", "loop", "bucket"];
 const KINDS = ["delivered", "lost", "wasted"];
 // after "back" the client has a network, but no connection yet
 const STATES = { cut: "cut", back: "cut", silent: "silent", closed: "closed" };
@@ -19,6 +23,7 @@ export class Model {
       for (const tab of person.tabs) this.put(tab.name, tab.state, tab.sid);
     }
     this.memory = new Map(Object.entries(state.memory ?? {}));
+    this.findCrowd();
     this.counters = { delivered: 0, lost: 0, wasted: 0, kept: 0, ...state.counters };
     this.sent = new Map();
   }
@@ -44,7 +49,22 @@ export class Model {
 
   remember({ room, value, kept }) {
     this.memory.set(room, value);
+    if (room === "rooms") this.findCrowd();
     this.counters.kept = kept ?? this.counters.kept;
+  }
+
+  /** Learn the ids of the crowd from its rooms: no tab is drawn for them. */
+  findCrowd() {
+    for (const [room, held] of Object.entries(this.memory.get("rooms") ?? {})) {
+      const number = CROWD.exec(room)?.[1];
+      if (number) held.forEach((sid) => this.owners.set(sid, `crowd/${number}`));
+    }
+  }
+
+  /** The names of the crowd's clients, such as `crowd/017`. */
+  get crowd() {
+    return Object.keys(this.memory.get("rooms") ?? {}).flatMap((room) => CROWD.exec(room)?.[1] ?? [])
+      .map((number) => `crowd/${number}`);
   }
 
   count(kind) {
@@ -58,7 +78,7 @@ export class Model {
   /** The panels of memory to draw: `[name, value]`, the server's own tables first. */
   get panels() {
     const shown = [...this.memory].filter(([name, value]) =>
-      name !== "server" && (name !== "reports" || this.mistake === "02" || Object.keys(value ?? {}).length));
+      !NO_MEMORY.includes(name) && (name !== "reports" || this.mistake === "02" || Object.keys(value ?? {}).length));
     return shown.sort(([one], [other]) => (one === "rooms") - (other === "rooms"));
   }
 
@@ -75,6 +95,9 @@ export class Model {
     const value = String(text);
     if (this.owners.has(value) || SID.test(value)) {
       const tab = this.tabs.get(this.owners.get(value));
+      if (this.owners.get(value)?.startsWith("crowd/")) {
+        return { kind: "sid", sid: value, owner: this.owners.get(value), state: "connected" };
+      }
       const isLive = tab?.sid === value;
       return { kind: "sid", sid: value, owner: this.owners.get(value) ?? null, state: isLive ? tab.state : "dead" };
     }

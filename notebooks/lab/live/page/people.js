@@ -63,7 +63,7 @@ export class PeopleView {
     );
     if (where) box.append(element("span", "where", where));
     if (where === "in no room") box.classList.add("outside");
-    if (this.missed.has(tab.name)) box.append(element("span", "missed", "✗ missed one"));
+    if (this.missed.has(tab.name)) box.append(element("span", "missed", "✗ missed"));
     const side = this.model.side === "bad" ? "bad server" : "good server";
     box.setAttribute("aria-label", [
       tabWords(tab.name), side, STATE_WORDS[tab.state] ?? tab.state, tab.sid ? `id ${short(tab.sid)}` : "", where,
@@ -87,15 +87,6 @@ export class PeopleView {
 
   box(tab) {
     return this.root.querySelector(`[data-tab="${CSS.escape(tab)}"]`);
-  }
-
-  mark(tab, className, isStill) {
-    const box = this.box(tab);
-    if (!box) return;
-    box.classList.remove(className);
-    void box.offsetWidth;
-    box.classList.add(className);
-    setTimeout(() => box.classList.remove(className), isStill ? 2500 : 900);
   }
 }
 

@@ -3,9 +3,12 @@
 // seconds that an event has the stage to itself; events of one message follow each other faster
 const HOLD = { connect: 0.3, cut: 0.4, silent: 0.3, back: 0.2, closed: 0.3, sent: 0.5, memory: 0.12, room: 0.08 };
 const BETWEEN_DELIVERIES = 0.06;
+// many deliveries of one message fly as a swarm
+const SWARM = 12;
+const IN_SWARM = 0.003;
 const LONGEST_GAP = 1.2;
 // a longer queue plays faster, so that the picture stays close to the truth
-const QUEUE_AT_ONCE = 30;
+const QUEUE_AT_ONCE = 300;
 
 export class Player {
   /** `show(event, rate)` draws one event; `clock` is the picture's. */
@@ -53,9 +56,14 @@ export class Player {
   play(event, now) {
     const { rate } = this;
     this.previous = { at: Math.max(event.at, this.previous?.at ?? 0), playedAt: now };
-    this.freeAt = now + (HOLD[event.kind] ?? BETWEEN_DELIVERIES) / rate;
+    this.freeAt = now + this.hold(event) / rate;
     this.show(event, rate);
     this.reached(event.seq);
+  }
+
+  hold(event) {
+    if (event.kind in HOLD) return HOLD[event.kind];
+    return this.queue.length > SWARM ? IN_SWARM : BETWEEN_DELIVERIES;
   }
 
   /** A hidden page draws nothing: apply everything at once. */

@@ -2,6 +2,7 @@
 
 import { isStill } from "./clock.js";
 import { Effects } from "./effects.js";
+import { createExtra } from "./extra.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Hub } from "./hub.js";
 import { MemoryView } from "./memory.js";
@@ -16,6 +17,8 @@ const LOOK = {
   good: { mark: "✓", name: "Good server" },
 };
 const MESSAGES = ["sent", "room", "delivered", "lost", "wasted"];
+// more people are drawn smaller
+const FEW_PEOPLE = 3;
 // particles of older messages are forgotten
 const REMEMBERED_MESSAGES = 50;
 const ENDS = ["delivered", "lost", "wasted"];
@@ -50,6 +53,7 @@ export class Side {
     this.people.selected = selected;
     this.heartbeat = new Heartbeat(this.root.querySelector(".heartbeat"), state.heartbeat, this.clock);
     this.messages = new Map();
+    this.extra = createExtra(this.root.querySelector(".extra"), this.model);
     this.effects.clear();
     const longestGap = state.heartbeat.interval + state.heartbeat.timeout + 0.3;
     this.player ??= new Player(this.clock, (event, rate) => this.show(event, rate), { longestGap });
@@ -69,7 +73,9 @@ export class Side {
   draw() {
     this.memory.draw();
     this.people.draw();
+    this.extra?.draw();
     this.drawCounters();
+    this.root.classList.toggle("compact", this.model.people.length > FEW_PEOPLE);
     this.root.classList.toggle("down", this.model.isDown);
     this.root.querySelector(".power").hidden = !this.model.isDown;
     drawTethers(this.root.querySelector(".tethers"), this.hub, this.model, this.selected);
@@ -107,7 +113,7 @@ export class Side {
       if (OVER.includes(event.kind)) this.heartbeat.stop(event.from);
       if (event.kind === "memory") this.stopHeartbeats();
       this.draw();
-      if (event.from) this.people.mark(event.from, `shows-${event.kind}`, isStill());
+      if (event.from) this.hub.mark(event.from, `shows-${event.kind}`);
     }
     // the end of a message is told when its particle lands
     if (!ENDS.includes(event.kind)) this.caption(event);
@@ -197,7 +203,8 @@ export class Side {
   endOf(event, origin) {
     const box = this.hub.tab(event.to);
     if (event.kind !== "lost") {
-      const label = event.kind === "delivered" ? "" : box ? "not for me" : "nobody there";
+      const isOne = box?.classList.contains("tab");
+      const label = event.kind === "delivered" || (box && !isOne) ? "" : box ? "not for me" : "nobody there";
       return { to: box ? this.hub.point(box) : origin.point, label };
     }
     if (!origin.name) return { to: origin.point, label: `not sent to ${event.to}` };
@@ -205,19 +212,22 @@ export class Side {
     // the server sent it to the tab's socket; it is lost on the way
     const end = this.hub.point(box, "top");
     const { x, y } = origin.point;
-    return { to: { x: x + (end.x - x) * 0.7, y: y + (end.y - y) * 0.7 }, label: "nothing gets through" };
+    const isSilent = this.model.tabs.get(event.to)?.state === "silent";
+    const label = isSilent ? "nothing gets through" : "did not arrive";
+    return { to: { x: x + (end.x - x) * 0.7, y: y + (end.y - y) * 0.7 }, label };
   }
 
   land(event) {
     this.model.count(event.kind);
     this.drawCounters();
     this.caption(event);
+    this.extra?.landed?.(event);
     if (!event.to) return;
     if (event.kind === "lost" && this.model.tabs.has(event.to)) {
       this.people.missed.add(event.to);
       this.people.draw();
     }
-    this.people.mark(event.to, `shows-${event.kind}`, isStill());
+    this.hub.mark(event.to, `shows-${event.kind}`);
   }
 
   /** How many tabs of others received a message, for the answer to a guess. */

@@ -7,6 +7,7 @@ export const short = (sid) => sid.slice(0, 4);
 /** "ana/2" as a reader says it: "Ana's tab 2". */
 export function tabWords(tab) {
   const [person, number] = tab.split("/");
+  if (person === "crowd") return `client ${Number(number)} of the crowd`;
   return number ? `${capital(person)}'s tab ${number}` : capital(tab);
 }
 
@@ -21,7 +22,7 @@ export function sentence(event, model) {
   const message = event.id ? `Message ${event.id}` : "The message";
   switch (event.kind) {
     case "connect": return `${who} connected. Its new id is ${short(event.id ?? "")}….`;
-    case "cut": return `${who} lost its connection (TCP reset).`;
+    case "cut": return `${who} lost its connection.`;
     case "silent": return `${who} is in a tunnel. The connection looks open, but nothing gets through.`;
     case "back": return `${who} has a network again.`;
     case "closed": return `${who} was closed.`;
