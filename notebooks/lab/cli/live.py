@@ -30,13 +30,11 @@ def _live(options: argparse.Namespace) -> int:
         raise UsageError(f"there is no port {options.port}; a port is a number from 0 to {MOST_PORT}")
     # heavy modules are imported only when a command needs them
     from lab.live.arrangement import arrangement
-    from lab.live.serve import serve_until_closed
+    from lab.live.serve import Address, serve_until_closed
 
-    chosen = arrangement(options.number)
+    chosen, address = arrangement(options.number), Address.reserve(options.port)
     interrupt_on_sigterm()
-    run_until_interrupted(
-        serve_until_closed(chosen, port=options.port, is_browser_wanted=not options.no_browser, say=_say)
-    )
+    run_until_interrupted(serve_until_closed(chosen, address, is_browser_wanted=not options.no_browser, say=_say))
     return EXIT_DONE
 
 

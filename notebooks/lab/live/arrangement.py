@@ -54,6 +54,8 @@ ONE_TAB_EACH = {"ana": 1, "ben": 1, "eva": 1}
 BEN_HAS_TWO = {"ana": 1, "ben": 2, "eva": 1}
 TO_PEOPLE = ("user:ben", "user:ana", "user:eva")
 
+# a client that gives up during a stall of the event loop would hide the stall
+PATIENT = {"SERVER_PING_TIMEOUT_SECONDS": "5"}
 # every role, so that no role's room is empty
 FLEET = (
     Person("dan", "driver", "acme"),
@@ -78,7 +80,7 @@ ARRANGEMENTS = {
         Arrangement(6, FLEET, dict.fromkeys((person.user for person in FLEET), 1), (), ("drive", "crowd")),
         Arrangement(7, _three(), ONE_TAB_EACH, TO_PEOPLE, ("pace",), delays=STOCK_DELAYS),
         Arrangement(8, ATTACKED, dict.fromkeys((person.user for person in ATTACKED), 1), TO_PEOPLE, ("join", "forge")),
-        Arrangement(9, _three(), ONE_TAB_EACH, TO_PEOPLE, ("compute",), has_bystanders=True),
+        Arrangement(9, _three(), ONE_TAB_EACH, TO_PEOPLE, ("compute",), has_bystanders=True, settings=PATIENT),
         Arrangement(10, FLOODED, ONE_TAB_OF_FLOODED, TO_PEOPLE, ("flood", "burst", "rooms")),
     )
 }

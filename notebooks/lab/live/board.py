@@ -28,7 +28,10 @@ class Board:
         return self._remembered | self._shown
 
     def remember(self, named: Mapping[str, Any], *, kept: int) -> None:
-        """Replace what the server remembers; `kept` is how much of it is about the past."""
+        """Replace what the server remembers.
+
+        `kept` is how many entries of it are about the past.
+        """
         self.kept = kept
         before, self._remembered = self._remembered, dict(named)
         for name in before.keys() - named.keys():

@@ -18,7 +18,7 @@ BACK_SECONDS = 8.0
 
 
 async def act(side: Side, wanted: Wanted) -> Outcome:
-    """Do an action on one side, and return when its effects were seen."""
+    """Do an action on one side, until its effects were seen."""
     if wanted.action in ON_ONE_SIDE:
         return Outcome(await ON_ONE_SIDE[wanted.action](side))
     if wanted.action in ON_A_TAB:

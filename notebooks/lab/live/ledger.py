@@ -10,7 +10,10 @@ from lab.servers.state_client import Emit
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message in the inbox of a tab; `more` is what the tab could read."""
+    """A message in the inbox of a tab.
+
+    `more` is what the tab could read.
+    """
 
     at: float
     tab: str

@@ -81,8 +81,8 @@ def _show_traffic(side: Side, deliveries: int, count_bytes: int) -> None:
 
 
 async def crowd(side: Side, wanted: Wanted) -> Outcome:
-    """Let more or fewer clients be connected that have nothing to do with the driver."""
-    await side.gather_crowd(wanted.count)
+    """Change how many other clients are connected."""
+    await side.extras.gather_crowd(wanted.count)
     return DONE
 
 
@@ -126,7 +126,7 @@ def _problem(answer: dict[str, Any]) -> str | None:
 
 
 async def report(side: Side, wanted: Wanted) -> Outcome:
-    """Ask for a report that is made when the reader lets the job finish."""
+    """Ask for a report, which the reader lets finish later."""
     live = side.tabs[wanted.tab]
     at = asyncio.get_running_loop().time()
     answer = await ask(live, events.REPORT_REQUEST, {"kind": "outside", "size": REPORT_MILLISECONDS})

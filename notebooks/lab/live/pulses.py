@@ -22,8 +22,8 @@ SHOW_SECONDS = 0.25
 class Pulses:
     """Light clients that each write to the next one on a schedule.
 
-    `show` is called repeatedly with a list: the last ack time of each client in milliseconds, or None while an ack is
-    late.
+    `show` is called repeatedly with a list: the worst new ack time of each client in milliseconds, or None while an ack
+    is late.
     """
 
     def __init__(self, target: Target, show: Callable[[list[float | None]], None]) -> None:
@@ -32,6 +32,8 @@ class Pulses:
         self._stack = AsyncExitStack()
         self._last: list[float | None] = [None] * BYSTANDERS
         self._asked: list[deque[float]] = [deque() for _ in range(BYSTANDERS)]
+        # the clients with an ack since the last event for the page
+        self._fresh: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -80,11 +82,15 @@ class Pulses:
             return
         finally:
             self._asked[number].remove(due)
-        self._last[number] = round(1000 * (asyncio.get_running_loop().time() - due), 1)
+        took = round(1000 * (asyncio.get_running_loop().time() - due), 1)
+        # after a stall many acks come at once, and the worst of them counts
+        self._last[number] = took if number not in self._fresh else max(took, self._last[number] or 0.0)
+        self._fresh.add(number)
 
     async def _publish(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(SHOW_SECONDS)
+            self._fresh.clear()
             late = [bool(asked) and clock() - asked[0] > SHOW_SECONDS for asked in self._asked]
             self._show([None if is_late else last for is_late, last in zip(late, self._last, strict=True)])

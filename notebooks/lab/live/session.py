@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from lab.live.arrangement import ARRANGEMENTS, Arrangement
@@ -30,22 +29,22 @@ class Session:
         self.stream = Stream()
         self.sides = {name: Side(name, arrangement, self.stream) for name in ("bad", "good")}
         self._acting = asyncio.Lock()
-        self._stack = AsyncExitStack()
         self._messages = 0
         self.happened = ""
 
     async def __aenter__(self) -> Self:
         try:
-            # one after the other: a server that fails to start must not leave the other one half started
-            for side in self.sides.values():
-                await self._stack.enter_async_context(side)
+            await asyncio.gather(*(side.start() for side in self.sides.values()))
         except BaseException:
-            await self._stack.aclose()
+            await self._stop()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(side.stop() for side in self.sides.values()))
 
     async def do(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Do an action on both sides, and return what happened in words.

@@ -4,23 +4,20 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 import aiohttp
 
 from good_server import events
 from lab.clients.chat_ring import poll_until
-from lab.clients.faulty_link import FaultyLink
 from lab.clients.inbox import Received
 from lab.clients.tab import ReconnectDelays, client_session
 from lab.live.arrangement import Arrangement
 from lab.live.board import Board
-from lab.live.crowd import Crowd
+from lab.live.extras import Extras
 from lab.live.ledger import Arrival, Ledger, Message
 from lab.live.live_tab import LiveTab, add_tab
 from lab.live.memory import Memory, read_memory
-from lab.live.pulses import Pulses
 from lab.live.stream import Stream
 from lab.servers.probe_client import SilentServerError
 from lab.servers.running import running
@@ -41,8 +38,8 @@ NO_SERVER = (aiohttp.ClientError, OSError, SilentServerError)
 class Side:
     """A running server, its simulated people, and what they saw.
 
-    Use it as `async with`. A task asks the probe repeatedly, so that what the server notices by itself, such as a
-    missed heartbeat, is published too.
+    A task asks the probe repeatedly, so that what the server notices by itself, such as a missed heartbeat, is
+    published too.
     """
 
     def __init__(self, name: str, arrangement: Arrangement, stream: Stream) -> None:
@@ -51,13 +48,12 @@ class Side:
         self.stream = stream
         self.ledger = Ledger(name, stream)
         self.board = Board(name, stream)
-        self.crowd: Crowd | None = None
-        self.pulses: Pulses | None = None
         self.tabs: dict[str, LiveTab] = {}
         self.memory = Memory({}, {})
         self.is_running = False
         self.delays = arrangement.delays
         self.target: Target
+        self.extras: Extras
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession
         self._emits_read = 0
@@ -67,31 +63,26 @@ class Side:
         self._reports: dict[str, Message] = {}
         self._watching: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Side":
-        try:
-            server = await self._stack.enter_async_context(
-                running(self.name, settings={**SETTINGS, **self.arrangement.settings})
-            )
-            self.target = Target.of(server, self.arrangement.number)
-            self._session = await self._stack.enter_async_context(client_session())
-            await self._begin_to_watch()
-            for person in self.arrangement.people:
-                for _ in range(self.arrangement.tabs[person.user]):
-                    await self.open(person.user)
-            if self.arrangement.has_bystanders:
-                self.pulses = Pulses(self.target, partial(self.board.show, "pulses"))
-                self._stack.push_async_callback(self.pulses.stop)
-                await self.pulses.start()
-            self._watching = asyncio.create_task(self._watch())
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
+    async def start(self) -> None:
+        """Start the server, and open the tabs of all people. When it fails, call `stop`."""
+        settings = {**SETTINGS, **self.arrangement.settings}
+        server = await self._stack.enter_async_context(running(self.name, settings=settings))
+        self.target = Target.of(server, self.arrangement.number)
+        self.extras = Extras(self._stack, self.target, self.board, self._note_received)
+        self._session = await self._stack.enter_async_context(client_session())
+        await self._begin_to_watch()
+        for person in self.arrangement.people:
+            for _ in range(self.arrangement.tabs[person.user]):
+                await self.open(person.user)
+        if self.arrangement.has_bystanders:
+            await self.extras.start_pulses()
+        self._watching = asyncio.create_task(self._watch())
 
-    async def __aexit__(self, *_: object) -> None:
+    async def stop(self) -> None:
+        """Close all tabs and links, and stop the server."""
         if self._watching is not None:
             self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._stack.aclose()
 
     async def open(self, user: str) -> LiveTab:
@@ -108,15 +99,6 @@ class Side:
             await live.log_in()
         await self.look()
         return live
-
-    async def gather_crowd(self, count: int) -> None:
-        """Open or close light clients until there are `count`."""
-        if self.crowd is None:
-            link = await self._stack.enter_async_context(FaultyLink(*self.target.ports))
-            self.crowd = Crowd(self.target, link, self._note_received)
-            self._stack.push_async_callback(self.crowd.close)
-        await self.crowd.resize(count)
-        self.board.show("crowd", {"count": len(self.crowd.sids)})
 
     def tabs_of(self, target: str) -> list[LiveTab]:
         """Return the open tabs that should receive messages to this target.
@@ -139,8 +121,7 @@ class Side:
     @property
     def bytes_to_clients(self) -> int:
         """Return how many bytes the clients have received so far."""
-        links = [*(tab.plug for tab in self.tabs.values()), *([self.crowd.link] if self.crowd is not None else [])]
-        return sum(link.bytes_to_client for link in links)
+        return sum(tab.plug.bytes_to_client for tab in self.tabs.values()) + self.extras.bytes_to_client
 
     def await_report(self, job: str, message: Message) -> None:
         """Remember a report that is being made."""
@@ -153,11 +134,10 @@ class Side:
             return
         mark, sids = secrets.token_hex(4), [tab.sid for tab in receiving if tab.sid]
         try:
-            await self.target.probe.fence(self.target.namespace, [*sids, *self._crowd_sids()], mark)
+            await self.target.probe.fence(self.target.namespace, [*sids, *self.extras.crowd_sids], mark)
         except NO_SERVER:
             return
-        waits = [tab.fence(mark) for tab in receiving]
-        await asyncio.gather(*waits, *([self.crowd.fence(mark)] if self.crowd is not None else []))
+        await asyncio.gather(*(tab.fence(mark) for tab in receiving), self.extras.fence(mark))
 
     async def look(self) -> None:
         """Ask the probe, and publish what has changed in the server's memory."""
@@ -199,14 +179,7 @@ class Side:
         """Start the killed server again, on the same port."""
         await self.target.server.start_again()
         await self._begin_to_watch()
-        if self.crowd is not None:
-            # light clients do not reconnect by themselves
-            count = len(self.crowd.sids)
-            await self.crowd.resize(0)
-            await self.gather_crowd(count)
-        if self.pulses is not None:
-            await self.pulses.stop()
-            await self.pulses.start()
+        await self.extras.connect_again()
 
     def set_running(self, is_running: bool) -> None:
         """Publish whether the server runs. Without it, open reports are lost."""
@@ -281,9 +254,6 @@ class Side:
         message.expected = frozenset(tab.name for tab in self.tabs_of(f"user:{message.sender.partition('/')[0]}"))
         await self.settle()
         self.ledger.finish(message, self.memory.addresses)
-
-    def _crowd_sids(self) -> list[str]:
-        return list(self.crowd.sids.values()) if self.crowd is not None else []
 
     def _publish_memory(self) -> None:
         status = {"server": "running" if self.is_running else "down"}

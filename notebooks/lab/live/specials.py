@@ -1,4 +1,4 @@
-"""Actions that only one of the ten mistakes needs, and the table of all sending ones."""
+"""Actions that only one of the ten mistakes needs."""
 
 import asyncio
 from collections import Counter
@@ -36,7 +36,7 @@ async def burst(side: Side, wanted: Wanted) -> Outcome:
 
 
 async def _send_many(side: Side, live: LiveTab, count: int) -> Outcome:
-    """Send chat messages at once, and show the acks and the levels of the bucket."""
+    """Send chat messages at once, and show acks and bucket levels."""
     if live.sid is None or not side.is_running:
         return Outcome(f"{live.name} is not connected, so it cannot send")
     state = StateClient(side.target.probe)
@@ -104,7 +104,7 @@ async def compute(side: Side, wanted: Wanted) -> Outcome:
 
 
 async def pace(side: Side, wanted: Wanted) -> Outcome:
-    """Let clients reconnect with the delays of the library, or with short ones."""
+    """Change the reconnect delays: the library's own, or short ones."""
     side.set_delays(STOCK_DELAYS if wanted.text == "stock" else LAB_DELAYS)
     side.board.show("pace", wanted.text)
     return DONE

@@ -29,17 +29,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class LivePage:
     """Serves a session to any number of pages."""
 
-    def __init__(self, session: Session, *, token: str | None = None, files: Traversable | None = None) -> None:
-        self.token = token or secrets.token_urlsafe(24)
-        self.port = 0
+    def __init__(self, session: Session, *, port: int, token: str, files: Traversable | None = None) -> None:
+        self.token = token
+        self.port = port
         self._session = session
         self._files = files or resources.files("lab.live") / "page"
         self._actions: set[asyncio.Task[web.Response]] = set()
-
-    @property
-    def url(self) -> str:
-        """Return the address of the page, with its token."""
-        return f"http://127.0.0.1:{self.port}/?token={self.token}"
+        self._streams: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
         """Return the web application; every request passes the guard first."""
@@ -109,19 +105,27 @@ class LivePage:
             return _refuse("since is the number of an event")
         response = web.StreamResponse(headers=_headers() | {"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        keep_alive = asyncio.create_task(_keep_alive(response))
+        tasks = {
+            asyncio.create_task(_write_events(response, stream, int(since))),
+            asyncio.create_task(_keep_alive(response)),
+        }
+        self._streams |= tasks
         try:
-            await _write_events(response, stream, int(since))
-        except ConnectionError:
-            pass
+            # either ends when the page has gone
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            keep_alive.cancel()
-            await asyncio.wait([keep_alive])
+            self._streams -= tasks
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return response
 
-    async def finish_actions(self) -> None:
-        """Wait until no action is under way."""
-        await asyncio.gather(*self._actions, return_exceptions=True)
+    async def end(self) -> None:
+        """Cancel every running action, and end every event stream."""
+        tasks = [*self._actions, *self._streams]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _write_events(response: web.StreamResponse, stream: Stream, since: int) -> None:

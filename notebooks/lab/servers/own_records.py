@@ -50,7 +50,7 @@ class OwnRecords:
         ReportRunner.run = note_end  # type: ignore[assignment,method-assign]
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes with which the lab reads the records, and holds reports."""
+        """Add the routes that read the records and hold reports."""
         app.router.add_post("/records", self._records)
         app.router.add_post("/hold", self._hold)
         app.router.add_post("/release", self._release)
