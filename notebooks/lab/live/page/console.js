@@ -1,4 +1,4 @@
-// 08: the attacker's console: what was typed, what the server answered, and what arrives.
+// 08: the console of the attacker shows what was typed, what the server answered, and what arrives.
 
 import { element } from "./memory.js";
 import { personOf } from "./words.js";

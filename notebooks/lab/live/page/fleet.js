@@ -1,8 +1,8 @@
 // 06: the driver on a map, a dot for each other client, and what one position costs.
 
 import { element } from "./memory.js";
+import { svg } from "./svg.js";
 
-const NS = "http://www.w3.org/2000/svg";
 const MAP = { width: 120, height: 90 };
 const CHART = { width: 190, height: 90, left: 8, bottom: 16 };
 const MOST_CLIENTS = 220;
@@ -87,10 +87,4 @@ export class Fleet {
     const words = sorted.map(([clients, bytes]) => `${bytes} bytes with ${clients} clients`).join(", ");
     this.chart.setAttribute("aria-label", `Bytes for one position: ${words}`);
   }
-}
-
-function svg(name, attributes) {
-  const made = document.createElementNS(NS, name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  return made;
 }

@@ -1,6 +1,5 @@
 // The clock of the heartbeat: it runs from the moment a connection goes silent until the server notices.
 
-const NS = "http://www.w3.org/2000/svg";
 const RADIUS = 15;
 const ROUND = 2 * Math.PI * RADIUS;
 

@@ -59,7 +59,7 @@ export class MemoryView {
       entry.append(element("span", "key", key), this.held(held, seen, isMinor ? MOST_IN_MINOR_ROOM : MOST_TOKENS));
       list.append(entry);
     }
-    if (crowd.length) list.append(element("li", "entry minor", `and ${crowd.length} rooms, one for each client of the crowd`));
+    if (crowd.length) list.append(element("li", "entry minor", `and ${crowd.length} rooms, one for each of the other clients`));
     if (!keys.length) list.append(element("li", "nothing", "empty"));
     return list;
   }

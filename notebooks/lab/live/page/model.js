@@ -5,9 +5,9 @@ import { personOf } from "./words.js";
 // the form of a Socket.IO id
 const SID = /^[\w-]{20}$/;
 // the room of one of many light clients
-export const CROWD = /^user:crowd-(\d+)$/;
+export const CROWD = /^user:(crowd|pulse)-(\d+)$/;
 // counted or measured by the lab, so no server remembers it
-const NO_MEMORY = ["server", "crowd", "position", "traffic", "pace", "loop", "bucket"];
+export const MEASURED = ["crowd", "position", "traffic", "pace", "pulses", "report", "stall", "bucket", "flood", "joined"];
 const KINDS = ["delivered", "lost", "wasted"];
 // after "back" the client has a network, but no connection yet
 const STATES = { cut: "cut", back: "cut", silent: "silent", closed: "closed" };
@@ -56,15 +56,15 @@ export class Model {
   /** Learn the ids of the crowd from its rooms: no tab is drawn for them. */
   findCrowd() {
     for (const [room, held] of Object.entries(this.memory.get("rooms") ?? {})) {
-      const number = CROWD.exec(room)?.[1];
-      if (number) held.forEach((sid) => this.owners.set(sid, `crowd/${number}`));
+      const [, name, number] = CROWD.exec(room) ?? [];
+      if (name) held.forEach((sid) => this.owners.set(sid, `${name}/${number}`));
     }
   }
 
   /** The names of the crowd's clients, such as `crowd/017`. */
   get crowd() {
-    return Object.keys(this.memory.get("rooms") ?? {}).flatMap((room) => CROWD.exec(room)?.[1] ?? [])
-      .map((number) => `crowd/${number}`);
+    const rooms = Object.keys(this.memory.get("rooms") ?? {});
+    return rooms.filter((room) => CROWD.test(room)).map((room) => room.replace("user:", "").replace("-", "/"));
   }
 
   count(kind) {
@@ -77,8 +77,8 @@ export class Model {
 
   /** The panels of memory to draw: `[name, value]`, the server's own tables first. */
   get panels() {
-    const shown = [...this.memory].filter(([name, value]) =>
-      !NO_MEMORY.includes(name) && (name !== "reports" || this.mistake === "02" || Object.keys(value ?? {}).length));
+    const shown = [...this.memory].filter(([name]) =>
+      name !== "server" && !MEASURED.includes(name) && (name !== "reports" || this.mistake === "02"));
     return shown.sort(([one], [other]) => (one === "rooms") - (other === "rooms"));
   }
 
@@ -95,7 +95,7 @@ export class Model {
     const value = String(text);
     if (this.owners.has(value) || SID.test(value)) {
       const tab = this.tabs.get(this.owners.get(value));
-      if (this.owners.get(value)?.startsWith("crowd/")) {
+      if (/^(crowd|pulse)\//.test(this.owners.get(value) ?? "")) {
         return { kind: "sid", sid: value, owner: this.owners.get(value), state: "connected" };
       }
       const isLive = tab?.sid === value;

@@ -26,6 +26,9 @@ export class Player {
   }
 
   add(event) {
+    const last = this.queue.at(-1);
+    // of the states of one thing only the newest is needed
+    if (last?.kind === "memory" && event.kind === "memory" && last.room === event.room) this.queue.pop();
     this.queue.push(event);
     if (document.hidden && !this.clock.isPaused) this.skip();
     else this.clock.wake();

@@ -6,7 +6,7 @@ import { createExtra } from "./extra.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Hub } from "./hub.js";
 import { MemoryView } from "./memory.js";
-import { Model } from "./model.js";
+import { MEASURED, Model } from "./model.js";
 import { PeopleView } from "./people.js";
 import { Player } from "./player.js";
 import { drawTethers } from "./tethers.js";
@@ -107,6 +107,7 @@ export class Side {
   show(event, rate) {
     this.model.apply(event);
     if (MESSAGES.includes(event.kind)) this.move(event, rate);
+    else if (event.kind === "memory" && MEASURED.includes(event.room)) this.extra?.draw(event.room);
     else {
       if (event.kind === "memory") this.hub.dropGaps();
       if (event.kind === "silent") this.heartbeat.start(event.from);

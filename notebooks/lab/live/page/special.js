@@ -24,9 +24,11 @@ const ROWS = {
   join: joinConsole,
   forge: forgeRow,
   pace: (controls) => choice("pace", "Clients reconnect with", PACES, (pace) => controls.perform("pace", { pace })),
-  work: (controls) => button("work", "Start a heavy report", () => controls.perform("work", { tab: controls.tab })),
+  compute: (controls) => button("compute", "Start a heavy report", () => controls.perform("compute", { tab: controls.tab })),
   flood: (controls, first) => button("flood", "Flood", () => controls.perform("flood", { tab: first })),
-  burst: (controls) => button("burst", "Honest burst", () => controls.perform("burst", { tab: controls.tab })),
+  burst: (controls, _, { sides }) => button("burst", "Honest burst of another user", () =>
+    controls.perform("burst", { tab: sides.good.people[1].tabs[0].name })),
+  rooms: (controls, first) => button("rooms", "Invent rooms", () => controls.perform("rooms", { tab: first })),
 };
 
 function button(action, label, act) {

@@ -1,9 +1,10 @@
 // Lines between each id in memory and the tab that has it; an id without a tab has a loose end.
 
-const NS = "http://www.w3.org/2000/svg";
+import { svg } from "./svg.js";
+
 const LOOSE_END_PIXELS = 14;
 
-export function drawTethers(svg, hub, model, selected) {
+export function drawTethers(root, hub, model, selected) {
   const lines = [];
   const tied = new Set();
   // one line per id; rooms of roles and companies hold everybody, and would hide the lines that matter
@@ -23,12 +24,9 @@ export function drawTethers(svg, hub, model, selected) {
       lines.push(path(`M${from.x} ${from.y}v${LOOSE_END_PIXELS}m-3 0h6`, "tether loose"));
     }
   }
-  svg.replaceChildren(...lines);
+  root.replaceChildren(...lines);
 }
 
 function path(d, className) {
-  const made = document.createElementNS(NS, "path");
-  made.setAttribute("d", d);
-  made.setAttribute("class", className);
-  return made;
+  return svg("path", { d, class: className });
 }
