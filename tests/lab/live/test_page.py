@@ -5,9 +5,10 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
-from good_server import events
 from lab.live.arrangement import arrangement
 from lab.live.serve import Address, live_page
+
+from good_server import events
 
 from .page_driver import browser_page
 
@@ -121,12 +122,24 @@ async def test_06_a_position_reaches_everyone_or_its_followers():
     async with playing(6) as (page, session):
         await page.page.focus('[data-action="crowd"]')
         await page.page.keyboard.press("ArrowRight")
-        await page.page.wait_for_function("document.querySelectorAll('.side.bad .crowd .dot').length === 20")
+        await page.page.wait_for_function("() => document.querySelectorAll('.side.bad .crowd .dot').length === 20")
         await page.act("drive")
         await agree(page, session)
         bad, good = await page.counters("bad"), await page.counters("good")
         assert (bad["delivered"], good["delivered"], good["wasted"]) == (2, 2, 0)
         assert bad["wasted"] >= 20
+
+
+async def test_07_two_tabs_throw_each_other_out():
+    async with playing(7) as (page, session):
+        await page.select("ben/1")
+        await page.act("open")
+        await page.page.wait_for_selector('.side.good [data-tab="ben/2"].connected')
+        await page.select("ana/1")
+        await page.act("send")
+        await agree(page, session)
+        assert (await page.counters("bad"))["lost"] >= 1
+        assert (await page.counters("good"))["delivered"] == received(session, "good") == 2
 
 
 async def test_08_a_stranger_reads_what_is_not_his():
@@ -139,6 +152,26 @@ async def test_08_a_stranger_reads_what_is_not_his():
         assert "reads m" in await page.page.inner_text(".side.bad .console")
         assert "reads m" not in await page.page.inner_text(".side.good .console")
         assert "forbidden" in await page.page.inner_text(".side.good .console")
+
+
+async def test_09_the_loop_stands_still_while_it_computes():
+    async with playing(9) as (page, _):
+        await page.act("compute")
+        stalls = {}
+        for side in SIDES:
+            text = await page.page.inner_text(f".side.{side} .loop-text")
+            stalls[side] = int(re.search(r"standstill of the loop: (\d+) ms", text)[1])
+            assert await page.page.locator(f".side.{side} .pulse").count() == 20
+        assert stalls["bad"] > stalls["good"]
+
+
+async def test_10_a_bucket_stops_a_flood_and_not_a_burst():
+    async with playing(10) as (page, _):
+        await page.act("flood")
+        assert await page.page.locator(".side.good .extra .refused").count() > 0
+        assert await page.page.locator(".side.bad .extra .refused").count() == 0
+        told = await page.act("burst")
+        assert told.count("40 of 40 accepted") == 2
 
 
 async def test_pause_holds_the_picture_not_the_session():
@@ -201,7 +234,9 @@ async def test_a_late_page_shows_what_was_before():
 async def test_nothing_moves_without_the_stream():
     async with serving(3) as (url, session), browser_page() as page:
         # the command reaches the servers, but the page hears nothing of it
-        await page.page.route("**/events*", lambda route: route.fulfill(body=": nothing\n\n", content_type="text/event-stream"))
+        await page.page.route(
+            "**/events*", lambda route: route.fulfill(body=": nothing\n\n", content_type="text/event-stream")
+        )
         await page.page.add_init_script(
             "window.drawn = 0; const arc = CanvasRenderingContext2D.prototype.arc;"
             "CanvasRenderingContext2D.prototype.arc = function (...all) { drawn += 1; return arc.apply(this, all); };"

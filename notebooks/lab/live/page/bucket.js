@@ -3,7 +3,7 @@
 import { element } from "./memory.js";
 import { svg } from "./svg.js";
 
-const CHART = { width: 260, height: 96, left: 30, bottom: 16, top: 12 };
+const CHART = { width: 430, height: 104, left: 30, bottom: 16, top: 12 };
 
 export class Bucket {
   constructor(root, model) {

@@ -164,7 +164,7 @@ export class Effects {
     const y = particle.to.y + 22 + 8 * share;
     context.fillStyle = this.colours.paper;
     context.fillRect(x - 3, y - 12, width + 6, 16);
-    context.fillStyle = this.colours[particle.kind];
+    context.fillStyle = this.colours.sent;
     context.fillText(particle.label, x, y);
   }
 }

@@ -4,7 +4,7 @@ import { element } from "./memory.js";
 import { svg } from "./svg.js";
 
 const MAP = { width: 120, height: 90 };
-const CHART = { width: 190, height: 90, left: 8, bottom: 16 };
+const CHART = { width: 330, height: 104, left: 8, bottom: 16 };
 const MOST_CLIENTS = 220;
 // both sides draw to the same scale
 let mostBytes = 1;

@@ -5,6 +5,8 @@ import { short, tabWords } from "./words.js";
 
 // more tokens than this in one room are counted, not drawn
 const MOST_TOKENS = 60;
+// enough to recognize a job by
+const SHORT_JOB = 8;
 const MOST_IN_MINOR_ROOM = 6;
 const ORDER = ["job:", "user:", "company:", "role:"];
 const TITLES = {
@@ -34,18 +36,19 @@ export class MemoryView {
   panel(title, value, seen) {
     const section = element("section", "panel");
     section.dataset.panel = title;
-    section.append(element("h4", "", TITLES[title] ?? title), this.content(value, seen));
+    section.append(element("h4", "", TITLES[title] ?? title), this.content(title, value, seen));
     return section;
   }
 
-  content(value, seen) {
+  content(title, value, seen) {
     if (Array.isArray(value)) return this.table(value, seen);
-    if (value && typeof value === "object") return this.entries(value, seen);
+    if (value && typeof value === "object") return this.entries(title, value, seen);
     return element("p", "nothing", String(value ?? "nothing"));
   }
 
-  entries(value, seen) {
+  entries(title, value, seen) {
     const list = element("ul", "entries");
+    const isTicket = title === "reports";
     const crowd = Object.keys(value).filter((key) => CROWD.test(key));
     const keys = Object.keys(value).filter((key) => !CROWD.test(key)).sort((one, other) =>
       rank(one) - rank(other) || this.order(one) - this.order(other) || one.localeCompare(other));
@@ -56,7 +59,8 @@ export class MemoryView {
       const isMinor = rank(key) > 1 && rank(key) < ORDER.length;
       entry.classList.toggle("minor", isMinor);
       if (this.model.hasPeopleRows && !Array.isArray(held) && this.model.isAway(key)) entry.classList.add("dead");
-      entry.append(element("span", "key", key), this.held(held, seen, isMinor ? MOST_IN_MINOR_ROOM : MOST_TOKENS));
+      if (isTicket) entry.classList.add("ticket");
+      entry.append(element("span", "key", isTicket ? `job ${key.slice(0, SHORT_JOB)} → to` : key), this.held(held, seen, isMinor ? MOST_IN_MINOR_ROOM : MOST_TOKENS));
       list.append(entry);
     }
     if (crowd.length) list.append(element("li", "entry minor", `and ${crowd.length} rooms, one for each of the other clients`));

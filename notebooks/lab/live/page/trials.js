@@ -7,7 +7,7 @@ export const TRIALS = {
   ],
   "02": [
     "Ana asks for a long report, and her connection drops before it is ready. Where does the result go?",
-    "ask for a report, pull the plug at once, come back, and wait for the result.",
+    "ask for a report, pull the plug, come back, then let the job finish.",
   ],
   "03": [
     "Ben's connection drops for a moment, and his client reconnects by itself. Does he still receive messages?",
@@ -39,6 +39,6 @@ export const TRIALS = {
   ],
   "10": [
     "One client sends as fast as it can. Who stops it, and is an honest burst stopped too?",
-    "start a flood, then an honest burst, and read what the server answers.",
+    "start a flood, then an honest burst, then invent rooms; compare what each server accepts.",
   ],
 };
