@@ -10,12 +10,12 @@ from lab.live.side import Side
 from lab.live.stream import Stream
 from lab.live.wanted import read_command
 from lab.live.words import describe
+from lab.servers.process import LAB_SETTINGS
 
 # heartbeats of a production server, which the page shows beside the accelerated ones; the good server's defaults
 REAL_INTERVAL_SECONDS, REAL_TIMEOUT_SECONDS = 25, 20
 # actions that send something with a number
 NUMBERED = ("send", "forge", "drive")
-LIVE_INTERVAL_SECONDS, LIVE_TIMEOUT_SECONDS = 1, 1
 
 
 class Session:
@@ -70,7 +70,7 @@ class Session:
 
     def state(self) -> dict[str, Any]:
         """Return what a page that comes now has to know."""
-        claim = self.arrangement.claim
+        claim, settings = self.arrangement.claim, {**LAB_SETTINGS, **self.arrangement.settings}
         return {
             "mistake": self.arrangement.id,
             "number": self.arrangement.number,
@@ -79,8 +79,8 @@ class Session:
             "claim": f"{claim.metric} ({claim.unit}): {claim.better} is better",
             "sides": {name: side.state() for name, side in self.sides.items()},
             "heartbeat": {
-                "interval": LIVE_INTERVAL_SECONDS,
-                "timeout": LIVE_TIMEOUT_SECONDS,
+                "interval": float(settings["SERVER_PING_INTERVAL_SECONDS"]),
+                "timeout": float(settings["SERVER_PING_TIMEOUT_SECONDS"]),
                 "real_interval": REAL_INTERVAL_SECONDS,
                 "real_timeout": REAL_TIMEOUT_SECONDS,
             },

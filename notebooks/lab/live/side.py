@@ -14,6 +14,7 @@ from lab.clients.inbox import Received
 from lab.clients.tab import ReconnectDelays, client_session
 from lab.live.arrangement import Arrangement
 from lab.live.board import Board
+from lab.live.day_target import DayTarget
 from lab.live.extras import Extras
 from lab.live.ledger import Arrival, Ledger, Message
 from lab.live.live_tab import LiveTab, add_tab
@@ -22,7 +23,6 @@ from lab.live.stream import Stream
 from lab.servers.probe_client import SilentServerError
 from lab.servers.running import running
 from lab.servers.state_client import Emit, StateClient
-from lab.servers.target import Target
 
 SETTINGS = {
     # every client has the same address
@@ -52,7 +52,7 @@ class Side:
         self.memory = Memory({}, {})
         self.is_running = False
         self.delays = arrangement.delays
-        self.target: Target
+        self.target: DayTarget
         self.extras: Extras
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession
@@ -67,7 +67,7 @@ class Side:
         """Start the server, and open the tabs of all people. When it fails, call `stop`."""
         settings = {**SETTINGS, **self.arrangement.settings}
         server = await self._stack.enter_async_context(running(self.name, settings=settings))
-        self.target = Target.of(server, self.arrangement.number)
+        self.target = DayTarget.of(server, self.arrangement.number)
         self.extras = Extras(self._stack, self.target, self.board, self._note_received)
         self._session = await self._stack.enter_async_context(client_session())
         await self._begin_to_watch()

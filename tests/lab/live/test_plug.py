@@ -1,4 +1,4 @@
-"""Test what a pulled plug, a tunnel and a plug put back do to connections."""
+"""Test what a pulled plug and a tunnel do to connections."""
 
 import asyncio
 

@@ -39,7 +39,7 @@ def of_kind(session, side, kind):
 
 
 def in_events(session, side):
-    """Return how often the stream says that a tab has received a message."""
+    """Return how many messages each tab received, by the events."""
     return Counter(
         event.to
         for event in session.stream.events
@@ -57,7 +57,10 @@ def in_inboxes(session, side):
 
 
 def assert_nothing_is_invented(session):
-    """The stream has exactly what the clients received, and the counters are its sums."""
+    """The stream has what the clients received, and nothing else.
+
+    The counters are its sums.
+    """
     for name, side in session.sides.items():
         assert in_events(session, name) == in_inboxes(session, name)
         kinds = Counter(event.kind for event in session.stream.events if event.side == name)

@@ -1,4 +1,4 @@
-"""Test the local web server of the live page, and who may use it."""
+"""Test the web server of the live page, and its guard."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ PATHS = ("/", "/state", "/events", "/page/style.css", "/page/main.js")
 
 @asynccontextmanager
 async def open_page(number="03"):
-    """Run a session with its web server; yield the session, its address and a client."""
+    """Yield a session with a web server, its address, and a client."""
     address = Address.reserve()
     async with live_page(arrangement(number), address) as session, aiohttp.ClientSession() as client:
         yield session, address, client

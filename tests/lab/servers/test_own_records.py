@@ -1,4 +1,4 @@
-"""Test what the probe shows of a server's own tables and open reports."""
+"""Test how the probe shows a server's own tables and reports."""
 
 from lab.clients.chat_ring import poll_until
 from lab.clients.tab import Person, tabs
