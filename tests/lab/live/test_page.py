@@ -1,10 +1,10 @@
 """Tests of the live page in a real Chromium, with real servers and clients."""
 
-import asyncio
 import re
 from contextlib import asynccontextmanager
 
 import pytest
+from lab.clients.chat_ring import poll_until
 from lab.live.arrangement import arrangement
 from lab.live.serve import Address, live_page
 
@@ -37,9 +37,11 @@ async def agree(page, session):
     """Assert that the page counts what the session has counted; wait until it has drawn it all."""
     for side in SIDES:
         expected = session.state()["sides"][side]["counters"]
-        async with asyncio.timeout(30):
-            while await page.counters(side) != expected:
-                await asyncio.sleep(0.05)
+
+        async def is_drawn(side=side, expected=expected):
+            return await page.counters(side) == expected
+
+        assert await poll_until(is_drawn, timeout=30)
 
 
 def received(session, side):
@@ -178,9 +180,11 @@ async def test_pause_holds_the_picture_not_the_session():
     async with playing(3) as (page, session):
         await page.page.click("#pause")
         await page.page.click('[data-action="send"]')
-        async with asyncio.timeout(20):
-            while session.state()["sides"]["good"]["counters"]["delivered"] == 0:
-                await asyncio.sleep(0.05)
+
+        async def is_delivered():
+            return session.state()["sides"]["good"]["counters"]["delivered"] == 1
+
+        assert await poll_until(is_delivered, timeout=20)
         assert (await page.counters("good"))["delivered"] == 0
         assert "Paused" in await page.page.inner_text("#queue")
         await page.page.click("#pause")
@@ -272,7 +276,7 @@ async def test_page_fits_its_window(width):
 
 
 async def test_keyboard_alone_is_enough():
-    async with playing(3) as (page, session):
+    async with playing(3) as (page, _):
         await page.page.focus('.side.bad [data-tab="ben/1"]')
         await page.page.keyboard.press("Enter")
         assert await page.page.inner_text("#chosen") == "Ben's tab 1"

@@ -9,7 +9,7 @@ export class Bucket {
   constructor(root, model) {
     this.model = model;
     this.glass = svg("svg", { viewBox: "0 0 60 96", class: "glass", role: "img" });
-    this.chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "chart", role: "img" });
+    this.chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "chart", preserveAspectRatio: "xMinYMid", role: "img" });
     this.text = element("p", "cost");
     const row = element("div", "fleet");
     row.append(this.glass, this.chart);

@@ -4,7 +4,7 @@ import { element } from "./memory.js";
 import { svg } from "./svg.js";
 
 const MAP = { width: 120, height: 90 };
-const CHART = { width: 330, height: 104, left: 8, bottom: 16 };
+const CHART = { width: 430, height: 104, left: 8, bottom: 16 };
 const MOST_CLIENTS = 220;
 // both sides draw to the same scale
 let mostBytes = 1;
@@ -16,7 +16,7 @@ export class Fleet {
     this.trail = [];
     this.points = new Map();
     this.map = svg("svg", { viewBox: `0 0 ${MAP.width} ${MAP.height}`, class: "map", role: "img" });
-    this.chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "chart", role: "img" });
+    this.chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "chart", preserveAspectRatio: "xMinYMid", role: "img" });
     this.cost = element("p", "cost");
     this.crowd = element("div", "crowd");
     const row = element("div", "fleet");

@@ -55,8 +55,11 @@ export class Hub {
   mark(name, className) {
     const box = this.tab(name);
     if (!box) return;
-    box.classList.remove(className);
-    void box.offsetWidth;
+    if (box.classList.contains(className)) {
+      // the animation begins anew
+      box.classList.remove(className);
+      void box.offsetWidth;
+    }
     box.classList.add(className);
     setTimeout(() => box.classList.remove(className), isStill() ? 2500 : 900);
   }

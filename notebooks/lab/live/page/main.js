@@ -46,8 +46,8 @@ document.addEventListener("keydown", (event) => {
 
 for (const side of sides) {
   side.onShown = (event) => {
-    if (event.kind !== "memory") noteOthers(event, side);
-    controls.refresh();
+    if (event.kind !== "memory" && !event.to?.startsWith("crowd/")) noteOthers(event, side);
+    if (!event.to) controls.refresh();
     showQueue();
   };
 }

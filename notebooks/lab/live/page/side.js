@@ -35,6 +35,7 @@ export class Side {
     this.effects = new Effects(root.querySelector(".effects"), clock);
     this.onShown = () => {};
     clock.add((now) => this.heartbeat?.tick(now) ?? false);
+    clock.add(() => this.tellLanded());
     const heading = root.querySelector("h2");
     root.classList.add(name);
     root.querySelector(".mark").textContent = LOOK[name].mark;
@@ -220,8 +221,9 @@ export class Side {
 
   land(event) {
     this.model.count(event.kind);
-    this.drawCounters();
-    this.caption(event);
+    // a swarm lands many at once: words and numbers change once a frame
+    this.lastLanded = event;
+    this.clock.wake();
     this.extra?.landed?.(event);
     if (!event.to) return;
     if (event.kind === "lost" && this.model.tabs.has(event.to)) {
@@ -229,6 +231,14 @@ export class Side {
       this.people.draw();
     }
     this.hub.mark(event.to, `shows-${event.kind}`);
+  }
+
+  tellLanded() {
+    if (!this.lastLanded) return false;
+    this.drawCounters();
+    this.caption(this.lastLanded);
+    this.lastLanded = null;
+    return false;
   }
 
   /** How many tabs of others received a message, for the answer to a guess. */
