@@ -7,6 +7,15 @@ from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS, Person, ReconnectDelays
 from lab.results.claims import Claim, load_claims
 from lab.system.exit_codes import UsageError
 
+SETTINGS = {
+    # every client has the same address
+    "SERVER_SOCKETS_PER_ADDRESS": "2000",
+    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
+    # longer than in the scenarios: a browser draws on the same machine, and its load must not cut anybody
+    "SERVER_PING_TIMEOUT_SECONDS": "3",
+}
+# a busy computer must not cut connections by itself while somebody plays
+STEADY = {"SERVER_PING_TIMEOUT_SECONDS": "3"}
 COMMON_ACTIONS = ("send", "cut", "tunnel", "back", "open", "close", "kill", "restart")
 
 
@@ -27,7 +36,7 @@ class Arrangement:
     logs_in: bool = False
     has_bystanders: bool = False
     delays: ReconnectDelays = LAB_DELAYS
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=lambda: dict(STEADY))
 
     @property
     def claim(self) -> Claim:
@@ -38,6 +47,11 @@ class Arrangement:
     def id(self) -> str:
         """Return the number of the mistake with two digits."""
         return f"{self.number:02}"
+
+    @property
+    def server_settings(self) -> dict[str, str]:
+        """Return the settings of both servers, as environment variables."""
+        return {**SETTINGS, **self.settings}
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -54,7 +68,7 @@ ONE_TAB_EACH = {"ana": 1, "ben": 1, "eva": 1}
 BEN_HAS_TWO = {"ana": 1, "ben": 2, "eva": 1}
 TO_PEOPLE = ("user:ben", "user:ana", "user:eva")
 
-# a client or a deadline that gives up during a stall of the event loop would hide the stall
+# a client or a deadline that gives up during a stall of the event loop would hide the stall; 200 clients need time too
 PATIENT = {"SERVER_PING_TIMEOUT_SECONDS": "10", "SERVER_HANDLER_SECONDS": "30"}
 # every role, so that no role's room is empty
 FLEET = (
@@ -66,6 +80,7 @@ FLEET = (
     Person("pia", "provider"),
 )
 FLOODED = (Person("mallory"), Person("ana"), Person("ben"), Person("eva"))
+ONE_TAB_OF_FLEET = dict.fromkeys((person.user for person in FLEET), 1)
 ONE_TAB_OF_FLOODED = dict.fromkeys(("mallory", "ana", "ben", "eva"), 1)
 ATTACKED = (Person("mallory"), Person("ana"), Person("ben"), Person("eva"), Person("ada", "admin"))
 
@@ -77,7 +92,7 @@ ARRANGEMENTS = {
         Arrangement(3, _three(), ONE_TAB_EACH, TO_PEOPLE, logs_in=True),
         Arrangement(4, _three(rooms=("job:17",)), BEN_HAS_TWO, ("room:job:17", *TO_PEOPLE)),
         Arrangement(5, _three(), BEN_HAS_TWO, TO_PEOPLE),
-        Arrangement(6, FLEET, dict.fromkeys((person.user for person in FLEET), 1), (), ("drive", "crowd")),
+        Arrangement(6, FLEET, ONE_TAB_OF_FLEET, (), ("drive", "crowd"), settings=PATIENT),
         Arrangement(7, _three(), ONE_TAB_EACH, TO_PEOPLE, ("pace",), delays=STOCK_DELAYS),
         Arrangement(8, ATTACKED, dict.fromkeys((person.user for person in ATTACKED), 1), TO_PEOPLE, ("join", "forge")),
         Arrangement(9, _three(), ONE_TAB_EACH, TO_PEOPLE, ("compute",), has_bystanders=True, settings=PATIENT),

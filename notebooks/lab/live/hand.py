@@ -52,7 +52,7 @@ async def _wait_for_connect(side: Side, live: LiveTab, connects: int) -> str | N
     try:
         await live.tab.connected(connects + 1, timeout=BACK_SECONDS)
     except TimeoutError:
-        return f"{live.name} did not reconnect in {BACK_SECONDS:.0f} s"
+        return f"no connection for {BACK_SECONDS:.0f} s"
     await side.wait_for(lambda: live.sid in side.memory.rooms_of, timeout=SEEN_SECONDS)
     return None
 

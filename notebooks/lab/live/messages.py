@@ -22,6 +22,7 @@ REPORT_MILLISECONDS = 1
 # enough to recognize a job by
 SHORT = 8
 NO_CONNECTION = (TimeoutError, socketio.exceptions.SocketIOError)
+NOT_CONNECTED = "this tab has no connection here, so it cannot send"
 NO_ANSWER = {"ok": False, "error": {"code": "timeout", "message": "no answer"}}
 # where the driver starts, and how far one step is
 LATITUDE, LONGITUDE, STEP = 52.5, 13.4, 0.01
@@ -96,7 +97,7 @@ async def _follow(
 ) -> Outcome:
     """Send an event, and publish what becomes of its message."""
     if live.sid is None or not side.is_running:
-        return Outcome(f"{live.name} is not connected, so it cannot send")
+        return Outcome(NOT_CONNECTED)
     await side.look()
     addresses = side.memory.addresses
     side.begin(message)

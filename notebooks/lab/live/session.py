@@ -70,7 +70,7 @@ class Session:
 
     def state(self) -> dict[str, Any]:
         """Return what a page that comes now has to know."""
-        claim, settings = self.arrangement.claim, {**LAB_SETTINGS, **self.arrangement.settings}
+        claim, settings = self.arrangement.claim, LAB_SETTINGS | self.arrangement.server_settings
         return {
             "mistake": self.arrangement.id,
             "number": self.arrangement.number,

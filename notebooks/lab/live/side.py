@@ -24,11 +24,6 @@ from lab.servers.probe_client import SilentServerError
 from lab.servers.running import running
 from lab.servers.state_client import Emit, StateClient
 
-SETTINGS = {
-    # every client has the same address
-    "SERVER_SOCKETS_PER_ADDRESS": "2000",
-    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
-}
 WATCH_SECONDS = 0.3
 # one message of these at a time is on its way
 FOLLOWED = (events.CHAT_MESSAGE, events.TRACKING_POSITION)
@@ -65,8 +60,7 @@ class Side:
 
     async def start(self) -> None:
         """Start the server, and open the tabs of all people. When it fails, call `stop`."""
-        settings = {**SETTINGS, **self.arrangement.settings}
-        server = await self._stack.enter_async_context(running(self.name, settings=settings))
+        server = await self._stack.enter_async_context(running(self.name, settings=self.arrangement.server_settings))
         self.target = DayTarget.of(server, self.arrangement.number)
         self.extras = Extras(self._stack, self.target, self.board, self._note_received)
         self._session = await self._stack.enter_async_context(client_session())

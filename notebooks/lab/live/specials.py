@@ -8,7 +8,7 @@ from typing import Any
 from good_server import events
 from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS
 from lab.live.live_tab import LiveTab
-from lab.live.messages import NO_ANSWER, ask, crowd, drive, finish, forge, join, report, send
+from lab.live.messages import NO_ANSWER, NOT_CONNECTED, ask, crowd, drive, finish, forge, join, report, send
 from lab.live.outcome import DONE, Outcome
 from lab.live.side import Side
 from lab.live.wanted import Wanted
@@ -38,7 +38,7 @@ async def burst(side: Side, wanted: Wanted) -> Outcome:
 async def _send_many(side: Side, live: LiveTab, count: int) -> Outcome:
     """Send chat messages at once, and show acks and bucket levels."""
     if live.sid is None or not side.is_running:
-        return Outcome(f"{live.name} is not connected, so it cannot send")
+        return Outcome(NOT_CONNECTED)
     state = StateClient(side.target.probe)
     await state.record_levels(RATE, [live.user])
     reader = next(tab.user for tab in side.tabs.values() if tab.user != live.user)
@@ -87,7 +87,7 @@ async def compute(side: Side, wanted: Wanted) -> Outcome:
     """Ask for a report that burns CPU time, and wait for it."""
     live = side.tabs[wanted.tab]
     if live.sid is None or not side.is_running:
-        return Outcome(f"{live.name} is not connected, so it cannot ask")
+        return Outcome(NOT_CONNECTED)
     await side.target.probe.reset()
     before = len(live.tab.inbox.of(events.REPORT_READY))
     side.board.show("report", {"is_running": True})

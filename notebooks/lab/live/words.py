@@ -16,7 +16,7 @@ OPENINGS = {
     "tunnel": "{tab} is in a tunnel: nothing gets through, and nobody is told.",
     "back": "The plug of {tab} is back, and its client library reconnects by itself.",
     "open": "{user} opens one more tab.",
-    "close": "{user} closes the tab {tab}.",
+    "close": "{tab} is closed.",
     "kill": "Both servers are killed: all connections are lost.",
     "restart": "The servers run again, and the clients reconnect by themselves.",
     "send": "{tab} sends message {number} to {target}.",
@@ -43,11 +43,11 @@ def describe(wanted: Wanted, sides: Sequence[tuple[Side, Sequence[LiveEvent], st
     `sides` has for each side its events since the action began, and what was not possible there.
     """
     opening = OPENINGS[wanted.action].format(
-        tab=wanted.tab,
+        tab=_name(wanted.tab),
         user=wanted.tab.partition("/")[0].capitalize(),
         number=wanted.number,
-        target=wanted.target.removeprefix("user:"),
-        text=wanted.text,
+        target=wanted.target.removeprefix("user:").capitalize() if "user:" in wanted.target else wanted.target,
+        text=wanted.text.capitalize() if wanted.action == "forge" else wanted.text,
         count=wanted.count,
     )
     return " ".join([opening, *(_about(side, events, problem) for side, events, problem in sides)])
@@ -78,7 +78,13 @@ def _fates(events: Sequence[LiveEvent]) -> list[str]:
 
 
 def _tabs(events: Sequence[LiveEvent]) -> list[str]:
-    return [event.to for event in events if event.to is not None]
+    return [_name(event.to) for event in events if event.to is not None]
+
+
+def _name(tab: str) -> str:
+    """Return a tab's name in words, such as "Ana's tab 1"."""
+    user, _, number = tab.partition("/")
+    return f"{user.capitalize()}'s tab {number}"
 
 
 def _is_forged(event: LiveEvent) -> bool:
@@ -89,7 +95,7 @@ def _is_forged(event: LiveEvent) -> bool:
 
 def _join(places: Sequence[str]) -> str:
     if len(places) > MOST_PLACES:
-        return f"{len(places)} clients" if all("/" in place for place in places) else f"{len(places)} addresses"
+        return f"{len(places)} clients" if all("'s tab " in place for place in places) else f"{len(places)} addresses"
     return " and ".join(places)
 
 
@@ -99,13 +105,15 @@ def _memory(side: Side) -> list[str]:
         return ["it is down"]
     found = [_kept(side)] if side.memory.kept else []
     connected = [tab for tab in side.tabs.values() if tab.state == "connected"]
-    outside = [tab.name for tab in connected if not side.memory.rooms_of.get(tab.sid or "", ())]
+    outside = [_name(tab.name) for tab in connected if not side.memory.rooms_of.get(tab.sid or "", ())]
     if outside:
         found.append(f"{' and '.join(outside)} {_is(outside)} connected, but in no room")
     missing = side.memory.missing(sorted({tab.user for tab in connected}))
     if missing:
         have = "has" if len(missing) == 1 else "have"
-        found.append(f"its table does not list {' and '.join(missing)}, who {have} a tab open")
+        found.append(
+            f"its table does not list {' and '.join(user.capitalize() for user in missing)}, who {have} a tab open"
+        )
     return found
 
 

@@ -74,7 +74,7 @@ def assert_nothing_is_invented(session):
 async def test_a_reconnected_tab_is_lost_to_the_bad_server():
     async with Session(arrangement("03")) as session:
         answer = await play(session, send("ana/1", "user:ben"), do("cut", "ben/1"), do("back", "ben/1"))
-        assert "ben/1 is connected, but in no room" in answer["happened"]
+        assert "Ben's tab 1 is connected, but in no room" in answer["happened"]
         await play(session, send("ana/1", "user:ben"))
         assert counters(session, "bad") == {"delivered": 1, "lost": 1, "wasted": 1, "kept": 0}
         assert counters(session, "good") == {"delivered": 2, "lost": 0, "wasted": 0, "kept": 0}
@@ -109,7 +109,7 @@ async def test_the_ticket_of_a_job_leads_to_a_dead_id():
 async def test_closing_one_tab_deletes_the_row_of_the_other():
     async with Session(arrangement("04")) as session:
         answer = await play(session, do("close", "ben/2"))
-        assert "its table does not list ben" in answer["happened"]
+        assert "its table does not list Ben" in answer["happened"]
         await play(session, send("ana/1", "room:job:17"))
         assert counters(session, "bad") == {"delivered": 1, "lost": 1, "wasted": 0, "kept": 0}
         assert counters(session, "good") == {"delivered": 2, "lost": 0, "wasted": 0, "kept": 0}
@@ -171,7 +171,7 @@ async def test_an_attacker_reads_and_forges_only_at_the_bad_server():
         assert in_events(session, "bad") == {"ben/1": 1, "mallory/1": 1}
         assert in_events(session, "good") == {"ben/1": 1}
         answer = await play(session, ("forge", "mallory/1", {"to": "user:ben", "as": "ana"}))
-        assert "ben/1 can take it for a message of somebody else" in answer["happened"]
+        assert "Ben's tab 1 can take it for a message of somebody else" in answer["happened"]
         assert answer["answers"]["good"]["error"]["code"] == "invalid"
         assert counters(session, "good")["lost"] == 0
         assert_nothing_is_invented(session)
@@ -230,7 +230,7 @@ async def test_a_server_that_ends_by_itself_is_shown_as_down():
         assert bad.state()["memory"]["server"] == "down"
         assert session.sides["good"].is_running
         answer = await play(session, do("restart"), send("ana/1", "user:ben"))
-        assert "delivered to ben/1" in answer["happened"].partition("The good server")[2]
+        assert "delivered to Ben's tab 1" in answer["happened"].partition("The good server")[2]
 
 
 REFUSED = [
