@@ -66,8 +66,8 @@ class Page:
         return {name: int(await self.page.inner_text(place)) for name, place in zip(COUNTERS, shown, strict=True)}
 
     async def tab(self, side: str, name: str) -> str:
-        """Return the label that a screen reader reads for a tab."""
-        return str(await self.page.get_attribute(f'.side.{side} [data-tab="{name}"]', "aria-label"))
+        """Return the text of a tab's box on one side."""
+        return str(await self.page.text_content(f'.side.{side} [data-tab="{name}"]'))
 
     async def memory(self, side: str) -> str:
         """Return what a side says that its server remembers, as one line."""

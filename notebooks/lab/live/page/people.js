@@ -1,7 +1,7 @@
 // Draws people and their tabs; a tab is a button that selects it.
 
 import { element } from "./memory.js";
-import { capital, short, tabWords } from "./words.js";
+import { capital, short } from "./words.js";
 
 const STATE_WORDS = {
   connected: "connected", cut: "no connection", silent: "in a tunnel", closed: "closed",
@@ -56,19 +56,16 @@ export class PeopleView {
     box.dataset.tab = tab.name;
     box.setAttribute("aria-pressed", String(tab.name === this.selected));
     const where = this.where(tab);
-    box.append(
-      element("span", "tab-name", `${STATE_MARKS[tab.state] ?? "●"} ${tab.name}`),
-      element("code", "sid", tab.sid ? `${short(tab.sid)}…` : "no id"),
-      element("span", "state", STATE_WORDS[tab.state] ?? tab.state),
-    );
+    const name = element("span", "tab-name", ` ${tab.name}`);
+    const mark = element("i", "tab-mark", STATE_MARKS[tab.state] ?? "●");
+    mark.setAttribute("aria-hidden", "true");
+    name.prepend(mark);
+    box.append(name, element("code", "sid", tab.sid ? `${short(tab.sid)}…` : "no id"),
+      element("span", "state", STATE_WORDS[tab.state] ?? tab.state));
     if (where) box.append(element("span", "where", where));
     if (where === "in no room") box.classList.add("outside");
     if (this.missed.has(tab.name)) box.append(element("span", "missed", "✗ missed"));
-    const side = this.model.side === "bad" ? "bad server" : "good server";
-    box.setAttribute("aria-label", [
-      tabWords(tab.name), side, STATE_WORDS[tab.state] ?? tab.state, tab.sid ? `id ${short(tab.sid)}` : "", where,
-      this.missed.has(tab.name) ? "missed a message" : "",
-    ].filter(Boolean).join(", "));
+    box.append(element("span", "sr", `, ${this.model.side} server`));
     box.addEventListener("click", () => this.onSelect(tab.name));
     return box;
   }
