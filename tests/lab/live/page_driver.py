@@ -15,7 +15,10 @@ COUNTERS = ("delivered", "lost", "wasted", "kept")
 
 
 def find_chromium() -> str:
-    """Return the path of Chromium; skip the test without it, but fail in CI."""
+    """Return the path of Chromium.
+
+    Without it the test is skipped, but fails in CI.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None and not os.environ.get("CI"):
         pytest.skip("needs Chromium")
@@ -24,14 +27,17 @@ def find_chromium() -> str:
 
 
 def load_playwright() -> Any:
-    """Return the module that drives browsers; skip the test without it, but fail in CI."""
+    """Return the module that drives browsers.
+
+    Without it the test is skipped, but fails in CI.
+    """
     if os.environ.get("CI"):
         return importlib.import_module("playwright.async_api")
     return pytest.importorskip("playwright.async_api", reason="needs Playwright")
 
 
 class Page:
-    """One view of the live page, with the names that a reader uses."""
+    """One view of the live page, driven like a reader's."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -51,7 +57,7 @@ class Page:
         await self.page.click(f'.side.bad [data-tab="{tab}"]')
 
     async def act(self, action: str) -> str:
-        """Press an action's button, and return the line that then says what happened."""
+        """Press an action's button, and return what then happened."""
         told = self.page.locator("#happened")
         before = await told.get_attribute("data-said-count") or "0"
         await self.page.click(f'[data-action="{action}"]')

@@ -1,4 +1,4 @@
-"""Tests of the live page in a real Chromium, with real servers and clients."""
+"""Tests of the live page in a real Chromium, with real servers."""
 
 import re
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ async def playing(number, **options):
 
 
 async def agree(page, session):
-    """Assert that the page counts what the session has counted; wait until it has drawn it all."""
+    """Wait until the page shows what the session has counted."""
     for side in SIDES:
         expected = session.state()["sides"][side]["counters"]
 
@@ -45,7 +45,7 @@ async def agree(page, session):
 
 
 def received(session, side):
-    """Return how many chat messages the tabs of a side have really received."""
+    """Return how many chat messages a side's tabs really received."""
     tabs = session.sides[side].tabs.values()
     return sum(len(live.tab.inbox.of(events.CHAT_MESSAGE)) for live in tabs)
 
