@@ -233,6 +233,7 @@ async def test_a_late_page_shows_what_was_before():
         await session.do({"action": "send", "tab": "ana/1", "to": "user:ben"})
         await page.open(url)
         assert (await page.counters("good"))["delivered"] == 1
+        assert "Ana's tab 1" in await page.page.inner_text("#happened")
 
 
 async def test_nothing_moves_without_the_stream():

@@ -62,6 +62,7 @@ readSession({
     for (const side of sides) side.begin(state, controls.tab);
     controls.begin(state);
     startSpecial(byId("special"), state, controls);
+    if (state.happened && !byId("happened").dataset.said) byId("happened").textContent = state.happened;
     document.body.dataset.ready = "yes";
   },
   onEvent(event) {

@@ -10,7 +10,7 @@ export const TRIALS = {
     "ask for a report, pull the plug, come back, then let the job finish.",
   ],
   "03": [
-    "Ben's connection drops for a moment, and his client reconnects by itself. Does he still receive messages?",
+    "Ben's connection drops, and his client reconnects by itself. Does he still get messages?",
     "send to Ben. Select Ben's tab, pull the plug, come back. Let Ana send to Ben again.",
   ],
   "04": [
