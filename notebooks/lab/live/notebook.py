@@ -31,6 +31,8 @@ def show_live(number: int = 3, *, height: int = HEIGHT_PIXELS) -> None:
     task = loop.create_task(serve_until_closed(chosen, address, is_browser_wanted=False, say=_say_nothing))
     _serving.add(task)
     task.add_done_callback(_serving.discard)
+    # also when the task is cancelled before it starts
+    task.add_done_callback(lambda _: address.listener.close())
     show_output(IFrame(address.url, width="100%", height=height))
 
 

@@ -26,32 +26,37 @@ async def end_all():
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_the_page_is_shown_in_a_frame(shown):
-    lab.show_live(3)
-    try:
-        async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as client:
-            # the address works at once: the answer comes when the servers run
-            async with client.get(shown[0].src) as response:
-                assert response.status == 200
-            async with client.get(shown[0].src.replace("/?", "/state?")) as response:
-                assert (await response.json())["mistake"] == "03"
-    finally:
-        await end_all()
+async def state_of(frame):
+    """Return the state of the page in a frame, once its servers run."""
+    async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as client:
+        async with client.get(frame.src) as response:
+            assert response.status == 200
+        async with client.get(frame.src.replace("/?", "/state?")) as response:
+            return await response.json()
+
+
+async def is_gone(frame):
     async with aiohttp.ClientSession() as client:
-        with pytest.raises(aiohttp.ClientConnectionError):
-            await client.get(shown[0].src)
+        try:
+            await client.get(frame.src)
+        except aiohttp.ClientConnectionError:
+            return True
+    return False
 
 
-async def test_the_next_call_ends_the_one_before(shown):
-    lab.show_live(1)
+async def test_the_page_is_shown_until_the_next_call(shown):
+    # the address works at once: the answer comes when the servers run
+    lab.show_live(3)
     (first,) = notebook._serving
-    lab.show_live(2)
     try:
+        assert (await state_of(shown[0]))["mistake"] == "03"
+        lab.show_live(5)
         await asyncio.wait([first], timeout=START_SECONDS)
-        assert first.cancelled()
-        assert len(notebook._serving) == 1
+        assert (await state_of(shown[1]))["mistake"] == "05"
+        assert await is_gone(shown[0])
     finally:
         await end_all()
+    assert await is_gone(shown[1])
 
 
 def test_outside_a_notebook_it_names_the_command(shown):
