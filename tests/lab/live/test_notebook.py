@@ -27,7 +27,7 @@ async def end_all():
 
 
 async def state_of(frame):
-    """Return the state of the page in a frame, once its servers run."""
+    """Return the state of a shown page, once its servers run."""
     async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as client:
         async with client.get(frame.src) as response:
             assert response.status == 200
