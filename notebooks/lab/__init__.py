@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lab.lessons.lesson import lesson as lesson
     from lab.lessons.scoreboard import measure_all as measure_all
     from lab.lessons.scoreboard import scoreboard as scoreboard
+    from lab.live.notebook import show_live as show_live
 
 _NOTEBOOK_NAMES = {
     "lab.diagnosis.notebook_session": ("diagnose", "examination"),
@@ -40,6 +41,7 @@ _NOTEBOOK_NAMES = {
     "lab.lessons.heartbeats": ("heartbeats",),
     "lab.lessons.lesson": ("lesson",),
     "lab.lessons.scoreboard": ("measure_all", "scoreboard"),
+    "lab.live.notebook": ("show_live",),
 }
 
 

@@ -25,6 +25,7 @@ LAYERS = (
     ("lessons", "scaling"),
     ("exercises", "interview"),
     ("diagnosis",),
+    ("live",),
     ("cli",),
     # the entry points of notebooks and of the command line
     ("__init__", "__main__"),

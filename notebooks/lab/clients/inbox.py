@@ -20,6 +20,8 @@ class Inbox:
 
     def __init__(self) -> None:
         self.all: list[Received] = []
+        # called with each received event, before the callers of `wait` continue
+        self.observer: Callable[[Received], None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
 
     def add(self, event: str, *data: Any) -> None:
@@ -27,7 +29,10 @@ class Inbox:
 
         Only the first argument of the event is kept.
         """
-        self.all.append(Received(event, data[0] if data else None, asyncio.get_running_loop().time()))
+        received = Received(event, data[0] if data else None, asyncio.get_running_loop().time())
+        self.all.append(received)
+        if self.observer is not None:
+            self.observer(received)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -101,6 +101,12 @@ class Tab:
         """How often the tab has connected, the first time included."""
         return len(self.ids)
 
+    def set_delays(self, delays: ReconnectDelays) -> None:
+        """Use other delays from the next reconnect on."""
+        self._client.reconnection_delay = delays.first
+        self._client.reconnection_delay_max = delays.longest
+        self._client.randomization_factor = delays.jitter
+
     async def connect(self) -> None:
         """Connect the tab to the server.
 
@@ -196,7 +202,7 @@ async def tabs(
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []
-        session = await stack.enter_async_context(_session())
+        session = await stack.enter_async_context(client_session())
         wanted = [person for person in people for _ in range(each)]
         for person, process in zip(wanted, assign_processes(wanted, len(target.ports)), strict=True):
             link = await stack.enter_async_context(FaultyLink(*target.ports[process:], *target.ports[:process]))
@@ -209,7 +215,7 @@ async def tabs(
 
 
 @asynccontextmanager
-async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+async def client_session() -> AsyncIterator[aiohttp.ClientSession]:
     """Open an HTTP session for the `async with` block.
 
     When the block ends, all connections of the session are closed. The Socket.IO library does not close a connection

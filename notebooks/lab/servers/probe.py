@@ -21,6 +21,7 @@ from aiohttp import web
 
 from lab.servers.bucket_levels import BucketLevels
 from lab.servers.heap import heap_bytes, ids_held
+from lab.servers.own_records import OwnRecords
 from lab.servers.server_state import ServerState
 
 LAG_TICK_SECONDS = 0.005
@@ -60,6 +61,7 @@ class ProcessProbe:
         self.counts = Counts()
         self.state = ServerState()
         self._levels = BucketLevels()
+        self._records = OwnRecords(self.state)
         # by address, the emits for which this process has no socket; another process may have one
         self._unreached: Counter[str] = Counter()
         # address of the server's health checks and metrics
@@ -87,6 +89,7 @@ class ProcessProbe:
             return connection
 
         self._levels.install()
+        self._records.install()
         socketio.AsyncServer.emit = emit
         sqlite3.connect = connect  # type: ignore[assignment]
         logging.getLogger().addHandler(_ErrorCounter(self))
@@ -143,6 +146,7 @@ class ProcessProbe:
         app.router.add_post("/fence", self._fence)
         self.state.add_routes(app)
         self._levels.add_routes(app)
+        self._records.add_routes(app)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -181,7 +185,7 @@ class ProcessProbe:
     async def _ids(self, request: web.Request) -> web.Response:
         ids = (await request.json())["ids"]
         with self._excluded_from_lag():
-            found = ids_held(ids, ignored=[ids, self._unreached, *self.state.containers()])
+            found = ids_held(ids, ignored=[ids, self._unreached, *self.state.containers(), *self._records.containers()])
         return web.json_response(found)
 
     async def _fence(self, request: web.Request) -> web.Response:

@@ -74,7 +74,7 @@ class ServerState:
         return web.json_response({})
 
     async def _emits(self, request: web.Request) -> web.Response:
-        return web.json_response(self.emits or [])
+        return web.json_response((self.emits or [])[int(request.query.get("since", 0)) :])
 
 
 def _count_rows(database: sqlite3.Connection) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lab.servers.probe_client import FleetProbeClient, ProbeClient
 
@@ -44,10 +45,10 @@ class StateClient:
     def __init__(self, probe: ProbeClient | FleetProbeClient) -> None:
         self._probes = probe.probes
 
-    async def occupants(self, namespace: str, room: str) -> dict[str, list[str]]:
+    async def occupants(self, namespace: str, room: str | None) -> dict[str, list[str]]:
         """Return the ids of the sockets in a room, with their rooms.
 
-        The dict maps each socket id to all rooms of that socket in the namespace.
+        The dict maps each socket id to all rooms of that socket in the namespace. None means all sockets.
         """
         body = {"namespace": namespace, "room": room}
         found = await asyncio.gather(*(probe.ask("POST", "/occupants", body) for probe in self._probes))
@@ -60,6 +61,23 @@ class StateClient:
         held = {address for found in live for address in found}
         return [room for room, address in zip(rooms, addresses, strict=True) if address in held]
 
+    async def records(self, namespace: str) -> dict[str, Any]:
+        """Return what the first process's own code remembers about its clients.
+
+        The key `records` has the tables of the namespace's handlers by name. The key `reports` has the reports that
+        are being made: by job, the rooms that will receive the report.
+        """
+        found: dict[str, Any] = await self._probes[0].ask("POST", "/records", {"namespace": namespace})
+        return found
+
+    async def hold_reports(self) -> None:
+        """Let new reports wait until `release_reports`, like a slow outside service."""
+        await asyncio.gather(*(probe.ask("POST", "/hold") for probe in self._probes))
+
+    async def release_reports(self) -> None:
+        """Let the reports that wait now be made."""
+        await asyncio.gather(*(probe.ask("POST", "/release") for probe in self._probes))
+
     async def rows(self) -> int:
         """Return the number of rows in the databases that the server opened.
 
@@ -71,9 +89,12 @@ class StateClient:
         """Start to record every emit; an earlier recording is discarded."""
         await asyncio.gather(*(probe.ask("POST", "/emits") for probe in self._probes))
 
-    async def emits(self) -> list[Emit]:
-        """Return the emits since the call of `record_emits`, oldest first."""
-        found = await asyncio.gather(*(probe.ask("GET", "/emits") for probe in self._probes))
+    async def emits(self, *, since: int = 0) -> list[Emit]:
+        """Return the emits since the call of `record_emits`, oldest first.
+
+        `since` leaves out that many of the first emits of each process.
+        """
+        found = await asyncio.gather(*(probe.ask("GET", f"/emits?since={since}") for probe in self._probes))
         emits = [
             Emit(emit["event"], tuple(emit["rooms"]), emit["reached"], emit["at_seconds"])
             for recorded in found

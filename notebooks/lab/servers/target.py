@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import jwt
 
@@ -43,7 +43,7 @@ class Target:
     server: RunningServer
 
     @classmethod
-    def of(cls, server: RunningServer, lesson: int) -> "Target":
+    def of(cls, server: RunningServer, lesson: int) -> Self:
         """Return the target for `server` in the scenario of `lesson`."""
         namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
         return cls(server.ports, namespace, server)

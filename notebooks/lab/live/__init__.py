@@ -1,0 +1,1 @@
+"""Live page: both servers side by side, driven by hand."""

@@ -1,0 +1,113 @@
+"""The people, rooms and actions of each live mistake."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS, Person, ReconnectDelays
+from lab.results.claims import Claim, load_claims
+from lab.system.exit_codes import UsageError
+
+SETTINGS = {
+    # every client has the same address
+    "SERVER_SOCKETS_PER_ADDRESS": "2000",
+    "SERVER_CONNECTS_PER_SECOND_PER_ADDRESS": "2000",
+    # longer than in the scenarios: a browser draws on the same machine, and its load must not cut anybody
+    "SERVER_PING_TIMEOUT_SECONDS": "3",
+}
+# a busy computer must not cut connections by itself while somebody plays
+STEADY = {"SERVER_PING_TIMEOUT_SECONDS": "3"}
+COMMON_ACTIONS = ("send", "cut", "tunnel", "back", "open", "close", "kill", "restart")
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What the live page shows for one mistake.
+
+    `tabs` says how many tabs each person has at the start. With `logs_in` a tab sends `session:login` once, after it
+    was opened, like the page of mistake 03. With `has_bystanders` light clients ask something on a schedule. `targets`
+    are where a tab may send, and the first is the default.
+    """
+
+    number: int
+    people: tuple[Person, ...]
+    tabs: Mapping[str, int]
+    targets: tuple[str, ...]
+    more_actions: tuple[str, ...] = ()
+    logs_in: bool = False
+    has_bystanders: bool = False
+    delays: ReconnectDelays = LAB_DELAYS
+    settings: Mapping[str, str] = field(default_factory=lambda: dict(STEADY))
+
+    @property
+    def claim(self) -> Claim:
+        """Return the claim that the mistake breaks."""
+        return next(claim for claim in load_claims() if claim.id == self.id)
+
+    @property
+    def id(self) -> str:
+        """Return the number of the mistake with two digits."""
+        return f"{self.number:02}"
+
+    @property
+    def server_settings(self) -> dict[str, str]:
+        """Return the settings of both servers, as environment variables."""
+        return {**SETTINGS, **self.settings}
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Return every action that the page offers."""
+        common = COMMON_ACTIONS if self.targets else tuple(name for name in COMMON_ACTIONS if name != "send")
+        return common + self.more_actions
+
+
+def _three(*, rooms: tuple[str, ...] = ()) -> tuple[Person, ...]:
+    return tuple(Person(user, rooms=rooms) for user in ("ana", "ben", "eva"))
+
+
+ONE_TAB_EACH = {"ana": 1, "ben": 1, "eva": 1}
+BEN_HAS_TWO = {"ana": 1, "ben": 2, "eva": 1}
+TO_PEOPLE = ("user:ben", "user:ana", "user:eva")
+
+# a client or a deadline that gives up during a stall of the event loop would hide the stall; 200 clients need time too
+PATIENT = {"SERVER_PING_TIMEOUT_SECONDS": "10", "SERVER_HANDLER_SECONDS": "30"}
+# every role, so that no role's room is empty
+FLEET = (
+    Person("dan", "driver", "acme"),
+    Person("cora", "company", "acme"),
+    Person("zoe", "company", "zeta"),
+    Person("ada", "admin"),
+    Person("vic", "vendor"),
+    Person("pia", "provider"),
+)
+FLOODED = (Person("mallory"), Person("ana"), Person("ben"), Person("eva"))
+ONE_TAB_OF_FLEET = dict.fromkeys((person.user for person in FLEET), 1)
+ONE_TAB_OF_FLOODED = dict.fromkeys(("mallory", "ana", "ben", "eva"), 1)
+ATTACKED = (Person("mallory"), Person("ana"), Person("ben"), Person("eva"), Person("ada", "admin"))
+
+ARRANGEMENTS = {
+    arrangement.number: arrangement
+    for arrangement in (
+        Arrangement(1, _three(), ONE_TAB_EACH, TO_PEOPLE),
+        Arrangement(2, _three(), ONE_TAB_EACH, (), ("report", "finish")),
+        Arrangement(3, _three(), ONE_TAB_EACH, TO_PEOPLE, logs_in=True),
+        Arrangement(4, _three(rooms=("job:17",)), BEN_HAS_TWO, ("room:job:17", *TO_PEOPLE)),
+        Arrangement(5, _three(), BEN_HAS_TWO, TO_PEOPLE),
+        Arrangement(6, FLEET, ONE_TAB_OF_FLEET, (), ("drive", "crowd"), settings=PATIENT),
+        Arrangement(7, _three(), ONE_TAB_EACH, TO_PEOPLE, ("pace",), delays=STOCK_DELAYS),
+        Arrangement(8, ATTACKED, dict.fromkeys((person.user for person in ATTACKED), 1), TO_PEOPLE, ("join", "forge")),
+        Arrangement(9, _three(), ONE_TAB_EACH, TO_PEOPLE, ("compute",), has_bystanders=True, settings=PATIENT),
+        Arrangement(10, FLOODED, ONE_TAB_OF_FLOODED, TO_PEOPLE, ("flood", "burst", "rooms")),
+    )
+}
+
+
+def arrangement(text: str | int | None) -> Arrangement:
+    """Return the arrangement for a mistake's number, such as `03`.
+
+    Without a number it is that of mistake 03. Raises `UsageError` when there is none.
+    """
+    number = 3 if text is None else int(text) if str(text).isdecimal() else 0
+    if number not in ARRANGEMENTS:
+        existing = ", ".join(f"{number:02}" for number in sorted(ARRANGEMENTS))
+        raise UsageError(f"there is no live page for {text!r}; there are {existing}")
+    return ARRANGEMENTS[number]

@@ -1,0 +1,50 @@
+"""Named values of one side, published whenever they change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.live.stream import Stream
+
+# a name that is gone, such as a table of a server that is down
+GONE: dict[str, Any] = {}
+
+
+class Board:
+    """Holds what a page shows of a server's memory, by name.
+
+    Each change is published as one event of the kind `memory`.
+    """
+
+    def __init__(self, side: str, stream: Stream) -> None:
+        self.kept = 0
+        self._side = side
+        self._stream = stream
+        self._remembered: dict[str, Any] = {}
+        self._shown: dict[str, Any] = {}
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Return all values by name."""
+        return self._remembered | self._shown
+
+    def remember(self, named: Mapping[str, Any], *, kept: int) -> None:
+        """Replace what the server remembers.
+
+        `kept` is how many entries of it are about the past.
+        """
+        self.kept = kept
+        before, self._remembered = self._remembered, dict(named)
+        for name in before.keys() - named.keys():
+            self._publish(name, GONE)
+        for name, value in named.items():
+            if name not in before or before[name] != value:
+                self._publish(name, value)
+
+    def show(self, name: str, value: Any) -> None:
+        """Set a value that the lab itself has counted or measured."""
+        if name not in self._shown or self._shown[name] != value:
+            self._shown[name] = value
+            self._publish(name, value)
+
+    def _publish(self, name: str, value: Any) -> None:
+        self._stream.publish(self._side, "memory", room=name, more={"value": value, "kept": self.kept})

@@ -1,0 +1,102 @@
+"""Event stream of a live session, for any number of pages."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Kind = Literal["connect", "cut", "silent", "back", "closed", "sent", "delivered", "lost", "wasted", "room", "memory"]
+# a page that comes late reads the state first, so the stream only has to bridge short gaps
+KEPT_EVENTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """One observed event of one side.
+
+    `at` is in seconds since the session began. `origin` and `to` are names of tabs or targets, and `id` is the id of a
+    message or of a socket. `more` has further fields that depend on the kind.
+    """
+
+    seq: int
+    at: float
+    side: str
+    kind: Kind
+    origin: str | None = None
+    to: str | None = None
+    room: str | None = None
+    id: str | None = None
+    more: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the event with the field names of the contract."""
+        fields = asdict(self)
+        more = fields.pop("more") or {}
+        return {("from" if name == "origin" else name): value for name, value in fields.items()} | more
+
+
+class Stream:
+    """Numbers the events of a session and gives them to every page."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self._started = asyncio.get_running_loop().time()
+        self._kept: deque[LiveEvent] = deque(maxlen=KEPT_EVENTS)
+        self._changed = asyncio.Event()
+        self._readers = 0
+        self._had_readers = False
+
+    @property
+    def events(self) -> list[LiveEvent]:
+        """Return the newest events, oldest first."""
+        return list(self._kept)
+
+    def publish(self, side: str, kind: Kind, *, at: float | None = None, **fields: Any) -> LiveEvent:
+        """Add one event. `at` is a time of the event loop's clock, by default now."""
+        self.seq += 1
+        seconds = (asyncio.get_running_loop().time() if at is None else at) - self._started
+        event = LiveEvent(self.seq, round(max(0.0, seconds), 4), side, kind, **fields)
+        self._kept.append(event)
+        self._changed.set()
+        self._changed = asyncio.Event()
+        return event
+
+    async def read(self, since: int) -> AsyncIterator[LiveEvent]:
+        """Yield every event with a number above `since`, then wait for more."""
+        with self._counted():
+            while True:
+                changed = self._changed
+                for event in [event for event in self._kept if event.seq > since]:
+                    since = event.seq
+                    yield event
+                await changed.wait()
+
+    @contextlib.contextmanager
+    def _counted(self) -> Any:
+        self._readers += 1
+        self._had_readers = True
+        self._changed.set()
+        self._changed = asyncio.Event()
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def wait_until_left(self, seconds: float) -> None:
+        """Wait until the last page has been closed for `seconds`."""
+        while True:
+            changed = self._changed
+            if not self._had_readers or self._readers:
+                await changed.wait()
+                continue
+            try:
+                async with asyncio.timeout(seconds):
+                    while not self._readers:
+                        changed = self._changed
+                        await changed.wait()
+            except TimeoutError:
+                return

@@ -1,0 +1,96 @@
+"""Drives the live page in a headless Chromium, with Playwright."""
+
+import importlib
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+WAIT_MS = 30_000
+COUNTERS = ("delivered", "lost", "wasted", "kept")
+
+
+def find_chromium() -> str:
+    """Return the path of Chromium.
+
+    Without it the test is skipped, but fails in CI.
+    """
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("needs Chromium")
+    assert found is not None, "CI needs Chromium"
+    return found
+
+
+def load_playwright() -> Any:
+    """Return the module that drives browsers.
+
+    Without it the test is skipped, but fails in CI.
+    """
+    if os.environ.get("CI"):
+        return importlib.import_module("playwright.async_api")
+    return pytest.importorskip("playwright.async_api", reason="needs Playwright")
+
+
+class Page:
+    """One view of the live page, driven like a reader's."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+
+    async def open(self, url: str) -> "Page":
+        """Load the page, and wait until it has drawn the session."""
+        await self.page.goto(url)
+        await self.page.wait_for_selector("body[data-ready]")
+        return self
+
+    async def select(self, tab: str) -> None:
+        """Select a tab on the bad server's side; both sides follow."""
+        await self.page.click(f'.side.bad [data-tab="{tab}"]')
+
+    async def act(self, action: str) -> str:
+        """Press an action's button, and return what then happened."""
+        told = self.page.locator("#happened")
+        before = await told.get_attribute("data-said-count") or "0"
+        await self.page.click(f'[data-action="{action}"]')
+        await self.page.wait_for_function(
+            "before => (document.querySelector('#happened').dataset.saidCount ?? '0') !== before", arg=before
+        )
+        return str(await told.inner_text())
+
+    async def counters(self, side: str) -> dict[str, int]:
+        """Return the numbers that a side shows."""
+        shown = [f'.side.{side} [data-counter="{name}"] dd' for name in COUNTERS]
+        return {name: int(await self.page.inner_text(place)) for name, place in zip(COUNTERS, shown, strict=True)}
+
+    async def tab(self, side: str, name: str) -> str:
+        """Return the text of a tab's box on one side."""
+        return str(await self.page.text_content(f'.side.{side} [data-tab="{name}"]'))
+
+    async def memory(self, side: str) -> str:
+        """Return what a side says that its server remembers, as one line."""
+        return re.sub(r"\s+", " ", await self.page.inner_text(f".side.{side} .memory"))
+
+
+@asynccontextmanager
+async def browser_page(**options: Any) -> AsyncIterator[Page]:
+    """Open an empty page in a browser of its own.
+
+    `options` are those of a Playwright context, such as `color_scheme` or `viewport`.
+    """
+    playwright = load_playwright()
+    async with playwright.async_playwright() as started:
+        browser = await started.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        try:
+            context = await browser.new_context(**options)
+            yield Page(await context.new_page())
+        finally:
+            await browser.close()
