@@ -26,7 +26,7 @@ def import_statement(c: Converter, node: Syntax) -> Made:
 
 
 def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return the pairs of names in one part of an import."""
+    """Return pairs of imported and local name from part of an import."""
     if node.type == "identifier":
         return [("default", c.slice(node))]
     if node.type == "namespace_import":
@@ -35,7 +35,7 @@ def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
 
 
 def _specifiers(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return the pairs of names in braces."""
+    """Return the pairs in braces: `{a as b}` gives `("a", "b")`."""
     pairs = []
     for part in node.children:
         if part.type in ("import_specifier", "export_specifier"):
