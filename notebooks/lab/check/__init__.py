@@ -1,4 +1,4 @@
-"""A static checker that finds the ten mistakes in code.
+"""A static checker that finds this project's ten mistakes in Socket.IO code.
 
 It reads JavaScript, TypeScript and Python. The modules, lowest first; each imports only from those above it:
 

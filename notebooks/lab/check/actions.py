@@ -25,7 +25,7 @@ Aim = Literal["everyone", "rooms", "self", "lookup"]
 
 @dataclass(slots=True, eq=False)
 class Move:
-    """A join or a leave of the rooms in `rooms`."""
+    """A call that makes a socket join or leave `rooms`."""
 
     node: Call
     module: Module
@@ -38,7 +38,11 @@ class Move:
 
 @dataclass(slots=True, eq=False)
 class Emit:
-    """An emit. `rooms` is what it aims at; `lookup` means a socket that was fetched by its id."""
+    """A call that emits an event.
+
+    `aim` says who receives it: "everyone", the `rooms`, the socket that it begins with ("self"), or a socket that the
+    code fetched by its id ("lookup").
+    """
 
     node: Call
     module: Module
@@ -101,9 +105,9 @@ def _move(project: Project, values: Values, module: Module, call: Call, name: st
 
 
 def flat(rooms: list[Node]) -> list[Node]:
-    """Return the rooms of an argument list.
+    """Return the rooms that an argument list names, as one list.
 
-    An array literal counts as its elements.
+    If an argument is an array literal, its elements are the rooms.
     """
     found: list[Node] = []
     for room in rooms:
@@ -167,9 +171,9 @@ def _is_none(node: Node) -> bool:
 
 
 def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
-    """Return where an emit chain begins, and where it aims.
+    """Return the parts of an emit chain such as `io.to(room).volatile`.
 
-    That is its server or socket, its rooms, and whether it broadcasts.
+    They are the server or socket that it begins with, the rooms of its `to` and `in`, and whether it has `broadcast`.
     """
     rooms: list[Node] = []
     broadcast = False
@@ -194,9 +198,9 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
 
 
 def _is_place(obj: Node, name: str) -> bool:
-    """Tell whether `obj.name` is a field of the program: `this.server`.
+    """Tell whether `obj.name` is a field of the program's class: `this.server`.
 
-    It only has the name of a step of an emit chain.
+    Such a field is no part of an emit chain, although other things named `server` or `sockets` may be.
     """
     return name in ("server", "sockets") and isinstance(obj, This)
 

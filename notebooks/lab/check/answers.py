@@ -1,4 +1,7 @@
-"""Answers about values that depend on each other, even in a circle."""
+"""Finds tags (what is known of values) and remembers them.
+
+Finding the tags of one value may need those of another, even in a circle.
+"""
 
 from abc import ABC, abstractmethod
 
@@ -11,9 +14,10 @@ DEEPEST = 60
 
 
 class Answers(ABC):
-    """The tags of expressions and variables, each found once in a round.
+    """The tags (what is known of a value) of expressions and variables.
 
-    A question that is asked again while it is open gets the answer of the round before.
+    In each round, each is found once. If finding a value's tags needs the same tags again, those of the round before
+    are used, or none.
     """
 
     def __init__(self) -> None:
@@ -22,11 +26,14 @@ class Answers(ABC):
         self._before: dict[int, Tag] = {}
 
     def forget(self) -> None:
-        """Begin another round, because a role or a caller is new."""
+        """Begin another round, in which all tags are found anew.
+
+        This is needed when a new handler or caller was found.
+        """
         self._before, self._known = self._known, {}
 
     def of(self, expr: Node | None) -> Tag:
-        """Return the tags of an expression."""
+        """Return the tags of an expression: what is known of its value."""
         if expr is None:
             return Tag.NONE
         key = id(expr)
@@ -58,7 +65,7 @@ class Answers(ABC):
         return found
 
     def of_all(self, exprs: list[Node]) -> Tag:
-        """Return the tags of all expressions together."""
+        """Return the tags that any of the expressions has."""
         found = Tag.NONE
         for expr in exprs:
             found |= self.of(expr)

@@ -19,10 +19,10 @@ Key = tuple[str, str, str, str]
 
 
 def key_of(finding: Finding, base: Path, folder: Path) -> Key:
-    """Return what a finding is recognised by.
+    """Return the key by which a known finding is recognised later.
 
-    The path is relative to `folder`, that of the baseline, if the file is below it. So the key does not depend on the
-    folder that is checked.
+    It has the finding's rule, path, function and line text. The path is relative to `folder`, which contains the
+    baseline, if the file is below that folder. So the key does not depend on which folder is checked.
     """
     try:
         path = (base / finding.path).resolve().relative_to(folder.resolve()).as_posix()

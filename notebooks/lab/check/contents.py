@@ -1,4 +1,4 @@
-"""Tags of what is inside a value: elements of collections, and fields."""
+"""Finds the tags (what is known) of collections' elements and of fields."""
 
 from lab.check.answers import Answers
 from lab.check.ir import Call, Class, Field, Member, Name, Node, Record, This
@@ -27,7 +27,7 @@ def has_sockets(expr: Node) -> bool:
 
 
 class Contents(Answers):
-    """Answers about the elements and fields of a value."""
+    """Finds the tags (what is known) of a value's elements and fields."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -35,9 +35,9 @@ class Contents(Answers):
         self.uses = Uses()
 
     def held(self, collection: Node, part: str = "values") -> Tag:
-        """Return the tags of what is read from a collection.
+        """Return the tags (what is known) of values read from a collection.
 
-        That is its "values", its "keys", or what iterating gives ("each").
+        `part` says what is read: its "values", its "keys", or what iterating over it gives ("each").
         """
         place = place_of(self.project, collection)
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
@@ -56,12 +56,15 @@ class Contents(Answers):
         return found
 
     def _type_of(self, expr: Node) -> str:
-        """Return the written type of a field, or ""."""
+        """Return the type that the code declares for a field, or ""."""
         cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
         return field_type(cls, expr.name) if cls is not None and isinstance(expr, Member) else ""
 
     def holds_in(self, collection: Node, name: str) -> bool:
-        """Tell whether records in a collection keep socket ids in a field."""
+        """Tell whether a field of a collection's elements holds socket ids.
+
+        The elements are object literals, and `name` is the field.
+        """
         records = (content.value for content in self.uses.of_place(place_of(self.project, collection)))
         return any(
             isinstance(record, Record)
@@ -79,7 +82,10 @@ class Contents(Answers):
         return tags
 
     def step(self, tags: Tag, name: str) -> Tag:
-        """Return the tags of a field of a value that has `tags`."""
+        """Return the tags (what is known) of one field of a value.
+
+        `tags` are those of the value, `name` is the field, or "" for an element.
+        """
         found = tags & (CLAIMED | Tag.USER | Tag.STORED)
         # an element
         if not name:

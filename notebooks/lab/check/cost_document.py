@@ -19,9 +19,10 @@ SIDES = ("bad", "good")
 
 
 def document_of(comparison: Comparison, file: Path) -> bytes:
-    """Return the content of `costs.json` with a comparison's numbers.
+    """Return the new content of `costs.json`, with a comparison's numbers.
 
-    Numbers are text, as the README prints them. A claim that is not shown keeps the numbers that the file has.
+    Numbers are text, as the README prints them. If the comparison did not show a claim (a cost that the README states),
+    the claim keeps its numbers of the old file.
     """
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return _with_rows(json.loads(as_json(comparison))["claims"], file, today)

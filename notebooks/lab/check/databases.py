@@ -51,7 +51,7 @@ SQL = re.compile(r"\s*(select|insert|update|delete|with)\b", re.I)
 def is_database_write(facts: Facts, call: Call) -> bool:
     """Tell whether a call writes to a database.
 
-    The names of its method and its object tell it.
+    This is judged by the names of the method and of its object.
     """
     if not isinstance(call.func, Member):
         return False
@@ -80,7 +80,7 @@ def object_name(node: Node) -> str:
 def is_written(facts: Facts, node: Node) -> bool:
     """Tell whether an object literal is written to a database.
 
-    Then it is an argument of a call that writes.
+    That is so if it is in an argument of a call that writes.
     """
     above = node.parent
     while isinstance(above, Record | ListOf):
@@ -89,7 +89,10 @@ def is_written(facts: Facts, node: Node) -> bool:
 
 
 def is_record(facts: Facts, expr: Node) -> bool:
-    """Tell whether a variable holds a record from a database."""
+    """Tell whether a variable holds what a database query returned.
+
+    That is so if a method named like a query gave its value.
+    """
     match facts.made(expr):
         case Call(func=Member(name=name)):
             return FINDERS.match(name) is not None and not facts.keeps(expr)
@@ -108,9 +111,9 @@ def sql_of(facts: Facts, call: Call) -> str:
 
 
 def is_injected(obj: Node) -> bool:
-    """Tell whether an object is a field with a written type.
+    """Tell whether an object is a class's field with a declared type.
 
-    A class gets such a field from outside, such as a repository.
+    Frameworks such as Nest put repositories and services into such fields.
     """
     cls = class_of(obj)
     if cls is None or not isinstance(obj, Member) or not isinstance(obj.obj, This):

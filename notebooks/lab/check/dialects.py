@@ -1,6 +1,6 @@
-"""The APIs that the checker knows.
+"""The Socket.IO APIs that the checker knows, such as Nest's.
 
-A fix is given in the words of one.
+Each is a dialect. A finding explains its fix for the dialect of the file.
 """
 
 from typing import Literal, get_args
@@ -12,14 +12,14 @@ DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 
 def sources_of(module: Module) -> set[str]:
-    """Return the sources of all imports at the top of a module."""
+    """Return what a module's top-level imports load, such as "socket.io"."""
     return {variable.imported[0] for variable in module.names.values() if variable.imported}
 
 
 def dialect_of(module: Module, *, is_flask_project: bool) -> Dialect:
-    """Return the API that a module uses.
+    """Return the Socket.IO API that a module uses.
 
-    A Python file that imports none uses Flask-SocketIO if another file of the project does.
+    A Python file that imports neither library uses Flask-SocketIO if another file of the project does.
     """
     sources = sources_of(module)
     if module.source.language == "py":

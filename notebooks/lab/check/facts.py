@@ -90,7 +90,7 @@ class Facts:
         return [(module, call) for module in self.modules for call in module.calls]
 
     def once(self, question: Callable[["Facts"], Answer]) -> Answer:
-        """Return the answer of a function that is called only once."""
+        """Return `question(self)`; it is computed the first time and then remembered."""
         if question not in self._answers:
             self._answers[question] = question(self)
         return cast(Answer, self._answers[question])
@@ -120,14 +120,17 @@ class Facts:
     # --- handlers ---
 
     def handlers_at(self, node: Node, *kinds: str) -> list[Handler]:
-        """Return the handlers that run a node.
+        """Return the handlers that run a node, directly or through calls.
 
-        If kinds are given, only handlers of these.
+        If kinds are given (such as "connect" or "event"), only handlers of these kinds are returned.
         """
         return [handler for handler in self.handlers.of(node) if not kinds or handler.kind in kinds]
 
     def always(self, node: Node, *kinds: str) -> bool:
-        """Tell whether a node runs in handlers, and only in these kinds."""
+        """Tell whether only handlers of the given kinds run a node.
+
+        It is False if no handler runs the node. A kind is, for example, "connect" or "event".
+        """
         found = self.handlers.of(node)
         return bool(found) and all(handler.kind in kinds for handler in found)
 
@@ -152,13 +155,13 @@ class Facts:
     # --- values ---
 
     def is_client(self, expr: Node) -> bool:
-        """Tell whether a value was sent in an event."""
+        """Tell whether a client sent a value in an event."""
         return Tag.CLIENT in self.values.of(expr)
 
     def is_named_by_client(self, room: Node) -> bool:
         """Tell whether the client alone names a room.
 
-        Then no part of the name is known to the server.
+        That is so if no part of the name comes from the server.
         """
         tags = self.values.of(room)
         return bool(tags & CLAIMED) and not tags & (Tag.USER | Tag.STORED | Tag.SID | Tag.IDS)
@@ -169,9 +172,9 @@ class Facts:
         return Tag.SID in tags and not tags & (Tag.IDS | Tag.STORED)
 
     def is_stored_id(self, expr: Node) -> bool:
-        """Tell whether a value is a socket id that was kept.
+        """Tell whether a value is a socket id that the program stored.
 
-        Where it comes from tells it, or else its name.
+        This is judged by where the value comes from, or else by its name.
         """
         tags = self.values.of(expr)
         if Tag.IDS in tags:
@@ -198,9 +201,9 @@ class Facts:
         return method is not None and Tag.SERVER in self.values.of(method.obj)
 
     def outlives(self, place: Node, handler: Func | None) -> bool:
-        """Tell whether a collection is kept after the handler ends.
+        """Tell whether a collection (`place`) is kept after a handler ends.
 
-        A collection that one connection has to itself is not.
+        It is not kept if each connection has its own collection.
         """
         found = place_of(self.project, place)
         if found is None:
@@ -237,12 +240,15 @@ class Facts:
     def follow(self, expr: Node) -> Node:
         """Return what a variable was assigned, or the expression itself.
 
-        The value has to be known: there is one, in the same function or module.
+        The expression itself is returned unless the variable is assigned exactly once, as a whole, and is no parameter.
         """
         return flow.follow(self.project, expr)
 
     def made(self, expr: Node) -> Node:
-        """Return what a variable was assigned, without `await`."""
+        """Return what a variable was assigned, like `follow`.
+
+        For `await x`, it returns `x`.
+        """
         found = self.follow(expr)
         return found.value if isinstance(found, Await) else found
 

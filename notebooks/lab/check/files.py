@@ -60,7 +60,7 @@ CONCERN = re.compile(r"s(?:ids?\b|io\b(?<![a-z]sio))|_room\b|io\b(?:(?<=getio)|(
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that was read. `grammar` is a value of `GRAMMARS`."""
+    """A source file with its text. `grammar` names its language: "py", "ts", …"""
 
     path: Path
     grammar: str

@@ -15,9 +15,9 @@ def variable_of(project: Project, expr: Node) -> Variable | None:
 
 
 def follow(project: Project, expr: Node) -> Node:
-    """Return what a variable was assigned, if that is known.
+    """Return what a variable was assigned, or else the expression itself.
 
-    It is known if there is one value, in the same function or module.
+    The expression itself is returned unless the variable is assigned exactly once, as a whole, and is no parameter.
     """
     for _ in range(STEPS):
         variable = variable_of(project, expr)

@@ -21,18 +21,21 @@ NO_FILE = b"/dev/null"
 class Change:
     """The changed lines of a file.
 
-    Paths are relative to the repository. `old` is None for a new file.
+    `old` is the file's path in the commit, relative to the repository; it is None for a new file.
     """
 
     old: str | None
     hunks: list["Hunk"] = field(default_factory=list)
 
     def touches(self, first: int, last: int) -> bool:
-        """Tell whether one of the lines is changed."""
+        """Tell whether a line from `first` to `last` is changed."""
         return self.old is None or any(hunk.first <= last and first <= hunk.last for hunk in self.hunks)
 
     def new_line(self, old: int) -> int:
-        """Return where an old line is now, or was removed."""
+        """Return the present number of line `old` of the commit.
+
+        For a line that was removed, it is the number of the line that is now in that place.
+        """
         moved = 0
         for hunk in self.hunks:
             # lines are inserted after the old line that a hunk without removed lines names
@@ -46,7 +49,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Old lines that new lines replace. Both may be none."""
+    """A run of old lines that new lines replace.
+
+    `removed` and `added` are the numbers of old and new lines; either can be 0.
+    """
 
     old_first: int
     removed: int

@@ -14,9 +14,9 @@ STEPS = 2
 
 
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
-    """Yield what runs before a node, up to the function `top`.
+    """Yield what runs before a node inside the function `top`.
 
-    These are statements, and (with True) the conditions around the node.
+    Each earlier statement comes with False. Each condition around the node, or around `top`, comes with True.
     """
     below, above = node, node.parent
     while above is not None:
@@ -52,10 +52,10 @@ def _lists(node: Node) -> Iterator[list[Node]]:
 
 
 def is_guarded(facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_open: bool = False) -> bool:
-    """Tell whether a right is checked before a client gets in.
+    """Tell whether the code checks a right before a client gets in.
 
-    `node` acts on the room `named`, which a client chose. In an app without accounts (`is_open`), everybody who knows
-    the name of an existing room may be in it.
+    `node` is the join or emit, and `named` is its room, which a client chose. `steps` is how many levels of callers are
+    searched for the check. In an app without accounts (`is_open`), a check that the room exists is enough.
     """
     func = facts.handler_function(node)
     if func is not None and any(names_a_right(facts, mark) for mark in func.decorators if not _registers(mark)):
@@ -68,9 +68,9 @@ def is_guarded(facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_
 
 
 def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool) -> bool:
-    """Tell whether every call of a helper is guarded.
+    """Tell whether a check guards each call of the helper `func`.
 
-    Only calls that pass what a client names count.
+    Only calls that pass a value from a client are looked at. It is False if there are none.
     """
     if func is None or not steps or facts.is_handler(func):
         return False
@@ -85,7 +85,7 @@ def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open
 def _finds(facts: Facts, step: Node, named: Node) -> bool:
     """Tell whether a statement refuses a room that does not exist.
 
-    Then it ends the handler if a look-up of the client's name finds nothing.
+    That is so if it ends the handler, depending on a look-up of the room's name.
     """
     if not isinstance(step, If) or not leaves(step):
         return False
@@ -101,7 +101,7 @@ def _finds(facts: Facts, step: Node, named: Node) -> bool:
 def _registers(decorator: Node) -> bool:
     """Tell whether a decorator only registers a handler.
 
-    Its words are the name of an event.
+    The words in such a decorator are an event's name, so they say nothing about rights.
     """
     return last_name(decorator) in ("on", "event", "on_event", "SubscribeMessage")
 

@@ -38,7 +38,7 @@ class Handler:
 
 @dataclass(slots=True, eq=False)
 class Handlers:
-    """All handlers, and the functions that they reach through calls."""
+    """All handlers, and which handlers run each function, directly or through calls."""
 
     all: list[Handler] = field(default_factory=list)
     # handlers that run a function, directly or through calls
@@ -55,7 +55,7 @@ class Handlers:
 
 
 def find_handlers(project: Project, values: Values) -> Handlers:
-    """Return all handlers, and write the tags of their parameters to `values.uses.roles`."""
+    """Return all handlers; write what is known of their parameters to `values.uses.roles`."""
     found: dict[int, Handler] = {}
     # a socket is known only when the handler that gets it is known
     for _ in range(ROUNDS):
@@ -174,7 +174,7 @@ def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tupl
 
 
 def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
-    """Return the tags of the parameters of a Python handler. Flask-SocketIO passes no id."""
+    """Return what each parameter of a Python handler is. With Flask-SocketIO, none is a socket id."""
     if flask:
         return [Tag.HANDSHAKE if event == "connect" else Tag.CLIENT] * len(func.params)
     rest = {"connect": Tag.HANDSHAKE, "disconnect": Tag.NONE}.get(event, Tag.CLIENT)
@@ -182,7 +182,7 @@ def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
 
 
 def kind_of(event: str) -> str:
-    """Return the kind of handler that an event has."""
+    """Return the kind of an event's handler: "connect", "disconnect" or "event"."""
     return "connect" if event in CONNECT else "disconnect" if event in DISCONNECT else "event"
 
 

@@ -77,13 +77,20 @@ def _reached(facts: Facts, handler: Handler) -> Iterator[Func]:
 
 
 def _first_use(func: Func, target: Node) -> Node:
-    """Return the first place that uses a parameter, or the parameter."""
+    """Return the first node that uses the parameter `target`.
+
+    It returns `target` itself if the function never uses it.
+    """
     name = getattr(target, "name", "")
     return next((node for node in func.parts() if isinstance(node, Name) and node.name == name), target)
 
 
 def _says_who(name: str, event: str, *, is_open: bool) -> bool:
-    """Tell whether a field says who the client is. A name that an event sets is no claim."""
+    """Tell whether a payload's field says who the client is.
+
+    A name that the event lets users choose does not. The field `name` counts only in an app that `is_open`: without
+    accounts.
+    """
     if name == "name":
         return is_open and not CHOOSING.search(event) and not THINGS.search(event)
     return bool(WHO.match(name)) and not (CHOSEN.match(name) and CHOOSING.search(event))
@@ -119,9 +126,9 @@ def _is_called(node: Node) -> bool:
 
 
 def _saves_payload(facts: Facts, node: Node) -> bool:
-    """Tell whether a whole payload is written to the database.
+    """Tell whether a call writes a client's whole payload to the database.
 
-    Then it is written with whatever sender it names.
+    So it stores whatever sender the client put into the payload.
     """
     if not isinstance(node, Call) or not is_database_write(facts, node):
         return False
@@ -151,7 +158,7 @@ def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
 
 
 def _decodes(facts: Facts, call: Call) -> bool:
-    """Tell whether a call reads a token without verifying it."""
+    """Tell whether a call decodes a token without verifying it."""
     name = getattr(call.func, "name", "")
     if facts.project.module_of(call).source.language != "py":
         return bool(TOKEN_READERS.match(name)) or (name == "decode" and "jwt" in _owner(call).lower())
@@ -174,7 +181,10 @@ def _decides(name: str) -> bool:
 
 
 def verifies(facts: Facts, *kinds: str) -> bool:
-    """Tell whether a handler of these kinds verifies the client."""
+    """Tell whether a handler of one of these kinds verifies the client.
+
+    A kind is, for example, "connect", "middleware" or "event".
+    """
     return not facts.once(_verifying_kinds).isdisjoint(kinds)
 
 
@@ -183,9 +193,9 @@ def _verifying_kinds(facts: Facts) -> set[str]:
 
 
 def logs_in(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler verifies the client by itself.
+    """Tell whether a handler verifies the client.
 
-    Each connection has to ask for that.
+    It may do so in a function that it calls.
     """
     for func in (handler.func, *_called(facts, handler.func)):
         for node in func.parts():
@@ -215,9 +225,9 @@ def _called(facts: Facts, func: Func) -> Iterator[Func]:
 
 
 def uses_identity(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler also uses a verified identity.
+    """Tell whether a handler uses a verified identity or the handshake.
 
-    Passing on the token of the handshake counts, too.
+    A value that comes from an event does not count.
     """
     for func in _reached(facts, handler):
         for node in func.parts():
@@ -228,9 +238,10 @@ def uses_identity(facts: Facts, handler: Handler) -> bool:
 
 
 def has_accounts(facts: Facts) -> bool:
-    """Tell whether clients are users.
+    """Tell whether the app has accounts, so that clients are users.
 
-    Then something verifies them, or they say who they are.
+    That is so if a handler verifies the client or uses a verified identity, or if clients send an
+    id or email as their own.
     """
     return facts.once(_has_accounts)
 

@@ -120,14 +120,17 @@ class Await(Node):
 
 @dataclass(slots=True, eq=False)
 class Record(Node):
-    """An object or dict literal, or such a pattern. The key of a spread is None; a plain name is a `Const` key."""
+    """An object or dict literal, or a pattern like `{a, b}`.
+
+    The key of a spread is None; a plain name is a `Const` key.
+    """
 
     items: list[tuple[Node | None, Node]]
 
 
 @dataclass(slots=True, eq=False)
 class Sequence(Node):
-    """An array, list, tuple or set literal, or such a pattern."""
+    """An array, list, tuple or set literal, or a pattern `[a, b]`."""
 
     items: list[Node]
 

@@ -28,7 +28,10 @@ class Join:
 
 
 def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
-    """Return the joins in some files. `paths` has a name for each path of `facts`."""
+    """Return the joins in the files that are the keys of `paths`.
+
+    Each value of `paths` is the path that the file's joins get in the result.
+    """
     found = []
     sources = facts.sources
     for path, name in paths.items():
@@ -41,9 +44,10 @@ def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
 
 
 def lost(old: Sequence[Join], new: Sequence[Join]) -> list[Join]:
-    """Return the old joins that are gone.
+    """Return the old joins that are missing from the new ones.
 
-    A join that is new in another place has only moved. A function that has as many joins as before has lost none.
+    A join that is new in another place has only moved. If a function has a new join with another room's name, this
+    counts as the old one renamed.
     """
     unmatched = Counter((join.path, join.function, join.shape) for join in new)
     absent = []

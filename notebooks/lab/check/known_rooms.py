@@ -16,7 +16,7 @@ JOIN = re.compile(r"join|enter|subscribe", re.I)
 
 
 class KnownRooms:
-    """The rooms of joins, and of calls that are named like one."""
+    """The rooms of joins, and of calls with a name like `join`."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -26,7 +26,10 @@ class KnownRooms:
         self._users_join = any(shape.startswith("user") for shape, _ in self._joined)
 
     def has(self, shape: str, room: Node) -> bool:
-        """Tell whether a join may have made the room of an emit."""
+        """Tell whether some join may put sockets into an emit's room.
+
+        `shape` is the name of `room` with `*` for the variable parts: `chat:*`.
+        """
         if shape != "*":
             beginning = shape.split("*")[0]
             if any(may_be_same(shape, other) for other, _ in self._joined):
@@ -40,9 +43,9 @@ class KnownRooms:
 
 
 def _mentioned(facts: Facts) -> Iterator[str]:
-    """Yield the beginnings of texts that go to any kind of join.
+    """Yield the fixed beginnings of strings passed to any kind of join.
 
-    The function only has to be named like one, on whatever object.
+    Every function with a name like `join` counts, on whatever object.
     """
     for _, call in facts.calls:
         args = call.args if JOIN.search(getattr(call.func, "name", "")) else []
@@ -62,9 +65,9 @@ def _is_user(facts: Facts, room: Node) -> bool:
 
 
 def may_be_same(shape: str, other: str) -> bool:
-    """Tell whether two shapes may be the same room.
+    """Tell whether an emit and a join may mean the same room.
 
-    The first is that of an emit, the second that of a join.
+    `shape` is the emit's room and `other` the join's, with `*` for the variable parts: `chat:*`.
     """
     if shape == other:
         return True

@@ -1,4 +1,4 @@
-"""What a project does with all that clients send: limits, validation."""
+"""What a project limits and validates in the messages of clients."""
 
 import re
 from collections.abc import Iterator
@@ -29,12 +29,15 @@ DEFAULT_SIZE = 1_000_000
 
 
 def made_servers(facts: Facts) -> list[Server]:
-    """Return the servers, without those of development."""
+    """Return the servers, without those that run only in development."""
     return [server for server in facts.servers if not is_development(server.node, server.node)]
 
 
 def is_development(node: Node, value: Node) -> bool:
-    """Tell whether a place runs in development only."""
+    """Tell whether a server or its option is for development only.
+
+    That is so if a condition around `node`, or of a `?:` in `value`, mentions a name like "development".
+    """
     tests: list[Node] = [above.test for above in enclosing(node, If) if isinstance(above, If)]
     tests += [part.operands[0] for part in value.walk() if isinstance(part, Op) and part.op == "?:"]
     return any(DEVELOPMENT.search(name) for test in tests for name in names_in(test))
@@ -47,7 +50,10 @@ def limits_size(server: Server) -> bool:
 
 
 def _number(node: Node) -> float:
-    """Return the value of a product, or 0 if it is unknown."""
+    """Return a constant number, or a product or power of constants.
+
+    It returns 0 for any other expression.
+    """
     match node:
         case Const(value=int() | float() as number):
             return number
@@ -57,15 +63,18 @@ def _number(node: Node) -> float:
 
 
 def open_events(facts: Facts) -> list[Handler]:
-    """Return the handlers of events that are registered without a condition.
+    """Return the handlers of events that every client may send.
 
-    A condition may be that the client is an administrator.
+    Left out are handlers that the code registers only under a condition, for example for administrators.
     """
     return [handler for handler in facts.events if not is_for_some(facts, handler)]
 
 
 def takes_events(facts: Facts, server: Server) -> bool:
-    """Tell whether clients may send to a server. A Nest gateway has its own events, and an adapter has none."""
+    """Tell whether clients may send events to a server.
+
+    To a Nest gateway they may if its class handles events; to a Nest adapter they never do.
+    """
     if server.gateway is None:
         return not server.adapter
     return id(server.gateway) in facts.once(_classes_with_events)
@@ -108,7 +117,7 @@ def has_validation_pipe(facts: Facts) -> bool:
 
 
 def reads_payloads(facts: Facts) -> bool:
-    """Tell whether a handler uses what a client sends."""
+    """Tell whether a handler uses what a client sends in an event."""
     return any(
         isinstance(node, Name | Member) and facts.is_client(node)
         for handler in facts.events

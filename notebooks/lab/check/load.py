@@ -24,9 +24,9 @@ IN_PART = "syntax error; the rest of the file is checked"
 
 @dataclass(slots=True)
 class Loaded:
-    """A project, and what could not be read of it.
+    """A project, and the files of it that could not be read.
 
-    More may be unreadable when an import is followed.
+    The list can grow later, because a file that is imported is parsed only then.
     """
 
     project: Project
@@ -55,9 +55,10 @@ def load(paths: Sequence[Path], progress: Progress) -> Loaded:
 
 @dataclass(slots=True)
 class _Files:
-    """The files by reported path.
+    """The files found, by the path that is reported.
 
-    Only a text that may concern sockets is kept, until it is parsed.
+    `kept` has the text of files that may concern sockets, until they are parsed. Any other file is read again
+    when it is parsed.
     """
 
     base: Path

@@ -43,9 +43,9 @@ def _runs_sql(facts: Facts, call: Call) -> bool:
 
 
 def _asks_model(facts: Facts, call: Call) -> bool:
-    """Tell whether a call lists the members of a room.
+    """Tell whether a call asks the database who is in a room.
 
-    A call that names a user asks for a right instead.
+    A call that names a single user does not; it checks that user's right.
     """
     if not isinstance(call.func, Member) or not FINDS.match(call.func.name):
         return False

@@ -37,7 +37,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule with its page."""
+    """A rule, with the texts of the page that explains it."""
 
     id: str
     # number of the mistake, such as "02"
@@ -63,7 +63,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is reported for a hit. `path` is relative to the checked folder, with `/`."""
+    """A place where a rule fires, as it is reported. `path` is relative to the checked folder, with `/`."""
 
     rule: str
     mistake: str

@@ -29,7 +29,7 @@ class Modules:
     _paths: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
-        """Take a parsed module in."""
+        """Add a parsed module to the modules of the project."""
         self.modules[module.path] = module
         self.imported_sources |= sources_of(module)
         for statement in module.source.body:

@@ -51,7 +51,8 @@ class Place:
 def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     """Return the collection that an expression uses, or None.
 
-    Steps into it do not matter: `games[id].players` is the place of `games`.
+    It may use only a part of it: for `games[id].players` the collection is `games`. `steps` is how many variables and
+    operators are followed at most.
     """
     inner: Node = expr
     while steps:
@@ -80,9 +81,10 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 
 
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
-    """Return the place of a variable or of a field.
+    """Return the collection that a variable or a field means, or None.
 
-    The class of the field has to be known. Another name for a place gives that place.
+    A field is known only if the class of its object is. A variable that is another name for a collection gives that
+    collection. `steps` is the limit of `place_of`.
     """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
     if variable is not None and any(isinstance(value, Await) for value, _ in variable.values):

@@ -14,7 +14,7 @@ SHORT_NAME = 5
 
 @dataclass(eq=False)
 class Project(Modules):
-    """All modules of a check, with the names between them."""
+    """All checked modules, and what their names mean across files."""
 
     methods: dict[str, list[Func]] = field(default_factory=dict)
     types: dict[str, list[Class]] = field(default_factory=dict)
@@ -45,7 +45,8 @@ class Project(Modules):
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return what a module exports under a name, or None.
 
-        It is a node or a variable, and the module itself for "*".
+        It is a node or a variable, and the module itself for "*". What the module exports from another module is
+        followed through at most `steps` modules.
         """
         if name == "*" or steps == 0:
             return module
@@ -66,8 +67,9 @@ class Project(Modules):
     def meaning(self, expr: Node | Variable | Module | None, steps: int = STEPS) -> Node | Variable | Module | None:
         """Follow names, imports and fields to what they stand for.
 
-        Returns a `Func`, `Class` or other node that makes the value, the `Variable` if it has no or several values,
-        or a `Module`. None if the name comes from outside, or is defined by itself.
+        Returns a `Func`, `Class` or other node that makes the value, the `Variable` if it has no or several values, or
+        a `Module`. None if the name comes from outside the project, or is defined by itself. `steps` is how many names
+        are followed at most.
         """
         if id(expr) not in self._meanings:
             # until the answer is known; so a name that is made of itself has none
@@ -122,7 +124,7 @@ class Project(Modules):
     def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
         """Return the method of a class, or its field's only value.
 
-        Base classes count, too.
+        The base classes are searched, too, up to `steps` levels above the class.
         """
         found = method(cls, name)
         if found is not None:
@@ -159,7 +161,10 @@ class Project(Modules):
         return None
 
     def named_type(self, text: str) -> Class | None:
-        """Return the only class with the name of a written type."""
+        """Return the class of the project that a type annotation names.
+
+        `text` is the annotation. The result is None if no class or several classes have that name.
+        """
         found = [cls for cls in self.types.get(text.strip().split("<")[0], []) if cls.kind == "class"]
         return found[0] if len(found) == 1 else None
 
@@ -212,7 +217,7 @@ class Project(Modules):
     def _is_foreign(self, obj: Node) -> bool:
         """Tell whether an object comes from outside the project.
 
-        It is from a package, or of a type that no file here declares.
+        That is so if it comes from a package, or has a type that no file of the project declares.
         """
         if isinstance(obj, Member) and isinstance(obj.obj, This):
             cls = class_of(obj)

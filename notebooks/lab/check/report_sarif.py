@@ -97,7 +97,10 @@ def _sentence(message: str) -> str:
 
 
 def _fingerprinted(result: Result) -> Iterator[tuple[Finding, str]]:
-    """Yield each finding with what recognises it after other lines have changed."""
+    """Yield each finding with its fingerprint.
+
+    The fingerprint stays the same when other lines of the file change.
+    """
     seen: Counter[str] = Counter()
     for finding in result.findings:
         parts = (finding.rule, from_working_folder(result.base, finding.path), finding.function, finding.text)

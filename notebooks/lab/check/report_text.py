@@ -23,7 +23,11 @@ CUT = "…"
 
 
 def as_text(result: Result, paths: Sequence[str]) -> Text:
-    """Return the report with its styles. Without colours it says the same."""
+    """Return the report for a terminal, with colours and bold text.
+
+    The styles only repeat what the words say. `paths` are the checked paths; the report names them if their code does
+    not use Socket.IO.
+    """
     report = Text()
     if not result.concerned and not result.findings:
         return report.append(f"{not_concerned(result, paths)}\n")

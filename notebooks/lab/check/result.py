@@ -15,7 +15,10 @@ Hidden = Literal["suppressed", "in the baseline", "in unchanged code"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for. Words are as the user wrote them."""
+    """The options of `lab check` on the command line.
+
+    Strings are kept as the user wrote them: they are not split or checked yet.
+    """
 
     select: str | None = None
     ignore: str | None = None

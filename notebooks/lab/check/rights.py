@@ -42,7 +42,8 @@ TOKEN = re.compile("token|cookie|authorization", re.I)
 def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
     """Tell whether an expression mentions a right, such as membership.
 
-    A right that the client itself supplies is none.
+    A right that the client itself claims does not count. A variable that holds a condition is followed, at most `steps`
+    times.
     """
     for part in node.walk():
         if isinstance(part, Name | Member) and RIGHTS.search(part.name):
@@ -61,7 +62,7 @@ def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
 def _is_word_of_a_right(facts: Facts, part: Node) -> bool:
     """Tell whether a string names a right, such as a role.
 
-    It is none if it is compared with what the client sends.
+    That is not so if it is compared with a value that the client sent.
     """
     if not isinstance(part, Const) or not isinstance(part.value, str) or not RIGHTS.search(part.value[:LONGEST_WORD]):
         return False
@@ -140,9 +141,9 @@ def _has_client(facts: Facts, arg: Node) -> bool:
 
 
 def looks_up(facts: Facts, node: Node) -> bool:
-    """Tell whether a call looks something up for the verified user.
+    """Tell whether an expression looks something up for the verified user.
 
-    It is given a value of the client and the user together.
+    That is so if one call gets a value from the client together with the user or the token of the handshake.
     """
     for part in node.walk():
         if not isinstance(part, Call) or not _may_refuse(facts, part):
@@ -159,9 +160,9 @@ def looks_up(facts: Facts, node: Node) -> bool:
 
 
 def _may_refuse(facts: Facts, call: Call) -> bool:
-    """Tell whether a call may look at a right.
+    """Tell whether a call may check a right, and refuse.
 
-    It is a look-up, or a service that is awaited.
+    That is so for a look-up, and for an awaited method that does not write.
     """
     name = getattr(call.func, "name", "")
     if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):
@@ -171,9 +172,9 @@ def _may_refuse(facts: Facts, call: Call) -> bool:
 
 
 def _passes_token(facts: Facts, given: list[Node]) -> bool:
-    """Tell whether a call passes on the token of the handshake.
+    """Tell whether a call gets the token of the handshake.
 
-    Then another service verifies it.
+    The called service is trusted to verify it. `given` has the arguments of the call.
     """
     return any(
         Tag.HANDSHAKE in facts.values.of(arg) and any(TOKEN.search(name) for name in names_in(arg)) for arg in given

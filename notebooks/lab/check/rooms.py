@@ -57,7 +57,8 @@ class Rooms:
     def parts(self, room: Node, steps: int = DEEPEST_LIST) -> list[Node]:
         """Return the elements of a list of rooms, or the only room.
 
-        The elements are those of a literal, of `map` and of a collection that the program fills.
+        The elements are those of a literal, of `map` and of a collection that the program fills. Lists in a list are
+        opened, too, down to `steps` levels.
         """
         found = follow(self._project, room)
         if isinstance(found, Await | Spread):

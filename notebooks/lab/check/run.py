@@ -127,7 +127,8 @@ def _without_suppressed(
 ) -> tuple[list[Finding], list[Finding]]:
     """Return the findings that are left, and the suppressed ones.
 
-    Suppressions that have no effect are findings, too.
+    A suppression without effect becomes a finding, too. `is_since` is true if the run compares with a commit. In other
+    runs the rule about removed joins does not run, so its suppressions are not judged.
     """
     asked = {rule.id for rule in rules} - {SUPPRESSION.id}
     if not is_since:

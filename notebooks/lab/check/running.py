@@ -85,9 +85,9 @@ def runs_later(facts: Facts, node: Node) -> bool:
 
 
 def uses_threads(facts: Facts, node: Node) -> bool:
-    """Tell whether handlers of this file run in threads.
+    """Tell whether handlers of a node's file run in threads.
 
-    Then one that blocks does not stop the others.
+    If so, a handler that blocks does not stop the others.
     """
     module = facts.project.module_of(node)
     if module.source.language != "py":
@@ -99,9 +99,10 @@ def uses_threads(facts: Facts, node: Node) -> bool:
 
 
 def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
-    """Return the place in the handler's file that leads to a node.
+    """Return what in the handler's file runs a node.
 
-    It is the node, or the call of a helper elsewhere.
+    That is the node itself if it is in that file. Otherwise it is the call there that leads to the node, or the node if
+    there is no such call.
     """
     module = facts.project.module_of(handler.func)
     if facts.path_of(node) == module.path:

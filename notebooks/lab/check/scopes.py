@@ -71,7 +71,7 @@ class Module:
 
     @property
     def names(self) -> dict[str, Variable]:
-        """The variables of the module itself."""
+        """The variables of the outermost scope of the module, by name."""
         return self.scopes[0]
 
 
@@ -101,9 +101,10 @@ def class_of(node: Node) -> Class | None:
 
 
 def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
-    """Yield each target of an assignment, with its steps.
+    """Yield each variable or field that an assignment sets, with its path.
 
-    The steps lead from the value to the target.
+    The path has the fields and elements that lead from the assigned value to it. For `{user: {id}} = x`, the variable
+    `id` has the path of `x.user.id`. `path` is the path to `target`.
     """
     if isinstance(target, Record):
         for key, value in target.items:

@@ -54,7 +54,7 @@ def _server(project: Project, module: Module, call: Call, cls: Class | None) -> 
 
 
 def _late_options(project: Project, server: Server) -> None:
-    """Add the options of `socketio.init_app(app, …)`."""
+    """Add the options of `socketio.init_app(app, …)` to its server."""
     if server.module.source.language != "py":
         return
     for module in project.modules.values():

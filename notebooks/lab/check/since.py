@@ -12,7 +12,10 @@ from lab.check.model import Finding
 
 
 class Since:
-    """The changes of checked files since a commit; raises `UsageError`."""
+    """The changes of checked files since a commit.
+
+    Raises `UsageError` if git does not find the commit or cannot run.
+    """
 
     def __init__(self, base: Path, ref: str) -> None:
         self._base = base.resolve()

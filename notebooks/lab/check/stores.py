@@ -107,9 +107,10 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
 
 
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
-    """Yield each part of a value that is the own socket's id.
+    """Yield each part of a value that is the handler's socket id.
 
-    With it comes the name of its field, or "".
+    Each result is the name of the field that holds the part, or "", and the part. Variables and functions that make
+    records are followed, at most `steps` times.
     """
     if isinstance(value, Record):
         for key, item in value.items:
@@ -133,7 +134,7 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
 
 
 def _made_record(facts: Facts, call: Call) -> Record | None:
-    """Return the record that a function makes and returns, or None."""
+    """Return the object literal that a called function returns, or None."""
     for func in facts.project.callees(call):
         for value in returned(func):
             if isinstance(value, Record):
@@ -169,9 +170,9 @@ def removals(facts: Facts) -> Iterator[Removal]:
 
 
 def _owners(facts: Facts, place: Node) -> Iterator[str]:
-    """Yield the names of a collection and its owners.
+    """Yield the names of a collection and of what owns it.
 
-    The owners are what it is a part of, and the class that it belongs to.
+    They are the names in the expression `place`, in the value of its first variable, and the class around it.
     """
     yield from names_in(place)
     root = place
@@ -185,7 +186,10 @@ def _owners(facts: Facts, place: Node) -> Iterator[str]:
 
 
 def is_of_connection(facts: Facts, place: Node) -> bool:
-    """Tell whether a collection keeps what one connection owns or counts."""
+    """Tell whether a collection is for things of single connections.
+
+    Examples are timers, streams and rate limits. The names of the collection and of what owns it decide.
+    """
     return any(OF_CONNECTION.search(name) for name in _owners(facts, place))
 
 
@@ -199,7 +203,10 @@ def is_only_closed(facts: Facts, place: Node) -> bool:
 
 
 def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
-    """Return the methods that are called on what each collection keeps."""
+    """Return the methods that the program calls on kept values.
+
+    The result has the names of the methods by the collection that the values come from.
+    """
     found: dict[Place | None, set[str]] = {}
     for _, call in facts.calls:
         if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):

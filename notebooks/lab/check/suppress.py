@@ -58,7 +58,7 @@ def _in_comment(path: str, line: int, text: str, lines: Sequence[str]) -> Iterat
 def _lines_of(line: int, lines: Sequence[str]) -> frozenset[int]:
     """Return the lines that a comment suppresses.
 
-    The code below is one if the comment has a line of its own.
+    They are the line of the comment and, if nothing else is on that line, the next line of code.
     """
     if not _has_only_comment(line, lines):
         return frozenset({line})

@@ -1,11 +1,14 @@
-"""Tags of values, and the names of APIs."""
+"""Tags, which say what is known of a value.
+
+The module also has the names of functions, methods and fields that give a value its tags.
+"""
 
 import re
 from enum import Flag, auto
 
 
 class Tag(Flag):
-    """What is known of a value."""
+    """What is known of a value, such as "sent by the client"."""
 
     NONE = 0
     # a server, a namespace, or an emit chain that begins at one
@@ -118,7 +121,7 @@ FLASK_STATE = {"flask.session", "flask.g", "flask_login.current_user"}
 
 
 def tag_of_type(text: str) -> Tag:
-    """Return the tag of a value with a written type."""
+    """Return the tag for a type annotation: server, socket or none."""
     if SERVER_TYPE.search(text):
         return Tag.SERVER
     if SOCKET_TYPE.match(text) and not NO_SOCKET_TYPE.search(text):

@@ -20,7 +20,7 @@ class Content:
 
     @property
     def is_nested(self) -> bool:
-        """Whether it goes into an entry of the collection.
+        """Whether the value goes into an entry of the collection.
 
         Examples are `rooms[name].add(id)` and `rooms.get(name).add(id)`.
         """
@@ -32,7 +32,10 @@ class Content:
 
 @dataclass(slots=True, eq=False)
 class Uses:
-    """Uses of functions and collections. The keys of functions are their `id`."""
+    """How the project uses its functions and collections.
+
+    A dictionary that is about functions has `id(function)` as its keys.
+    """
 
     # tags of the parameters of a function that is registered as a handler, by position
     roles: dict[int, list[Tag]] = field(default_factory=dict)

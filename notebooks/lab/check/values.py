@@ -45,9 +45,9 @@ from lab.check.tags import (
 
 
 def is_unseen_server(variable: Variable) -> bool:
-    """Tell whether an import from an unchecked file may be a server.
+    """Tell whether a variable may be a server from an unchecked file.
 
-    An import from a package is none.
+    That is so if it is imported from a file, not from a package, and its name is that of a server.
     """
     is_file = variable.imported is not None and variable.imported[0].startswith((".", "@/", "~/", "app"))
     return is_file and IMPORTED_SERVER.match(variable.name) is not None
@@ -64,7 +64,7 @@ def converts(func: Node) -> bool:
 
 
 class Values(Contents):
-    """Tags of expressions."""
+    """Finds the tags of expressions: what is known of their values."""
 
     def _of_expression(self, expr: Node) -> Tag:
         match expr:
@@ -155,7 +155,10 @@ class Values(Contents):
         return found
 
     def _argument(self, call: Call, place: int, param: Param) -> Tag:
-        """Return the tags of what a call passes for a parameter."""
+        """Return the tags of what a call passes for a parameter.
+
+        `place` is the position of the parameter.
+        """
         name = getattr(param.target, "name", "")
         for keyword, value in call.keywords:
             if keyword == name:

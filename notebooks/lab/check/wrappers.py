@@ -1,6 +1,6 @@
-"""Classes that wrap the API, and which methods are handlers.
+"""Base classes that wrap the API, and which methods are handlers.
 
-A team that has a wrapper of its own adds a row.
+To make the checker know a wrapper of your own, add it to `WRAPPERS`.
 """
 
 import re
@@ -81,9 +81,9 @@ def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
 
 
 def does_nothing(func: Func) -> bool:
-    """Tell whether a method skips the check that it stands for.
+    """Tell whether a method that should check something checks nothing.
 
-    One that has no code but its docstring does, too.
+    That is so if it has no code but a docstring, or calls Pydantic's `model_construct`, which does not validate.
     """
     names = {getattr(node.func, "name", "") for part in func.body for node in part.walk() if isinstance(node, Call)}
     has_code = any(not isinstance(part, Const) for part in func.body)

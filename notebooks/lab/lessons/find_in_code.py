@@ -47,9 +47,10 @@ def _bad_module(mistake: str) -> Path:
 
 
 def _node_rule(mistake: str, result: Result) -> Rule:
-    """Return a rule for a mistake, with a page for Node.
+    """Return a rule for a mistake that has an example for Node.
 
-    It is a rule that found the mistake in the other file, if there is one. So both files show the same mistake.
+    A rule that has a finding in `result`, the result for the Python file, is preferred: so both files show the same
+    mistake.
     """
     rules = [rule for rule in all_rules() if rule.mistake == mistake and "node" in rule.snippets]
     found = {finding.rule for finding in result.findings}
@@ -85,9 +86,9 @@ def _colon(message: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a line of code as Markdown.
+    """Return a line of code as inline code of Markdown.
 
-    Its fence is longer than those in it.
+    The row of backticks around it is longer than any row of backticks in it.
     """
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)

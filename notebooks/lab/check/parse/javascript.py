@@ -86,7 +86,7 @@ def parse(text: str, grammar: str) -> ir.Source:
 
 
 def _tree(parser: tree_sitter.Parser, text: bytes) -> tree_sitter.Tree:
-    """Parse a text. For some broken ones, tree-sitter would never end."""
+    """Parse a text, or raise `Unparsable` after `LONGEST_SECONDS`."""
     end = time.monotonic() + LONGEST_SECONDS
 
     def read(offset: int, _: object) -> bytes:
@@ -100,7 +100,10 @@ def _tree(parser: tree_sitter.Parser, text: bytes) -> tree_sitter.Tree:
 
 
 def _place_missing(source: ir.Source) -> None:
-    """Place what stands for a missing part at the node around it."""
+    """Give each node without a position the position of its parent.
+
+    The parser adds such nodes for parts that are missing in the text.
+    """
     for statement in source.body:
         for node in statement.walk():
             if not node.line and node.parent is not None:

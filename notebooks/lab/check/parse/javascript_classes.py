@@ -60,7 +60,10 @@ def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
 
 
 def method_parts(c: Converter, node: Syntax) -> list[ir.Node]:
-    """Return a method's computed name, and the fields of `constructor(private io: Server)`."""
+    """Return class members that a method's head adds.
+
+    They are the expression of a computed name, and the fields of `constructor(private io: Server)`.
+    """
     listed = node.child_by_field_name("parameters")
     name_node = node.child_by_field_name("name")
     is_computed = name_node is not None and name_node.type == "computed_property_name"

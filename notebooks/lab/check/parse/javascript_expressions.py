@@ -12,9 +12,9 @@ FLAT_OPERATORS = {"+", "&&", "||", "??"}
 
 
 def field(node: Syntax, name: str, position: int, usual: int) -> Syntax | None:
-    """Return a child: by position if possible, else by name.
+    """Return a node's child: by position if possible, else by name.
 
-    A comment between the children, or a type, moves their positions.
+    The position is right only if the node has the `usual` number of children, so without a comment or type.
     """
     children = node.children
     if len(children) == usual:

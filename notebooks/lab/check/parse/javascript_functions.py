@@ -62,7 +62,7 @@ def names_in(target: ir.Node) -> list[str]:
 
 
 def param(c: Converter, node: Syntax) -> ir.Param | None:
-    """Convert a parameter of either grammar. None for TypeScript's `this` parameter."""
+    """Convert a JavaScript or TypeScript parameter. None for TypeScript's `this` parameter."""
     target: Syntax | None = node
     default = None
     if node.type in ("required_parameter", "optional_parameter"):
@@ -107,7 +107,10 @@ def function(c: Converter, node: Syntax) -> ir.Func:
 
 
 def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
-    """Return the decorator that Python has for `get`, `set` or `static`."""
+    """Return Python's decorators for a method with `get`, `set` or `static`.
+
+    `name` is the method's name: `set` gives `name.setter`.
+    """
     made: list[ir.Node] = []
     for child in node.children:
         if child.type == "get":
@@ -120,7 +123,7 @@ def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
 
 
 def function_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert a body; an expression is returned."""
+    """Convert a function's body; an expression body becomes one `Return`."""
     if node is None:
         return []
     if node.type == "statement_block":

@@ -26,7 +26,7 @@ def import_statement(c: Converter, node: Syntax) -> Made:
 
 
 def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return the pairs of names in one part of an import."""
+    """Return pairs of imported and local name from part of an import."""
     if node.type == "identifier":
         return [("default", c.slice(node))]
     if node.type == "namespace_import":
@@ -35,7 +35,7 @@ def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
 
 
 def _specifiers(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return the pairs of names in braces."""
+    """Return the pairs in braces: `{a as b}` gives `("a", "b")`."""
     pairs = []
     for part in node.children:
         if part.type in ("import_specifier", "export_specifier"):
@@ -171,9 +171,11 @@ def assignment(c: Converter, node: Syntax) -> Made:
 
 
 def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
-    """Return an export for each value of an exported record.
+    """Return an export for each key of an exported object literal.
 
-    A value moves to its export, and `module.exports.name` takes its place in the record. A variable stays there, too.
+    For `module.exports = {a: f()}`, the export `a` gets `f()`, and the literal then has `module.exports.a` in its
+    stead: no call stands twice in the tree. If the value is the name of a variable, the literal keeps a copy of that
+    name.
     """
     made: list[ir.Node] = []
     if not isinstance(value, ir.Record):
@@ -192,7 +194,7 @@ def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
 
 
 def same_place(made: ir.Node, other: ir.Node) -> ir.Node:
-    """Give `made` the place of another node."""
+    """Give `made` the line and column of another node."""
     made.line, made.column, made.end_line = other.line, other.column, other.end_line
     return made
 

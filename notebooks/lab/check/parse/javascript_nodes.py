@@ -1,4 +1,7 @@
-"""The converter of JavaScript and TypeScript, and the literals."""
+"""Converts syntax nodes and literals of JavaScript and TypeScript.
+
+The results are nodes of `lab.check.ir`, which serve for all languages.
+"""
 
 import re
 from bisect import bisect_right
@@ -23,10 +26,10 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Converter:
-    """Converts the syntax nodes of one file.
+    """Converts the syntax nodes of one file to `ir` nodes.
 
-    `table` has a function for each kind of named node, and None for tokens and comments. Each character of the parsed
-    source is one byte, so a byte's offset is an offset in `text`.
+    `table` has the function that converts each kind of named node, and None for tokens and comments. In the parsed
+    source each character is one byte, so the byte offsets of a node are also offsets in `text`.
     """
 
     def __init__(self, text: str, table: dict[int, Convert | None]) -> None:
@@ -72,11 +75,11 @@ class Converter:
         return result
 
     def place(self, made: Placed, node: Syntax) -> Placed:
-        """Give `made` the place of `node`."""
+        """Set the lines and the column of `made` to those of `node`."""
         return self.place_at(made, node.start_byte, node.end_byte)
 
     def place_at(self, made: Placed, start: int, end: int) -> Placed:
-        """Give `made` a place by its offsets."""
+        """Set the lines and the column of `made` from two source offsets."""
         starts = self.line_starts
         line = bisect_right(starts, start)
         made.line = line
@@ -184,12 +187,18 @@ def template(c: Converter, node: Syntax) -> Made:
 
 
 def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
-    """Return the text between two offsets, if there is any."""
+    """Return the text between two offsets as a list.
+
+    The list has one string node. It is empty if there is no text between the offsets.
+    """
     return [c.place_at(ir.Const(unescape(c.text[start:end])), start, end)] if start < end else []
 
 
 def regex(c: Converter, node: Syntax) -> Made:
-    """Convert `/x/` to `new RegExp("x")`, as a pattern is no string."""
+    """Convert `/x/` to `new RegExp("x")`.
+
+    So the checker does not take a pattern for a string.
+    """
     pattern = c.place(ir.Const(c.slice(node)), node)
     return ir.Call(c.place(ir.Name("RegExp"), node), [pattern], new=True)
 
@@ -208,7 +217,10 @@ def is_text(node: ir.Node) -> bool:
 
 
 def joined(parts: list[ir.Node]) -> ir.Node:
-    """Return one flat string of parts, with fixed neighbours joined."""
+    """Join the parts of a string to one string node.
+
+    Nested strings become flat, and neighbouring literals become one literal.
+    """
     flat: list[ir.Node] = []
     for outer in parts:
         for part in outer.parts if isinstance(outer, ir.Text) else [outer]:

@@ -17,7 +17,7 @@ def body(c: Converter, node: Syntax | None) -> list[ir.Node]:
 
 
 def expression(c: Converter, node: Syntax) -> Made:
-    """Convert an expression that is a statement; `a, b` are two."""
+    """Convert an expression statement; `a, b` gives two expressions."""
     made = c.many(node.children)
     if len(made) == 1 and isinstance(made[0], ir.Op) and made[0].op == ",":
         return made[0].operands
@@ -97,7 +97,10 @@ def switch(c: Converter, node: Syntax) -> Made:
 
 
 def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
-    """Put each `If` into the one before it, up to a limit."""
+    """Nest the `If`s: each becomes the `else` of the one before.
+
+    `default` is the last `else`. After `MOST_NESTED` levels, the other `If`s stand side by side.
+    """
     result: list[ir.Node] = []
     level = result
     for number, branch in enumerate(branches, 1):
@@ -109,7 +112,10 @@ def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
 
 
 def _equal(c: Converter, value: Syntax | None, tested: Syntax, *, again: bool) -> ir.Node:
-    """Return `value == tested`. A value with calls stands in the first case only, so that no call counts twice."""
+    """Return the test `value == tested` of a case.
+
+    `again` is true after the first case. A `value` with calls is then left out, so that each call counts only once.
+    """
     left = c.one(value)
     if again and any(isinstance(node, (ir.Call, ir.Func, ir.Assign)) for node in left.walk()):
         left = c.place(ir.Block([]), tested)

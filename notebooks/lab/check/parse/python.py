@@ -25,7 +25,7 @@ KINDS: dict[type[ast.AST], tuple[bool, tuple[str, ...]]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is known about a node from the nodes around it."""
+    """What the converter knows of the method and class around a node."""
 
     # the name of the first parameter of the method around it
     this: str | None = None
@@ -69,7 +69,8 @@ def _unknown(tree: Tree, node: ast.AST) -> Node:
 def _ordered(tree: Tree, module: ast.Module) -> list[Placed]:
     """Return the nodes that are converted, parents before their children.
 
-    It also notes in `tree` what depends on the nodes around: `this`, methods and fields.
+    It also marks in `tree` the nodes whose meaning depends on the code around them: names that mean `this`, methods and
+    fields of classes.
     """
     ordered: list[Placed] = []
     waiting: list[tuple[Any, Scope]] = [(module, Scope())]
@@ -128,7 +129,8 @@ def _is_static(decorator: ast.expr) -> bool:
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
     """Return the scope in a function that is no method.
 
-    The function may have a name of its own that is equal to `this`.
+    `this`, the first parameter of the method around it, keeps its meaning there. It does not if the function has a
+    variable of the same name.
     """
     if scope.this is None or _binds(node, scope.this):
         return Scope()

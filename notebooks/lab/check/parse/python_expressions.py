@@ -97,9 +97,9 @@ def _call(tree: Tree, node: ast.Call) -> Node:
 
 
 def _at_name(tree: Tree, new: Node, node: ast.Attribute) -> Node:
-    """Place a node at its object or its attribute.
+    """Give a node the line and column of an attribute expression.
 
-    The place is the name of the attribute where that is on a later line.
+    If the expression has several lines, they are those of the name of the attribute.
     """
     tree.at(new, node)
     if new.end_line > new.line:

@@ -51,7 +51,7 @@ class Places:
     def text(self, node: ast.expr) -> str:
         """Return the source of a type annotation on one line.
 
-        A forward reference has no quotes.
+        A forward reference, such as `"Order"`, is returned without its quotes.
         """
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
@@ -99,7 +99,10 @@ class Table(dict[type[ast.AST], Converter]):
     """The converter of each class of `ast`."""
 
     def converts(self, *names: str) -> Callable[[Converter], Converter]:
-        """Enter the decorated converter for these classes. An older Python does not have all of them."""
+        """Register the decorated converter for the named classes of `ast`.
+
+        A name that `ast` does not have is left out: an older Python lacks some classes.
+        """
 
         def enter(converter: Converter) -> Converter:
             self.update({getattr(ast, name): converter for name in names if hasattr(ast, name)})

@@ -200,7 +200,11 @@ def _match(tree: Tree, node: ast.Match) -> Node:
 
 
 def _case_test(tree: Tree, case: ast.match_case, subject: Node) -> Node:
-    """Return a comparison, or an assignment where the pattern has names."""
+    """Return the condition under which a `case` runs.
+
+    It compares the subject with the pattern. If the pattern has names, it assigns the subject to the pattern instead.
+    The guard of the case is added with `&&`.
+    """
     place = case.pattern
     binds = any(getattr(part, "name", None) or getattr(part, "rest", None) for part in ast.walk(place))
     pattern = tree.nodes[place]

@@ -13,7 +13,11 @@ Part = tuple[str, str | int | None]
 
 
 def again(node: Node, depth: int = 4) -> Node:
-    """Return a copy of a node that is used twice. What is no name, literal or path of these is an empty `Block`."""
+    """Return a copy of a node that the tree has twice.
+
+    Names, literals, and fields and elements of them are copied, down to `depth` levels. Anything else becomes an empty
+    `Block`, so that no call stands twice in the tree.
+    """
     new: Node | None = None
     if isinstance(node, (Name, This, Const)):
         return copy.copy(node)
@@ -35,9 +39,9 @@ def is_text(node: Node) -> bool:
 
 
 def joined(left: Node, right: Node) -> Node:
-    """Return `left + right` as a text; one of them is one.
+    """Return `left + right` as a string node.
 
-    Two literals become one.
+    At least one of the two has to be a string. Two literals become one literal.
     """
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(f"{left.value}{right.value}")
@@ -115,7 +119,11 @@ def _format_parts(template: str) -> Iterator[Part]:
 
 
 def _filled(template: Const, parts: Iterable[Part], values: dict[str | int, Node], rest: list[Node]) -> Node:
-    """Return a template with its values. `rest` has values without a key, such as `**options`."""
+    """Return a template with its values filled in.
+
+    `parts` has each fixed text with the key of the gap behind it, and `values` has the values by key. `rest` has values
+    without a key, such as `**options`: they fill the gaps with unknown keys.
+    """
     found: list[Node] = []
     unused = dict(values)
     for literal, key in parts:

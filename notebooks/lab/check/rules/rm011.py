@@ -31,7 +31,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_kept_field(facts: Facts, write: Write) -> bool:
     """Tell whether `place.field = id` writes to a collection.
 
-    A field of the socket or of a record is none.
+    That is not so if `place` is a socket, a server or a single record.
     """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 

@@ -32,7 +32,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _mentions_id(facts: Facts, key: Node) -> bool:
-    """Tell whether a key is made from the own socket's id."""
+    """Tell whether a key contains the id of the handler's socket."""
     found = facts.follow(key)
     return any(facts.is_own_id(part) for part in found.walk() if isinstance(part, Name | Member))
 

@@ -55,9 +55,9 @@ def _in_class(module: Module, cls: Class) -> Iterator[Hit]:
 
 
 def _is_model(cls: Class) -> bool:
-    """Tell whether a Python class is a dataclass or a model.
+    """Tell whether a Python class declares records that a program keeps.
 
-    The program keeps such objects. A class that is named for an event is none.
+    That is so for a dataclass and for a model, such as one of Pydantic, unless the class is named for an event.
     """
     names = {_called(part) for part in (*cls.bases, *cls.decorators)}
     return bool(names & {"BaseModel", "dataclass", "SQLModel", "Document"}) and not EVENT.search(cls.name)

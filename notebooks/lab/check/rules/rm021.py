@@ -20,10 +20,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_passed(facts: Facts, room: Node) -> bool:
-    """Tell whether a kept id reaches a target.
+    """Tell whether the room of an emit may be a kept id.
 
-    It does if the target is no parameter, or if a call passes a kept id for it. A helper that emits to any socket is
-    no mistake by itself.
+    That is so if `room` is no parameter, or if a call passes a kept id for that parameter. A helper that emits to any
+    socket is no mistake by itself.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):

@@ -12,9 +12,10 @@ ENDS = {"disconnect", "disconnectSockets"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each look-up of a socket and emit to a kept one.
+    """Yield look-ups of sockets by id, and emits to kept sockets.
 
-    A look-up reads the library's own collection by a key.
+    A look-up reads the library's own collection of sockets by a key. A kept socket comes from a collection of the
+    program.
     """
     reported: set[tuple[str, int]] = set()
     for module, node in facts.nodes(Call, Index):

@@ -50,9 +50,9 @@ def _in_timer(node: Node) -> bool:
 
 
 def _is_job(facts: Facts, call: Call) -> bool:
-    """Tell whether a call keeps the own id for a job.
+    """Tell whether a call passes the handler's socket id to a job.
 
-    It goes into a queue, or becomes an address for later.
+    That is so if the id goes into a queue, or into an `address(…)` that is used later.
     """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)

@@ -1,4 +1,4 @@
-"""RM031: own rooms joined in a login event only."""
+"""RM031: a user's rooms joined in a login event only."""
 
 import re
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each join of a user's own rooms in an event.
+    """Yield each join of a user's own room in a login event.
 
-    Rooms that are joined at connect, too, are left out.
+    Such a room belongs to one user. It is left out if a connect handler joins it, too.
     """
     at_connect = {
         (_gateway(handler), facts.rooms.shape(room))
@@ -58,9 +58,9 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _gateway(handler: Handler) -> int:
-    """Return a number for the class of a handler, or 0.
+    """Return a number that identifies the class around a handler, or 0.
 
-    Each class has sockets of its own.
+    A join at connect counts only for handlers of the same class, as each class has its own sockets.
     """
     cls = class_of(handler.func)
     return id(cls) if cls is not None else 0

@@ -11,9 +11,10 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the first emit of each file to an unknown room.
+    """Yield emits to rooms that no join in the code makes.
 
-    No join has a room of the same shape.
+    Rooms are compared by shape, the fixed parts of their names, such as `user:*`. Each shape is reported once per file,
+    or once in all files if the client names the room of a join.
     """
     rooms = facts.rooms
     # a join that cannot be read may be the one that is missing

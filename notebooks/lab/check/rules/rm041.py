@@ -11,9 +11,9 @@ from lab.check.running import call_from
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of a database for who is in a room.
+    """Yield each use of a database for the membership of rooms.
 
-    Only handlers that join, leave or emit count.
+    Only uses in handlers that join, leave or emit are reported.
     """
     moving = {id(handler.func) for node in _moves(facts) for handler in facts.handlers_at(node, "event", "connect")}
     seen: set[tuple[str, int]] = set()

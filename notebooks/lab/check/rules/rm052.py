@@ -36,7 +36,7 @@ SQL = re.compile(
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each online flag that a disconnect handler sets by hand.
 
-    A number of people counts as a flag.
+    A field of a record with the people in a room, or with their number, counts as such a flag.
     """
     places = [node for _, node in facts.nodes(Call, Assign, Record) if _sets(facts, node)]
     places = [node for node in places if facts.handlers_at(node, "disconnect")]

@@ -26,7 +26,10 @@ def is_for_all(event: str) -> bool:
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to everyone, if there are rooms or accounts."""
+    """Yield each emit to everyone, except for events meant for all.
+
+    A program without rooms and accounts has no findings: it has nobody to leave out.
+    """
     if not (facts.actions.joins or has_accounts(facts)):
         return
     for emit in facts.actions.emits:

@@ -44,7 +44,7 @@ def _is_login(facts: Facts, node: Node) -> bool:
 
 
 def _closes_another(facts: Facts, call: Call) -> bool:
-    """Tell whether a call closes a socket other than its own."""
+    """Tell whether a call closes a socket other than the handler's."""
     name = getattr(call.func, "name", "")
     given = [*call.args, *(value for _, value in call.keywords)]
     if facts.project.outside(call.func) == "flask_socketio.disconnect":

@@ -32,9 +32,9 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _has_joined(facts: Facts, emit: Emit) -> bool:
-    """Tell whether the same handler has just joined a room.
+    """Tell whether the handler of an emit has joined a room before.
 
-    Then that join is the mistake, or it was checked.
+    The emit is then not reported: either that join is reported, or a guard checks it.
     """
     joins = facts.once(_joins_by_handler)
     moves = (move for handler in facts.handlers_at(emit.node) for move in joins.get(id(handler.func), []))

@@ -10,9 +10,10 @@ from lab.check.tags import VERIFIERS, Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each read of the user that no guard has set.
+    """Yield reads of the user in `handleConnection` of a guarded gateway.
 
-    It is in `handleConnection`, in a gateway with a guard.
+    A gateway is a class with socket handlers. Nest does not run its guards for `handleConnection`, so no guard has set
+    the user there.
     """
     for server in facts.servers:
         cls = server.gateway

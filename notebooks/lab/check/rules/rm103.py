@@ -27,9 +27,9 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _choices(facts: Facts, value: Node) -> list[Node]:
-    """Return what the value of an option may be.
+    """Return the values that an option may have.
 
-    A default beside a setting counts, and so do the elements of a list.
+    `a || b` gives both operands, `getenv(name, default)` gives the default, and a list gives its elements.
     """
     found = facts.follow(value)
     match found:
