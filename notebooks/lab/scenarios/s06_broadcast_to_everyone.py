@@ -176,10 +176,11 @@ def _per_head(
 ) -> dict[str, Any]:
     """Return which share of each company's positions each group received.
 
-    A group is the office of a company, or a role. Each driver reported `positions` positions. The returned dict has the
-    names of the `companies` and `groups`, and two tables with one row per company and one column per group. The table
-    `received` has the share (0 to 1) of the company's positions that a member of the group received, on average. The
-    table `concerned` says whether a position concerned a member of the group who received it.
+    A group is all office staff of one company, or all users of one role. Each driver reported `positions` positions.
+    Returns a dict with the names of the `companies` and `groups`, and two tables with one row per company and one
+    column per group. A cell of `received` is the share (0 to 1) of the positions of the company's drivers that a member
+    of the group received, on average. A cell of `concerned` is True if any position of that company concerned any
+    member of that group who received it, else False.
     """
     companies = sorted({str(person.company) for person in people.values() if person.role == "driver"}, key=_by_number)
     groups = [*companies, *OTHERS]
