@@ -128,9 +128,10 @@ class Lesson:
             show_output(Markdown(words))
 
     def side_by_side(self, figure: "Figure", *, guess: float | None, bad: Run, good: Run) -> None:
-        """Show a figure with the reader's guess below its title.
+        """Show a finished figure that compares both servers, with the reader's guess.
 
-        If `guess` is None, the figure is shown as it is.
+        The guess stands below the title, beside the values that the runs `bad` and `good` measured. If `guess` is None,
+        the figure is shown without that line.
         """
         note = ""
         if guess is not None:

@@ -62,10 +62,11 @@ class StateClient:
         return [room for room, address in zip(rooms, addresses, strict=True) if address in held]
 
     async def records(self, namespace: str) -> dict[str, Any]:
-        """Return what the first process's own code remembers about its clients.
+        """Return what the handlers of a namespace have stored about their clients.
 
-        The key `records` has the tables of the namespace's handlers by name. The key `reports` has the reports that
-        are being made: by job, the rooms that will receive the report.
+        Only the first server process is asked. The key `records` has a dict from the name of each attribute, such as
+        `socket_ids`, to what is stored in it. The key `reports` has a dict from each job that is being done to the
+        rooms that will receive its report.
         """
         found: dict[str, Any] = await self._probes[0].ask("POST", "/records", {"namespace": namespace})
         return found

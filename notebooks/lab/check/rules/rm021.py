@@ -20,10 +20,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_passed(facts: Facts, room: Node) -> bool:
-    """Tell whether the room of an emit may be a kept id.
+    """Tell whether an emit to a socket id is a mistake where it stands.
 
-    That is so if `room` is no parameter, or if a call passes a kept id for that parameter. A helper that emits to any
-    socket is no mistake by itself.
+    If the id is a parameter of a helper, it is a mistake only if some call passes an id that was stored. A helper that
+    can emit to any socket is no mistake by itself.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):
