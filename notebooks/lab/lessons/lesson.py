@@ -128,7 +128,7 @@ class Lesson:
             show_output(Markdown(words))
 
     def side_by_side(self, figure: "Figure", *, guess: float | None, bad: Run, good: Run) -> None:
-        """Show a finished figure that compares both servers, with the reader's guess.
+        """Show a figure that compares both servers, with the reader's guess.
 
         The guess stands below the title, beside the values that the runs `bad` and `good` measured. If `guess` is None,
         the figure is shown without that line.

@@ -20,7 +20,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_passed(facts: Facts, room: Node) -> bool:
-    """Tell whether an emit to a socket id is a mistake where it stands.
+    """Tell whether an emit to a socket id is a mistake.
 
     If the id is a parameter of a helper, it is a mistake only if some call passes an id that was stored. A helper that
     can emit to any socket is no mistake by itself.
