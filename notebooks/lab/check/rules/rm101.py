@@ -227,8 +227,10 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Set `maxHttpBufferSize` (default: 1 MB) in the options of `new Server`, and count each user's "
-            "events in `socket.use(…)`, for example with the package rate-limiter-flexible."
+            "Set `maxHttpBufferSize` to the size of your largest message (it is 1 MB if unset) in the options of `new "
+            "Server`, such as 16_384. In `socket.use(…)`, count the events of each user, or of each address where no "
+            "user is verified: `new RateLimiterMemory({ points: 20, duration: 1 })` of rate-limiter-flexible allows 20 "
+            "a second."
         ),
         "nest": (
             "Set `maxHttpBufferSize` (default: 1 MB) in `@WebSocketGateway`, and count each user's events in a "
