@@ -137,10 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Call `_sweep_job`, and return whether it removed the job.
-
-        If it fails for this one job, log the error and return False. If Redis is unavailable, raise its error.
-        """
+        """Return whether `_sweep_job` removed the job. If it fails for this job alone, log that and return False."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:

@@ -7,7 +7,8 @@ from lab.check.ir import Call, Class, Const, Func, Member, Name, Node, Text
 from lab.check.names import last_name
 from lab.check.places import as_function
 from lab.check.project import Project
-from lab.check.scopes import Module, Variable
+from lab.check.scopes import Module
+from lab.check.servers import is_flask
 from lab.check.tags import Tag
 from lab.check.values import Values
 from lab.check.wrappers import route_parts, wrapper_of
@@ -212,16 +213,6 @@ def _decorated(
     named = isinstance(decorator, Call) and decorator.args and call.name != "event"
     event = event_name(decorator.args[0]) if named and isinstance(decorator, Call) else func.name
     yield Handler(func, module, kind_of(event), event, func), python_roles(event, func, is_flask(project, call.obj))
-
-
-def is_flask(project: Project, server: Node) -> bool:
-    """Tell whether a Python server object is Flask-SocketIO's."""
-    made = project.meaning(server)
-    if isinstance(made, Call):
-        return "flask" in project.outside(made.func)
-    if isinstance(made, Variable) and made.name == "socketio":
-        return True
-    return "flask_socketio" in project.imported_sources and "socketio" not in project.imported_sources
 
 
 def _registered(

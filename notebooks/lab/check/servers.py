@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.check.ir import Call, Class, Const, Member, Node, Record, Spread
 from lab.check.project import Project
-from lab.check.scopes import Module
+from lab.check.scopes import Module, Variable
 from lab.check.tags import SERVER_MAKERS
 
 
@@ -85,3 +85,13 @@ def _of_record(project: Project, expr: Node, prefix: str, depth: int = 4) -> Ite
         elif isinstance(key, Const):
             yield f"{prefix}{key.value}", value
             yield from _of_record(project, value, f"{prefix}{key.value}.", depth - 1)
+
+
+def is_flask(project: Project, server: Node) -> bool:
+    """Tell whether a Python server object is Flask-SocketIO's."""
+    made = project.meaning(server)
+    if isinstance(made, Call):
+        return "flask" in project.outside(made.func)
+    if isinstance(made, Variable) and made.name == "socketio":
+        return True
+    return "flask_socketio" in project.imported_sources and "socketio" not in project.imported_sources

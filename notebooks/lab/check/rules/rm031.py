@@ -6,26 +6,16 @@ from collections.abc import Iterable
 from lab.check.facts import Facts
 from lab.check.handlers import Handler
 from lab.check.identity import logs_in, verifies
-from lab.check.ir import Await, Call, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
-from lab.check.names import names_in
+from lab.check.own_rooms import is_own_room
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import class_of
-from lab.check.tags import CLAIMED, Tag
 
 # events in which a client says that it is there
 LOGIN = re.compile(
     r"login|log_in|identi|register|auth|user|online|active|hello|join|add|subscribe|connect|setup|init|ready|start",
     re.I,
 )
-# names of what belongs to one user: userId, driver_id, me
-OWN = re.compile(
-    r"^(user|uid|me|self|member|account|profile|owner|driver|captain|customer|rider|employee|agent|seller)s?"
-    r"_?(id|data|name|info)?$",
-    re.I,
-)
-# names of what several users share
-THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
@@ -52,7 +42,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             or (not known and any(logs_in(facts, handler) for handler in handlers))
         ):
             continue
-        if _is_own(facts, room):
+        if is_own_room(facts, room):
             seen.add(id(move))
             yield Hit(move.module.path, move.node, "a reconnect does not repeat the event that joins these rooms")
 
@@ -64,42 +54,6 @@ def _gateway(handler: Handler) -> int:
     """
     cls = class_of(handler.func)
     return id(cls) if cls is not None else 0
-
-
-def _is_own(facts: Facts, room: Node) -> bool:
-    """Tell whether a room belongs to one user.
-
-    It is named by a user id, or looked up by the verified identity.
-    """
-    found = facts.follow(room)
-    if Tag.USER in facts.values.of(room) or _is_of_user(facts, found):
-        return True
-    names = list(names_in(found))
-    return not any(THINGS.search(name) for name in names) and any(OWN.match(name) for name in names)
-
-
-def _is_of_user(facts: Facts, found: Node) -> bool:
-    """Tell whether a value was looked up by the verified identity."""
-    for _ in range(12):
-        match found:
-            case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):
-                found = obj
-            case Await(value=Call(args=args)):
-                tags = [facts.values.of(arg) for arg in args]
-                return any(Tag.USER in tag for tag in tags) and not any(
-                    tag & CLAIMED for tag in tags if Tag.USER not in tag
-                )
-            case Call(func=Name(), args=[_, *_] as args):
-                return all(Tag.USER in facts.values.of(arg) for arg in args)
-            case Name():
-                source = facts.element_source(found)
-                following = source if source is not None else facts.follow(found)
-                if following is found:
-                    return False
-                found = following
-            case _:
-                return False
-    return False
 
 
 NODE = Snippet(

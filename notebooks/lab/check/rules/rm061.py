@@ -37,7 +37,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             emit.event is not None and any(is_for_all(name) for name in names_in(emit.event))
         ):
             continue
-        yield Hit(emit.module.path, emit.node, "is this meant for every client that is connected?")
+        yield Hit(emit.module.path, emit.node, "does every connected client need this?")
 
 
 NODE = Snippet(
@@ -191,7 +191,7 @@ RULE = Rule(
     title="emit to everyone",
     what="A handler or an HTTP route emits to all connected clients, without a room.",
     why=(
-        "Each client receives what is meant for a few, so traffic and CPU grow with the number of users for every "
+        "Each client receives what only a few need, so traffic and CPU grow with the number of users for every "
         "message, and any browser console shows data of other users."
     ),
     exceptions=(

@@ -12,7 +12,7 @@ from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
-# fixed names of rooms that are not for everyone
+# fixed names of rooms for staff
 STAFF = re.compile(r"(admins?|staff|moderators?|operators?|dispatch(ers)?|support|internal)(_?room|s)?$", re.I)
 
 

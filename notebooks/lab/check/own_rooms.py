@@ -1,0 +1,55 @@
+"""Rooms that belong to one user."""
+
+import re
+
+from lab.check.facts import Facts
+from lab.check.ir import Await, Call, Index, Member, Name, Node
+from lab.check.names import names_in
+from lab.check.tags import CLAIMED, Tag
+
+# names of what belongs to one user: userId, driver_id, me
+OWN = re.compile(
+    r"^(user|uid|me|self|member|account|profile|owner|driver|captain|customer|rider|employee|agent|seller)s?"
+    r"_?(id|data|name|info)?$",
+    re.I,
+)
+# names of what several users share
+THINGS = re.compile(r"room|group|channel|conversation|chat|order|game|ride|match|topic|project|doc", re.I)
+# fields, calls and variables that are followed from a room to where it comes from
+LONGEST_CHAIN = 12
+
+
+def is_own_room(facts: Facts, room: Node) -> bool:
+    """Tell whether a room belongs to one user.
+
+    It is named by a user id, or looked up by the verified identity.
+    """
+    found = facts.follow(room)
+    if Tag.USER in facts.values.of(room) or _is_of_user(facts, found):
+        return True
+    names = list(names_in(found))
+    return not any(THINGS.search(name) for name in names) and any(OWN.match(name) for name in names)
+
+
+def _is_of_user(facts: Facts, found: Node) -> bool:
+    """Tell whether a value was looked up by the verified identity."""
+    for _ in range(LONGEST_CHAIN):
+        match found:
+            case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):
+                found = obj
+            case Await(value=Call(args=args)):
+                tags = [facts.values.of(arg) for arg in args]
+                return any(Tag.USER in tag for tag in tags) and not any(
+                    tag & CLAIMED for tag in tags if Tag.USER not in tag
+                )
+            case Call(func=Name(), args=[_, *_] as args):
+                return all(Tag.USER in facts.values.of(arg) for arg in args)
+            case Name():
+                source = facts.element_source(found)
+                following = source if source is not None else facts.follow(found)
+                if following is found:
+                    return False
+                found = following
+            case _:
+                return False
+    return False
