@@ -90,7 +90,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         """Send a message to one socket. This socket must be connected to this process."""
         if not sid:
             raise ValueError("an emit needs a socket to go to")
-        # lab: ignore[RM021] such messages, as that a token expires, are about one connection
+        # lab: ignore[RM021] the message is about this one connection, for example that its token expires
         await self.emit(message.event, message.on_the_wire(), room=[sid], ignore_queue=True)
 
     def sids_in(self, room: str) -> list[str]:
