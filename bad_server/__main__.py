@@ -10,7 +10,7 @@ import sys
 def main(arguments: list[str] | None = None) -> int:
     """Serves the ten mistakes and returns the exit code.
 
-    The exit code is 0, or 2 if a setting is wrong or a port is in use. stderr then gets one line.
+    The exit code is 0, or 2 if a setting is wrong or a port is in use. With exit code 2, stderr gets one line.
     """
     parser = argparse.ArgumentParser(
         prog="python -m bad_server",

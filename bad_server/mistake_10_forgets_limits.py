@@ -17,7 +17,7 @@ from good_server.roles import Identity
 class PublicJobs:
     """Entitlements that let every user join every room `job:<id>`.
 
-    Mistake 08 is about who may join a room. Mistake 10 is about how many rooms a socket may join.
+    So in this mistake a client can join any number of rooms. Who may join is the subject of mistake 08.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

@@ -1,4 +1,4 @@
-"""Command line of the server. Without a command it serves clients; commands are `token`, `contract` and `worker`."""
+"""Command line of the server. Without a command it serves clients."""
 
 import argparse
 import asyncio
@@ -6,12 +6,12 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-# Only light modules are imported up here: worker processes import this module, too.
+# Only light modules are imported up here, and none of this package: worker processes load this file by its path, too.
 
-# the room in the examples and in the tokens of development mode
-EXAMPLE_ROOM = "job:17"
+# the company in the examples and in the tokens of development mode
+EXAMPLE_COMPANY = "acme"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,60 +19,25 @@ def main(arguments: list[str] | None = None) -> int:
 
     A wrong option or setting leads to exit code 2 and one line on stderr.
     """
+    from .command_line import make_parser
     from .settings import SettingsError, load_settings
 
-    options = _parser().parse_args(arguments)
+    parser = make_parser()
+    add_workers(parser)
+    options = parser.parse_args(arguments)
+    if options.command == "new":
+        return _new(options)
     try:
         return COMMANDS[options.command](load_settings(), options)
     except SettingsError as error:
         print(f"{__package__}: {error}", file=sys.stderr)
         return 2
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Command-line parser that reports a wrong argument in one line. The exit code is then 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    command = f"python -m {__package__}"
-    parser = OneLineParser(
-        prog=command,
-        description="Serves the dispatch platform over Socket.IO. Without a command: serve.",
-        epilog=f"example: SERVER_PORT=9000 {command}",
-    )
-    add_workers(parser)
-    commands = parser.add_subparsers(dest="command", metavar="token | contract | worker")
-    token = commands.add_parser(
-        "token",
-        help="print a token that a server with the same settings accepts",
-        epilog=f"example: {command} token --user ana --role driver --company acme --room {EXAMPLE_ROOM}",
-    )
-    token.add_argument("--user", required=True, help="the user id, 1 to 64 of A-Z a-z 0-9 . _ @ -")
-    token.add_argument("--role", required=True, choices=["admin", "driver", "company", "provider", "vendor"])
-    token.add_argument("--company", help="required for the role company")
-    token.add_argument("--room", action="append", default=[], help="a topic room, job:<id>; may be repeated")
-    token.add_argument("--ttl", type=int, default=3600, help="life in seconds (3600)")
-    contract = commands.add_parser(
-        "contract",
-        help="print every event, payload, ack and refusal, for programs in other languages",
-        epilog=f"example: {command} contract --typescript > events.ts",
-    )
-    form = contract.add_mutually_exclusive_group(required=True)
-    form.add_argument("--asyncapi", action="store_true", help="as an AsyncAPI 3.0 document in JSON")
-    form.add_argument("--typescript", action="store_true", help="as the event maps of socket.io-client's Socket")
-    commands.add_parser(
-        "worker",
-        help="make the reports that servers with the same SERVER_REDIS_URL accept, and publish them",
-        epilog=f"example: SERVER_REDIS_URL=redis://127.0.0.1:6379/0 {command} worker",
-    )
-    return parser
+    except KeyboardInterrupt:
+        return 130
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--workers`, the number of server processes, to a parser."""
+    """Add the option `--workers` to a parser. Its value is the number of server processes."""
     help_text = "processes on one public port (1); more than one needs SERVER_REDIS_URL; SIGHUP restarts one at a time"
     parser.add_argument("--workers", type=int, default=1, metavar="N", help=help_text)
 
@@ -108,14 +73,15 @@ def _print_token(settings: Any, options: argparse.Namespace) -> int:
         wrong = {"sub": "--user", "company": "--company", "rooms": "--room"}[str(error.errors()[0]["loc"][0])]
         raise SettingsError(f"{wrong} is not well-formed; see --help") from None
     except Unauthorized:
-        raise SettingsError("a company user's token names its company: give --company") from None
+        raise SettingsError(f"a token for the role {options.role} names a company: give --company") from None
     return 0
 
 
 def _serve(settings: Any, options: argparse.Namespace) -> int:
     from .app import create_app
     from .auth import make_token
-    from .roles import Role
+    from .claims import RoleClaim
+    from .roles import EXAMPLE_ROOM
 
     # checked here too, so that a wrong option or setting is reported before any token is printed
     _check_workers(settings, options.workers)
@@ -124,10 +90,11 @@ def _serve(settings: Any, options: argparse.Namespace) -> int:
     if settings.env == "development" and settings.has_published_secret:
         print("development mode; one token per role, for an hour at most:")
         life_seconds = min(3600, settings.token_life_seconds)
-        for role in Role:
-            company = "acme" if role in (Role.DRIVER, Role.COMPANY) else None
-            claims = {"company": company, "rooms": [EXAMPLE_ROOM], "life_seconds": life_seconds}
-            print(f"  {role:<8} {make_token(settings, f'{role}-1', role, **claims)}")
+        reachable = RoleClaim(settings).reachable
+        width = max((len(role) for role in reachable), default=0)
+        for role in reachable:
+            claims = {"company": EXAMPLE_COMPANY, "rooms": [EXAMPLE_ROOM], "life_seconds": life_seconds}
+            print(f"  {role:<{width}} {make_token(settings, f'{role}-1', role, **claims)}")
     return run(__package__ or "", settings, create_app, workers=options.workers)
 
 
@@ -191,6 +158,28 @@ def _work(settings: Any, options: argparse.Namespace) -> int:
     return 0
 
 
+def _publish(settings: Any, options: argparse.Namespace) -> int:
+    from .publish_command import publish
+
+    print(publish(settings, options))
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    from .new.command import run
+    from .new.names import NewError
+
+    # without the settings: a skeleton does not depend on those of this folder
+    try:
+        print(run(options))
+    except NewError as error:
+        print(f"{__package__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
 def _run_loop(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     """Run `work(stop)` in a new event loop. SIGTERM and Ctrl-C set the event `stop`."""
     from .runtime import loop_factory
@@ -214,6 +203,7 @@ COMMANDS: dict[str | None, Callable[[Any, argparse.Namespace], int]] = {
     "token": _print_token,
     "contract": _print_contract,
     "worker": _work,
+    "publish": _publish,
 }
 
 

@@ -35,8 +35,9 @@ ADDRESS_RETRY_SECONDS = 10.0
 def close_transport(environ: dict[str, Any], reason: str | None = None) -> None:
     """Close the transport of a connection, after its last messages are sent.
 
-    `reason` is stored for the log, unless an earlier reason is already stored. This function is used instead of a
-    Socket.IO disconnect, because a standard JavaScript client never reconnects after a disconnect by the server.
+    `reason` is stored for the log. If a reason is already stored, the earlier reason is kept. This function is used
+    instead of a Socket.IO DISCONNECT, because a standard JavaScript client never reconnects after a DISCONNECT by the
+    server.
     """
     request: web.Request = environ["aiohttp.request"]
     if reason is not None and CLOSE_REASON not in request:
@@ -61,7 +62,7 @@ def address_in(environ: dict[str, Any]) -> str:
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
-    """Return the seconds since the HTTP request of this connection arrived."""
+    """Return the seconds since the HTTP request that opened this connection arrived."""
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])
 
 
@@ -79,8 +80,8 @@ def end_handshake(environ: dict[str, Any]) -> None:
 class Admission:
     """Accepts or refuses an HTTP request before it becomes a WebSocket.
 
-    A temporary refusal (overload, shutdown) is an HTTP status with `Retry-After`. Standard Socket.IO clients retry by
-    themselves after an HTTP status, and never after a CONNECT_ERROR.
+    A temporary refusal (overload, shutdown) is an HTTP error response with the header `Retry-After`. Standard Socket.IO
+    clients retry by themselves after such a response. They never retry after a CONNECT_ERROR.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import socketio
@@ -10,20 +11,23 @@ from aiohttp import web
 
 from .admission import Admission
 from .auth import TokenAuth
+from .authenticator import Authenticator, CustomAuth, ManagedAuthenticator
 from .cluster_protocol import Cluster, SingleProcess
 from .connection_limits import ConnectionLimits
 from .delivery_protocol import Delivery, StockDelivery
-from .gateway import Gateway, Guards, NoSuchNamespace, OnError, Route, stray_packets
+from .gateway import Gateway, Guards, Membership, NoSuchNamespace, OnError, Route, stray_packets
 from .handlers import chat, driver, reports, rooms, session, system, tracking
 from .idempotency import IdempotencyCache
 from .listener import note_request
 from .observability import LibraryLog, Metrics
 from .optional_parts import has_part, require_part
+from .orders import NAMESPACE
 from .packets import Json, SafePacket
 from .rooms import Entitlements
-from .route_checks import check_routes
+from .route_checks import add_http_routes, check_routes
 from .services.entitlements import TokenEntitlements
 from .services.reports import NoReports, Reports
+from .services.service import Service
 from .settings import Settings
 from .signing_keys import SigningKeys
 
@@ -41,6 +45,17 @@ class Application:
     gateways: Sequence[Gateway]
     reports: Reports
     clock: Callable[[], float]
+    services: Sequence[Service] = field(default_factory=list)
+
+    @property
+    def default_gateway(self) -> Gateway | None:
+        """The gateway of the default namespace. Back ends publish to it."""
+        return next((gateway for gateway in self.gateways if gateway.namespace == NAMESPACE), None)
+
+    @cached_property
+    def membership(self) -> Membership:
+        """The object that moves and disconnects users. Back ends order this."""
+        return Membership(self.gateways, self.guards.cluster)
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class Parts:
 
     @property
     def link(self) -> Any:
-        """The connection to Redis, or None without Redis. Your own handlers may rely on this property."""
+        """The connection to Redis, or None without Redis. Your own handlers can use it."""
         return getattr(self.guards.cluster, "link", None)
 
 
@@ -66,21 +81,34 @@ def create_parts(
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
     on_error: OnError | None = None,
+    authenticator: Authenticator | None = None,
 ) -> Parts:
     """Create the objects that handlers use, from the settings.
 
     Pass your own check of who may join a room as `entitlements`, and your own queue as `reports`. `clock` returns
     seconds since the epoch. `on_error(error, user=…, event=…, id=…)` is called for each unexpected error while a
-    connect, event or disconnect is handled.
-    Raises `SettingsError` when a setting needs an optional folder that was deleted.
+    connect, event or disconnect is handled. `authenticator` decides who a client is, in place of tokens.
+    Raises `SettingsError` when a setting is wrong, or needs an optional folder that was deleted.
     """
     metrics = Metrics()
-    cluster = create_cluster(settings, metrics)
-    published = SigningKeys(settings, metrics) if settings.jwt_jwks_url is not None else None
-    auth = TokenAuth(settings, clock=clock, published=published)
-    guards = Guards(settings, auth, cluster, metrics, clock, on_error)
+    cluster = create_cluster(settings, metrics, clock)
+    auth = create_auth(settings, metrics, clock, authenticator)
+    entitlements = entitlements or TokenEntitlements()
+    guards = Guards(settings, auth, cluster, metrics, clock, on_error, entitlements)
     reports = reports or create_reports(settings, metrics)
-    return Parts(settings, guards, reports, cluster.acks, entitlements or TokenEntitlements())
+    return Parts(settings, guards, reports, cluster.acks, entitlements)
+
+
+def create_auth(
+    settings: Settings, metrics: Metrics, clock: Callable[[], float], authenticator: Authenticator | None
+) -> ManagedAuthenticator:
+    """Return the object that identifies clients: `authenticator`, or one that verifies tokens."""
+    if isinstance(authenticator, TokenAuth):
+        return authenticator
+    if authenticator is not None:
+        return CustomAuth(authenticator)
+    published = SigningKeys(settings, metrics) if settings.jwt_jwks_url is not None else None
+    return TokenAuth(settings, clock=clock, published=published)
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
@@ -103,17 +131,35 @@ def create_app(
     reports: Reports | None = None,
     clock: Callable[[], float] = time.time,
     on_error: OnError | None = None,
+    authenticator: Authenticator | None = None,
+    services: Sequence[Service] = (),
+    routes: Sequence[web.AbstractRouteDef] = (),
 ) -> Application:
-    """Build the complete server. The parameters are those of `create_parts`."""
-    parts = create_parts(settings, entitlements=entitlements, reports=reports, clock=clock, on_error=on_error)
-    return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
+    """Build the complete server. `create_parts` and `assemble` describe the other parameters."""
+    parts = create_parts(
+        settings,
+        entitlements=entitlements,
+        reports=reports,
+        clock=clock,
+        on_error=on_error,
+        authenticator=authenticator,
+    )
+    gateway = Gateway("/", parts.guards, create_routes(parts))
+    return assemble(parts, [gateway], services=services, routes=routes)
 
 
-def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
+def assemble(
+    parts: Parts,
+    gateways: Sequence[Gateway],
+    *,
+    services: Sequence[Service] = (),
+    routes: Sequence[web.AbstractRouteDef] = (),
+) -> Application:
     """Build one Socket.IO server that serves several namespaces on one HTTP port.
 
-    Each of `gateways` serves one namespace. `parts` are the objects that handlers use. Raises `SettingsError` if a
-    route has a mistake: for example, if two routes have the same event.
+    Each of `gateways` serves one namespace. `parts` are the objects that handlers use. `services` start before the
+    first client and stop after the last. `routes` are plain HTTP routes of aiohttp, served on the same port. Raises
+    `SettingsError` if a route has a mistake: for example, if two routes have the same event.
     """
     check_routes(gateways)
     settings, guards = parts.settings, parts.guards
@@ -126,24 +172,28 @@ def assemble(parts: Parts, gateways: Sequence[Gateway]) -> Application:
     public = web.Application(middlewares=[note_request])
     public.router.add_get("/healthz", healthz)
     public.router.add_route("*", settings.path, admission.handle)
-    return Application(settings, sio, public, admission, limits, guards, gateways, parts.reports, guards.clock)
+    # last: where one of these has a pattern that fits the paths above, too, the paths above win
+    add_http_routes(public.router, routes)
+    reports, clock = parts.reports, guards.clock
+    return Application(settings, sio, public, admission, limits, guards, gateways, reports, clock, list(services))
 
 
-def create_cluster(settings: Settings, metrics: Metrics) -> Cluster:
-    """Return the state that server processes share. If `SERVER_REDIS_URL` is set, Redis stores it."""
+def create_cluster(settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.time) -> Cluster:
+    """Return the object that shares state between processes. With `SERVER_REDIS_URL`, it uses Redis."""
     if settings.redis_url is None:
-        return SingleProcess(settings)
+        return SingleProcess(settings, metrics, clock)
     require_part("cluster", "SERVER_REDIS_URL")
     from .cluster.redis_cluster import RedisCluster
 
-    return RedisCluster(settings, metrics)
+    return RedisCluster(settings, metrics, clock)
 
 
 def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
     """Return the object that delivers messages to sockets.
 
-    That is an `EngineDelivery`. If `SERVER_DELIVERY` is `stock` or the folder `delivery/` was deleted, it is a
-    `StockDelivery`. Raises `SettingsError` if the folder was deleted and `SERVER_DELIVERY` is set to `engine`.
+    By default, this object is an `EngineDelivery`. If `SERVER_DELIVERY` is `stock`, or if the folder `delivery/` was
+    deleted, it is a `StockDelivery`. Raises `SettingsError` if the folder was deleted and `SERVER_DELIVERY` is set to
+    `engine`.
     """
     if "delivery" in settings.model_fields_set and settings.delivery == "engine":
         require_part("delivery", "SERVER_DELIVERY=engine")
@@ -192,5 +242,5 @@ def create_sio(settings: Settings, guards: Guards, delivery: Delivery) -> Any:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Answer the liveness check `/healthz` with status 200. It shows only that the process runs."""
+    """Answer the liveness check `/healthz` with status 200. The status means only that the process runs."""
     return web.Response(text="ok\n")

@@ -1,73 +1,26 @@
 """Authentication: verifies the token of a handshake and returns an `Identity`."""
 
-import dataclasses
-import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import jwt
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from aiohttp import web
+from pydantic import ValidationError
 
+from .claims import Claims, RoleClaim, has_odd_number, kind_of, names_only, reason_of
 from .errors import TokenExpired, Unauthorized
-from .roles import TOPIC_ROOM_FORM, CompanyId, Identity, Role, UserId
+from .roles import Identity, Role
 from .settings import Settings
 
-REQUIRED_CLAIMS = ["iss", "aud", "sub", "role", "iat", "exp"]
-# `_verify` checks the times with the clock that was passed in
+# `Claims` and `names_only` check the other claims, and `_verify` checks the times with the clock that was passed in
 OPTIONS: jwt.types.Options = {
-    "require": REQUIRED_CLAIMS,
-    "strict_aud": True,
+    "require": ["iss"],
+    "verify_aud": False,
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,
 }
-# the word for log and metric when a claim is missing or malformed; any other claim is `malformed`
-CLAIM_REASONS = {
-    "iss": "issuer",
-    "aud": "audience",
-    "sub": "user",
-    "role": "role",
-    "company": "company",
-    "rooms": "rooms",
-    "iat": "times",
-    "nbf": "times",
-    "exp": "times",
-}
-# the words for the errors of PyJWT; the first class that fits counts
-ERROR_REASONS: Sequence[tuple[type[Exception], str]] = (
-    (jwt.InvalidSignatureError, "signature"),
-    (jwt.InvalidAlgorithmError, "algorithm"),
-    (jwt.InvalidAudienceError, "audience"),
-    (jwt.InvalidIssuerError, "issuer"),
-    (jwt.exceptions.InvalidSubjectError, "user"),
-    (jwt.InvalidKeyError, "key"),
-)
-# the last second of the year 9999: later ones are no dates, and huge numbers no times
-LAST_SECOND = 253_402_300_799
-Seconds = Annotated[float, Field(ge=0, le=LAST_SECOND)]
-TopicRoom = Annotated[str, StringConstraints(pattern=f"^{TOPIC_ROOM_FORM}$")]
-
-
-class Claims(BaseModel):
-    """The claims of a token, checked more strictly than by PyJWT. For example, PyJWT accepts an empty `sub`."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
-
-    sub: UserId
-    role: Annotated[Role, Field(strict=False)]
-    iat: Seconds
-    exp: Seconds
-    # RFC 7519, 4.1.5; optional
-    nbf: Seconds = 0
-    company: CompanyId | None = None
-    rooms: Annotated[list[TopicRoom], Field(max_length=16)] = Field(default_factory=list)
-
-    def identity(self) -> Identity:
-        """Return the token's identity. Raise `Unauthorized` when a company user's token names no company."""
-        if self.role is Role.COMPANY and self.company is None:
-            raise Unauthorized(reason="company")
-        return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms))
 
 
 class PublishedKeys(Protocol):
@@ -99,7 +52,8 @@ class TokenAuth:
 
     Every `Unauthorized` refusal has the same message for the client, except `TokenExpired`. Each refusal also has a
     `reason` for the log: a word in `CLAIM_REASONS` or `ERROR_REASONS`, or `no_token`, `too_long`, `malformed`,
-    `algorithm`, `type`, `times`, `expired` or `key`. For `TemporarilyUnavailable` it is `key_pending` or `keys_away`.
+    `algorithm`, `type`, `times`, `expired` or `key`. The `reason` of a `TemporarilyUnavailable` is `key_pending` or
+    `keys_away`.
     """
 
     def __init__(
@@ -116,6 +70,8 @@ class TokenAuth:
         # keys that the header of a token names are ignored: RFC 8725, 3.10
         self._key = settings.jwt_public_key or settings.secret
         self._published = published
+        self._role = RoleClaim(settings)
+        self._kinds = frozenset(map(kind_of, settings.jwt_type))
         self._jwt = jwt.PyJWT(options={"enforce_minimum_key_length": True})
 
     @property
@@ -133,13 +89,17 @@ class TokenAuth:
         if self._published is not None:
             await self._published.start()
 
+    async def drain(self) -> None:
+        """Stop fetching the issuer's keys. Token checks then no longer wait for keys."""
+        await self.stop()
+
     async def stop(self) -> None:
         """Stop fetching the issuer's keys."""
         if self._published is not None:
             await self._published.stop()
 
-    async def identify(self, auth: Any) -> Identity:
-        """Verify a token and return its identity. `auth` is `{"token": "<JWT>"}`.
+    async def identify(self, auth: Any, request: web.Request | None = None) -> Identity:
+        """Verify a token and return its identity. `auth` is `{"token": "<JWT>"}`, and `request` is not used.
 
         A token is accepted for `jwt_leeway_seconds` after its expiry, because the clocks of two machines may differ.
         After the expiry the gateway serves only `auth:refresh`. Raises `Unauthorized`, `TokenExpired` or
@@ -154,6 +114,15 @@ class TokenAuth:
             return self._verify(token, self._key)
         return self._verify(token, await self._published.find(self._key_id(token)))
 
+    def translated(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the claims in the form that the settings describe.
+
+        A subclass overrides this method if a provider's tokens have a form that no setting describes. The server
+        verifies the signature and the issuer before this call, and everything else after this call. An override can
+        raise `Unauthorized`.
+        """
+        return payload
+
     def _verify(self, token: str, key: Any) -> Identity:
         claims = self._claims(token, key)
         now = self._clock()
@@ -162,29 +131,33 @@ class TokenAuth:
         if not claims.exp > now - leeway:
             raise TokenExpired(reason="expired")
         has_begun = claims.iat <= now + leeway and claims.nbf <= now + leeway
-        if not (has_begun and claims.exp - now <= self._settings.token_life_seconds + leeway):
+        # counted from its issue, so that no denied token is accepted again after its denial has ended
+        life_seconds = claims.exp - min(now, claims.iat)
+        if not (has_begun and life_seconds <= self._settings.token_life_seconds + leeway):
             raise Unauthorized(reason="times")
-        return dataclasses.replace(claims.identity(), verified_at=now)
+        return claims.identity(verified_at=now)
 
     def _claims(self, token: str, key: Any) -> Claims:
         settings = self._settings
+        algorithms = list(settings.jwt_algorithms)
         try:
             decoded = self._jwt.decode_complete(
-                token,
-                key,
-                algorithms=list(settings.jwt_algorithms),
-                audience=settings.jwt_audience,
-                issuer=settings.jwt_issuer,
-                options=OPTIONS,
+                token, key, algorithms=algorithms, issuer=settings.jwt_issuer, options=OPTIONS
             )
-            if str(decoded["header"].get("typ", "")).lower() != settings.jwt_type.lower():
-                raise Unauthorized(reason="type")
-            claims = Claims.model_validate(decoded["payload"])
-            if _has_odd_number(decoded["payload"]):
-                raise Unauthorized(reason="malformed")
-            return claims
-        except (jwt.PyJWTError, ValidationError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthorized(reason=reason_of(error)) from None
+        if kind_of(decoded["header"].get("typ")) not in self._kinds:
+            raise Unauthorized(reason="type")
+        payload = self.translated(decoded["payload"])
+        if not names_only(payload.get("aud"), settings.jwt_audience):
+            raise Unauthorized(reason="audience")
+        try:
+            claims = Claims.model_validate(payload | {"role": self._role.read(payload)})
+        except (ValidationError, ValueError, OverflowError, RecursionError) as error:
+            raise Unauthorized(reason=reason_of(error)) from None
+        if has_odd_number(decoded["payload"]):
+            raise Unauthorized(reason="malformed")
+        return claims
 
     def _key_id(self, token: str) -> str:
         """Return the `kid` of an unverified token. Raises `Unauthorized` if its `kid` or `alg` is not accepted."""
@@ -201,31 +174,6 @@ class TokenAuth:
         return key_id
 
 
-def reason_of(error: Exception) -> str:
-    """Return the word that names the failed check in log and metrics."""
-    if isinstance(error, jwt.MissingRequiredClaimError):
-        return CLAIM_REASONS[error.claim]
-    if isinstance(error, ValidationError):
-        place = error.errors(include_input=False, include_url=False)[0]["loc"]
-        return CLAIM_REASONS.get(str(place[0]), "malformed") if place else "malformed"
-    if isinstance(error, TypeError):
-        # PyJWT raises it for a key of another kind than the algorithm's
-        return "key"
-    return next((reason for kind, reason in ERROR_REASONS if isinstance(error, kind)), "malformed")
-
-
-def _has_odd_number(payload: Any) -> bool:
-    """Return whether a JSON value contains NaN or an infinity. It avoids recursion: the stack could overflow."""
-    left = [payload]
-    while left:
-        value = left.pop()
-        if isinstance(value, float) and not math.isfinite(value):
-            return True
-        if isinstance(value, dict | list):
-            left.extend(value.values() if isinstance(value, dict) else value)
-    return False
-
-
 def make_token(
     settings: Settings,
     user: str,
@@ -238,13 +186,16 @@ def make_token(
 ) -> str:
     """Return a token for development and tests.
 
-    A server with the same settings accepts this token. Raises `ValidationError` if a claim is malformed, and
-    `Unauthorized` if a company user has no company.
+    A server with the same settings accepts this token. Raises `ValidationError` if a claim is malformed, `Unauthorized`
+    if a company user has no company, and `SettingsError` if `SERVER_JWT_ROLE_MAP` maps no value to the role.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}
     claims |= {"company": company} if company is not None else {}
     claims |= {"rooms": list(rooms)} if rooms else {}
     Claims.model_validate(claims).identity()
-    claims |= {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
-    return jwt.encode(claims, settings.secret, algorithm=settings.jwt_algorithms[0], headers={"typ": settings.jwt_type})
+    del claims["role"]
+    claims |= RoleClaim(settings).write(role)
+    claims |= {"iss": settings.jwt_issuer, "aud": settings.jwt_audience[0]}
+    headers = {"typ": settings.jwt_type[0]}
+    return jwt.encode(claims, settings.secret, algorithm=settings.jwt_algorithms[0], headers=headers)

@@ -47,7 +47,7 @@ def _network(address: str) -> str:
 # each connection asks at its accept, and again at its request
 @lru_cache
 def _canonical(written: str) -> str | None:
-    """Return the IP address in `written`, without port, brackets or zone. Return None if there is none."""
+    """Return the IP address in `written`, without port, brackets or zone. Return None if the text has no address."""
     host = written.removeprefix("[").partition("]")[0] if written.startswith("[") else written
     if host.count(":") == 1:
         host = host.partition(":")[0]

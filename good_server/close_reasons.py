@@ -1,6 +1,6 @@
 """Reasons for the end of a connection.
 
-The log and the metric `server_closes` show them.
+Each reason appears in the log and in the metric `server_closes`.
 """
 
 from collections.abc import MutableMapping
@@ -16,6 +16,8 @@ class CloseReason(StrEnum):
     DRAIN = "drain"
     EVICTED = "evicted"
     EXPIRED = "expired"
+    # a back end disconnected the user
+    REVOKED = "revoked"
     SLOW_READER = "slow reader"
     FLOOD = "flood"
     MALFORMED = "malformed"
@@ -41,7 +43,7 @@ _SYNONYMS = {
 
 
 def note_reason(request: MutableMapping[Any, Any], reason: str) -> None:
-    """Store why a connection ends, unless a reason is already stored.
+    """Store why a connection ends, if no reason is stored yet.
 
     Only the first reason counts, because later reasons are consequences of it.
     """

@@ -4,11 +4,14 @@
 and nothing is shared.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 from .connection_limits import Counts
+from .denials import Denials
 from .idempotency import IdempotencyCache
+from .observability import Metrics, log
 from .rate_limits import RateLimits
 from .settings import Settings
 
@@ -18,10 +21,36 @@ EVICT = "evict"
 Evict = Callable[[str, str], Awaitable[None]]
 
 
-class Health(NamedTuple):
-    """The readiness of a process, and the word that `/readyz` shows.
+class OnOrder(NamedTuple):
+    """The functions that carry out commands of other processes and back ends."""
 
-    A colon and a detail may follow the word.
+    evict: Evict
+    # `await move(order)` and `await disconnect(order)`: the orders are those of `orders/`
+    move: Callable[[Any], Awaitable[None]]
+    disconnect: Callable[[Any], Awaitable[None]]
+    # disconnects the users that were denied while this process received no orders
+    check_connected: Callable[[], Awaitable[None]]
+
+
+def denials_options(
+    settings: Settings, metrics: Metrics | None = None, clock: Callable[[], float] = time.time
+) -> dict[str, Any]:
+    """Return the keyword arguments to create `Denials`. A dropped denial is logged and counted."""
+
+    def note_drop() -> None:
+        if metrics is not None:
+            metrics.denials_dropped.inc()
+        log.warning("a denial was dropped, as there are too many")
+
+    # see `TokenAuth`: a token may live for the leeway longer, and is accepted for the leeway after its expiry
+    life_seconds = settings.token_life_seconds + 2 * settings.jwt_leeway_seconds
+    return {"life_seconds": life_seconds, "clock": clock, "on_drop": note_drop}
+
+
+class Health(NamedTuple):
+    """The readiness of a process, and the word that `/readyz` answers.
+
+    `word` sometimes ends with a colon and a detail, see `because`.
     """
 
     is_ready: bool
@@ -38,8 +67,13 @@ class Cluster(Protocol):
     rates: RateLimits
     counts: Counts
     acks: IdempotencyCache
+    denials: Denials
     # whether there may be other processes
     is_shared: bool
+
+    @property
+    def reaches_all(self) -> bool:
+        """True when `publish` reaches all other processes."""
 
     def client_manager(self, delivery_manager: type) -> Any:
         """Create the Socket.IO client manager. Its class is `delivery_manager` or a subclass of it."""
@@ -47,11 +81,11 @@ class Cluster(Protocol):
     def publish(self, message: dict[str, Any]) -> None:
         """Queue `message` for the other processes, and return at once."""
 
-    async def start(self, evict: Evict) -> None:
-        """Start to share rate limits, connection counts, acks and emits.
+    async def start(self, on_order: OnOrder) -> None:
+        """Start to share rate limits, connection counts, acks, denials and emits.
 
-        Call this before the first client connects. `evict(namespace, user)` is called when another process asks to
-        disconnect a socket of this user.
+        Call this before the first client connects. A function of `on_order` is called when another process or a back
+        end asks for it.
         """
 
     async def stop(self) -> None:
@@ -65,18 +99,22 @@ class SingleProcess:
     """Implementation of `Cluster` for one process, without Redis."""
 
     is_shared = False
+    reaches_all = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self.rates = RateLimits(settings)
         self.counts = Counts()
         self.acks = IdempotencyCache()
+        self.denials = Denials(**denials_options(settings, metrics, clock))
 
     def client_manager(self, delivery_manager: type) -> Any:
         return delivery_manager()
 
     def publish(self, message: dict[str, Any]) -> None: ...
 
-    async def start(self, evict: Evict) -> None: ...
+    async def start(self, on_order: OnOrder) -> None: ...
 
     async def stop(self) -> None: ...
 

@@ -41,9 +41,9 @@ class Counts:
 class ConnectionLimits:
     """The limits on connections: in total, per address and per second.
 
-    The number of sockets per address is limited over all processes together. The other limits are for one process, and
-    are what one process can serve. A socket is counted before its limit is checked, so simultaneous connects cannot
-    exceed the limit.
+    The number of sockets per address is limited over all processes together. Each other limit is for one process alone:
+    it protects this process from overload. A socket is counted before its limit is checked, so simultaneous connects
+    cannot exceed the limit.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class ConnectionLimits:
         return self._sockets.total()
 
     def accept(self, address: str | None) -> bool:
-        """Count a TCP connection, and return whether it may stay.
+        """Count a TCP connection, and return whether the limits allow it.
 
-        Call `lose` when the connection ends, even if it may not stay. `address` is None for a connection from a trusted
-        proxy: the limit per address does not apply to a proxy.
+        Call `lose` when the connection ends, also if the limits do not allow it. `address` is None for a connection
+        from a trusted proxy: the limit per address does not apply to a proxy.
         """
         settings = self._settings
         is_full = self._accepted.total() >= TCP_PER_SOCKET * settings.connections

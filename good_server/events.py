@@ -34,8 +34,8 @@ RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting",
 # NUL ends strings early in many of the systems that a text may reach
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 MessageId = Annotated[Text, StringConstraints(max_length=64)]
-# rooms.py checks the form of a room: it tells a malformed name from a forbidden one
-RoomName = Annotated[Text, StringConstraints(max_length=128)]
+# rooms.py checks the form of a room: it tells a malformed name from a forbidden one; the longest one is `user:<id>`
+RoomName = Annotated[Text, StringConstraints(max_length=160)]
 Level = Literal["info", "warning", "critical"]
 Status = Literal["available", "busy", "offline"]
 ReportKind = Literal["cpu", "outside"]
@@ -128,14 +128,31 @@ class SessionExtended(Answer):
 
 
 class Message(BaseModel):
-    """Base class for messages from the server. In JSON, an optional field without a value is left out."""
+    """Base class for messages from the server. In JSON, an optional field without a value is left out.
+
+    Set `is_volatile` for messages that are useless when they arrive late, such as typing indicators. With the folder
+    `delivery/`, a client that has not read its earlier messages does not receive such a message.
+    """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
     event: ClassVar[str]
+    is_volatile: ClassVar[bool] = False
 
     def on_the_wire(self) -> dict[str, Any]:
         """Return the message as a dict that can be written as JSON."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def volatile_events() -> frozenset[str]:
+    """Return the events of all volatile message classes. Import the classes before the call."""
+    found: set[str] = set()
+    waiting = Message.__subclasses__()
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        if model.is_volatile:
+            found.add(model.event)
+    return frozenset(found)
 
 
 class Sender(BaseModel):

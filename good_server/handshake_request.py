@@ -37,7 +37,7 @@ class Query(NamedTuple):
 def read_query(request: web.Request) -> Query:
     """Return the query of a Socket.IO request.
 
-    Raise `Refused` if it is malformed or has a name twice: two parsers could read such a query differently.
+    Raise `Refused` if the query is malformed, or if a parameter occurs twice: two parsers could read it differently.
     """
     given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
     if any(len(values) > 1 for values in given.values()):

@@ -1,9 +1,10 @@
-"""The internal port: liveness, readiness and metrics for operators."""
+"""The internal port, for operators and for orders of back ends."""
 
 from aiohttp import web
 
 from .app import Application, healthz
 from .listener import note_request
+from .publish_http import MOST_BODY_BYTES, publish_routes
 
 METRICS_HEADERS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
@@ -34,8 +35,11 @@ def internal_app(application: Application) -> web.Application:
         application.guards.metrics.connections.set(application.limits.connections)
         return web.Response(body=application.guards.metrics.exposition(), headers=METRICS_HEADERS)
 
-    app = web.Application(middlewares=[note_request])
+    app = web.Application(middlewares=[note_request], client_max_size=MOST_BODY_BYTES)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
+    token, gateway = application.settings.publish_token, application.default_gateway
+    if token is not None and gateway is not None:
+        app.add_routes(publish_routes(token, gateway, application.membership))
     return app

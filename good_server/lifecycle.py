@@ -9,6 +9,7 @@ from aiohttp import web
 
 from .admission import close_transport
 from .app import Application
+from .cluster_protocol import OnOrder
 from .events import Message, ServerClosing
 from .internal_http import internal_app
 from .listener import Listener
@@ -16,6 +17,7 @@ from .observability import log
 from .process_watch import ProcessWatch
 from .rooms import Address, everyone
 from .runtime import Addresses
+from .services.service import running
 
 # clients reconnect spread over this time (jitter), so that they do not return as one wave
 RETURN_WITHIN_SECONDS = 5.0
@@ -45,6 +47,12 @@ async def serve(
     internal = Listener(internal_app(application), settings)
     async with contextlib.AsyncExitStack() as stack:
         # what is pushed first stops last: the cluster is joined before the first client, and left after the last
+        try:
+            async with _until(stop):
+                await stack.enter_async_context(_services(application))
+        except TimeoutError:
+            log.info("stopped before the start")
+            return
         await stack.enter_async_context(_cluster(application))
         stack.push_async_callback(public.stop)
         await public.start(settings.host, settings.port, reuse_port=shares_port)
@@ -68,7 +76,7 @@ def attach(application: Application, app: web.Application, prefix: str) -> None:
     """
 
     async def run(_: web.Application) -> AsyncIterator[None]:
-        async with _cluster(application), _work(application):
+        async with _services(application), _cluster(application), _work(application):
             yield
 
     async def stop(_: web.Application) -> None:
@@ -80,12 +88,33 @@ def attach(application: Application, app: web.Application, prefix: str) -> None:
 
 
 @contextlib.asynccontextmanager
+async def _until(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Cancel an `async with` block when `stop` is set. The block then ends with `TimeoutError`."""
+    async with asyncio.timeout(None) as limit:
+        waiting = asyncio.create_task(stop.wait())
+        waiting.add_done_callback(lambda task: None if task.cancelled() else limit.reschedule(0))
+        try:
+            yield
+        finally:
+            waiting.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _services(application: Application) -> AsyncIterator[None]:
+    """Run services and the authenticator during an `async with` block."""
+    seconds = application.settings.shutdown_seconds
+    async with running([*application.services, application.guards.auth], stop_seconds=seconds):
+        yield
+
+
+@contextlib.asynccontextmanager
 async def _cluster(application: Application) -> AsyncIterator[None]:
     """Share state with other processes during an `async with` block.
 
     The state is rate limits, connection counts, acks and emits. Without Redis nothing is shared.
     """
     gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
+    membership = application.membership
 
     async def evict(namespace: str, user: str) -> None:
         # another release may serve other namespaces
@@ -93,7 +122,8 @@ async def _cluster(application: Application) -> AsyncIterator[None]:
             await gateways[namespace].socket_cap.evict(user)
 
     try:
-        await cluster.start(evict)
+        orders = (membership.move_here, membership.disconnect_here, membership.check_connected)
+        await cluster.start(OnOrder(evict, *orders))
         yield
     finally:
         await cluster.stop()
@@ -112,9 +142,9 @@ async def _work(application: Application) -> AsyncIterator[None]:
         application.guards.rates.sweep()
         application.limits.sweep()
         application.guards.cluster.counts.renew_lease()
+        application.guards.cluster.denials.sweep()
 
     try:
-        await application.guards.auth.start()
         await reports.start(publish)
         ProcessWatch(application.settings, application.guards.metrics).start(background)
         background.repeat("sweep", SWEEP_SECONDS, sweep)
@@ -122,14 +152,13 @@ async def _work(application: Application) -> AsyncIterator[None]:
     finally:
         await background.stop()
         await reports.stop()
-        await application.guards.auth.stop()
 
 
 async def drain(application: Application) -> None:
-    """Refuse new clients, and disconnect all others. A message first tells each client when to reconnect."""
+    """Refuse new clients and disconnect all connected clients. A message first tells each when to reconnect."""
     application.admission.is_draining = True
     # checks that wait for a key must not delay the end of their connections
-    await application.guards.auth.stop()
+    await application.guards.auth.drain()
     log.info("closing", connections=application.limits.connections)
     for gateway in application.gateways:
         for sid in [sid for room in everyone() for sid in gateway.sids_in(room)]:

@@ -25,7 +25,7 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
         """Log an exception. If the client caused it, log one line without a traceback."""
-        if isinstance(exc_info, http_exceptions.HttpProcessingError | ConnectionError):
+        if isinstance(exc_info, http_exceptions.HttpProcessingError | web.RequestPayloadError | ConnectionError):
             log.info("bad request", error=type(exc_info).__name__)
             return
         super().exception(msg, *args, exc_info=exc_info, **kwargs)
@@ -138,7 +138,7 @@ class Listener:
         return server()
 
     def accept(self, peer: str) -> tuple[str | None, bool]:
-        """Count a TCP connection. Return its address and whether it may stay.
+        """Count a TCP connection. Return its address, and whether the limits allow it.
 
         `peer` is the IP address at the other end. The returned address is None if `peer` is a trusted proxy.
         """

@@ -24,7 +24,7 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__package__)
 class LibraryLog:
     """Passes warnings and errors of python-socketio and python-engineio to the server's log.
 
-    Their other log entries contain whole packets and so tokens. These entries are dropped, whatever the log level. A
+    Their log entries of lower levels contain whole packets, also tokens. Such entries are always dropped. A
     warning or an error may quote a client, so its text is shortened and made safe.
     """
 
@@ -112,6 +112,7 @@ class Metrics:
         self.refusals = counter("server_refusals", "Refused tokens by place and reason.", ["where", "reason"])
         self.closes = counter("server_closes", "Closed connections by reason.", ["reason"])
         self.evictions = counter("server_evictions", "Sockets closed for a newer one of their user.")
+        self.denials_dropped = counter("server_denials_dropped", "Denials dropped, as there were too many.")
         self.slow_readers = counter(
             "server_slow_readers", "Slow consumers that were disconnected, by reason.", ["reason"]
         )

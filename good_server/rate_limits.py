@@ -10,17 +10,13 @@ from .token_bucket import TokenBucket
 class RateLimits:
     """One token bucket per user and kind of limit. All tabs of a user share these buckets.
 
-    The kinds are `events` (all events), `chat` and `tracking`.
+    The kinds are `events` (all events) and the rates that the product declares in `settings/product.py`.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._burst_seconds = settings.burst_seconds
-        self._per_second = {
-            "events": settings.events_per_second,
-            "chat": settings.chat_per_second,
-            "tracking": settings.tracking_per_second,
-        }
+        self._per_second = settings.rates
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     @property
@@ -31,7 +27,7 @@ class RateLimits:
     async def wait_seconds(self, user: str, kind: str) -> float:
         """Count an event and return 0.0. If the user sends too fast, return the seconds to wait.
 
-        `kind` is the kind of rate limit: `events`, `chat` or `tracking`.
+        `kind` is the kind of rate limit: `events`, or a rate that the product declares, such as `chat`.
         """
         now = self._clock()
         bucket = self._buckets.get((user, kind))

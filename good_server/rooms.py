@@ -1,23 +1,25 @@
 """Every room: its name, its members, and who may join it.
 
-Rooms are temporary. On every connect a socket joins the rooms of its verified identity, and on disconnect Socket.IO
-removes it. The server stores nothing and cleans up nothing.
+Rooms are temporary. On every connect a socket joins the rooms of its verified identity. On disconnect, Socket.IO
+removes the socket from them. The server stores nothing and cleans up nothing.
 """
 
 import re
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from .errors import Forbidden, Invalid
-from .roles import TOPIC_ROOM_FORM, USER_ID_FORM, Identity, Role
+from .roles import COMPANY_ID_FORM, NEEDS_COMPANY, TOPIC, TOPIC_ROOM_FORM, USER_ID_FORM, Identity, Role
 
 _topic_room = re.compile(TOPIC_ROOM_FORM)
-_own_room = re.compile(rf"(user|role|company):{USER_ID_FORM}")
+# a role that does not exist has the form of a room, too
+_own_room = re.compile(rf"user:{USER_ID_FORM}|(role|company):{COMPANY_ID_FORM}")
 
 
 class Address(NamedTuple):
-    """The rooms for a later message, as names without a socket id.
+    """The rooms to which a later message is sent. Only names of rooms, no socket id, are stored.
 
-    A job can store this address, and another process can send to it.
+    A job can store this address, and another process can send a message to these rooms.
     """
 
     namespace: str
@@ -35,12 +37,12 @@ def role_room(role: Role) -> str:
 
 
 def company_room(company: str) -> str:
-    """Return the name of the room for a company's users. Its drivers send to this room, but are not in it."""
+    """Return the name of the room for a company's users."""
     return f"company:{company}"
 
 
 def topic_room(name: str) -> str:
-    """Return `name` when it names a topic room (`job:<id>`).
+    """Return `name` when it names a topic room, such as `job:17`.
 
     Raises `Forbidden` for a room that only the server fills, such as `user:ana`, and `Invalid` for any other text.
     """
@@ -48,12 +50,21 @@ def topic_room(name: str) -> str:
         return name
     if _own_room.fullmatch(name):
         raise Forbidden("this room is filled by the server alone")
-    raise Invalid("a room looks like job:<id>", field="room")
+    raise Invalid(f"a room looks like {TOPIC}:<id>", field="room")
 
 
 def is_topic_room(room: str) -> bool:
     """Return whether `room` is a topic room. Clients may join and leave only topic rooms."""
     return _topic_room.fullmatch(room) is not None
+
+
+def is_room(name: str) -> bool:
+    """Return whether `name` is the name of a room.
+
+    Users, roles, companies and topics have rooms. A socket id or a misspelled role is not the name of a room.
+    """
+    own = _own_room.fullmatch(name)
+    return is_topic_room(name) or name in everyone() or (own is not None and own[1] != "role")
 
 
 def everyone() -> tuple[str, ...]:
@@ -77,7 +88,7 @@ def named_rooms(target: object) -> list[str]:
 
 
 def followers_of(driver: Identity) -> tuple[str, ...]:
-    """Return the rooms that receive a driver's events: its company and admins."""
+    """Return the rooms of the driver's company and of all admins. They receive the driver's events."""
     if driver.company is None:
         return (role_room(Role.ADMIN),)
     return (company_room(driver.company), role_room(Role.ADMIN))
@@ -86,7 +97,7 @@ def followers_of(driver: Identity) -> tuple[str, ...]:
 def base_rooms(identity: Identity) -> tuple[str, ...]:
     """Return the rooms that a socket with this identity cannot leave."""
     rooms: tuple[str, ...] = (user_room(identity.user), role_room(identity.role))
-    if identity.role is Role.COMPANY and identity.company is not None:
+    if identity.role in NEEDS_COMPANY and identity.company is not None:
         rooms += (company_room(identity.company),)
     return rooms
 
@@ -99,9 +110,22 @@ def rooms_at_connect(identity: Identity) -> tuple[str, ...]:
 class Entitlements(Protocol):
     """Decides who may be in a topic room.
 
-    The decision is business data, usually from a database. The database does not store who is in the room now:
-    only Socket.IO knows the members.
+    The decision usually comes from a database of your business. This database need not store which sockets are in a
+    room now, because Socket.IO stores the members. A class with this interface can also have the method `rooms_of`, see
+    `RoomsAtConnect`.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
         """Return whether `identity` may be in the topic room `room` now."""
+
+
+@runtime_checkable
+class RoomsAtConnect(Protocol):
+    """Optional method of `Entitlements`: names the rooms that a socket joins automatically."""
+
+    async def rooms_of(self, identity: Identity) -> Iterable[str]:
+        """Return the topic rooms of `identity`, the most important ones first.
+
+        A socket joins these rooms at every connect and at `auth:refresh`. If this raises an error, takes too long, or
+        returns a name that is no topic room, the connect is refused for now, and standard clients try again.
+        """

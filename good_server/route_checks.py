@@ -6,9 +6,14 @@ Otherwise a mistake in a route would be found only when a client sends the event
 from collections import Counter
 from collections.abc import Sequence
 
+from aiohttp import web
+
 from .events import RESERVED
 from .gateway import Gateway
+from .roles import Role
 from .settings import SettingsError
+
+ROLES = [str(role) for role in Role]
 
 
 def check_routes(gateways: Sequence[Gateway]) -> None:
@@ -34,3 +39,26 @@ def _check_gateway(gateway: Gateway) -> None:
             raise SettingsError(f"the route {route.event} {where} has the rate {route.rate!r}: there are {kinds}")
         if not route.roles:
             raise SettingsError(f"the route {route.event} {where} has no roles: nobody may call it")
+        if unknown := sorted(map(str, set(route.roles) - set(Role))):
+            raise SettingsError(f"the route {route.event} {where} has the role {unknown[0]!r}: there are {ROLES}")
+
+
+def add_http_routes(router: web.UrlDispatcher, routes: Sequence[web.AbstractRouteDef]) -> None:
+    """Add plain HTTP routes to the public port.
+
+    Raises `SettingsError` with one line if aiohttp does not accept the routes. The same error is raised if a route has
+    a path that the server itself uses, because such a route would never be called.
+    """
+    taken, trial = {_bare(resource.canonical) for resource in router.resources()}, web.UrlDispatcher()
+    try:
+        added = trial.add_routes(routes)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise SettingsError(f"routes= takes aiohttp routes, such as web.get: {error}") from None
+    for path in [route.resource.canonical for route in added if route.resource is not None]:
+        if _bare(path) in taken:
+            raise SettingsError(f"the HTTP route {path} has a path of the server itself")
+    router.add_routes(routes)
+
+
+def _bare(path: str) -> str:
+    return path.rstrip("/")

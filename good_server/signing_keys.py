@@ -70,8 +70,8 @@ class SigningKeys:
     async def find(self, key_id: str) -> Any:
         """Return the key with this `kid`. For an unknown `kid`, wait for a fetch.
 
-        The wait has a limit. Raises `Unauthorized` if the issuer has no such key, and `TemporarilyUnavailable` if that
-        is not certain, for example because the issuer cannot be reached.
+        The wait has a time limit. Raises `Unauthorized` if the issuer has no such key. Raises `TemporarilyUnavailable`
+        if this cannot be known now, for example because the issuer cannot be reached.
         """
         if key_id in self._keys:
             return self._keys[key_id]

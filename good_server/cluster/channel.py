@@ -1,16 +1,15 @@
 """Checks whether a message on the Redis channel is a valid emit.
 
-Every Redis client that may publish can write to this channel, so the server checks each message. An emit is valid only
-if it names its rooms.
+Every Redis client that has the right to publish can write to this channel, so the server checks each message. An emit
+is valid only if it names its rooms.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..events import RESERVED
+from ..orders import EMIT
 from ..rooms import named_rooms
-
-EMIT = "emit"
 
 
 def is_room_emit(message: Mapping[str, Any]) -> bool:

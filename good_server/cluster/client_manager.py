@@ -10,8 +10,9 @@ from typing import Any
 
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
-from ..cluster_protocol import EVICT, Evict
+from ..cluster_protocol import EVICT, Evict, OnOrder
 from ..observability import log
+from ..orders import Move, read_order
 from .channel import is_room_emit
 from .redis_link import RedisLink
 
@@ -28,21 +29,23 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
         super().__init__(channel=link.channel)
         self._link = link
         self._evict: Evict | None = None
+        self._on_order: OnOrder | None = None
         self._log_at = 0.0
 
-    def start(self, evict: Evict) -> None:
-        """Subscribe to the messages of other processes.
+    def start(self, on_order: OnOrder) -> None:
+        """Subscribe to the messages of other processes, and of back ends.
 
-        `evict` is called when another process asks this one to disconnect a socket of a user.
+        A message can be an order, for example to disconnect a user. Then the function of `on_order` for this kind of
+        order is called.
         """
-        self._evict = evict
+        self._on_order, self._evict = on_order, on_order.evict
         self._link.background.start(LISTENER, self._listen_forever)
 
     def initialize(self) -> None:
-        """Do not start python-socketio's listener for messages of other processes.
+        """Do nothing: python-socketio's own listener must not start.
 
-        While Redis fails, that listener would write log entries without end. It would also execute every message on the
-        channel.
+        That listener receives the messages of other processes. While Redis fails, it would write log entries without
+        end. It would also execute every message on the channel.
         """
 
     async def _publish(self, data: dict[str, Any]) -> None:
@@ -70,4 +73,13 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
         elif is_room_emit(message):
             await self._handle_emit(message)
         else:
+            await self._follow(message)
+
+    async def _follow(self, message: dict[str, Any]) -> None:
+        order = read_order(message, time.time())
+        if order is None or self._on_order is None:
             self._link.ignore()
+        elif isinstance(order, Move):
+            await self._on_order.move(order)
+        else:
+            await self._on_order.disconnect(order)

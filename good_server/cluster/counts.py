@@ -30,8 +30,8 @@ class ClusterCounts(Counts):
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
         """Return the other processes' connection counts for `name`, by process name.
 
-        `kind` is `address` or `user`; `name` is one address or one user. With `own`, first store it in Redis as the
-        count of this process. While Redis is down, return an empty dict.
+        `kind` is `address` or `user`; `name` is one address or one user. `own` is the count of this process. If it is
+        given, it is first stored in Redis. While Redis is down, return an empty dict.
         """
         key = self._link.key(kind, name)
         try:
@@ -43,10 +43,10 @@ class ClusterCounts(Counts):
             return {}
 
     async def _exchange(self, redis: Any, key: str, own: int | None) -> dict[bytes, bytes]:
-        """Store `own` for this process, then return the counts of all processes.
+        """Store this process's connection count, then return the counts of all processes.
 
-        They are counts of connections. `key` is the Redis hash that has one count per process. If `own` is None or 0,
-        nothing is stored.
+        `own` is the count of this process; if it is None or 0, nothing is stored. `key` is the Redis hash that has one
+        count per process.
         """
         pipeline = redis.pipeline(transaction=True)
         if own:

@@ -1,6 +1,6 @@
 """Idempotency keys that several processes share.
 
-They are shared because a client may send an event again after it has reconnected to another process.
+The keys are shared because a client can send an event again after it has reconnected to another process.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ Answer = dict[str, Any]
 class ClusterIdempotencyCache(IdempotencyCache):
     """Idempotency cache that all processes share through Redis.
 
-    The first process that receives a key claims the key in Redis, runs the event, and stores the ack there. Without
-    Redis each process knows only its own acks.
+    The first process that receives a key claims the key in Redis, runs the event, and stores the ack there. While
+    Redis is down, each process knows only its own acks.
     """
 
     def __init__(self, link: RedisLink, *, handler_seconds: float) -> None:

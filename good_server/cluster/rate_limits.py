@@ -19,7 +19,7 @@ SYNCS_PER_BURST = 5
 
 
 def sync_batch(burst: int) -> int:
-    """Return after how many events of a user to sync with Redis.
+    """Return how many user events to count before a sync with Redis.
 
     `burst` is the number of events that the user may send in one sliding window.
     """
@@ -54,7 +54,7 @@ class ClusterRateLimits(RateLimits):
     async def wait_seconds(self, user: str, kind: str) -> float:
         """Count an event and return 0.0. If the user sends too fast, return the seconds to wait.
 
-        `kind` is the kind of rate limit: `events`, `chat` or `tracking`.
+        `kind` is the kind of rate limit: `events`, or a kind that the product defines, such as `chat`.
         """
         # the local bucket comes first, so that a flood of events does not become a flood of queries
         wait_seconds = await super().wait_seconds(user, kind)

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from typing import Any
 
-from ..cluster_protocol import Evict, Health
+from ..cluster_protocol import Health, OnOrder, denials_options
 from ..connection_limits import Counts
+from ..denials import Denials
 from ..idempotency import IdempotencyCache
 from ..observability import Metrics
 from ..rate_limits import RateLimits
@@ -13,6 +16,7 @@ from ..redis_url import require_one_server
 from ..settings import Settings
 from .client_manager import ClusterManager
 from .counts import ClusterCounts
+from .denials import ClusterDenials
 from .idempotency import ClusterIdempotencyCache
 from .rate_limits import ClusterRateLimits
 from .redis_link import RedisLink
@@ -28,11 +32,13 @@ class RedisCluster:
 
     is_shared = True
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.time) -> None:
         self.link = RedisLink(settings, metrics)
         self.rates: RateLimits = ClusterRateLimits(settings, self.link)
         self.counts: Counts = ClusterCounts(self.link)
         self.acks: IdempotencyCache = ClusterIdempotencyCache(self.link, handler_seconds=settings.handler_seconds)
+        self._denials = ClusterDenials(self.link, **denials_options(settings, metrics, clock))
+        self.denials: Denials = self._denials
         self._settings = settings
         self._manager: ClusterManager | None = None
 
@@ -49,17 +55,18 @@ class RedisCluster:
     def publish(self, message: dict[str, Any]) -> None:
         self.link.publish(message)
 
-    async def start(self, evict: Evict) -> None:
+    async def start(self, on_order: OnOrder) -> None:
         """Connect to Redis, subscribe, and wait for this process's own heartbeat.
 
-        If Redis is down or slow, the wait ends without an error. `evict` is called when another process asks this one
-        to disconnect a socket of a user. Raises `SettingsError` when `SERVER_REDIS_URL` is the URL of a Redis Cluster
-        or of a Sentinel. Call `stop` even if this method raises an error.
+        If Redis is down or slow, the wait ends without an error. When an order arrives from another process or a back
+        end, the function of `on_order` for this kind of order is called. Raises `SettingsError` when `SERVER_REDIS_URL`
+        is the URL of a Redis Cluster or of a Sentinel. Call `stop` even if this method raises an error.
         """
         await require_one_server(self._settings)
         await self.link.start()
         if self._manager is not None:
-            self._manager.start(evict)
+            self._manager.start(on_order)
+        self._denials.start(on_order.check_connected)
         await self._wait_for_heartbeat()
 
     async def _wait_for_heartbeat(self) -> None:
@@ -74,6 +81,11 @@ class RedisCluster:
         await self.link.stop()
 
     @property
+    def reaches_all(self) -> bool:
+        """True when Redis takes messages for the other processes."""
+        return self.link.is_up
+
+    @property
     def failing(self) -> frozenset[str]:
         """The names of the long-lived Redis tasks that failed recently."""
         return self.link.background.failing
@@ -81,8 +93,8 @@ class RedisCluster:
     def health(self) -> Health:
         """Return the readiness of this process, judged by its link to Redis.
 
-        While Redis is down or refuses commands, the process is ready, but degraded. It is not ready when Redis works,
-        but this process receives no messages from other processes.
+        While Redis is down or refuses commands, the process is ready, but degraded. When Redis works, but this process
+        receives no messages from other processes, the process is not ready.
         """
         health, detail = HEALTH[self.link.state], self.link.detail
         if not detail:

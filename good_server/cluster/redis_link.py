@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -45,9 +45,12 @@ class RedisLink:
         self.is_up = False
         self.background = Background(metrics)
         self.on_reconnect: list[Callable[[], None]] = []
+        # wraps each send of messages to Redis, with their count; `tracing/` replaces it
+        self.around_send: Callable[[int], AbstractContextManager[Any]] = nullcontext
         # called before each heartbeat, to queue commands that travel with it
         self.on_heartbeat: list[Callable[[], None]] = []
-        self._prefix = settings.redis_prefix
+        # the first part of all keys and channels
+        self.prefix = settings.redis_prefix
         self._deaf_seconds = settings.redis_deaf_seconds
         self._max_waiting = settings.redis_waiting
         self._heartbeat_at = 0.0
@@ -70,6 +73,8 @@ class RedisLink:
         self.pool = self._connections.pool
         missed = self._lost.labels("unheard")
         self._subscriber = RedisSubscriber(self.name, self.channel, settings, registry, missed, self._refused)
+        # set when messages of other processes may have been missed; the task that handles it clears it
+        self.has_missed = self._subscriber.has_missed
 
     @property
     def channel(self) -> str:
@@ -81,7 +86,7 @@ class RedisLink:
 
     @property
     def state(self) -> State:
-        """The state of this link.
+        """The state of this link: `up`, `down` or `deaf`.
 
         `down`: Redis does not answer, or refuses to publish. `deaf`: Redis is up, but this process has not received its
         own heartbeat for too long.
@@ -97,12 +102,12 @@ class RedisLink:
 
     @property
     def detail(self) -> str:
-        """Tells what Redis refuses now, such as `redis refuses writes (OOM)`. Empty if it refuses nothing."""
+        """What Redis refuses now, as text, such as `redis refuses writes (OOM)`. Empty if it refuses nothing."""
         return f"redis refuses to publish ({self._publish_refusal})" if self._publish_refusal else self._refused.detail
 
     def key(self, *parts: str) -> str:
         """Return a Redis key: this server's prefix and `parts`, joined by colons."""
-        return ":".join((self._prefix, *parts))
+        return ":".join((self.prefix, *parts))
 
     async def start(self) -> None:
         """Start the task that sends queued messages and commands to Redis. While Redis is down, it tries repeatedly."""
@@ -191,12 +196,13 @@ class RedisLink:
         commands = [self._commands.popleft() for _ in range(min(BATCH_SIZE, len(self._commands)))]
         head = b'{"from":"%s","first":%d,"messages":[' % (self.name.encode(), self._sequence)
         self._sequence += len(emits)
+        publish = ("PUBLISH", self.channel, head + b",".join(emits) + b"]}")
         # counted as lost until Redis has them, whatever happens
         lost = "failed"
         try:
-            answers = await self._connections.run(
-                [("PUBLISH", self.channel, head + b",".join(emits) + b"]}"), *commands]
-            )
+            # heartbeats without a message are no work of a user
+            with self.around_send(len(emits)) if emits else nullcontext():
+                answers = await self._connections.run([publish, *commands])
             lost = ""
         except CONNECTION_ERRORS as error:
             lost = "refused" if isinstance(error, ResponseError) else "away"
@@ -210,8 +216,8 @@ class RedisLink:
     def _judge(self, answers: list[Any]) -> None:
         """Count the errors in `answers`, the replies of Redis to queued commands.
 
-        The error `READONLY` means that this Redis is a replica: open new connections, to find the primary. As soon as
-        the commands succeed again, renew the subscription too.
+        The error `READONLY` means that this Redis is a replica. Then open new connections, to find the primary. When
+        the commands succeed again, also renew the subscription.
         """
         codes = {self._refused.count(answer) for answer in answers if isinstance(answer, Exception)}
         if READONLY not in self._refused:
@@ -248,6 +254,6 @@ class RedisLink:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Call the functions in `on_reconnect`, which queue skipped or refused commands again."""
+        """Call the functions in `on_reconnect`. They repeat the commands that were skipped or refused."""
         for callback in self.on_reconnect:
             callback()

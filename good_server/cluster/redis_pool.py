@@ -64,8 +64,8 @@ class RedisPool:
         """Call `question` with the Redis client, and return its result.
 
         Raise `RedisUnavailable` if Redis refuses the command or does not answer in time. If Redis does not answer, also
-        call `on_late`, and send no queries for a short time: `ask` then raises `RedisUnavailable` immediately, as it
-        does while `is_up()` is false.
+        call `on_late`. For a short time after that, and while `is_up()` is false, do not ask Redis, and raise
+        `RedisUnavailable` immediately.
         """
         async with self._query_slots:
             # waiting for a slot is not part of the timeout; Redis may have failed meanwhile
@@ -84,7 +84,8 @@ class RedisPool:
     async def run(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send `commands` in one pipeline, and return the replies except the first.
 
-        If the first command fails, raise its error. Errors of the other commands are items of the returned list.
+        If Redis refuses the first command, raise that error. If it refuses another command, the reply in the list is
+        the error.
         """
         pipeline = self._redis.pipeline(transaction=False)
         for command in commands:

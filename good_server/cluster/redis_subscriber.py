@@ -1,7 +1,7 @@
 """Subscription to the messages of other processes, through Redis.
 
-A subscription can stop working without an error. So each process publishes heartbeats, which it must also receive. A
-process that receives none subscribes again.
+A subscription can stop working without an error. So each process publishes heartbeats, and must receive its own
+heartbeats from Redis. If these heartbeats do not arrive, the process subscribes again.
 """
 
 import asyncio
@@ -17,10 +17,13 @@ from redis import asyncio as redis
 from redis.exceptions import ResponseError
 
 from ..observability import log
+from ..orders import DISCONNECT, EMIT, MOVE
 from ..redis_url import CONNECTION_ERRORS, connection_options
 from ..settings import Settings
 from .refused_commands import RefusedCommands
 
+# messages that programs outside may publish, each without an envelope
+OUTSIDE = frozenset({EMIT, MOVE, DISCONNECT})
 # time between two attempts to reach Redis
 RETRY_SECONDS = 0.2
 # messages in a row, before the event loop may do something else
@@ -48,6 +51,9 @@ class RedisSubscriber:
         refused: RefusedCommands,
     ) -> None:
         self.has_own_heartbeat = False
+        # set when messages may have been missed, as soon as the subscription works again
+        self.has_missed = asyncio.Event()
+        self._is_new = True
         self._name, self._channel = name, channel
         self._connect_seconds = settings.redis_seconds
         self._deaf_seconds = settings.redis_deaf_seconds
@@ -69,16 +75,16 @@ class RedisSubscriber:
         return time.monotonic() - self._heartbeat_at
 
     def restart_silence(self) -> None:
-        """Measure the time without a heartbeat of this process from now on.
+        """Set `silent_seconds` to 0, and `has_own_heartbeat` to False.
 
-        `silent_seconds` is this time. `has_own_heartbeat` is False until the next heartbeat of this process. Call this
-        when Redis is up again: the new subscription needs a moment until its first heartbeat.
+        `silent_seconds` then grows until the next heartbeat of this process. Call this when Redis is up again: the new
+        subscription needs a moment until its first heartbeat.
         """
         self._heartbeat_at = time.monotonic()
         self.has_own_heartbeat = False
 
     def renew(self) -> None:
-        """Subscribe again soon, on a new connection. The host name of Redis may now lead to another server."""
+        """Subscribe again soon, on a new connection. By then the host name of Redis can belong to another server."""
         self._is_stale = True
 
     def ignore(self) -> None:
@@ -88,7 +94,7 @@ class RedisSubscriber:
     async def messages(self, on_subscribe: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
         """Yield other processes' messages without end. Call `on_subscribe` after each new subscription."""
         while True:
-            self._is_stale = False
+            self._is_stale, self._is_new = False, True
             client = redis.Redis.from_pool(redis.ConnectionPool(**self._options))
             try:
                 async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
@@ -130,9 +136,9 @@ class RedisSubscriber:
     def _decode(self, packet: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Return the messages in one packet from Redis.
 
-        A packet is an envelope (a batch of messages from one process), or one emit of a write-only manager. An envelope
-        of this process counts only as a heartbeat, and gives no messages. Packets of another form, for example of
-        another release, are counted and ignored.
+        A packet is an envelope (a batch of messages from one process), or one message of another program, such as an
+        emit of a write-only manager. If the envelope comes from this process itself, it counts only as a heartbeat, and
+        the list is empty. Packets of another form, for example from another release, are counted and ignored.
         """
         if packet is None:
             return []
@@ -148,7 +154,7 @@ class RedisSubscriber:
                 self._count_missed(name, first, len(messages))
                 self._received.inc(len(messages))
                 return [message for message in messages if isinstance(message, dict)]
-            case {"method": "emit"}:
+            case {"method": str(method)} if method in OUTSIDE:
                 self._received.inc()
                 return [envelope]
         self.ignore()
@@ -157,6 +163,9 @@ class RedisSubscriber:
     def _note_heartbeat(self) -> None:
         self._heartbeat_at = time.monotonic()
         self.has_own_heartbeat = True
+        if self._is_new:
+            self._is_new = False
+            self.has_missed.set()
         if self._is_lost:
             self._is_lost = False
             log.info("redis subscription works")
@@ -165,6 +174,7 @@ class RedisSubscriber:
         expected = self._expected.pop(name, first)
         if first > expected:
             self._missed.inc(first - expected)
+            self.has_missed.set()
         self._expected[name] = first + count
         if len(self._expected) > SENDERS:
             # the process that was silent longest

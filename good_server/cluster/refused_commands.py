@@ -44,7 +44,7 @@ class RefusedCommands:
 
     @property
     def detail(self) -> str:
-        """Tells what Redis refuses now, such as `redis refuses writes (OOM)`. Empty if it refuses nothing."""
+        """What Redis refuses now, as text, such as `redis refuses writes (OOM)`. Empty if it refuses nothing."""
         if not self._seen_at:
             return ""
         what = "writes" if self._seen_at.keys() <= WRITES else "commands"
@@ -71,7 +71,7 @@ class RefusedCommands:
             callback()
 
     def end_old(self) -> None:
-        """Call `end` for each error code of Redis not seen for `OVER_SECONDS`."""
+        """Call `end` for each code that Redis has not sent for `OVER_SECONDS`."""
         since = self._clock() - OVER_SECONDS
         for code in [code for code, seen_at in self._seen_at.items() if seen_at < since]:
             self.end(code)

@@ -43,7 +43,7 @@ class Worker:
 
 
 class Supervisor:
-    """Starts, restarts and stops child processes.
+    """Starts, restarts and stops the server processes, its children.
 
     Use it in a `with` block. The end of the block kills the children that still run. `restart_seconds` is the shortest
     time between two starts of the same child. A child that still runs `settings.shutdown_seconds` + `close_seconds`
@@ -190,10 +190,10 @@ class Supervisor:
         os.kill(worker.pid, signal.SIGTERM)
 
     def _announce_or_restart(self) -> None:
-        """When all children are ready, announce them or restart the next.
+        """If all children are ready, announce them, or restart the next child.
 
-        Only the first time, the function `announce` is called with the addresses of all children. After SIGHUP, all
-        children are restarted one after the other.
+        The first time, call the function `announce` with the addresses of all children. After SIGHUP, restart all
+        children one after the other: each call of this method restarts one child.
         """
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):

@@ -1,7 +1,7 @@
 """Exports the contract of all events, as AsyncAPI 3.0 and TypeScript.
 
-Both are generated from the server's own code: its routes, the models in the module `events`, and the error codes in the
-module `errors`.
+Both formats are generated from the server's own code: its routes, the models in the module `events`, and the error
+codes in the module `errors`.
 """
 
 from .asyncapi import asyncapi

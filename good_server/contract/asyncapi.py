@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..gateway import Route
+from ..settings.product import TITLE
 from .schemas import messages, object_schema, reference, schemas
 
 # changes with the wire: the second number for additions, the first for anything else
@@ -19,7 +20,7 @@ CHANNEL = {"$ref": "#/channels/root"}
 def asyncapi(routes: Sequence[Route]) -> str:
     """Return the AsyncAPI document as a string of JSON.
 
-    Its operations have the server's point of view: the server receives the events of a `receive` operation.
+    The operations have the server's point of view: `receive` means that the server receives the event.
     """
     found: dict[str, Any] = {}
     operations: dict[str, Any] = {}
@@ -29,13 +30,13 @@ def asyncapi(routes: Sequence[Route]) -> str:
         found[f"{key}.ack"] = {"name": f"ack of {route.event}", "payload": _ack(route.answer)}
         operations[key] = _operation("receive", key) | _guards(route)
         operations[key]["reply"] = {"channel": CHANNEL, "messages": [_message(f"{key}.ack")]}
-    for model in messages():
+    for model in messages(routes):
         found[_key(model.event)] = {"name": model.event, "payload": reference(model.__name__)}
         operations[_key(model.event)] = _operation("send", _key(model.event))
     in_channel = {key: {"$ref": f"#/components/messages/{key}"} for key in found}
     document = {
         "asyncapi": "3.0.0",
-        "info": {"title": "Dispatch platform", "version": VERSION, "description": INTRODUCTION},
+        "info": {"title": TITLE, "version": VERSION, "description": INTRODUCTION},
         "defaultContentType": "application/json",
         "channels": {"root": {"address": "/", "title": "the namespace", "messages": in_channel}},
         "operations": operations,

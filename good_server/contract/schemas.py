@@ -15,7 +15,7 @@ SCHEMAS = "#/components/schemas/"
 
 
 class WireSchema(GenerateJsonSchema):
-    """Generates JSON Schemas: an optional field may be absent, but never null."""
+    """Generates JSON Schemas. An optional field can be absent, but its value is never null."""
 
     def nullable_schema(self, schema: Any) -> dict[str, Any]:
         return self.generate_inner(schema["schema"])
@@ -27,19 +27,24 @@ class WireSchema(GenerateJsonSchema):
         return False
 
 
-def messages() -> list[type[events.Message]]:
-    """Return all message classes of the module `events`, in source order."""
+def messages(routes: Iterable[Route] = ()) -> list[type[events.Message]]:
+    """Return the message classes of the contract.
+
+    First come the message classes of the module `events`, in source order. Then come the other message classes that
+    `routes` name.
+    """
     found = [value for value in vars(events).values() if isinstance(value, type)]
-    return [model for model in found if issubclass(model, events.Message) and model is not events.Message]
+    listed = [model for model in found if issubclass(model, events.Message) and model is not events.Message]
+    return list(dict.fromkeys([*listed, *(model for route in routes for model in route.sends)]))
 
 
-def schemas(routes: Iterable[Route]) -> dict[str, Any]:
+def schemas(routes: Sequence[Route]) -> dict[str, Any]:
     """Return all JSON Schemas of the contract, keyed by their names."""
     models: list[type[BaseModel]] = []
     for route in routes:
         models += [route.payload, route.answer]
     # schemas use the aliases, which are the names on the wire; each model occurs once
-    wanted = [(model, "validation") for model in dict.fromkeys([*models, *messages()])]
+    wanted = [(model, "validation") for model in dict.fromkeys([*models, *messages(routes)])]
     _, found = models_json_schema(wanted, ref_template=SCHEMAS + "{model}", schema_generator=WireSchema)  # type: ignore[arg-type]
     at_connect = {refusal.code for refusal in AT_CONNECT}
     defined: dict[str, Any] = found["$defs"]
@@ -51,7 +56,7 @@ def schemas(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def codes() -> set[str]:
-    """Return all error codes that a refusal may have."""
+    """Return all error codes that a refusal can have."""
     found, waiting = set(), errors.Refusal.__subclasses__()
     while waiting:
         refusal = waiting.pop()

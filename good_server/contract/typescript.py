@@ -23,7 +23,7 @@ def typescript(routes: Sequence[Route]) -> str:
         route.event: f"(payload: {route.payload.__name__}, ack: (answer: Ack<{route.answer.__name__}>) => void)"
         for route in routes
     }
-    received = {model.event: f"(message: {model.__name__})" for model in messages()}
+    received = {model.event: f"(message: {model.__name__})" for model in messages(routes)}
     maps = [_events("ClientToServerEvents", sent), _events("ServerToClientEvents", received)]
     return "\n".join([OPENING, *types, *maps])
 
@@ -50,17 +50,17 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _absences(schema: dict[str, Any]) -> list[set[str]]:
-    """Return, for each variant of an object, the fields it excludes.
+    """Return the fields that each variant of an object excludes.
 
-    In the schema, `oneOf` lists the variants, and each of them requires one field that the others exclude. Without
-    `oneOf` there is one variant, which excludes nothing.
+    In the schema, `oneOf` lists the variants. Each variant requires one field, and excludes the fields that the other
+    variants require. Without `oneOf` there is one variant, which excludes no fields.
     """
     choices = [choice["required"][0] for choice in schema.get("oneOf", ())]
     return [set(choices) - {chosen} for chosen in choices] or [set()]
 
 
 def _shape(schema: dict[str, Any], absent: set[str]) -> str:
-    required = set(schema["required"]) | {choice["required"][0] for choice in schema.get("oneOf", ())}
+    required = set(schema.get("required", ())) | {choice["required"][0] for choice in schema.get("oneOf", ())}
     fields = []
     for name, field in schema["properties"].items():
         mark = "" if name in required - absent else "?"

@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
         await waiter
 
     def fail(self, code: CloseCode) -> None:
-        """Close the connection with this code, and discard what the client sent."""
+        """Close the connection with this code. Discard the client's messages that wait."""
         note_reason(self._request, CloseReason.MALFORMED)
         self._websocket.fail(code)
         self._frames.clear()

@@ -1,8 +1,8 @@
 """Serves the WebSocket connections of a Socket.IO server.
 
 Only this module uses private names of python-socketio and python-engineio: `_handle_eio_connect`, `AsyncSocket`, and
-what `AsyncSocket` calls. A test fails when a new version changes them. With `SERVER_DELIVERY=stock`, the server does
-not use them. python-socketio itself serves long polling.
+the methods that `AsyncSocket` calls. A test fails when a new version changes these names. With `SERVER_DELIVERY=stock`,
+the server does not use these names. python-socketio itself serves long polling.
 """
 
 import asyncio

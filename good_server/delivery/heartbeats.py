@@ -1,8 +1,8 @@
 """Engine.IO heartbeats of all connections, with a single timer.
 
-python-engineio makes one task per ping, and checks all sockets for late answers. This module uses one ping interval for
-all sockets. So the socket that was added first is due first, and the timer checks only the first sockets. All times are
-event loop times.
+python-engineio makes one task per ping, and checks all sockets for late answers. In this module all sockets have the
+same ping interval. So the socket that was added first is due first, and the timer checks only the first sockets. All
+times are event loop times.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Heartbeats:
         self._closing: set[asyncio.Task[None]] = set()
 
     def add(self, socket: Any) -> None:
-        """Send a PING to an open socket after the ping interval."""
+        """Schedule one PING to a socket, after the ping interval. Its PONG schedules the next PING."""
         loop = asyncio.get_running_loop()
         self._ping_at[socket] = when = loop.time() + self._interval_seconds
         if self._timer is None or when < self._timer.when():

@@ -11,6 +11,7 @@ import socketio
 from engineio import packet as engine_packet
 from socketio import packet
 
+from ..events import volatile_events
 from ..rooms import named_rooms
 from .frames import message_frame
 from .send_queue import SendQueue
@@ -22,6 +23,8 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
     def __init__(self) -> None:
         super().__init__()
         self._rooms_of: dict[tuple[str, str], set[str | None]] = {}
+        # found by the event's name: the emit of another process carries only that
+        self._volatile = volatile_events()
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
         super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
@@ -63,14 +66,16 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
     ) -> None:
         """Send an event to rooms, with one frame for all sockets.
 
-        If there is a `callback`, python-socketio's own manager sends the event. Raises `ValueError` if no room is
-        named.
+        A volatile event is dropped for clients that have not read their earlier messages. If there is a `callback`,
+        python-socketio's own manager sends the event. Raises `ValueError` if no room is named.
         """
         rooms = named_rooms(to or room)
         if callback is not None:
             await super().emit(event, data, namespace, room=rooms, skip_sid=skip_sid, callback=callback, **kwargs)
             return
         recipients = self._recipients(namespace, rooms, skip_sid)
+        if event in self._volatile:
+            recipients = [send_queue for send_queue in recipients if not send_queue.is_backed_up]
         if not recipients:
             return
         arguments = list(data) if isinstance(data, tuple) else [data] if data is not None else []

@@ -63,9 +63,9 @@ class WriteBatcher:
 class SendQueue:
     """The send queue of one connection, with the interface of `asyncio.Queue`.
 
-    After a call of `open`, this queue writes to the transport itself. Before that, and always for long polling, it
-    passes packets to python-engineio through an `asyncio.Queue`. The `asyncio.Queue` is created only when needed: it
-    would be most of the memory of an idle connection.
+    After a call of `open`, this queue writes to the transport itself. Before that call, and always for long polling,
+    this queue passes packets to python-engineio through an inner `asyncio.Queue`. The inner queue is created only when
+    needed, because it would take most of the memory of an idle connection.
     """
 
     __slots__ = (
@@ -158,8 +158,18 @@ class SendQueue:
         """Number of bytes that wait in the batch and in the transport."""
         return self._pending_bytes + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
+    @property
+    def is_backed_up(self) -> bool:
+        """True while the client has not read all earlier messages."""
+        if self._transport is None:
+            return self._queue is not None and not self._queue.empty()
+        return self._transport.get_write_buffer_size() > 0
+
     def write(self, data: bytes) -> None:
-        """Write `data`, or add it to the batch. Close the connection when too many bytes wait."""
+        """Write `data` immediately, or batch it if another write was just before.
+
+        Close the connection if too much data waits.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -176,10 +186,10 @@ class SendQueue:
             self._check_bounds(transport)
 
     def tick(self, now: float) -> bool:
-        """Write the batch, unless the transport still has earlier bytes to send.
+        """Write the batch if the transport has sent all earlier bytes.
 
-        If the transport has not sent these bytes for too long, close the connection. `now` is the time of the event
-        loop. Return whether this queue needs another tick.
+        If the transport keeps earlier bytes for too long, close the connection. `now` is the time of the event loop.
+        Return whether this queue needs another tick.
         """
         transport = self._transport
         if transport is None or transport.is_closing():

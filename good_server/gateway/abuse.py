@@ -1,6 +1,6 @@
 """Counts the refusals and malformed packets of a socket.
 
-After too many of them its connection is closed.
+After too many of either kind, the connection of the socket is closed.
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +20,9 @@ QUIET_SECONDS = 60.0
 class Refusals:
     """A count of rate-limit refusals that decreases with time.
 
-    An accepted event does not reset the count. Refusals in the first `NOTICE_SECONDS` are not counted, because the
-    client cannot know of them yet.
+    An accepted event does not reset the count. For `NOTICE_SECONDS` after the first refusal, refusals are not counted,
+    because the client may not know of the first one yet. After `QUIET_SECONDS` without a refusal, the next one is
+    again a first refusal.
     """
 
     count: float = 0.0

@@ -8,7 +8,7 @@ from ..roles import Identity
 
 
 def log_connected(metrics: Metrics, namespace: str, identity: Identity, environ: dict[str, Any]) -> None:
-    """Count and log an accepted connect. The entry shows how many seconds ago the HTTP request arrived."""
+    """Count and log an accepted connect. The entry contains the seconds since the HTTP request arrived."""
     metrics.connects.labels("accepted").inc()
     who = {"user": identity.user, "role": identity.role}
     log.info("connected", namespace=namespace, **who, **_details(environ))

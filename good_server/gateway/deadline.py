@@ -1,4 +1,4 @@
-"""A deadline for coroutines that mostly end without waiting."""
+"""Limits how long a coroutine may run. It is fast for coroutines that never suspend, like most handlers."""
 
 import asyncio
 import types

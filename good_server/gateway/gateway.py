@@ -8,12 +8,12 @@ import math
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import socketio
 
-from ..admission import address_in, begin_handshake, close_transport, end_handshake, is_closing
+from ..admission import address_in, close_transport, end_handshake, is_closing
 from ..close_reasons import CloseReason, note_reason, reason_of
 from ..errors import Forbidden, Internal, RateLimited, Refusal, TimedOut, TokenExpired, Unauthorized, UnknownEvent
 from ..events import Message, SessionEvicted
@@ -24,15 +24,13 @@ from ..rooms import rooms_at_connect
 from .abuse import Abuse
 from .connection_log import log_connected, log_disconnected
 from .deadline import with_deadline
+from .entitled_rooms import entitled_rooms
 from .eviction import SocketCap
 from .refusals import malformed_packet, note_refusal, read_payload, refuse
 from .request import STATE, Actions, Request, SocketGone, SocketState
 from .route import Guards, Route
 from .session_expiry import SessionExpiry
 from .sockets import Sockets
-
-# a standard client closes the connection itself when it gets the DISCONNECT packet, and stays away
-EVICTED_SECONDS = 0.2
 
 
 class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library ships no types
@@ -45,12 +43,13 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         super().__init__(namespace)
         self.guards = guards
         self._given_routes = tuple(routes)
-        self._sockets = sockets = Sockets(self)
+        self.local_sockets = sockets = Sockets(self)
         most = guards.settings.sockets_per_user
         self.socket_cap = SocketCap(namespace, guards.cluster, most, sockets.open_of, self._evict)
         self._expiry = SessionExpiry(guards.settings, guards.clock, self.send_to_socket, self.close)
         rooms = (sockets.rooms_of, sockets.join, sockets.leave)
-        self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of, self._expiry.watch)
+        checks = (guards.cluster.denials.check, partial(entitled_rooms, guards))
+        self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of, self._expiry.watch, *checks)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes of this namespace, one per event."""
@@ -78,7 +77,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return read_payload(route.payload, arguments)
 
     async def send(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
-        """Send a message to rooms, but not to the socket `skip`.
+        """Send a message to all sockets in rooms, except the socket `skip`.
 
         Raises `ValueError` when `to` names no room: the emit would reach all sockets, even unverified ones.
         """
@@ -103,7 +102,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return state
 
     def close(self, sid: str, reason: str = CloseReason.SERVER) -> None:
-        """Close the transport of a socket. Socket.IO then removes it from its rooms. `reason` is for the log."""
+        """Close the transport of a socket. Socket.IO then removes the socket from all rooms. The log gets `reason`."""
         environ = self.server.get_environ(sid, self.namespace)
         if environ is not None:
             close_transport(environ, reason)
@@ -128,22 +127,30 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     async def _admit(self, sid: str, environ: dict[str, Any], auth: Any) -> Identity:
         seconds = self.guards.settings.handshake_seconds
         try:
-            identity = await with_deadline(seconds, self.guards.auth.identify(auth))
+            identity = await with_deadline(seconds, self.guards.auth.identify(auth, environ["aiohttp.request"]))
+            await self.guards.cluster.denials.check(identity)
         except (TimeoutError, asyncio.CancelledError):
             # the library would accept the socket after a cancelled check
             raise Unauthorized(reason="slow_check") from None
         # the library never ends a socket that is gone before the answer: it has to be refused
         if is_closing(environ):
             raise SocketGone
-        state = SocketState(identity, time.monotonic())
+        state = SocketState(identity, time.monotonic(), environ["aiohttp.request"])
         # overwritten, never merged: a session outlives a reconnect of the namespace on the same transport
         await self.save_session(sid, {STATE: state})
-        await with_deadline(seconds, self.joined(Request(self._actions, sid, identity)))
+        request = Request(self._actions, sid, identity)
+        # asked first: while this waits, the socket is in no room
+        entitled = await request.entitled_rooms(identity, besides=set(identity.topic_rooms))
+        await with_deadline(seconds, self.joined(request))
+        for room in entitled:
+            await request.join(room)
         if not is_closing(environ):
             await self.socket_cap.admit(identity.user, state)
         if is_closing(environ):
             await self.socket_cap.publish_count(identity.user, without=sid)
             raise SocketGone
+        # an order that came meanwhile did not find this socket, and one that comes later finds it
+        self.guards.cluster.denials.check_known(identity)
         self._expiry.watch(sid, state)
         return identity
 
@@ -165,14 +172,8 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         environ = self.server.get_environ(sid, self.namespace)
         state: SocketState | None = (await self.get_session(sid)).pop(STATE, None)
         reason = reason_of(environ["aiohttp.request"], reason) if environ is not None else reason
-        if environ is not None and reason == CloseReason.EVICTED:
-            asyncio.get_running_loop().call_later(EVICTED_SECONDS, close_transport, environ)
-        elif environ is not None and self._sockets.may_return(sid):
-            if not self._sockets.is_elsewhere(sid):
-                # a client that left its last namespace has a moment to join again
-                begin_handshake(environ, self.guards.settings.handshake_seconds)
-        elif environ is not None:
-            close_transport(environ, reason)
+        if environ is not None:
+            self.local_sockets.end(sid, environ, reason, self.guards.settings.handshake_seconds)
         if state is None:
             return
         self._expiry.forget(state)
@@ -228,7 +229,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         await self.check_rate(state.identity, route)
         if route is None:
             raise UnknownEvent
-        if self.guards.clock() >= state.identity.expires_at and not route.after_expiry:
+        if state.identity.is_expired(self.guards.clock()) and not route.after_expiry:
             raise TokenExpired
         if state.identity.role not in route.roles:
             raise Forbidden("this event is not for this role")

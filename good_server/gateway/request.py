@@ -1,9 +1,11 @@
 """The `Request` that handlers receive, with the event's verified sender."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from aiohttp import web
 
 from ..events import Message
 from ..roles import Identity
@@ -24,6 +26,8 @@ class SocketState:
 
     identity: Identity
     last_heard: float
+    # the request that opened the connection
+    http: web.Request
     # the timer of `SessionExpiry`
     timer: asyncio.TimerHandle | None = None
     was_warned: bool = False
@@ -48,6 +52,10 @@ class Actions(NamedTuple):
     state_of: Callable[[str], Awaitable[SocketState]]
     # starts the timer of a socket's expiry again
     watch_expiry: Callable[[str, SocketState], None]
+    # raises `Unauthorized` if a back end has denied this identity
+    check_denials: Callable[[Identity], Awaitable[None]]
+    # `await entitled_rooms(identity, besides)`
+    entitled_rooms: Callable[[Identity, Set[str]], Awaitable[tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +91,43 @@ class Request:
         """Take this socket out of a room."""
         self.actions.leave_room(self.sid, room)
 
+    async def check_denials(self, identity: Identity) -> None:
+        """Raise `Unauthorized` if a back end has denied this identity. Call it before `become`."""
+        await self.actions.check_denials(identity)
+
+    async def entitled_rooms(self, identity: Identity, *, besides: Set[str]) -> tuple[str, ...]:
+        """Return the topic rooms that a socket with this identity joins automatically.
+
+        The method `rooms_of` of your `Entitlements` names these rooms. `besides` are topic rooms that the socket is
+        already in, or is about to join. A socket can be in at most `SERVER_ROOMS_PER_SOCKET` topic rooms: further
+        rooms are left out. Raises `TemporarilyUnavailable` if the rooms are not known now.
+        """
+        return await self.actions.entitled_rooms(identity, besides)
+
+    async def http(self) -> web.Request:
+        """Return the HTTP request that opened this connection.
+
+        Raises `SocketGone` if the socket was disconnected meanwhile.
+        """
+        return (await self._state()).http
+
     async def become(self, identity: Identity) -> None:
         """Replace the identity of this socket for all later events.
 
         Raises `SocketGone` if the socket was disconnected meanwhile.
         """
-        try:
-            state = await self.actions.state_of(self.sid)
-        except KeyError:
-            raise SocketGone from None
+        state = await self._state()
         # the same token again must not cause the same warning again
-        state.was_warned = state.was_warned and identity.expires_at <= state.identity.expires_at
+        state.was_warned = state.was_warned and not _expires_later(identity, state.identity)
         state.identity = identity
         self.actions.watch_expiry(self.sid, state)
+
+    async def _state(self) -> SocketState:
+        try:
+            return await self.actions.state_of(self.sid)
+        except KeyError:
+            raise SocketGone from None
+
+
+def _expires_later(new: Identity, old: Identity) -> bool:
+    return old.expires_at is not None and (new.expires_at is None or new.expires_at > old.expires_at)

@@ -7,14 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..auth import TokenAuth
+from ..authenticator import ManagedAuthenticator
 from ..background import Background
 from ..cluster_protocol import Cluster
-from ..errors import Internal
-from ..events import Answer
+from ..errors import Refusal
+from ..events import Answer, Message
 from ..observability import Metrics, log
 from ..rate_limits import RateLimits
 from ..roles import Role
+from ..rooms import Entitlements
 from ..settings import Settings
 from .request import Request
 
@@ -29,8 +30,9 @@ class Route:
     """One event with its handler and checks.
 
     `payload` is the model of the client's data, `answer` the model of the ack's `data`. The command `contract` prints
-    both. `rate` names one more rate limit (`chat` or `tracking`), besides the limit for all events. With `after_expiry`
-    the event is also handled when the token has expired.
+    both. `rate` names a rate limit of the product, such as `chat`; the limit for all events applies, too. With
+    `after_expiry` the event is also handled when the token has expired. `sends` are the classes of messages that the
+    handler sends. List only classes from outside the module `events`, so that the command `contract` prints them too.
     """
 
     event: str
@@ -40,6 +42,7 @@ class Route:
     rate: str | None = None
     after_expiry: bool = False
     answer: type[Answer] = Answer
+    sends: tuple[type[Message], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ class Guards:
     """The objects that gateways use for their checks, shared by all gateways."""
 
     settings: Settings
-    auth: TokenAuth
+    auth: ManagedAuthenticator
     cluster: Cluster
     metrics: Metrics
     clock: Callable[[], float] = time.time
     on_error: OnError | None = None
+    # asked for the rooms of a user at every connect, if it is a `RoomsAtConnect`
+    entitlements: Entitlements | None = None
     background: Background = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,11 +68,12 @@ class Guards:
         return self.cluster.rates
 
     def report(self, outcome: Any, *, user: str | None, event: str) -> None:
-        """Call `on_error` with the exception that caused an `Internal` refusal.
+        """Call `on_error` with the exception that caused a refusal.
 
-        Do nothing for any other `outcome`. If `on_error` itself raises, log that.
+        Only a refusal with an `id` has such an exception: `Internal`, and `TemporarilyUnavailable` after an error of
+        `rooms_of`. For any other `outcome`, do nothing. If `on_error` itself raises an error, log this error.
         """
-        if self.on_error is None or not isinstance(outcome, Internal):
+        if self.on_error is None or not isinstance(outcome, Refusal) or outcome.id is None:
             return
         try:
             self.on_error(outcome.__cause__, user=user, event=event, id=outcome.id)

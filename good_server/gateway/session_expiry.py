@@ -17,7 +17,7 @@ EXPIRED = "expired"
 
 
 class SessionExpiry:
-    """The timers of one gateway's sessions.
+    """Timers that warn clients and close sockets when tokens expire.
 
     `clock` returns seconds since the epoch. `send(message, sid)` sends to a socket, `close(sid, reason)` closes it.
     """
@@ -37,8 +37,10 @@ class SessionExpiry:
         self._sending: set[asyncio.Task[None]] = set()
 
     def watch(self, sid: str, state: SocketState) -> None:
-        """Start the timer of a session, in place of a running one."""
+        """Start the timer of a socket. If one is running, replace it."""
         self.forget(state)
+        if state.identity.expires_at is None:
+            return
         left = state.identity.expires_at - self._clock()
         notice = state.identity.notice_seconds(self._notice_seconds)
         seconds = left + self._grace_seconds if state.was_warned else left - notice
@@ -46,12 +48,14 @@ class SessionExpiry:
         state.timer = asyncio.get_running_loop().call_later(delay, self._look, sid, state)
 
     def forget(self, state: SocketState) -> None:
-        """Stop the timer of a session, if there is one."""
+        """Stop the timer of a socket, if one is running."""
         if state.timer is not None:
             state.timer.cancel()
             state.timer = None
 
     def _look(self, sid: str, state: SocketState) -> None:
+        if state.identity.expires_at is None:
+            return
         left = state.identity.expires_at - self._clock()
         if left <= -self._grace_seconds:
             log.info(EXPIRED, user=state.identity.user)

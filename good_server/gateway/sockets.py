@@ -1,13 +1,21 @@
 """The sockets of one namespace in this process, and their rooms."""
 
+import asyncio
 from typing import Any
 
 import socketio
 
-from ..admission import is_closing
+from ..admission import address_in, begin_handshake, close_transport, is_closing
+from ..close_reasons import CloseReason, note_reason
 from ..closing import CLOSE_REASON
+from ..observability import log
 from ..rooms import user_room
 from .request import STATE, SocketGone, SocketState
+
+# a standard client closes the connection itself when it gets the DISCONNECT packet, and stays away
+STAY_AWAY_SECONDS = 0.2
+# the server disconnected these with DISCONNECT: if only the transport closed, the client would come back
+DISCONNECTED = frozenset({CloseReason.EVICTED, CloseReason.REVOKED})
 
 
 class Sockets:
@@ -26,7 +34,7 @@ class Sockets:
         return set(self._manager.get_rooms(sid, self._namespace.namespace))
 
     def join(self, sid: str, room: str) -> None:
-        """Put a socket into a room. Raises `SocketGone` when it was disconnected."""
+        """Put a socket into a room. Raises `SocketGone` if the socket was disconnected."""
         # the library would make a room for a socket that is gone, and nobody would ever leave it
         if self._manager.eio_sid_from_sid(sid, self._namespace.namespace) is None:
             raise SocketGone
@@ -47,6 +55,37 @@ class Sockets:
             if state is not None:
                 found[sid] = state
         return found
+
+    async def all(self) -> list[tuple[str, SocketState]]:
+        """Return the ids and states of all sockets whose token is verified."""
+        sids = [sid for sid, _ in self._manager.get_participants(self._namespace.namespace, None)]
+        states = [(sid, (await self._namespace.get_session(sid)).get(STATE)) for sid in sids]
+        return [(sid, state) for sid, state in states if state is not None]
+
+    async def disconnect(self, sid: str, reason: CloseReason) -> None:
+        """Disconnect a socket so that its client does not reconnect. `reason` is a member of `DISCONNECTED`."""
+        environ = self._namespace.server.get_environ(sid, self._namespace.namespace)
+        if environ is None:
+            return
+        note_reason(environ["aiohttp.request"], reason)
+        state = (await self._namespace.get_session(sid)).get(STATE)
+        user = state.identity.user if state is not None else None
+        log.info(reason, namespace=self._namespace.namespace, user=user, address=address_in(environ))
+        await self._namespace.server.disconnect(sid, self._namespace.namespace, ignore_queue=True)
+
+    def end(self, sid: str, environ: dict[str, Any], reason: str, handshake_seconds: float) -> None:
+        """Close a disconnected socket's connection, if the client must not return.
+
+        `reason` says why the socket was disconnected. If the client has left this namespace itself, the connection
+        stays open, and the client may join again. A client in no other namespace must join within `handshake_seconds`.
+        """
+        if reason in DISCONNECTED:
+            asyncio.get_running_loop().call_later(STAY_AWAY_SECONDS, close_transport, environ)
+        elif not self.may_return(sid):
+            close_transport(environ, reason)
+        elif not self.is_elsewhere(sid):
+            # a client that left its last namespace has a moment to join again
+            begin_handshake(environ, handshake_seconds)
 
     def may_return(self, sid: str) -> bool:
         """Return whether the client of a socket may join the namespace again.

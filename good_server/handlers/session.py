@@ -3,25 +3,29 @@
 from typing import Any
 
 from .. import events
-from ..auth import TokenAuth
-from ..errors import Unauthorized
+from ..authenticator import ManagedAuthenticator
+from ..errors import Invalid, Unauthorized
 from ..events import AuthRefresh, SessionExtended
 from ..gateway import Request, Route
 from ..roles import Identity
 from ..rooms import Entitlements, base_rooms, is_topic_room
 
 
-def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
+def routes(auth: ManagedAuthenticator, entitlements: Entitlements) -> tuple[Route, ...]:
     """Return the route of `auth:refresh`.
 
-    `auth` verifies the new token. This token may name another role or company, but not another user. `entitlements`
-    decides which topic rooms the user may stay in.
+    `auth` verifies the new token. The role or company in this token may be new, but the user must be the same.
+    `entitlements` decides which topic rooms the user may stay in. A session without an expiry (for example, if a
+    cookie identifies the user) cannot be extended.
     """
 
     async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
-        identity = await auth.identify({"token": fresh.token})
+        identity = await auth.identify({"token": fresh.token}, await request.http())
+        if identity.expires_at is None:
+            raise Invalid("this session does not expire: there is nothing to refresh")
         if identity.user != request.identity.user:
             raise Unauthorized(reason="other_user")
+        await request.check_denials(identity)
         await move(request, identity, entitlements)
         return {"expires_at": round(identity.expires_at * 1000)}
 
@@ -31,12 +35,13 @@ def routes(auth: TokenAuth, entitlements: Entitlements) -> tuple[Route, ...]:
 async def move(request: Request, identity: Identity, entitlements: Entitlements) -> None:
     """Move a socket to the rooms of its new identity.
 
-    If the role or company changes, the socket leaves its old rooms before `entitlements` is asked: a slow or failed
-    check must not keep a demoted user in them. In the end, the socket is only in topic rooms that the new token
-    or `entitlements` allows.
+    If the role or company changes, the socket leaves its old rooms before `entitlements` is asked. So a user who has
+    lost a role cannot stay in the old rooms during a slow or failed check. In the end, the socket is only in topic
+    rooms that the new token or `entitlements` allows. It also joins the rooms that `entitlements.rooms_of` names.
     """
     before = request.identity
-    to_ask = {room for room in request.rooms() if is_topic_room(room)} - set(identity.topic_rooms)
+    topics = {room for room in request.rooms() if is_topic_room(room)}
+    to_ask = topics - set(identity.topic_rooms)
     # with the same rights a socket keeps the rooms that no token granted, so that it misses no message meanwhile
     is_unchanged = (before.role, before.company) == (identity.role, identity.company)
     kept = to_ask - set(before.topic_rooms) if is_unchanged else set()
@@ -47,7 +52,9 @@ async def move(request: Request, identity: Identity, entitlements: Entitlements)
         await request.join(room)
     confirmed: set[str] = set()
     try:
-        for room in to_ask:
+        entitled = await request.entitled_rooms(identity, besides=topics)
+        confirmed.update(entitled)
+        for room in to_ask - confirmed:
             if await entitlements.may_join(identity, room):
                 confirmed.add(room)
     finally:

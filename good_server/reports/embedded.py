@@ -1,7 +1,7 @@
 """A queue of reports in the memory of one server process.
 
-Worker processes make the reports. Threads would share the interpreter's lock with the event loop. anyio replaces a
-worker process that crashes or hangs. All worker processes end when the server ends, even if it is killed.
+Worker processes make the reports, because threads would block the event loop (GIL). anyio replaces a worker process
+that crashes or hangs. All worker processes end when the server ends, even if the server is killed.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ class ReportRunner:
         await asyncio.gather(*(self.warm_up() for _ in range(self._settings.report_workers)))
 
     async def warm_up(self) -> None:
-        """Start a worker process, unless one is idle. Raises an error if no worker process can start."""
+        """Start a worker process if none is idle. Raises an error if the process cannot start."""
         await to_process.run_sync(cpu.prepare_worker, cancellable=True, limiter=self._limiter)
 
     async def run(self, job: str, kind: ReportKind, size: int) -> ReportReady:
         """Make one report, and return it as a message.
 
-        The report takes `size` milliseconds. If the report fails or exceeds its deadline, the message contains an
-        error.
+        `job` is the id of the report, and `size` is its duration in milliseconds. If the report fails or exceeds its
+        deadline, the message contains an error.
         """
         try:
             if kind == "cpu":

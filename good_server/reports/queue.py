@@ -82,7 +82,7 @@ class RedisAvailability:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Suppress errors of an unavailable Redis in an `async with` block."""
+        """Suppress errors of an unavailable Redis in a `with` block. Log when an outage begins or ends."""
         try:
             yield
         except UNAVAILABLE as error:
@@ -137,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Return whether `_sweep_job` removed the job. If it fails for this job alone, log that and return False."""
+        """Call `_sweep_job` and return its result. Raise Redis errors. Log other errors and return False."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:
@@ -150,6 +150,7 @@ class WorkerQueue(RedisQueue):
         """Requeue one job of the active list if its worker has died.
 
         Drop the job if it cannot be read, or was tried too often. Return whether the job was removed from the list.
+        `name` is the job's key in Redis, and `data` is the stored job.
         """
         try:
             job = self.deserialize(data)
@@ -173,7 +174,7 @@ class WorkerQueue(RedisQueue):
         return True
 
     async def _retry(self, job: Job, error: str | None) -> None:
-        """Put a job back at the front of its queue. The job was there when a worker took it."""
+        """Put a job back at the front of its queue. So it is the next job. `error` is not used."""
         active, queued = self.namespace("active"), self.namespace("queued")
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lrem(active, 1, job.id)
@@ -187,7 +188,7 @@ class WorkerQueue(RedisQueue):
         """Do nothing: nobody listens for changes of a job."""
 
     async def write_worker_info(self, *args: Any, **options: Any) -> None:
-        """Write the data about this worker that saq's dashboards show."""
+        """Write the data about this worker that saq's dashboards display."""
         async with self.availability.watched():
             await super().write_worker_info(*args, **options)
 
@@ -229,9 +230,9 @@ class QueuedReports:
         return job.key
 
     async def _put(self, job: Job, kind: ReportKind, asker: str) -> bool:
-        """Add a job to its queue, so that users take turns.
+        """Add a job to its queue, at the user's turn. Return True.
 
-        `asker` is the short name of the user. Return True. If too many reports are unfinished, only return False.
+        If too many reports are unfinished, do not add the job, and return False. `asker` is the user's short name.
         """
         queue = self._queues[kind]
         # its own queue first

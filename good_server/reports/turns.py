@@ -1,6 +1,6 @@
 """Decides which user's report is made next.
 
-Users take turns, so that many reports of one user do not delay those of other users.
+Users take turns, so that many reports of one user do not delay the reports of other users.
 """
 
 import asyncio

@@ -76,7 +76,7 @@ class ReportWorker:
             await heartbeats
 
     async def _publish(self, report: ReportReady, namespace: str, rooms: list[str]) -> None:
-        """Publish a report, unless a worker has already done so. Retries while Redis is unavailable."""
+        """Publish a report if no worker has published it yet. Retries while Redis is unavailable."""
         note, message = f"{self._prefix}:reports:told:{report.job}", report.on_the_wire()
         is_published = False
         try:
@@ -122,7 +122,7 @@ class QueueConsumer(Worker[Any]):
     async def consume(self) -> None:
         """Make the reports of the queue until `finish` is called.
 
-        After an error, `consume` can be called again. After `finish` it waits until its task is cancelled.
+        After an error, `consume` can be called again. After `finish`, `consume` waits until its task is cancelled.
         """
         if not self._is_finishing:
             self._is_idle.clear()
@@ -136,7 +136,7 @@ class QueueConsumer(Worker[Any]):
             await asyncio.Event().wait()
 
     async def finish(self) -> None:
-        """Take no more jobs, and wait for the running ones. A job that takes too long goes back to the queue."""
+        """Take no more jobs, and wait for the running jobs. A job that takes too long goes back to the queue."""
         self._is_finishing = True
         self.event.set()
         await self._is_idle.wait()
@@ -144,7 +144,8 @@ class QueueConsumer(Worker[Any]):
     async def process(self) -> bool:
         """Make the report of the next job. Return whether a job was processed.
 
-        An error that saq does not handle is logged. The job stays in the active list, where a later sweep finds it.
+        An error that saq does not handle is logged. The job stays in the active list until `WorkerQueue.sweep`
+        requeues or drops it.
         """
         try:
             async with self._jobs.availability.watched():

@@ -17,7 +17,7 @@ def burn(milliseconds: int) -> float:
 def prepare_worker() -> None:
     """Let this worker process ignore Ctrl-C.
 
-    Ctrl-C in a terminal reaches all processes; only the parent process may react to it.
+    Ctrl-C in a terminal reaches all processes. Only the parent process must react to Ctrl-C.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

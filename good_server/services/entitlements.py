@@ -6,8 +6,8 @@ from ..roles import Identity
 class TokenEntitlements:
     """Default entitlements: a user may join the rooms named in the token.
 
-    A class of your own can ask your database whether a user may join `job:17`. It need not store who is in the room:
-    Socket.IO does that.
+    Your own class can ask your database whether a user may join a room. Your database need not store who is in the
+    room, because Socket.IO stores the members.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

@@ -43,7 +43,7 @@ class Reports(Protocol):
 
 
 class NoReports:
-    """Used when there is no queue of reports. `report:request` is then an unknown event."""
+    """Placeholder for a server that makes no reports. `report:request` is then an unknown event."""
 
     async def start(self, publish: Publish) -> None: ...
 

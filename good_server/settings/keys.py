@@ -11,6 +11,8 @@ from pydantic import SecretStr
 DEVELOPMENT_SECRET = "development-only-secret-known-to-everyone"  # noqa: S105 - a secret that keeps nothing
 # RFC 7518, 3.2: an HMAC key is at least as long as the hash
 HMAC_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+# as long as the shortest HMAC key
+PUBLISH_TOKEN_BYTES = 32
 PUBLIC_KEY_ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES256K", "ES384", "ES512", "EdDSA"}
 )
@@ -29,6 +31,23 @@ def with_line_breaks(key: str) -> str:
     Files for containers often write a line break as `\n`, a backslash and an n. PEM itself has no backslash.
     """
     return key.replace("\\r", "").replace("\\n", "\n")
+
+
+def check_algorithms(algorithms: Sequence[str], *, has_public_key: bool) -> None:
+    """Raise `ValueError` if `SERVER_JWT_ALGORITHMS` do not fit the kind of key."""
+    # a public key must never be usable as an HMAC secret: RFC 8725, 3.1
+    fitting = PUBLIC_KEY_ALGORITHMS if has_public_key else HMAC_KEY_BYTES.keys()
+    if not algorithms or set(algorithms) - fitting:
+        raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
+
+
+def check_secret(secret: str, algorithms: Sequence[str], *, is_production: bool) -> None:
+    """Raise `ValueError` if `SERVER_JWT_SECRET` is too short. In production it must also be unknown to others."""
+    if is_production and is_published(secret):
+        raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
+    least = max(HMAC_KEY_BYTES[name] for name in algorithms)
+    if len(secret.encode()) < least:
+        raise ValueError(f"SERVER_JWT_SECRET is shorter than the {least} bytes that its algorithm needs")
 
 
 def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
@@ -53,8 +72,8 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
 def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, is_production: bool) -> None:
     """Raise `ValueError` if an issuer's keys cannot be fetched safely.
 
-    `url` is `SERVER_JWT_JWKS_URL`, and `headers` are sent with each request. In production, `url` must be an
-    https address, except for this machine.
+    `url` is `SERVER_JWT_JWKS_URL`, and `headers` are sent with each request. In production, `url` must be an https
+    address. An address of this machine can be http.
     """
     if any(not value.get_secret_value().isprintable() for _, value in headers):
         raise ValueError("SERVER_JWT_JWKS_HEADERS must be lines like `Name: value`, separated by commas")
@@ -72,6 +91,22 @@ def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, 
     # the keys on their way could be replaced, and then anybody could sign tokens
     if is_production and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("SERVER_JWT_JWKS_URL must be an https address in production")
+
+
+def check_publish_token(token: SecretStr | None, *, is_production: bool) -> None:
+    """Raise `ValueError` if the token of back ends is not valid.
+
+    The token must be valid text of an HTTP header. In production, it must also be long, and must not be a placeholder.
+    """
+    if token is None:
+        return
+    text = token.get_secret_value()
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("SERVER_PUBLISH_TOKEN must be ASCII characters without spaces")
+    if is_production and is_published(text):
+        raise ValueError("SERVER_PUBLISH_TOKEN is a published or placeholder value: production needs one of its own")
+    if is_production and len(text) < PUBLISH_TOKEN_BYTES:
+        raise ValueError(f"SERVER_PUBLISH_TOKEN is shorter than {PUBLISH_TOKEN_BYTES} bytes")
 
 
 def is_loopback(host: str) -> bool:

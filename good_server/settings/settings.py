@@ -1,32 +1,31 @@
 """All settings and limits of the server, each with its reason.
 
-Each is read from an environment variable with the prefix `SERVER_`, or from the file `.env` in the working folder.
+Each setting is read from an environment variable with the prefix `SERVER_`, or from the file `.env` in the working
+folder.
 """
 
-import ipaddress
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from .addresses import LOOPBACK, check_proxies, check_redis_url
 from .keys import (
     DEVELOPMENT_SECRET,
-    HMAC_KEY_BYTES,
-    PUBLIC_KEY_ALGORITHMS,
+    check_algorithms,
     check_key_set,
     check_public_key,
-    is_published,
+    check_publish_token,
+    check_secret,
 )
 from .origins import ANY, OPAQUE, is_loopback_origin, same_origins
+from .product import AUDIENCE, ISSUER, RATE_SUFFIX, RATES, REDIS_PREFIX, ProductSettings
 from .sources import ENV_FILE, PREFIX, written_settings
-from .values import Count, Headers, Origins, Positive, PublicKey, UrlPath, Words
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+from .values import Count, Headers, Origins, Pairs, Positive, PublicKey, SomeWords, UrlPath, Words
 
 
-class Settings(BaseSettings):
-    """The settings of one server. They cannot be changed, and `repr` shows no secret."""
+class Settings(ProductSettings):
+    """The settings of one server, including the product's. They cannot be changed, and `repr` contains no secret."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=ENV_FILE, extra="forbid", frozen=True, allow_inf_nan=False
@@ -42,6 +41,8 @@ class Settings(BaseSettings):
     internal_host: str = "127.0.0.1"
     # each process on one machine needs its own
     internal_port: Annotated[int, Field(ge=0, le=65535)] = 8010
+    # the Bearer token of back ends that publish through the internal port, 32 bytes or more; empty: they cannot
+    publish_token: SecretStr | None = None
     # where clients connect; this is the default of every client library
     path: UrlPath = "/socket.io/"
     # `debug` adds nothing of the libraries: they would log packets, and tokens with them
@@ -58,11 +59,16 @@ class Settings(BaseSettings):
     jwt_jwks_headers: Headers = ()
     # the token does not choose its algorithm: RFC 8725, 3.1
     jwt_algorithms: Words = ("HS256",)
-    # RFC 9068: only access tokens have this type; an id token is refused
-    jwt_type: str = "at+jwt"
+    # RFC 9068: only access tokens have this type; `JWT` also accepts other tokens, and those without a type
+    jwt_type: SomeWords = ("at+jwt",)
     # a token from another issuer or for another service is refused
-    jwt_issuer: str = "rooms-not-ids"
-    jwt_audience: str = "dispatch"
+    jwt_issuer: str = ISSUER
+    # one or more; a token that names several is accepted if all of them are listed here
+    jwt_audience: SomeWords = (AUDIENCE,)
+    # the claim with the role, or a dotted path such as realm_access.roles; the whole text is first tried as one claim
+    jwt_role_claim: Annotated[str, Field(min_length=1)] = "role"
+    # the provider's names of roles, such as manager:admin,courier:driver; needed if the claim is a list
+    jwt_role_map: Pairs = ()
     # the clocks of two machines differ by seconds, not by minutes
     jwt_leeway_seconds: Annotated[float, Field(ge=0, le=300)] = 5
     # empty: same origin only; scheme, host and port, such as https://app.example; development adds those of loopback
@@ -92,10 +98,6 @@ class Settings(BaseSettings):
     write_seconds: Positive = 20
     # all events of a user; a person with a map and a chat stays well below
     events_per_second: Positive = 20
-    # no person types faster
-    chat_per_second: Positive = 5
-    # positions are useful about once per second
-    tracking_per_second: Positive = 2
     # a page that reconnects sends its waiting messages, which is not an attack
     burst_seconds: Positive = 10
     # a client that goes on after its first refusals is disconnected; a faulty page that polls stays well below
@@ -122,7 +124,7 @@ class Settings(BaseSettings):
     # empty: one process without Redis; `rediss:` uses TLS, and a password goes before `@` and the host
     redis_url: SecretStr | None = None
     # prefix of every key and channel: two products on one Redis share channels, even in different databases
-    redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = "dispatch"
+    redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] = REDIS_PREFIX
     # after this time the server continues without the answer of Redis
     redis_seconds: Positive = 0.5
     # a subscriber that misses its own heartbeat, sent each second, for this long is deaf, and its process is not ready
@@ -136,7 +138,7 @@ class Settings(BaseSettings):
     expiry_notice_seconds: Positive = 60
     # after expiry only auth:refresh is served for this time, then the transport is closed
     expiry_grace_seconds: Positive = 25
-    # limits how long a stolen token is useful
+    # the longest time from a token's issue to its expiry: limits how long a stolen token is useful
     token_life_seconds: Positive = 24 * 3600
     # CPU-bound reports in parallel; leave another core to the event loop
     report_workers: Count = 2
@@ -161,25 +163,20 @@ class Settings(BaseSettings):
     def _is_fit_for_its_env(self) -> "Settings":
         if "websocket" not in self.transports or set(self.transports) - {"websocket", "polling"}:
             raise ValueError("SERVER_TRANSPORTS must hold websocket, and may add polling")
-        self._check_public_key()
-        self._check_env()
-        if not self.has_public_key:
-            self._check_secret()
-        self._check_proxies()
-        self._check_redis()
-        return self
-
-    def _check_public_key(self) -> None:
-        # a public key must never be usable as an HMAC secret: RFC 8725, 3.1
-        fitting = PUBLIC_KEY_ALGORITHMS if self.has_public_key else HMAC_KEY_BYTES.keys()
-        if not self.jwt_algorithms or set(self.jwt_algorithms) - fitting:
-            raise ValueError("SERVER_JWT_ALGORITHMS must be HS* with a secret, or asymmetric ones with a public key")
-        check_key_set(self.jwt_jwks_url, self.jwt_jwks_headers, is_production=self.env == "production")
+        is_production = self.env == "production"
+        check_algorithms(self.jwt_algorithms, has_public_key=self.has_public_key)
+        check_key_set(self.jwt_jwks_url, self.jwt_jwks_headers, is_production=is_production)
         if self.jwt_public_key is not None:
             check_public_key(self.jwt_public_key, self.jwt_algorithms)
+        self._check_env(has_own_key=self.jwt_secret is not None or self.has_public_key)
+        if not self.has_public_key:
+            check_secret(self.secret, self.jwt_algorithms, is_production=is_production)
+        check_proxies(self.trusted_proxies)
+        check_redis_url(self.redis_url, is_production=is_production)
+        check_publish_token(self.publish_token, is_production=is_production)
+        return self
 
-    def _check_env(self) -> None:
-        has_own_key = self.jwt_secret is not None or self.has_public_key
+    def _check_env(self, *, has_own_key: bool) -> None:
         if self.env == "production":
             if {ANY, OPAQUE} & set(self.allowed_origins):
                 raise ValueError("SERVER_ALLOWED_ORIGINS must list origins in production, not * or null")
@@ -188,35 +185,13 @@ class Settings(BaseSettings):
         elif self.host not in LOOPBACK and not has_own_key:
             raise ValueError("SERVER_HOST must be a loopback address while the published development secret is used")
 
-    def _check_secret(self) -> None:
-        if self.env == "production" and is_published(self.secret):
-            raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
-        least = max(HMAC_KEY_BYTES[name] for name in self.jwt_algorithms)
-        if len(self.secret.encode()) < least:
-            raise ValueError(f"SERVER_JWT_SECRET is shorter than the {least} bytes that its algorithm needs")
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rate limits of a user by kind, in events per second.
 
-    def _check_proxies(self) -> None:
-        try:
-            for proxy in self.trusted_proxies:
-                ipaddress.ip_network(proxy, strict=False)
-        except ValueError:
-            raise ValueError("SERVER_TRUSTED_PROXIES must be addresses or networks") from None
-
-    def _check_redis(self) -> None:
-        if self.redis_url is None:
-            return
-        try:
-            url = urlsplit(self.redis_url.get_secret_value())
-            has_target = bool(url.path if url.scheme == "unix" else url.hostname)
-            _ = url.port
-        except ValueError:
-            has_target = False
-        if not has_target or url.scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("SERVER_REDIS_URL must be redis://host:port/0, rediss:// for TLS, or unix:///path")
-        has_password = url.password or dict(parse_qsl(url.query)).get("password")
-        is_open = not has_password and url.scheme != "unix" and url.hostname not in LOOPBACK
-        if self.env == "production" and is_open:
-            raise ValueError("SERVER_REDIS_URL has no password: any client that reaches it could write to everyone")
+        The kind `events` is the limit for all events. The product declares the other kinds.
+        """
+        return {"events": self.events_per_second} | {kind: getattr(self, kind + RATE_SUFFIX) for kind in RATES}
 
     @property
     def has_public_key(self) -> bool:
@@ -225,7 +200,7 @@ class Settings(BaseSettings):
 
     @property
     def secret(self) -> str:
-        """The HMAC secret: `SERVER_JWT_SECRET`, or the published one for development."""
+        """The HMAC secret: `SERVER_JWT_SECRET`, or `DEVELOPMENT_SECRET`, which everyone knows."""
         return self.jwt_secret.get_secret_value() if self.jwt_secret is not None else DEVELOPMENT_SECRET
 
     @property

@@ -47,7 +47,7 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _read_file(path: Path) -> dict[str, str | None]:
-    """Return all values of a file. If it does not exist, return an empty dict.
+    """Return all values of a file. If the file does not exist, return an empty dict.
 
     `${…}` is not replaced by another value: it may be part of a secret.
     """

@@ -31,6 +31,24 @@ def _headers(value: Any) -> Any:
     return tuple((name.strip(), content.strip()) for name, _, content in lines)
 
 
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return tuple(json.loads(value).items())
+    # the value of a claim may have colons itself, as a URN has
+    lines = [line.rpartition(":") for line in value.split(",") if line.strip()]
+    return tuple((left.strip(), right.strip()) for left, _, right in lines)
+
+
+def _checked_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    if not all(left and right for left, right in pairs):
+        raise ValueError("must be pairs like manager:admin, separated by commas")
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("names a value twice")
+    return pairs
+
+
 def _url_path(value: str) -> str:
     """Return a URL path with a slash at both ends. Raises `ValueError` if the path is not allowed."""
     parts = value.strip("/").split("/")
@@ -45,6 +63,7 @@ def _origins(written: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+SomeWords = Annotated[Words, Field(min_length=1)]
 Origins = Annotated[Words, AfterValidator(_origins)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 PublicKey = Annotated[str, AfterValidator(with_line_breaks)]
@@ -53,3 +72,5 @@ Count = Annotated[int, Field(ge=1)]
 # a name is a token of RFC 9110, 5.6.2
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 Headers = Annotated[tuple[tuple[HeaderName, SecretStr], ...], NoDecode, BeforeValidator(_headers)]
+# `manager:admin,courier:driver`
+Pairs = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_pairs), AfterValidator(_checked_pairs)]

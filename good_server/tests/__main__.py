@@ -1,7 +1,8 @@
 """Run a command or a child program of the tests.
 
 An example is `python -m good_server.tests soak --help`. The commands are `ledger` (writes WITHSTANDS.md), `soak` (looks
-for leaks) and `protocol-suites` (runs the test suites of the Engine.IO and Socket.IO protocols).
+for leaks), `protocol-suites` (runs the test suites of the Engine.IO and Socket.IO protocols) and `tracing-price`
+(measures what tracing costs).
 
 At its top, this file imports nothing of the package: the worker processes of reports run it again, outside of the
 package.

@@ -187,13 +187,16 @@ def create_app():
 async def serve(worker_pool, nothing_lost, delivery, create_app):
     """`await serve(**settings)` starts a server that stops after the test.
 
-    It also takes the parameters `clock`, `entitlements` and `on_error` of `create_app`.
+    It also takes the parameters `clock`, `entitlements`, `on_error`, `authenticator`, `services` and `routes` of
+    `create_app`.
     """
     async with AsyncExitStack() as stack:
 
-        async def start(*, clock=time.time, entitlements=None, on_error=None, **settings):
+        async def start(*, clock=time.time, entitlements=None, on_error=None, authenticator=None, **settings):
+            lists = {name: settings.pop(name, ()) for name in ("services", "routes")}
             chosen = Settings(**(FREE_PORTS | ONE_ADDRESS | {"report_workers": 1, "delivery": delivery} | settings))
-            application = create_app(chosen, entitlements=entitlements, clock=clock, on_error=on_error)
+            own = {"entitlements": entitlements, "on_error": on_error, "authenticator": authenticator}
+            application = create_app(chosen, clock=clock, **own, **lists)
             return await stack.enter_async_context(running(application))
 
         yield start

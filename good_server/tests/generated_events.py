@@ -12,13 +12,14 @@ from structlog.testing import capture_logs
 
 from ..events import RESERVED
 from ..rooms import user_room
+from ..settings.product import RATE_SUFFIX, RATES
 from .stand_in import LEAVE, LEAVE_TEXT, topic
 from .wire import bare
 
 CANARY = "canary-7f3a"
 EXAMPLES = 250
 NEVER_CLOSED = dict.fromkeys(("malformed_frames", "refusals_per_minute"), 10**9)
-UNLIMITED = dict.fromkeys(("events_per_second", "chat_per_second", "tracking_per_second"), 1e9)
+UNLIMITED = dict.fromkeys(("events_per_second", *(kind + RATE_SUFFIX for kind in RATES)), 1e9)
 CODES = {"invalid", "forbidden", "unknown_event", "too_many_rooms", "busy", "unauthorized", "token_expired"}
 
 WRONG = st.recursive(

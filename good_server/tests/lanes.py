@@ -1,4 +1,4 @@
-"""Pytest hooks for the quick tests: two workers, and a notice.
+"""Pytest hooks for the quick tests: how many workers, and a notice.
 
 `pytest` without `-m` runs the quick lane: no slow tests, and none that measure time. The notice names the other lanes.
 The configuration of pytest has the options `-n auto` and `--dist loadfile`, and pytest-xdist asks here for the number
@@ -8,7 +8,8 @@ of workers. Each `conftest.py` imports both hooks.
 import pytest
 
 QUICK_LANE = "not slow and not timing"
-WORKERS = 2
+# more than most machines need, as many tests wait for a timer or a process
+WORKERS = 4
 IS_ANNOUNCED = pytest.StashKey[bool]()
 
 

@@ -101,6 +101,8 @@ PROMISES = {
         "While Redis refuses commands, messages go on; a failover is followed; every kind of URL works", part="cluster"
     ),
     54: Promise("No part of a request forges a log entry, and no token appears in a log or answer", "ASVS 16.2.5"),
+    55: Promise("An order of a back end needs its token, a valid body and named rooms", "ASVS 8.2.1, 2.2.1"),
+    56: Promise("A user who is disconnected by a back end cannot come back with the same token", "ASVS 7.4.1, 7.4.2"),
     57: Promise("A long-lived task that fails is logged, started again and named by `/readyz`; what it guards is kept"),
     58: Promise("Many reports of one user do not delay the reports of others", part="reports"),
 }

@@ -14,14 +14,16 @@ LISTEN = "listen 8080;"
 LIMIT = "rate=20r/s"
 
 
-def configuration(port, addresses, limit=LIMIT):
+def configuration(port, addresses, limit=LIMIT, changes=None):
     """Return the deployed nginx configuration with this port and these servers.
 
-    Fails when a part that it replaces is not in the file exactly once.
+    `changes` are further parts to replace, as `{old: new}`. Fails when a part that it replaces is not in the file
+    exactly once.
     """
     words = NGINX.read_text()
     own = {LISTEN: f"listen 127.0.0.1:{port};", LIMIT: limit}
     own |= {f"server {old}": f"server {new}" for old, new in zip(UPSTREAMS, addresses, strict=True)}
+    own |= changes or {}
     for old, new in own.items():
         assert words.count(old) == 1, old
         words = words.replace(old, new)
@@ -29,11 +31,11 @@ def configuration(port, addresses, limit=LIMIT):
 
 
 @asynccontextmanager
-async def proxied(folder, urls, limit=LIMIT):
+async def proxied(folder, urls, limit=LIMIT, changes=None):
     """Run nginx in front of these servers, and yield its URL."""
     program = installed("nginx")
     port, file, log = lasting_port(), folder / "nginx.conf", folder / "nginx.log"
-    file.write_text(configuration(port, [url.removeprefix("http://") for url in urls], limit))
+    file.write_text(configuration(port, [url.removeprefix("http://") for url in urls], limit, changes))
     command = [program, "-p", str(folder), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
     with log.open("w") as output:
         process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)

@@ -11,7 +11,7 @@ PORTS = range(10_000, 30_000)
 def lasting_port():
     """Return a free port that stays free while its server is down.
 
-    The system gives no such port to a client.
+    The system gives no such port to a client or to a server on port 0. So nobody takes it over when its server ends.
     """
     while True:
         with socket.socket() as listener, contextlib.suppress(OSError):

@@ -1,6 +1,8 @@
 """A real redis-server that tests stop, start and pause."""
 
 import asyncio
+import re
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -11,9 +13,13 @@ from urllib.parse import quote
 
 from redis import Redis
 
+from .package import FOLDER
 from .ports import is_open, lasting_port
 from .programs import installed
 from .waiting import WAIT_SECONDS
+
+# the line of the README that creates the server's user
+ACL_LINE = re.compile(r"^ACL SETUSER (\S+) .*>(\S+) .*$", re.MULTILINE)
 
 
 class RealRedis:
@@ -51,6 +57,16 @@ class RealRedis:
         """Send one command to Redis as this user, and return the answer."""
         with Redis(port=self.port, username=user, password=password) as client:
             return client.execute_command(*command)
+
+    def create_user(self):
+        """Create the README's user in Redis, and return this user's URL.
+
+        From now on, `ACL LOG` lists the commands that Redis refuses to this user.
+        """
+        found = ACL_LINE.search((FOLDER / "README.md").read_text("utf-8"))
+        self.call(*shlex.split(found[0]))
+        self.call("ACL", "LOG", "RESET")
+        return f"redis://{found[1]}:{found[2]}@127.0.0.1:{self.port}/0"
 
     def calls(self, command):
         """Return how many times clients sent this command."""

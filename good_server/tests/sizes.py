@@ -53,6 +53,9 @@ def collection_sizes(roots):
         if isinstance(thing, ATOMS) or id(thing) in seen:
             continue
         seen.add(id(thing))
+        if hasattr(thing, "__dict__"):
+            # An object may set an attribute late, as a lock does when the first task waits. That is not a leak.
+            seen.add(id(vars(thing)))
         if isinstance(thing, COLLECTIONS) and thing:
             sizes[path] = sizes.get(path, 0) + len(thing)
         waiting.extend(_parts(path, thing))

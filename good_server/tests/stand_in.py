@@ -16,9 +16,10 @@ from ..errors import Forbidden, Unauthorized
 from ..events import ROOM_LEAVE, Answer, Message, Payload
 from ..gateway import Gateway, Route
 from ..handlers import reports, rooms, session
-from ..roles import TOPIC_ROOM_FORM, Role, UserId
+from ..roles import TOPIC, Role, UserId
 from ..rooms import everyone, role_room, topic_room, user_room
 from ..services.reports import NoReports
+from ..settings.product import RATE_SUFFIX, RATES
 
 NOTE_SEND, NOTE_RECEIVED = "note:send", "note:received"
 PIN_SET, PIN_MOVED = "pin:set", "pin:moved"
@@ -37,11 +38,14 @@ def needs_no_claims(role):
 ROLES = [role for role in Role if needs_no_claims(role)]
 # may send every event; may not set pins or publish notices
 PRIVILEGED, PLAIN = ROLES[0], ROLES[-1]
+# the events of the stand-in have rates of the product, which may have only one
+NOTE_RATE, PIN_RATE = RATES[0], RATES[-1]
+NOTES_PER_SECOND, PINS_PER_SECOND = NOTE_RATE + RATE_SUFFIX, PIN_RATE + RATE_SUFFIX
 
 
 def topic(name):
     """Return the full room name of the topic `name`."""
-    return f"{TOPIC_ROOM_FORM.partition(':')[0]}:{name}"
+    return f"{TOPIC}:{name}"
 
 
 # an event that every client may send and that changes nothing, and its text in a frame
@@ -51,7 +55,7 @@ LEAVE_TEXT = json.dumps(LEAVE)
 
 class NoteSend(Payload):
     to: UserId | None = None
-    room: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    room: Annotated[str, StringConstraints(min_length=1, max_length=160)] | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
 
@@ -141,8 +145,8 @@ def create_routes(parts):
 
     privileged = frozenset({PRIVILEGED})
     return (
-        Route(NOTE_SEND, NoteSend, send_once, answer=NoteSent, rate="chat"),
-        Route(PIN_SET, PinSet, set_pin, answer=Done, roles=privileged, rate="tracking"),
+        Route(NOTE_SEND, NoteSend, send_once, answer=NoteSent, rate=NOTE_RATE),
+        Route(PIN_SET, PinSet, set_pin, answer=Done, roles=privileged, rate=PIN_RATE),
         Route(NOTICE_PUBLISH, NoticePublish, publish_notice, answer=Done, roles=privileged),
         *rooms.routes(parts.entitlements, rooms_per_socket=parts.settings.rooms_per_socket),
         *(() if isinstance(parts.reports, NoReports) else reports.routes(parts.reports)),
@@ -150,7 +154,8 @@ def create_routes(parts):
     )
 
 
-def create_app(settings, **options):
-    """Build the server with the stand-in product. `options` are those of `app.create_parts`."""
+def create_app(settings, *, services=(), routes=(), **options):
+    """Build the server with the stand-in product. The parameters are those of `app.create_app`."""
     parts = create_parts(settings, **options)
-    return assemble(parts, [Gateway("/", parts.guards, create_routes(parts))])
+    gateway = Gateway("/", parts.guards, create_routes(parts))
+    return assemble(parts, [gateway], services=services, routes=routes)

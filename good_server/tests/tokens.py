@@ -35,10 +35,10 @@ def signed(settings, now, *, key=None, algorithm="HS256", headers=None, **change
 
     PyJWT does not check the claims. The value None removes a claim.
     """
-    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "sub": "ana", "role": PLAIN}
+    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience[0], "sub": "ana", "role": PLAIN}
     claims |= {"iat": int(now), "exp": int(now) + LIFE_SECONDS} | changes
     kept = {name: value for name, value in claims.items() if value is not None}
-    headers = {"typ": settings.jwt_type} | (headers or {})
+    headers = {"typ": settings.jwt_type[0]} | (headers or {})
     return jwt.PyJWS().encode(json.dumps(kept).encode(), key or settings.secret, algorithm=algorithm, headers=headers)
 
 

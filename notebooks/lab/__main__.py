@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from lab.cli import bench, check, compare, diagnose, exercises, learn, live, notebooks, quiz
+from lab.cli import bench, check, compare, dashboard, diagnose, exercises, learn, live, notebooks, plan, quiz, storm
 from lab.system.exit_codes import EXIT_INTERRUPTED, EXIT_WRONG_USE, Parser, UsageError
 
 
@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: lab compare --only 01,06",
     )
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
-    for command in (compare, learn, live, exercises, diagnose, quiz, check, bench, notebooks):
+    for command in (compare, learn, live, exercises, diagnose, quiz, check, bench, plan, storm, dashboard, notebooks):
         command.add_command(commands)
     return parser
 

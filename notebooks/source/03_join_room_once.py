@@ -10,8 +10,8 @@
 # %% [markdown]
 # ## In short
 #
-# **The rule:** join every room in the code that runs at each connect. Use only what the server already knows about the
-# user.
+# **The rule:** join every room in the code that runs at each connect. What this code needs to know must come with the
+# connect itself.
 #
 # **Otherwise:** after a reconnect the connection is open and the page can send, but no message to a room reaches it
 # until somebody reloads the page.
@@ -73,6 +73,14 @@ lab.show(
 my_guess = None
 
 # %% [markdown]
+# **Try it by hand, if you like:** remove the `#` in the next cell and run the cell. A page appears below it, with both
+# servers and a few simulated people. There you send messages and pull plugs, and see on both sides what arrives. The
+# page ends when a later cell measures. In a terminal, `lab live 03` opens the same page.
+
+# %%
+# lab.show_live(3)
+
+# %% [markdown]
 # ## Measure the bad server
 #
 # The cell starts a fresh server in its own process, and a real Socket.IO client for every user. The second messages are
@@ -113,7 +121,7 @@ lab.table(
 
 # %% [markdown]
 # The first two rows are what a dashboard shows: as many connections as before, and an ack for every message. Only the
-# last row is different, and no server prints that row.
+# last row is different, and a dashboard does not show it by itself.
 #
 # *The figure. Above, one row per user, for a few users: the server emits to the user's room (a triangle), the message
 # is received (a circle), the connection is cut (a cross) and comes back (a bar), and the server emits again. Below, the
@@ -155,7 +163,8 @@ lab.show("good_server.rooms", "rooms_at_connect", "base_rooms")
 # ## Measure the good server
 #
 # The same users are cut in the same way. The clients still send `session:login`. The good server answers that it does
-# not know this event, and nothing depends on it. (This answer is the kit's own: Socket.IO ignores unknown events.)
+# not know this event, and nothing depends on it. (This answer is the kit's own. In Node nobody answers an unknown
+# event. A class-based namespace of python-socketio acks it with an empty list, so a typing error looks like success.)
 
 # %%
 good = await lesson.measure("good", users=users, is_traced=True)
@@ -208,7 +217,7 @@ lesson.growth(swept, each="user", title=title)
 
 # %% [markdown]
 # Neither line rises, and that is the lesson. The mistake is complete with only a few users: the cause is the design,
-# not the load. A load test would not have found it. A test that cuts one connection finds it.
+# not the load. A load test without a cut would not have found it. A test that cuts one connection finds it.
 
 # %% [markdown]
 # ## Your turn

@@ -71,6 +71,14 @@ lab.show(
 my_guess = None
 
 # %% [markdown]
+# **Try it by hand, if you like:** remove the `#` in the next cell and run the cell. A page appears below it, with both
+# servers and a few simulated people. There you send messages and pull plugs, and see on both sides what arrives. The
+# page ends when a later cell measures. In a terminal, `lab live 04` opens the same page.
+
+# %%
+# lab.show_live(4)
+
+# %% [markdown]
 # ## Measure the bad server
 #
 # The cell starts a fresh server in its own process, and a real Socket.IO client for every tab. While all tabs are open,
@@ -279,7 +287,6 @@ lab.find_in_code(4)
 # *"Where do you keep who is in a chat room?"* Answer aloud first, then open the answer below.
 
 # %%
-sql = [run.also["sql_statements_per_message"] for run in (bad, good)]
 lab.fold(
     "The answer in thirty seconds",
     f"""These are two questions. Who may be in the room: I store that in the database and query it at join.
@@ -287,7 +294,8 @@ Who is in the room now: I do not store that, because Socket.IO keeps it and corr
 after its heartbeat. I measured {members} members who closed one of two tabs. With a table {bad.value:.0f} % of the
 room's messages reached them, with rooms {good.value:.0f} %. Then I killed the server, and {bad.details["back"]} members
 came back. With the table each message was still sent to {bad.also["ghost_sends"]:.0f} members who were gone, with rooms
-to {good.also["ghost_sends"]:.0f}. SQL statements per message: {sql[0]:.0f} with the table, {sql[1]:.0f} with rooms.""",
+to {good.also["ghost_sends"]:.0f}. SQL statements per message: {bad.also["sql_statements_per_message"]:.0f} with the
+table, {good.also["sql_statements_per_message"]:.0f} with rooms.""",
 )
 
 # %% [markdown]

@@ -70,6 +70,14 @@ lab.show(
 my_guess = None
 
 # %% [markdown]
+# **Try it by hand, if you like:** remove the `#` in the next cell and run the cell. A page appears below it, with both
+# servers and a few simulated people. There you send messages and pull plugs, and see on both sides what arrives. The
+# page ends when a later cell measures. In a terminal, `lab live 08` opens the same page.
+
+# %%
+# lab.show_live(8)
+
+# %% [markdown]
 # ## Measure the bad server
 #
 # The cell starts a fresh server in its own process, and a real Socket.IO client for everyone, including the attacker.

@@ -140,10 +140,13 @@ print("files in handlers/ that mention Redis:", len(mentions))
 # ## What two processes bring
 #
 # One room has members on every process, spread evenly. A load generator in its own process only counts bytes. The cell
-# measures one process and two processes in turn.
+# measures one process and two processes in turn. While these servers run, it also measures what single operations cost,
+# which we need below.
 
 # %%
-spread = await measure.throughput(members=250, seconds=0.3)
+async with measure.BothServers() as servers:
+    spread = await measure.throughput(servers, members=200, seconds=0.3)
+    costs = await measure.costs(servers, spread.runs[1], requests=600, connections=250)
 by_clock, by_busiest = spread.times(measure.by_the_clock), spread.times(measure.by_the_busiest)
 
 # %% [markdown]
@@ -185,11 +188,11 @@ lab.table(
 # %% [markdown]
 # ## What Redis costs
 #
-# We send the same requests to a single server and to one that publishes to another process. The recipient is not
-# connected. The difference is the cost of requesting, publishing and receiving.
+# The first cell of the section above also sent the same requests to the server of one process and to the server of two,
+# which publishes to its other process. The recipient is not connected. The difference is the cost of publishing and
+# receiving.
 
 # %%
-costs = await measure.costs(spread.runs[1])
 us = {name: f"{1e6 * value:.1f}" for name, value in vars(costs).items() if isinstance(value, float)}
 waits = {place: 1000 * statistics.median(times) for place, times in costs.latencies.items()}
 print(" · ".join(f"{place}: {wait:.2f} ms from sender to reader" for place, wait in waits.items()))
@@ -252,6 +255,54 @@ lab.table(
 # further check makes sure that the test fails when the processes do not share the ids.
 
 # %% [markdown]
+# ## A restart, and everybody comes back
+#
+# A deploy restarts a server. All its clients lose their connections at the same moment, and all of them come back: a
+# *reconnect storm*. Two things spread it. *Jitter* is the random part of the clients' delays: stock clients wait 1 to 5
+# seconds, varied by half. *Admission control* is a limit on new connections per second: above it, the server answers
+# HTTP 503, and a stock client tries again later.
+#
+# The cell restarts the server with neither of them, and then with both. To keep the lesson short, it has few clients
+# and a short restart, and admission accepts half of the clients per second. They are light clients of the lab with the
+# delays of a stock JavaScript client. `lab storm` measures each of the two by itself, too.
+
+# %%
+from lab.scaling import storm, storm_report
+from lab.scaling.storm_results import BOTH, NEITHER
+
+chosen = {"clients": 100, "rounds": 1, "connects_per_second": 50, "away_seconds": 0.3}
+returned = await storm.storms(**chosen, conditions=[NEITHER, BOTH])
+
+# %% [markdown]
+# *The figure: connects per second against time, one panel with neither and one with both. Bars are accepted connects,
+# the dashed line is refused ones, the shaded part is the time without a server.*
+
+# %%
+lab.draw(storm_report.draw(returned))
+
+# %%
+head, *values = storm_report.rows(returned)
+lab.table(head, *values)
+
+# %%
+print(*storm_report.statements(returned), sep="\n")
+
+# %% [markdown]
+# Believe these lines, not a rule: jitter and admission are expected to lower the peak, and to let the last client wait
+# longer, because each refused attempt makes a client's next delay longer. What they protect is everybody else: the
+# clients that are connected already, and the login path. So few clients may not need the protection: then the waits of
+# acks and logins are about equal.
+#
+# The row *listen queue full* shows a limit that no setting of the server has. New connections wait in a short queue of
+# the operating system until the server accepts them. When the queue is full, the system drops the connect without any
+# error, and the client's system tries again after a second, then after two and four more. Jitter is what helps against
+# it, because it spreads the connects before they arrive. The jitter of stock clients ends early, though: delays are cut
+# at five seconds, so from the fifth attempt on all clients wait the same five seconds.
+#
+# Run `lab storm` for two thousand clients, or for your own number. What it prints decides
+# `SERVER_CONNECTS_PER_SECOND`, and `good_server/deploy/TUNING.md` says how.
+
+# %% [markdown]
 # ## A plan on paper
 #
 # How far does this scale? This plan uses the numbers of this run, and a fleet whose drivers report positions. Change
@@ -269,7 +320,7 @@ lab.table(capacity.HEAD, *capacity.rows(measured, assumed))
 # processes subscribe to, and it ends at its limit. The other line, for shards by company, goes on.*
 
 # %%
-lab.draw(capacity.figure(measured, assumed))
+lab.draw(figures.capacity_lines(measured, assumed))
 
 # %% [markdown]
 # Read the figure from the left. One process is enough for a long time. Then a few more are needed, and each of them
@@ -286,7 +337,9 @@ lab.draw(capacity.figure(measured, assumed))
 #   process. A room with members on all processes still costs one delivery per process.
 #
 # The plan does not include the kernel, TLS, the network, or the load when all clients reconnect at once after a failure
-# (reserve half of each core for these). It also does not know the speed of your machine.
+# (reserve half of each core for these). It also does not know the speed of your machine. On the command line,
+# `lab plan --drivers 10000` measures these costs, makes this table for your number of drivers, and adds the settings
+# that follow.
 
 # %% [markdown]
 # ## Where the rule bends
@@ -352,5 +405,6 @@ assert row.verdict.outcome == "shown", row.verdict.reason
 assert acked == len(stopped.sent), "an ack is missing"
 assert not stopped.missing(is_near=True), "a local delivery was lost"
 assert [word for _, word in stopped.ready][-1] == "ready", stopped.ready
+assert not any(run.missing for run in returned.runs), "a client did not come back"
 assert not multiprocessing.active_children(), "a server is left running"
 print("two processes worked as one server, and none of them is left running")

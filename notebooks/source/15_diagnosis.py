@@ -10,8 +10,8 @@
 # %% [markdown]
 # ## Set up
 #
-# All servers look the same from outside: the same events, the same settings, no name that tells. Which server has which
-# mistake is drawn by lot again each time that this cell runs.
+# All servers look the same from outside: the same events, the same settings, and no name that gives the mistake away.
+# Each time that this cell runs, it chooses at random which server has which mistake.
 
 # %%
 import lab
@@ -210,7 +210,7 @@ await exam.hand_in(answers)
 #
 # - With most of these mistakes every request gets an ack with `ok`. Look at what *arrives*, not at what was
 #   acknowledged.
-# - Three things find most of them: a second tab, a cut connection, and somebody who is not concerned.
+# - Three things find most of them: a second tab, a cut connection, and a user who is not concerned.
 # - The rest is found by a number over time: ids held, memory, the longest stall, requests refused.
 # - If you ask for help in production, say what you did, what you saw, and what you would have seen otherwise.
 

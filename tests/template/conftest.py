@@ -15,6 +15,8 @@ import good_server
 
 TEMPLATE = Path(good_server.__file__).parent
 WAIT_SECONDS = 30
+# the folder of tests of a part, where it has another name: tests/recipes.py is a module
+TESTS_OF = {"recipes": "chat_recipes"}
 # more processes than cores, as many tests wait for a timer or a process
 IN_PARALLEL = ("-n", "4", "--dist", "loadfile")
 # variables of this test run that a copy's tests must not see
@@ -32,7 +34,7 @@ class Copy:
         """Delete optional parts of the copy, each with its folder of tests."""
         for part in parts:
             shutil.rmtree(self.package / part)
-            shutil.rmtree(self.package / "tests" / part)
+            shutil.rmtree(self.package / "tests" / TESTS_OF.get(part, part))
 
     def environment(self, **settings):
         """Return the environment variables of a program that uses the copy.

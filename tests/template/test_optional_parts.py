@@ -3,8 +3,9 @@
 import pytest
 
 SUITE_SECONDS = 900
-EVERY_PART = ("cluster", "delivery", "contract", "deploy", "reports")
+EVERY_PART = ("client", "cluster", "delivery", "contract", "deploy", "reports", "tracing", "new", "recipes")
 DELETED = [("cluster",), ("delivery",), ("contract", "deploy"), ("reports",), EVERY_PART]
+QUICK = (("cluster",), EVERY_PART)
 EACH_DELETION = pytest.mark.parametrize("parts", DELETED, ids="-".join)
 REDIS = {"SERVER_REDIS_URL": "redis://127.0.0.1:6379/0"}
 # what needs a part: the part, the command's arguments, and its settings
@@ -35,7 +36,12 @@ def without(copy_template):
     return delete
 
 
-@EACH_DELETION
+# the quick lane starts two of them
+@pytest.mark.parametrize(
+    "parts",
+    [parts if parts in QUICK else pytest.param(parts, marks=pytest.mark.slow) for parts in DELETED],
+    ids="-".join,
+)
 def test_the_server_starts_without_the_parts(without, parts):
     without(*parts).assert_is_healthy()
 

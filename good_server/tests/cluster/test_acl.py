@@ -1,22 +1,18 @@
 """Tests the Redis user that the README creates for the server."""
 
 import asyncio
-import re
-import shlex
 
 import pytest
 import pytest_asyncio
 from redis.exceptions import NoPermissionError
 
 from ...events import REPORT_READY, REPORT_REQUEST
+from ...publish import Publisher
 from ...settings import Settings
-from ..package import FOLDER
 from ..redis import RealRedis
-from ..stand_in import NOTE_RECEIVED, NOTE_SEND
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTES_PER_SECOND, topic
 from ..waiting import WAIT_SECONDS
 from .readiness import counted, ready
-
-LINE = re.compile(r"^ACL SETUSER (\S+) .*>(\S+) .*$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +25,7 @@ def redis():
 @pytest.fixture
 def user_url(redis):
     """The URL of Redis for the user of the README's own line."""
-    found = LINE.search((FOLDER / "README.md").read_text("utf-8"))
-    redis.call(*shlex.split(found[0]))
-    redis.call("ACL", "LOG", "RESET")
-    return f"redis://{found[1]}:{found[2]}@127.0.0.1:{redis.port}/0"
+    return redis.create_user()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -51,7 +44,7 @@ async def worker(worker_pool, user_url):
 @pytest.mark.needs("reports")
 @pytest.mark.no_pace("a report worker starts in the loop of the test")
 async def test_the_readme_acl_allows_all_that_the_server_does(serve, connect, redis, user_url, worker, until):
-    settings = {"redis_url": user_url, "chat_per_second": 1, "burst_seconds": 10, "sockets_per_user": 2}
+    settings = {"redis_url": user_url, NOTES_PER_SECOND: 1, "burst_seconds": 10, "sockets_per_user": 2}
     servers = [await serve(**settings) for _ in range(2)]
     for server in servers:
         link = server.application.guards.cluster.link
@@ -71,7 +64,11 @@ async def test_the_readme_acl_allows_all_that_the_server_does(serve, connect, re
     # the worker looks for the jobs of dead workers
     swept = redis.calls("lrange")
     await until(lambda: redis.calls("lrange") > swept + 1)
-    await ana.sio.disconnect()
+    # orders of a back end with the same user
+    async with Publisher(user_url) as publisher:
+        assert await publisher.move("ana", join=[topic("17")]) == 2
+        assert await publisher.disconnect("ana") == 2
+    assert await ana.is_closed()
     for server in servers:
         assert await ready(server) == (200, "ready")
         assert counted(server, "server_redis_lost_total", reason="away") == 0

@@ -8,7 +8,7 @@ from ...cluster.redis_link import RedisLink
 from ...observability import Metrics
 from ...settings import Settings
 from ..redis import Deafening, RealRedis
-from ..stand_in import NOTE_RECEIVED, NOTE_SEND
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTES_PER_SECOND
 from ..waiting import WAIT_SECONDS
 from .readiness import counted, ready
 
@@ -58,7 +58,7 @@ async def recovered(first, second, until):
 
 
 async def test_limits_of_one_process_hold_while_redis_is_away(two, redis, connect, until):
-    first, _ = await two(redis_seconds=0.2, chat_per_second=0.1, burst_seconds=50)
+    first, _ = await two(redis_seconds=0.2, **{NOTES_PER_SECOND: 0.1}, burst_seconds=50)
     ana = await connect("ana", to=first)
     redis.stop()
     try:

@@ -22,7 +22,7 @@ from ..ports import lasting_port
 from ..redis import Forwarder, RealRedis
 from ..server_processes import environment_of
 from ..server_processes import start as start_python
-from ..stand_in import NOTE_RECEIVED, NOTE_SEND
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTES_PER_SECOND
 from ..waiting import PROCESS_SECONDS, WAIT_SECONDS, until
 from .readiness import counted, ready, until_ready
 
@@ -91,7 +91,7 @@ def log_lines(capsys):
 @pytest.mark.no_pace("Redis is configured from the loop of the test")
 async def test_row_53_publishing_goes_on_while_redis_refuses(two, connect, redis, capsys, code):
     what, begin, end = REFUSALS[code]
-    servers = await two(chat_per_second=100)
+    servers = await two(**{NOTES_PER_SECOND: 100})
     ana, bob = await connect("ana", to=servers[0]), await connect("bob", to=servers[1])
     capsys.readouterr()
     try:
@@ -119,7 +119,7 @@ async def test_row_53_publishing_goes_on_while_redis_refuses(two, connect, redis
 
 
 async def test_limits_and_ids_of_one_process_hold_while_redis_refuses(two, connect, redis):
-    first, _ = await two(chat_per_second=0.1, burst_seconds=50)
+    first, _ = await two(**{NOTES_PER_SECOND: 0.1}, burst_seconds=50)
     ana = await connect("ana", to=first)
     redis.call("CONFIG", "SET", "maxmemory", "1")
     try:
@@ -154,7 +154,7 @@ async def test_row_53_a_server_finds_the_new_primary_after_a_failover(serve, con
         new.call("REPLICAOF", "127.0.0.1", str(old.port))
         async with Forwarder(old) as name:
             # a busy machine is no outage
-            patient = {"redis_url": name.url, "redis_prefix": "failover", "chat_per_second": 100, "redis_seconds": 5}
+            patient = {"redis_url": name.url, "redis_prefix": "failover", NOTES_PER_SECOND: 100, "redis_seconds": 5}
             servers = [await serve(**patient) for _ in range(2)]
             ana, bob = await connect("ana", to=servers[0]), await connect("bob", to=servers[1])
             assert await send_notes(ana, bob, 1) == 1
@@ -179,7 +179,7 @@ async def test_row_53_a_server_finds_the_new_primary_after_a_failover(serve, con
 async def test_no_query_goes_to_the_old_primary_afterwards():
     with RealRedis() as old, RealRedis() as new:
         async with Forwarder(old) as name:
-            link = RedisLink(Settings(redis_url=name.url), Metrics())
+            link = RedisLink(Settings(redis_url=name.url, redis_seconds=5), Metrics())
             ClusterCounts(link)
             await link.start()
             # at the same time, so that each has a connection of its own
@@ -197,7 +197,7 @@ async def test_no_query_goes_to_the_old_primary_afterwards():
 async def test_the_queue_of_reports_follows_a_failover():
     with RealRedis() as old, RealRedis() as new:
         async with Forwarder(old) as name:
-            reports = create_parts(Settings(redis_url=name.url)).reports
+            reports = create_parts(Settings(redis_url=name.url, redis_seconds=5)).reports
             await reports.request("outside", 1, ANA)
             old.call("REPLICAOF", "127.0.0.1", str(new.port))
             name.target = new
@@ -252,7 +252,7 @@ async def test_row_53_a_cluster_found_later_still_publishes(serve, connect, unti
         redis.call("CLUSTER", "MEET", "127.0.0.1", str(other.port), bus)
         await until(lambda: b"cluster_state:ok" in redis.call("CLUSTER", "INFO"))
         async with Forwarder() as name:
-            patient = {"redis_url": name.url, "redis_prefix": "moved", "chat_per_second": 100, "redis_seconds": 5}
+            patient = {"redis_url": name.url, "redis_prefix": "moved", NOTES_PER_SECOND: 100, "redis_seconds": 5}
             servers = [await serve(**patient) for _ in range(2)]
             name.target = redis
             for server in servers:

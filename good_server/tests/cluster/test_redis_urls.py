@@ -15,7 +15,7 @@ from ..package import SERVER
 from ..redis import RealRedis
 from ..server_processes import environment_of
 from ..server_processes import start as start_python
-from ..stand_in import NOTE_RECEIVED, NOTE_SEND
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTES_PER_SECOND
 from ..waiting import PROCESS_SECONDS
 from .readiness import ready
 
@@ -65,7 +65,7 @@ async def works(url, serve, connect, until, capsys):
     They log no trouble and no password.
     """
     capsys.readouterr()
-    shared = {"redis_url": url, "redis_prefix": secrets.token_hex(8), "chat_per_second": 0.1, "burst_seconds": 50}
+    shared = {"redis_url": url, "redis_prefix": secrets.token_hex(8), NOTES_PER_SECOND: 0.1, "burst_seconds": 50}
     # a busy machine is no outage
     shared |= {"redis_seconds": 10, "redis_deaf_seconds": 20}
     servers = [await serve(**shared) for _ in range(2)]

@@ -143,7 +143,7 @@ async def test_row_57_a_listener_that_fails_again_and_again_pauses(two, connect,
 
 
 async def test_the_lease_is_renewed_without_the_sweep(redis, until):
-    link = RedisLink(Settings(redis_url=redis.url, redis_prefix="lease"), Metrics())
+    link = RedisLink(Settings(redis_url=redis.url, redis_prefix="lease", redis_seconds=5), Metrics())
     ClusterCounts(link)
     await link.start()
     key = link.key("process", link.name)

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from ...cluster.rate_limits import sync_batch
 from ...events import SERVER_CLOSING
 from ...rooms import user_room
-from ..stand_in import NOTE_RECEIVED, NOTE_SEND
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTES_PER_SECOND
 from ..waiting import WAIT_SECONDS
 
 
@@ -57,7 +57,7 @@ async def test_a_message_id_is_delivered_once_on_either_process(two, connect):
 
 
 async def test_two_tabs_on_two_processes_share_one_rate_limit(two, connect):
-    servers = await two(chat_per_second=1, burst_seconds=20)
+    servers = await two(**{NOTES_PER_SECOND: 1}, burst_seconds=20)
     tabs = [await connect("ana", to=server) for server in servers]
     acks = [await tab.ask(NOTE_SEND, {"to": "bob", "text": "x"}) for _ in range(20) for tab in tabs]
     refused = [ack["error"] for ack in acks if not ack["ok"]]

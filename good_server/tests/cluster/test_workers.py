@@ -25,6 +25,7 @@ from ...events import SERVER_CLOSING
 from ...settings import Settings
 from .. import server_processes
 from ..package import PACKAGE, SERVER, child_program
+from ..ports import lasting_port
 from ..server_processes import STAND_IN_SERVER, connections
 from ..stand_in import create_app
 from ..tokens import PRODUCTION_ENVIRONMENT, production_token
@@ -211,7 +212,7 @@ async def test_sighup_restarts_one_process_at_a_time(redis):
 async def test_a_draining_process_accepts_no_new_connection(monkeypatch, dial, worker_pool):
     monkeypatch.setattr(lifecycle, "GOODBYE_SECONDS", 0.5)
     ready, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
-    application = create_app(Settings(port=0, internal_port=0, report_workers=1))
+    application = create_app(Settings(port=lasting_port(), internal_port=0, report_workers=1))
     task = asyncio.create_task(lifecycle.serve(application, ready.set_result, stop, shares_port=True))
     url = (await asyncio.wait_for(ready, PROCESS_SECONDS)).public
     stop.set()

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import psutil
 import pytest
 
-from ...__main__ import EXAMPLE_ROOM, main
+from ...__main__ import main
 from ...events import ROOM_JOIN, SERVER_CLOSING
-from ...roles import Role
+from ...roles import EXAMPLE_ROOM, Role
 from ...rooms import topic_room, user_room
 from .. import server_processes
 from ..package import PACKAGE, SERVER
@@ -175,7 +175,7 @@ def run(capsys):
         (["token", "--user", "ana", "--role", "root"], "--role"),
         (["token", "--user", "a b", "--role", PLAIN], "--user"),
         (["token", "--user", "", "--role", PLAIN], "--user"),
-        (["token", "--user", "x" * 65, "--role", PLAIN], "--user"),
+        (["token", "--user", "x" * 129, "--role", PLAIN], "--user"),
         (["token", "--user", "ana", "--role", ""], "--role"),
         ([*TOKEN, "--room", topic("")], "--room"),
         ([*TOKEN, "--room", user_room("bob")], "--room"),

@@ -89,7 +89,7 @@ async def test_a_transport_that_sent_connect_stays(serve, dial, connect):
 
 async def test_a_token_check_that_hangs_admits_nobody(serve, dial, monkeypatch):
     server = await serve(handshake_seconds=0.5)
-    monkeypatch.setattr(server.application.guards.auth, "identify", lambda auth: asyncio.Event().wait())
+    monkeypatch.setattr(server.application.guards.auth, "identify", lambda auth, request: asyncio.Event().wait())
     wire = await dial(to=server)
     await wire.send('40{"token":"x"}')
     assert '"sid"' not in (await wire.frame() or "closed")
@@ -97,7 +97,7 @@ async def test_a_token_check_that_hangs_admits_nobody(serve, dial, monkeypatch):
 
 
 async def test_a_token_check_that_raises_is_a_refusal(server, refusal, monkeypatch):
-    async def broken(auth):
+    async def broken(auth, request):
         raise TypeError("canary-7f3a")
 
     monkeypatch.setattr(server.application.guards.auth, "identify", broken)

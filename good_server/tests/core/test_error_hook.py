@@ -44,7 +44,7 @@ async def test_an_error_of_a_handler_is_reported(serve, connect, reported):
 async def test_an_error_of_a_connect_is_reported(serve, new_tab, reported, monkeypatch):
     calls, on_error = reported
 
-    async def broken(auth):
+    async def broken(auth, request):
         raise TypeError(CANARY)
 
     server, tab = await serve(on_error=on_error), new_tab()

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from ... import events, rooms
-from ...roles import TOPIC_ROOM_FORM
+from ...roles import TOPIC
 from ..package import FOLDER as ROOT
 from ..package import PACKAGE
 
@@ -29,7 +29,6 @@ EVENTS = {name for key, name in vars(events).items() if key.isupper() and isinst
 SPELLS_ROOMS = {
     "rooms.py": "it names all rooms",
     "roles.py": "the form of a topic room, as a token may grant some",
-    "__main__.py": "the room of the examples and of the printed tokens",
 }
 
 
@@ -37,11 +36,10 @@ SPELLS_ROOMS = {
 def room_prefixes():
     """Return the prefixes of all room names, such as `user:`.
 
-    They come from `rooms.py` and the form of topic rooms.
+    They come from `rooms.py` and the topic of the product.
     """
     spelled = set(literals(ast.parse((ROOT / "rooms.py").read_text("utf-8"))))
-    topic = TOPIC_ROOM_FORM.partition(":")[0] + ":"
-    return frozenset({text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {topic})
+    return frozenset({text for text in spelled if re.fullmatch(r"[\w-]+:", text)} | {f"{TOPIC}:"})
 
 
 def modules(root):
@@ -143,8 +141,7 @@ def test_the_check_knows_every_event_of_the_contract():
 
 
 def test_the_check_knows_every_kind_of_room():
-    topic = TOPIC_ROOM_FORM.partition(":")[0]
-    names = {rooms.user_room("ana"), *rooms.everyone(), f"{topic}:17"}
+    names = {rooms.user_room("ana"), *rooms.everyone(), f"{TOPIC}:17"}
     assert {name.partition(":")[0] + ":" for name in names} <= room_prefixes()
 
 

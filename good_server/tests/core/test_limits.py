@@ -8,6 +8,7 @@ from ...connection_limits import ConnectionLimits
 from ...rate_limits import RateLimits
 from ...settings import Settings
 from ...token_bucket import TokenBucket
+from ..stand_in import NOTE_RATE, NOTES_PER_SECOND
 
 
 class Clock:
@@ -55,37 +56,37 @@ def rates(clock, **settings):
 
 
 async def test_each_user_and_kind_has_its_own_bucket():
-    limited = rates(Clock(), events_per_second=1, chat_per_second=1, burst_seconds=1)
-    calls = [("ana", "chat"), ("ana", "events"), ("bob", "chat"), ("ana", "chat")]
+    limited = rates(Clock(), events_per_second=1, **{NOTES_PER_SECOND: 1}, burst_seconds=1)
+    calls = [("ana", NOTE_RATE), ("ana", "events"), ("bob", NOTE_RATE), ("ana", NOTE_RATE)]
     assert [bool(await limited.wait_seconds(*call)) for call in calls] == [False, False, False, True]
 
 
 async def test_the_burst_is_the_rate_times_the_burst_seconds():
-    limited = rates(Clock(), chat_per_second=5, burst_seconds=10)
-    assert sum([await limited.wait_seconds("ana", "chat") == 0 for _ in range(100)]) == 50
+    limited = rates(Clock(), **{NOTES_PER_SECOND: 5}, burst_seconds=10)
+    assert sum([await limited.wait_seconds("ana", NOTE_RATE) == 0 for _ in range(100)]) == 50
 
 
 async def test_a_rate_below_one_still_allows_one_event():
-    assert await rates(Clock(), chat_per_second=0.01, burst_seconds=1).wait_seconds("ana", "chat") == 0
+    assert await rates(Clock(), **{NOTES_PER_SECOND: 0.01}, burst_seconds=1).wait_seconds("ana", NOTE_RATE) == 0
 
 
 async def test_a_sweep_removes_only_full_buckets():
     clock = Clock()
-    limited = rates(clock, chat_per_second=1, burst_seconds=2)
-    await limited.wait_seconds("ana", "chat")
+    limited = rates(clock, **{NOTES_PER_SECOND: 1}, burst_seconds=2)
+    await limited.wait_seconds("ana", NOTE_RATE)
     clock.now = 0.5
-    await limited.wait_seconds("bob", "chat")
+    await limited.wait_seconds("bob", NOTE_RATE)
     clock.now = 1.2
     limited.sweep()
-    assert set(limited._buckets) == {("bob", "chat")}
+    assert set(limited._buckets) == {("bob", NOTE_RATE)}
 
 
 async def test_a_sweep_gives_no_user_extra_tokens():
     clock = Clock()
-    limited = rates(clock, chat_per_second=1, burst_seconds=1)
-    await limited.wait_seconds("ana", "chat")
+    limited = rates(clock, **{NOTES_PER_SECOND: 1}, burst_seconds=1)
+    await limited.wait_seconds("ana", NOTE_RATE)
     limited.sweep()
-    assert await limited.wait_seconds("ana", "chat") == 1
+    assert await limited.wait_seconds("ana", NOTE_RATE) == 1
 
 
 async def test_a_connection_counts_while_it_is_open():

@@ -98,7 +98,7 @@ async def test_the_reason_of_an_expired_token_is_told(server, dial):
 
 async def test_a_check_that_hangs_is_told(serve, dial, monkeypatch):
     server = await serve(handshake_seconds=0.1)
-    monkeypatch.setattr(server.application.guards.auth, "identify", lambda auth: Stuck().may_join(None, None))
+    monkeypatch.setattr(server.application.guards.auth, "identify", lambda auth, request: Stuck().may_join(None, None))
     await check_reason(server, await dial(to=server), {"token": "x"}, "slow_check")
 
 

@@ -9,7 +9,17 @@ from ...events import AUTH_REFRESH, REPORT_REQUEST, ROOM_JOIN, ROOM_LEAVE
 from ...gateway import abuse
 from ..entitlements import Broken, Stuck
 from ..package import has_part
-from ..stand_in import LEAVE, NOTE_RECEIVED, NOTE_SEND, NOTICE_PUBLISH, PIN_SET, PRIVILEGED, topic
+from ..stand_in import (
+    LEAVE,
+    NOTE_RECEIVED,
+    NOTE_SEND,
+    NOTES_PER_SECOND,
+    NOTICE_PUBLISH,
+    PIN_SET,
+    PINS_PER_SECOND,
+    PRIVILEGED,
+    topic,
+)
 
 CANARY = "canary-7f3a"
 # event, payload, and the field that the refusal names
@@ -21,7 +31,7 @@ INVALID = [
     (NOTE_SEND, {"to": "bob", "text": 7}, "text"),
     (NOTE_SEND, {"to": "b b", "text": "hello"}, "to"),
     (NOTE_SEND, {"to": "bob\n", "text": "hello"}, "to"),
-    (NOTE_SEND, {"to": "x" * 65, "text": "hello"}, "to"),
+    (NOTE_SEND, {"to": "x" * 129, "text": "hello"}, "to"),
     (NOTE_SEND, {"to": ["bob"], "text": "hello"}, "to"),
     (NOTE_SEND, {"room": "", "text": "hello"}, "room"),
     (NOTE_SEND, {"room": "lobby", "text": "hello"}, "room"),
@@ -101,8 +111,8 @@ async def test_too_many_events_get_retry_after(serve, connect):
 @pytest.mark.parametrize(
     ("setting", "event", "payload"),
     [
-        ("chat_per_second", NOTE_SEND, {"to": "bob", "text": "hello"}),
-        ("tracking_per_second", PIN_SET, {"lat": 0, "lng": 0}),
+        (NOTES_PER_SECOND, NOTE_SEND, {"to": "bob", "text": "hello"}),
+        (PINS_PER_SECOND, PIN_SET, {"lat": 0, "lng": 0}),
     ],
 )
 async def test_chat_and_tracking_have_separate_rate_limits(serve, connect, setting, event, payload):
@@ -113,14 +123,14 @@ async def test_chat_and_tracking_have_separate_rate_limits(serve, connect, setti
 
 
 async def test_two_tabs_of_one_user_share_a_rate_limit(serve, connect):
-    server = await serve(chat_per_second=0.1)
+    server = await serve(**{NOTES_PER_SECOND: 0.1})
     first, second = await connect("ana", to=server), await connect("ana", to=server)
     assert (await first.ask(NOTE_SEND, {"to": "bob", "text": "hello"}))["ok"]
     assert await second.code(NOTE_SEND, {"to": "bob", "text": "hello"}) == "rate_limited"
 
 
 async def test_the_rate_limit_of_one_user_does_not_affect_others(serve, connect):
-    server = await serve(chat_per_second=0.1)
+    server = await serve(**{NOTES_PER_SECOND: 0.1})
     for user in ("ana", "bob"):
         tab = await connect(user, to=server)
         assert (await tab.ask(NOTE_SEND, {"to": "eve", "text": "hello"}))["ok"]

@@ -7,8 +7,9 @@ import pytest
 from ...app import assemble, create_parts
 from ...events import RESERVED
 from ...gateway import Gateway
+from ...roles import Role
 from ...settings import Settings, SettingsError
-from ..stand_in import NOTE_SEND, create_routes
+from ..stand_in import NOTE_RATE, NOTE_SEND, create_routes
 
 PARTS = create_parts(Settings(_env_file=None))
 ROUTES = create_routes(PARTS)
@@ -30,12 +31,12 @@ def test_the_routes_of_the_product_are_accepted():
     assert assemble(PARTS, [Gateway("/", PARTS.guards, ROUTES)]).gateways
 
 
-@pytest.mark.parametrize("rate", ["chatt", "CHAT", "", "events_per_second"])
+@pytest.mark.parametrize("rate", ["no_such_rate", "EVENTS", "", "events_per_second"])
 def test_an_unknown_rate_stops_the_start(rate):
     message = refused_route(rate=rate)
     assert NOTE_SEND in message
     assert repr(rate) in message
-    assert "'chat'" in message
+    assert repr(NOTE_RATE) in message
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
@@ -60,6 +61,14 @@ def test_one_event_in_two_namespaces_is_accepted():
 
 def test_two_gateways_for_one_namespace_stop_the_start():
     assert "two gateways" in refusal(Gateway("/", PARTS.guards, ROUTES), Gateway("/", PARTS.guards))
+
+
+@pytest.mark.parametrize("roles", [{"no_such_role"}, {*Role, "no_such_role"}])
+def test_an_unknown_role_stops_the_start(roles):
+    message = refused_route(roles=frozenset(roles))
+    assert NOTE_SEND in message
+    assert "'no_such_role'" in message
+    assert all(role in message for role in Role)
 
 
 def test_a_route_that_no_role_may_call_stops_the_start():

@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.algorithms import ECAlgorithm
 
 from ...settings import DEVELOPMENT_SECRET, Settings, SettingsError, load_settings
+from ..stand_in import NOTES_PER_SECOND
 from ..tokens import PRODUCTION, SECRET
 
 
@@ -179,7 +180,7 @@ def test_a_secret_is_at_least_as_long_as_its_hash(algorithm, length):
         ("trusted_proxies", "the-proxy"),
         ("allowed_origins", '["https://a.example"'),
         ("ping_interval_seconds", "0.5"),
-        ("chat_per_second", "0"),
+        (NOTES_PER_SECOND, "0"),
         ("reports_waiting", "63"),
         ("sockets_per_user", "0"),
         ("jwt_leeway_seconds", "-1"),

@@ -56,6 +56,13 @@ async def test_a_collection_is_found_in_a_waiting_task():
     assert 4 in sizes.values()
 
 
+def test_a_late_attribute_is_no_collection():
+    holder = SimpleNamespace(kept=[1])
+    before = collection_sizes({"a": holder})
+    holder.late = 2
+    assert collection_sizes({"a": holder}) == before
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(RUN_SECONDS)
 async def test_the_soak_sees_a_server_that_leaks(tmp_path, monkeypatch):

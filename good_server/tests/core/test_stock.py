@@ -11,7 +11,7 @@ import pytest
 
 from ...events import ROOM_JOIN, SERVER_CLOSING
 from ...rooms import role_room, user_room
-from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, NOTICE_PUBLISH, PLAIN, topic
+from ..stand_in import LEAVE, LEAVE_TEXT, NOTE_SEND, NOTES_PER_SECOND, NOTICE_PUBLISH, PLAIN, topic
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_a_topic_room_is_left_and_joined_again(server, connect):
 
 
 async def test_an_event_over_the_rate_limit_gets_retry_after(serve, connect):
-    server = await serve(chat_per_second=1, burst_seconds=1)
+    server = await serve(**{NOTES_PER_SECOND: 1}, burst_seconds=1)
     tab = await connect("ana", to=server)
     await tab.ask(NOTE_SEND, {"to": "bob", "text": "x"})
     refused = await tab.ask(NOTE_SEND, {"to": "bob", "text": "x"})

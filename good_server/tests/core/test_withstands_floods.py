@@ -12,7 +12,7 @@ from ..entitlements import Everything
 from ..pace import Lateness, check_pace
 from ..server_processes import running_child, watched_server
 from ..servers import ONE_ADDRESS
-from ..stand_in import LEAVE, PRIVILEGED, topic
+from ..stand_in import LEAVE, NOTES_PER_SECOND, PRIVILEGED, topic
 from ..wire import bare
 
 FLOOD_SECONDS = 3
@@ -22,7 +22,7 @@ MANY_ROOMS = 1500
 SLACK_MB = 8
 # a connection may keep one read of the event loop (256 KB) beyond its backlog
 FRAME_MB = 0.5
-UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
+UNLIMITED = {"events_per_second": 1e9, NOTES_PER_SECOND: 1e9}
 
 
 @pytest.fixture

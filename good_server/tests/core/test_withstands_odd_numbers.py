@@ -23,10 +23,10 @@ NOW = 1_800_000_000
 def token_with(server, claim, number):
     """Return a signed token whose payload has `number` as it is written."""
     now, settings = int(server.application.clock()), server.settings
-    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience, "sub": "ana", "role": PLAIN}
+    claims = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience[0], "sub": "ana", "role": PLAIN}
     claims |= {"iat": now, "exp": now + 600} | {claim: "number"}
     payload = json.dumps(claims).replace('"number"', number).encode()
-    return jwt.PyJWS().encode(payload, settings.secret, algorithm="HS256", headers={"typ": settings.jwt_type})
+    return jwt.PyJWS().encode(payload, settings.secret, algorithm="HS256", headers={"typ": settings.jwt_type[0]})
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])

@@ -370,9 +370,9 @@ async def test_row_46_nothing_after_a_close_frame_is_served(server):
 async def check_one_try(server, dial):
     tried, identify = [], server.application.guards.auth.identify
 
-    async def counted(auth):
+    async def counted(auth, request):
         tried.append(auth)
-        return await identify(auth)
+        return await identify(auth, request)
 
     server.application.guards.auth.identify = counted
     wire = await dial(to=server)

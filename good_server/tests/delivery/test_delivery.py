@@ -19,10 +19,10 @@ from ...delivery.frames import frame
 from ...delivery.room_manager import RoomManager
 from ...events import ROOM_LEAVE, SERVER_CLOSING
 from ...rooms import everyone, role_room, user_room
-from ..stand_in import PLAIN, topic
+from ..stand_in import NOTES_PER_SECOND, PLAIN, topic
 from ..wire import SLOW_RECEIVE_BYTES, UPGRADE, address_of, client_frame, event_text
 
-GENEROUS = {"events_per_second": 1e6, "chat_per_second": 1e6, "sockets_per_user": 1000, "connects_per_second": 1e6}
+GENEROUS = {"events_per_second": 1e6, NOTES_PER_SECOND: 1e6, "sockets_per_user": 1000, "connects_per_second": 1e6}
 RELIED_ON = [
     (EngineServer, "create_queue"),
     (EngineServer, "handle_request"),

@@ -8,7 +8,7 @@ from ...events import ROOM_LEAVE
 from ...rooms import user_room
 from ..pace import check_pace
 from ..server_processes import watched_server
-from ..stand_in import NOTE_RECEIVED, NOTE_SEND, topic
+from ..stand_in import NOTE_RECEIVED, NOTE_SEND, NOTES_PER_SECOND, topic
 from ..wire import SLOW_RECEIVE_BYTES, bare, event_text
 
 pytestmark = pytest.mark.timing
@@ -17,7 +17,7 @@ TOPIC = topic("17")
 SLACK_MB = 16
 # sent to the room while one member does not read: more than the buffers of a connection hold
 MESSAGES, TEXT_CHARACTERS = 6000, 4000
-UNLIMITED = {"events_per_second": 1e9, "chat_per_second": 1e9}
+UNLIMITED = {"events_per_second": 1e9, NOTES_PER_SECOND: 1e9}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ INVALID = [
     ("chat:send", {"to": "bob", "text": 7}, "text"),
     ("chat:send", {"to": "b b", "text": "hello"}, "to"),
     ("chat:send", {"to": "bob\n", "text": "hello"}, "to"),
-    ("chat:send", {"to": "x" * 65, "text": "hello"}, "to"),
+    ("chat:send", {"to": "x" * 129, "text": "hello"}, "to"),
     ("chat:send", {"to": ["bob"], "text": "hello"}, "to"),
     ("chat:send", {"room": "", "text": "hello"}, "room"),
     ("chat:send", {"room": "lobby", "text": "hello"}, "room"),

@@ -23,7 +23,10 @@ def test_a_topic_room_keeps_its_name(name):
     assert rooms.is_topic_room(name)
 
 
-@pytest.mark.parametrize("name", ["user:ana", "role:admin", "role:nothing", "company:acme", "user:a.b_c@d-e"])
+@pytest.mark.parametrize(
+    "name",
+    ["user:ana", "role:admin", "role:nothing", "company:acme", "user:a.b_c@d-e", "user:a|b+c", "user:" + "x" * 128],
+)
 def test_a_room_of_the_server_is_forbidden_as_a_topic(name):
     with pytest.raises(Forbidden):
         rooms.topic_room(name)
@@ -31,7 +34,16 @@ def test_a_room_of_the_server_is_forbidden_as_a_topic(name):
 
 
 WRONG = ["", "job", "job:", "job:" + "x" * 33, "job:17\n", "job:a b", "job:a/b", "job:\u0661", "job:a@b", " job:17"]
-WRONG += ["user:", "user:a b", "user:" + "x" * 65, "role:admin\n", "team:7", "Company:acme"]
+WRONG += [
+    "user:",
+    "user:a b",
+    "user:" + "x" * 129,
+    "company:" + "x" * 65,
+    "company:a|b",
+    "role:admin\n",
+    "team:7",
+    "Company:acme",
+]
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -20,16 +20,21 @@ PHONE_WINDOW_BYTES = 8192
 
 
 class LoadError(Exception):
-    """The measured server did not do what the load requires.
+    """The measured server did not behave as the benchmark requires.
 
-    The message of the exception is one line.
+    For example, it did not answer in time. The message of the exception is one line.
     """
+
+
+class RefusedError(LoadError):
+    """The server refused a connection, by an HTTP status or a CONNECT_ERROR."""
 
 
 class MessageCounter:
     """Counts the chat messages that the members of a crowd receive.
 
-    When `latencies` is a list, the counter also appends the latency of each message to this list, in seconds.
+    A crowd is a group of clients in one chat room. When `latencies` is a list, the counter also appends the latency of
+    each message to this list, in seconds.
     """
 
     def __init__(self) -> None:
@@ -145,7 +150,10 @@ class Member(asyncio.Protocol):
         return head + 4
 
     def _handle(self, first_byte: int, payload: bytes) -> None:
-        """Handles a frame from the server that is not a chat message."""
+        """Handles a frame from the server that is not a chat message.
+
+        It answers pings and the handshake, calls `on_ack`, and notices a CONNECT that was accepted or refused.
+        """
         if first_byte == wire.PING:
             self.write(wire.frame(payload, first_byte=wire.PONG))
         elif payload == b"2":
@@ -162,7 +170,7 @@ class Member(asyncio.Protocol):
 
     def _fail_connect(self, reason: str) -> None:
         if not self.ready.done():
-            self.ready.set_exception(LoadError(f"a connection was refused: {reason[:100]}"))
+            self.ready.set_exception(RefusedError(f"a connection was refused: {reason[:100]}"))
 
 
 class Crowd:

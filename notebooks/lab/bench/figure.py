@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from lab.bench.report import relative
+from lab.bench.report import relative, shown_unit
 from lab.bench.run import BenchmarkResult, BenchResults
 from lab.figures.bars import INK, new_figure
 from lab.results.wording import number
@@ -23,8 +23,8 @@ TITLE_LETTERS = 100
 def draw(bench: BenchResults) -> Figure:
     """Draws the results of `lab bench`, with one row per benchmark.
 
-    The line at 1 is the good server. A bar to the right of the line is worse than the good server, a bar to the left is
-    better.
+    The line at 1 is the good server, and each bar is another server. If a bar goes to the right of the line, its server
+    is worse than the good server. If a bar goes to the left, its server is better.
     """
     peers = [peer.id for peer in bench.peers if peer.id in COLOURS]
     results = [result for result in bench.results if any(relative(result, peer) for peer in peers)]
@@ -65,7 +65,7 @@ def _add_legend_and_title(figure: Figure, axes: Any, bench: BenchResults, *, col
 
 
 def _label(result: BenchmarkResult) -> str:
-    return f"{result.benchmark.title}\ngood: {number(result.value('good'))} {result.benchmark.unit}"
+    return f"{result.benchmark.title}\ngood: {number(result.value('good'))} {shown_unit(result.benchmark.unit)}"
 
 
 def finding(bench: BenchResults) -> str:

@@ -1,6 +1,6 @@
 """Benchmark loads with thousands of idle clients in a separate process.
 
-The process is separate so that the heartbeats of the idle clients do not delay the clients that measure.
+Because the process is separate, the heartbeats of the idle clients do not delay the clients that measure the latency.
 """
 
 import asyncio
@@ -72,8 +72,8 @@ def _stop(process: BaseProcess) -> None:
 def _run_crowd(port: int, count: int, secret: str, ready: Connection) -> None:
     """Main function of the process with the idle clients.
 
-    It connects `count` clients and keeps them connected until SIGTERM. It sends None to `ready` when all clients are
-    connected, or a `LoadError` when a client cannot connect.
+    It connects `count` clients and keeps them connected until SIGTERM. It sends None into the pipe `ready` when all
+    clients are connected. If a client cannot connect, it sends a `LoadError` instead.
     """
     prepare_child_process()
     raise_open_files(count + OTHER_FILES)
@@ -140,9 +140,10 @@ async def _send_lone_messages(
 
 
 async def idle(server: Server, sizes: Sizes, *, clients: int) -> Sample:
-    """Measures the CPU of a server whose clients are all idle.
+    """Measures the CPU use of a server whose clients are all idle.
 
-    The measurement lasts one ping interval of the servers, so the server pings each client once.
+    The measurement lasts one ping interval, so the server pings each client once. All measured servers have the same
+    ping interval.
     """
     before = server.rss_bytes()
     async with idle_clients(server, clients):

@@ -68,7 +68,7 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 async def floor(server: Server, sizes: Sizes) -> Sample:
     """Measures the same deliveries as `fan_out` on the smallest possible server.
 
-    That server, `one send() each`, only writes prepared bytes, with one system call per delivery.
+    This server is called `one send() each`. It only writes prepared bytes, with one system call per delivery.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)
@@ -113,7 +113,7 @@ async def _measure_single_messages(
 ) -> tuple[list[float], CpuMeter]:
     """Sends `count` single messages and measures when each member receives them.
 
-    Each message is sent after all members have received the one before. Returns the latencies in seconds, one per
+    Each message is sent after all members have received the previous message. Returns the latencies in seconds, one per
     member and message, and the CPU meter.
     """
     latencies: list[float] = []
@@ -132,7 +132,7 @@ async def _measure_single_messages(
 
 
 async def ack(server: Server, sizes: Sizes) -> Sample:
-    """Measures the CPU time of a request and its ack.
+    """Measures the server's CPU time for a request and its ack.
 
     The request is a message to a user who is not connected, so the server delivers nothing.
     """
@@ -180,7 +180,7 @@ async def _send_requests(crowd: Crowd, count: int) -> None:
 async def connect(server: Server, sizes: Sizes) -> Sample:
     """Measures the CPU time of new connections, each with a token check.
 
-    A connection is everything from the TCP handshake to the server's answer to the CONNECT packet.
+    The measured work is everything from the TCP handshake to the server's answer to the CONNECT packet.
     """
     async with crowd_in_room(server, max(1, sizes.connections // 2)) as crowd:
         rss = server.rss_bytes()
@@ -193,10 +193,10 @@ async def connect(server: Server, sizes: Sizes) -> Sample:
 
 
 async def disconnect(server: Server, sizes: Sizes) -> Sample:
-    """Measures the CPU time when all clients of a crowd disconnect together.
+    """Compares the CPU time of a disconnect in large and small crowds.
 
-    The value is the cost of one disconnect in the largest crowd, divided by the cost of one disconnect in the smallest
-    crowd.
+    All clients of a crowd disconnect together. The value is the CPU time of one disconnect in the largest crowd,
+    divided by the CPU time of one disconnect in the smallest crowd.
     """
     small = min(sizes.leaving)
     # a warm-up: a just-in-time compiler has not optimized the code yet
@@ -229,7 +229,7 @@ async def slow_reader(server: Server, sizes: Sizes) -> Sample:
     """Measures the memory that slow consumers in a room cost the server.
 
     Some members stop reading while long messages are sent to the room. The value is how much the server's memory grows.
-    Other values show how long the other members wait.
+    Secondary values are the latency of the other members and the share of disconnected slow consumers.
     """
     text, slow = "x" * LONG_TEXT_LETTERS, max(1, sizes.readers // 20)
     step = sizes.backlog // MEMORY_READS

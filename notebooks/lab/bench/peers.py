@@ -48,8 +48,8 @@ IDLE_CHECKS = 3
 class Peer:
     """A server that `lab bench` measures, and the command that starts it.
 
-    `description` is one line for the report. `command` returns the command line, and `settings` are environment
-    variables.
+    `description` is one line for the report. `command` returns the command line. `settings` are the environment
+    variables of the server process.
     """
 
     id: str
@@ -129,7 +129,7 @@ class Server:
     async def wait_until_idle(self, *, timeout: float = 3.0) -> bool:
         """Waits until the server process uses almost no CPU.
 
-        Returns True then, or False when the process is still busy after `timeout` seconds.
+        Returns True when the process is idle, or False when it is still busy after `timeout` seconds.
         """
         deadline, idle_checks = time.monotonic() + timeout, 0
         while idle_checks < IDLE_CHECKS and time.monotonic() < deadline:

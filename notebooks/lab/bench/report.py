@@ -15,8 +15,8 @@ SCHEMA = 1
 def table(bench: BenchResults) -> Table:
     """Returns the table of results, with one row per benchmark.
 
-    Each server has one column. A cell has the server's value, and how many times the good server's value that is. The
-    dim rows below a benchmark show its secondary values.
+    Each server has one column. A cell has the server's value, and this value as a multiple of the good server's value.
+    The dim rows below a benchmark are its secondary values.
     """
     peers = [peer.id for peer in bench.peers]
     grid = Table(header_style="bold")
@@ -25,15 +25,20 @@ def table(bench: BenchResults) -> Table:
     for name in peers:
         grid.add_column(name, justify="right", no_wrap=True)
     for result in bench.results:
-        grid.add_row(result.benchmark.id, result.benchmark.unit, *(_cell(result, peer) for peer in peers))
+        grid.add_row(result.benchmark.id, shown_unit(result.benchmark.unit), *(_cell(result, peer) for peer in peers))
         for name in _other_names(result):
             values = (result.other_values(peer).get(name) if peer in result.samples else None for peer in peers)
             cells = (number(value) for value in values)
-            grid.add_row("", f"  {name}", *cells, style="dim")
+            grid.add_row("", f"  {shown_unit(name)}", *cells, style="dim")
         if FLOOR.id in result.samples:
             floor = f"{number(result.value(FLOOR.id))} {spread(result, FLOOR.id)}"
             grid.add_row("", f"  {FLOOR.id}, no server", floor, style="dim")
     return grid
+
+
+def shown_unit(unit: str) -> str:
+    """Returns a unit as printed in the table: `µs` instead of `us`."""
+    return f"µs{unit.removeprefix('us')}" if unit.split()[0] == "us" else unit
 
 
 def _other_names(result: BenchmarkResult) -> list[str]:
@@ -71,8 +76,8 @@ def relative(result: BenchmarkResult, peer: str) -> float | None:
 def remarks(bench: BenchResults) -> list[str]:
     """Returns the lines that are printed below the table of results.
 
-    They name the reasons to doubt a value, the missing servers, the measured servers, the raised limits of the good
-    server, and the versions.
+    They name the reasons to doubt a value, the missing servers, the measured servers, the versions, and the limits of
+    the good server that were raised for the load.
     """
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())

@@ -1,4 +1,4 @@
-"""One run of `lab bench`: its benchmarks, rounds and doubts.
+"""Runs the benchmarks of `lab bench` in rounds, and collects doubts.
 
 A doubt is a reason not to trust a measured value.
 """
@@ -149,8 +149,9 @@ class BenchmarkResult:
 class BenchResults:
     """The results of all benchmarks in one run of `lab bench`.
 
-    `absent` maps the id of each missing server to one line that says how to install it. `doubts` are about the machine,
-    not about one benchmark.
+    `absent` maps the id of each missing server to one line that says how to install that server. `doubts` has one line
+    if the machine was busy at the start, because all values are then possibly wrong. Doubts about one benchmark are in
+    `results`.
     """
 
     results: list[BenchmarkResult]

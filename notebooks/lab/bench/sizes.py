@@ -8,11 +8,11 @@ class Sizes:
     """Numbers of rounds, clients and messages of the loads.
 
     `rounds_when_long` is the number of rounds of long benchmarks. `members` is the number of clients in the room that
-    receives bursts and single messages; `bursts` and `singles` are the numbers of these. `requests` and `connections`
-    are the numbers of measured requests and new connections. `leaving` has the sizes of the crowds that disconnect.
-    `readers` is the size of the crowd with slow consumers, and `backlog` the number of messages to that crowd.
-    `lone_seconds` is how long single messages are sent among idle clients, and `idle_seconds` how long a server with
-    only idle clients is measured.
+    receives messages. `bursts` and `singles` are the numbers of message bursts and of single messages to that room.
+    `requests` and `connections` are the numbers of measured requests and new connections. `leaving` has the sizes of
+    the crowds that disconnect. `readers` is the size of the crowd with slow consumers, and `backlog` is the number of
+    messages to that crowd. `lone_seconds` is how long single messages are sent among idle clients. `idle_seconds` is
+    how long a server with only idle clients is measured.
     """
 
     rounds: int

@@ -1,6 +1,7 @@
-"""A minimal chat server with the library python-socketio, without guards.
+"""A minimal chat server with the library python-socketio.
 
-`lab bench` compares the good server with this server. Both use uvloop, so that the bench does not compare event loops.
+It checks tokens, but has no rate limits and no other checks. `lab bench` compares the good server with this server.
+Both use uvloop, so that the bench does not compare event loops.
 """
 
 import os
@@ -20,7 +21,7 @@ from good_server.runtime import loop_factory
 def create_app(secret: str, issuer: str, audience: str) -> web.Application:
     """Returns an application with the chat events of the good server.
 
-    It checks tokens with one call of PyJWT and nothing else.
+    Its only check is the token check: one call of PyJWT for each connection.
     """
     sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
     app = web.Application()

@@ -13,7 +13,7 @@ from good_server.settings import Settings
 # one per run, the same for every peer
 SECRET = secrets.token_hex(32)
 ISSUER = str(Settings.model_fields["jwt_issuer"].default)
-AUDIENCE = str(Settings.model_fields["jwt_audience"].default)
+AUDIENCE = str(Settings.model_fields["jwt_audience"].default[0])
 ROOM = "job:1"
 ABSENT_USER = "nobody"
 UPGRADE = (
@@ -26,7 +26,10 @@ MASK = b"\x12\x34\x56\x78"
 
 
 def token(user: str, *, life_seconds: int = 3600) -> str:
-    """Returns a JWT for `user`, a vendor who may join `ROOM`."""
+    """Returns a JWT for `user`.
+
+    Its claims are the role `vendor` and permission to join `ROOM`. It expires after `life_seconds` seconds.
+    """
     now = int(time.time())
     claims: dict[str, Any] = {"sub": user, "role": "vendor", "iat": now, "exp": now + life_seconds, "rooms": [ROOM]}
     claims |= {"iss": ISSUER, "aud": AUDIENCE}
@@ -67,9 +70,9 @@ def event_frame(name: str, data: Any, *, ack: int) -> bytes:
 
 
 def delivery_frames(texts: Sequence[str]) -> bytes:
-    """Returns the bytes that a server writes to deliver `texts`.
+    """Returns the bytes that deliver chat messages to one client.
 
-    The bytes are for one client in `ROOM`. They are one unmasked WebSocket frame for each text.
+    Each of `texts` is the text of a message to `ROOM`. A server writes one unmasked WebSocket frame for each message.
     """
     frames = []
     for number, text in enumerate(texts):

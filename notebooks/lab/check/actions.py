@@ -1,4 +1,4 @@
-"""What the code does with rooms: joins, leaves and emits."""
+"""Finds calls that join a room, leave one, or send to one."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,8 +40,8 @@ class Move:
 class Emit:
     """A call that emits an event.
 
-    `aim` says who receives it: "everyone", the `rooms`, the socket that it begins with ("self"), or a socket that the
-    code fetched by its id ("lookup").
+    `aim` says who receives the event: "everyone", the sockets in `rooms` ("rooms"), or a socket that the code fetched
+    by its id ("lookup"). "self" means one socket: the one of the handler, or the one on which the code calls `emit`.
     """
 
     node: Call
@@ -58,7 +58,7 @@ class Emit:
 
 @dataclass(slots=True, eq=False)
 class Actions:
-    """All joins, leaves and emits of a project."""
+    """The calls of a project that join rooms, leave rooms, or send."""
 
     joins: list[Move] = field(default_factory=list)
     leaves: list[Move] = field(default_factory=list)
@@ -66,7 +66,10 @@ class Actions:
 
 
 def find_actions(project: Project, values: Values) -> Actions:
-    """Return all joins, leaves and emits in the modules that are loaded."""
+    """Return the calls of all loaded modules that concern rooms.
+
+    They join a room, leave one, or send to one.
+    """
     found = Actions()
     for module in list(project.modules.values()):
         for call in module.calls:
@@ -137,6 +140,9 @@ def _emit(project: Project, values: Values, module: Module, call: Call) -> Emit 
     emit = Emit(call, module, "self", rooms, event, payload, from_socket=Tag.SERVER not in tags)
     if rooms:
         emit.aim = "rooms"
+    elif _is_namespace_of_one(project, call.func.obj):
+        # a namespace whose name is computed serves as a room
+        emit.aim = "self"
     elif Tag.SERVER in tags or broadcast:
         emit.aim = "everyone"
     elif Tag.STORED in tags:
@@ -173,7 +179,8 @@ def _is_none(node: Node) -> bool:
 def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
     """Return the parts of an emit chain such as `io.to(room).volatile`.
 
-    They are the server or socket that it begins with, the rooms of its `to` and `in`, and whether it has `broadcast`.
+    The first part is the server or socket at the beginning of the chain. The second part is the rooms of `to` and `in`.
+    The third part says whether the chain contains `broadcast`.
     """
     rooms: list[Node] = []
     broadcast = False
@@ -197,10 +204,23 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
     return expr, rooms, broadcast
 
 
-def _is_place(obj: Node, name: str) -> bool:
-    """Tell whether `obj.name` is a field of the program's class: `this.server`.
+def _is_namespace_of_one(project: Project, expr: Node) -> bool:
+    """Tell whether an emit goes to a namespace with a computed name.
 
-    Such a field is no part of an emit chain, although other things named `server` or `sockets` may be.
+    An example is ``io.of(`/game/${id}`)``.
+    """
+    found = project.meaning(expr) if isinstance(expr, Name) else expr
+    match found:
+        case Call(func=Member(name="of"), args=[name]):
+            return not isinstance(name, Const) and not isinstance(project.meaning(name), Const)
+    return False
+
+
+def _is_place(obj: Node, name: str) -> bool:
+    """Tell whether `obj.name` is `this.server` or `this.sockets`.
+
+    These are ordinary fields of a class in the checked code. On other objects, `server` and `sockets` belong to the
+    emit chain, as in `io.sockets.emit()`.
     """
     return name in ("server", "sockets") and isinstance(obj, This)
 

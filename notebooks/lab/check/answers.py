@@ -1,6 +1,6 @@
 """Finds tags (what is known of values) and remembers them.
 
-Finding the tags of one value may need those of another, even in a circle.
+The tags of one value can depend on the tags of another value, even in a circle.
 """
 
 from abc import ABC, abstractmethod
@@ -14,10 +14,11 @@ DEEPEST = 60
 
 
 class Answers(ABC):
-    """The tags (what is known of a value) of expressions and variables.
+    """Finds and remembers the tags of expressions and variables.
 
-    In each round, each is found once. If finding a value's tags needs the same tags again, those of the round before
-    are used, or none.
+    A tag says what is known of a value. Tags are found in several rounds (see `forget`), and once per value in each
+    round. If the tags of a value depend on themselves, the tags of the previous round are used. If there are none, the
+    value counts as a value without tags.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The folder that reported paths are relative to."""
+"""Finds the folder that the paths in a report are relative to."""
 
 import os
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from lab.system.exit_codes import UsageError
 def base_of(paths: Sequence[Path]) -> Path:
     """Return the folder that reported paths are relative to.
 
-    It is the only path, if that is a folder; its folder, if it is a file outside the working folder; else the working
-    folder.
+    If the only path is a folder, the result is this folder. If the only path is a file outside the working folder, the
+    result is the folder of the file. Otherwise the result is the working folder.
     """
     if len(paths) == 1 and paths[0].is_dir():
         return paths[0]
@@ -35,10 +35,10 @@ def check_readable(paths: Sequence[Path]) -> None:
 
 
 def from_working_folder(base: Path, path: str) -> str:
-    """Return a reported path relative to the working folder, with `/`.
+    """Return a reported path relative to the working folder.
 
-    Code hosts want paths from the root of the repository, where checks run. A path outside the working folder is
-    returned as it is.
+    Its separator is `/`. `path` is relative to `base`. Code hosts such as GitHub need paths from the repository's root.
+    Checks are expected to run in this root. If `base` is outside the working folder, `path` is returned unchanged.
     """
     try:
         folder = base.resolve().relative_to(Path.cwd().resolve())

@@ -21,8 +21,9 @@ Key = tuple[str, str, str, str]
 def key_of(finding: Finding, base: Path, folder: Path) -> Key:
     """Return the key by which a known finding is recognised later.
 
-    It has the finding's rule, path, function and line text. The path is relative to `folder`, which contains the
-    baseline, if the file is below that folder. So the key does not depend on which folder is checked.
+    The key has the finding's rule, path, function and line text. `folder` is the folder of the baseline file. If the
+    checked file is below `folder`, the path in the key is relative to `folder`. Then the key does not depend on which
+    folder is checked.
     """
     try:
         path = (base / finding.path).resolve().relative_to(folder.resolve()).as_posix()
@@ -32,7 +33,10 @@ def key_of(finding: Finding, base: Path, folder: Path) -> Key:
 
 
 def read(file: Path) -> Counter[Key]:
-    """Return how often each known finding occurs; raises `UsageError`."""
+    """Return how often the baseline has each known finding.
+
+    Raises `UsageError` if the file cannot be read or is no baseline.
+    """
     try:
         document = json.loads(file.read_bytes())
     except OSError as error:
@@ -68,7 +72,7 @@ def split(
 ) -> tuple[list[Finding], list[Finding]]:
     """Return the new findings, and the known ones.
 
-    If a line occurs more often than in the baseline, the last of the equal findings are new.
+    `known` says how many findings of each key are known. Further findings with the same key are new.
     """
     left = known.copy()
     new: list[Finding] = []
@@ -82,7 +86,10 @@ def split(
 
 
 def write(file: Path, found: Sequence[Finding], base: Path) -> None:
-    """Write all findings as known ones; raises `UsageError`."""
+    """Write all findings to the baseline, as known ones.
+
+    Raises `UsageError` if the file cannot be written.
+    """
     counts = Counter(key_of(finding, base, file.parent) for finding in found)
     rows = [
         {"rule": rule, "path": path, "function": function, "text": text, "count": count}

@@ -1,4 +1,4 @@
-"""Chooses rules by id, by prefix, or by mistake."""
+"""Chooses rules by id, by prefix, or by a mistake's number."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,10 @@ SHORTEST_PREFIX = "RM"
 
 
 def choose(rules: Sequence[Rule], select: str | None, ignore: str | None, *, accounts: bool) -> tuple[Rule, ...]:
-    """Return the rules that `--select`, `--ignore` and `--no-accounts` leave.
+    """Return the rules that remain after `--select`, `--ignore` and `--no-accounts`.
 
-    Raises `UsageError` for a word that names no rule, and when no rule is left.
+    `accounts` is False with `--no-accounts`. Raises `UsageError` for a word that names no rule, and when no rule
+    remains.
     """
     chosen = set(_named(rules, select, "--select")) if select is not None else {rule.id for rule in rules}
     if ignore is not None:
@@ -23,7 +24,10 @@ def choose(rules: Sequence[Rule], select: str | None, ignore: str | None, *, acc
 
 
 def rule_named(rules: Sequence[Rule], name: str) -> Rule:
-    """Return the rule with this id; raises `UsageError`."""
+    """Return the rule with this id.
+
+    Raises `UsageError` if there is none.
+    """
     for rule in rules:
         if rule.id == name.strip().upper():
             return rule

@@ -1,9 +1,10 @@
-"""One pass over a file, for calls and writes to collections."""
+"""Collects the calls of a file, and its writes to collections."""
 
 from lab.check.ir import Assign, Call, Index, Member, Record, This
 from lab.check.places import as_function, place_of
 from lab.check.project import Project
 from lab.check.scopes import Module, patterns
+from lab.check.tables import called
 from lab.check.uses import Content, Uses
 
 # methods that put their last argument into a collection; with two arguments, the first is the key
@@ -27,7 +28,7 @@ STARTERS = {
 
 
 def collect(project: Project, uses: Uses, module: Module) -> None:
-    """Record the calls and writes of one module in `uses`."""
+    """Record a module's calls, and what it puts into collections, in `uses`."""
     for node in module.nodes:
         match node:
             case Call():
@@ -37,7 +38,7 @@ def collect(project: Project, uses: Uses, module: Module) -> None:
 
 
 def _call(project: Project, uses: Uses, call: Call) -> None:
-    for func in project.callees(call):
+    for func in called(project, call):
         uses.callers.setdefault(id(func), []).append(call)
     name = getattr(call.func, "name", "")
     if name in STARTERS:

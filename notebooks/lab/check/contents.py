@@ -1,13 +1,15 @@
 """Finds the tags (what is known) of collections' elements and of fields."""
 
+import re
+
 from lab.check.answers import Answers
-from lab.check.ir import Call, Class, Field, Member, Name, Node, Record, This
+from lab.check.ir import Assign, Call, Class, Const, Field, Index, Member, Name, Node, Record, This
 from lab.check.names import last_name
 from lab.check.places import place_of
 from lab.check.project import Project
-from lab.check.scopes import Path, class_of, field_type
-from lab.check.tags import CLAIMED, SERVER_CHAIN, SOCKET_CHAIN, SOCKETS_TYPE, STATE_FIELDS, Tag
-from lab.check.uses import Uses
+from lab.check.scopes import Path, Variable, class_of, field_type, lookup
+from lab.check.tags import CLAIMED, OTHER_SOCKETS, SERVER_CHAIN, SOCKET_CHAIN, SOCKETS_TYPE, STATE_FIELDS, Tag
+from lab.check.uses import Content, Uses
 
 
 def is_injected_server(cls: Class, name: str) -> bool:
@@ -19,11 +21,25 @@ def is_injected_server(cls: Class, name: str) -> bool:
 def has_sockets(expr: Node) -> bool:
     """Tell whether `expr.sockets` is the library's collection of sockets.
 
-    It is in `io.sockets.sockets` and `namespace.sockets`, but not in `io.sockets`.
+    The result is True for `io.sockets.sockets` and `io.of(name).sockets`. It is False for `io.sockets`, which is a
+    namespace.
     """
     if isinstance(expr, Member):
         return expr.name in ("sockets", "nsp", "server")
     return isinstance(expr, Call)
+
+
+def _mapping(entries: Node) -> Node | None:
+    """Return the collection whose keys and values an expression lists, or None.
+
+    For `Object.entries(users)` and `users.items()` the result is `users`.
+    """
+    match entries:
+        case Call(func=Member(obj=Name(name="Object"), name="entries"), args=[mapping]):
+            return mapping
+        case Call(func=Member(obj=mapping, name="entries" | "items"), args=[]):
+            return mapping
+    return None
 
 
 class Contents(Answers):
@@ -46,19 +62,41 @@ class Contents(Answers):
             # what is put into an entry of a collection is no element of the collection itself
             inner = whole and content.key is None and content.is_nested
             found |= Tag.STORED | Tag.KEPT
-            if part != "keys" and not (inner and part == "each"):
+            if part != "keys" and not (inner and part in ("each", "items")):
                 tags = self.of(content.value)
                 found |= tags & Tag.SOCKET
-                if Tag.SID in tags and (content.key is None or part != "each"):
+                if Tag.SID in tags and (content.key is None or part != "each") and not self._is_field(content):
                     found |= Tag.IDS
             if part != "values" and Tag.SID in self.of(content.key):
                 found |= Tag.IDS
         return found
 
+    def _is_field(self, content: Content) -> bool:
+        """Tell whether a write sets a field of an element.
+
+        An example is `player["sid"] = sid`, where `player` was read from a collection before.
+        """
+        match content:
+            case Content(key=Const(), write=Assign(target=Index(obj=Name() as element))):
+                return isinstance(self.project.meaning(element), Call | Index | Variable)
+        return False
+
     def _type_of(self, expr: Node) -> str:
         """Return the type that the code declares for a field, or ""."""
         cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
-        return field_type(cls, expr.name) if cls is not None and isinstance(expr, Member) else ""
+        if cls is None or not isinstance(expr, Member):
+            return ""
+        text = field_type(cls, expr.name)
+        return "" if any(self._is_foreign(cls, name) for name in re.findall(r"\w*Socket\w*", text)) else text
+
+    def _is_foreign(self, place: Node, name: str) -> bool:
+        """Tell whether a type's name means the socket of another library.
+
+        An example is the socket of Socket.IO's client library. The name is looked up at the node `place`.
+        """
+        variable = lookup(self.project.module_of(place), place, name)
+        source = variable.imported[0] if variable is not None and variable.imported is not None else ""
+        return source.removeprefix("node:") in OTHER_SOCKETS
 
     def holds_in(self, collection: Node, name: str) -> bool:
         """Tell whether a field of a collection's elements holds socket ids.
@@ -75,6 +113,10 @@ class Contents(Answers):
     # --- steps into a value ---
 
     def along(self, tags: Tag, path: Path, place: Node) -> Tag:
+        mapping = _mapping(place) if path[1:2] == (("item", "0"),) else None
+        if mapping is not None:
+            tags, path = tags & (CLAIMED | Tag.USER | Tag.STORED) | self.held(mapping, "keys"), path[2:]
+            return self.along(tags, path, mapping) if path else tags
         for number, step in enumerate(path):
             tags = self.step(tags, step[1] if step[0] == "field" else "")
             if number == 0 and step[0] != "field":
@@ -84,7 +126,7 @@ class Contents(Answers):
     def step(self, tags: Tag, name: str) -> Tag:
         """Return the tags (what is known) of one field of a value.
 
-        `tags` are those of the value, `name` is the field, or "" for an element.
+        `tags` are the tags of the value. `name` is the name of the field, or "" for an element of a collection.
         """
         found = tags & (CLAIMED | Tag.USER | Tag.STORED)
         # an element
@@ -105,7 +147,8 @@ class Contents(Answers):
 
     def _of_socket(self, name: str, tags: Tag) -> Tag:
         if name in ("id", "sid"):
-            return Tag.SID | (tags & Tag.STORED)
+            # the id of another socket, which was looked up
+            return Tag.IDS | Tag.STORED if Tag.STORED in tags else Tag.SID
         if name == "handshake":
             return Tag.HANDSHAKE
         if name in SOCKET_CHAIN:

@@ -1,6 +1,6 @@
-"""What a mistake costs, from the last recorded measurement of this kit.
+"""What each mistake costs, as measured on two example servers.
 
-`lab.check.cost_document` writes the numbers to `costs.json`.
+`lab.check.cost_document` writes the measured numbers to `costs.json`.
 """
 
 import json
@@ -12,26 +12,21 @@ from typing import Any
 from lab.check.model import Rule
 
 COSTS = Path(__file__).with_name("costs.json")
+# the lab's two example servers, not the checked project, were measured
+MEASURED = "Measured on two example servers (lab compare --only {mistake}): with this mistake "
 # for a mistake, or for a rule whose cost is another number of the same measurement
 TEMPLATES = {
-    "01": "In this kit's measurement a server that keeps ids held {bad} ids of closed sockets, with rooms {good}.",
-    "02": "In this kit's measurement {bad} % of the results arrived after a reconnect, with rooms {good} %.",
-    "03": "In this kit's measurement {bad} % of the messages arrived after a reconnect; "
-    "with rooms joined on every connect, {good} %.",
-    "04": "In this kit's measurement {bad} % of the members still got a room's messages after one of two tabs "
-    "closed, with rooms {good} %.",
-    "05": "In this kit's measurement {bad} % of the users were still reached after one of two tabs closed, "
-    "with rooms {good} %.",
-    "06": "In this kit's measurement {bad} % of the deliveries went to clients that they did not concern, "
-    "with rooms {good} %.",
-    "07": "In this kit's measurement {bad} % of a user's tabs got their messages, with one room for all tabs {good} %.",
-    "08": "In this kit's measurement an attacker read {bad} % of the private messages; "
-    "with rooms that the server decides, {good} %.",
-    "09": "In this kit's measurement other clients waited {bad} times as long as one report takes; "
-    "with a pool of processes, {good} times.",
-    "10": "In this kit's measurement {bad} % of the abusive requests were accepted, with limits {good} %.",
-    "RM082": "In this kit's measurement {bad} % of the messages under a forged sender were accepted; "
-    "with the verified identity, {good} %.",
+    "01": "a server held {bad} ids of closed sockets, and {good} with rooms.",
+    "02": "{bad} % of the results arrived after a reconnect, and {good} % with rooms.",
+    "03": "{bad} % of the messages arrived after a reconnect, and {good} % with rooms joined on every connect.",
+    "04": "{bad} % of the members still got a room's messages after one of two tabs closed, and {good} % with rooms.",
+    "05": "{bad} % of the users were still reached after one of two tabs closed, and {good} % with rooms.",
+    "06": "{bad} % of the deliveries went to clients that they did not concern, and {good} % with rooms.",
+    "07": "{bad} % of a user's tabs got their messages, and {good} % with one room for all tabs.",
+    "08": "an attacker read {bad} % of the private messages, and {good} % where the server decides the rooms.",
+    "09": "other clients waited {bad} times as long as one report takes, and {good} times with a pool of processes.",
+    "10": "{bad} % of the abusive requests were accepted, and {good} % with limits.",
+    "RM082": "{bad} % of the messages under a forged sender were accepted, and {good} % with the verified identity.",
 }
 TEMPLATES["RM085"] = TEMPLATES["RM082"]
 # a secondary number of the mistake's measurement
@@ -43,17 +38,17 @@ UNMEASURED = frozenset({"RM023", "RM032", "RM033", "RM083", "RM084", "RM103", "R
 def cost_of(rule: Rule) -> str:
     """Return one sentence on what a finding of this rule costs.
 
-    Without a recorded number, it is the first sentence of the rule's reason.
+    If nothing was measured for the rule, the sentence is the first one of `rule.why`.
     """
     numbers = _numbers(rule)
     if rule.id in UNMEASURED or numbers is None:
         return first_sentence(rule.why)
-    template = TEMPLATES[rule.id if rule.id in TEMPLATES else rule.mistake]
-    return template.format(bad=numbers["bad"], good=numbers["good"])
+    template = MEASURED + TEMPLATES[rule.id if rule.id in TEMPLATES else rule.mistake]
+    return template.format(mistake=rule.mistake, bad=numbers["bad"], good=numbers["good"])
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence of a text of several."""
+    """Return the first sentence of a text."""
     end = text.find(". ")
     return text if end < 0 else text[: end + 1]
 

@@ -1,7 +1,7 @@
 """Writes what a mistake costs to `costs.json`.
 
-`lab compare --readme` calls it, in the run that also gives the README's table. `lab check` only reads the file, and
-starts faster without the modules that measure.
+`lab compare --readme` writes this file, in the same run as the table of the README. `lab check` only reads the file, so
+it starts faster: it does not import the modules that measure.
 """
 
 import datetime
@@ -19,10 +19,11 @@ SIDES = ("bad", "good")
 
 
 def document_of(comparison: Comparison, file: Path) -> bytes:
-    """Return the new content of `costs.json`, with a comparison's numbers.
+    """Return the new content of `costs.json`, from a measured comparison.
 
-    Numbers are text, as the README prints them. If the comparison did not show a claim (a cost that the README states),
-    the claim keeps its numbers of the old file.
+    `comparison` has the measurements of the example servers. Numbers are strings, as the README prints them. A claim is
+    one cost that the README states. If the measurements do not confirm a claim, its numbers are copied from `file`, the
+    old `costs.json`.
     """
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return _with_rows(json.loads(as_json(comparison))["claims"], file, today)

@@ -1,4 +1,4 @@
-"""Calls that read and write databases.
+"""Finds calls of the checked code that read or write databases.
 
 They are known by the names of methods and objects.
 """
@@ -71,7 +71,10 @@ def is_database_write(facts: Facts, call: Call) -> bool:
 
 
 def object_name(node: Node) -> str:
-    """Return the last name of an object, without calls and keys."""
+    """Return the last name of a dotted expression, or "".
+
+    Calls and keys at its end are skipped: `this.users[id]` gives "users".
+    """
     while isinstance(node, (Call, Index)):
         node = node.func if isinstance(node, Call) else node.obj
     return node.name if isinstance(node, (Name, Member)) else ""
@@ -91,7 +94,7 @@ def is_written(facts: Facts, node: Node) -> bool:
 def is_record(facts: Facts, expr: Node) -> bool:
     """Tell whether a variable holds what a database query returned.
 
-    That is so if a method named like a query gave its value.
+    That is so if the variable was assigned the result of a method with a name such as `findOne`.
     """
     match facts.made(expr):
         case Call(func=Member(name=name)):

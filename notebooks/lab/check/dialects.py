@@ -19,7 +19,7 @@ def sources_of(module: Module) -> set[str]:
 def dialect_of(module: Module, *, is_flask_project: bool) -> Dialect:
     """Return the Socket.IO API that a module uses.
 
-    A Python file that imports neither library uses Flask-SocketIO if another file of the project does.
+    A Python file that imports neither python-socketio nor Flask-SocketIO uses Flask-SocketIO if the project does.
     """
     sources = sources_of(module)
     if module.source.language == "py":

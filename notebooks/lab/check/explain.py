@@ -1,4 +1,4 @@
-"""Pages and tables of rules, from the rules themselves."""
+"""Writes the pages and the table that explain the rules."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,8 +17,11 @@ FENCES: dict[Dialect, str] = {"node": "js", "nest": "ts", "python-socketio": "py
 INDENT = "    "
 
 
-def page(rule: Rule, *, markdown: bool = False) -> str:
-    """Return the page of a rule, as plain text or as Markdown."""
+def page(rule: Rule, *, api: Dialect | None = None, markdown: bool = False) -> str:
+    """Return the page of a rule, as plain text or as Markdown.
+
+    With `api` it has the examples of that API only.
+    """
     sections = [
         ("What it finds", rule.what),
         ("Why it matters", rule.why if cost_of(rule) in rule.why else f"{rule.why}\n{cost_of(rule)}"),
@@ -29,10 +32,11 @@ def page(rule: Rule, *, markdown: bool = False) -> str:
     for title, text in sections:
         lines += [f"**{title}.** {text}" if markdown else f"{title}\n{_indented(text)}", ""]
     for dialect, name in NAMES.items():
-        lines += _dialect(rule, dialect, name, markdown=markdown)
+        if api in (None, dialect):
+            lines += _dialect(rule, dialect, name, markdown=markdown)
     lines.append(f"Suppress one finding: a comment `lab: ignore[{rule.id}] reason`, on its line or on the line above.")
     if lesson := lesson_of(rule.mistake):
-        lines.append(f"Lesson: {lesson} (lab learn {rule.mistake})")
+        lines.append(f"Lesson: lab learn {rule.mistake} (its name is {lesson})")
     return "\n".join(lines) + "\n"
 
 
@@ -44,14 +48,18 @@ def _dialect(rule: Rule, dialect: Dialect, name: str, *, markdown: bool) -> Iter
     if snippet is not None:
         yield from _code("Bad:", snippet.bad, FENCES[dialect], markdown=markdown)
     if fix is not None:
-        yield from (f"Fix: {fix}", "")
+        sentence, *code = fix.split("\n")
+        yield from (f"Fix: {sentence}", "")
+        if code:
+            yield from _code("", "\n".join(code), FENCES[dialect], markdown=markdown)
     if snippet is not None:
         yield from _code("Good:", snippet.good, FENCES[dialect], markdown=markdown)
 
 
 def _code(title: str, code: str, language: str, *, markdown: bool) -> Iterator[str]:
     code = code.strip("\n")
-    yield title
+    if title:
+        yield title
     yield from (f"```{language}", code, "```", "") if markdown else (_indented(code), "")
 
 

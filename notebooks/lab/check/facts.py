@@ -1,4 +1,4 @@
-"""What the code of a project does with sockets, ids and rooms."""
+"""Collects what the checked code does with sockets, ids and rooms."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(eq=False)
 class Facts:
-    """Answers of the analysis, which the rules read."""
+    """The results of the analysis of a project, for the rules."""
 
     project: Project
     values: Values
@@ -73,11 +73,11 @@ class Facts:
 
     @property
     def concerned(self) -> bool:
-        """Whether there is a Socket.IO server at all."""
+        """Whether the project has a Socket.IO server, a handler or an emit."""
         return bool(self.servers or self.handlers.all or self.actions.emits)
 
     def nodes(self, *kinds: type[Node]) -> Iterable[tuple[Module, Node]]:
-        """Return all nodes of these kinds with their module."""
+        """Return all nodes of these kinds, each with its module."""
         if kinds not in self._nodes:
             self._nodes[kinds] = [
                 (module, node) for module in self.modules for node in module.nodes if isinstance(node, kinds)
@@ -86,7 +86,7 @@ class Facts:
 
     @cached_property
     def calls(self) -> list[tuple[Module, Call]]:
-        """All calls with their module."""
+        """All calls, each with its module."""
         return [(module, call) for module in self.modules for call in module.calls]
 
     def once(self, question: Callable[["Facts"], Answer]) -> Answer:
@@ -110,7 +110,7 @@ class Facts:
         return ".".join(reversed(around))
 
     def dialect(self, path: str) -> Dialect:
-        """Return the API that a file uses."""
+        """Return the Socket.IO API that a file uses."""
         return dialect_of(self.project.modules[path], is_flask_project=self._is_flask)
 
     @cached_property
@@ -136,7 +136,7 @@ class Facts:
 
     @cached_property
     def events(self) -> list[Handler]:
-        """Handlers of what clients send."""
+        """The handlers of events that clients send."""
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
@@ -145,7 +145,7 @@ class Facts:
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
     def is_handler(self, func: Func) -> bool:
-        """Tell whether a function is a handler itself."""
+        """Tell whether a function itself is a handler."""
         return id(func) in self._handling
 
     @cached_property
@@ -155,7 +155,7 @@ class Facts:
     # --- values ---
 
     def is_client(self, expr: Node) -> bool:
-        """Tell whether a client sent a value in an event."""
+        """Tell whether a value in the code comes from a client's event."""
         return Tag.CLIENT in self.values.of(expr)
 
     def is_named_by_client(self, room: Node) -> bool:
@@ -180,13 +180,7 @@ class Facts:
         if Tag.IDS in tags:
             # a parameter that gets both is mostly the handler's own
             return Tag.SID not in tags
-        if tags & (Tag.SID | Tag.SERVER) or self._is_of_request(expr):
-            return False
-        return is_id_name(expr)
-
-    def _is_of_request(self, expr: Node) -> bool:
-        """Tell whether a helper takes the id from Flask's request: `sid(request)`."""
-        return isinstance(expr, Call) and any(self.project.outside(arg) == "flask.request" for arg in expr.args)
+        return not tags & (Tag.SID | Tag.SERVER) and (is_id_name(expr) or is_id_name(self.follow(expr)))
 
     def is_own_rooms(self, expr: Node) -> bool:
         """Tell whether a Python call returns the rooms of the handler's socket.
@@ -203,7 +197,7 @@ class Facts:
     def outlives(self, place: Node, handler: Func | None) -> bool:
         """Tell whether a collection (`place`) is kept after a handler ends.
 
-        It is not kept if each connection has its own collection.
+        A collection of a single connection is not kept. If `handler` is None, the collection must outlive all handlers.
         """
         found = place_of(self.project, place)
         if found is None:
@@ -212,7 +206,7 @@ class Facts:
         if owner is None:
             return True
         if self.handlers.of(owner):
-            return False
+            return flow.is_given_kept(self.project, self.values.uses, place)
         return handler is None or owner in enclosing(handler, Func)
 
     def keeps(self, place: Node) -> bool:
@@ -220,7 +214,10 @@ class Facts:
         return self.outlives(place, None)
 
     def assigned(self, name: Name) -> list[Node]:
-        """Return everything that a variable is assigned as a whole."""
+        """Return all values that a variable is assigned directly.
+
+        Destructuring assignments, such as `const {a} = x`, are left out.
+        """
         variable = flow.variable_of(self.project, name)
         return [value for value, path in variable.values if not path] if variable is not None else []
 
@@ -230,29 +227,34 @@ class Facts:
         return variable if variable is not None and variable.param is not None and not variable.path else None
 
     def arguments(self, param: Variable) -> list[Node]:
-        """Return what the known calls pass for a parameter."""
+        """Return the arguments that calls in the project pass for a parameter."""
         return flow.arguments(self.values.uses, param)
 
     def element_source(self, name: Name) -> Node | None:
-        """Return the collection whose elements a variable stands for, or None."""
+        """Return the collection whose elements a variable stands for, or None.
+
+        Such a variable is set by a loop, or is the parameter of a function that runs for each element, as with
+        `forEach`.
+        """
         return flow.element_source(self.project, self.values.uses, name)
 
     def follow(self, expr: Node) -> Node:
-        """Return what a variable was assigned, or the expression itself.
+        """Return what a variable was assigned, or else `expr` itself.
 
-        The expression itself is returned unless the variable is assigned exactly once, as a whole, and is no parameter.
+        The assigned value is returned only if the variable is not a parameter and is assigned once, directly. A
+        destructuring assignment such as `const {a} = x` is not direct.
         """
         return flow.follow(self.project, expr)
 
     def made(self, expr: Node) -> Node:
-        """Return what a variable was assigned, like `follow`.
+        """Return what a variable was assigned, without a leading `await`.
 
-        For `await x`, it returns `x`.
+        If `follow` returns `await x`, the result is `x`. Otherwise the result is what `follow` returns.
         """
         found = self.follow(expr)
         return found.value if isinstance(found, Await) else found
 
     @cached_property
     def rooms(self) -> Rooms:
-        """The rooms of joins and emits."""
+        """The rooms that calls of `join` and `emit` name."""
         return Rooms(self.project, self.values.uses, self.actions)

@@ -54,7 +54,7 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # in a text about sockets, in lower case; plain words are searched first, because that is ten times faster
-CONCERN_WORDS = ("socket", "gateway", "emit", "handshake", "connectionid", "connection_id")
+CONCERN_WORDS = ("socket", "gateway", "emit", "handshake", "connectionid", "connection_id", "validationpipe")
 CONCERN = re.compile(r"s(?:ids?\b|io\b(?<![a-z]sio))|_room\b|io\b(?:(?<=getio)|(?<!\wio)\s*[.(\[,})])")
 
 
@@ -79,7 +79,10 @@ class Unreadable:
 
 
 def may_concern(text: str) -> bool:
-    """Tell quickly whether a file may have something to do with sockets."""
+    """Tell whether the text of a file can be about sockets.
+
+    The text is only searched for certain words, which is quick.
+    """
     text = text.lower()
     return any(word in text for word in CONCERN_WORDS) or CONCERN.search(text) is not None
 
@@ -87,8 +90,9 @@ def may_concern(text: str) -> bool:
 def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
     """Read the source files below a folder, or one file.
 
-    They come in the order of their names. Installed, built, minified and generated files are left out, unless one is
-    given itself. Raises `UsageError` if the path does not exist, cannot be read or is no source file.
+    The files come in the order of their names. In a folder, installed, built, minified and generated files are left
+    out. A file that cannot be read gives an `Unreadable`. Raises `UsageError` if the path does not exist, cannot be
+    read or is no source file.
     """
     try:
         if path.is_dir():
@@ -116,7 +120,10 @@ def _read_below(folder: Path) -> Iterator[SourceFile | Unreadable]:
 
 
 def read_file(path: Path) -> SourceFile | Unreadable:
-    """Read a file whose name ends in a key of `GRAMMARS`. The text has no byte order mark."""
+    """Read a source file; its name ends in a key of `GRAMMARS`.
+
+    The returned text has no byte order mark. A file that is too large or cannot be read gives an `Unreadable`.
+    """
     grammar = GRAMMARS[path.suffix.lower()]
     try:
         with path.open("rb") as file:
@@ -163,7 +170,8 @@ def _reason(error: Exception) -> str:
 def _is_generated(file: SourceFile) -> bool:
     """Tell whether a program wrote the file.
 
-    The comments at its top may say so, or it has long lines full of statements.
+    That is so if the comments at the top say so. A JavaScript or TypeScript file also counts as generated if a very
+    long line has many semicolons.
     """
     header = HEADER.match(file.text, 0, BEGINNING)
     if (header and GENERATED.search(header[0])) or BUNDLE in file.text[: len(BUNDLE) * 10]:
@@ -175,10 +183,16 @@ def _is_generated(file: SourceFile) -> bool:
 
 
 class _Walk:
-    """A walk that visits each real folder and file at most once."""
+    """Visits each folder and file below a root at most once.
+
+    Symbolic links are followed last. A link to a folder or file that was already visited is left out.
+    """
 
     def __init__(self, root: Path) -> None:
-        """Begin at a folder, whatever its name is."""
+        """Begin the walk at the folder `root`.
+
+        This folder is not skipped, whatever its name is.
+        """
         self.root = os.path.realpath(root)
         self.seen: set[str] = set()
         self.waiting = [(root, self.root)]

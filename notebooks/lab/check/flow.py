@@ -1,6 +1,7 @@
-"""Where a value comes from inside the code: variables, parameters and returns."""
+"""Finds where a value comes from: variables, parameters and returned values."""
 
-from lab.check.ir import Func, Name, Node, Return
+from lab.check.ir import Call, Func, Index, Member, Name, Node, Record, Return
+from lab.check.places import place_of
 from lab.check.project import Project
 from lab.check.scopes import EACH, Variable, function_of, lookup
 from lab.check.uses import Uses
@@ -10,14 +11,18 @@ STEPS = 6
 
 
 def variable_of(project: Project, expr: Node) -> Variable | None:
-    """Return the variable that an expression is, or None."""
+    """Return the variable that an expression names, or None.
+
+    The result is None for an expression that is more than a name, such as `a.b`.
+    """
     return lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
 
 
 def follow(project: Project, expr: Node) -> Node:
-    """Return what a variable was assigned, or else the expression itself.
+    """Return what a variable was assigned, or else `expr` itself.
 
-    The expression itself is returned unless the variable is assigned exactly once, as a whole, and is no parameter.
+    The assigned value is returned only if the variable is not a parameter and is assigned once, directly. A
+    destructuring assignment such as `const {a} = x` is not direct.
     """
     for _ in range(STEPS):
         variable = variable_of(project, expr)
@@ -30,7 +35,7 @@ def follow(project: Project, expr: Node) -> Node:
 def element_source(project: Project, uses: Uses, name: Name) -> Node | None:
     """Return the collection whose elements a variable stands for, or None.
 
-    The variable is that of a loop, or the parameter of a function such as that of `forEach`.
+    Such a variable is set by a loop, or is the parameter of a function that runs for each element, as with `forEach`.
     """
     variable = variable_of(project, name)
     if variable is not None and len(variable.values) == 1 and variable.values[0][1] == EACH:
@@ -42,7 +47,7 @@ def element_source(project: Project, uses: Uses, name: Name) -> Node | None:
 
 
 def arguments(uses: Uses, param: Variable) -> list[Node]:
-    """Return what the known calls pass for a parameter."""
+    """Return the arguments that calls in the project pass for a parameter."""
     func = param.owner
     if func is None or param.param is None:
         return []
@@ -52,6 +57,41 @@ def arguments(uses: Uses, param: Variable) -> list[Node]:
         found += [value for keyword, value in call.keywords if keyword == param.name]
         found += call.args[place : place + 1]
     return found
+
+
+def is_given_kept(project: Project, uses: Uses, place: Node) -> bool:
+    """Tell whether a helper's parameter receives a collection that outlives handlers.
+
+    `place` is the parameter, or a part of it such as `room.players`. One call in the project that passes such a
+    collection is enough.
+    """
+    root, made = place, None
+    while made is not root:
+        while isinstance(root, Member | Index | Call):
+            root = root.func if isinstance(root, Call) else root.obj
+        # `const round = room.round` of a parameter `room`
+        made, root = root, follow(project, root)
+    param = variable_of(project, root)
+    given = arguments(uses, param) if param is not None and param.param is not None else []
+    return any(found is not None and found.owner is None for found in (place_of(project, arg) for arg in given))
+
+
+def made_record(project: Project, expr: Node) -> Record | None:
+    """Return the object literal that an expression stands for, or None.
+
+    A variable is replaced by its assigned value, and a call by the value that the function returns.
+    """
+    for _ in range(STEPS):
+        expr = follow(project, expr)
+        if isinstance(expr, Record):
+            return expr
+        if not isinstance(expr, Call):
+            return None
+        results = [value for func in project.callees(expr) for value in returned(func)]
+        if len(results) != 1:
+            return None
+        expr = results[0]
+    return None
 
 
 def returned(func: Func) -> list[Node]:

@@ -1,4 +1,4 @@
-"""What git says about changes since a commit."""
+"""Asks git which lines have changed since a commit."""
 
 import os
 import re
@@ -32,9 +32,9 @@ class Change:
         return self.old is None or any(hunk.first <= last and first <= hunk.last for hunk in self.hunks)
 
     def new_line(self, old: int) -> int:
-        """Return the present number of line `old` of the commit.
+        """Return the line number that line `old` of the commit has now.
 
-        For a line that was removed, it is the number of the line that is now in that place.
+        For a removed line, the result is the number of the line that is now in its place.
         """
         moved = 0
         for hunk in self.hunks:
@@ -49,9 +49,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """A run of old lines that new lines replace.
+    """Consecutive lines of a file that a change has replaced.
 
-    `removed` and `added` are the numbers of old and new lines; either can be 0.
+    `removed` says how many old lines the hunk has, and `added` how many new lines. Either can be 0. The numbers of the
+    first lines are `old_first` and `new_first`.
     """
 
     old_first: int
@@ -61,12 +62,18 @@ class Hunk:
 
     @property
     def first(self) -> int:
-        """The first changed line. For lines that were only removed, it is the line before."""
+        """The number of the first changed line.
+
+        If lines were only removed, it is the number of the line before them.
+        """
         return self.new_first
 
     @property
     def last(self) -> int:
-        """The last changed line. For lines that were only removed, it is the line after."""
+        """The number of the last changed line.
+
+        If lines were only removed, it is the number of the line after them.
+        """
         return self.new_first + self.added - 1 if self.added else self.new_first + 1
 
 
@@ -87,7 +94,7 @@ class Repository:
     def changes(self) -> dict[str, Change]:
         """Return the changes of the working tree by path.
 
-        Files that git does not know yet are new.
+        An untracked file counts as a new file.
         """
         changes = dict(_changes(self._git(*DIFF, self._commit, "--", what="git diff failed")))
         for name in self._git("ls-files", "--others", "--exclude-standard", "-z", what="git failed").split(b"\0"):
@@ -115,7 +122,10 @@ class Repository:
 
 
 def _changes(diff: bytes) -> Iterator[tuple[str, Change]]:
-    """Yield path and change of each file that has hunks."""
+    """Yield the path and the changes of each file in a diff.
+
+    Deleted files and files without hunks are left out.
+    """
     # only line feeds end a line of a diff
     lines = iter(diff.split(b"\n"))
     old, new, change = b"", b"", None

@@ -1,14 +1,17 @@
-"""Checks before a join or an emit, which keep a client out."""
+"""Finds checks in the code that keep clients out of rooms."""
 
+import re
 from collections.abc import Iterator
 
 from lab.check.facts import Facts
-from lab.check.ir import Block, Call, Func, If, Index, Loop, Node, Op, Try
+from lab.check.ir import Assign, Await, Block, Call, Func, If, Index, Loop, Member, Name, Node, Op, Return, Throw, Try
 from lab.check.names import last_name, names_in
-from lab.check.rights import asserts, leaves, looks_up, names_a_right, uses_record
+from lab.check.rights import asserts, is_about_others, leaves, looks_up, names_a_right, uses_record
 from lab.check.scopes import enclosing
 from lab.check.tags import CLAIMED
 
+# guards of Nest that only verify who the user is
+AUTHENTICATES = re.compile(r"jwt|auth(?!or)|token|session|logged", re.I)
 # calls that are followed upwards from a helper
 STEPS = 2
 
@@ -16,7 +19,8 @@ STEPS = 2
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
     """Yield what runs before a node inside the function `top`.
 
-    Each earlier statement comes with False. Each condition around the node, or around `top`, comes with True.
+    Each result is a pair. An earlier statement comes with False. A condition around the node, or around `top`, comes
+    with True.
     """
     below, above = node, node.parent
     while above is not None:
@@ -51,26 +55,39 @@ def _lists(node: Node) -> Iterator[list[Node]]:
             yield node.final
 
 
-def is_guarded(facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_open: bool = False) -> bool:
-    """Tell whether the code checks a right before a client gets in.
+def is_guarded(
+    facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_open: bool = False, strict: bool = False
+) -> bool:
+    """Tell whether a right is checked before a join or an emit.
 
     `node` is the join or emit, and `named` is its room, which a client chose. `steps` is how many levels of callers are
-    searched for the check. In an app without accounts (`is_open`), a check that the room exists is enough.
+    searched for the check. In an app without accounts (`is_open`), a check that the room exists is enough. If `strict`,
+    a check that the socket is one of all known sockets is not enough.
     """
     func = facts.handler_function(node)
-    if func is not None and any(names_a_right(facts, mark) for mark in func.decorators if not _registers(mark)):
+    if func is not None and any(_protects(facts, mark) for mark in func.decorators):
         return True
-    if any(_checks(facts, step, around=around) for step, around in before(node, func)):
+    earlier = list(before(node, func))
+    asked = {
+        name
+        for step, around in earlier
+        if around or (isinstance(step, If) and leaves(step))
+        for name in names_in(step.test if isinstance(step, If) else step)
+    }
+    if any(_checks(facts, step, asked, around=around, strict=strict) for step, around in earlier):
         return True
-    if is_open and any(_finds(facts, step, named) for step, _ in before(node, func)):
+    if is_listed(facts, named) or any(_is_new(facts, step, named) for step, _ in earlier):
         return True
-    return _is_guarded_at_calls(facts, func, steps, is_open=is_open)
+    if is_open and any(_finds(facts, step, named, around=around) for step, around in earlier):
+        return True
+    return _is_guarded_at_calls(facts, func, steps, is_open=is_open, strict=strict)
 
 
-def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool) -> bool:
-    """Tell whether a check guards each call of the helper `func`.
+def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool, strict: bool) -> bool:
+    """Tell whether a right is checked before each call of `func`.
 
-    Only calls that pass a value from a client are looked at. It is False if there are none.
+    `func` is a helper that joins or emits. Only calls that pass a value from a client are looked at. If there are no
+    such calls, the result is False. The other parameters have the same meaning as in `is_guarded`.
     """
     if func is None or not steps or facts.is_handler(func):
         return False
@@ -79,23 +96,86 @@ def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open
         for call in facts.values.uses.callers.get(id(func), [])
         if any(facts.values.of(arg) & CLAIMED for arg in (*call.args, *(value for _, value in call.keywords)))
     ]
-    return bool(calls) and all(is_guarded(facts, call, call, steps - 1, is_open=is_open) for call in calls)
+    return bool(calls) and all(
+        is_guarded(facts, call, call, steps - 1, is_open=is_open, strict=strict) for call in calls
+    )
 
 
-def _finds(facts: Facts, step: Node, named: Node) -> bool:
-    """Tell whether a statement refuses a room that does not exist.
+def _finds(facts: Facts, step: Node, named: Node, *, around: bool) -> bool:
+    """Tell whether a statement checks that a room exists.
 
-    That is so if it ends the handler, depending on a look-up of the room's name.
+    `step` is the statement, and `named` is the room. If `around` is True, `step` is a condition around the join or
+    emit. Otherwise `step` must be an `if` that can end the handler.
     """
-    if not isinstance(step, If) or not leaves(step):
+    if not around and (not isinstance(step, If) or not leaves(step)):
         return False
     wanted = set(names_in(named))
-    for part in step.test.walk():
+    for part in (step.test if isinstance(step, If) else step).walk():
         made = facts.made(part)
-        looked_up = isinstance(made, Call | Index) or (isinstance(made, Op) and made.op in ("in", "not in"))
+        looked_up = _is_look_up(facts, made) or (isinstance(made, Op) and made.op in ("in", "not in"))
         if looked_up and wanted & set(names_in(made)):
             return True
     return False
+
+
+def _is_look_up(facts: Facts, node: Node) -> bool:
+    """Tell whether an expression looks something up on the server.
+
+    Examples are `rooms.get(name)` and `rooms[name]`. Reading something from the client's payload is no look-up.
+    """
+    match node:
+        case Call(func=Member(obj=obj)) | Index(obj=obj):
+            return not facts.values.of(obj) & CLAIMED
+    return isinstance(node, Call)
+
+
+def _is_new(facts: Facts, step: Node, named: Node) -> bool:
+    """Tell whether a statement refuses the name of an existing room.
+
+    An example is `if (rooms.has(name)) return;`. After it, the client can only create a new room.
+    """
+    if not isinstance(step, If) or not leaves(step) or step.orelse:
+        return False
+    test = step.test.value if isinstance(step.test, Await) else step.test
+    looks = _is_look_up(facts, test) or (isinstance(test, Op) and test.op == "in")
+    found = test.func.name if isinstance(test, Call) and isinstance(test.func, Member) else "get"
+    return looks and found in ("get", "has", "exists") and bool(set(names_in(named)) & set(names_in(test)))
+
+
+def is_listed(facts: Facts, named: Node) -> bool:
+    """Tell whether a filter lets only listed rooms pass.
+
+    An example is `for (const room of wanted.filter((name) => name in ROOMS))`.
+    """
+    source = facts.element_source(named) if isinstance(named, Name) else None
+    for part in facts.follow(source).walk() if source is not None else ():
+        match facts.follow(part) if isinstance(part, Name) else part:
+            case Call(func=Member(name="filter"), args=[Func() as check, *_]):
+                return any(_asks_for_entry(facts, node) for node in check.parts())
+    return False
+
+
+def _asks_for_entry(facts: Facts, node: Node) -> bool:
+    match node:
+        case (
+            Call(func=Member(obj=rooms, name="has" | "includes"), args=[_])
+            | Call(func=Member(name="hasOwn"), args=[rooms, _])
+            | Op(op="in", operands=[_, rooms])
+        ):
+            return not facts.values.of(rooms) & CLAIMED
+    return False
+
+
+def _protects(facts: Facts, mark: Node) -> bool:
+    """Tell whether a decorator checks a right.
+
+    The result is False for a decorator that only registers a handler, or only verifies the user.
+    """
+    if _registers(mark):
+        return False
+    if last_name(mark) == "UseGuards" and isinstance(mark, Call):
+        return any(not AUTHENTICATES.search(name) for arg in mark.args for name in names_in(arg))
+    return names_a_right(facts, mark)
 
 
 def _registers(decorator: Node) -> bool:
@@ -109,7 +189,7 @@ def _registers(decorator: Node) -> bool:
 def _always_run(step: Node) -> Iterator[Node]:
     """Yield the parts of a statement that always run with it.
 
-    The branches of a condition do not.
+    The branches of an `if` and the bodies of inner functions are left out.
     """
     waiting = [step]
     while waiting:
@@ -124,11 +204,45 @@ def _always_run(step: Node) -> Iterator[Node]:
                 waiting.extend(node.children())
 
 
-def _checks(facts: Facts, step: Node, *, around: bool) -> bool:
+def _refuses(facts: Facts, step: If, *, strict: bool) -> bool:
+    if not leaves(step) or is_about_others(facts, step.test):
+        return False
+    return names_a_right(facts, step.test, strict=strict, around=False) or uses_record(facts, step.test, around=False)
+
+
+def _only_ends_loop(part: If, step: Node, asked: set[str]) -> bool:
+    """Tell whether an `if` only ends a loop around it.
+
+    The loop is in the statement `step`. The result is False if the `if` returns or throws, or if it sets a variable
+    that a later condition tests (a name in `asked`).
+    """
+    if not any(isinstance(above, Loop) and _is_below(above, step) for above in enclosing(part, Loop)):
+        return False
+    inner = list(part.walk())
+    if any(isinstance(node, Return | Throw) for node in inner):
+        return False
+    return not any(
+        isinstance(node, Assign) and isinstance(node.target, Name) and node.target.name in asked for node in inner
+    )
+
+
+def _is_below(node: Node | None, top: Node) -> bool:
+    while node is not None and node is not top:
+        node = node.parent
+    return node is top
+
+
+def _checks(facts: Facts, step: Node, asked: set[str], *, around: bool, strict: bool) -> bool:
+    """Tell whether a statement checks a right.
+
+    If `around`, `step` is a condition around the join or emit. Otherwise `step` is an earlier statement. `asked` has
+    the names in the conditions around the join or emit, and in each earlier `if` that can end the handler.
+    """
     if around:
-        return names_a_right(facts, step) or uses_record(facts, step) or looks_up(facts, step)
+        named = names_a_right(facts, step, strict=strict, around=True)
+        return named or uses_record(facts, step, around=True) or looks_up(facts, step)
     for part in _always_run(step):
-        if isinstance(part, If) and leaves(part) and (names_a_right(facts, part.test) or uses_record(facts, part.test)):
+        if isinstance(part, If) and _refuses(facts, part, strict=strict) and not _only_ends_loop(part, step, asked):
             return True
         if isinstance(part, Call) and (asserts(facts, part) or looks_up(facts, part)):
             return True

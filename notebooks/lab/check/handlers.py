@@ -1,14 +1,18 @@
-"""Handlers, which the library calls when a client connects, sends or leaves."""
+"""Finds the handlers in the checked code.
+
+The Socket.IO library calls a handler when a client connects, sends an event or leaves.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lab.check.ir import Call, Class, Const, Func, Member, Name, Node, Text
 from lab.check.names import last_name
-from lab.check.places import as_function
+from lab.check.places import as_function, bases_of
 from lab.check.project import Project
 from lab.check.scopes import Module
 from lab.check.servers import is_flask
+from lab.check.tables import called, functions_of
 from lab.check.tags import Tag
 from lab.check.values import Values
 from lab.check.wrappers import route_parts, wrapper_of
@@ -56,7 +60,10 @@ class Handlers:
 
 
 def find_handlers(project: Project, values: Values) -> Handlers:
-    """Return all handlers; write what is known of their parameters to `values.uses.roles`."""
+    """Return all handlers.
+
+    The tags (what is known) of each handler's parameters are written to `values.uses.roles`.
+    """
     found: dict[int, Handler] = {}
     # a socket is known only when the handler that gets it is known
     for _ in range(ROUNDS):
@@ -86,9 +93,9 @@ class _Reach:
         self._called: dict[int, list[Func]] = {}
 
     def mark(self, handler: Handler, func: Func, depth: int) -> None:
-        """Note that a handler runs a function and what that calls.
+        """Note that a handler runs `func` and what `func` calls.
 
-        Calls are followed to a depth.
+        Calls are followed at most `depth` levels deep.
         """
         running = self._running.setdefault(id(func), [])
         if handler in running or depth == 0:
@@ -100,14 +107,14 @@ class _Reach:
             self.mark(handler, callee, depth - 1)
 
     def _callees(self, func: Func) -> Iterator[Func]:
-        """Yield what a function calls, outside the handlers written inside it."""
+        """Yield the functions that `func` calls, except calls in handlers inside `func`."""
         waiting: list[Node] = list(func.body)
         while waiting:
             node = waiting.pop()
             if isinstance(node, Func) and id(node) in self._handling:
                 continue
             if isinstance(node, Call):
-                for callee in self._project.callees(node):
+                for callee in called(self._project, node):
                     if id(callee) not in self._handling and callee.name not in ("constructor", "__init__"):
                         yield callee
             waiting += node.children()
@@ -167,7 +174,7 @@ def _nest_roles(func: Func) -> list[Tag]:
 
 
 def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tuple[Handler, list[Tag]]]:
-    flask = any("flask" in project.outside(base) for base in cls.bases)
+    flask = any("flask" in base for base in bases_of(project, cls))
     for part in cls.body:
         if isinstance(part, Func) and part.name.startswith("on_"):
             event = part.name.removeprefix("on_")
@@ -175,7 +182,7 @@ def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tupl
 
 
 def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
-    """Return what each parameter of a Python handler is. With Flask-SocketIO, none is a socket id."""
+    """Return the tags (what is known) of a Python handler's parameters. Flask-SocketIO passes no socket id."""
     if flask:
         return [Tag.HANDSHAKE if event == "connect" else Tag.CLIENT] * len(func.params)
     rest = {"connect": Tag.HANDSHAKE, "disconnect": Tag.NONE}.get(event, Tag.CLIENT)
@@ -190,7 +197,7 @@ def kind_of(event: str) -> str:
 def event_name(expr: Node) -> str:
     """Return the name of an event as it is written.
 
-    For a constant it is the name of the constant.
+    For a constant such as `Events.JOIN`, the result is the name of the constant: "JOIN".
     """
     match expr:
         case Const(value=str(text)):
@@ -235,18 +242,17 @@ def _registered(
         return
     tags = values.of(func.obj)
     target = as_function(project, given[1])
-    event = event_name(call.args[0])
-    lower = event.lower()
-    if target is None or event in INTERNAL:
-        return
-    if module.source.language == "py" and Tag.SERVER in tags:
-        yield (
-            Handler(target, module, kind_of(event), event, call),
-            python_roles(event, target, is_flask(project, func.obj)),
-        )
-    elif Tag.SERVER in tags and lower in CONNECT:
-        yield Handler(target, module, "connect", event, call), [Tag.SOCKET]
-    elif Tag.SOCKET in tags:
-        kind = kind_of(lower)
-        roles = [Tag.NONE] if kind == "disconnect" else [Tag.CLIENT] * max(1, len(target.params))
-        yield Handler(target, module, kind, event, call), roles
+    found = [(event_name(call.args[0]), target)] if target is not None else functions_of(project, given[1])
+    for event, handling in found:
+        lower = event.lower()
+        if event in INTERNAL:
+            continue
+        if module.source.language == "py" and Tag.SERVER in tags:
+            roles = python_roles(event, handling, is_flask(project, func.obj))
+            yield Handler(handling, module, kind_of(event), event, call), roles
+        elif Tag.SERVER in tags and lower in CONNECT:
+            yield Handler(handling, module, "connect", event, call), [Tag.SOCKET]
+        elif Tag.SOCKET in tags:
+            kind = kind_of(lower)
+            roles = [Tag.NONE] if kind == "disconnect" else [Tag.CLIENT] * max(1, len(handling.params))
+            yield Handler(handling, module, kind, event, call), roles

@@ -1,4 +1,4 @@
-"""Files that an import in JavaScript, TypeScript or Python may mean."""
+"""Finds the files that an import in JavaScript, TypeScript or Python names."""
 
 import re
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ ROOT_SIGN = re.compile(r"^(@|~|#)/")
 
 
 def candidates(path: str, source: str, language: str) -> Iterator[str]:
-    """Yield the paths that an import may mean, likely ones first.
+    """Yield the possible paths of an imported file, likely paths first.
 
-    `path` is that of the file with the import.
+    `path` is the path of the file that has the import. `source` is the imported module as written in the import.
     """
     folder = PurePosixPath(path).parent
     if language == "py":
@@ -23,9 +23,12 @@ def candidates(path: str, source: str, language: str) -> Iterator[str]:
         yield from _with_endings(_joined(folder, source))
     elif FROM_ROOT.match(source):
         tail = ROOT_SIGN.sub("", source)
+        # "@app/io" is mostly the folder "app"
+        tails = [tail, tail.removeprefix("@")] if tail.startswith("@") else [tail]
         for root in (folder, *folder.parents):
-            yield from _with_endings(_joined(root, tail))
-            yield from _with_endings(_joined(root / "src", tail))
+            for below in tails:
+                yield from _with_endings(_joined(root, below))
+                yield from _with_endings(_joined(root / "src", below))
 
 
 def _of_python(folder: PurePosixPath, source: str) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Const(Node):
 class Text(Node):
     """A string with variable parts.
 
-    It is a template, an f-string, `%` or `.format`, or `+` with a string literal.
+    In the code it is a template literal, an f-string, a string with `%` or `.format`, or `+` with a string literal.
     """
 
     parts: list[Node]
@@ -113,7 +113,10 @@ class Spread(Node):
 
 @dataclass(slots=True, eq=False)
 class Await(Node):
-    """`await value`; `yield` counts too, with `value` possibly `Const(None)`. So does the value of `async with`."""
+    """`await value`, also `yield value` and the value of `async with`.
+
+    For a `yield` without a value, `value` is `Const(None)`.
+    """
 
     value: Node
 
@@ -137,9 +140,11 @@ class Sequence(Node):
 
 @dataclass(slots=True, eq=False)
 class Op(Node):
-    """Any other operator. `op` is its JavaScript spelling; `?:` has test, then, else; `is` and `==` give `==`.
+    """An operator that has no node class of its own.
 
-    Python's `and`, `or`, `not`, `in`, `not in` are `&&`, `||`, `!`, `in`, `not in`. JavaScript's `===` is `==`.
+    `op` is its JavaScript spelling. Python's `and`, `or`, `not`, `in`, `not in` are `&&`, `||`, `!`, `in`, `not in`.
+    Python's `is` and JavaScript's `===` are `==`. The operands of `?:` are the test, the value if it is true, and the
+    value if it is false.
     """
 
     op: str
@@ -164,8 +169,9 @@ class Param(Node):
 class Func(Node):
     """A function, method, arrow function or lambda. An expression body is one `Return`.
 
-    A Python method's first parameter is not in `params`, unless the method is static. `name` is "" if there is none.
-    JavaScript's `get`, `set` and `static` are decorators as in Python: `property`, `x.setter`, `staticmethod`.
+    `params` leaves out the first parameter of a Python method, such as `self`; a static method keeps all parameters.
+    `name` is "" for a function without a name. JavaScript's `get`, `set` and `static` become the decorators that Python
+    has: `property`, `x.setter`, `staticmethod`.
     """
 
     name: str
@@ -178,14 +184,14 @@ class Func(Node):
     declared: bool = False
 
     def parts(self) -> Iterator[Node]:
-        """Yield all nodes of the body."""
+        """Yield all nodes in the body of the function."""
         for statement in self.body:
             yield from statement.walk()
 
 
 @dataclass(slots=True, eq=False)
 class Field(Node):
-    """A field of a class, or of an interface, type or enum. `value` is None if it has no initial value."""
+    """A field of a class, or of an interface, type or enum. `value` is None for a field without an initial value."""
 
     name: str
     type: str = ""

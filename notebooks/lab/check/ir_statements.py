@@ -42,9 +42,9 @@ class Delete(Node):
 
 @dataclass(slots=True, eq=False)
 class If(Node):
-    """`if`, `assert`, and each case of `switch` and `match`.
+    """`if`, `assert`, or one case of `switch` or `match`.
 
-    The cases of `match` are a chain: the next one is in `orelse`. The test of a case with names is an `Assign`.
+    For `match`, `orelse` holds the next case. If the pattern of a case sets variables, the test is an `Assign`.
     """
 
     test: Node
@@ -70,7 +70,7 @@ class Loop(Node):
 class Try(Node):
     """`try` with its handlers.
 
-    `handlers` has the statements of all `catch` or `except` parts, `final` those of `finally`.
+    `handlers` has the statements of all `catch` or `except` parts. `final` has the statements of `finally`.
     """
 
     body: list[Node]
@@ -80,7 +80,10 @@ class Try(Node):
 
 @dataclass(slots=True, eq=False)
 class Block(Node):
-    """Statements or expressions that have no other node."""
+    """A sequence of nodes, for syntax that has no node class.
+
+    Examples are `break`, comprehensions and `global`: see `kind`.
+    """
 
     body: list[Node]
     # "break", "continue" for these; "comprehension"; "global" for the names of `global` and `nonlocal`; else ""
@@ -102,13 +105,14 @@ class Import(Node):
 
 @dataclass(slots=True, eq=False)
 class Export(Node):
-    """`export`, `module.exports`, `exports.name`. Python has none: there, every name of a module can be imported.
+    """An export: `export`, `module.exports` or `exports.name`.
 
-    `module.exports = {a, b: c}` is two exports, a and b, and one "default" whose value is the record. A value there
-    that is no variable belongs to its own export only; in the record it is `module.exports.name`.
-    `export const a = 1` is the declaration, and then the export of the name `a`; so is `export default class A {}`.
-    `export {a as b} from "x"` is an import of a as b, and the export of b. `export * from "x"` is the export "*" of
-    the `Const` "x".
+    Python has no exports: every name of a Python module can be imported. `module.exports = {a, b: f()}` becomes three
+    exports: "a", "b", and "default" for the object literal. A value in the literal that is no variable, such as `f()`,
+    is only in its own export: the literal has `module.exports.b` instead. `export const a = 1` becomes two nodes: the
+    declaration, and then the export of the name `a`. `export default class A {}` also becomes two nodes.
+    `export {a as b} from "x"` becomes an import of `a` as `b`, and the export of `b`. `export * from "x"` becomes the
+    export "*" of the `Const` "x".
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""Joins of rooms that a change removed."""
+"""Finds join calls that a change of the code has deleted.
+
+A join call puts a socket into a room.
+"""
 
 import re
 from collections import Counter
@@ -28,9 +31,9 @@ class Join:
 
 
 def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
-    """Return the joins in the files that are the keys of `paths`.
+    """Return the calls that join a room, in certain files.
 
-    Each value of `paths` is the path that the file's joins get in the result.
+    The keys of `paths` are the paths of these files. Each value is the path that the result has in place of the key.
     """
     found = []
     sources = facts.sources
@@ -44,10 +47,10 @@ def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
 
 
 def lost(old: Sequence[Join], new: Sequence[Join]) -> list[Join]:
-    """Return the old joins that are missing from the new ones.
+    """Return the old join calls that are missing from the new ones.
 
-    A join that is new in another place has only moved. If a function has a new join with another room's name, this
-    counts as the old one renamed.
+    A call that moved to another place is not missing. If a function has a new join of another room, the room is assumed
+    to be renamed, so the old call is not missing either.
     """
     unmatched = Counter((join.path, join.function, join.shape) for join in new)
     absent = []

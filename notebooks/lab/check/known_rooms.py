@@ -1,4 +1,4 @@
-"""Rooms that something joins, as far as the code shows."""
+"""Collects the rooms that calls in the checked code join."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ JOIN = re.compile(r"join|enter|subscribe", re.I)
 
 
 class KnownRooms:
-    """The rooms of joins, and of calls with a name like `join`."""
+    """The rooms of calls that join, or seem to join, a room.
+
+    A call seems to join a room if the called function has a name such as "enter".
+    """
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -34,7 +37,7 @@ class KnownRooms:
             beginning = shape.split("*")[0]
             if any(may_be_same(shape, other) for other, _ in self._joined):
                 return True
-            return any(text.startswith(beginning) for text in self._mentioned)
+            return any(text.startswith(beginning) or _begins(text, beginning) for text in self._mentioned)
         # a room without a fixed part is looked at only if it is a bare user id, and users have other rooms
         of_user = _is_user(self._facts, room)
         if not of_user or not self._users_join:
@@ -42,10 +45,19 @@ class KnownRooms:
         return any(other == "*" and is_user for other, is_user in self._joined)
 
 
+def _begins(text: str, beginning: str) -> bool:
+    """Tell whether `beginning` is `text` with only separators after it.
+
+    For example, `beginning` is `chat_` and `text` is `chat`. A helper may have built the room `chat_7` from `chat` and
+    an id.
+    """
+    return text != "" and beginning.startswith(text) and not beginning.removeprefix(text).strip("_:-./")
+
+
 def _mentioned(facts: Facts) -> Iterator[str]:
     """Yield the fixed beginnings of strings passed to any kind of join.
 
-    Every function with a name like `join` counts, on whatever object.
+    A call counts as a join if the called function has a name such as "join" or "enter", on any object.
     """
     for _, call in facts.calls:
         args = call.args if JOIN.search(getattr(call.func, "name", "")) else []
@@ -56,7 +68,10 @@ def _mentioned(facts: Facts) -> Iterator[str]:
 
 
 def _is_user(facts: Facts, room: Node) -> bool:
-    """Tell whether a room is named by a bare user id."""
+    """Tell whether a room's name is only the id of a user.
+
+    This is judged by the names of variables and fields.
+    """
     found = facts.follow(room)
     while isinstance(found, Call) and isinstance(found.func, Member):
         found = found.func.obj
@@ -65,9 +80,9 @@ def _is_user(facts: Facts, room: Node) -> bool:
 
 
 def may_be_same(shape: str, other: str) -> bool:
-    """Tell whether an emit and a join may mean the same room.
+    """Tell whether an emit and a join can mean the same room.
 
-    `shape` is the emit's room and `other` the join's, with `*` for the variable parts: `chat:*`.
+    `shape` is the room of the emit, and `other` is the room of the join. `*` stands for a variable part: `chat:*`.
     """
     if shape == other:
         return True

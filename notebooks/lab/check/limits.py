@@ -1,20 +1,20 @@
-"""What a project limits and validates in the messages of clients."""
+"""Finds limits and validation of client messages in the checked code."""
 
 import re
 from collections.abc import Iterator
 
 from lab.check.facts import Facts
 from lab.check.handlers import Handler
-from lab.check.ir import Const, Func, If, Member, Name, Node, Op
-from lab.check.names import names_in
+from lab.check.ir import Const, Func, If, Member, Name, Node, Op, Param
+from lab.check.names import last_name, names_in
 from lab.check.rights import names_a_right
 from lab.check.scopes import class_of, enclosing
 from lab.check.servers import Server
-from lab.check.tags import CLAIMED
+from lab.check.tags import CLAIMED, Tag
 
 # names of code that counts how often a client sends
 RATE_LIMITS = re.compile(
-    r"rate_?limit|limiter|throttl|cool_?down|flood|token_?bucket|too_?many|spam|rate_?check|leaky", re.I
+    r"rate_?limit|limit_?rate|limiter|throttl|cool_?down|flood|token_?bucket|too_?many|spam|rate_?check|leaky", re.I
 )
 # names of code that checks the form of a payload
 CHECKS = re.compile(
@@ -23,22 +23,31 @@ CHECKS = re.compile(
     r"|^zod$|^joi$|^yup$|^ajv$|pydantic|marshmallow|safeParse|model_validate|parse_obj|TypeAdapter",
     re.I,
 )
-DEVELOPMENT = re.compile(r"\b(is_?)?dev(elopment)?(_?mode)?\b|debug|NODE_ENV", re.I)
+# written types that are no class: `{room: string}`, `any`, `Partial<Chat>`
+UNCHECKED = re.compile(r"\s*(\{|any\b|unknown\b|object\b|Record<|(Omit|Pick|Partial|Required|Readonly)<)")
+DEVELOPMENT = re.compile(r"(\b|_)(is_?)?dev(elopment)?(_?mode)?(\b|_)|debug|NODE_ENV", re.I)
 # bytes that a message may have by default
 DEFAULT_SIZE = 1_000_000
 
 
 def made_servers(facts: Facts) -> list[Server]:
-    """Return the servers, without those that run only in development."""
+    """Return the Socket.IO servers, except servers for development only."""
     return [server for server in facts.servers if not is_development(server.node, server.node)]
 
 
 def is_development(node: Node, value: Node) -> bool:
     """Tell whether a server or its option is for development only.
 
-    That is so if a condition around `node`, or of a `?:` in `value`, mentions a name like "development".
+    `node` makes the server, and `value` is the option. They are for development if a condition mentions a name like
+    "development". The condition is an `if` or a `?:` around `node`, or a `?:` in `value`.
     """
     tests: list[Node] = [above.test for above in enclosing(node, If) if isinstance(above, If)]
+    # `isDev ? new Server(…) : new Server()`
+    tests += [
+        above.operands[0]
+        for above in enclosing(node, Op)
+        if isinstance(above, Op) and above.op == "?:" and (above.operands[1] is node or value is not node)
+    ]
     tests += [part.operands[0] for part in value.walk() if isinstance(part, Op) and part.op == "?:"]
     return any(DEVELOPMENT.search(name) for test in tests for name in names_in(test))
 
@@ -50,9 +59,9 @@ def limits_size(server: Server) -> bool:
 
 
 def _number(node: Node) -> float:
-    """Return a constant number, or a product or power of constants.
+    """Return the value of a number, a product or a power.
 
-    It returns 0 for any other expression.
+    Examples are `5`, `16 * 1024` and `2 ** 20`. The result is 0 for any other expression.
     """
     match node:
         case Const(value=int() | float() as number):
@@ -63,17 +72,18 @@ def _number(node: Node) -> float:
 
 
 def open_events(facts: Facts) -> list[Handler]:
-    """Return the handlers of events that every client may send.
+    """Return the handlers of events that every client is allowed to send.
 
-    Left out are handlers that the code registers only under a condition, for example for administrators.
+    A handler is left out if the code registers it only for clients with a right, such as administrators.
     """
     return [handler for handler in facts.events if not is_for_some(facts, handler)]
 
 
 def takes_events(facts: Facts, server: Server) -> bool:
-    """Tell whether clients may send events to a server.
+    """Tell whether clients can send events to a server.
 
-    To a Nest gateway they may if its class handles events; to a Nest adapter they never do.
+    A Nest gateway takes events if its class handles an event that every client is allowed to send. A Nest adapter takes
+    no events. Any other server takes events.
     """
     if server.gateway is None:
         return not server.adapter
@@ -85,18 +95,42 @@ def _classes_with_events(facts: Facts) -> set[int]:
 
 
 def is_for_some(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler is only registered for clients with some right."""
+    """Tell whether a handler is registered only for clients with a right.
+
+    The registration is then inside an `if` whose condition mentions a right, such as a role.
+    """
     conditions = (outer.test for outer in enclosing(handler.node, If) if isinstance(outer, If))
     return any(names_a_right(facts, test) for test in conditions)
 
 
 def limits_rates(facts: Facts) -> bool:
-    """Tell whether handlers count what a client sends."""
-    return any(RATE_LIMITS.search(name) for func in _running(facts, "event", "middleware") for name in _names(func))
+    """Tell whether the project limits how often clients send events.
+
+    The limit can be in a handler, in a middleware or in a decorator of a Nest gateway. It is recognised by the names in
+    this code, such as `rateLimit`.
+    """
+    running = (name for func in _running(facts, "event", "middleware") for name in _names(func))
+    return any(RATE_LIMITS.search(name) for name in (*running, *_set_as_middleware(facts), *_on_gateways(facts)))
+
+
+def _set_as_middleware(facts: Facts) -> Iterator[str]:
+    """Yield the names in the arguments of `server.use(…)` and `socket.use(…)`."""
+    for _, call in facts.calls:
+        if not isinstance(call.func, Member) or call.func.name != "use":
+            continue
+        if facts.values.of(call.func.obj) & (Tag.SERVER | Tag.SOCKET):
+            yield from (name for arg in call.args for name in names_in(arg))
+
+
+def _on_gateways(facts: Facts) -> Iterator[str]:
+    """Yield the names that decorators of Nest's gateways contain."""
+    for server in facts.servers:
+        if server.gateway is not None:
+            yield from (name for decorator in server.gateway.decorators for name in names_in(decorator))
 
 
 def validates(facts: Facts) -> bool:
-    """Tell whether handlers check the form of what a client sends."""
+    """Tell whether any event handler checks the form of its payload."""
     piped = has_validation_pipe(facts)
     for func in _running(facts, "event"):
         if any(CHECKS.search(name) for name in _names(func)):
@@ -111,13 +145,51 @@ def validates(facts: Facts) -> bool:
     return False
 
 
+def unpiped_payloads(facts: Facts) -> Iterator[Param]:
+    """Yield each gateway's first payload parameter that Nest's `ValidationPipe` cannot check.
+
+    A project that does not use `ValidationPipe` gives nothing.
+    """
+    seen: set[int] = set()
+    for handler in facts.once(open_events) if has_validation_pipe(facts) else ():
+        cls, param = class_of(handler.func), _unpiped_payload(facts, handler)
+        if param is not None and id(cls) not in seen:
+            seen.add(id(cls))
+            yield param
+
+
+def _unpiped_payload(facts: Facts, handler: Handler) -> Param | None:
+    """Return the parameter whose payload Nest's `ValidationPipe` cannot check, or None.
+
+    The pipe checks a payload only if the type of the parameter is a class. An inline type, an interface and `any` are
+    no classes. The result is also None for a handler that checks its payload itself.
+    """
+    func = handler.func
+    is_event = any(last_name(mark) == "SubscribeMessage" for mark in func.decorators)
+    if not is_event or any(CHECKS.search(name) for name in _names(func)):
+        return None
+    if any(isinstance(node, Op) and node.op == "typeof" for node in func.parts()):
+        return None
+    for param in func.params:
+        name = getattr(param.target, "name", "")
+        used = any(isinstance(node, Name) and node.name == name for part in func.body for node in part.walk())
+        if used and facts.is_client(param.target) and (UNCHECKED.match(param.type) or _is_interface(facts, param.type)):
+            return param
+    return None
+
+
+def _is_interface(facts: Facts, name: str) -> bool:
+    found = facts.project.types.get(name.strip(), [])
+    return bool(found) and all(cls.kind != "class" for cls in found)
+
+
 def has_validation_pipe(facts: Facts) -> bool:
     """Tell whether Nest's `ValidationPipe` is used anywhere."""
     return any(isinstance(node, Name) and node.name == "ValidationPipe" for _, node in facts.nodes(Name))
 
 
 def reads_payloads(facts: Facts) -> bool:
-    """Tell whether a handler uses what a client sends in an event."""
+    """Tell whether any event handler uses data that the client sent."""
     return any(
         isinstance(node, Name | Member) and facts.is_client(node)
         for handler in facts.events
@@ -128,7 +200,7 @@ def reads_payloads(facts: Facts) -> bool:
 def _running(facts: Facts, *kinds: str) -> Iterator[Func]:
     """Yield each function that handlers of these kinds run.
 
-    They run it directly or through calls.
+    Kinds are, for example, "event" and "middleware". A function also counts if a handler runs it through other calls.
     """
     for module in facts.modules:
         for func in module.funcs:

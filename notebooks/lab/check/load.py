@@ -24,9 +24,9 @@ IN_PART = "syntax error; the rest of the file is checked"
 
 @dataclass(slots=True)
 class Loaded:
-    """A project, and the files of it that could not be read.
+    """A project, with its files that could not be read.
 
-    The list can grow later, because a file that is imported is parsed only then.
+    The list of these files can grow later: an imported file is parsed only when the checker follows the import.
     """
 
     project: Project
@@ -36,9 +36,9 @@ class Loaded:
 
 
 def load(paths: Sequence[Path], progress: Progress) -> Loaded:
-    """Load the files that may concern sockets.
+    """Load the files whose text mentions sockets.
 
-    The others are parsed when an import leads to them. Raises `UsageError` if a path cannot be read.
+    Any other file and any test file is parsed when an import leads to it. Raises `UsageError` if a path cannot be read.
     """
     files = _Files(base_of(paths))
     for path in paths:
@@ -55,10 +55,10 @@ def load(paths: Sequence[Path], progress: Progress) -> Loaded:
 
 @dataclass(slots=True)
 class _Files:
-    """The files found, by the path that is reported.
+    """The files that were found, by their path in the report.
 
-    `kept` has the text of files that may concern sockets, until they are parsed. Any other file is read again
-    when it is parsed.
+    `kept` has the text of files that mention sockets, until these files are parsed. Any other file is read again when
+    it is parsed.
     """
 
     base: Path
@@ -94,7 +94,8 @@ class _Files:
 def no_garbage_collection() -> Iterator[None]:
     """Stop the garbage collector during the block.
 
-    All trees are kept, and the collector would look at them again and again.
+    The checker keeps all syntax trees. The collector would search these trees again and again, and find nothing to
+    free.
     """
     was_on = gc.isenabled()
     gc.disable()

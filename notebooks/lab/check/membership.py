@@ -1,4 +1,4 @@
-"""Who is in a room, when a database keeps it."""
+"""Finds database records that say who is in a room."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ ONE_USER = re.compile(r"user|account|member", re.I)
 
 
 def membership_uses(facts: Facts) -> Iterator[Node]:
-    """Yield the reads and writes of the members of rooms."""
+    """Yield code that reads or writes a room's members in a database."""
     for write in writes(facts):
         if not facts.keeps(write.place) and _changes_people(facts, write):
             yield write.node
@@ -45,7 +45,7 @@ def _runs_sql(facts: Facts, call: Call) -> bool:
 def _asks_model(facts: Facts, call: Call) -> bool:
     """Tell whether a call asks the database who is in a room.
 
-    A call that names a single user does not; it checks that user's right.
+    A call that also names a single user does not count: such a call checks the right of that user.
     """
     if not isinstance(call.func, Member) or not FINDS.match(call.func.name):
         return False

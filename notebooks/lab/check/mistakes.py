@@ -7,7 +7,7 @@ DOCS = "https://socket.io/docs/v4"
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A mistake, its lesson, and what a checker can know about it."""
+    """A mistake, its lesson, and whether a static checker can find it."""
 
     number: str
     name: str
@@ -19,7 +19,7 @@ class Mistake:
 
     @property
     def measure(self) -> str:
-        """The command that measures the mistake on the kit's servers."""
+        """The command that measures the mistake on the example servers."""
         return f"lab compare --only {self.number}"
 
 
@@ -45,10 +45,16 @@ _BY_NUMBER = {mistake.number: mistake for mistake in MISTAKES}
 
 
 def lesson_of(number: str) -> str:
-    """Return the name of a mistake's lesson, or "" for none."""
+    """Return the name of a mistake's lesson, such as "01_stored_socket_ids".
+
+    `number` is the number of the mistake, such as "01". The result is "" for an unknown number.
+    """
     return _BY_NUMBER[number].lesson if number in _BY_NUMBER else ""
 
 
 def url_of(number: str) -> str:
-    """Return a public page on the subject of a mistake."""
+    """Return the address of a public page about a mistake.
+
+    A number without a mistake gives the first page of Socket.IO's documentation.
+    """
     return _BY_NUMBER[number].url if number in _BY_NUMBER else f"{DOCS}/"

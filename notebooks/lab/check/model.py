@@ -1,4 +1,4 @@
-"""What a rule is, and what it finds."""
+"""The classes for the checker's rules and findings."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Literal
 
 from lab.check.dialects import Dialect
 from lab.check.facts import Facts
-from lab.check.ir import Node
+from lab.check.ir import Call, Index, Member, Node
 
 Level = Literal["error", "warning", "question"]
 
@@ -15,20 +15,32 @@ Level = Literal["error", "warning", "question"]
 class Hit:
     """A place where a rule fires, with one sentence about it.
 
-    `level` replaces the rule's own level.
+    `message` is the sentence. `level`, if given, replaces the rule's own level. `part` is the expression that the
+    sentence is about, such as a room. The report gives the column of `part` if `part` and `node` are in the same line.
     """
 
     path: str
     node: Node
     message: str
     level: Level | None = None
+    part: Node | None = None
+
+    @property
+    def column(self) -> int:
+        """The column for the report, counted from 1."""
+        part = self.part
+        # a chain such as `a.b()` has the place of its last name
+        while isinstance(part, Call | Member | Index):
+            part = part.func if isinstance(part, Call) else part.obj
+        return part.column if part is not None and part.line == self.node.line else self.node.column
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Two short, complete files in one API.
+    """Two short, complete example files for one Socket.IO API.
 
-    In `bad` the rule fires at each line that ends in `<- RMxxx`. In `good` no rule fires. Both are our own code.
+    In `bad` the rule fires at each line that ends in `<- RMxxx`. In `good` no rule fires. Both were written for this
+    project.
     """
 
     bad: str
@@ -49,7 +61,7 @@ class Rule:
     why: str
     # when the finding is no mistake
     exceptions: str
-    # how to fix it in each API; one sentence
+    # how to fix it in each API: one sentence, then one to three lines of code
     fix: dict[Dialect, str]
     snippets: dict[Dialect, Snippet]
     find: Callable[[Facts], Iterable[Hit]]
@@ -63,7 +75,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A place where a rule fires, as it is reported. `path` is relative to the checked folder, with `/`."""
+    """A finding in the report: the place where a rule fires.
+
+    `path` is relative to the checked folder, with `/` as separator.
+    """
 
     rule: str
     mistake: str
@@ -80,3 +95,5 @@ class Finding:
     function: str = field(default="", compare=False)
     # the line's text with its spaces joined
     text: str = field(default="", compare=False)
+    # the API of the file, which `fix` is written for
+    dialect: Dialect = field(default="node", compare=False)

@@ -1,4 +1,4 @@
-"""The modules of a project, parsed when they are needed."""
+"""Parses the files of a project when they are needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,12 +8,16 @@ from lab.check.import_paths import candidates
 from lab.check.ir import Node
 from lab.check.scopes import Module
 
+# packages that a file or folder of the project with the same name does not replace
+PACKAGES = {"socketio", "flask_socketio", "flask"}
+
 
 @dataclass(eq=False)
 class Modules:
-    """All files of a check.
+    """All files that the checker can read in one run.
 
-    `load` parses a file on demand and returns None if it cannot.
+    `load` takes a path, and parses the file when the file is first needed. `load` returns None if it cannot parse the
+    file.
     """
 
     paths: frozenset[str]
@@ -36,7 +40,10 @@ class Modules:
             self._home[id(statement)] = module
 
     def module(self, path: str) -> Module | None:
-        """Return the module of a path, parsed if it was not yet."""
+        """Return the module of a path, or None.
+
+        The file is parsed at the first call. The result is None if the path is unknown or its file cannot be parsed.
+        """
         if path not in self.modules and path in self.paths and path not in self._failed:
             module = self.load(path)
             if module is not None:
@@ -48,9 +55,12 @@ class Modules:
     def imported_module(self, module: Module, source: str) -> Module | None:
         """Return the module that an import names.
 
-        None stands for a package from outside.
+        `module` contains the import, and `source` is the imported path or name. The result is None for a package from
+        outside the project.
         """
         key = (module.path, source)
+        if source.split(".")[0] in PACKAGES and module.source.language == "py":
+            return None
         if key not in self._paths:
             paths = candidates(module.path, source, module.source.language)
             self._paths[key] = next((path for path in paths if path in self.paths and path != module.path), None)
@@ -58,7 +68,7 @@ class Modules:
         return self.module(path) if path is not None else None
 
     def module_of(self, node: Node) -> Module:
-        """Return the module that a node stands in."""
+        """Return the module whose code contains a node."""
         while node.parent is not None:
             node = node.parent
         return self._home[id(node)]

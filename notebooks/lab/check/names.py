@@ -1,4 +1,4 @@
-"""Names below an expression, and the names of socket ids."""
+"""Collects the names in an expression, and recognises names of socket ids."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ LONGEST_WORD = 30
 # variables and fields that hold the id of a socket, of one connection or of a client
 ID = re.compile(
     # socket_id, clientSocketIds, connectionId
-    r"(?i:(^|_|[a-z])(socket|client|connection|conn)_?ids?$)"
+    r"(?i:(^|_|[a-z0-9])(socket|client|connection|conn)_?ids?$)"
     # sid, user_sids
     r"|(?i:^sids?$|_sids?$)"
     # userSid, driverSocketIDs; not campusId
@@ -20,6 +20,8 @@ ID = re.compile(
 UNCLEAR_ID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
 # functions that return the id of a socket: getSocketId(), user_sid()
 ID_GETTER = re.compile(r"(?i:(socket|sock)_?id$|(^|_)sid$)|Sid$")
+# events of a call between two clients, which one of them names
+CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
 
 
 def names_in(node: Node) -> Iterator[str]:
@@ -34,14 +36,17 @@ def names_in(node: Node) -> Iterator[str]:
 def last_name(node: Node | None) -> str:
     """Return the name of a variable, field, called function or decorator.
 
-    It is the last part of a dotted name, and "" if there is none.
+    `io.to` and `io.to(room)` both give "to". Any other expression gives "".
     """
     func = node.func if isinstance(node, Call) else node
     return func.name if isinstance(func, (Member, Name)) else ""
 
 
 def is_id_name(expr: Node) -> bool:
-    """Tell whether an expression is named for the id of a socket."""
+    """Tell whether an expression has a name for a socket id.
+
+    Examples are `socketId` and `user["socket_id"]`.
+    """
     match expr:
         case Name(name=name) | Member(name=name):
             return bool(ID.search(name)) and not UNCLEAR_ID.match(name)
@@ -51,6 +56,8 @@ def is_id_name(expr: Node) -> bool:
         case Call(func=Member(obj=obj, name="get"), args=[key, *_]):
             text = str(getattr(key, "value", ""))
             return bool(text and ID.search(text)) or is_id_name(obj)
+        case Call(func=Member(name="hget" | "hGet"), args=[_, key]):
+            return bool(ID.search(str(getattr(key, "value", ""))))
         case Call(func=(Name(name=name) | Member(name=name))):
             return bool(ID_GETTER.search(name))
     return False

@@ -1,9 +1,10 @@
-"""Rooms that belong to one user."""
+"""Recognises rooms that belong to one user."""
 
 import re
 
 from lab.check.facts import Facts
-from lab.check.ir import Await, Call, Index, Member, Name, Node
+from lab.check.flow import variable_of
+from lab.check.ir import Await, Call, Const, Index, Member, Name, Node, Text
 from lab.check.names import names_in
 from lab.check.tags import CLAIMED, Tag
 
@@ -22,7 +23,8 @@ LONGEST_CHAIN = 12
 def is_own_room(facts: Facts, room: Node) -> bool:
     """Tell whether a room belongs to one user.
 
-    It is named by a user id, or looked up by the verified identity.
+    That is so if the room's name is made from a user id, such as `user.id`, or if the name was looked up with the
+    verified identity of the client.
     """
     found = facts.follow(room)
     if Tag.USER in facts.values.of(room) or _is_of_user(facts, found):
@@ -32,7 +34,7 @@ def is_own_room(facts: Facts, room: Node) -> bool:
 
 
 def _is_of_user(facts: Facts, found: Node) -> bool:
-    """Tell whether a value was looked up by the verified identity."""
+    """Tell whether a value was looked up with the client's verified identity."""
     for _ in range(LONGEST_CHAIN):
         match found:
             case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):
@@ -44,12 +46,26 @@ def _is_of_user(facts: Facts, found: Node) -> bool:
                 )
             case Call(func=Name(), args=[_, *_] as args):
                 return all(Tag.USER in facts.values.of(arg) for arg in args)
+            case Text(parts=parts):
+                return any(_is_of_user(facts, part) for part in parts if not isinstance(part, Const))
             case Name():
                 source = facts.element_source(found)
-                following = source if source is not None else facts.follow(found)
+                following = source if source is not None else _made_of(facts, found)
                 if following is found:
                     return False
                 found = following
             case _:
                 return False
     return False
+
+
+def _made_of(facts: Facts, name: Name) -> Node:
+    """Return the expression that is assigned to a variable.
+
+    The variable can hold only a part of the expression, as in `const { data } = await load(user)`. If the expression is
+    not known, the result is the variable itself.
+    """
+    variable = variable_of(facts.project, name)
+    if variable is None or variable.param is not None or len(variable.values) != 1:
+        return name
+    return variable.values[0][0]

@@ -46,6 +46,6 @@ LOST_JOIN = Rule(
 def every_rule() -> tuple[Rule, ...]:
     """Return all rules, sorted by id.
 
-    Those of comments and changes are among them.
+    The two rules that look at comments and at the changes since a commit are among them.
     """
     return tuple(sorted((SUPPRESSION, LOST_JOIN, *all_rules()), key=lambda rule: rule.id))

@@ -1,8 +1,24 @@
-"""Collections that a program keeps, and which one an expression means."""
+"""Finds the collection that an expression uses, such as a global list."""
 
 from dataclasses import dataclass, field
 
-from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Op, Record, Return, This
+from lab.check.ir import (
+    Await,
+    Block,
+    Call,
+    Class,
+    Const,
+    Func,
+    Index,
+    Loop,
+    Member,
+    Name,
+    Node,
+    Op,
+    Record,
+    Return,
+    This,
+)
 from lab.check.ir import Sequence as ListOf
 from lab.check.project import Project
 from lab.check.scopes import Variable, class_of, function_of, lookup
@@ -11,7 +27,8 @@ from lab.check.scopes import Variable, class_of, function_of, lookup
 def as_function(project: Project, expr: Node | None) -> Func | None:
     """Return the function that an argument stands for, or None.
 
-    It is the argument itself, what a name means, a wrapped function, or what a factory returns.
+    The argument can be the function itself, a name of the function, a call that wraps the function, or a call of a
+    factory that returns the function.
     """
     for _ in range(4):
         if expr is None or isinstance(expr, Func):
@@ -38,9 +55,32 @@ def _made(project: Project, call: Call) -> Node | None:
     return None
 
 
+def bases_of(project: Project, cls: Class, steps: int = 4) -> list[str]:
+    """Return the dotted names of a class's base classes from packages.
+
+    Base classes in the project are followed to their own base classes, up to `steps` levels.
+    """
+    found = []
+    for base in cls.bases:
+        above = project.meaning(base)
+        if isinstance(above, Class) and above is not cls:
+            found += bases_of(project, above, steps - 1) if steps else []
+        else:
+            found.append(project.outside(base))
+    return found
+
+
+# values of one variable that are followed
+MOST_VALUES = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A collection. Two expressions mean the same one if `key` and `name` are equal."""
+    """A collection in the checked code, such as a list.
+
+    `key` is the `id()` of the variable, class or node that holds the collection. `name` is the name of a class's field,
+    or "". Two places with the same `key` and `name` are the same collection.
+    """
 
     key: int
     name: str = ""
@@ -51,15 +91,15 @@ class Place:
 def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     """Return the collection that an expression uses, or None.
 
-    It may use only a part of it: for `games[id].players` the collection is `games`. `steps` is how many variables and
-    operators are followed at most.
+    The expression can use only a part of the collection: `games[id].players` uses `games`. At most `steps` variables
+    and operators are followed.
     """
     inner: Node = expr
     while steps:
         match inner:
-            case Await():
-                # what a call gives later is a record or an answer, not a collection
-                return None
+            case Await(value=value):
+                # what a call gives later is a record or an answer, unless a function of the project returns it
+                return _of_getter(project, value, steps - 1)
             case Op(op="||" | "??" | "?:", operands=operands):
                 found_places = (place_of(project, part, steps - 1) for part in operands)
                 return next((place for place in found_places if place is not None), None)
@@ -71,8 +111,15 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
                 if found is not None:
                     return found
                 inner = inner.obj
+            case Call(func=Member()) if (got := _of_getter(project, inner, steps - 1)) is not None:
+                return got
             case Index(obj=obj) | Call(func=Member(obj=obj)):
                 inner = obj
+            # `next(player for player in players if …)`
+            case Call(
+                func=Name(name="next"), args=[Block(kind="comprehension", body=[Loop(iterable=iterable), *_]), *_]
+            ):
+                inner = iterable
             case Name():
                 return _named(project, inner, steps)
             case _:
@@ -83,26 +130,53 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     """Return the collection that a variable or a field means, or None.
 
-    A field is known only if the class of its object is. A variable that is another name for a collection gives that
-    collection. `steps` is the limit of `place_of`.
+    A field is known only if the class of its object is known. If a variable is another name for a collection, the
+    result is that collection. The search ends after `steps` steps, for example from one variable to the next.
     """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
-    if variable is not None and any(isinstance(value, Await) for value, _ in variable.values):
-        return None
+    waited = [value for value, _ in variable.values if isinstance(value, Await)] if variable is not None else []
+    if waited:
+        return _of_getter(project, waited[0].value, steps - 1)
     found = project.meaning(expr)
     if isinstance(found, Variable):
         if found.imported is not None:
             return None
-        if len(found.values) == 1 and found.param is None:
-            return place_of(project, found.values[0][0], steps - 1) or Place(id(found), "", found.owner)
+        # `entry = None`, and later one value
+        real = [value for value, _ in found.values if not (isinstance(value, Const) and value.value is None)]
+        if 0 < len(real) <= MOST_VALUES and found.param is None:
+            # several loops over one collection may share a variable
+            kept = {place_of(project, value, steps - 1) for value in real}
+            place = kept.pop() if len(kept) == 1 else None
+            return place or Place(id(found), "", found.owner)
         return Place(id(found), "", found.owner)
     if isinstance(expr, Member) and (cls := project.type_of(expr.obj)) is not None:
         return Place(id(cls), expr.name)
+    if isinstance(expr, Member) and project.outside(expr.obj) == "flask.current_app":
+        return Place(0, expr.name)
     if found is expr or project.outside(expr):
         return None
     match found:
-        case Index() | Member() | Op() | Call(func=Member()):
+        case Index() | Member() | Op() | Call(func=Member()) | Call(func=Name(name="next")):
             return place_of(project, found, steps - 1)
         case Record() | ListOf() | Call():
-            return Place(id(found), "", function_of(found))
+            got = _of_getter(project, found, steps - 1)
+            return got or Place(id(found), "", function_of(found))
+    return None
+
+
+def _of_getter(project: Project, call: Node, steps: int) -> Place | None:
+    """Return the collection whose entry a called function returns, or None.
+
+    Only a collection that outlives the function counts. `call` is the call of the function. At most `steps` variables
+    and operators are followed.
+    """
+    if not isinstance(call, Call) or steps <= 0:
+        return None
+    for func in project.callees(call):
+        for statement in func.body:
+            for node in statement.walk():
+                value = node.value if isinstance(node, Return) and function_of(node) is func else None
+                place = place_of(project, value, steps - 1) if isinstance(value, Name | Index | Call) else None
+                if place is not None and place.owner is None:
+                    return place
     return None

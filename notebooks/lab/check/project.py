@@ -1,4 +1,4 @@
-"""Names across files: imports, classes and the functions that a call reaches."""
+"""Follows names across files: imports, classes, and the functions that calls reach."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ class Project(Modules):
     _meanings: dict[int, Node | Variable | Module | None] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
-        """Take a parsed module into the project."""
+        """Add a parsed module to the project."""
         super().add(module)
         self._outside.clear()
         self._callees.clear()
@@ -37,7 +37,7 @@ class Project(Modules):
                     self.methods.setdefault(part.name, []).append(part)
 
     def fields(self, cls: Class) -> dict[str, list[Node]]:
-        """Return everything that a class assigns to its fields."""
+        """Return the values assigned to a class's fields, by field name."""
         if id(cls) not in self._fields:
             self._fields[id(cls)] = fields_of(cls)
         return self._fields[id(cls)]
@@ -45,8 +45,8 @@ class Project(Modules):
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return what a module exports under a name, or None.
 
-        It is a node or a variable, and the module itself for "*". What the module exports from another module is
-        followed through at most `steps` modules.
+        The result is a node or a variable. For the name "*" the result is the module itself. Exports that come from
+        another module are followed through at most `steps` modules.
         """
         if name == "*" or steps == 0:
             return module
@@ -65,11 +65,11 @@ class Project(Modules):
         return module if name == "default" and module.exports else None
 
     def meaning(self, expr: Node | Variable | Module | None, steps: int = STEPS) -> Node | Variable | Module | None:
-        """Follow names, imports and fields to what they stand for.
+        """Return the node, variable or module that an expression stands for.
 
-        Returns a `Func`, `Class` or other node that makes the value, the `Variable` if it has no or several values, or
-        a `Module`. None if the name comes from outside the project, or is defined by itself. `steps` is how many names
-        are followed at most.
+        At most `steps` names, imports and fields are followed. The result is a `Variable` if it has no value or several
+        values, or is imported from a package. The result is None for a name that is not declared or is defined by
+        itself.
         """
         if id(expr) not in self._meanings:
             # until the answer is known; so a name that is made of itself has none
@@ -86,6 +86,11 @@ class Project(Modules):
                     following = expr.value
                 case Name():
                     following = lookup(self.module_of(expr), expr, expr.name)
+                    if following is None and expr.name == "exports":
+                        following = self.module_of(expr)
+                case Call(func=Name(name="require"), args=[Const(value=str(source))]):
+                    loaded = self.imported_module(self.module_of(expr), source)
+                    following = self.exported(loaded, "default", steps) if loaded else expr
                 case Variable(imported=(source, name), module=module):
                     below = self.imported_module(module, source)
                     following = self.exported(below, name, steps) if below else None
@@ -106,6 +111,8 @@ class Project(Modules):
         if isinstance(expr.obj, This):
             cls = class_of(expr)
             return self.in_class(cls, expr.name) if cls else None
+        if expr.name == "exports" and isinstance(expr.obj, Name) and expr.obj.name == "module":
+            return self.module_of(expr)
         obj = self.meaning(expr.obj, steps)
         match obj:
             case Module():
@@ -122,9 +129,9 @@ class Project(Modules):
         return self.in_class(cls, expr.name) if cls else None
 
     def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
-        """Return the method of a class, or its field's only value.
+        """Return a class's method, or the only value of its field.
 
-        The base classes are searched, too, up to `steps` levels above the class.
+        `name` names the method or field. Base classes are searched, too, up to `steps` levels above the class.
         """
         found = method(cls, name)
         if found is not None:
@@ -142,7 +149,7 @@ class Project(Modules):
     def type_of(self, expr: Node, steps: int = STEPS) -> Class | None:
         """Return the class that an expression is an instance of.
 
-        None if it is no class of the project.
+        The result is None if the project has no such class.
         """
         if steps == 0:
             return None
@@ -155,8 +162,13 @@ class Project(Modules):
         found = self.meaning(expr, steps)
         if isinstance(found, Variable) and found.param is not None:
             return self.named_type(found.param.type)
+        if isinstance(found, Variable):
+            classes = (self.type_of(value, steps - 1) for value, path in found.values if not path)
+            return next((cls for cls in classes if cls is not None), None)
         if isinstance(found, Call):
             made = self.meaning(found.func, steps - 1)
+            if isinstance(made, Func):
+                return self.named_type(made.returns)
             return made if isinstance(made, Class) else None
         return None
 
@@ -169,7 +181,7 @@ class Project(Modules):
         return found[0] if len(found) == 1 else None
 
     def outside(self, expr: Node) -> str:
-        """Return the dotted name of something from an outside package, or "".
+        """Return the dotted name of an expression from a package, or "".
 
         An example is "socket.io.Server".
         """
@@ -211,7 +223,7 @@ class Project(Modules):
         return source if name in ("*", "default") else f"{source}.{name}"
 
     def outside_import(self, variable: Variable) -> bool:
-        """Tell whether an import names a package or an unchecked file."""
+        """Tell whether an import leads out of the checked files."""
         return variable.imported is not None and self.imported_module(variable.module, variable.imported[0]) is None
 
     def _is_foreign(self, obj: Node) -> bool:
@@ -225,9 +237,9 @@ class Project(Modules):
         return bool(self.outside(obj))
 
     def callees(self, call: Call) -> list[Func]:
-        """Return the function of the project that a call runs.
+        """Return a list with the project's function that a call runs.
 
-        There is at most one. A method may be known by its name alone, if that is unique.
+        The list is empty if the function is not known. A method with a unique name is found by this name alone.
         """
         known = self._callees.get(id(call))
         if known is None:

@@ -1,6 +1,7 @@
-"""The parts of README.md that come from the checker.
+"""Writes the parts of README.md that come from the checker.
 
-Each part is between two HTML comments, the marks: an example with its real output, and the table of the rules.
+The parts are an example with its real output, and the table of the rules. Each part is between two HTML comments,
+called marks.
 """
 
 import re
@@ -36,10 +37,11 @@ def renew() -> Path:
 
 
 def with_example(text: str, root: Path) -> str:
-    """Return a README's text with the output of the example.
+    """Return a README's text with the output of the example renewed.
 
-    The example runs in the README's folder. The output quotes costs, so a new measurement changes it. A text without
-    the marks is returned as it is, and so is a text whose output differs in its seconds only.
+    The example runs in the README's folder. Its output quotes measured costs, so a new measurement changes the output.
+    The text is returned unchanged if it lacks the HTML comments that mark the example, or if only the seconds in the
+    output differ.
     """
     if not EXAMPLE_BLOCK.search(text):
         return text

@@ -1,13 +1,14 @@
-"""The report as workflow commands of GitHub Actions.
+"""Writes the report as workflow commands of GitHub Actions.
 
 GitHub shows them beside the code. The form and its escapes are described at
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
 
 from lab.check.base import from_working_folder
+from lab.check.cost import first_sentence
 from lab.check.model import Finding, Rule
 from lab.check.result import Result
-from lab.check.summary import last_line
+from lab.check.summary import by_level, explain_command, last_line
 
 COMMANDS = {"error": "error", "warning": "warning", "question": "notice"}
 # a percent sign begins an escape; a line break would end the command
@@ -18,11 +19,11 @@ PROPERTY = MESSAGE | {":": "%3A", ",": "%2C"}
 def as_github(result: Result) -> str:
     """Return one annotation per finding, then a line of summary.
 
-    An unreadable file has an annotation, too. Paths are relative to the working folder, which is the repository in a
-    workflow.
+    Errors come first, because GitHub shows only the first annotations of a step. An unreadable file has an annotation,
+    too. Paths are relative to the working folder, which is the repository in a workflow.
     """
     titles = {rule.id: rule for rule in result.rules}
-    lines = [_annotation(result, finding, titles[finding.rule]) for finding in result.findings]
+    lines = [_annotation(result, finding, titles[finding.rule]) for finding in by_level(result.findings)]
     for path, reason in result.unreadable:
         file = _property(from_working_folder(result.base, path))
         lines.append(f"::warning file={file},title=lab check::{_message(f'not checked: {reason}')}")
@@ -40,7 +41,9 @@ def _annotation(result: Result, finding: Finding, rule: Rule) -> str:
         # GitHub refuses a column if there are several lines
         properties["col"] = str(finding.column)
     written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    text = "\n".join(part for part in (finding.message, finding.cost, f"Fix: {finding.fix}") if part)
+    why = first_sentence(rule.why)
+    parts = [finding.message, why, finding.cost if finding.cost != why else "", f"Fix: {finding.fix}"]
+    text = "\n".join(part for part in (*parts, f"More: {explain_command(finding)}") if part)
     return f"::{COMMANDS[finding.level]} {written}::{_message(text)}"
 
 

@@ -1,4 +1,4 @@
-"""The report as JSON, for other programs."""
+"""Writes the report as JSON, for other programs."""
 
 import json
 from dataclasses import fields
@@ -9,7 +9,7 @@ from lab.check.result import Result
 
 SCHEMA = 1
 # these are not part of the format
-INTERNAL = {"function", "text"}
+INTERNAL = {"function", "text", "dialect"}
 FIELDS = tuple(field.name for field in fields(Finding) if field.name not in INTERNAL)
 
 

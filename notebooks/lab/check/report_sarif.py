@@ -1,4 +1,4 @@
-"""The report as SARIF 2.1.0, which code hosts and editors show.
+"""Writes the report as SARIF 2.1.0, which code hosts and editors show.
 
 The format is described at https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -30,7 +30,8 @@ ROOT = "%SRCROOT%"
 def as_sarif(result: Result) -> str:
     """Return the report as SARIF, in ASCII.
 
-    Paths are relative to the working folder if it contains the checked folder, as code hosts want them.
+    Code hosts want paths relative to the root of the repository. So the paths are relative to the working folder, if
+    the working folder contains the checked folder. Otherwise the paths are relative to the checked folder.
     """
     index = {rule.id: number for number, rule in enumerate(result.rules)}
     results = [

@@ -1,10 +1,12 @@
-"""Conditions and calls that look at a right, such as membership."""
+"""Finds conditions and calls that check a right, such as room membership."""
 
 import re
 
+from lab.check.comparisons import is_claim, is_reversed
 from lab.check.databases import DATABASE_WRITES, is_database_write
 from lab.check.facts import Facts
-from lab.check.ir import Await, Call, Const, Func, If, Member, Name, Node, Op, Return, Throw
+from lab.check.flow import returned
+from lab.check.ir import Await, Call, Const, Func, If, Index, Member, Name, Node, Op, Return, This, Throw
 from lab.check.names import LONGEST_WORD, names_in
 from lab.check.tags import CLAIMED, FORMS, Tag
 
@@ -17,9 +19,9 @@ RIGHTS = re.compile(
     # whose room it is
     r"|owner|creator|author|hostId|isHost"
     # what is granted
-    r"|permission|permit|allow|access|authori[sz]|role|admin|entitl|invit|privilege|policy|eligible|guard|acl$"
+    r"|permission|permit|allow|access|authori[sz]|role|admin|entitl|invit|privilege|policy|eligible|restrict|guard|acl$"
     # what is refused
-    r"|banned|forbid|password"
+    r"|banned|blocked|muted|forbid|password"
     # whether the client is a user at all
     r"|check_?login|logged_?in|isValidRoom)"
 )
@@ -39,30 +41,50 @@ WRITES = re.compile(
 TOKEN = re.compile("token|cookie|authorization", re.I)
 
 
-def names_a_right(facts: Facts, node: Node, steps: int = 2) -> bool:
+def names_a_right(
+    facts: Facts, node: Node, steps: int = 2, *, strict: bool = False, around: bool | None = None
+) -> bool:
     """Tell whether an expression mentions a right, such as membership.
 
-    A right that the client itself claims does not count. A variable that holds a condition is followed, at most `steps`
-    times.
+    A right that only the client claims does not count. A variable that holds a condition is followed, at most `steps`
+    times. If `strict` is false, it is enough that the socket is in a collection of all connections. `around` is True if
+    the expression is a condition around the checked code. `around` is False if the condition ends the function before
+    that code, and None if this is not known.
     """
     for part in node.walk():
         if isinstance(part, Name | Member) and RIGHTS.search(part.name):
             tags = facts.values.of(part)
             if not tags & CLAIMED or tags & Tag.USER:
                 return True
-        elif _is_word_of_a_right(facts, part) or _looks_for_itself(facts, part):
+        elif (
+            _is_word_of_a_right(facts, part)
+            or (_looks_for_itself(facts, part, strict=strict) and not is_reversed(part, node, around=around))
+            or (isinstance(part, Call) and steps and _returns_a_right(facts, part, steps - 1))
+        ):
             return True
         # a condition that has a name: `const isCook = order.cookId === user.id`
         made = facts.follow(part) if isinstance(part, Name) and steps else part
-        if made is not part and isinstance(made, Op) and names_a_right(facts, made, steps - 1):
+        if made is not part and isinstance(made, Op) and names_a_right(facts, made, steps - 1, strict=strict):
             return True
     return False
+
+
+def _returns_a_right(facts: Facts, call: Call, steps: int) -> bool:
+    """Tell whether a called function checks a right for client data.
+
+    That is so if the call passes a value from the client, and the function returns an expression that mentions a right.
+    At most `steps` calls and variables are followed in this expression.
+    """
+    if not any(facts.values.of(arg) & CLAIMED for arg in call.args):
+        return False
+    results = (value for func in facts.project.callees(call) for value in returned(func))
+    return any(isinstance(value, Op | Call) and names_a_right(facts, value, steps) for value in results)
 
 
 def _is_word_of_a_right(facts: Facts, part: Node) -> bool:
     """Tell whether a string names a right, such as a role.
 
-    That is not so if it is compared with a value that the client sent.
+    A string that is compared with a value from the client does not count.
     """
     if not isinstance(part, Const) or not isinstance(part.value, str) or not RIGHTS.search(part.value[:LONGEST_WORD]):
         return False
@@ -74,22 +96,52 @@ def _is_nothing(node: Node) -> bool:
     return isinstance(node, Const) and node.value in (None, True, False, "")
 
 
-def _looks_for_itself(facts: Facts, part: Node) -> bool:
+def _looks_for_itself(facts: Facts, part: Node, *, strict: bool) -> bool:
     """Tell whether a condition is about the socket or its user.
 
-    Examples are `sid in room` and `order.userId == user.id`.
+    Examples are `sid in room` and `order.userId == user.id`. If `strict` is true, a search for the socket in a
+    collection of all connections does not count.
     """
     match part:
         case Op(op="==" | "!=", operands=operands):
             tags = [facts.values.of(operand) for operand in operands]
             return any(tag & (Tag.SID | Tag.USER) for tag in tags) and not any(_is_nothing(part) for part in operands)
+        case (
+            Op(op="in" | "not in", operands=[first, rooms])
+            | Call(func=Member(obj=rooms, name="has" | "includes"), args=[first])
+        ) if strict and Tag.SID in facts.values.of(first) and _is_register(facts, rooms):
+            # that the client has logged in says nothing about the room
+            return False
         case Op(op="in" | "not in", operands=[first, rooms]):
             own = facts.values.of(first) & (Tag.SID | Tag.USER) or Tag.USER in facts.values.of(rooms)
-            return bool(own) or facts.is_own_rooms(rooms)
+            return bool(own) or facts.is_own_rooms(facts.made(rooms))
         case Call(func=Member(obj=Member(obj=socket, name="rooms"), name="has")):
             return bool(facts.values.of(socket) & (Tag.SOCKET | Tag.USER))
         case Call(func=Member(obj=rooms, name="has" | "includes"), args=[first]):
             return bool(facts.values.of(first) & (Tag.SID | Tag.USER)) or Tag.USER in facts.values.of(rooms)
+    return False
+
+
+def _is_register(facts: Facts, rooms: Node) -> bool:
+    """Tell whether a collection holds all connections, not only one room's."""
+    found = facts.made(rooms)
+    whole = isinstance(rooms, Name) or (isinstance(rooms, Member) and isinstance(rooms.obj, This))
+    is_part = isinstance(found, Index | Op) or (isinstance(found, Call) and isinstance(found.func, Member))
+    return whole and not is_part and facts.keeps(rooms)
+
+
+def is_about_others(facts: Facts, test: Node) -> bool:
+    """Tell whether a condition compares received data with the client's own id.
+
+    An example is `if (data.user === user.id) return`. The code after this line runs only when the data names another
+    user.
+    """
+    match test:
+        case Op(op="==", operands=[first, second]):
+            tags = [facts.values.of(first), facts.values.of(second)]
+            own = [bool(tag & (Tag.USER | Tag.SID)) for tag in tags]
+            named = [bool(tag & CLAIMED) and not mine for tag, mine in zip(tags, own, strict=True)]
+            return any(own) and any(named)
     return False
 
 
@@ -104,9 +156,10 @@ def leaves(node: Node) -> bool:
 
 
 def asserts(facts: Facts, call: Call) -> bool:
-    """Tell whether a call checks a right by itself.
+    """Tell whether a call alone checks a right, without a condition.
 
-    Its name says so, or its body has a check.
+    That is so if the name of the called function says so, or if that function contains a condition on a right and can
+    end there.
     """
     name = getattr(call.func, "name", "")
     if RIGHTS.search(name) and CHECKS.match(name):
@@ -119,21 +172,38 @@ def _refuses(facts: Facts, func: Func) -> bool:
     return any(isinstance(part, If) and names_a_right(facts, part.test) and leaves(part) for part in parts)
 
 
-def uses_record(facts: Facts, test: Node) -> bool:
+def uses_record(facts: Facts, test: Node, *, around: bool | None = None) -> bool:
     """Tell whether a condition compares a field of a looked-up record.
 
-    That asks for more than whether the record exists.
+    The record is looked up with a value from the client. Such a condition checks more than the existence of the record.
+    `around` is True if the condition is around the checked code. `around` is False if the condition ends the function
+    before that code, and None if this is not known.
     """
     for part in test.walk():
         if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
+            above = part.parent.parent if isinstance(part.parent, Member) else part.parent
+            if is_claim(facts, part) or (above is not None and is_reversed(above, test, around=around)):
+                continue
             made = facts.made(part.obj)
             if (
                 isinstance(made, Call)
                 and not FORMS.search(getattr(made.func, "name", ""))
-                and any(facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in made.args)
+                and any(facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in _arguments(made))
             ):
                 return True
     return False
+
+
+def _arguments(call: Node) -> list[Node]:
+    """Return the arguments of all calls in a chain.
+
+    An example is `Rooms.findById(id).populate("members")`.
+    """
+    found: list[Node] = []
+    while isinstance(call, Call):
+        found += call.args
+        call = call.func.obj if isinstance(call.func, Member) else call.func
+    return found
 
 
 def _has_client(facts: Facts, arg: Node) -> bool:
@@ -143,7 +213,8 @@ def _has_client(facts: Facts, arg: Node) -> bool:
 def looks_up(facts: Facts, node: Node) -> bool:
     """Tell whether an expression looks something up for the verified user.
 
-    That is so if one call gets a value from the client together with the user or the token of the handshake.
+    That is so if one call has two kinds of arguments: a value from the client, and the verified user or the token of
+    the handshake.
     """
     for part in node.walk():
         if not isinstance(part, Call) or not _may_refuse(facts, part):
@@ -160,9 +231,9 @@ def looks_up(facts: Facts, node: Node) -> bool:
 
 
 def _may_refuse(facts: Facts, call: Call) -> bool:
-    """Tell whether a call may check a right, and refuse.
+    """Tell whether a call can check a right and refuse the client.
 
-    That is so for a look-up, and for an awaited method that does not write.
+    A look-up can do so. An awaited method that does not write can do so, too.
     """
     name = getattr(call.func, "name", "")
     if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):
@@ -174,7 +245,7 @@ def _may_refuse(facts: Facts, call: Call) -> bool:
 def _passes_token(facts: Facts, given: list[Node]) -> bool:
     """Tell whether a call gets the token of the handshake.
 
-    The called service is trusted to verify it. `given` has the arguments of the call.
+    The checker assumes that the called function verifies the token. `given` has the arguments of the call.
     """
     return any(
         Tag.HANDSHAKE in facts.values.of(arg) and any(TOKEN.search(name) for name in names_in(arg)) for arg in given

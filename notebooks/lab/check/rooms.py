@@ -1,4 +1,7 @@
-"""Rooms that joins and emits name, and the shapes of their names."""
+"""Finds the rooms that calls use, and the shapes of room names.
+
+A shape is the fixed parts of a name, such as `user:*`.
+"""
 
 from functools import cached_property
 
@@ -16,7 +19,7 @@ DEEPEST_LIST = 4
 
 
 class Rooms:
-    """The rooms of all joins and emits."""
+    """The rooms that the calls of a project join or send to."""
 
     def __init__(self, project: Project, uses: Uses, actions: Actions) -> None:
         self._project = project
@@ -25,18 +28,24 @@ class Rooms:
 
     @cached_property
     def joins(self) -> list[tuple[Move, Node]]:
-        """Each join with each of its rooms. A list of rooms counts as its elements."""
+        """Pairs of a join and one of its rooms.
+
+        A join of a list of rooms gives a pair for each element of the list.
+        """
         return [(move, part) for move in self._actions.joins for room in move.rooms for part in self.parts(room)]
 
     @cached_property
     def emits(self) -> list[tuple[Emit, Node]]:
-        """Each emit that aims at rooms, with each of its rooms."""
+        """Pairs of an emit and one of its rooms.
+
+        An emit to several rooms gives a pair for each of them; an emit without rooms gives none.
+        """
         return [(emit, part) for emit in self._actions.emits for room in emit.rooms for part in self.parts(room)]
 
     def shape(self, room: Node) -> str | None:
         """Return the fixed parts of a room's name, with `*` between.
 
-        Examples are "user:*" and "*". It is None if nothing is known.
+        Examples are "user:*" and "*". The result is None if nothing is known of the name.
         """
         found = follow(self._project, room)
         match found:
@@ -57,7 +66,7 @@ class Rooms:
     def parts(self, room: Node, steps: int = DEEPEST_LIST) -> list[Node]:
         """Return the elements of a list of rooms, or the only room.
 
-        The elements are those of a literal, of `map` and of a collection that the program fills. Lists in a list are
+        The list can be a literal, the result of `map`, or a collection that the program fills. Lists inside a list are
         opened, too, down to `steps` levels.
         """
         found = follow(self._project, room)

@@ -1,4 +1,4 @@
-"""One run of the checker: from paths to findings."""
+"""Runs the checker once, from paths to findings."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from lab.check.base import base_of, check_readable
 from lab.check.choose import choose
 from lab.check.cost import cost_of
 from lab.check.facts import Facts
+from lab.check.fixes import fix_of
 from lab.check.ir import Node, Source
 from lab.check.joins import Join
 from lab.check.load import no_garbage_collection
@@ -25,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *_: None) -> Result:
-    """Check files and folders.
+    """Check files and folders, and return the result.
 
     Raises `UsageError` for a path, rule, baseline or commit that does not exist.
     """
@@ -70,7 +71,7 @@ def _result(facts: Facts, base: Path, **found: Any) -> Result:
 
 
 def _findings(facts: Facts, rules: Sequence[Rule], progress: Progress) -> tuple[list[Finding], list[str]]:
-    """Return what the rules find, and which rules failed."""
+    """Return all findings, and a message for each rule that crashed."""
     found: set[Finding] = set()
     failures = []
     sources = facts.sources
@@ -96,19 +97,20 @@ def _finding(facts: Facts, sources: Mapping[str, Source], rule: Rule, hit: Hit) 
         level=hit.level or rule.level,
         path=hit.path,
         line=hit.node.line,
-        column=hit.node.column,
+        column=hit.column,
         end_line=max(hit.node.end_line, hit.node.line),
         message=hit.message,
         cost=cost_of(rule),
-        fix=rule.fix.get(facts.dialect(hit.path), ""),
+        fix=fix_of(facts, rule, hit),
         lesson=lesson_of(rule.mistake),
         function=facts.function_at(hit.node),
         text=" ".join(text.split()),
+        dialect=facts.dialect(hit.path),
     )
 
 
 def _at(facts: Facts, sources: Mapping[str, Source], rule: Rule, path: str, line: int, message: str) -> Finding:
-    """Return a finding that is about a line."""
+    """Return a finding of a rule at a given line."""
     lines = sources[path].lines
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     column = len(text) - len(text.lstrip()) + 1
@@ -125,10 +127,10 @@ def _lost_join(facts: Facts, join: Join, ref: str | None) -> Finding:
 def _without_suppressed(
     facts: Facts, found: list[Finding], rules: Sequence[Rule], *, is_since: bool
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the findings that are left, and the suppressed ones.
+    """Return the remaining findings, and the suppressed findings.
 
-    A suppression without effect becomes a finding, too. `is_since` is true if the run compares with a commit. In other
-    runs the rule about removed joins does not run, so its suppressions are not judged.
+    A suppression without effect becomes a finding, too. `is_since` is true if the run compares with a commit. The rule
+    about removed joins runs only in such a run. In other runs, its suppressions are not judged.
     """
     asked = {rule.id for rule in rules} - {SUPPRESSION.id}
     if not is_since:

@@ -1,4 +1,4 @@
-"""How a node runs, such as later or in a thread."""
+"""Tells how code runs, such as later or in a thread."""
 
 from lab.check.collect import STARTERS
 from lab.check.facts import Facts
@@ -14,7 +14,7 @@ TASK_STARTERS = {*STARTERS, "create_task", "ensure_future"}
 
 
 def is_statement(node: Node) -> bool:
-    """Tell whether the value of an expression is thrown away."""
+    """Tell whether an expression is a statement: nothing uses its value."""
     match node.parent:
         case None | Try() | Func():
             return True
@@ -85,9 +85,9 @@ def runs_later(facts: Facts, node: Node) -> bool:
 
 
 def uses_threads(facts: Facts, node: Node) -> bool:
-    """Tell whether handlers of a node's file run in threads.
+    """Tell whether the handlers in a node's file run in threads.
 
-    If so, a handler that blocks does not stop the others.
+    A handler that blocks does not stop the other handlers then.
     """
     module = facts.project.module_of(node)
     if module.source.language != "py":
@@ -99,10 +99,10 @@ def uses_threads(facts: Facts, node: Node) -> bool:
 
 
 def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
-    """Return what in the handler's file runs a node.
+    """Return where to report `node`, in the handler's file if possible.
 
-    That is the node itself if it is in that file. Otherwise it is the call there that leads to the node, or the node if
-    there is no such call.
+    The result is `node` itself if `node` is in the handler's file. Otherwise the result is the call in the handler's
+    file that leads to `node`. If there is no such call, the result is `node`.
     """
     module = facts.project.module_of(handler.func)
     if facts.path_of(node) == module.path:

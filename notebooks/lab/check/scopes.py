@@ -1,4 +1,4 @@
-"""Scopes of one file, and the fields of its classes.
+"""Finds the scopes of a file, and the fields of its classes.
 
 A scope says which variable a name means.
 """
@@ -27,7 +27,8 @@ from lab.check.ir import (
 )
 from lab.check.ir import Sequence as ListOf
 
-# how a variable gets its value from an expression: ("field", name), ("item",) or ("key",); empty for the value itself
+# how a variable gets its value from an expression: ("field", name), ("item",), ("item", number) or ("key",); empty for
+# the value itself
 Path = tuple[tuple[str, ...], ...]
 EACH: Path = (("item",),)
 # nodes that may declare or set a variable
@@ -103,16 +104,17 @@ def class_of(node: Node) -> Class | None:
 def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
     """Yield each variable or field that an assignment sets, with its path.
 
-    The path has the fields and elements that lead from the assigned value to it. For `{user: {id}} = x`, the variable
-    `id` has the path of `x.user.id`. `path` is the path to `target`.
+    The path lists the fields and elements that lead from the assigned value to the part that the variable gets. In
+    `{user: {id}} = x`, the variable `id` gets `x.user.id`. `path` is the path of `target` itself.
     """
     if isinstance(target, Record):
         for key, value in target.items:
             name = getattr(key, "value", None) or getattr(key, "name", None)
             yield from patterns(value, (*path, ("field", str(name))) if name else path)
     elif isinstance(target, ListOf):
-        for value in target.items:
-            yield from patterns(value, path + EACH)
+        for number, value in enumerate(target.items):
+            # in a loop over entries, the first of two is the key
+            yield from patterns(value, (*path, ("item", str(number))) if path else EACH)
     else:
         yield target, path
 
@@ -166,9 +168,9 @@ def _declare(module: Module, node: Node, later: list[Assign], python: bool) -> N
             module.globals |= {(id(owner), part.name) for part in node.body if isinstance(part, Name)}
         case Loop(target=Node() as target):
             step: Path = (("key",),) if node.kind == "in" else EACH
-            for name, steps in patterns(target):
+            for name, steps in patterns(target, step):
                 if isinstance(name, Name):
-                    _variable(module, owner, name.name).values.append((node.iterable, step + steps))
+                    _variable(module, owner, name.name).values.append((node.iterable, steps))
         case Assign():
             _assign(module, node, owner, later, python)
 
@@ -189,7 +191,10 @@ def _variable(module: Module, owner: Func | None, name: str) -> Variable:
 
 
 def lookup(module: Module, place: Node, name: str) -> Variable | None:
-    """Return the variable that `name` means at a place, or None."""
+    """Return the variable that `name` means at `place`, or None.
+
+    `place` is a node in the syntax tree of `module`.
+    """
     scopes = module.scopes
     above = place.parent
     while above is not None:
@@ -201,12 +206,12 @@ def lookup(module: Module, place: Node, name: str) -> Variable | None:
 
 
 def method(cls: Class, name: str) -> Func | None:
-    """Return a method of a class by its name."""
+    """Return the method of a class with this name, or None."""
     return next((part for part in cls.body if isinstance(part, Func) and part.name == name), None)
 
 
 def fields_of(cls: Class) -> dict[str, list[Node]]:
-    """Return everything that a class assigns to its fields, by field."""
+    """Return the values assigned to a class's fields, by field name."""
     found: dict[str, list[Node]] = {}
     for part in cls.body:
         if isinstance(part, Field) and part.value is not None:
@@ -220,7 +225,7 @@ def fields_of(cls: Class) -> dict[str, list[Node]]:
 
 
 def field_type(cls: Class, name: str) -> str:
-    """Return the written type of a field, or ""."""
+    """Return the type annotation of a class's field, or ""."""
     return next((part.type for part in cls.body if isinstance(part, Field) and part.name == name), "")
 
 

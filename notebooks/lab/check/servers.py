@@ -1,17 +1,17 @@
-"""Where servers are made, and with which options."""
+"""Finds where the checked code makes servers, and with which options."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.check.ir import Call, Class, Const, Member, Node, Record, Spread
+from lab.check.ir import Assign, Call, Class, Const, Member, Name, Node, Record, Spread
 from lab.check.project import Project
-from lab.check.scopes import Module, Variable
+from lab.check.scopes import Module, Variable, function_of
 from lab.check.tags import SERVER_MAKERS
 
 
 @dataclass(slots=True, eq=False)
 class Server:
-    """A place that makes a server, or a Nest gateway."""
+    """Code that makes a Socket.IO server, or a Nest gateway."""
 
     node: Node
     module: Module
@@ -23,7 +23,11 @@ class Server:
     adapter: bool = False
 
     def option(self, *names: str) -> Node | None:
-        """Return the value of the first option that is set, or None. "cors.origin" is an option inside another."""
+        """Return the value of the first given option that is set.
+
+        The name "cors.origin" means the option `origin` inside the option `cors`. The result is None if no given option
+        is set.
+        """
         for name in names:
             if name in self.options:
                 return self.options[name]
@@ -54,8 +58,12 @@ def _server(project: Project, module: Module, call: Call, cls: Class | None) -> 
 
 
 def _late_options(project: Project, server: Server) -> None:
-    """Add the options of `socketio.init_app(app, …)` to its server."""
+    """Add the options that are set after the server is made.
+
+    In Python these are the arguments of `socketio.init_app(app, …)`.
+    """
     if server.module.source.language != "py":
+        _assigned_options(project, server)
         return
     for module in project.modules.values():
         for call in module.calls:
@@ -63,6 +71,20 @@ def _late_options(project: Project, server: Server) -> None:
                 continue
             if project.meaning(call.func.obj) is server.node:
                 server.options.update(_options(project, call))
+
+
+def _assigned_options(project: Project, server: Server) -> None:
+    """Add what is assigned to fields of a server's options.
+
+    An example is `options.cors = {…}`.
+    """
+    func = function_of(server.node)
+    given = {arg.name for arg in getattr(server.node, "args", []) if isinstance(arg, Name)}
+    for node in func.parts() if func is not None else ():
+        match node:
+            case Assign(target=Member(obj=Name(name=name), name=field), value=value) if name in given:
+                server.options[field] = value
+                server.options.update(_of_record(project, value, f"{field}."))
 
 
 def _options(project: Project, call: Call) -> Iterator[tuple[str, Node]]:

@@ -1,4 +1,7 @@
-"""Findings in changed lines, and joins that disappeared."""
+"""Limits the findings to lines that changed since a git revision.
+
+It also reports calls that joined a room at that revision, and are missing now.
+"""
 
 import os
 import tempfile
@@ -33,9 +36,9 @@ class Since:
         return changed, unchanged
 
     def lost_joins(self, facts: Facts) -> list[Join]:
-        """Return the joins that the changes removed.
+        """Return the join calls that the changes deleted.
 
-        Each has the line in the new file where it was.
+        The line of each result is the line of the new file where the call is missing.
         """
         changed = {path: change for path in facts.sources if (change := self._changes.get(self._path(path)))}
         # a new file may have gained what another has lost
@@ -56,5 +59,5 @@ class Since:
             return joins_of(before, {name: names[name] for name in before.sources})
 
     def _path(self, reported: str) -> str:
-        """Return a reported path relative to the repository, with `/`."""
+        """Return a reported path relative to the repository, with `/` as separator."""
         return Path(os.path.relpath(self._base / reported, self._repository.root)).as_posix()

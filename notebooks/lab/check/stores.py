@@ -1,4 +1,4 @@
-"""Writes to collections, database records and shared stores.
+"""Finds writes to collections, database records and shared stores.
 
 All of these outlive a handler.
 """
@@ -12,7 +12,7 @@ from lab.check.collect import WRITERS
 from lab.check.databases import is_database_write, object_name
 from lab.check.facts import Facts
 from lab.check.flow import returned
-from lab.check.ir import Assign, Call, Delete, Index, Member, Name, Node, Record, This
+from lab.check.ir import Assign, Block, Call, Class, Delete, If, Index, Loop, Member, Name, Node, Record, This
 from lab.check.ir import Sequence as ListOf
 from lab.check.names import names_in
 from lab.check.places import Place, place_of
@@ -22,7 +22,8 @@ from lab.check.tags import Tag
 # methods that take an entry out of a collection
 REMOVERS = {"delete", "remove", "pop", "splice", "discard", "clear"}
 # those of Redis
-REMOVERS |= {"del", "hdel", "hDel", "srem", "sRem", "zrem", "lrem"}
+SHARED_REMOVERS = {"hdel", "hDel", "srem", "sRem", "zrem", "zRem", "lrem", "lRem"}
+REMOVERS |= {"del", "decr", *SHARED_REMOVERS}
 # objects whose calls reach a shared store
 SHARED = re.compile(r"(redis|cache|memcache|pubclient|store|kv)", re.I)
 # methods of Redis and the like that write
@@ -37,11 +38,13 @@ USES = EMITS | {"join", "leave", "to"}
 # collections of what one connection owns and ends with it, and of what counts for one connection
 OF_CONNECTION = re.compile(
     # timers
-    r"timer|timeout|interval|debounce|cool|pending|watch|listener|abort|last(Seen|Ping|Msg|Message)"
+    r"timer|timeout|interval|debounce|cool|pending(?!_?(player|user|guest|member))|watch|listener|abort|last(Seen|Ping|Msg|Message)"
     # limits and locks
     r"|limit|bucket|rate|throttl|lock|cache"
     # processes and files
     r"|stream|pty|term|shell|proc|upload"
+    # addresses
+    r"|(^|_|authori[sz]ed_?|blocked_?|client_?|remote_?)ips?$"
     # calls and media
     r"|peer|transport|producer|consumer|voice|call|rtc|media|video|audio",
     re.I,
@@ -52,7 +55,10 @@ QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 @dataclass(slots=True, eq=False)
 class Write:
-    """A value that is put into something. `place` is the collection; `key` may be None."""
+    """A write of a value to a collection, field, store or database.
+
+    `place` is the object that the value is written to. `key` is None if the write has no key.
+    """
 
     node: Node
     module: Module
@@ -109,8 +115,8 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
     """Yield each part of a value that is the handler's socket id.
 
-    Each result is the name of the field that holds the part, or "", and the part. Variables and functions that make
-    records are followed, at most `steps` times.
+    Each result is a pair: the name of the field that holds the id, or "", and the node of the id. Variables and
+    functions that make records are followed, at most `steps` times.
     """
     if isinstance(value, Record):
         for key, item in value.items:
@@ -122,15 +128,21 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
             yield from parts_with_id(facts, item, steps)
     elif isinstance(value, Call) and steps and (made := _made_record(facts, value)) is not None:
         yield from parts_with_id(facts, made, steps - 1)
-    elif isinstance(value, Call) and not isinstance(value.func, Member):
+    elif isinstance(value, Call) and not isinstance(value.func, Member) and not facts.is_own_id(value):
         for item in (*value.args, *(item for _, item in value.keywords)):
             yield from parts_with_id(facts, item, steps)
     elif facts.is_own_id(value):
         yield "", value
     elif isinstance(value, Name) and steps:
-        for record in facts.assigned(value):
-            if isinstance(record, Record):
+        param = facts.parameter(value)
+        for record in facts.assigned(value) if param is None else facts.arguments(param):
+            if isinstance(record, Record) or (param is not None and isinstance(record, Name)) or _makes(facts, record):
                 yield from parts_with_id(facts, record, steps - 1)
+
+
+def _makes(facts: Facts, value: Node) -> bool:
+    """Tell whether a call makes an instance of a project's class."""
+    return isinstance(value, Call) and isinstance(facts.project.meaning(value.func), Class)
 
 
 def _made_record(facts: Facts, call: Call) -> Record | None:
@@ -164,15 +176,27 @@ def removals(facts: Facts) -> Iterator[Removal]:
                 yield Removal(node, module, target.obj)
             case Call(func=Member(obj=obj, name=name)) if name in REMOVERS:
                 if not facts.values.of(obj) & (Tag.SERVER | Tag.SOCKET):
-                    yield Removal(node, module, obj, bool(SHARED.search(object_name(obj))))
-            case Assign(target=(Name() | Member() | Index()) as target, value=Call(func=Member(name="filter"))):
+                    shared = name in SHARED_REMOVERS or bool(SHARED.search(object_name(obj)))
+                    yield Removal(node, module, obj, shared)
+            case Assign(target=(Name() | Member() | Index()) as target, value=value) if _is_filter(facts, value):
                 yield Removal(node, module, target)
 
 
-def _owners(facts: Facts, place: Node) -> Iterator[str]:
-    """Yield the names of a collection and of what owns it.
+def _is_filter(facts: Facts, value: Node) -> bool:
+    """Tell whether a value is a collection without some of its elements."""
+    match facts.follow(value):
+        case Call(func=Member(name="filter")):
+            return True
+        case Block(kind="comprehension", body=[Loop() as loop, *_]):
+            return any(isinstance(part, If) for part in loop.walk())
+    return False
 
-    They are the names in the expression `place`, in the value of its first variable, and the class around it.
+
+def _owners(facts: Facts, place: Node) -> Iterator[str]:
+    """Yield the names of a collection, and of the class around it.
+
+    `place` is the expression for the collection. The names come from `place`, from the value of its first variable, and
+    from the class around `place`.
     """
     yield from names_in(place)
     root = place
@@ -186,9 +210,10 @@ def _owners(facts: Facts, place: Node) -> Iterator[str]:
 
 
 def is_of_connection(facts: Facts, place: Node) -> bool:
-    """Tell whether a collection is for things of single connections.
+    """Tell whether a collection holds things that each serve one connection.
 
-    Examples are timers, streams and rate limits. The names of the collection and of what owns it decide.
+    Examples are timers, streams and rate limits. This is judged by the names of the collection and of its owner, such
+    as the class around it.
     """
     return any(OF_CONNECTION.search(name) for name in _owners(facts, place))
 
@@ -196,17 +221,14 @@ def is_of_connection(facts: Facts, place: Node) -> bool:
 def is_only_closed(facts: Facts, place: Node) -> bool:
     """Tell whether the sockets of a collection are only closed.
 
-    A registry that is used at shutdown is of that kind.
+    An example is a collection that the program uses only at shutdown.
     """
     called = facts.once(_called_on_kept).get(place_of(facts.project, place), set())
     return not called.isdisjoint(ENDS) and called.isdisjoint(USES)
 
 
 def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
-    """Return the methods that the program calls on kept values.
-
-    The result has the names of the methods by the collection that the values come from.
-    """
+    """Return the names of methods called on collection values, by collection."""
     found: dict[Place | None, set[str]] = {}
     for _, call in facts.calls:
         if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):
@@ -214,6 +236,10 @@ def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
     return found
 
 
-def is_queue(place: Node) -> bool:
-    """Tell whether an object is a queue of jobs."""
-    return isinstance(place, Name | Member) and QUEUES.search(place.name) is not None
+def is_queue(facts: Facts, place: Node) -> bool:
+    """Tell whether an object is a queue of jobs.
+
+    A queue has a name like `jobQueue`. A list with such a name does not count: the list can hold waiting players.
+    """
+    named = isinstance(place, Name | Member) and QUEUES.search(place.name) is not None
+    return named and not isinstance(facts.project.meaning(place), ListOf)

@@ -1,4 +1,4 @@
-"""The end of a report, with each of the ten mistakes."""
+"""Writes the end of a report, with a line per mistake."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,10 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "question")
 
 
 def mistake_lines(result: Result) -> list[tuple[str, str, str]]:
-    """Return number, name and verdict of each mistake."""
+    """Return the number, the name and the verdict of each mistake.
+
+    A verdict says what the checker found of the mistake.
+    """
     return [(mistake.number, mistake.name, _verdict(result, mistake)) for mistake in MISTAKES]
 
 
@@ -37,20 +40,35 @@ def counts(findings: Iterable[Finding]) -> str:
     return ", ".join(parts) or "nothing found"
 
 
-def more(result: Result) -> str:
-    """Return the line that says where to read more.
+def by_level(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the errors, then the warnings, then the questions.
+
+    Errors fail the check, so they come first. The findings of one level keep their order.
+    """
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+
+
+def explain_command(finding: Finding) -> str:
+    """Return the command that explains the rule of a finding."""
+    return f"lab check --explain {finding.rule} --api {finding.dialect}"
+
+
+def first_to_fix(result: Result) -> str:
+    """Return the line that says where to begin.
 
     It names the first error, or else the first finding. Returns "" if nothing was found.
     """
-    first = min(result.findings, key=lambda finding: LEVELS.index(finding.level), default=None)
+    first = next(iter(by_level(result.findings)), None)
     if first is None:
         return ""
-    line = f"examples, and when a finding is no mistake: lab check --explain {first.rule}"
-    return f"{line}; the lesson: lab learn {first.mistake}" if first.lesson else line
+    return f"begin with the first {first.level} above: {first.rule} at {first.path}:{first.line}"
 
 
 def last_line(result: Result) -> str:
-    """Return the line that ends a report."""
+    """Return the last line of a report, with its totals.
+
+    It says how many files were checked, how long that took, and how many findings there are.
+    """
     line = f"{_number(result.files, 'file')} checked in {result.seconds:.1f} s: {counts(result.findings)}"
     if result.hidden:
         by_reason = Counter(reason for reason, _ in result.hidden)
@@ -61,7 +79,7 @@ def last_line(result: Result) -> str:
 
 
 def not_concerned(result: Result, paths: Sequence[str]) -> str:
-    """Return the line for code without Socket.IO."""
+    """Return the report's only line when the checked code has no Socket.IO."""
     return f"{_number(result.files, 'file')} checked in {result.seconds:.1f} s: no Socket.IO in {', '.join(paths)}"
 
 

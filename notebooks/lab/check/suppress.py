@@ -1,4 +1,4 @@
-"""Comments that suppress a finding: `lab: ignore[RM021] reason`."""
+"""Reads comments that suppress a finding: `lab: ignore[RM021] reason`."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -76,10 +76,10 @@ def _has_only_comment(line: int, lines: Sequence[str]) -> bool:
 def apply(
     found: Sequence[Finding], written: Sequence[Suppression], *, known: Collection[str], asked: Collection[str]
 ) -> tuple[list[Finding], list[Finding], list[Problem]]:
-    """Return the findings that are left, and the suppressed ones.
+    """Return the remaining findings, the suppressed findings and problems with suppressions.
 
-    The third part has the suppressions without effect. `known` has the ids of all rules, and `asked` of those that
-    ran: a suppression of another rule may have an effect in another run.
+    A problem is a suppression that has no effect or is written wrongly. `known` has the ids of all rules, and `asked`
+    has the ids of the rules that ran. If a rule did not run, its suppressions are not reported as without effect.
     """
     valid = [suppression for suppression in written if suppression.reason and suppression.rules]
     by_place: dict[tuple[str, int, str], list[int]] = {}

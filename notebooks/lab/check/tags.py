@@ -64,7 +64,12 @@ SOCKET_CHAIN = {"to", "in", "except", "broadcast", "volatile", "compress", "time
 
 # --- written types ---
 
-SOCKET_TYPE = re.compile(r"^(\w+\.)?\w*Socket\w*(<.*>)?(\s*[&|].*)?$", re.S)
+SOCKET_TYPE = re.compile(
+    r"^(\w+\.)?(\w*Socket(s|IO|Client|Connection|With\w+|Ext\w*|Type|T)?|Socket\w*(Socket|Client))(<.*>)?(\s*[&|].*)?$",
+    re.S,
+)
+# packages whose sockets are of another kind
+OTHER_SOCKETS = {"net", "tls", "dgram", "ws", "http", "socket.io-client"}
 # a plain WebSocket, and servers whose names contain "Socket"
 NO_SOCKET_TYPE = re.compile(r"WebSocket|SocketServer|SocketIO$")
 # Map<string, Socket>, Socket[]
@@ -75,7 +80,8 @@ SERVER_TYPE = re.compile(r"\b(Socket(IO)?|IO)?(Server|Namespace)\b|\bSocketIO\b|
 
 # functions that verify a token or a session, or look up the user of one
 VERIFIERS = re.compile(
-    r"(verify|authenticat"
+    r"(^_*verify_?(async|sync)?$|verif\w*(token|jwt|user|session|auth|socket|client|access|credential|cookie|signature|login|pass"
+    r"|connection|identity|handshake|account|member|id$|request|key|me$)|authenticat"
     r"|validat\w*(token|session|user|jwt|auth)"
     r"|decode\w*token|jwt|check_?(token|auth)"
     r"|user_?from_?(token|session)|token_?to_?user"

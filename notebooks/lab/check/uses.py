@@ -1,4 +1,4 @@
-"""Uses of functions and collections, as `lab.check.collect` finds them."""
+"""Holds what `lab.check.collect` collects: uses of functions and collections."""
 
 from dataclasses import dataclass, field
 
@@ -9,9 +9,9 @@ from lab.check.tags import Tag
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A value that is put into a collection.
+    """A value that the program puts into a collection.
 
-    The key may be None. `write` is the statement.
+    `key` is None if the value has no key. `write` is the call or assignment that puts the value into the collection.
     """
 
     key: Node | None

@@ -1,7 +1,7 @@
-"""What values are, such as a server, a socket or an id."""
+"""Finds out what values are, such as servers, sockets or ids."""
 
-from lab.check.contents import Contents, has_sockets, is_injected_server
-from lab.check.flow import returned
+from lab.check.contents import has_sockets, is_injected_server
+from lab.check.flow import arguments, made_record, returned, variable_of
 from lab.check.ir import (
     Assign,
     Await,
@@ -14,14 +14,16 @@ from lab.check.ir import (
     Name,
     Node,
     Op,
-    Param,
     Record,
     Spread,
     Text,
     This,
 )
 from lab.check.ir import Sequence as ListOf
-from lab.check.scopes import EACH, Variable, class_of, field_type, lookup
+from lab.check.names import ID_GETTER
+from lab.check.parameters import Parameters
+from lab.check.places import bases_of
+from lab.check.scopes import Variable, class_of, field_type, lookup, record_value
 from lab.check.tags import (
     CLAIMED,
     CONVERTERS,
@@ -45,9 +47,9 @@ from lab.check.tags import (
 
 
 def is_unseen_server(variable: Variable) -> bool:
-    """Tell whether a variable may be a server from an unchecked file.
+    """Tell whether a variable can be a server from an unchecked file.
 
-    That is so if it is imported from a file, not from a package, and its name is that of a server.
+    That is so if the variable is imported from a file, not from a package, and has a server's name, such as `io`.
     """
     is_file = variable.imported is not None and variable.imported[0].startswith((".", "@/", "~/", "app"))
     return is_file and IMPORTED_SERVER.match(variable.name) is not None
@@ -63,7 +65,7 @@ def converts(func: Node) -> bool:
     return isinstance(func, Name)
 
 
-class Values(Contents):
+class Values(Parameters):
     """Finds the tags of expressions: what is known of their values."""
 
     def _of_expression(self, expr: Node) -> Tag:
@@ -97,7 +99,7 @@ class Values(Contents):
 
     def is_namespace(self, cls: Class) -> bool:
         """Tell whether a class is a namespace of python-socketio or Flask-SocketIO."""
-        return any(NAMESPACE_BASES.search(self.project.outside(base)) for base in cls.bases)
+        return any(NAMESPACE_BASES.search(base) for base in bases_of(self.project, cls))
 
     # --- names ---
 
@@ -112,7 +114,7 @@ class Values(Contents):
     def _of_variable(self, variable: Variable) -> Tag:
         found = Tag.NONE
         if variable.param is not None and variable.owner is not None:
-            found |= self.along(self._param(variable.owner, variable.param), variable.path, variable.param)
+            found |= self.of_part(variable, self.of_param(variable.owner, variable.param), variable.param)
         if variable.imported is not None:
             if self.project.outside_import(variable):
                 return Tag.SERVER if is_unseen_server(variable) else Tag.NONE
@@ -133,38 +135,6 @@ class Values(Contents):
             found = self.of(meant)
         return Tag.SERVER if not found and SERVER_NAMES.match(variable.name) else found
 
-    def _param(self, func: Func, param: Param) -> Tag:
-        """Return the tags of a parameter.
-
-        They come from its type, its role and the arguments of all calls.
-        """
-        place = func.params.index(param)
-        found = tag_of_type(param.type)
-        roles = self.uses.roles.get(id(func), [])
-        if place < len(roles):
-            found |= roles[place]
-        elif roles and param.rest:
-            found |= roles[-1]
-        if place == 0 and id(func) in self.uses.each:
-            source, promise = self.uses.each[id(func)]
-            found |= self.of(source) if promise else self.along(self.of(source), EACH, source)
-        for call in self.uses.callers.get(id(func), []):
-            found |= self._argument(call, place, param)
-        for given in self.uses.later.get(id(func), []):
-            found |= self.of(given[place]) if place < len(given) else Tag.NONE
-        return found
-
-    def _argument(self, call: Call, place: int, param: Param) -> Tag:
-        """Return the tags of what a call passes for a parameter.
-
-        `place` is the position of the parameter.
-        """
-        name = getattr(param.target, "name", "")
-        for keyword, value in call.keywords:
-            if keyword == name:
-                return self.of(value)
-        return self.of(call.args[place]) if place < len(call.args) else Tag.NONE
-
     # --- fields ---
 
     def _member(self, expr: Member) -> Tag:
@@ -176,16 +146,41 @@ class Values(Contents):
         if Tag.SERVER in base and expr.name == "sockets" and has_sockets(expr.obj):
             return Tag.SOCKETS
         found = self.step(base, expr.name)
-        if Tag.SOCKET not in base and self.holds_in(expr.obj, expr.name):
+        record = made_record(self.project, expr.obj) if found & CLAIMED else None
+        if record is not None and (value := record_value(record, expr.name)) is not None:
+            # another field of the record is from the client
+            found = found & ~CLAIMED | self.of(value) & CLAIMED
+        if Tag.SOCKET not in base and (self.holds_in(expr.obj, expr.name) or self._is_set_to_id(expr)):
             found |= Tag.IDS | Tag.STORED
         if not base and SERVER_NAMES.match(expr.name):
             return Tag.SERVER
         outside = self.project.outside(expr)
-        if outside == "flask.request.sid":
+        if expr.name == "sid" and self._is_request(expr.obj):
             return Tag.SID
         if outside.startswith("flask.request."):
             return Tag.HANDSHAKE
         return found
+
+    def _is_set_to_id(self, expr: Member) -> bool:
+        """Tell whether other code sets a field to a socket's id.
+
+        An example is `room.hostId = socket.id`.
+        """
+        written = self.uses.on_field.get(expr.name, [])
+        cls = self.project.type_of(expr.obj) if written else None
+        if cls is None:
+            return False
+        return any(Tag.SID in self.of(value) and self.project.type_of(obj) is cls for obj, value in written)
+
+    def _is_request(self, expr: Node) -> bool:
+        """Tell whether an expression is Flask's `request`.
+
+        The expression can also be a parameter that gets `request` as its argument.
+        """
+        variable = variable_of(self.project, expr)
+        if variable is None or variable.param is None:
+            return self.project.outside(expr) == "flask.request"
+        return any(self.project.outside(given) == "flask.request" for given in arguments(self.uses, variable))
 
     def _field(self, expr: Member) -> Tag:
         """Return the tags of a field of a class of the project."""
@@ -218,6 +213,10 @@ class Values(Contents):
             return found
         if VERIFIERS.search(name) and not (name == "decode" and "jsonwebtoken" in outside):
             return Tag.USER
+        if ID_GETTER.search(name) and any(self._is_request(arg) for arg in expr.args):
+            return Tag.SID
+        if name == "getattr" and len(expr.args) > 1:
+            return self.step(self.of(expr.args[0]), str(getattr(expr.args[1], "value", "")))
         callees = self.project.callees(expr)
         for func in callees:
             found |= self._returned(func)

@@ -1,4 +1,4 @@
-"""Base classes that wrap the API, and which methods are handlers.
+"""Base classes that wrap Socket.IO's API, and their handler methods.
 
 To make the checker know a wrapper of your own, add it to `WRAPPERS`.
 """
@@ -14,7 +14,10 @@ from lab.check.tags import Tag
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A base class of handlers. `base` matches its dotted name."""
+    """Describes a base class that wraps Socket.IO's API in its own methods.
+
+    The pattern `base` matches the dotted name of the class.
+    """
 
     base: re.Pattern[str]
     # methods that run at connect and at disconnect
@@ -71,7 +74,7 @@ def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
 def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
     """Return the parts of a call that registers a handler.
 
-    They are the event, the handler and the wrapper; None for any other call.
+    The parts are the event, the handler and the description of the base class. The result is None for any other call.
     """
     name = getattr(call.func, "name", "")
     for wrapper in WRAPPERS:
@@ -83,7 +86,7 @@ def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
 def does_nothing(func: Func) -> bool:
     """Tell whether a method that should check something checks nothing.
 
-    That is so if it has no code but a docstring, or calls Pydantic's `model_construct`, which does not validate.
+    That is so if the method has no code, or calls Pydantic's `model_construct`, which does not validate.
     """
     names = {getattr(node.func, "name", "") for part in func.body for node in part.walk() if isinstance(node, Call)}
     has_code = any(not isinstance(part, Const) for part in func.body)

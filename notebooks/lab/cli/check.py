@@ -1,4 +1,4 @@
-"""The command `lab check`: finds the ten mistakes in code."""
+"""The command `lab check`: finds the bad server's ten mistakes in code."""
 
 import argparse
 import os
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lab.check.result import Result
 
 FORMATS = ("text", "json", "sarif", "github")
+# as in `lab.check.dialects`, which a usage error should not load
+APIS = ("node", "nest", "python-socketio", "flask")
 
 
 def add_command(commands: Any) -> None:
@@ -36,6 +38,7 @@ def add_command(commands: Any) -> None:
     check.add_argument("--write-baseline", metavar="FILE", type=Path, help="write all findings, as known ones")
     check.add_argument("--no-accounts", action="store_true", help="the app has no accounts: ask nothing about identity")
     check.add_argument("--explain", metavar="RULE", help="print the page of a rule, such as RM021")
+    check.add_argument("--api", choices=APIS, help="with --explain: only the examples of this API")
     check.add_argument("--list", action="store_true", help="print a table of all rules")
     readme_help = "update the example and the rules in the repository's README.md"
     check.add_argument("--readme", action="store_true", help=readme_help)
@@ -43,8 +46,10 @@ def add_command(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.api is not None and options.explain is None:
+        raise UsageError("--api needs --explain RULE")
     if options.list or options.explain is not None:
-        return _show_rules(options.explain)
+        return _show_rules(options.explain, options.api)
     if options.readme:
         return _renew_readme()
     if not options.paths:
@@ -57,13 +62,19 @@ def _check(options: argparse.Namespace) -> int:
     return result.exit_code(strict=options.strict)
 
 
-def _show_rules(explained: str | None) -> int:
+def _show_rules(explained: str | None, api: Any) -> int:
     from lab.check import explain
     from lab.check.choose import rule_named
     from lab.check.own_rules import every_rule
 
     rules = every_rule()
-    _print(explain.table(rules) if explained is None else explain.page(rule_named(rules, explained)))
+    if explained is None:
+        _print(explain.table(rules))
+        return EXIT_DONE
+    rule = rule_named(rules, explained)
+    if api is not None and api not in rule.fix:
+        raise UsageError(f"--api: {rule.id} has no examples for {api}; it has {', '.join(rule.fix)}")
+    _print(explain.page(rule, api=api))
     return EXIT_DONE
 
 
@@ -124,7 +135,10 @@ def _may_style() -> bool:
 
 
 def _print(text: Any, stream: Any = None) -> None:
-    """Prints a report, on stdout if no stream is given. A reader that has gone, as in `| head`, is no error."""
+    """Prints a report, on stdout if no stream is given.
+
+    If the program that reads the output has ended, as in `lab check | head`, no error is raised.
+    """
     stream = sys.stdout if stream is None else stream
     if stream is None:
         return

@@ -23,5 +23,5 @@ class CheckProgress:
         self._bar.stop()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Shows the stage of the check. A total of 0 means that it is not known."""
+        """Shows the stage of the check. If `total` is 0, the total is not known."""
         self._bar.update(self._task, description=stage, completed=done, total=total or None)

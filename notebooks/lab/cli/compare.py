@@ -95,7 +95,11 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
 
 
 def _costs(readme: Path | None) -> Path | None:
-    """Returns the file of the costs that `lab check` quotes."""
+    """Returns the path of the file with the measured costs, or None.
+
+    `lab check` quotes these costs, one for each mistake. The file is in the repository of `readme`. The result is None
+    when `readme` is None or when the folder of the file does not exist.
+    """
     from lab.check.cost import costs_beside
 
     costs = costs_beside(readme) if readme is not None else None

@@ -1,4 +1,4 @@
-"""The command `lab diagnose`: find out what is wrong with a server."""
+"""The command `lab diagnose`: a learner finds the mistakes of servers."""
 
 import argparse
 import sys
@@ -78,8 +78,8 @@ def _chosen_letter(options: argparse.Namespace) -> str | None:
 def _answers(session: "Session", words: list[str], letter: str | None) -> dict[str, str]:
     """Returns the user's diagnosis of each server, by the server's letter.
 
-    `words` are options such as `A=03`: server A has the mistake 03. With `letter`, only that server may be named.
-    Raises `UsageError` when an option is not valid.
+    `words` are options such as `A=03`: server A has the mistake 03. If `letter` is given, every option must name that
+    server. Raises `UsageError` when an option is not valid.
     """
     from lab.diagnosis.answers import GIVEN_UP, parse
 
@@ -115,9 +115,10 @@ async def _judge(session: "Session", answers: Mapping[str, str]) -> int:
 
 
 async def _hand_in(session: "Session", answers: Mapping[str, str], page: Path | None) -> int:
-    """Evaluates an examination, prints the result, and writes the result page.
+    """Judges the learner's answers, and prints and saves the result.
 
-    If servers have no answer, it only prints their letters. Returns the exit code.
+    `answers` maps the letter of a server to the learner's diagnosis, and `page` is the HTML file for the result. If
+    servers have no answer yet, it only prints their letters and judges nothing. Returns the exit code.
     """
     from lab.diagnosis.result_page import default_page, write_page
     from lab.diagnosis.session import hand_in, open_letters

@@ -165,9 +165,10 @@ def _progress(options: argparse.Namespace) -> int:
 
 
 def _checking_record(action: Callable[[], T]) -> T:
-    """Calls `action`, which uses the progress file, and returns its result.
+    """Calls `action` and returns the result of the call.
 
-    Raises `UsageError` when the progress file is invalid or cannot be read or written.
+    `action` reads or writes the progress file. Raises `UsageError` when the progress file is invalid or cannot be read
+    or written.
     """
     from lab.exercises.progress_file import ProgressFileError
 

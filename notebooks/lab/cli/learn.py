@@ -100,9 +100,9 @@ def _report(copy: "WorkingCopy") -> list[str]:
 
 
 def _not_recorded(folder: Path) -> list[str]:
-    """Records the copy of the notebooks in the progress file.
+    """Adds `folder`, a copy of the notebooks, to the progress file.
 
-    Returns an empty list, or one line for the learner if the progress file cannot be written.
+    Returns an empty list. If the progress file cannot be written, the list has one line for the learner that says why.
     """
     from lab.exercises import progress_file
 

@@ -1,9 +1,12 @@
 """The command `lab live`: a local page with both servers."""
 
 import argparse
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
-from lab.system.exit_codes import EXIT_DONE, UsageError
+from lab.system.exit_codes import EXIT_DONE, EXIT_NOT_DONE, UsageError
 from lab.system.interrupts import interrupt_on_sigterm, run_until_interrupted
 
 MOST_PORT = 65_535
@@ -22,6 +25,7 @@ def add_command(commands: Any) -> None:
     live.add_argument("number", metavar="NN", nargs="?", help="the mistake, by default 03")
     live.add_argument("--port", metavar="N", type=int, default=0, help="the page's port; by default a free one")
     live.add_argument("--no-browser", action="store_true", help="only print the address")
+    live.add_argument("--stills", metavar="FOLDER", help="only write the README's pictures of the page into a folder")
     live.set_defaults(run=_live)
 
 
@@ -29,13 +33,29 @@ def _live(options: argparse.Namespace) -> int:
     if not 0 <= options.port <= MOST_PORT:
         raise UsageError(f"there is no port {options.port}; a port is a number from 0 to {MOST_PORT}")
     # heavy modules are imported only when a command needs them
+    from lab.servers.process import ServerError
+
+    interrupt_on_sigterm()
+    try:
+        run_until_interrupted(_show(options) if options.stills is None else _take_stills(Path(options.stills)))
+    except ServerError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return EXIT_NOT_DONE
+    return EXIT_DONE
+
+
+def _show(options: argparse.Namespace) -> Coroutine[Any, Any, None]:
     from lab.live.arrangement import arrangement
     from lab.live.serve import Address, serve_until_closed
 
     chosen, address = arrangement(options.number), Address.reserve(options.port)
-    interrupt_on_sigterm()
-    run_until_interrupted(serve_until_closed(chosen, address, is_browser_wanted=not options.no_browser, say=_say))
-    return EXIT_DONE
+    return serve_until_closed(chosen, address, is_browser_wanted=not options.no_browser, say=_say)
+
+
+def _take_stills(folder: Path) -> Coroutine[Any, Any, None]:
+    from lab.live.stills import take_stills
+
+    return take_stills(folder, _say)
 
 
 def _say(text: str) -> None:

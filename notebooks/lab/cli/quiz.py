@@ -108,9 +108,10 @@ def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
 
 
 def _numbers() -> "Numbers":
-    """Returns the numbers for answers, as last measured on this machine.
+    """Returns the last measured numbers, which the interview answers quote.
 
-    If nothing was measured yet, or the file of the numbers cannot be read, it tells the learner.
+    `lab compare` measures them on this machine. If it has not run yet, or if the file with the numbers cannot be read,
+    this prints a line that says so.
     """
     from lab.interview.last_numbers import LastNumbers, LastNumbersError, load
 
@@ -204,10 +205,10 @@ def _one_line(text: str) -> str:
 
 
 def _checking_record(action: Callable[[], T]) -> T:
-    """Calls `action`, which uses the quiz record, and returns its result.
+    """Calls `action` and returns the result of the call.
 
-    The quiz record has the day on which each answered question is due again. Raises `UsageError` when the record is
-    invalid or cannot be read or written.
+    `action` reads or writes the quiz record. The quiz record has the day on which each answered question is due again.
+    Raises `UsageError` when the record is invalid or cannot be read or written.
     """
     from lab.interview.quiz_file import QuizFileError
 

@@ -99,8 +99,8 @@ def discard(stream: TextIO) -> None:
 def write(outputs: Sequence[Output]) -> None:
     """Writes the output files of a command, as far as possible.
 
-    An output is a path and a function that returns the content. Raises one `UsageError` for all files that cannot be
-    written. Its message says in which temporary files their content was kept.
+    An output is a path and a function that returns the content. If files cannot be written, one `UsageError` is raised
+    for all of them. If possible, their content is kept in temporary files, which the error message names.
     """
     failures = []
     for path, content in outputs:

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, without what any command measures."""
+"""Creates the progress bar on stderr that several commands use."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class LastingStream:
     """Wraps a stream and ignores its write errors.
 
-    If the reader of stderr has gone, the measurement continues.
+    If the program that reads stderr has ended, the measurement continues.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -34,7 +34,7 @@ class LastingStream:
 
 
 def bar_on_stderr() -> Progress:
-    """Returns a progress bar on stderr that only a terminal shows."""
+    """Returns a progress bar, which is hidden if stderr is no terminal."""
     stream: Any = LastingStream(sys.stderr if sys.stderr is not None else io.StringIO())
     console = Console(file=stream, highlight=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))

@@ -1,8 +1,8 @@
-"""Clients that measure how a busy server treats its other users.
+"""Clients that measure how long a busy server lets other users wait.
 
-Some clients send requests on a fixed schedule. The time of an ack counts from when its request was due (an open loop).
-If each client waited for an ack before its next request (a closed loop), the clients would send least when the server
-is slowest. Other clients only record when heartbeats arrive.
+Some clients send requests on a fixed schedule. The time of an ack is measured from the moment when its request was due
+(an open loop). If each client waited for an ack before its next request (a closed loop), the clients would send least
+when the server is slowest. Other clients only record when heartbeats arrive.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ TIMEOUT_SECONDS = 5.0
 class Sample:
     """One request: when it was due, and how long its ack took.
 
-    `due_seconds` is the time from the start of the schedule until the request was due. `seconds` is the time from then
-    until the ack.
+    `due_seconds` is when the request was due, counted from the start of the schedule. `seconds` is the time from the
+    moment when the request was due until its ack.
     """
 
     due_seconds: float
@@ -111,7 +111,7 @@ class HeartbeatWatch:
     def missed(self, now: float) -> int:
         """Return how many heartbeats came more than half an interval late.
 
-        The next heartbeat counts too if it is still missing at `now` and already that late.
+        A heartbeat that has not arrived at the time `now` counts too, if it is already that late.
         """
         gaps = [after - before for before, after in itertools.pairwise([*self.beats, now])]
         return sum(gap > 1.5 * self.interval_seconds for gap in gaps)

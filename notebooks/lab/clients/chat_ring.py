@@ -1,7 +1,7 @@
 """Steps that many scenarios share: send messages, cut connections, wait.
 
-A scenario is a scripted experiment on a server. Often its users send in a ring: each user writes to the next user, so
-that no sender exceeds a rate limit.
+A scenario is a scripted experiment on a server. Often its users send in a ring: each user writes to the next user. So
+all users send equally often, and no user exceeds a rate limit.
 """
 
 import asyncio
@@ -59,8 +59,8 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
     """Wait until each tab has received `FENCE` from every server process.
 
-    A message from another process may arrive later than an ack. But each process emits the event `FENCE` after all its
-    messages, so they have arrived when its `FENCE` arrives.
+    A message from another process sometimes arrives later than an ack. But each process emits the event `FENCE` after
+    all its messages. So all messages of a process have arrived when its `FENCE` arrives.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
@@ -84,7 +84,7 @@ async def cut_and_reconnect(tabs: Sequence[Tab]) -> None:
 async def poll_until(holds: Callable[[], Awaitable[Any]], *, timeout: float) -> bool:
     """Call `holds()` repeatedly until it returns true.
 
-    Returns True then, or False after `timeout` seconds.
+    Returns True when `holds()` has returned true, or False after `timeout` seconds.
     """
     deadline = asyncio.get_running_loop().time() + timeout
     while not await holds():

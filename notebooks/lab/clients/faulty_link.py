@@ -115,9 +115,9 @@ class FaultyLink:
 
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
-        """Forward nothing until the `with` block ends, not even a close.
+        """Forward nothing until the `with` block ends.
 
-        After the block, all data and closes that waited are forwarded.
+        Data waits, and so does the end of a connection. After the block, everything that waited is forwarded.
         """
         self._flowing.clear()
         try:

@@ -20,7 +20,7 @@ CONNECT_SECONDS = 10.0
 class RawTab:
     """A client socket that speaks Socket.IO without a client library.
 
-    It can send what a client library refuses to send, and it uses less memory and CPU time.
+    It can send packets that a client library refuses to send. It also uses less memory and CPU time.
     """
 
     socket: aiohttp.ClientWebSocketResponse
@@ -30,9 +30,10 @@ class RawTab:
     _ack_ids: Any = field(default_factory=itertools.count)
 
     async def connect(self, token: str) -> dict[str, Any]:
-        """Send a CONNECT packet and return the server's answer.
+        """Send a CONNECT packet and return the data of the server's answer.
 
-        The answer is `{"sid"}`, or `{"message", "data"?}` when the server refuses the connection.
+        The data has the key `sid`. If the server refuses the connection, the data has the key `message` instead, and
+        sometimes the key `data`.
         """
         await self.send_raw(f"40{self._prefix}" + orjson.dumps({"token": token}).decode())
         answers = await self.inbox.wait("CONNECT", timeout=CONNECT_SECONDS)
@@ -102,8 +103,8 @@ class RawTab:
 async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
     """Open a `RawTab` that has not sent its CONNECT packet.
 
-    The tab is closed when the `async with` block ends. When the server has several processes, `number` modulo their
-    count selects the process.
+    The tab is closed when the `async with` block ends. When the server has several processes, `number` selects the
+    process: `number` modulo the number of processes.
     """
     url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:

@@ -162,7 +162,7 @@ class Tab:
         return await self.inbox.wait(event, count, where=where, timeout=timeout)
 
     async def close(self) -> None:
-        """Close the tab in any state, with a TCP reset."""
+        """Close the tab with a TCP reset, and stop its reconnects."""
         self._client.reconnection = False
         # the link first: over a dead link the closing handshake would wait for its timeout
         await self.link.cut()
@@ -174,7 +174,8 @@ def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
     """Return, for each tab, the index of its first server process.
 
     `people` has one entry per tab: the user of that tab. The tabs of one user are on different processes. Users are
-    assigned in pairs: when each user writes to the next user, half of the messages stay within one process.
+    assigned in pairs, and the first tabs of a pair are on the same process. So, when each user writes to the next user,
+    half of the messages stay within one process.
     """
     assigned: list[int] = []
     tabs_of: dict[str, int] = {}
@@ -218,8 +219,8 @@ async def tabs(
 async def client_session() -> AsyncIterator[aiohttp.ClientSession]:
     """Open an HTTP session for the `async with` block.
 
-    When the block ends, all connections of the session are closed. The Socket.IO library does not close a connection
-    that was lost during its handshake or that has become silent.
+    When the block ends, all connections of the session are closed. This is necessary because the Socket.IO library
+    leaves some connections open: connections that were lost during the handshake, and connections that became silent.
     """
     responses: list[aiohttp.ClientResponse] = []
 

@@ -20,7 +20,7 @@ VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 class Result:
     """The result of one claim: all its runs and the verdict.
 
-    A claim is a statement about the bad and the good server. The verdict says whether the runs show the claim.
+    A claim is a statement about the bad and the good server. The verdict says whether the runs confirm the claim.
     """
 
     claim: Claim
@@ -33,8 +33,8 @@ class Comparison:
     """The results of one run of `lab compare`, and its environment.
 
     The environment is the machine, the versions and the settings. `workers` is the number of processes of each server.
-    `before_any_cut` has the results of runs in which no connection is cut, each with one and with several processes. It
-    is empty if `workers` is 1.
+    If `workers` is greater than 1, some claims are also measured without connection cuts, with one process and with
+    several processes. `before_any_cut` has these results.
     """
 
     results: Sequence[Result]
@@ -45,10 +45,10 @@ class Comparison:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the runs show every claim.
+        """Whether the runs confirm every claim.
 
-        A claim is a statement about the bad and the good server. The results in `before_any_cut`, for messages that
-        arrived before any connection was cut, count too.
+        A claim is a statement about the bad and the good server. `before_any_cut` has verdicts on runs without
+        connection cuts. These verdicts count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)

@@ -1,4 +1,7 @@
-"""One run of a scenario on a new server."""
+"""Runs a scenario once on a new server.
+
+A scenario is a scripted experiment with clients.
+"""
 
 import asyncio
 import dataclasses

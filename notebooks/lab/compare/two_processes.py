@@ -1,6 +1,7 @@
-"""Measures what servers of several processes lose before any connection is cut.
+"""Measures which messages and reports servers of several processes lose.
 
-The bad server loses messages when each of its processes knows only the users who are connected to that process.
+No connection is cut during these measurements. The bad server loses messages when each of its processes knows only the
+users who are connected to that process. A report is the result of heavy work that a user requests.
 """
 
 import asyncio
@@ -27,14 +28,15 @@ REPORT_MILLISECONDS = 50
 def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
     """Create a scenario in which no connection is cut.
 
-    Each user writes to the next user (`asks` is `chat`), or requests a report (`asks` is `report`).
+    If `asks` is `chat`, each user writes to the next user. If `asks` is `report`, each user requests a report, which is
+    heavy work for the server.
     """
 
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
         """Measure the percentage of messages or reports that arrive.
 
-        Each of the `users` users requests a report if `asks` is `report`, and otherwise sends a message. The percentage
-        is the `value` of the returned run. `seed` has no effect, because nothing is random.
+        Each of the `users` users sends a message, or each of them requests a report (heavy work for the server). The
+        percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
         """
         async with tabs(target, people(users)) as ring:
             accepted, arrived = await (_request_reports(ring) if asks == "report" else _write(ring))
@@ -47,7 +49,8 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
 async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
     """Let each user write to the next user; return two counts.
 
-    The counts are the messages that the server accepted and the messages that arrived.
+    `ring` has one tab per user; the last user writes to the first. The counts are the messages that the server accepted
+    and the messages that arrived.
     """
     accepted = await write_to_next(ring, "hello")
     await wait_until_delivered(ring)
@@ -57,7 +60,8 @@ async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
 async def _request_reports(ring: Sequence[Tab]) -> tuple[int, int]:
     """Let each user request a report; return two counts.
 
-    The counts are the requests that the server accepted and the reports that arrived.
+    A report is the result of heavy work on the server. `ring` has one tab per user. The counts are the requests that
+    the server accepted and the reports that arrived.
     """
     jobs = await gather_bounded([lambda tab=tab: _request_report(tab) for tab in ring])  # type: ignore[misc]
     arrivals = await asyncio.gather(*(_arrives(tab, job) for tab, job in zip(ring, jobs, strict=True)))
@@ -85,7 +89,7 @@ class TwoProcessResult:
     """The runs for one claim, with one and with several processes.
 
     A claim is a statement about both servers. `runs` maps a side (bad or good server) and a number of processes to the
-    run. `workers` is the larger number of processes. `bounds` has the bound of each run.
+    run. `workers` is the larger number of processes. `bounds` has the bounds that the values of the runs must meet.
     """
 
     claim: Claim
@@ -96,7 +100,7 @@ class TwoProcessResult:
     def value(self, side: Side, workers: int) -> float | None:
         """Return the percentage of messages or reports that arrived.
 
-        Returns None when the run failed, because its value does not count then.
+        `side` and `workers` (the number of processes) select the run. Returns None when this run failed.
         """
         run = self.runs[side, workers]
         return run.value if run.broken is None else None
@@ -105,7 +109,7 @@ class TwoProcessResult:
     def fails(self) -> bool:
         """Whether the bad server delivers less with several processes than with one.
 
-        What counts is the percentage of messages or reports that arrived.
+        This compares the percentages of messages or reports that arrived.
         """
         one, several = self.value("bad", 1), self.value("bad", self.workers)
         return one is not None and several is not None and several < one
@@ -120,7 +124,7 @@ class TwoProcessResult:
     def verdict(self) -> Verdict:
         """The verdict on the four runs: two servers, two numbers of processes.
 
-        Its outcome is `shown` when all four values meet their bounds.
+        Its outcome is `shown` (the claim is confirmed) when all four values meet their bounds.
         """
         reasons = []
         for (side, workers), run in self.runs.items():
@@ -135,8 +139,8 @@ class TwoProcessResult:
 def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
     """Return the four pairs of side and number of processes.
 
-    A side is the bad or the good server, and the number of processes is 1 or `workers`. Reports show one column per
-    pair, in this order.
+    A side is the bad or the good server, and the number of processes is 1 or `workers`. The table of the results has
+    one column per pair, in this order.
     """
     return [(side, count) for side in SIDES for count in (1, workers)]
 
@@ -150,8 +154,9 @@ async def measure_before_any_cut(
 ) -> list[TwoProcessResult]:
     """Measure which messages and reports arrive before any connection is cut.
 
-    Both servers are measured with one process and with `workers` processes. Returns one result for each claim (a
-    statement about both servers) that has bounds for several processes.
+    A report is the result of heavy work that a user requests. Both servers are measured with one process and with
+    `workers` processes. A claim is a statement about both servers. Returns one result for each claim that has bounds
+    for several processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []
@@ -168,7 +173,8 @@ async def _run_both_sides(
 ) -> Mapping[tuple[Side, int], Run]:
     """Run the scenario on both servers, with one process and with several.
 
-    The two servers are measured at the same time, because the scenario counts and mostly waits.
+    The two servers are measured at the same time. That is harmless, because the scenario measures no times and needs
+    little CPU.
     """
 
     async def run(side: Side, count: int) -> Run:

@@ -30,8 +30,8 @@ class Judgement:
 def parse(guess: Guess) -> Answer:
     """Return the numbers of the mistakes that a learner's answer names.
 
-    The result is empty for the answer that there is no mistake, and None when there is no answer yet. Raises
-    `UsageError` when the answer is not valid.
+    If the answer is that there is no mistake, the result is empty. If there is no answer yet, the result is None.
+    Raises `UsageError` when the answer is not valid.
     """
     if guess is None:
         return None
@@ -55,8 +55,8 @@ def describe(mistakes: Iterable[int]) -> str:
 def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
     """Compare a learner's answer with the mistakes of a server.
 
-    `tries` is how many wrong answers the learner gave before. The reply says where to look if the answer is only
-    incomplete, or from the second wrong answer on.
+    `tries` is how many wrong answers the learner gave before. The reply to a wrong or incomplete answer says what is
+    wrong. It also says where to look, if the answer is only incomplete or if `tries` is at least 1.
     """
     if answer is None:
         return Judgement("unanswered", "Not answered yet.")
@@ -74,8 +74,8 @@ def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
 
 
 def _refutation(number: int) -> str:
-    """Return a reply to an answer that names this mistake wrongly.
+    """Return the reply to an answer that names a wrong mistake.
 
-    The reply says how a server with this mistake behaves.
+    `number` is a mistake that the server does not have. The reply says how a server with this mistake behaves.
     """
     return f"A server with this mistake {mistake(number).tell} Here you see something else."

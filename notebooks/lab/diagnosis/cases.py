@@ -27,8 +27,9 @@ class _Frozen(BaseModel):
 class Mistake(_Frozen):
     """One mistake of the bad server, as data for the blind diagnosis.
 
-    `events` are the events that a server with this mistake handles with the mistake's own code. `tell` tells the
-    learner how to see the mistake. `look` tells the learner where to look, without naming the mistake.
+    `events` are the events that have a different handler on a server with this mistake. `tell` tells the learner how
+    such a server behaves, and how to see this behaviour. `look` tells the learner where to look, without naming the
+    mistake.
     """
 
     id: str

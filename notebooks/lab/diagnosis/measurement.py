@@ -1,4 +1,7 @@
-"""Measures a server of the blind diagnosis with the lessons' scenarios."""
+"""Measures a server of the blind diagnosis with the lessons' scenarios.
+
+In the blind diagnosis, a learner has to find the mistakes of an unknown server.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,15 +41,15 @@ class Finding:
 
 
 def in_words(claim: Claim, run: Run) -> str:
-    """Return what a run measured, or why it does not count.
+    """Return the value that a run measured, in the unit of `claim`.
 
-    The measured value is in the unit of `claim`.
+    If the run failed, this returns the reason instead.
     """
     return f"not measured, {run.broken}" if run.broken is not None else f"{number(run.value)} {claim.unit}"
 
 
 async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
-    """Run the scenarios that show the mistakes of a server.
+    """Run the scenarios that measure the mistakes of a server.
 
     `ticket` identifies the server. Each scenario runs on a new server with the same mistakes. With `with_good`, each
     scenario also runs on a good server.
@@ -96,10 +99,10 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 
 
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
-    """Run a scenario, and once more if the run is not valid.
+    """Run a scenario; repeat the run once if it is not valid.
 
-    It is not valid if its precondition failed, or if slow clients may have falsified its values. The scenario has the
-    same small parameters as in the grading of an exercise, so that a busy machine can run it.
+    A run is not valid if its precondition failed, or if slow clients have possibly falsified its values. The parameters
+    of the scenario are as small as in the grading of an exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

@@ -10,6 +10,7 @@ from lab.diagnosis.result_page import answer_in_words, default_page, measured_in
 from lab.diagnosis.session import ExamResult, Session, hand_in, open_letters
 from lab.diagnosis.suspect import Suspect, TabState
 from lab.lessons.cell_output import Markdown, ProgressLine, show_output, table
+from lab.system.exit_codes import UsageError
 
 # an inbox may be long; the last events are the interesting ones
 SHOWN_EVENTS = 5
@@ -37,9 +38,11 @@ class Practice:
         return suspect
 
     async def look(self, letter: str) -> None:
-        """Show what a server's tabs received, and what its probe measures.
+        """Show what the tabs of one server received, and the server's state.
 
-        `letter` names the server. Before that, it waits until everything that was sent to the tabs has arrived.
+        `letter` names the server. A tab is a simulated browser tab that is connected to it. The state is measured by a
+        probe, which is code of the lab inside the server process. First, this method waits until everything that was
+        sent to the tabs has arrived.
         """
         suspect = await self._session.start(letter)
         await suspect.settle()
@@ -54,7 +57,11 @@ class Practice:
         If it is right, this also measures the server and shows the result. `guess` is the number of a mistake,
         `"none"`, two numbers such as `(2, 3)`, or None for no answer yet.
         """
-        judgement = self._session.judge(letter, guess)
+        try:
+            judgement = self._session.judge(letter, guess)
+        except UsageError as error:
+            _show_refusal(error)
+            return
         if judgement.outcome != "right":
             show_output(Markdown(f"**Server {letter}.** {judgement.text}"))
             return
@@ -79,9 +86,13 @@ class Examination(Practice):
         `answers` maps the letter of each server to an answer; `"?"` gives up on that server. If a server has no answer,
         only the missing letters are shown. `page` is the path of the page, by default in the user's data folder.
         """
-        for letter in answers:
-            self._session.ticket(letter)
-        missing = open_letters(self._session, answers)
+        try:
+            for letter in answers:
+                self._session.ticket(letter)
+            missing = open_letters(self._session, answers)
+        except UsageError as error:
+            _show_refusal(error)
+            return
         if missing:
             text = f"Not answered yet: {', '.join(missing)}. The result is shown when every server has an answer."
             show_output(Markdown(text))
@@ -108,6 +119,11 @@ def examination(seed: int | None = None) -> Examination:
     The same seed always gives the same servers. Without a seed, the servers are random.
     """
     return Examination("exam", seed)
+
+
+def _show_refusal(error: UsageError) -> None:
+    """Show in one line why an answer cannot be read."""
+    show_output(Markdown(f"**Please write it in another way.** {error}."))
 
 
 def _shortened(state: TabState) -> TabState:

@@ -74,7 +74,7 @@ def answer_in_words(row: ExamRow) -> str:
 def measured_in_words(row: ExamRow) -> str:
     """Return the values that were measured on a server, in words.
 
-    After each value it says which bound a good server meets.
+    Each value is followed by the bound that a good server meets.
     """
     return "; ".join(
         f"{found.claim.metric}: {in_words(found.claim, found.here)} (a good server: {found.claim.wanted('good')})"

@@ -41,10 +41,10 @@ async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
 class Service(Gateway):
     """The good server's gateway, changed by some of the ten mistakes.
 
-    `mistakes` are gateways of the bad server, one per mistake. For each method that `STEPS` names, the version of the
-    first mistake that defines it is used, or else the good server's version. The gateways in `mistakes` are not
-    registered with Socket.IO, so only their methods are used. `own_routes` replace the good server's routes for the
-    same events.
+    `mistakes` are gateways of the bad server, one per mistake. `STEPS` names the methods that a mistake can replace.
+    The first mistake that defines such a method replaces it; otherwise the good server's method is used. The gateways
+    in `mistakes` are not registered with Socket.IO, so only their methods are used. `own_routes` replace the good
+    server's routes for the same events.
     """
 
     def __init__(self, parts: Parts, mistakes: Sequence[Gateway], own_routes: Sequence[Route]) -> None:
@@ -63,7 +63,7 @@ class Service(Gateway):
     async def left(self, request: Request) -> None:
         """Call `left` of a mistake, or else of `Gateway`, after a disconnect.
 
-        A mistake may clean up there.
+        The version of a mistake sometimes removes stored data there.
         """
         await self._steps["left"](request)
 
@@ -89,7 +89,8 @@ def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
 def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
     """Return the class `Handlers` of a mistake, without the mistake's name.
 
-    The source is compiled again with neutral names for module and file, because tracebacks and warnings show them.
+    The source is compiled again with neutral names for module and file. Otherwise tracebacks and warnings would reveal
+    the name of the mistake.
     """
     names: dict[str, Any] = {"__name__": MODULE}
     source = inspect.getsource(MISTAKES[number - 1])

@@ -64,9 +64,9 @@ class TabState:
 class Reading:
     """What the probe inside the server process measured.
 
-    `lost_ids` is the number of socket ids of this server's tabs whose connection is lost. `lost_ids_held` is how many
-    of these ids are still on the server's heap. `since_last` maps labels to counts and times since the probe was last
-    read.
+    The probe is code of the lab. `lost_ids` is the number of socket ids that tabs of this server had before they lost a
+    connection. `lost_ids_held` is how many of these ids are still on the server's heap. `since_last` maps labels to
+    counts and times since the probe was last read.
     """
 
     connections: int
@@ -101,9 +101,10 @@ class Suspect:
 
     @property
     def target(self) -> Target:
-        """The server's address, its probe, and the tokens that it accepts.
+        """All that a client needs to use and measure the server.
 
-        Raises `UsageError` when the server is not running.
+        It has the server's address, a probe, and a method that makes tokens for the server. The probe reads the
+        measurements of the server process. Raises `UsageError` when the server is not running.
         """
         if self._target is None:
             raise UsageError(f"server {self.letter} does not run: start it again")
@@ -203,7 +204,8 @@ class Suspect:
     async def read(self) -> Reading:
         """Read the probe inside the server process, and reset its counters.
 
-        This searches the heap for the ids of lost tabs, which blocks the server for some tenths of a second.
+        The probe is code of the lab that measures the process. It searches the heap for the ids of lost tabs, which
+        blocks the server for some tenths of a second.
         """
         probe = self.target.probe
         reading, counts = await probe.read(), await probe.counts()

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["raised", "logged", "ended", "blocked", "stuck", "waited", "unawaited", "held", "starved"]
+Kind = Literal["raised", "logged", "ended", "blocked", "stuck", "waited", "unawaited", "later", "held", "starved"]
 # after these the server serves nobody any more
 FATAL: frozenset[Kind] = frozenset({"ended", "stuck"})
 # these are the cause of whatever the clients see, so they are told first
@@ -59,14 +59,14 @@ def is_held(faults: Sequence[Fault]) -> bool:
 
 
 def is_starved(faults: Sequence[Fault]) -> bool:
-    """Whether the server often had to wait for a CPU."""
+    """Whether `faults` say that the server often waited for a CPU."""
     return sum(fault.kind == "starved" for fault in faults) >= STARVED_MOMENTS
 
 
 def cause(faults: Sequence[Fault], source: str) -> str:
     """Return a sentence about the fault that explains what clients saw.
 
-    It is an empty string if there is no such fault. `source` is the code of the learner's answer.
+    If no recorded fault explains it, the result is an empty string. `source` is the code of the learner's answer.
     """
     for kind in CAUSES:
         for fault in faults:
@@ -93,6 +93,16 @@ def _sentence(fault: Fault, source: str) -> str:
             return f"Your code waited for {fault.text} in {place}, and did not go on."
 
 
+def later(faults: Sequence[Fault], source: str) -> str:
+    """Return a phrase about a delayed callback of a learner's answer.
+
+    The answer has scheduled the callback to run some seconds later, so a check may end before the callback runs. If
+    `faults` has no such callback, the phrase is empty. `source` is the code of the answer.
+    """
+    fault = next((fault for fault in faults if fault.kind == "later"), None)
+    return f"something in {fault.text}, in {fault.function}{_place(fault, source)}" if fault is not None else ""
+
+
 def _place(fault: Fault, source: str) -> str:
     return f", {_line(fault.line, source)}" if fault.line else ""
 
@@ -112,7 +122,8 @@ def raised(faults: Sequence[Fault], source: str) -> str:
     """Return sentences about the exceptions that a learner's answer has raised.
 
     Clients do not see these exceptions. The text is appended to the message of a grade. If the code of the answer
-    raised none, the text is about the first error that the server logged. It is an empty string if there is neither.
+    raised no exception, the text is about the first error that the server logged. If the server logged no error either,
+    the text is an empty string.
     """
     own = [fault for fault in faults if fault.kind == "raised"]
     if own:

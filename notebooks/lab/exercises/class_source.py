@@ -47,10 +47,10 @@ def source_of_class(handlers: type[Any]) -> str:
 
 
 def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | None:
-    """Return a cell's code with blanks in place of some statements.
+    """Return a cell's code without the statements in `left_out`.
 
-    `lines` is the code of the cell, and `left_out` are these statements. The other lines keep their numbers, because an
-    error of the answer is reported with its line number. Returns None if the code that is left is not valid Python.
+    `lines` is the code of the cell. Spaces replace the left-out statements, so all other lines keep their numbers: an
+    error of the answer is reported with its line number. Returns None if the remaining code is not valid Python.
     """
     rest = [line.encode() for line in lines]
     for node in left_out:

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from good_server import events
 from lab.clients.chat_ring import poll_until
 from lab.exercises import answer_errors
+from lab.exercises import conformance_acks as acks
 from lab.exercises import conformance_chat as chat
 from lab.exercises import conformance_limits as limits
+from lab.exercises import conformance_queue as queue
 from lab.exercises import conformance_reports as reports
 from lab.exercises import conformance_rooms as rooms
+from lab.exercises import conformance_tabs as tabs
 from lab.exercises.answer_errors import Fault
 from lab.exercises.conformance_stage import Finding, Stage, stage
 from lab.results.claims import load_two_process_bounds
@@ -47,6 +50,7 @@ SERVED: Mapping[int, frozenset[str]] = {
         10: CHAT | JOIN | LEAVE,
     }.items()
 }
+NOT_TEN = frozenset(SERVED) - {10}
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Check:
 async def keep_nothing(stage: Stage) -> None:
     """Check that the server keeps no ids of closed sockets in memory.
 
-    It closes all tabs first.
+    The check closes all tabs first.
     """
     for tab in stage.open_tabs:
         await stage.close(tab)
@@ -94,9 +98,10 @@ async def _nothing_held(stage: Stage) -> bool:
 
 
 async def look_again(stage: Stage) -> None:
-    """Check that nothing unwanted has arrived late.
+    """Check that no event has arrived late at a wrong tab.
 
-    It looks again whether an event of an earlier check has reached a wrong tab, or a tab twice.
+    The check looks at all events of earlier checks again. It fails if a wrong tab has received one of these events, or
+    if a tab has received an event twice.
     """
     await stage.look_again()
 
@@ -115,12 +120,14 @@ CHECKS = (
     Check("a message to a room", frozenset(CHAT), chat.reach_a_room, crosses=True),
     Check("strangers and rooms", frozenset(CHAT), chat.keep_strangers_out, crosses=True),
     Check("the true sender", frozenset(CHAT), chat.trust_the_token),
+    Check("a repeated message", frozenset(CHAT), acks.deliver_an_id_once),
     Check("no query", frozenset(CHAT), chat.ask_no_table),
     Check("a tab without the room", frozenset(CHAT), chat.ask_each_tab, crosses=True),
-    Check("a closed tab", frozenset(CHAT), chat.survive_a_closed_tab, crosses=True),
+    Check("a closed tab", frozenset(CHAT), tabs.survive_a_closed_tab, crosses=True),
     Check("a member's closed tab", frozenset(CHAT), chat.keep_members_in, crosses=True),
-    Check("ten tabs", frozenset(CHAT), chat.reach_many_tabs),
-    Check("an old tab", frozenset(CHAT), chat.keep_old_tabs, only=frozenset({7})),
+    Check("ten tabs", frozenset(CHAT), tabs.reach_many_tabs),
+    Check("one tab more", frozenset(CHAT), tabs.make_place_for_one_more, only=frozenset({7})),
+    Check("an old tab", frozenset(CHAT), tabs.keep_old_tabs, only=frozenset({7})),
     Check("joining an own room", frozenset(JOIN), rooms.let_members_join),
     Check("leaving and joining again", frozenset(JOIN | LEAVE), rooms.let_members_come_back),
     # the rooms of lesson 10 are open to all on purpose
@@ -130,12 +137,19 @@ CHECKS = (
     Check("reports reach their user", frozenset(REPORT), reports.reach_all_tabs, crosses=True),
     Check("outside work", frozenset(REPORT), reports.wait_for_outside_work),
     Check("work that is done", frozenset(REPORT), reports.do_the_work),
+    Check("an ack before the work", frozenset(REPORT), queue.ack_before_the_work),
     Check("the loop stays free", frozenset(REPORT), reports.keep_the_loop_free),
+    Check("reports that wait", frozenset(REPORT), queue.let_reports_wait),
+    Check("few processes", frozenset(REPORT), queue.share_few_processes),
+    Check("sixteen rooms", frozenset(JOIN | LEAVE), limits.allow_rooms),
     Check("places that are free again", frozenset(JOIN | LEAVE), limits.free_places),
     Check("nothing comes late", frozenset(), look_again, crosses=True),
     # what follows is no honest traffic any more
     Check("no exception", frozenset(), raise_nothing, crosses=True),
     Check("malformed requests", frozenset(CHAT), limits.refuse_malformed_requests),
+    # an answer of lesson 10 may choose limits of its own
+    Check("the limit of messages", frozenset(CHAT), limits.keep_the_chat_limit, only=NOT_TEN),
+    Check("the limit of positions", frozenset(TRACKING), limits.keep_the_tracking_limit, only=NOT_TEN),
     Check("limited rooms", frozenset(JOIN | LEAVE), limits.limit_rooms),
     Check("limited joins", frozenset(JOIN | LEAVE), limits.limit_joins),
     Check("a limit by user", frozenset(CHAT), limits.count_by_user),
@@ -152,7 +166,8 @@ def checks_for(number: int, *, workers: int = 1) -> list[Check]:
 def needs_two_processes(number: int) -> bool:
     """Whether an exercise is also checked on two server processes.
 
-    That is so if claims.toml has bounds for two processes for the claim with this number.
+    An exercise is checked on two processes if claims.toml has bounds for two processes for its claim. `number` is the
+    number of the exercise and of its claim.
     """
     return f"{number:02}" in {bounds.id for bounds in load_two_process_bounds()}
 

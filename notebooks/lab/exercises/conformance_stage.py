@@ -1,8 +1,8 @@
 """Environment of the conformance checks: users with open tabs on a server.
 
-A check sends an event and says which tabs have to receive it. `Stage` waits until all of them have received it, and
-then makes sure that no other tab has. For that it emits the event `FENCE` to every tab: a tab that has received it has
-also received all earlier emits. So `Stage` need not wait for a timeout to know that a tab received nothing.
+A check sends an event and names the tabs that must receive the event. `Stage` waits until these tabs have received it.
+Then `Stage` emits the event `FENCE` to every tab. A tab that has received `FENCE` has also received all earlier emits.
+So `Stage` need not wait for a timeout to know that the other tabs received nothing.
 """
 
 import asyncio
@@ -101,8 +101,8 @@ class Stage:
         return opened
 
     async def close(self, tab: Tab) -> None:
-        """Close a tab and wait until the server notices; raises `Finding`."""
-        before = (await self.target.probe.read()).connections
+        """Close a tab and wait until the server notices. Raises `Finding` after a timeout."""
+        before = (await self.target.probe.read()).connections + (tab.sid is None)  # it may be closed already
         self._closed.add(tab)
         self.closed_ids += tab.ids
         await tab.close()
@@ -121,7 +121,7 @@ class Stage:
         return f"{tab.user}'s {ORDINALS[number]} tab" if number < len(ORDINALS) else f"a tab of {tab.user}"
 
     async def ask(self, tab: Tab, event: str, payload: Any, *, timeout: float = 2 * PATIENCE_SECONDS) -> dict[str, Any]:
-        """Send an event and return its ack, or raise `Finding`."""
+        """Send an event and return its ack. Raises `Finding` if no ack comes in time."""
         self.expect_open(tab)
         try:
             return await tab.ask(event, payload, timeout=timeout)
@@ -167,7 +167,7 @@ class Stage:
         return [received for tab in delivery.readers for received in delivery.copies(tab)]
 
     async def _arrives(self, delivery: Delivery, tab: Tab) -> None:
-        """Wait until `tab` has received `delivery`; return also after `PATIENCE_SECONDS`."""
+        """Wait until `tab` has received `delivery`, or until `PATIENCE_SECONDS` have passed."""
         try:
             await tab.received(
                 delivery.event,
@@ -241,7 +241,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Keep the users of `CAST` connected during the `async with` block.
 
-    Yields the `Stage`, which has their tabs. `source` is the answer's code, and `faults` returns its faults so far.
+    Yields the `Stage` with their tabs. `source` is the answer's code. `faults` returns the answer's recorded faults.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

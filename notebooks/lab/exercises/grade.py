@@ -104,9 +104,10 @@ class _Grading:
         return reason
 
     def reason_in_time(self) -> str:
-        """Return why the answer fails when grading takes too long.
+        """Return why the answer fails if grading does not end in time.
 
-        It uses only what was found so far, and runs the answer no more.
+        The reason is the first fault that was found so far. If there is none, the reason says that grading took too
+        long.
         """
         late = f"It was not finished within {GRADE_SECONDS:.0f} s. Is this machine busy? Then try again."
         return next(iter(self._found), self._cause() or late)
@@ -139,8 +140,8 @@ class _Grading:
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
         """Measure the learner's answer, and return why it fails, or None.
 
-        `parameters` are those of the scenario of `claim`. `fault_of` returns why one run fails, or None if it passes.
-        When the result is in doubt, two of three runs decide.
+        `parameters` are passed to the scenario of `claim`. `fault_of` returns why one run fails, or None if the run
+        passes. When the result is in doubt, two of three runs decide.
         """
         passed: list[Run] = []
         failed: list[tuple[Run, str]] = []
@@ -160,7 +161,7 @@ class _Grading:
                 return failed[0][1]
 
     def _note_lateness(self, claim: Claim, failed: Sequence[Run]) -> None:
-        """Set a remark if slow clients may have caused the failed runs."""
+        """Set a remark if slow clients possibly made all `failed` runs fail."""
         if all(claim.is_spoilt(run) for run in failed):
             worst = max(run.lateness_seconds for run in failed)
             self._lateness = f" But the clients were {worst:.1f} s late: on an idle machine it may pass."
@@ -168,7 +169,7 @@ class _Grading:
     async def _reason_by_suite(self, *, workers: int) -> str | None:
         """Run the conformance suite, and return why the answer fails, or None.
 
-        When the first run finds something, two of three runs decide.
+        `workers` is the number of server processes. When the first run finds something, two of three runs decide.
         """
         found = self._found = []
         for tries in range(1, RUNS + 1):
@@ -199,8 +200,9 @@ class _Grading:
 def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
     """Whether another run could lead to a different result.
 
-    `reason` is why `run` fails, or None if it passes. Times differ from run to run, and slow clients lose connections.
-    But a count that clearly misses its bound is not in doubt.
+    `reason` is why `run` fails, or None if `run` passes. A measured time can be in doubt, because times differ from run
+    to run. A run with slow clients can be in doubt, because they lose connections. A count that clearly misses its
+    bound is not in doubt.
     """
     distance, scale = abs(run.value - claim.bound("good")), abs(claim.worst - claim.best)
     if reason is None:

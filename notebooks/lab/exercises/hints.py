@@ -21,7 +21,7 @@ def next_hint(number: int) -> str:
 def solution(number: int, *, anyway: bool = False) -> str:
     """Return the solution of an exercise.
 
-    Raises `AnswerError` if the exercise is not passed yet, unless `anyway` is true.
+    Raises `AnswerError` if the exercise is not passed yet and `anyway` is false.
     """
     exercise = load_exercise(number)
     if not anyway and f"{number:02}" not in progress_file.load().passed:

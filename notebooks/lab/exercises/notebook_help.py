@@ -7,6 +7,7 @@ from lab.exercises import grade as grading
 from lab.exercises import hints
 from lab.exercises.progress_file import ProgressFileError
 from lab.exercises.tasks import AnswerError
+from lab.lessons import background
 from lab.lessons.cell_output import Markdown, ProgressLine, show_output
 
 
@@ -15,6 +16,7 @@ async def grade(number: int, handlers: type[Any]) -> None:
 
     The class is measured with the scenario of the lesson. Example: `await lab.grade(3, Handlers)`.
     """
+    await background.end()
     try:
         async with ProgressLine().show_elapsed(f"exercise {number:02}"):
             graded = await grading.grade(number, handlers)

@@ -23,8 +23,8 @@ class Progress(BaseModel):
     """A learner's progress: exercises passed, hints shown, and copies of notebooks.
 
     `passed` maps an exercise (`01` to `10`) to the day of its first pass. `hints` maps an exercise to the number of its
-    hints that were shown. `copies` are the folders with copies of the notebooks that the learner works in, the newest
-    at the end.
+    hints that were shown. The learner works in copies of the notebooks. `copies` are the folders of these copies, the
+    newest at the end.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -91,7 +91,7 @@ def record_hint(exercise: str) -> int:
 
 
 def record_copy(folder: Path) -> None:
-    """Record the folder of the last working copy of the notebooks."""
+    """Record `folder` as the newest folder with copies of the notebooks."""
     progress = load()
     progress.copies = [*(copy for copy in progress.copies if copy != str(folder)), str(folder)]
     save(progress)

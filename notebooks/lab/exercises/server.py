@@ -12,7 +12,8 @@ from good_server.app import Application, Parts, assemble, create_parts
 from good_server.gateway import Gateway
 from good_server.settings import Settings
 from lab.exercises.answer_errors import CELL_MARK
-from lab.exercises.answer_watch import ANSWER, AnswerWatch
+from lab.exercises.answer_places import ANSWER
+from lab.exercises.answer_watch import AnswerWatch
 from lab.exercises.tasks import AnswerError
 
 NUMBER_VARIABLE, FILE_VARIABLE = "LAB_EXERCISE", "LAB_EXERCISE_FILE"
@@ -29,8 +30,8 @@ def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that a learner's answer defines; raises `AnswerError`.
 
     `number` is the number of the exercise and of its mistake. The answer can use every name of the module with this
-    mistake, so it only needs to contain what it changes. The code of the answer runs here, so it may also end the
-    process, or this function may never return.
+    mistake, so the answer need not repeat unchanged code of the module. This function runs the code of the answer in
+    this process. So it may never return, and the answer may end the process.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
@@ -76,7 +77,8 @@ def _count_from_cell(tree: ast.Module, source: str) -> None:
 def _others(names: dict[str, Any]) -> str:
     """Return a phrase that names the classes of a learner's answer.
 
-    It is empty if the answer defines no class, or a class `Handlers`. `names` are all names that the answer can use.
+    The phrase is for an answer without a class `Handlers`. It is empty if the answer has this class, or no class at
+    all. `names` are all names that the answer can use.
     """
     found = [name for name, value in names.items() if isinstance(value, type) and value.__module__ == "answer"]
     return f"; it defines class {', '.join(found)}" if found and "Handlers" not in found else ""
@@ -102,8 +104,8 @@ def line_of(error: BaseException) -> str:
 def build(handlers: type[Any], parts: Parts) -> Gateway:
     """Create the gateway of a learner's answer; raises `AnswerError`.
 
-    `handlers` is the learner's class, and `parts` are the objects that it uses. This function also calls `routes()` of
-    the gateway, because that may fail.
+    `handlers` is the learner's class, and `parts` are the objects that the class uses. This function also calls
+    `routes()` of the gateway, to find errors in the routes early.
     """
     try:
         gateway: Gateway = handlers("/", parts)

@@ -16,9 +16,9 @@ class AnswerError(Exception):
 
 
 class Decoy(BaseModel):
-    """A wrong answer that looks right, used to test the grades.
+    """A wrong answer that looks right, used to test the grading.
 
-    The message of its grade must contain `expected_phrase`.
+    The grading has to refuse this answer, with a message that contains `expected_phrase`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

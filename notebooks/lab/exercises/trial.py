@@ -96,9 +96,9 @@ async def trial(number: int, source: str) -> AsyncIterator[Answer]:
 
 
 def _end_groups(pids: list[int]) -> None:
-    """Kill all processes that are left in these process groups.
+    """Kill all processes that still run in some process groups.
 
-    The id of a process group is the process id of its leader.
+    `pids` are the ids of the groups. The id of a process group is the process id of its leader.
     """
     for pid in pids:
         if hasattr(os, "killpg"):

@@ -45,7 +45,8 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
 def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True) -> Figure:
     """Draw the values of both servers for one claim as bars.
 
-    The title says what was found, each run is a dot, and each bound is a dashed line.
+    The title says what was found. Each run is a dot. A dashed line is the bound that the values of a server must meet
+    to confirm the claim.
     """
     figure, axes = new_figure()
     values = {side: reported_value(claim, runs[side]) for side in SIDES}

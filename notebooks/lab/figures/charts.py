@@ -1,7 +1,7 @@
 """Draws figures of single lessons: timelines, levels and growth."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -22,6 +22,8 @@ SIGNS = {
     "ready": ("s", "#CC79A7", 6.0),
 }
 LINES = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
+# a line that rises by less than this part of the figure looks flat
+FLAT = 0.01
 # a side, its values of x, and its values of y
 Growth = tuple[Side, Sequence[float], Sequence[float]]
 # values of x and values of y
@@ -35,7 +37,8 @@ AXIS_LETTERS = 28
 def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
     """Draw one row of marks for each entry of `rows`.
 
-    An entry maps a kind of event (a key of `SIGNS`) to the times of these events, in seconds.
+    A key of `rows` is the name of a row. The value maps each kind of event (a key of `SIGNS`) to the times of these
+    events, in seconds.
     """
     figure, axes = new_figure(height=1.3 + 0.24 * len(rows))
     kinds = [kind for kind in SIGNS if any(kind in row for row in rows.values())]
@@ -83,21 +86,46 @@ def _label_end(axes: Axes, text: str, x: float, y: float) -> None:
     axes.annotate(text, (x, y), (8, 0), textcoords="offset points", va="center", color=INK, fontsize=8.5)
 
 
-def growth(lines: Iterable[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
+def _singular(each: str) -> str:
+    """Return `each` with its first word in the singular.
+
+    For example, `ids for each round` becomes `id for each round`.
+    """
+    unit, _, rest = each.partition(" ")
+    return f"{unit.removesuffix('s')} {rest}"
+
+
+def rises(lines: Sequence[Growth]) -> dict[Side, float]:
+    """Return the slope of the line through each server's points.
+
+    A line that rises very little, compared with the highest value of both servers, gets the slope 0: its slope is only
+    noise.
+    """
+    tallest = max(abs(y) for _, _, ys in lines for y in ys)
+    slopes = {side: slope(xs, ys) for side, xs, ys in lines}
+    width = {side: max(xs) - min(xs) for side, xs, _ in lines}
+    return {side: rise if abs(rise) * width[side] > FLAT * tallest else 0.0 for side, rise in slopes.items()}
+
+
+def growth(lines: Sequence[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
     """Draw measured points and a fitted line for each server.
 
-    An entry of `lines` is the side (`bad` or `good`), the x values and the y values. The label at the end of a line has
-    its slope and the text `each`, such as `ids for each reconnect`, or `no change`.
+    An entry of `lines` is the side (`bad` or `good`), the x values and the y values. The label at the end of a line is
+    its slope, followed by the text `each`, such as `ids for each reconnect`. For the slope 0, the label is
+    `no change`.
     """
     figure, axes = new_figure(height=2.4)
     _show_left_axis(axes)
+    slopes = rises(lines)
     for side, xs, ys in lines:
         marker, style = LINES[side]
-        rise, mean_x, mean_y = slope(xs, ys), sum(xs) / len(xs), sum(ys) / len(ys)
+        rise, mean_x, mean_y = slopes[side], sum(xs) / len(xs), sum(ys) / len(ys)
         fitted = [mean_y + rise * (x - mean_x) for x in xs]
         axes.plot(xs, fitted, linestyle=style, color=COLOURS[side], linewidth=1.5)
         axes.plot(xs, ys, linestyle="", marker=marker, color=COLOURS[side], markersize=6)
-        change = f"{'+' if rise > 0 else ''}{number(rise)} {each}" if number(rise) != "0" else "no change"
+        amount = number(rise)
+        what = _singular(each) if amount == "1" else each
+        change = f"{'+' if rise > 0 else ''}{amount} {what}" if amount != "0" else "no change"
         label = f"{side} (n={len(xs)}): {change}"
         _label_end(axes, label, xs[-1], fitted[-1])
     axes.set_xlabel(x_label, color=INK, fontsize=9)

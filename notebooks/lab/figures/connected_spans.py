@@ -1,4 +1,4 @@
-"""Draws when a user's tabs were connected, and what they received."""
+"""Draws the times of connection of a user's tabs, and their messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -47,8 +47,8 @@ SERVED: Mapping[str, Any] = {"marker": "*", "markersize": 13, "color": COLOURS["
 class Passage:
     """One request: what was wrong with it, and how the server answered.
 
-    `faults` are the names of the guards that have a reason to refuse the request. `code` is the code of the refusal, or
-    None when the request was served.
+    A guard is a check of the gateway. `faults` are the names of the guards that have a reason to refuse the request.
+    `code` is the code of the refusal, or None when the request was served.
     """
 
     request: str

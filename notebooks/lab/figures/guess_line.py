@@ -1,4 +1,7 @@
-"""Writes the reader's guess into a figure."""
+"""Writes a reader's guess into a figure, below the title.
+
+The guess is the value that the reader expected before the measurement.
+"""
 
 import textwrap
 from typing import Any
@@ -15,7 +18,8 @@ LINE_INCHES = 0.19
 def write_guess(figure: Figure, line: str) -> None:
     """Write a line of text below the title of a figure.
 
-    The figure grows by the height of the text. A title of the axes becomes the title of the figure.
+    The figure grows by the height of the text. If the figure has no title, the title of its first axes becomes the
+    title of the figure.
     """
     title = " ".join((figure.get_suptitle() or _taken_from_axes(figure)).split())
     text = textwrap.fill(line, int(LETTERS_PER_INCH * figure.get_figwidth()))

@@ -1,7 +1,7 @@
 """Draws how many members a server knows, and how many are connected.
 
-They are the members of one room. The bad server knows the members in its database table, the good server those with
-a socket in the room.
+The members are the members of one room. The bad server knows the members in its database table. The good server knows
+the members that have a socket in the room.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,9 @@ MARKERS = {"bad": "s", "good": "o"}
 def members_and_sockets(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw known and connected members over time, one panel per server.
 
-    Known members are those in the table of the bad server, or in the room of the good server. A connected member has an
-    open socket. `runs` has, for each server, the `details` of a run of scenario 04 with `is_traced=True`.
+    On the bad server, the known members are the rows of its database table. On the good server, they are the members
+    with a socket in the room. A connected member has an open socket. `runs` has, for each server, the `details` of a
+    run of scenario 04 with `is_traced=True`.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=2.0)

@@ -24,8 +24,9 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 def messages_and_rooms(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw users' messages, and below them two counts over time.
 
-    The counts are open connections and user rooms with a socket. There is one column per server. `runs` has, for each
-    server, the `details` of a run of scenario 03 with `is_traced=True`.
+    One count is the open connections. The other is the user rooms with at least one socket; each user has one user
+    room. There is one column per server. `runs` has, for each server, the `details` of a run of scenario 03 with
+    `is_traced=True`.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(7.4, 3.9), layout="constrained", facecolor="none")

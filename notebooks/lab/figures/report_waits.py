@@ -1,6 +1,6 @@
 """Draws how long bystanders waited while a server made reports.
 
-Bystanders are users who only chat.
+Bystanders are users who only chat. A report is the result of heavy work that another user requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,9 @@ Lane = list[Mapping[str, float]]
 class ReportRun:
     """What scenario 09 measured on one server, in seconds.
 
-    `reports` has one dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers`
-    has one dict per request of a bystander (a user who only chats): the time `due` at which it had to be sent, and the
-    time `took` from then to its answer.
+    `reports` has one dict per report (the result of heavy work): its CPU time `cpu`, and the time `ready` at which the
+    server sent it. `answers` has one dict per request of a bystander (a user who only chats). In that dict, `due` is
+    the time at which the request had to be sent, and `took` is the time from `due` to the answer.
     """
 
     side: Side
@@ -45,9 +45,9 @@ class ReportRun:
 def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
     """Draw the reports and the bystanders' waits of each server.
 
-    Bystanders are users who only chat. Each report is a block, which ends when the server sent the report and is as
-    long as the CPU time of the report. Reports that were made at the same time are in different lanes (rows of the
-    figure).
+    A report is the result of heavy work. Bystanders are users who only chat. Each report is a block, which ends when
+    the server sent the report and is as long as the CPU time of the report. Reports that were made at the same time are
+    in different lanes (rows of the figure).
     """
     lanes = [lanes_of(run.reports) for run in runs]
     heights = [height for rows in lanes for height in (LANE_INCHES * max(1, len(rows)) + 0.1, WAITS_INCHES)]

@@ -51,11 +51,12 @@ def room_grid(
     writers: Sequence[Sequence[bool]],
     title: str,
 ) -> Figure:
-    """Draw one grid per server.
+    """Draw who received the messages of which room, one grid per server.
 
     The rows are people and the columns are chat rooms. A cell has a frame when `is_meant` says that the room's messages
-    are meant for the person. It is filled when the person received messages of the room, and hatched when these were
-    not meant for the person. `writers` says whether the person wrote messages in the room.
+    are meant for the person. A cell is filled when the person received messages of the room. A filled cell is also
+    hatched when the messages were not meant for the person. `writers` says whether the person wrote messages in the
+    room; such a cell has the text `wrote`.
     """
     figure = Figure(figsize=(WIDTH_INCHES, 1.5 + ROW_INCHES * len(people)), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)

@@ -17,10 +17,10 @@ ID_LETTERS = 8
 def room_over_a_cut(
     room: str, before: Sequence[str], after: Sequence[str], tabs: Mapping[str, Sequence[str]], *, title: str
 ) -> Figure:
-    """Draw a room's sockets before and after a cut, side by side.
+    """Draw a room's sockets before and after a connection cut.
 
-    `before` and `after` are the socket ids that the server had in the room. `tabs` maps each tab to all ids that it has
-    had.
+    `before` and `after` are the socket ids that the server had in the room. `tabs` maps each tab to all its socket ids,
+    from the first to the current id.
     """
     figure = Figure(figsize=(7.4, 2.5), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)

@@ -14,9 +14,9 @@ MARKERS = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
 
 
 def growth_per_doubling(sizes: Sequence[float], counts: Sequence[float]) -> float:
-    """Return by how much a count is multiplied when the size doubles.
+    """Return the factor by which a count grows when the size doubles.
 
-    It is the mean over the measured steps: 2 for linear growth, 4 for quadratic growth.
+    The factor is the mean over the measured steps. It is 2 for linear growth and 4 for quadratic growth.
     """
     powers = [
         math.log(after / before) / math.log(size / last) for (last, size), (before, after) in _steps(sizes, counts)

@@ -30,9 +30,9 @@ class Hardware:
     spare: float = 1.5
 
     def processes(self, sockets: float, deliveries_per_second: float) -> tuple[float, str]:
-        """Return how many processes are needed, and what decides it.
+        """Return how many processes are needed, and the scarcer resource.
 
-        The second value is `sockets` or `CPU`, the resource that needs more processes.
+        The resource is `sockets` or `CPU`: the one that needs more processes.
         """
         by_sockets = sockets / self.sockets_per_process
         by_cpu = deliveries_per_second * self.cpu_microseconds * MICRO / self.most_busy
@@ -92,7 +92,8 @@ class ChatLoad:
 class LargeGroup:
     """Assumptions about one message to a very large group.
 
-    `online` is the share of the members who are online, and `looking` the share who have the group open.
+    `online` is the share of the members who are online. `looking` is the share of the members who have the group open
+    on their screens.
     """
 
     members: float
@@ -103,7 +104,7 @@ class LargeGroup:
     def rows(self, hardware: Hardware) -> list[Row]:
         """Return what one message costs, as rows of name, value and remark.
 
-        The message goes either to all members who are online, or only to those who have the group open.
+        The message goes either to all members who are online, or only to the members who have the group open.
         """
         rows = []
         for who, part in (("everyone online", self.online), ("members who have it open", self.looking)):
@@ -143,7 +144,7 @@ class FleetLoad:
 
     @property
     def operator_deliveries(self) -> float:
-        """Deliveries per second if each operator receives every position."""
+        """Deliveries per second if each operator receives every driver's position."""
         return self.positions_per_second * self.operators
 
     @property

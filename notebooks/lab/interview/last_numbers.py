@@ -38,8 +38,8 @@ class _Also(BaseModel):
 class _Claim(BaseModel):
     """The numbers of one claim, and the day of their measurement.
 
-    A claim is a statement about the bad and the good server. `bad` and `good` are the measured values of its metric.
-    The fields, without `measured_on`, are those of a claim in `lab compare --json`.
+    A claim is a statement about the bad and the good server. `bad` and `good` are the measured values of the claim's
+    metric. All fields except `measured_on` are also in the output of `lab compare --json`.
     """
 
     id: str
@@ -127,7 +127,7 @@ def record_comparison(comparison: "Comparison", *, today: date) -> None:
     """Record the numbers of the claims that `comparison` measured.
 
     The other claims keep their numbers. A comparison with several server processes is not recorded, because the
-    interview quotes numbers of one process. Raises `LastNumbersError`.
+    interview quotes numbers of one process. Raises `LastNumbersError` if the file cannot be written.
     """
     if comparison.workers > 1:
         return

@@ -12,13 +12,14 @@ UNTIL = 1.75
 
 
 def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]) -> Mapping[str, Sequence[float]]:
-    """Return the age of the oldest position shown, second by second.
+    """Return how old the oldest position on the screen is each second.
 
-    The dict has one list of ages (seconds) for each of two rules. With `QUEUE` the server queues every position for the
-    screen; with `NEWEST` it keeps only the newest position of each driver.
+    The result maps each of two rules to a list of ages, in seconds. With the rule `QUEUE` the server queues every
+    position for the screen. With the rule `NEWEST` the server keeps only the newest position of each driver.
 
     Each driver sends a position every second. In the `slow` time, from its first to its last second, the screen reads
-    `reads_per_second` positions per second. At other times it reads twice as many as are sent.
+    `reads_per_second` positions per second. At other times the screen reads twice as many positions as the drivers
+    send.
     """
     end = round(slow[1] * UNTIL)
     queue: deque[tuple[int, int]] = deque()

@@ -20,10 +20,10 @@ LIVE, FACT = "asked", "fact"
 class Numbers:
     """Measured numbers as text, by the keys that interview answers quote.
 
-    The first part of a key such as `07.good` is its source. It is the id of a claim (a statement about the bad and the
-    good server), `asked` (what a running server answered) or `fact` (a default of the library, or a limit of this
-    machine). `days` maps a source to the day of its measurement. `not_shown` has the ids of the claims that their last
-    measurement did not show.
+    The first part of a key such as `07.good` is its source. A source is the id of a claim (a statement about the bad
+    and the good server), `asked` (what a running server answered) or `fact` (a default of the library, or a limit of
+    this machine). `days` maps a source to the day of its measurement. `not_shown` has the ids of the claims that were
+    not confirmed by their last measurement.
     """
 
     texts: Mapping[str, str]
@@ -31,14 +31,14 @@ class Numbers:
     not_shown: frozenset[str] = frozenset()
 
     def quote(self, text: str) -> str:
-        """Return `text` with each key replaced by its number.
+        """Return `text` with each key, such as `{07.good}`, replaced by its number.
 
         Raises `KeyError` if a number is missing.
         """
         return QUOTATION.sub(lambda match: self.texts[match[1]], " ".join(text.split()))
 
     def missing(self, text: str) -> list[str]:
-        """Return the sources of the keys in `text` that have no number.
+        """Return the sources of the keys in `text` without a measured value.
 
         The source of a key is its first part, such as `07` for `{07.good}`. The sources are sorted.
         """
@@ -47,8 +47,8 @@ class Numbers:
     def measured_sentence(self, text: str) -> str:
         """Return `text` with its keys replaced by numbers, as Markdown.
 
-        The result also says when the oldest of these numbers was measured, and which claims were not shown. If a number
-        is missing, the result says instead how to measure it.
+        The result also says when the oldest of these numbers was measured, and which claims their last measurement
+        did not confirm. If a number is missing, the result says instead how to measure it.
         """
         missing = self.missing(text)
         if FACT in missing:
@@ -71,10 +71,10 @@ class Numbers:
         return min((self.days[name] for name in map(source, keys(text)) if name in self.days), default=None)
 
     def doubted(self, text: str) -> list[str]:
-        """Return the ids of the claims in `text` that were not shown.
+        """Return the ids of the unconfirmed claims that `text` quotes.
 
-        `text` quotes a claim by a key, such as `{07.good}`. A claim was not shown if its last measurement did not show
-        what it says about the two servers.
+        `text` quotes a claim by a key, such as `{07.good}`. A claim is a statement about the bad and the good server.
+        It is unconfirmed if its last measurement did not confirm it.
         """
         return sorted({source(key) for key in keys(text)} & self.not_shown)
 
@@ -93,7 +93,7 @@ def source(key: str) -> str:
 
 
 def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the numbers of claims as text, by their keys.
+    """Return the measured values of claims as text, by keys like `07.good`.
 
     Each row is a claim as in `lab compare --json`. A row whose metric is no longer the metric of its claim is left out.
     """

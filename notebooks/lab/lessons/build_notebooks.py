@@ -184,7 +184,10 @@ def find_notebooks(names: Sequence[str] = ()) -> list[Notebook]:
 
 
 def orphans() -> list[Path]:
-    """Return the path of every .ipynb that has no source."""
+    """Return the path of every .ipynb whose source file does not exist.
+
+    Each .ipynb is built from a source file.
+    """
     sources = {notebook.path for notebook in find_notebooks()}
     return sorted(set(_folder().parent.glob("*.ipynb")) - sources)
 

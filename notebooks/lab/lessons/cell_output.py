@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.5
 BAR_LETTERS = 24
+# a number, perhaps in bold and with a short unit, or a dash in its place
+NUMBER = re.compile(r"\**([-+]?[\d.,]+( ?(%|s|ms|µs|[KMG]iB))?|–|not possible)\**")
 
 
 def show_output(output: object) -> None:
@@ -65,7 +68,7 @@ def fold(summary: str, answer: str) -> None:
 def draw(figure: "Figure", note: str = "") -> None:
     """Show a figure below the cell.
 
-    Its title is the alternative text, followed by `note`.
+    The alternative text of the image is the title of the figure, followed by `note`.
     """
     title = " ".join((figure.get_suptitle() or figure.axes[0].get_title(loc="left")).split())
     show_output(FigureOutput(figure, f"{title}. {note}" if note else title))
@@ -74,10 +77,15 @@ def draw(figure: "Figure", note: str = "") -> None:
 def table(head: Sequence[str], *rows: Sequence[str]) -> None:
     """Show a table below the cell.
 
-    The first column is aligned left, the others right.
+    Columns of numbers are aligned right, the others left.
     """
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    lines = [head, [_alignment(column) for column in zip(*rows, strict=True)], *rows]
     show_output(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
+
+
+def _alignment(column: Sequence[str]) -> str:
+    """Return the Markdown that aligns a column of cells."""
+    return "---:" if all(NUMBER.fullmatch(cell) for cell in column) else ":---"
 
 
 class ProgressLine:

@@ -48,7 +48,10 @@ class Excerpt:
 
 
 def monospaced(code: str, language: str) -> str:
-    """Return code as a Markdown block that has a monospace font everywhere."""
+    """Return `code` as a Markdown block with a fixed font and size.
+
+    Some programs that show notebooks would otherwise use another font.
+    """
     # some pages do not use such a font for a block of code inside an output, and with their usual size a line of 120
     # characters and its arrow would wrap
     return f'<div style="font-family: monospace; font-size: 12px">\n\n```{language}\n{code}\n```\n\n</div>'

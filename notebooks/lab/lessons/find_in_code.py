@@ -24,7 +24,7 @@ MARK = re.compile(r" *// <- RM.*")
 
 
 def find_in_code(number: int) -> None:
-    """Check two files that contain the mistake of a lesson.
+    """Run `lab check` on two files with the mistake of a lesson.
 
     One is the lesson's module of `bad_server`, the other is a Node file. The findings are listed below the cell, one
     line for each. The Node file can be unfolded below them. Raises `LessonError` if there is no such lesson.
@@ -47,10 +47,10 @@ def _bad_module(mistake: str) -> Path:
 
 
 def _node_rule(mistake: str, result: Result) -> Rule:
-    """Return a rule for a mistake that has an example for Node.
+    """Return a rule of `lab check` that has an example for Node.
 
-    A rule that has a finding in `result`, the result for the Python file, is preferred: so both files show the same
-    mistake.
+    The rule finds `mistake`. `result` is the result for the Python file: a rule that found something there is
+    preferred, so that the same rule is shown for both languages.
     """
     rules = [rule for rule in all_rules() if rule.mistake == mistake and "node" in rule.snippets]
     found = {finding.rule for finding in result.findings}
@@ -58,7 +58,7 @@ def _node_rule(mistake: str, result: Result) -> Rule:
 
 
 def _check_text(code: str) -> Result:
-    """Check code as a file of a temporary folder."""
+    """Save `code` in a temporary file, and run `lab check` on it."""
     with TemporaryDirectory(prefix="lab-check-") as folder:
         file = Path(folder) / NODE_FILE
         file.write_text(code, encoding="utf-8")
@@ -68,7 +68,7 @@ def _check_text(code: str) -> Result:
 def _findings(file: str, mistake: str, result: Result) -> str:
     """Return the command that checks a file, and its findings, as Markdown.
 
-    If there are none, the report's line about the mistake says why.
+    If there are no findings, the result says so, with the line of `lab check` about the mistake.
     """
     command = f"**`lab check {file}`**"
     if not result.findings:

@@ -1,6 +1,6 @@
-"""A lesson: measures both servers and shows the results.
+"""Measures both servers for a lesson, and shows the results.
 
-Methods show their results below the notebook cell. Only the methods that measure also return their results.
+Methods of `Lesson` show their results below the notebook cell. Only the methods that measure also return their results.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.compare.one_run import run_once
+from lab.lessons import background
 from lab.lessons.cell_output import Markdown, ProgressLine, draw, show_output, table
 from lab.results.claims import SIDES, Also, Claim, Side, load_claims
 from lab.results.run import Run, is_late
-from lab.results.statistics import slope
 from lab.results.verdict import judge
 from lab.results.wording import OUTCOMES, finding, number
 from lab.scenarios.catalogue import load_scenarios
@@ -69,15 +69,18 @@ class Lesson:
         `parameters` replace the defaults of the scenario. Raises `LessonError` if a precondition of the scenario
         failed.
         """
+        await background.end()
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
         async with ProgressLine().show_elapsed(f"the {side} server{chosen}"):
             return await self._run(side, parameters)
 
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
-        """Measure both servers at each of `values` of one parameter.
+        """Run the lesson's scenario on both servers for each of `values`.
 
-        `parameter` is the name of this parameter. `fixed` sets other parameters of the scenario.
+        The scenario's parameter with the name `parameter` gets these values. `fixed` sets other parameters of the
+        scenario.
         """
+        await background.end()
         chosen = ", ".join(map(str, values))
         slots, line, done = asyncio.Semaphore(1 if self._scenario.runs_alone else PARALLEL_RUNS), ProgressLine(), 0
 
@@ -161,14 +164,14 @@ class Lesson:
         `{bad}` and `{good}` in `title` are replaced by the growth per step of the parameter. `each` is the name of one
         step, such as `user`. `of` is the key of a secondary metric; if it is None, the primary metric is drawn.
         """
-        from lab.figures.charts import growth
+        from lab.figures.charts import growth, rises
 
         secondary = next((also for also in self.claim.also if also.key == of), None)
         metric, unit = (secondary.metric, secondary.unit) if secondary else (self.claim.metric, self.claim.unit)
-        slopes = {side: number(slope(sweep.values, sweep.of(side, of))) for side in SIDES}
+        lines = [(side, sweep.values, sweep.of(side, of)) for side in SIDES]
         figure = growth(
-            [(side, sweep.values, sweep.of(side, of)) for side in SIDES],
-            title=title.format(**slopes),
+            lines,
+            title=title.format(**{side: number(rise) for side, rise in rises(lines).items()}),
             x_label=sweep.parameter.replace("_", " "),
             y_label=f"{metric} ({unit})",
             each=f"{unit} for each {each}",
@@ -176,13 +179,14 @@ class Lesson:
         draw(figure)
 
     def check(self, bad: Run, good: Run) -> None:
-        """Check that the runs show the claim and all servers have stopped.
+        """Check that the runs confirm the claim and all servers have stopped.
 
-        The runs show the claim if each meets its server's bound. Raises `AssertionError` if a check fails.
+        The runs confirm the claim if each meets its server's bound. Raises `AssertionError` if a check fails.
         """
         verdict = judge(self.claim, {"bad": [bad], "good": [good]})
         assert verdict.outcome == "shown", verdict.reason
         running = multiprocessing.active_children()
+        assert not background.is_running(), "a live page is open: clear its output, wait 10 s, and run this cell again"
         assert not running, f"left running: {running}"
         show_output(Markdown(f"Claim {self.claim.id} is shown, and no server is left running."))
 

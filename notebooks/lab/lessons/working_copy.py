@@ -45,9 +45,10 @@ class WorkingCopy:
 
 
 def copy_notebooks(notebooks: Sequence[Notebook], folder: Path) -> WorkingCopy:
-    """Copy notebooks without outputs into `folder`, which may not exist yet.
+    """Copy notebooks without outputs into `folder`.
 
-    Raises `WorkingCopyError` if the folder cannot be used.
+    If `folder` does not exist, it is created. A notebook that the learner has changed is not replaced. Raises
+    `WorkingCopyError` if the folder cannot be used.
     """
     folder = folder.absolute()
     written: list[Path] = []
@@ -113,7 +114,10 @@ def _prepare(folder: Path, notebooks_folder: Path) -> None:
 
 
 def _is_new_or_ours(folder: Path) -> bool:
-    """Whether a folder is missing, empty, or a working copy."""
+    """Whether `folder` is missing, empty, or a working copy.
+
+    A working copy is a folder with a learner's copies of the notebooks.
+    """
     if not folder.exists() or not any(folder.iterdir()):
         return True
     ignore = folder / IGNORE_FILE

@@ -1,9 +1,10 @@
-"""The people, rooms and actions of each live mistake."""
+"""The users, rooms and actions of the live page, per mistake."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lab.clients.tab import LAB_DELAYS, STOCK_DELAYS, Person, ReconnectDelays
+from lab.live import report_ways
 from lab.results.claims import Claim, load_claims
 from lab.system.exit_codes import UsageError
 
@@ -23,9 +24,10 @@ COMMON_ACTIONS = ("send", "cut", "tunnel", "back", "open", "close", "kill", "res
 class Arrangement:
     """What the live page shows for one mistake.
 
-    `tabs` says how many tabs each person has at the start. With `logs_in` a tab sends `session:login` once, after it
-    was opened, like the page of mistake 03. With `has_bystanders` light clients ask something on a schedule. `targets`
-    are where a tab may send, and the first is the default.
+    `tabs` says how many tabs each user has at the start. With `logs_in`, each tab sends the event `session:login` once,
+    after it was opened. With `has_bystanders`, light clients (clients without automatic reconnect) send chat messages
+    on a schedule, to measure ack times. `targets` are the users and rooms to which a tab may send; the first is the
+    default.
     """
 
     number: int
@@ -35,12 +37,17 @@ class Arrangement:
     more_actions: tuple[str, ...] = ()
     logs_in: bool = False
     has_bystanders: bool = False
+    # the bad server, or an app as `module:function` in its place
+    bad_app: str = "bad"
     delays: ReconnectDelays = LAB_DELAYS
     settings: Mapping[str, str] = field(default_factory=lambda: dict(STEADY))
 
     @property
     def claim(self) -> Claim:
-        """Return the claim that the mistake breaks."""
+        """Return the claim about the mistake that the page shows.
+
+        A claim is a statement about the bad and the good server.
+        """
         return next(claim for claim in load_claims() if claim.id == self.id)
 
     @property
@@ -55,7 +62,7 @@ class Arrangement:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """Return every action that the page offers."""
+        """Return the names of all actions that the page offers."""
         common = COMMON_ACTIONS if self.targets else tuple(name for name in COMMON_ACTIONS if name != "send")
         return common + self.more_actions
 
@@ -70,10 +77,12 @@ TO_PEOPLE = ("user:ben", "user:ana", "user:eva")
 
 # a client or a deadline that gives up during a stall of the event loop would hide the stall; 200 clients need time too
 PATIENT = {"SERVER_PING_TIMEOUT_SECONDS": "10", "SERVER_HANDLER_SECONDS": "30"}
+# its drivers are one person, and one in ten clients of the crowd
+FLEET_COMPANY = "acme"
 # every role, so that no role's room is empty
 FLEET = (
-    Person("dan", "driver", "acme"),
-    Person("cora", "company", "acme"),
+    Person("dan", "driver", FLEET_COMPANY),
+    Person("cora", "company", FLEET_COMPANY),
     Person("zoe", "company", "zeta"),
     Person("ada", "admin"),
     Person("vic", "vendor"),
@@ -92,19 +101,30 @@ ARRANGEMENTS = {
         Arrangement(3, _three(), ONE_TAB_EACH, TO_PEOPLE, logs_in=True),
         Arrangement(4, _three(rooms=("job:17",)), BEN_HAS_TWO, ("room:job:17", *TO_PEOPLE)),
         Arrangement(5, _three(), BEN_HAS_TWO, TO_PEOPLE),
-        Arrangement(6, FLEET, ONE_TAB_OF_FLEET, (), ("drive", "crowd"), settings=PATIENT),
+        Arrangement(6, FLEET, ONE_TAB_OF_FLEET, (), ("drive", "round", "crowd"), settings=PATIENT),
         Arrangement(7, _three(), ONE_TAB_EACH, TO_PEOPLE, ("pace",), delays=STOCK_DELAYS),
         Arrangement(8, ATTACKED, dict.fromkeys((person.user for person in ATTACKED), 1), TO_PEOPLE, ("join", "forge")),
-        Arrangement(9, _three(), ONE_TAB_EACH, TO_PEOPLE, ("compute",), has_bystanders=True, settings=PATIENT),
+        Arrangement(
+            9,
+            _three(),
+            ONE_TAB_EACH,
+            TO_PEOPLE,
+            ("compute", "way"),
+            has_bystanders=True,
+            bad_app=report_ways.APP,
+            # on a busy machine a second of computing takes many seconds
+            settings={**PATIENT, "SERVER_PING_TIMEOUT_SECONDS": "20"},
+        ),
         Arrangement(10, FLOODED, ONE_TAB_OF_FLOODED, TO_PEOPLE, ("flood", "burst", "rooms")),
     )
 }
 
 
 def arrangement(text: str | int | None) -> Arrangement:
-    """Return the arrangement for a mistake's number, such as `03`.
+    """Return what the live page shows for one mistake.
 
-    Without a number it is that of mistake 03. Raises `UsageError` when there is none.
+    `text` is the number of the mistake, such as `03`; None means mistake 03. Raises `UsageError` when there is no live
+    page for it.
     """
     number = 3 if text is None else int(text) if str(text).isdecimal() else 0
     if number not in ARRANGEMENTS:

@@ -1,4 +1,4 @@
-"""Named values of one side, published whenever they change."""
+"""Named values about one server, published whenever they change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,9 @@ GONE: dict[str, Any] = {}
 
 
 class Board:
-    """Holds what a page shows of a server's memory, by name.
+    """Stores the values that the page shows about one server.
 
+    Some values are in the memory of the server, such as its rooms. The lab has counted or measured the other values.
     Each change is published as one event of the kind `memory`.
     """
 
@@ -28,9 +29,9 @@ class Board:
         return self._remembered | self._shown
 
     def remember(self, named: Mapping[str, Any], *, kept: int) -> None:
-        """Replace what the server remembers.
+        """Replace all values that come from the memory of the server.
 
-        `kept` is how many entries of it are about the past.
+        `named` has the new values by name. `kept` is the number of entries in the memory whose socket or user has gone.
         """
         self.kept = kept
         before, self._remembered = self._remembered, dict(named)

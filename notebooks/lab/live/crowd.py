@@ -1,12 +1,14 @@
-"""Many light clients that only receive."""
+"""A crowd: many light clients that connect through one proxy."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 
+from good_server.roles import Role
 from lab.clients.faulty_link import FaultyLink
 from lab.clients.inbox import Received
 from lab.clients.raw_tab import RawTab, raw_tab
@@ -15,22 +17,38 @@ from lab.servers.probe import FENCE
 from lab.servers.target import Target
 
 FENCE_SECONDS = 3.0
+# every tenth client is a driver
+CLIENTS_A_DRIVER = 10
 
 
 class Crowd:
-    """Clients of users who have nothing to do with the others.
+    """Light clients that need no positions; every tenth is a driver.
 
-    All of them connect through one link, which counts the bytes that they receive. `observe` is called with the name
-    of a client and each event that it receives.
+    A light client speaks Socket.IO, but does not reconnect by itself. The drivers belong to `company`. All clients
+    connect through the proxy `link`, which counts the bytes that the clients receive. `observe` is called with the name
+    of a client and each event that this client receives.
     """
 
-    def __init__(self, target: Target, link: FaultyLink, observe: Callable[[str, Received], None]) -> None:
+    def __init__(
+        self, target: Target, link: FaultyLink, observe: Callable[[str, Received], None], *, company: str
+    ) -> None:
         self.link = link
         self.sids: dict[str, str] = {}
         self._target = replace(target, ports=(link.port,))
         self._observe = observe
+        self._company = company
         self._members: dict[str, tuple[RawTab, AsyncExitStack]] = {}
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def tabs(self) -> dict[str, RawTab]:
+        """Return the clients by name."""
+        return {name: tab for name, (tab, _) in self._members.items()}
+
+    @property
+    def drivers(self) -> list[str]:
+        """Return the names of the clients who are drivers."""
+        return [name for name in self._members if is_driver(name)]
 
     async def resize(self, count: int) -> None:
         """Open or close clients until there are `count`."""
@@ -42,7 +60,10 @@ class Crowd:
         await gather_bounded([lambda name=name: self._open(name) for name in names if name not in self._members])  # type: ignore[misc]
 
     async def fence(self, mark: str) -> None:
-        """Wait until every client has received the event with this mark."""
+        """Wait until every client has received the `FENCE` event with `mark`.
+
+        Then all earlier emits have arrived, too. After `FENCE_SECONDS`, return even if the event has not arrived.
+        """
 
         async def wait(tab: RawTab) -> None:
             await tab.inbox.wait(FENCE, where=lambda data: bool(data) and data["mark"] == mark, timeout=FENCE_SECONDS)
@@ -60,8 +81,13 @@ class Crowd:
         stack = AsyncExitStack()
         assert self._session is not None
         tab = await stack.enter_async_context(raw_tab(self._session, self._target))
+        claims: dict[str, Any] = {"role": Role.DRIVER, "company": self._company} if is_driver(name) else {}
+        try:
+            answer = await tab.connect(self._target.token(name.replace("/", "-"), **claims))
+        except BaseException:
+            await stack.aclose()
+            raise
         self._members[name] = (tab, stack)
-        answer = await tab.connect(self._target.token(name.replace("/", "-")))
         self.sids[name] = answer.get("sid", "")
         tab.inbox.observer = lambda received: self._observe(name, received)
 
@@ -69,3 +95,8 @@ class Crowd:
         _, stack = self._members.pop(name)
         self.sids.pop(name, None)
         await stack.aclose()
+
+
+def is_driver(name: str) -> bool:
+    """Whether a client of this name, such as `crowd/011`, is a driver."""
+    return int(name.partition("/")[2]) % CLIENTS_A_DRIVER == 1

@@ -1,19 +1,31 @@
-"""Light clients of one side, beside the people and their tabs."""
+"""Light clients of one server, beside the tabs of its users.
+
+A light client speaks Socket.IO, but does not reconnect by itself.
+"""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+import aiohttp
+
 from lab.clients.faulty_link import FaultyLink
 from lab.clients.inbox import Received
+from lab.live.arrangement import FLEET_COMPANY
 from lab.live.board import Board
 from lab.live.crowd import Crowd
+from lab.live.loop_hand import LoopHand
 from lab.live.pulses import Pulses
+from lab.live.report_ways import IN_HANDLER, PATH
 from lab.servers.target import Target
 
 
 class Extras:
-    """The crowd of mistake 06 and the bystanders of mistake 09."""
+    """The crowd of mistake 06 and the bystanders of mistake 09.
+
+    The crowd are light clients that receive events; one in ten is a driver. Bystanders are light clients that send chat
+    messages on a schedule, and measure how long the acks take.
+    """
 
     def __init__(
         self, stack: AsyncExitStack, target: Target, board: Board, observe: Callable[[str, Received], None]
@@ -22,45 +34,73 @@ class Extras:
         self._target = target
         self._board = board
         self._observe = observe
-        self._crowd: Crowd | None = None
-        self._pulses: Pulses | None = None
+        self.crowd: Crowd | None = None
+        self.pulses: Pulses | None = None
+        # how the server makes reports, where the reader may choose it
+        self.way = IN_HANDLER
 
     @property
     def crowd_sids(self) -> list[str]:
-        """Return the socket ids of the crowd."""
-        return list(self._crowd.sids.values()) if self._crowd is not None else []
+        """Return the socket ids of the crowd's clients."""
+        return list(self.crowd.sids.values()) if self.crowd is not None else []
 
     @property
     def bytes_to_client(self) -> int:
-        """Return how many bytes the crowd has received."""
-        return self._crowd.link.bytes_to_client if self._crowd is not None else 0
+        """Return how many bytes the whole crowd has received so far."""
+        return self.crowd.link.bytes_to_client if self.crowd is not None else 0
 
     async def fence(self, mark: str) -> None:
-        """Wait until all earlier emits have arrived at the crowd."""
-        if self._crowd is not None:
-            await self._crowd.fence(mark)
+        """Wait until the crowd has received the `FENCE` event with `mark`.
+
+        Then all earlier emits to the crowd have arrived, too.
+        """
+        if self.crowd is not None:
+            await self.crowd.fence(mark)
 
     async def gather_crowd(self, count: int) -> None:
-        """Open or close light clients until there are `count`."""
-        if self._crowd is None:
+        """Open or close light clients until the crowd has `count`."""
+        if self.crowd is None:
             link = await self._stack.enter_async_context(FaultyLink(*self._target.ports))
-            self._crowd = Crowd(self._target, link, self._observe)
-            self._stack.push_async_callback(self._crowd.close)
-        await self._crowd.resize(count)
-        self._board.show("crowd", {"count": len(self._crowd.sids)})
+            self.crowd = Crowd(self._target, link, self._observe, company=FLEET_COMPANY)
+            self._stack.push_async_callback(self.crowd.close)
+        await self.crowd.resize(count)
+        self._board.show("crowd", {"count": len(self.crowd.sids)})
 
-    async def start_pulses(self) -> None:
-        """Let bystanders ask the server something on a schedule."""
-        self._pulses = Pulses(self._target, partial(self._board.show, "pulses"))
-        self._stack.push_async_callback(self._pulses.stop)
-        await self._pulses.start()
+    async def start_bystanders(self) -> None:
+        """Connect the bystanders, and start to watch the server's event loop.
+
+        Bystanders are light clients that measure ack times. The page then shows these ack times, and how often the
+        event loop turns.
+        """
+        self.pulses = Pulses(self._target, partial(self._board.show, "pulses"))
+        self._stack.push_async_callback(self.pulses.stop)
+        await self.pulses.start()
+        hand = LoopHand(self._target, partial(self._board.show, "loop"))
+        self._stack.push_async_callback(hand.stop)
+        hand.start()
+
+    async def choose_way(self, way: str) -> None:
+        """Choose how the server makes its next reports.
+
+        `way` is `handler`, or a key of the dict `WAYS`: `thread`, `sliced` or `process`.
+        """
+        self.way = way
+        address = f"{self._target.url}{PATH}"
+        async with aiohttp.ClientSession() as session, session.post(address, json={"way": way}) as response:
+            response.raise_for_status()
 
     async def connect_again(self) -> None:
-        """Connect all again, as light clients do not do it themselves."""
-        if self._crowd is not None:
-            count = len(self._crowd.sids)
-            await self._crowd.resize(0)
+        """Connect all light clients again, after the server has restarted.
+
+        Unlike tabs, light clients do not reconnect by themselves. The way to make reports is also sent to the new
+        server process again.
+        """
+        if self.way != IN_HANDLER:
+            await self.choose_way(self.way)
+        if self.crowd is not None:
+            count = len(self.crowd.sids)
+            await self.crowd.resize(0)
             await self.gather_crowd(count)
-        if self._pulses is not None:
-            await self._pulses.stop()
-            await self._pulses.start()
+        if self.pulses is not None:
+            await self.pulses.stop()
+            await self.pulses.start()

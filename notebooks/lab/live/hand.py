@@ -1,16 +1,20 @@
-"""Actions of the reader's hand on one side.
+"""Runs an action of the live page on one server.
 
-Each action ends when its effects were observed, or after a bounded time."""
+An action cuts a connection, closes a tab or kills the server, for example. It ends when its effects were observed, or
+after a bounded time.
+"""
 
 import asyncio
 
 import socketio
 
 from lab.live.live_tab import LiveTab
+from lab.live.memory import NO_SERVER
 from lab.live.outcome import Outcome
 from lab.live.side import Side
 from lab.live.specials import SPECIALS
 from lab.live.wanted import Wanted
+from lab.servers.process import ServerError
 
 # a cut is seen by both ends within milliseconds
 SEEN_SECONDS = 2.0
@@ -18,12 +22,21 @@ BACK_SECONDS = 8.0
 
 
 async def act(side: Side, wanted: Wanted) -> Outcome:
-    """Do an action on one side, until its effects were seen."""
-    if wanted.action in ON_ONE_SIDE:
-        return Outcome(await ON_ONE_SIDE[wanted.action](side))
-    if wanted.action in ON_A_TAB:
-        return Outcome(await ON_A_TAB[wanted.action](side, side.tabs[wanted.tab]))
-    return await SPECIALS[wanted.action](side, wanted)
+    """Run an action on one server, and wait for its effects.
+
+    `wanted` has the action and its tab. The returned `Outcome` names a problem if the action did not succeed.
+    """
+    try:
+        if wanted.action in ON_ONE_SIDE:
+            return Outcome(await ON_ONE_SIDE[wanted.action](side))
+        if wanted.action in ON_A_TAB:
+            return Outcome(await ON_A_TAB[wanted.action](side, side.tabs[wanted.tab]))
+        return await SPECIALS[wanted.action](side, wanted)
+    except NO_SERVER:
+        await side.look()
+        return Outcome("it did not end in time" if side.is_running else "the server has ended")
+    except ServerError as error:
+        return Outcome(str(error))
 
 
 async def _cut(side: Side, live: LiveTab) -> str | None:

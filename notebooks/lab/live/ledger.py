@@ -1,18 +1,20 @@
-"""Fates of the messages of one side, with their counters."""
+"""Counts which messages of one server were delivered, lost or wasted."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from good_server import events
+from lab.clients.inbox import Received
 from lab.live.stream import Stream
 from lab.servers.state_client import Emit
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message in the inbox of a tab.
+    """The arrival of a message at a tab.
 
-    `more` is what the tab could read.
+    `at` is on the event loop's clock. `more` has the text and the author of a chat message, as the tab received them.
     """
 
     at: float
@@ -22,10 +24,10 @@ class Arrival:
 
 @dataclass
 class Message:
-    """One message on its way.
+    """One message of the live page, with the tabs that received it.
 
-    `key` is what the received event contains, by which it is recognized. `expected` are the tabs that should receive
-    it. `received` has the tabs that did.
+    `key` identifies the message in a received event: a text, a latitude or a job id, for example. `expected` are the
+    tabs that should receive it. `received` has one entry for each time that a tab received it.
     """
 
     id: str
@@ -38,9 +40,12 @@ class Message:
 
 
 class Ledger:
-    """Publishes what became of each message, and counts it.
+    """Publishes what became of each message, and counts the results.
 
-    A message is recognized in the tabs' inboxes. Which addresses the server used comes from its probe.
+    A message is `delivered` to an expected tab, or `lost` if that tab did not receive it. The message is `wasted` if
+    another tab received it, if a tab received it again, or if the server emitted it to an address without a socket. An
+    address is a room or a socket id. The addresses come from the server's probe: code that the lab runs in the server
+    process, to measure it.
     """
 
     def __init__(self, side: str, stream: Stream) -> None:
@@ -50,23 +55,37 @@ class Ledger:
         self._messages: dict[str, Message] = {}
 
     def add(self, message: Message, *, to: str | None, room: str | None, at: float) -> None:
-        """Publish that a message was sent."""
+        """Publish that a message was sent.
+
+        From now on, `note_received` recognizes the message. `at` is the sending time on the event loop's clock.
+        """
         self._messages[message.key] = message
         self._stream.publish(self._side, "sent", at=at, origin=message.sender, to=to, room=room, id=message.id)
 
-    def note_received(self, key: str, arrival: Arrival) -> None:
-        """Note that a tab has received the message with this key."""
-        message = self._messages.get(key)
-        if message is None:
-            return
-        message.received.append(arrival)
-        if message.is_finished:
-            self._publish_received(message, len(message.received) - 1)
+    def note_received(self, tab: str, received: Received) -> None:
+        """Record that a tab has received one of the sent messages.
+
+        `tab` is the name of the tab. Any other received event is ignored.
+        """
+        data, more, keys = received.data, {}, []
+        if received.event == events.CHAT_MESSAGE:
+            more, keys = {"text": data["text"], "author": data["from"]["id"]}, [data["text"]]
+        elif received.event == events.TRACKING_POSITION:
+            keys = [position_key(data["lat"])]
+        elif received.event == events.REPORT_READY:
+            # the id of a job comes with the ack, and a handler that computes answers only after the report
+            keys = [data["job"], events.REPORT_READY]
+        message = next((self._messages[key] for key in keys if key in self._messages), None)
+        if message is not None:
+            message.received.append(Arrival(received.at_seconds, tab, more))
+            if message.is_finished:
+                self._publish_received(message, len(message.received) - 1)
 
     def finish(self, message: Message, live: Collection[str]) -> None:
-        """Publish the path and the fate of a message.
+        """Publish the addresses of a message, and who received it.
 
-        `live` are the addresses that had a live socket when the message was sent.
+        Addresses are the rooms and socket ids to which the server emitted. `live` are the addresses that had a
+        connected socket when the message was sent.
         """
         message.is_finished = True
         for emit in message.emits:
@@ -94,3 +113,11 @@ class Ledger:
     def _count(self, kind: str, *, at: float | None = None, **fields: Any) -> None:
         self.counters[kind] += 1
         self._stream.publish(self._side, kind, at=at, **fields)  # type: ignore[arg-type]
+
+
+def position_key(latitude: float) -> str:
+    """Return the string by which a received position is recognized.
+
+    It is the latitude, which is different for each position.
+    """
+    return f"{latitude:.4f}"

@@ -1,4 +1,7 @@
-"""One tab of the live page: a real client with a plug."""
+"""One tab of the live page: a Socket.IO client behind a `Plug`.
+
+The plug is a proxy that can cut or silence the tab's connection.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -22,7 +25,10 @@ FENCE_SECONDS = 1.5
 
 @dataclass
 class LiveTab:
-    """A named tab that can be closed, and its plug pulled."""
+    """A named client of the live page, with its own plug.
+
+    `plug` is the proxy between the client and the server.
+    """
 
     name: str
     tab: Tab
@@ -41,7 +47,10 @@ class LiveTab:
 
     @property
     def state(self) -> str:
-        """Return `connected`, `cut`, `silent` or `closed`."""
+        """Return `connected`, `cut`, `silent` or `closed`.
+
+        `silent` means that the plug forwards nothing. `closed` means that the user has closed the tab.
+        """
         if self.is_closed:
             return "closed"
         if self.plug.state == "tunnel":
@@ -50,7 +59,7 @@ class LiveTab:
 
     @property
     def can_receive(self) -> bool:
-        """Whether the tab is connected and its link forwards."""
+        """Whether the tab is connected and its plug forwards data."""
         return self.sid is not None and self.plug.state == "in"
 
     async def log_in(self) -> None:
@@ -59,7 +68,10 @@ class LiveTab:
             await self.tab.ask(SESSION_LOGIN, {}, timeout=LOGIN_SECONDS)
 
     async def fence(self, mark: str) -> None:
-        """Wait until all earlier emits have arrived, at most a short time."""
+        """Wait until the tab has received the `FENCE` event with `mark`.
+
+        Then all earlier emits have arrived, too. After `FENCE_SECONDS`, return even if the event has not arrived.
+        """
         with contextlib.suppress(TimeoutError):
             await self.tab.received(
                 FENCE, where=lambda data: bool(data) and data["mark"] == mark, timeout=FENCE_SECONDS
@@ -82,7 +94,8 @@ async def add_tab(
 ) -> LiveTab:
     """Return a new tab that is not connected yet.
 
-    `observe` is called with everything that it receives. When `stack` is closed, so are the tab and its link.
+    `observe` is called with the tab and each event that it receives, also for a connect and a disconnect. `delays` says
+    how long the tab waits before it reconnects. When `stack` is closed, the tab and its proxy are closed, too.
     """
     plug = await stack.enter_async_context(Plug(*target.ports))
     tab = Tab(target, person, plug, session, reconnection=True, delays=delays)

@@ -1,157 +1,169 @@
-"""Actions that send something: chats, reports, and what one mistake needs alone."""
+"""Actions of the live page that send chat messages.
+
+The function `follow` sends messages, and publishes which tabs received them. Other actions use this function, too.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import socketio
 
 from good_server import events
-from good_server.roles import Role
 from lab.live.ledger import Message
 from lab.live.live_tab import LiveTab
-from lab.live.outcome import DONE, Outcome
+from lab.live.outcome import Outcome
 from lab.live.side import Side
 from lab.live.wanted import Wanted
-from lab.servers.state_client import StateClient
+from lab.servers.state_client import Emit
 
 ASK_SECONDS = 3.0
 # from a tunnel no ack comes
 SILENT_SECONDS = 1.5
-FINISH_SECONDS = 5.0
-REPORT_MILLISECONDS = 1
-# enough to recognize a job by
-SHORT = 8
-NO_CONNECTION = (TimeoutError, socketio.exceptions.SocketIOError)
-NOT_CONNECTED = "this tab has no connection here, so it cannot send"
+NO_CONNECTION = (TimeoutError, ConnectionError, socketio.exceptions.SocketIOError)
+NOT_CONNECTED = Outcome("this tab has no connection here, so it cannot send")
 NO_ANSWER = {"ok": False, "error": {"code": "timeout", "message": "no answer"}}
-# where the driver starts, and how far one step is
-LATITUDE, LONGITUDE, STEP = 52.5, 13.4, 0.01
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A message with the function that sends it.
+
+    `send` returns the ack. `to` (such as `user:ben`) or `room` is the target; a driver's position has neither.
+    """
+
+    message: Message
+    send: Callable[[], Awaitable[Answer]]
+    to: str | None = None
+    room: str | None = None
 
 
 async def send(side: Side, wanted: Wanted) -> Outcome:
-    """Send a chat message, and follow it to the tabs."""
+    """Send a chat message on one server, and publish who received it.
+
+    `wanted` names the sender's tab and the target.
+    """
     return await _chat(side, wanted, {})
 
 
 async def forge(side: Side, wanted: Wanted) -> Outcome:
-    """Send a chat message that names somebody else as its author."""
+    """Send a chat message that names somebody else as its author.
+
+    `wanted.text` is the false author.
+    """
     return await _chat(side, wanted, {"from": {"id": wanted.text, "role": "vendor"}})
 
 
 async def _chat(side: Side, wanted: Wanted, more: dict[str, Any]) -> Outcome:
     live, target = side.tabs[wanted.tab], wanted.target
-    is_room = not target.startswith("user:")
-    goal = {"room": target} if is_room else {"to": target.removeprefix("user:")}
-    expected = {tab.name for tab in side.tabs_of(target)}
-    expected |= {tab.name for tab in side.tabs_of(f"user:{live.user}")} if not is_room and not more else set()
-    message = Message(f"m{wanted.number}", f"message {wanted.number}", live.name, frozenset(expected - {live.name}))
-    data = {**goal, "text": message.key, **more}
-    return await _follow(side, live, message, events.CHAT_SEND, data, room=target if is_room else None, to=target)
+    if not can_send(side, live):
+        return NOT_CONNECTED
+    text = f"message {wanted.number}"
+    if target.startswith("user:"):
+        user = target.removeprefix("user:")
+        copies = frozenset(() if more else (tab.name for tab in side.tabs_of(f"user:{live.user}")))
+        sending = chat_to(side, live, user, f"m{wanted.number}", text, more=more, copies=copies)
+    else:
+        expected = frozenset(tab.name for tab in side.tabs_of(target) if tab is not live)
+        data = {"room": target, "text": text, **more}
+        message = Message(f"m{wanted.number}", text, live.name, expected)
+        sending = Sending(message, lambda: ask(live, events.CHAT_SEND, data), room=target)
+    (answer,) = await follow(side, [sending])
+    return Outcome(problem_in(answer), answer)
 
 
-async def drive(side: Side, wanted: Wanted) -> Outcome:
-    """Report one position of the driver, and follow it to all clients."""
-    live = side.tabs[wanted.tab]
-    lat, lng = LATITUDE + STEP * wanted.number, LONGITUDE + STEP * (wanted.number % 7)
-    followers = {
-        tab.name
-        for tab in side.tabs.values()
-        if not tab.is_closed and (tab.tab.person.role == Role.ADMIN or _follows(tab, live))
-    }
-    message = Message(f"d{wanted.number}", f"{lat:.4f}", live.name, frozenset(followers))
-    data = {"lat": round(lat, 4), "lng": round(lng, 4)}
-    # what the lab's own event costs, which tells that all has arrived
-    before = side.bytes_to_clients
-    await side.settle()
-    own_bytes = side.bytes_to_clients - before
-    before = side.bytes_to_clients
-    outcome = await _follow(side, live, message, events.TRACKING_UPDATE, data, room=None, to=None)
-    _show_traffic(side, len(message.received), side.bytes_to_clients - before - own_bytes)
-    side.board.show("position", {live.user: [data["lat"], data["lng"]]})
-    return outcome
+def chat_to(
+    side: Side,
+    live: LiveTab,
+    user: str,
+    name: str,
+    text: str,
+    *,
+    more: dict[str, Any] | None = None,
+    copies: frozenset[str] = frozenset(),
+) -> Sending:
+    """Create a chat message from a tab to a user.
+
+    `live` is the tab of the sender. `name` is the id of the message on the page. `more` has further fields of the
+    payload. `copies` are the names of all tabs of the sender that should receive the message, too; `live` itself does
+    not count.
+    """
+    expected = {tab.name for tab in side.tabs_of(f"user:{user}")} | copies
+    data = {"to": user, "text": text, **(more or {})}
+    message = Message(name, text, live.name, frozenset(expected - {live.name}))
+    return Sending(message, lambda: ask(live, events.CHAT_SEND, data), to=f"user:{user}")
 
 
-def _show_traffic(side: Side, deliveries: int, count_bytes: int) -> None:
-    """Add what one position has cost to the totals on the board."""
-    before = side.board.named.get("traffic", {})
-    clients = len(side.memory.rooms_of)
-    drives, total, total_bytes = (before.get(name, 0) for name in ("drives", "deliveries", "bytes"))
-    last = {"last_deliveries": deliveries, "last_bytes": count_bytes}
-    totals = {"drives": drives + 1, "deliveries": total + deliveries, "bytes": total_bytes + count_bytes}
-    side.board.show("traffic", {"clients": clients, **totals, **last})
+def can_send(side: Side, live: LiveTab) -> bool:
+    """Whether a tab has a connection to a running server."""
+    return live.sid is not None and side.is_running
 
 
-async def crowd(side: Side, wanted: Wanted) -> Outcome:
-    """Change how many other clients are connected."""
-    await side.extras.gather_crowd(wanted.count)
-    return DONE
+async def follow(side: Side, sendings: Sequence[Sending]) -> list[Answer]:
+    """Send messages at the same time, and publish who received each.
 
-
-def _follows(tab: LiveTab, driver: LiveTab) -> bool:
-    person = tab.tab.person
-    return person.role == Role.COMPANY and person.company == driver.tab.person.company
-
-
-async def _follow(
-    side: Side, live: LiveTab, message: Message, event: str, data: dict[str, Any], *, room: str | None, to: str | None
-) -> Outcome:
-    """Send an event, and publish what becomes of its message."""
-    if live.sid is None or not side.is_running:
-        return Outcome(NOT_CONNECTED)
-    await side.look()
+    Returns the acks, in the order of `sendings`.
+    """
+    emits = await side.begin()
     addresses = side.memory.addresses
-    side.begin(message)
-    side.ledger.add(message, to=None if room else to, room=room, at=asyncio.get_running_loop().time())
-    answer = await ask(live, event, data)
+    at = asyncio.get_running_loop().time()
+    for sending in sendings:
+        side.ledger.add(sending.message, to=sending.to, room=sending.room, at=at)
+    answers = await asyncio.gather(*(sending.send() for sending in sendings))
     await side.settle()
     await side.look()
-    if answer is not NO_ANSWER and not answer.get("ok"):
-        # the sender knows it, so the message is not lost
-        message.expected = frozenset()
-    side.ledger.finish(message, addresses)
-    return Outcome(_problem(answer), answer)
+    messages = [sending.message for sending in sendings]
+    for message, answer in zip(messages, answers, strict=True):
+        if answer is not NO_ANSWER and not answer.get("ok"):
+            # the sender knows it, so the message is not lost
+            message.expected = frozenset()
+    _give(emits, messages, answers)
+    for message in messages:
+        side.ledger.finish(message, addresses)
+    return answers
 
 
-async def ask(live: LiveTab, event: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Send an event and return its ack, or `NO_ANSWER`."""
+def _give(emits: list[Emit], messages: Sequence[Message], answers: Sequence[Answer]) -> None:
+    """Assign the server's emits to the messages that caused them.
+
+    A single message gets all emits. Several messages go to the same rooms, and the server handles them in order, so
+    each accepted message gets the next emit.
+    """
+    if len(messages) == 1:
+        messages[0].emits = emits
+        return
+    accepted = [message for message, answer in zip(messages, answers, strict=True) if answer.get("ok")]
+    for message, emit in zip(accepted, emits, strict=False):
+        message.emits = [emit]
+
+
+async def ask(live: LiveTab, event: str, data: dict[str, Any]) -> Answer:
+    """Send an event and return its ack, or `NO_ANSWER`.
+
+    `NO_ANSWER` means that the connection is lost, or that the ack does not come in time.
+    """
     try:
         return await live.tab.ask(event, data, timeout=ASK_SECONDS if live.can_receive else SILENT_SECONDS)
     except NO_CONNECTION:
         return NO_ANSWER
 
 
-def _problem(answer: dict[str, Any]) -> str | None:
+def problem_in(answer: Answer) -> str | None:
+    """Return in words why a request did not succeed, or None.
+
+    `answer` is the ack of the request.
+    """
     if answer.get("ok"):
         return None
     return "no answer comes" if answer is NO_ANSWER else f"it refuses: {answer['error']['code']}"
 
 
-async def report(side: Side, wanted: Wanted) -> Outcome:
-    """Ask for a report, which the reader lets finish later."""
-    live = side.tabs[wanted.tab]
-    at = asyncio.get_running_loop().time()
-    answer = await ask(live, events.REPORT_REQUEST, {"kind": "outside", "size": REPORT_MILLISECONDS})
-    if not answer.get("ok"):
-        return Outcome(_problem(answer), answer)
-    job = answer["data"]["job"]
-    message = Message(job[:SHORT], job, live.name)
-    side.ledger.add(message, to=None, room=None, at=at)
-    side.await_report(job, message)
-    return Outcome(None, answer)
-
-
-async def finish(side: Side, wanted: Wanted) -> Outcome:
-    """Let the waiting reports be made, and wait until they were sent."""
-    if not side.is_running:
-        return DONE
-    if not side.open_reports:
-        return Outcome("no job is open")
-    await StateClient(side.target.probe).release_reports()
-    await side.wait_for(lambda: not side.open_reports, timeout=FINISH_SECONDS)
-    return DONE
-
-
 async def join(side: Side, wanted: Wanted) -> Outcome:
-    """Ask to join a room that the reader has typed."""
+    """Ask the server to join the room that the reader has typed.
+
+    `wanted` has the name of the room and the tab that joins.
+    """
     answer = await ask(side.tabs[wanted.tab], events.ROOM_JOIN, {"room": wanted.text})
-    return Outcome(_problem(answer), answer)
+    return Outcome(problem_in(answer), answer)

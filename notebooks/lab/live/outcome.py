@@ -1,4 +1,4 @@
-"""What an action led to on one side, beyond its events."""
+"""The result of an action on one server of the live page."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of an action on one side.
+    """The result of an action on one of the two servers.
 
-    `problem` is a fact that stands before all others, such as a refusal. `answer` is the server's ack, for the page's
-    console.
+    `problem` is a sentence that comes first when the page describes the result, such as why the server refused.
+    `answer` is the server's ack, which the page's console shows.
     """
 
     problem: str | None = None

@@ -1,4 +1,4 @@
-"""A link whose plug a person can pull and put back."""
+"""A proxy that can keep a tab's connection cut or silent."""
 
 import asyncio
 import socket
@@ -7,9 +7,10 @@ from lab.clients.faulty_link import RESET, FaultyLink
 
 
 class Plug(FaultyLink):
-    """A `FaultyLink` that stays cut or silent until it is put back.
+    """A `FaultyLink` proxy that stays cut or silent until `put_back`.
 
-    While it is cut, new connections are reset. While it is in a tunnel, new connections get no answer.
+    After `pull`, new connections are reset. After `enter_tunnel`, the proxy forwards nothing, and new connections get
+    no answer. This state is called a tunnel.
     """
 
     def __init__(self, *target_ports: int) -> None:
@@ -29,10 +30,15 @@ class Plug(FaultyLink):
         await self.go_silent()
 
     async def cut(self) -> None:
-        """Reset every connection. From a tunnel, the server receives no reset."""
+        """Reset every connection, and end a tunnel.
+
+        In a tunnel, the proxy forwards nothing. Then only the client's end is reset, so the server notices nothing. The
+        tunnel has to end, because a client that is connecting would otherwise wait for an answer that never comes.
+        """
         if self.state != "tunnel":
             await super().cut()
             return
+        self.state = "pulled"
         self._drop_held()
         self._reset_clients()
         await asyncio.sleep(0)
@@ -40,8 +46,8 @@ class Plug(FaultyLink):
     async def put_back(self) -> None:
         """Let new connections work again.
 
-        After a tunnel the client's end of each silent connection is reset: the client has a new address now. The
-        server's end stays open, because the server has not received anything about it.
+        After a tunnel, the client's end of each silent connection is reset, as if the client had a new address. The
+        server's end stays open: the server does not know that the client has left.
         """
         self.state = "in"
         self._drop_held()

@@ -1,4 +1,4 @@
-"""Serves a live session until its page is closed."""
+"""Serves the live page until the browser has closed it."""
 
 import asyncio
 import contextlib
@@ -62,7 +62,10 @@ class Address:
 
 @asynccontextmanager
 async def live_page(arrangement: Arrangement, address: Address) -> AsyncIterator[Session]:
-    """Run both servers and the web server during the block."""
+    """Run the live page with both servers during the `async with` block.
+
+    `arrangement` says what the page shows. Yields the session.
+    """
     try:
         async with Session(arrangement) as session:
             page = LivePage(session, port=address.port, token=address.token)
@@ -83,7 +86,10 @@ async def live_page(arrangement: Arrangement, address: Address) -> AsyncIterator
 async def serve_until_closed(
     arrangement: Arrangement, address: Address, *, is_browser_wanted: bool, say: Callable[[str], None]
 ) -> None:
-    """Show the page, and end soon after it is closed."""
+    """Serve the live page, and return soon after it is closed.
+
+    `say` is called with a line for the user, such as the address of the page.
+    """
     async with live_page(arrangement, address) as session:
         say(f"open {address.url}")
         if is_browser_wanted:
@@ -93,6 +99,9 @@ async def serve_until_closed(
 
 
 async def open_browser(url: str) -> None:
-    """Open the user's browser; without one the printed address is enough."""
+    """Open `url` in the user's browser.
+
+    If there is no browser, nothing happens: the user can open the printed address.
+    """
     with contextlib.suppress(webbrowser.Error, OSError):
         await asyncio.to_thread(webbrowser.open, url)

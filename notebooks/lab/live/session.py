@@ -9,19 +9,19 @@ from lab.live.hand import act
 from lab.live.side import Side
 from lab.live.stream import Stream
 from lab.live.wanted import read_command
-from lab.live.words import describe
+from lab.live.words import Told, describe
 from lab.servers.process import LAB_SETTINGS
 
 # heartbeats of a production server, which the page shows beside the accelerated ones; the good server's defaults
 REAL_INTERVAL_SECONDS, REAL_TIMEOUT_SECONDS = 25, 20
 # actions that send something with a number
-NUMBERED = ("send", "forge", "drive")
+NUMBERED = ("send", "forge", "drive", "round", "flood", "burst", "compute")
 
 
 class Session:
-    """Both servers with the same people, and every action done on both.
+    """The good and the bad server, with the same users.
 
-    Use it as `async with`. Actions wait for each other.
+    Every action is done on both servers, and only one action at a time. Use it as `async with`.
     """
 
     def __init__(self, arrangement: Arrangement) -> None:
@@ -47,29 +47,31 @@ class Session:
         await asyncio.gather(*(side.stop() for side in self.sides.values()))
 
     async def do(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Do an action on both sides, and return what happened in words.
+        """Do an action on both servers, and describe what happened.
 
-        Raises `ActionError` when the action is unknown or not possible.
+        `body` is the command of the page. Returns the description in words and the acks. Raises `ActionError` when the
+        action is unknown or not possible.
         """
         async with self._acting:
             wanted = read_command(body, self.sides, self._messages + 1)
             self._messages += wanted.action in NUMBERED
             before = self.stream.seq
             sides = list(self.sides.values())
+            memories = [side.memory for side in sides]
             outcomes = await asyncio.gather(*(act(side, wanted) for side in sides))
             for side in sides:
                 await side.look()
             events = [event for event in self.stream.events if event.seq > before]
             told = [
-                (side, [event for event in events if event.side == side.name], outcome.problem)
-                for side, outcome in zip(sides, outcomes, strict=True)
+                Told(side, memory, [event for event in events if event.side == side.name], outcome.problem)
+                for side, memory, outcome in zip(sides, memories, outcomes, strict=True)
             ]
             self.happened = describe(wanted, told)
             answers = {side.name: outcome.answer for side, outcome in zip(sides, outcomes, strict=True)}
             return {"ok": True, "seq": self.stream.seq, "happened": self.happened, "answers": answers}
 
     def state(self) -> dict[str, Any]:
-        """Return what a page that comes now has to know."""
+        """Return all data that a newly opened page needs."""
         claim, settings = self.arrangement.claim, LAB_SETTINGS | self.arrangement.server_settings
         return {
             "mistake": self.arrangement.id,

@@ -1,8 +1,9 @@
-"""One of the two servers of the page, with its people."""
+"""One of the two servers of the page, with its simulated users."""
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,25 +17,25 @@ from lab.live.arrangement import Arrangement
 from lab.live.board import Board
 from lab.live.day_target import DayTarget
 from lab.live.extras import Extras
-from lab.live.ledger import Arrival, Ledger, Message
+from lab.live.ledger import Ledger, Message
 from lab.live.live_tab import LiveTab, add_tab
-from lab.live.memory import Memory, read_memory
+from lab.live.memory import NO_SERVER, Memory, read_memory
+from lab.live.pulses import is_for_bystanders
 from lab.live.stream import Stream
-from lab.servers.probe_client import SilentServerError
 from lab.servers.running import running
 from lab.servers.state_client import Emit, StateClient
 
 WATCH_SECONDS = 0.3
-# one message of these at a time is on its way
-FOLLOWED = (events.CHAT_MESSAGE, events.TRACKING_POSITION)
-NO_SERVER = (aiohttp.ClientError, OSError, SilentServerError)
+FOLLOWED = (events.CHAT_MESSAGE, events.TRACKING_POSITION, events.REPORT_READY)
+# a server records only so many emits; the recording is begun anew before it is full
+MOST_EMITS = 10_000
 
 
 class Side:
-    """A running server, its simulated people, and what they saw.
+    """The good or the bad server of the page, with its users.
 
-    A task asks the probe repeatedly, so that what the server notices by itself, such as a missed heartbeat, is
-    published too.
+    A task reads the server's probe repeatedly, and publishes what has changed. So the page also shows what the server
+    notices by itself, such as a missed heartbeat.
     """
 
     def __init__(self, name: str, arrangement: Arrangement, stream: Stream) -> None:
@@ -53,27 +54,29 @@ class Side:
         self._session: aiohttp.ClientSession
         self._emits_read = 0
         self._looking = asyncio.Lock()
-        self._sending: Message | None = None
+        self._emits: list[Emit] = []
         # by job id; the reports that are being made
         self._reports: dict[str, Message] = {}
+        self._tickets: dict[str, Sequence[str]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the server, and open the tabs of all people. When it fails, call `stop`."""
-        server = await self._stack.enter_async_context(running(self.name, settings=self.arrangement.server_settings))
+        """Start the server, and open the tabs of all people. If this fails, the caller calls `stop`."""
+        app = self.arrangement.bad_app if self.name == "bad" else self.name
+        server = await self._stack.enter_async_context(running(app, settings=self.arrangement.server_settings))
         self.target = DayTarget.of(server, self.arrangement.number)
-        self.extras = Extras(self._stack, self.target, self.board, self._note_received)
+        self.extras = Extras(self._stack, self.target, self.board, self.ledger.note_received)
         self._session = await self._stack.enter_async_context(client_session())
         await self._begin_to_watch()
         for person in self.arrangement.people:
             for _ in range(self.arrangement.tabs[person.user]):
                 await self.open(person.user)
         if self.arrangement.has_bystanders:
-            await self.extras.start_pulses()
+            await self.extras.start_bystanders()
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Close all tabs and links, and stop the server."""
+        """Close all tabs and proxies, and stop the server."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -97,15 +100,22 @@ class Side:
     def tabs_of(self, target: str) -> list[LiveTab]:
         """Return the open tabs that should receive messages to this target.
 
-        `target` is `user:ben`, or the name of a room of which the people's tokens make them members.
+        `target` is a user, such as `user:ben`, or a room. Members of a room are the users whose tokens name the room.
         """
         members = [person.user for person in self.arrangement.people if target in person.rooms]
         users = members or [target.removeprefix("user:")]
         return [tab for tab in self.tabs.values() if tab.user in users and not tab.is_closed]
 
-    def begin(self, message: Message) -> None:
-        """Attribute the emits from now on to this message."""
-        self._sending = message
+    async def begin(self) -> list[Emit]:
+        """Return a new list for the server's emits. `look` adds emits until `begin` is called again."""
+        await self.look()
+        if self._emits_read > MOST_EMITS:
+            async with self._looking:
+                with contextlib.suppress(*NO_SERVER):
+                    await StateClient(self.target.probe).record_emits()
+                    self._emits_read = 0
+        self._emits = []
+        return self._emits
 
     @property
     def open_reports(self) -> int:
@@ -114,11 +124,14 @@ class Side:
 
     @property
     def bytes_to_clients(self) -> int:
-        """Return how many bytes the clients have received so far."""
+        """Return how many bytes all clients have received so far."""
         return sum(tab.plug.bytes_to_client for tab in self.tabs.values()) + self.extras.bytes_to_client
 
     def await_report(self, job: str, message: Message) -> None:
-        """Remember a report that is being made."""
+        """Remember a report that was requested and is not sent yet.
+
+        `job` is the id of the report's job. `message` is published as finished when the server has sent the report.
+        """
         self._reports[job] = message
 
     async def settle(self) -> None:
@@ -134,7 +147,7 @@ class Side:
         await asyncio.gather(*(tab.fence(mark) for tab in receiving), self.extras.fence(mark))
 
     async def look(self) -> None:
-        """Ask the probe, and publish what has changed in the server's memory."""
+        """Read the probe, and publish what has changed in the server's memory."""
         async with self._looking:
             if not self.is_running:
                 return
@@ -145,13 +158,14 @@ class Side:
                 if self.is_running:
                     self.set_running(False)
                 return
-            before, self.memory = self.memory, memory
+            self.memory = memory
+            self._tickets |= memory.reports
             self._emits_read += len(emits)
             reports = [emit for emit in emits if emit.event == events.REPORT_READY]
-            if self._sending is not None:
-                self._sending.emits += [emit for emit in emits if emit.event in FOLLOWED]
+            # bystanders write all the time, and nobody follows their messages
+            self._emits += [emit for emit in emits if emit.event in FOLLOWED and not is_for_bystanders(emit.rooms)]
             for emit in reports:
-                await self._finish_report(emit, before)
+                await self._finish_report(emit)
             self._publish_memory()
 
     async def wait_for(self, holds: Callable[[], bool], *, timeout: float) -> bool:
@@ -176,16 +190,17 @@ class Side:
         await self.extras.connect_again()
 
     def set_running(self, is_running: bool) -> None:
-        """Publish whether the server runs. Without it, open reports are lost."""
+        """Publish whether the server runs. If it does not, all open reports are lost."""
         self.is_running = is_running
         if not is_running:
             self.memory = Memory({}, {})
+            self._tickets.clear()
             for job in list(self._reports):
                 self.ledger.finish(self._reports.pop(job), ())
         self._publish_memory()
 
     def state(self) -> dict[str, Any]:
-        """Return the present state of this side, for a new page."""
+        """Return the users, the memory and the counters, for a new page."""
         people: dict[str, list[dict[str, Any]]] = {person.user: [] for person in self.arrangement.people}
         for tab in self.tabs.values():
             people[tab.user].append({"name": tab.name, "state": tab.state, "sid": tab.sid})
@@ -197,7 +212,7 @@ class Side:
         }
 
     def set_delays(self, delays: ReconnectDelays) -> None:
-        """Let all tabs wait that long before they reconnect."""
+        """Change how long all tabs wait before they reconnect."""
         self.delays = delays
         for tab in self.tabs.values():
             tab.tab.set_delays(delays)
@@ -223,27 +238,16 @@ class Side:
         elif received.event == "disconnect" and not tab.is_closed:
             self.stream.publish(self.name, "cut", at=at, origin=tab.name, id=tab.tab.ids[-1])
         else:
-            self._note_received(tab.name, received)
+            self.ledger.note_received(tab.name, received)
 
-    def _note_received(self, name: str, received: Received) -> None:
-        """Let the ledger recognize a message that a client has received."""
-        data, at = received.data, received.at_seconds
-        if received.event == events.CHAT_MESSAGE:
-            more = {"text": data["text"], "author": data["from"]["id"]}
-            self.ledger.note_received(data["text"], Arrival(at, name, more))
-        elif received.event == events.TRACKING_POSITION:
-            self.ledger.note_received(f"{data['lat']:.4f}", Arrival(at, name))
-        elif received.event == events.REPORT_READY:
-            self.ledger.note_received(data["job"], Arrival(at, name))
-
-    async def _finish_report(self, emit: Emit, before: Memory) -> None:
-        """Publish the fate of a report that the server has sent."""
-        tickets = before.tables.get("reports", {})
-        done = [job for job in self._reports if job not in self.memory.tables["reports"]]
-        job = next((job for job in done if tickets.get(job, list(emit.rooms)) == list(emit.rooms)), None)
+    async def _finish_report(self, emit: Emit) -> None:
+        """Publish which tabs received the report that the server has sent with `emit`."""
+        done = [job for job in self._reports if job not in self.memory.reports]
+        job = next((job for job in done if self._tickets.get(job, list(emit.rooms)) == list(emit.rooms)), None)
         if job is None:
             return
         message = self._reports.pop(job)
+        self._tickets.pop(job, None)
         message.emits.append(emit)
         message.expected = frozenset(tab.name for tab in self.tabs_of(f"user:{message.sender.partition('/')[0]}"))
         await self.settle()

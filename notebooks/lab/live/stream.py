@@ -14,10 +14,11 @@ KEPT_EVENTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """One observed event of one side.
+    """One event that was observed on one of the two servers.
 
-    `at` is in seconds since the session began. `origin` and `to` are names of tabs or targets, and `id` is the id of a
-    message or of a socket. `more` has further fields that depend on the kind.
+    `seq` is the number of the event, and `side` is `bad` or `good`. `at` is in seconds since the session began.
+    `origin` and `to` are names of tabs or targets, and `id` is the id of a message or of a socket. `more` has further
+    fields that depend on the kind.
     """
 
     seq: int
@@ -31,7 +32,10 @@ class LiveEvent:
     more: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the event with the field names of the contract."""
+        """Return the event as a dict for the page.
+
+        In the dict, `origin` is named `from`, and the items of `more` stand beside the other fields.
+        """
         fields = asdict(self)
         more = fields.pop("more") or {}
         return {("from" if name == "origin" else name): value for name, value in fields.items()} | more
@@ -64,7 +68,7 @@ class Stream:
         return event
 
     async def read(self, since: int) -> AsyncIterator[LiveEvent]:
-        """Yield every event with a number above `since`, then wait for more."""
+        """Yield events with a number above `since`, then wait for new events."""
         with self._counted():
             while True:
                 changed = self._changed
@@ -87,7 +91,10 @@ class Stream:
             self._changed = asyncio.Event()
 
     async def wait_until_left(self, seconds: float) -> None:
-        """Wait until the last page has been closed for `seconds`."""
+        """Wait until the last page has been closed for `seconds`.
+
+        If no page has been opened yet, first wait for one.
+        """
         while True:
             changed = self._changed
             if not self._had_readers or self._readers:

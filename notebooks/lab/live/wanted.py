@@ -1,17 +1,19 @@
-"""Checks of a command from the page, before either side does it."""
+"""Checks a command of the page before a server executes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.live.report_ways import IN_HANDLER, WAYS
 from lab.live.side import Side
 
 MOST_TABS = 6
 MOST_TEXT = 64
-CROWDS = (0, 20, 60, 200)
-PACES = ("stock", "short")
+CROWDS = (0, 20, 50, 100, 200)
+# actions that choose one of several words
+CHOICES = {"pace": ("stock", "short"), "way": (IN_HANDLER, *WAYS)}
 # actions without a tab
-ON_SERVERS = ("kill", "restart", "crowd", "pace", "finish")
+ON_SERVERS = ("kill", "restart", "crowd", "round", "finish", *CHOICES)
 
 
 class ActionError(ValueError):
@@ -20,10 +22,10 @@ class ActionError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A valid command: the action, and what it needs.
+    """A valid command of the page: an action and its parameters.
 
-    `number` is the number of a message, the same on both sides. `text` is a room that the reader typed, the person to
-    write as, or a pace.
+    `number` is the number of a message, the same on both servers. `text` depends on the action: a room to join, the
+    user to write as, the name of reconnect delays, or a way to make reports. `count` is the wanted size of the crowd.
     """
 
     action: str
@@ -35,9 +37,10 @@ class Wanted:
 
 
 def read_command(body: Mapping[str, Any], sides: Mapping[str, Side], number: int) -> Wanted:
-    """Return the command in a request's body.
+    """Return the command in the body of a page's request.
 
-    `number` is the number for a message. Raises `ActionError` when the action is unknown or not possible now.
+    `sides` are the two servers. If the command sends a message, `number` is the number of this message. Raises
+    `ActionError` when the action is unknown or not possible now.
     """
     arrangement = sides["good"].arrangement
     action = body.get("action")
@@ -46,7 +49,7 @@ def read_command(body: Mapping[str, Any], sides: Mapping[str, Side], number: int
     action = str(action)
     if action in ON_SERVERS:
         _check_servers(action, sides)
-        return Wanted(action, text=_pace(body, action), count=_count(body, action), number=number)
+        return Wanted(action, text=_choice(body, action), count=_count(body, action), number=number)
     tab = body.get("tab")
     if action == "open" and tab in arrangement.tabs:
         tab = f"{tab}/1"
@@ -79,12 +82,12 @@ def _text(body: Mapping[str, Any], action: str, users: list[str]) -> str:
     return ""
 
 
-def _pace(body: Mapping[str, Any], action: str) -> str:
-    if action != "pace":
+def _choice(body: Mapping[str, Any], action: str) -> str:
+    if action not in CHOICES:
         return ""
-    if body.get("pace") not in PACES:
-        raise ActionError(f"the pace is one of {', '.join(PACES)}")
-    return str(body["pace"])
+    if body.get(action) not in CHOICES[action]:
+        raise ActionError(f"the {action} is one of {', '.join(CHOICES[action])}")
+    return str(body[action])
 
 
 def _count(body: Mapping[str, Any], action: str) -> int:

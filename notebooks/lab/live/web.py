@@ -1,7 +1,8 @@
 """Local web server of the live page.
 
-Only a page that was opened with the session's token may read or command it. A foreign page has neither the token nor
-an allowed origin, and a foreign name that points to this computer is refused by its `Host` header.
+Only a page that was opened with the session's token may read or command it. A page of another website has neither the
+token nor an allowed origin. A request with another host name is refused by its `Host` header, even if that name points
+to this computer.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LivePage:
-    """Serves a session to any number of pages."""
+    """Serves the live page of one session to any number of browsers."""
 
     def __init__(self, session: Session, *, port: int, token: str, files: Traversable | None = None) -> None:
         self.token = token
@@ -38,7 +39,10 @@ class LivePage:
         self._streams: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
-        """Return the web application; every request passes the guard first."""
+        """Return the web application of the live page.
+
+        It refuses every request without the session's token, or from another origin or host.
+        """
         app = web.Application(middlewares=[self._guard], client_max_size=MOST_BODY_BYTES)
         app.router.add_get("/", self._index)
         app.router.add_get("/page/{name}", self._file)
@@ -134,7 +138,10 @@ async def _write_events(response: web.StreamResponse, stream: Stream, since: int
 
 
 async def _keep_alive(response: web.StreamResponse) -> None:
-    """Write comments, so that a closed page is noticed."""
+    """Write comment lines to the event stream of a page, regularly.
+
+    When the page has been closed, a write fails and this function returns.
+    """
     while True:
         try:
             await response.write(b": alive\n\n")

@@ -1,16 +1,23 @@
-"""Says in plain words what an action did on each side."""
+"""Describes in plain words what an action did on each server."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from lab.live.changes import address_words, changes, tab_words
+from lab.live.memory import Memory
+from lab.live.reports import WORDS
 from lab.live.side import Side
 from lab.live.stream import LiveEvent
 from lab.live.wanted import Wanted
 
 KEPT = {
     1: "remembers {count} {ids} of {sockets} that no longer {exist}",
+    2: "keeps {count} {tickets} for {sockets} that no longer {exist}",
     4: "still has {count} {rows} of people who have no tab open",
     5: "still shows {count} {people} as online who {have} no tab open",
 }
+MISSING = {4: "its table does not list", 5: "its dict of people online does not list"}
 OPENINGS = {
     "cut": "The plug of {tab} is pulled: its connection is reset.",
     "tunnel": "{tab} is in a tunnel: nothing gets through, and nobody is told.",
@@ -25,11 +32,13 @@ OPENINGS = {
     "join": "{tab} asks to join the room {text}.",
     "forge": "{tab} sends message {number} to {target} and writes {text} as its author.",
     "drive": "{tab} reports its position.",
-    "crowd": "{count} more clients are connected; the driver is none of their business.",
+    "round": "Every driver reports one position.",
+    "crowd": "{count} other clients are connected now. One in ten drives for acme; none of them needs a position.",
     "flood": "{tab} sends as fast as it can.",
     "burst": "{tab} sends what had waited while it was offline.",
     "rooms": "{tab} joins invented rooms as fast as it can.",
     "compute": "{tab} asks for a report that takes a second of computing.",
+    "way": "The bad server now makes reports {text}.",
     "pace": "The clients now reconnect with {text} delays.",
 }
 # more of them are counted
@@ -37,31 +46,43 @@ MOST_PLACES = 4
 SIDES = {"bad": "The bad server", "good": "The good server"}
 
 
-def describe(wanted: Wanted, sides: Sequence[tuple[Side, Sequence[LiveEvent], str | None]]) -> str:
-    """Return in words what an action did on both sides.
+@dataclass(frozen=True)
+class Told:
+    """What an action did on one of the two servers.
 
-    `sides` has for each side its events since the action began, and what was not possible there.
+    `before` is what the server remembered before the action. `events` are the events since then. `problem` says why the
+    action was not possible; None means that there was no problem.
     """
+
+    side: Side
+    before: Memory
+    events: Sequence[LiveEvent]
+    problem: str | None
+
+
+def describe(wanted: Wanted, sides: Sequence[Told]) -> str:
+    """Return in words what an action did on both servers."""
     opening = OPENINGS[wanted.action].format(
-        tab=_name(wanted.tab),
+        tab=tab_words(wanted.tab),
         user=wanted.tab.partition("/")[0].capitalize(),
         number=wanted.number,
         target=wanted.target.removeprefix("user:").capitalize() if "user:" in wanted.target else wanted.target,
-        text=wanted.text.capitalize() if wanted.action == "forge" else wanted.text,
+        text=_text(wanted),
         count=wanted.count,
     )
-    return " ".join([opening, *(_about(side, events, problem) for side, events, problem in sides)])
+    return " ".join([opening, *map(_about, sides)])
 
 
-def _about(side: Side, events: Sequence[LiveEvent], problem: str | None) -> str:
-    facts = [problem] if problem is not None else []
-    facts += _fates(events)
-    facts += _memory(side)
-    return f"{SIDES[side.name]}: {'; '.join(facts) or 'nothing else changes'}."
+def _about(told: Told) -> str:
+    facts = [told.problem] if told.problem is not None else []
+    facts += _fates(told.events)
+    facts += changes(told.side, told.before)
+    facts += _memory(told.side)
+    return f"{SIDES[told.side.name]}: {'; '.join(facts) or 'nothing else changes'}."
 
 
 def _fates(events: Sequence[LiveEvent]) -> list[str]:
-    """Return what became of the messages in these events."""
+    """Return in words what became of the messages in these events."""
     delivered = [event for event in events if event.kind == "delivered"]
     wasted = [event for event in events if event.kind == "wasted"]
     found = []
@@ -69,51 +90,63 @@ def _fates(events: Sequence[LiveEvent]) -> list[str]:
         ("delivered to {}", _tabs(delivered)),
         ("lost for {}", _tabs([event for event in events if event.kind == "lost"])),
         ("also read by {}, for which it is not meant", _tabs(wasted)),
-        ("wasted on {}, where no socket is", [_short(event.room or "") for event in wasted if event.to is None]),
-        ("{} can take it for a message of somebody else", _tabs([event for event in delivered if _is_forged(event)])),
+        ("wasted on {}, where no socket is", _addresses([event for event in wasted if event.to is None])),
     ):
         if places:
-            found.append(words.format(_join(places)))
-    return found
+            found.append(words.format(places))
+    return found + _forged(delivered)
 
 
-def _tabs(events: Sequence[LiveEvent]) -> list[str]:
-    return [_name(event.to) for event in events if event.to is not None]
+def _tabs(events: Sequence[LiveEvent]) -> str:
+    return _count([tab_words(event.to) for event in events if event.to is not None], "clients")
 
 
-def _name(tab: str) -> str:
-    """Return a tab's name in words, such as "Ana's tab 1"."""
-    user, _, number = tab.partition("/")
-    return f"{user.capitalize()}'s tab {number}"
+def _addresses(events: Sequence[LiveEvent]) -> str:
+    return _count([address_words(event.room or "") for event in events], "addresses")
 
 
-def _is_forged(event: LiveEvent) -> bool:
-    """Whether a received message names an author who has not sent it."""
-    author = (event.more or {}).get("author")
-    return author is not None and author != (event.origin or "").partition("/")[0]
+def _count(places: Sequence[str], what: str) -> str:
+    """Return a phrase that names the receivers of some messages.
+
+    `places` has one entry per message: the tab or the address that got it. If there are more than `MOST_PLACES`
+    different places, the phrase has only their number and the word `what`, such as `clients`.
+    """
+    counts = Counter(places)
+    if len(counts) > MOST_PLACES:
+        return f"{len(counts)} {what}" + (f" ({len(places)} messages)" if len(places) > len(counts) else "")
+    return " and ".join(place if count == 1 else f"{place} ({count} messages)" for place, count in counts.items())
 
 
-def _join(places: Sequence[str]) -> str:
-    if len(places) > MOST_PLACES:
-        return f"{len(places)} clients" if all("'s tab " in place for place in places) else f"{len(places)} addresses"
-    return " and ".join(places)
+def _text(wanted: Wanted) -> str:
+    if wanted.action == "way":
+        return WORDS[wanted.text]
+    return wanted.text.capitalize() if wanted.action == "forge" else wanted.text
+
+
+def _forged(delivered: Sequence[LiveEvent]) -> list[str]:
+    """Return who received a message that names a false author."""
+    authors = {event.to: (event.more or {}).get("author") for event in delivered}
+    senders = {event.to: (event.origin or "").partition("/")[0] for event in delivered}
+    return [
+        f"{tab_words(to)} shows it as a message of {author.capitalize()}"
+        for to, author in authors.items()
+        if to is not None and author is not None and author != senders[to]
+    ]
 
 
 def _memory(side: Side) -> list[str]:
-    """Return how the server's memory differs from the open tabs."""
+    """Return in words how the server's memory differs from the open tabs."""
     if not side.is_running:
         return ["it is down"]
     found = [_kept(side)] if side.memory.kept else []
     connected = [tab for tab in side.tabs.values() if tab.state == "connected"]
-    outside = [_name(tab.name) for tab in connected if not side.memory.rooms_of.get(tab.sid or "", ())]
+    outside = [tab_words(tab.name) for tab in connected if not side.memory.rooms_of.get(tab.sid or "", ())]
     if outside:
         found.append(f"{' and '.join(outside)} {_is(outside)} connected, but in no room")
     missing = side.memory.missing(sorted({tab.user for tab in connected}))
     if missing:
-        have = "has" if len(missing) == 1 else "have"
-        found.append(
-            f"its table does not list {' and '.join(user.capitalize() for user in missing)}, who {have} a tab open"
-        )
+        users, have = " and ".join(user.capitalize() for user in missing), "has" if len(missing) == 1 else "have"
+        found.append(f"{MISSING[side.arrangement.number]} {users}, who {have} a tab open")
     return found
 
 
@@ -127,6 +160,7 @@ def _kept(side: Side) -> str:
         sockets="a socket" if one else "sockets",
         exist="exists" if one else "exist",
         rows="row" if one else "rows",
+        tickets="ticket" if one else "tickets",
         people="person" if one else "people",
         have="has" if one else "have",
     )
@@ -134,8 +168,3 @@ def _kept(side: Side) -> str:
 
 def _is(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-def _short(address: str) -> str:
-    """Return a room's name, or the beginning of a socket id."""
-    return address if ":" in address else f"the id {address[:6]}…"

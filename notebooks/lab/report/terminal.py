@@ -71,8 +71,8 @@ def two_process_headings(workers: int) -> list[str]:
 def doubts(comparison: Comparison) -> list[str]:
     """Return the reasons to doubt a comparison, one line each.
 
-    A reason is for example that a claim (a statement about both servers) is not shown, or that the clients' event loop
-    was too slow.
+    A reason is for example that a claim (a statement about both servers) was not confirmed, or that the clients' event
+    loop was too slow.
     """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
@@ -91,7 +91,10 @@ def doubts(comparison: Comparison) -> list[str]:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """Return the lines that are printed below the tables of a comparison."""
+    """Return the lines that are printed below the tables of a comparison.
+
+    They have the reasons to doubt a value, the changed server settings, and how many claims were confirmed.
+    """
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
     found = [f"{row.claim.id} before any cut: {row.finding}" for row in comparison.before_any_cut]
@@ -108,7 +111,7 @@ def lateness(result: Result) -> float:
 
 
 def summary(comparison: Comparison) -> str:
-    """Say in one line how many claims a comparison shows.
+    """Say in one line how many claims the measurements confirmed.
 
     A claim is a statement about the bad and the good server.
     """

@@ -26,7 +26,7 @@ NEAR = 0.1
 
 
 class ClaimsError(ValueError):
-    """claims.toml is invalid; a one-line message says where."""
+    """The file claims.toml is invalid; a one-line message says where."""
 
 
 class _Frozen(BaseModel):
@@ -34,9 +34,10 @@ class _Frozen(BaseModel):
 
 
 class Also(_Frozen):
-    """A secondary metric of a claim, a statement about the two servers.
+    """A secondary metric of a claim, reported beside the primary metric.
 
-    `Run.also[key]` is its value in one run. A `relative` metric is reported as a multiple of the good server's value.
+    A claim is a statement about the bad and the good server. `Run.also[key]` is the value of the metric in one run. If
+    `relative` is True, the value is reported as a multiple of the good server's value.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Also(_Frozen):
 class Claim(_Frozen):
     """A claim about both servers: its metric, and each server's bound.
 
-    `better` says whether lower or higher values are better. The claim is shown when both servers meet their bounds.
+    `better` says whether lower or higher values are better. The claim is confirmed when both servers meet their bounds.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -85,11 +86,11 @@ class Claim(_Frozen):
         return int(self.id)
 
     def bound(self, side: Side) -> float:
-        """Return the bound for the value of the bad or good server."""
+        """Return the bound that one server's measured value must meet."""
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
-        """Return the bound of a server's value, such as `at least 450`."""
+        """Return a server's bound in words, such as `at least 450`."""
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
 
@@ -104,8 +105,8 @@ class Claim(_Frozen):
     def is_doubtful(self, side: Side, run: Run) -> bool:
         """Whether a run should be repeated.
 
-        There are two reasons: the clients' slow event loop may have falsified the run; or the run is valid, but its
-        value misses the bound or is near it.
+        A run should be repeated in two cases. In the first case, the clients' slow event loop possibly falsified the
+        run. In the second case, the run is valid, but its value misses the bound or is near the bound.
         """
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
@@ -113,19 +114,20 @@ class Claim(_Frozen):
         return is_uncertain or self.is_spoilt(run)
 
     def is_spoilt(self, run: Run) -> bool:
-        """Whether the clients' slow event loop may have falsified the run.
+        """Whether the clients' slow event loop possibly falsified the run.
 
-        A slow event loop falsifies measured times. It may also lose connections, so that the precondition of the run
-        fails.
+        A slow event loop falsifies measured times. It can also cause the loss of connections. Then the run does not
+        have the connections that it needs.
         """
         return is_late(run) and (self.timed or run.broken is not None)
 
 
 class TwoProcessBounds(_Frozen):
-    """Bounds for messages that arrive before any connection is cut, in percent.
+    """Bounds for the percentage of messages that arrive.
 
+    The messages are sent before any connection is cut. If `asks` is `report`, reports are counted instead of messages.
     `bad_at_most` or `bad_at_least` is the bound of the bad server with several processes. `others_at_least` is the
-    bound of both servers with one process, and of the good server with several.
+    bound in all other cases: for both servers with one process, and for the good server with several processes.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -183,8 +185,8 @@ def load_claims(text: str | None = None) -> tuple[Claim, ...]:
 def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
     """Load the bounds of claims.toml for servers of several processes.
 
-    They are bounds for messages that arrive before any connection is cut. `text` replaces the content of the file.
-    Raises `ClaimsError` when the content is invalid.
+    The bounds are for the percentage of messages that arrive. The messages are sent before any connection is cut.
+    `text` replaces the content of the file. Raises `ClaimsError` when the content is invalid.
     """
     return _load(text).before_any_cut
 

@@ -1,6 +1,7 @@
 """Measures the event loop lag in the process of the clients.
 
-When this process is busy, its event loop is late. Then the times that the clients measure include their own delay.
+When this process is busy, its event loop is late. Then the clients measure times that are too long, because these times
+include the delay of the clients themselves.
 """
 
 import asyncio

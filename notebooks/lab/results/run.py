@@ -27,6 +27,6 @@ class Run:
 def is_late(run: Run) -> bool:
     """Whether the clients' event loop lagged too much during a run.
 
-    Then the times that the run measured are doubtful, but its counts are valid.
+    If so, the times that the run measured are doubtful, but its counts are valid.
     """
     return run.lateness_seconds > LATE_SECONDS

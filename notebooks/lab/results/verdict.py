@@ -1,4 +1,4 @@
-"""Judges whether the runs of both servers show a claim.
+"""Judges whether the runs of both servers confirm a claim.
 
 A claim is a statement about the bad and the good server.
 """
@@ -17,9 +17,11 @@ RUNS_IN_DOUBT = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the runs of both servers show about a claim.
+    """The verdict on a claim, from the runs of both servers.
 
-    `reason` says why the claim is not shown; it is None when the claim is shown.
+    `outcome` is `shown` when the runs confirm the claim. It is `not_shown` when a precondition failed, or when no run
+    of one server meets its bound. Otherwise it is `inconclusive`: only some runs of a server meet its bound. `reason`
+    says why the claim is not confirmed; it is None when `outcome` is `shown`.
     """
 
     outcome: Literal["shown", "not_shown", "inconclusive"]
@@ -29,7 +31,7 @@ class Verdict:
 def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
     """Return the runs of one server that count for the verdict.
 
-    A run does not count if the clients' slow event loop may have falsified it. If no run is left, all runs count.
+    A run does not count if the clients' slow event loop possibly falsified it. If no other run is left, all runs count.
     """
     return [run for run in runs if not claim.is_spoilt(run)] or runs
 
@@ -37,9 +39,9 @@ def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
 def judge(claim: Claim, runs: Runs) -> Verdict:
     """Return the verdict on a claim from the runs of both servers.
 
-    Only the runs of `counting_runs` count: if possible, not those that the clients' slow event loop may have falsified.
-    The claim is shown when each of these runs meets its bound. It is not shown when the precondition of one of these
-    runs failed, even if the measured value is good.
+    Only the runs that `counting_runs` returns are used. The claim is confirmed when each of these runs meets the bound
+    of its server. If the precondition of one of these runs failed, the claim is not confirmed, even if the measured
+    value is good.
     """
     missed, mixed = [], []
     for side in SIDES:
@@ -61,9 +63,8 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
     """Return the median value of one server's valid runs.
 
-    The value is that of the secondary metric `key`, or of the primary metric if `key` is None. A run is valid if its
-    precondition held, and if it is one of `counting_runs`: if possible, these leave out the runs that slow clients may
-    have falsified. Returns None if no valid run has a value.
+    It is the median of the secondary metric `key`, or of the primary metric if `key` is None. A run is valid if its
+    precondition held and `counting_runs` returns it. Returns None if no valid run has a value.
     """
     counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]

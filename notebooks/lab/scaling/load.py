@@ -7,15 +7,13 @@ server processes, of Redis and of itself.
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-
-import aiohttp
 
 from lab.bench import wire
 from lab.bench.crowd import Crowd, LoadError, Member
 from lab.scaling.resource_meter import ResourceMeter, ResourceUse, ServerAddress
-from lab.servers.probe_client import ProbeClient
 
 BURST_MESSAGES = 20
 WARM_UP_BURSTS = 2
@@ -24,7 +22,8 @@ BURSTS_AHEAD = 40
 # longer than a server collects messages for a batched write
 PAUSE_SECONDS = 0.02
 TEXT_LETTERS = 80
-STEP_SECONDS = 20.0
+# long, because a busy machine slows the load down and does not change its CPU costs
+STEP_SECONDS = 60.0
 READ_BYTES = 256 * 1024
 
 
@@ -77,6 +76,22 @@ class Reader(asyncio.BufferedProtocol):
         self._counter.add(nbytes)
 
 
+@dataclass(frozen=True)
+class Load:
+    """A coroutine function that loads a server, with its arguments."""
+
+    run: Callable[..., Awaitable[Any]]
+    arguments: tuple[Any, ...]
+
+
+async def in_turn(loads: Sequence[Load]) -> list[Any]:
+    """Runs loads one after the other, and returns their results.
+
+    A process that runs several loads is started only once.
+    """
+    return [await load.run(*load.arguments) for load in loads]
+
+
 async def fan_out(address: ServerAddress, members: int, seconds: float) -> ResourceUse:
     """Measures the resources that bursts of messages to one room use.
 
@@ -85,8 +100,8 @@ async def fan_out(address: ServerAddress, members: int, seconds: float) -> Resou
     """
     wire.SECRET = address.secret
     per_process = members // len(address.ports)
-    crowds = [await _connected_crowd(port, per_process, f"member{n}") for n, port in enumerate(address.ports)]
-    senders = [await _connected_crowd(port, 1, f"sender{n}") for n, port in enumerate(address.ports)]
+    crowds = [await connected_crowd(port, per_process, f"member{n}") for n, port in enumerate(address.ports)]
+    senders = [await connected_crowd(port, 1, f"sender{n}") for n, port in enumerate(address.ports)]
     counter, readers = ByteCounter(), [member for crowd in crowds for member in crowd.members]
     next_sender = itertools.cycle(sender.members[0] for sender in senders)
     delivery_bytes = await _measure_delivery_bytes(next(next_sender), crowds)
@@ -110,7 +125,7 @@ async def fan_out(address: ServerAddress, members: int, seconds: float) -> Resou
         raise LoadError("more bytes arrived than were sent")
     for crowd in (*crowds, *senders):
         crowd.leave()
-    return meter.use_of(bursts * deliveries_per_burst)
+    return replace(meter.use_of(bursts * deliveries_per_burst), bytes_each=delivery_bytes)
 
 
 def _burst() -> bytes:
@@ -118,7 +133,8 @@ def _burst() -> bytes:
     return b"".join(frames)
 
 
-async def _connected_crowd(port: int, count: int, name: str) -> Crowd:
+async def connected_crowd(port: int, count: int, name: str) -> Crowd:
+    """Returns `count` clients that are connected to `port`. Each is a user whose name begins with `name`."""
     crowd = Crowd(port)
     await crowd.join(count, name=name)
     return crowd
@@ -149,7 +165,7 @@ async def requests(address: ServerAddress, count: int, in_flight: int, fields: d
     this value.
     """
     wire.SECRET = address.secret
-    crowd = await _connected_crowd(address.ports[0], in_flight, "asker")
+    crowd = await connected_crowd(address.ports[0], in_flight, "asker")
     requester = _Requester(crowd.members, fields)
     await requester.run(count // 4)
     async with ResourceMeter(address) as meter:
@@ -198,8 +214,8 @@ async def latencies(address: ServerAddress, count: int) -> dict[str, list[float]
     process` if they are not.
     """
     wire.SECRET = address.secret
-    sender = await _connected_crowd(address.ports[0], 1, "sender")
-    same, other = [await _connected_crowd(port, 1, f"reader{n}") for n, port in enumerate(address.ports)]
+    sender = await connected_crowd(address.ports[0], 1, "sender")
+    same, other = [await connected_crowd(port, 1, f"reader{n}") for n, port in enumerate(address.ports)]
     measured: dict[str, list[float]] = {"same process": [], "other process": []}
     for number in range(count):
         for crowd, user, name in ((same, "reader0-0", "same process"), (other, "reader1-0", "other process")):
@@ -211,20 +227,3 @@ async def latencies(address: ServerAddress, count: int) -> dict[str, list[float]
     for crowd in (sender, same, other):
         crowd.leave()
     return measured
-
-
-async def memory_per_connection(address: ServerAddress, connections: int) -> float:
-    """Returns the memory that the server uses per connection, in bytes.
-
-    The first connections are not counted, because they also allocate memory that all connections share.
-    """
-    wire.SECRET = address.secret
-    first = await _connected_crowd(address.ports[0], connections // 4, "first")
-    async with aiohttp.ClientSession() as session:
-        probe = ProbeClient(session, address.probes[0])
-        before = await probe.read()
-        more = await _connected_crowd(address.ports[0], connections, "more")
-        after = await probe.read()
-    for crowd in (first, more):
-        crowd.leave()
-    return (after.rss_bytes - before.rss_bytes) / connections

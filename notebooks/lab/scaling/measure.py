@@ -8,9 +8,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from lab.scaling import load
+from lab.scaling.connection_cost import connection_cost
+from lab.scaling.load import Load
 from lab.scaling.resource_meter import ResourceUse, ServerAddress
 from lab.servers.fleet import Fleet
 from lab.servers.process import Server
@@ -28,8 +30,12 @@ SETTINGS = {
 }
 ROUNDS = 3
 IN_FLIGHT = 50
+# a load takes about a second; a machine that is busy with other programs needs much longer
+LOAD_SECONDS = 120.0
 
 
+# the address of a server, by the number of its processes (1 or 2)
+Addresses = Mapping[int, ServerAddress]
 # a function that computes a value of a run, such as `by_the_clock`
 Rate = Callable[[ResourceUse], float]
 
@@ -74,7 +80,9 @@ class Costs:
 
     `event` is the cost of a request on a server without Redis. `publish` is the additional cost of publishing to Redis,
     and `with_id` the additional cost of a message id. `receive` is the cost of receiving an emit in the other process.
-    `redis_per_emit` and `redis_per_id` are the costs in Redis itself. `latencies` are in seconds.
+    `redis_per_emit` and `redis_per_id` are the costs in Redis itself. `connect` is the cost of a new connection.
+    `bytes_per_delivery` is the size of a chat message on the wire, and `other_files` the number of open files besides
+    the connections. `latencies` are in seconds.
     """
 
     event: float
@@ -85,46 +93,48 @@ class Costs:
     redis_per_id: float
     delivery: float
     memory_bytes_per_connection: float
+    connect: float
+    bytes_per_delivery: int
+    other_files: int
     latencies: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-async def throughput(*, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS) -> Throughput:
+async def throughput(
+    servers: Addresses, *, members: int = 400, seconds: float = 1.0, rounds: int = ROUNDS
+) -> Throughput:
     """Measures the throughput of a server of one process and of two.
 
-    Both servers run at the same time. In each round, first one server is under load for `seconds` seconds, then the
-    other. `members` is the number of clients in the room.
+    `servers` are the addresses of `BothServers`. In each round, first one server is under load for `seconds` seconds,
+    then the other. `members` is the number of clients in the room.
     """
-    runs: dict[int, list[ResourceUse]] = {1: [], 2: []}
-    async with BothServers() as addresses:
-        for _ in range(rounds):
-            for processes, address in addresses.items():
-                runs[processes].append(await _in_own_process(load.fan_out, address, members, seconds))
-    return Throughput(members, runs)
+    pair = [Load(load.fan_out, (address, members, seconds)) for address in servers.values()]
+    found = await _in_own_process(pair * rounds)
+    return Throughput(members, {processes: found[place :: len(pair)] for place, processes in enumerate(servers)})
 
 
 async def costs(
-    fan_out: Sequence[ResourceUse], *, requests: int = 1500, connections: int = 500, messages: int = 20
+    servers: Addresses,
+    fan_out: Sequence[ResourceUse],
+    *,
+    requests: int = 1500,
+    connections: int = 500,
+    messages: int = 20,
 ) -> Costs:
     """Measures the costs of requests and connections, and the latency of messages.
 
-    The costs are CPU seconds, and for a connection bytes of memory. Each request is a message to a user who is not
-    connected. So its cost is that of handling and publishing, without a delivery. The cost of a delivery is the median
-    of `fan_out`, the runs of one process in `throughput`. The latencies are those of `messages` single messages.
+    `servers` are the addresses of `BothServers`. The cost of a request is in CPU seconds. Each request is a message to
+    a user who is not connected, so this cost includes handling and publishing, but no delivery. The cost of a
+    connection is CPU seconds and bytes of memory.
+    `fan_out` are the results of `throughput` for one process; the cost of a delivery is their median. `messages` is the
+    number of messages whose latency is measured.
     """
-    async with BothServers() as addresses:
-        single, shared = addresses[1], addresses[2]
-        absent = {"to": "nobody"}
-        rounds = [
-            (
-                await _in_own_process(load.requests, single, requests, IN_FLIGHT, absent),
-                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, absent),
-                await _in_own_process(load.requests, shared, requests, IN_FLIGHT, {**absent, "id": True}),
-            )
-            for _ in range(ROUNDS)
-        ]
-        memory = await _in_own_process(load.memory_per_connection, single, connections)
-        latencies = await _in_own_process(load.latencies, shared, messages)
-    event, published, with_id = zip(*rounds, strict=True)
+    single, shared = servers[1], servers[2]
+    absent = {"to": "nobody"}
+    kinds = [(single, absent), (shared, absent), (shared, {**absent, "id": True})]
+    asked = [Load(load.requests, (address, requests, IN_FLIGHT, fields)) for address, fields in kinds]
+    last = [Load(connection_cost, (single, connections)), Load(load.latencies, (shared, messages))]
+    *rounds, connection, latencies = await _in_own_process(asked * ROUNDS + last)
+    event, published, with_id = (rounds[place :: len(kinds)] for place in range(len(kinds)))
     event_seconds, published_seconds, with_id_seconds = (
         _cost_of_one(runs, lambda run: run.server_seconds[0]) for runs in (event, published, with_id)
     )
@@ -137,7 +147,10 @@ async def costs(
         redis_per_emit=redis,
         redis_per_id=redis_with_id - redis,
         delivery=_cost_of_one(fan_out, lambda run: run.server_seconds[0]),
-        memory_bytes_per_connection=memory,
+        memory_bytes_per_connection=connection.memory_bytes,
+        connect=connection.connect_seconds,
+        bytes_per_delivery=fan_out[0].bytes_each,
+        other_files=connection.other_files,
         latencies=latencies,
     )
 
@@ -153,10 +166,11 @@ def _cost_of_one(runs: Sequence[ResourceUse], cost: Rate) -> float:
 class BothServers:
     """Runs a server of one process and a server of two.
 
-    `async with` returns a dict from the number of processes (1 or 2) to the address of the server.
+    Both run at the same time. `async with` returns a dict from the number of processes (1 or 2) to the address of the
+    server.
     """
 
-    async def __aenter__(self) -> dict[int, ServerAddress]:
+    async def __aenter__(self) -> Addresses:
         self._stack = AsyncExitStack()
         addresses = {}
         for processes in (1, 2):
@@ -176,5 +190,6 @@ def _address_of(server: Server | Fleet, secret: str) -> ServerAddress:
     return ServerAddress(ports, probes, server.redis.port if server.redis is not None else None, secret)
 
 
-async def _in_own_process(function: Any, *arguments: Any) -> Any:
-    return await in_own_process(function, *arguments, is_fast=True)
+async def _in_own_process(loads: Sequence[Load]) -> list[Any]:
+    timeout = LOAD_SECONDS * len(loads)
+    return cast("list[Any]", await in_own_process(load.in_turn, loads, is_fast=True, timeout=timeout))

@@ -64,16 +64,16 @@ class Outage:
     def recovered_at(self) -> float:
         """Time at which the last lost message was sent, in seconds.
 
-        Only messages from one server process to the other count. If none was lost, it is the time at which Redis
-        stopped.
+        Only messages from one server process to the other count. If no such message was lost, the result is the time at
+        which Redis stopped.
         """
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 
     def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
         """Returns the start of each time slot, and its percentage of arrivals.
 
-        A slot is `PACE_SECONDS` long. The percentage is how many of the messages that were sent in this slot arrived.
-        If `is_near` is True, only messages within one process count; otherwise only messages between two processes.
+        A slot is `PACE_SECONDS` long. The percentage says how many of the messages sent in this slot arrived. If
+        `is_near` is True, only messages within one process count; otherwise only messages between two processes.
         """
         slots: dict[int, list[bool]] = {}
         for message in self.sent:
@@ -150,11 +150,11 @@ async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
 
 
 async def _write(ring: Sequence[Tab], began: float, is_over: asyncio.Event) -> dict[str, tuple[SentMessage, Tab]]:
-    """Lets each user write to the next user of the ring.
+    """Lets each user write to the next user in `ring`.
 
-    Each user writes every `PACE_SECONDS` until `is_over` is set, but not all users at the same moment. `began` is the
-    start of the drill, on the event loop's clock. Returns a dict from the text of each message to the message and its
-    recipient.
+    The last user writes to the first one. Each user writes every `PACE_SECONDS` until `is_over` is set, but not all
+    users at the same moment. `began` is the start of the drill, on the event loop's clock. Returns a dict from the text
+    of each message to the message and its recipient.
     """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
     processes = assign_processes([tab.person for tab in ring], 2)

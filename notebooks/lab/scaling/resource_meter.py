@@ -32,6 +32,7 @@ class ResourceUse:
 
     `wall_seconds` is wall-clock time; all other times are CPU seconds. `server_seconds` has one value per server
     process. `generator_seconds` is the CPU time of the load generator. `redis_bytes_out` is how many bytes Redis sent.
+    `bytes_each` is the size of one delivery on the wire, or 0 if it was not measured.
     """
 
     count: int
@@ -40,6 +41,7 @@ class ResourceUse:
     redis_seconds: float
     redis_bytes_out: float
     generator_seconds: float
+    bytes_each: int = 0
 
     @property
     def each_second(self) -> float:

@@ -1,5 +1,5 @@
 """Scenarios, one module per claim.
 
-A scenario knows the URL and the namespace of a server, and how to make tokens. It knows nothing about the server's
-code.
+A scenario is an experiment that measures a server. It knows the URL and the namespace of the server, and how to make
+tokens. It knows nothing about the server's code.
 """

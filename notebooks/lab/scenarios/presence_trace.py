@@ -24,7 +24,8 @@ LATER_SECONDS = 0.12
 class _Sent:
     """A message that the server accepted, with its text and times.
 
-    `asked` is when it was sent, and `acked` when its ack arrived, on the event loop's clock.
+    `asked` is the time at which the message was sent, and `acked` the time at which its ack arrived. Both are on the
+    event loop's clock.
     """
 
     text: str

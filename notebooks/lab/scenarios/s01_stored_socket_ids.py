@@ -47,7 +47,7 @@ PING_FRAME = b"\x81\x012"
 
 
 class _Trace:
-    """Samples of a server's connections and of the socket ids it holds.
+    """Samples the server's connections, and the socket ids on its heap.
 
     The ids are sampled only if `is_traced` is True, because searching the heap for ids blocks the server.
     """
@@ -133,10 +133,10 @@ async def run(
 async def _lose_all_connections(
     stack: AsyncExitStack, target: Target, steady: Sequence[Tab], moving: Sequence[Tab], movers: Sequence[Person]
 ) -> list[Tab]:
-    """Cut the connections of `steady`, and leave those of `moving` half-open.
+    """Cut the connections of `steady`, and make those of `moving` half-open.
 
-    The users of `moving` change to another network, which leaves a half-open connection. Then all users reconnect.
-    `movers` are the users of `moving`: they reconnect with new tabs, which are returned.
+    Both are lists of tabs. A connection becomes half-open because its user changes to another network. Then all users
+    reconnect. `movers` are the users of `moving`. They reconnect with new tabs, and the function returns the new tabs.
     """
     await asyncio.gather(*(tab.link.go_silent() for tab in moving))
     await cut_and_reconnect(steady)
@@ -178,8 +178,8 @@ async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
 def _bytes_per_reconnect(heap: Sequence[dict[str, int]]) -> float:
     """Return the median growth of the server's heap per reconnect, in bytes.
 
-    `heap` has one dict per round, as `_heap_after_cuts` returns them. When a cache of the server fills, the heap grows
-    much in a single round. The median is not changed by that round.
+    `heap` is the result of `_heap_after_cuts`: one dict per round. When a cache of the server fills, the heap grows
+    much in a single round. Such a round does not change the median.
     """
     reconnects = heap[1]["reconnects"]
     return median((now["heap_bytes"] - last["heap_bytes"]) / reconnects for last, now in pairwise(heap))

@@ -99,7 +99,7 @@ async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
 async def _wait_for_report(connected_tab: Tab, job: str | None, timeout: float) -> bool:
     """Wait for the report of the user who stays connected.
 
-    `job` is the id of this report, which was requested last: when it arrives, all other reports have been sent. Returns
+    `job` is the id of this report. It was requested last, so when it arrives, all other reports have been sent. Returns
     whether the report arrives within `timeout` seconds.
     """
     try:
@@ -138,7 +138,8 @@ class _Log:
     def summary(self) -> dict[str, Any]:
         """Return when connections were cut, and how many reports were emitted.
 
-        `emitted` counts the emits of reports, `emitted_to_a_socket` only those to rooms with a live socket.
+        `emitted` is the number of emits of reports. `emitted_to_a_socket` is how many of these emits had a room with a
+        live socket.
         """
         reached = sum(emit.reached > 0 for emit in self.emits)
         return {"cut": self.seconds(self.cut_at), "emitted": len(self.emits), "emitted_to_a_socket": reached}

@@ -37,9 +37,9 @@ STEP_SECONDS = 0.3
 async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int = 4, is_traced: bool = False) -> Run:
     """Measure the percentage of members with an open tab who receive messages.
 
-    There are `users` members, and `messages` messages are sent after each member has closed one of two tabs. The
-    percentage is the `value` of the returned run. With `is_traced`, the members in the server's database and the
-    connected members are counted repeatedly during the run.
+    There are `users` members. After each member has closed one of two tabs, `messages` messages are sent. The
+    percentage is the `value` of the returned run. If `is_traced` is True, the run also counts repeatedly how many
+    members are in the server's database, and how many are connected.
     """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
@@ -77,8 +77,8 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int =
 async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], second: Sequence[Tab]) -> str | None:
     """Send one message to the room, then close the second tabs.
 
-    Some users have two tabs: `kept` are the tabs that stay open, and `second` are the tabs to close. Returns the
-    precondition that failed, in one sentence, or None.
+    Each member has two tabs: a tab in `kept` stays open, and a tab in `second` is closed. If a precondition fails,
+    returns one sentence about it, else None.
     """
     arrived = len(await _write(writer, [*kept, *second], 1, "before"))
     await trace.begin("one of two tabs closed")
@@ -96,8 +96,8 @@ async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], 
 async def _write(writer: Tab, readers: Sequence[Tab], messages: int, text: str = "after") -> list[float]:
     """Send `messages` messages to the room.
 
-    Each message starts with `text`. Returns the delivery times in seconds, one per message and reader; there is none
-    for a message that did not arrive.
+    Each message starts with `text`. Returns the delivery times in seconds, one per message and reader. A message that
+    did not arrive has no delivery time.
     """
     latencies = []
     for number in range(messages):
@@ -122,7 +122,7 @@ async def _kill_and_start_again(trace: "_Trace", target: Target) -> None:
 class _Trace:
     """Counts the members in the database and the connected members over time.
 
-    It counts them only in a traced run. Times are in seconds since the start of the run.
+    If `is_traced` is False, it counts nothing. Times are in seconds since the start of the run.
     """
 
     def __init__(self, target: Target, members: Sequence[Person], *, is_traced: bool) -> None:

@@ -41,8 +41,8 @@ class Cost:
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
     """Measure the percentage of deliveries that do not concern their receiver.
 
-    The percentage is the `value` of the returned run. On the bad server it depends on the roles and companies of the
-    clients. Each driver reports `positions` positions, and `chats` chat messages are sent.
+    The percentage is the `value` of the returned run. The percentage of the bad server depends on the roles and
+    companies of the clients. Each driver reports `positions` positions, and `chats` chat messages are sent.
     """
     random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
@@ -126,9 +126,9 @@ async def _do_nothing() -> int:
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
     """Measure the CPU time and the bytes that an action costs.
 
-    `opened` are all open tabs, and only the bytes to them count. The cost includes waiting for all deliveries. With
-    `_do_nothing` as the action, the cost is that of waiting alone. Returns the cost, and the number that `action()`
-    returned.
+    `opened` are all open tabs; the bytes are counted that the server sends to these tabs. After the action, the
+    function waits for all deliveries, and this wait is part of the cost. With the action `_do_nothing`, only the wait
+    is measured. Returns the cost, and the number that `action()` returned.
     """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     accepted = await action()
@@ -178,9 +178,9 @@ def _per_head(
 
     A group is all office staff of one company, or all users of one role. Each driver reported `positions` positions.
     Returns a dict with the names of the `companies` and `groups`, and two tables with one row per company and one
-    column per group. A cell of `received` is the share (0 to 1) of the positions of the company's drivers that a member
-    of the group received, on average. A cell of `concerned` is True if any position of that company concerned any
-    member of that group who received it, else False.
+    column per group. A cell of `received` is the share (0 to 1) of the company's positions that a member of the group
+    received, on average. A cell of `concerned` is True if at least one of these positions concerned the member who
+    received it.
     """
     companies = sorted({str(person.company) for person in people.values() if person.role == "driver"}, key=_by_number)
     groups = [*companies, *OTHERS]

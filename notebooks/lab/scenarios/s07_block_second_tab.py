@@ -47,9 +47,9 @@ async def run(
     """Measure the percentage of a user's messages that each tab receives.
 
     The average percentage of all tabs is the `value` of the returned run. `each` is the number of tabs per user on each
-    process. Each user is sent `messages` messages, which have to arrive within `window_seconds` seconds after the first
-    is sent. `delays` says how long a tab waits before it reconnects. `seed` has no effect: only the jitter of the
-    delays is random, and the client library draws it.
+    process. Each user is sent `messages` messages. A message must arrive within `window_seconds` seconds after the
+    first message is sent. `delays` says how long a tab waits before it reconnects. `seed` has no effect: only the
+    jitter of the delays is random, and the client library chooses the jitter.
     """
     clock = asyncio.get_running_loop().time
     readers = people(users)

@@ -14,7 +14,7 @@ class Scenario:
 
     `settings` are environment variables of the server. `runs_alone` means that no other scenario may run at the same
     time. `makes_reports` means that a server of several processes needs an additional process that makes the reports.
-    `primary_only` are the parameters of `run` that leave out what only secondary metrics need.
+    `primary_only` are arguments for `run`: with them it measures only the primary metric, and takes less time.
     """
 
     run: Callable[..., Awaitable[Run]]

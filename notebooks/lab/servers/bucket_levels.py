@@ -27,6 +27,8 @@ class BucketLevels:
         self._kind = ""
         # by user; numbers without objects, because the memory of this process is measured meanwhile
         self._records: dict[str, array[float]] = {}
+        # known after the first recorded request
+        self._rates: RateLimits | None = None
 
     def install(self) -> None:
         """Replace `RateLimits.wait_seconds` by a wrapper that records token bucket levels."""
@@ -41,7 +43,7 @@ class BucketLevels:
         RateLimits.wait_seconds = wait_seconds  # type: ignore[assignment]
 
     def _record(self, rates: RateLimits, user: str, kind: str, *, was_taken: bool) -> None:
-        records = self._records[user]
+        self._rates, records = rates, self._records[user]
         if len(records) < RECORD_NUMBERS * MOST_LEVELS:
             # the server shows nobody the level of a bucket, so this reads private names
             level = rates._buckets[user, kind]._tokens
@@ -50,10 +52,12 @@ class BucketLevels:
     def add_routes(self, app: web.Application) -> None:
         """Add the routes with which the lab starts and reads a recording.
 
-        The recording has the level of a user's token bucket after each request.
+        The recording has the level of a user's token bucket after each request. Another route returns the present level
+        of each recorded user.
         """
         app.router.add_post("/levels", self._start)
         app.router.add_get("/levels", self._read)
+        app.router.add_get("/levels/now", self._read_now)
 
     async def _start(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -66,4 +70,17 @@ class BucketLevels:
             for user, records in self._records.items()
             for at, level, taken in zip(*[iter(records)] * RECORD_NUMBERS, strict=True)
         ]
+        return web.json_response(found)
+
+    async def _read_now(self, request: web.Request) -> web.Response:
+        found: dict[str, float] = {}
+        rates = self._rates
+        if rates is None:
+            return web.json_response(found)
+        for user in self._records:
+            bucket = rates._buckets.get((user, self._kind))
+            if bucket is not None:
+                # this call refills the bucket up to now
+                bucket.is_full(rates._clock())
+                found[user] = bucket._tokens
         return web.json_response(found)

@@ -60,7 +60,7 @@ class Fleet:
 
     @property
     def probe(self) -> FleetProbeClient:
-        """The client that reads the probes of all server processes."""
+        """The client that reads the measurements of all server processes."""
         return FleetProbeClient([process.probe for process in self.processes])
 
     async def start(self) -> None:
@@ -112,8 +112,8 @@ class Fleet:
     def target(self, lesson: int) -> Target:
         """Return the `Target` through which a lesson's scenario uses this server.
 
-        The bad server has one namespace for the mistake of each lesson, and the target uses that of `lesson`. On any
-        other server the target uses the namespace `/`.
+        The bad server has one namespace for the mistake of each lesson, and the target uses the namespace of `lesson`.
+        On any other server the target uses the namespace `/`.
         """
         return Target.of(self, lesson)
 

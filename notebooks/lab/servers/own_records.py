@@ -1,6 +1,7 @@
-"""Shows what a server's own code remembers about its clients.
+"""Reads what a server's own code stores about its clients.
 
-Socket.IO's rooms are not part of it; `ServerState` has them. The probe of the process returns it to the lab.
+The lab reads these records through the probe of the server process. The records do not include the rooms of Socket.IO;
+`ServerState` reads the rooms.
 """
 
 import asyncio
@@ -17,9 +18,10 @@ from lab.servers.server_state import ServerState
 
 
 class OwnRecords:
-    """Reads the handlers' tables, and the reports that are being made.
+    """Reads what the event handlers store, and the unfinished reports.
 
-    A table is a public dict, list or set of the handlers' object, or a table of its SQLite database.
+    The handlers are methods of one object per namespace. They store records in the public dicts, lists and sets of this
+    object, and in the tables of its SQLite databases.
     """
 
     def __init__(self, state: ServerState) -> None:
@@ -31,7 +33,7 @@ class OwnRecords:
         self._may_run.set()
 
     def install(self) -> None:
-        """Wrap two methods of the report queue, to know the open jobs."""
+        """Wrap two methods of the report queue, to record the unfinished reports."""
         request, run = EmbeddedReports.request, ReportRunner.run
 
         async def note_request(queue: EmbeddedReports, kind: ReportKind, size: int, to: Address) -> str:
@@ -50,13 +52,19 @@ class OwnRecords:
         ReportRunner.run = note_end  # type: ignore[assignment,method-assign]
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes that read the records and hold reports."""
+        """Add the routes with which the lab reads what handlers store.
+
+        Two more routes delay the reports and release them.
+        """
         app.router.add_post("/records", self._records)
         app.router.add_post("/hold", self._hold)
         app.router.add_post("/release", self._release)
 
     def containers(self) -> list[Any]:
-        """Return containers that a search of the heap must ignore."""
+        """Return the containers in which this class stores reports.
+
+        They belong to the probe, so a search of the server's heap must ignore them.
+        """
         return [self._reports, *self._reports.values()]
 
     async def _records(self, request: web.Request) -> web.Response:
@@ -90,7 +98,7 @@ class OwnRecords:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value with only the types that JSON has."""
+    """Convert a value to JSON types. A set becomes a sorted list, and an unknown object becomes a string."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

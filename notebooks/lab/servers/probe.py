@@ -34,8 +34,8 @@ SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 class Counts:
     """What the probe has counted since its last reset.
 
-    An address is a room in a namespace. `addresses` counts the addresses of all emits. `ghost_addresses` counts those
-    without a live socket at the time of the emit.
+    An address is a room in a namespace. `addresses` counts the addresses of all emits. `ghost_addresses` counts only
+    addresses that had no live socket at the time of the emit.
     """
 
     emits: int = 0
@@ -69,6 +69,8 @@ class ProcessProbe:
         self._sio: Any = None
         self._emit: Any = None
         self._worst_lag_seconds = 0.0
+        # how often the loop has woken the task that measures the lag
+        self._loop_turns = 0
         # time for which the probe itself blocked the loop; it is not part of the server's lag
         self._probe_seconds = 0.0
         self._process = psutil.Process()
@@ -124,6 +126,7 @@ class ProcessProbe:
             await asyncio.sleep(LAG_TICK_SECONDS)
             lag = loop.time() - due - (self._probe_seconds - probe_seconds_before)
             self._worst_lag_seconds = max(self._worst_lag_seconds, lag)
+            self._loop_turns += 1
 
     @contextlib.contextmanager
     def _excluded_from_lag(self) -> Iterator[None]:
@@ -150,7 +153,7 @@ class ProcessProbe:
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
-        return web.json_response({})
+        return web.json_response({"loop_turns": self._loop_turns})
 
     async def _reading(self, request: web.Request) -> web.Response:
         return web.json_response(

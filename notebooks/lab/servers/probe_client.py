@@ -1,6 +1,7 @@
-"""Reads the probes inside one or several server processes.
+"""Asks the probes inside server processes for their measurements.
 
-Every request to a probe has a time limit. A server that does not answer in time is killed.
+A probe is code of the lab that measures the process in which it runs, and answers over HTTP. Every request to a probe
+has a time limit. A server that does not answer in time is killed.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ ALONE = {"Connection": "close"}
 class SilentServerError(Exception):
     """A server did not answer its probe in time.
 
-    The message is one line.
+    The error message is one line.
     """
 
 
@@ -33,7 +34,7 @@ class ProcessReading:
     """Memory, CPU time, event loop lag and connections of a server process.
 
     A reading can also be about several processes. Then memory, CPU time and connections are sums, the lag is the worst
-    of all processes, and `pid` is that of the first process.
+    of all processes, and `pid` is the process id of the first process.
     """
 
     pid: int
@@ -57,17 +58,17 @@ class HeapReading:
 async def leave_silent(seconds: float) -> SilentServerError:
     """Return the error for a server that does not answer its probe.
 
-    `seconds` is how long the server did not answer. The server is not killed. This function is used when another
-    process started the server and watches it.
+    `seconds` is how long the server did not answer. This function does not kill the server. It is the default value of
+    `kill_silent` in `ProbeClient`, for a server that another process has started and watches.
     """
     return SilentServerError(f"the server did not answer its probe for {seconds:.0f} s")
 
 
 class ProbeClient:
-    """Client of the probe inside one server process.
+    """Client of the probe, which measures a server process from inside.
 
-    When the server does not answer in time, each method calls `kill_silent(seconds)` and raises the `SilentServerError`
-    that this function returns. `seconds` is the time limit. The function normally kills the server process.
+    When the server does not answer in time, each method calls `kill_silent(seconds)`, where `seconds` is the time
+    limit. `kill_silent` normally kills the server process. It returns a `SilentServerError`, which the method raises.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class ProbeClient:
 
     @property
     def probes(self) -> "Sequence[ProbeClient]":
-        """The clients of all server processes: only this client.
+        """The probe clients of all server processes: only this one.
 
         The same attribute of a `FleetProbeClient` has one client per server process.
         """
@@ -125,7 +126,7 @@ class ProbeClient:
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
         """Return how many of `ids` are on the server's heap.
 
-        The second number is how many references to these ids exist.
+        The second number of the tuple is how many references the heap has to these ids.
         """
         found = await self.references(ids)
         return len(found), sum(found.values())
@@ -149,8 +150,8 @@ class ProbeClient:
     async def unreached(self) -> dict[str, int]:
         """Return the number of emits to each address without a live socket.
 
-        An address is a namespace and a room in one string, such as `/ user:7`. Only sockets of this process count, and
-        only emits since the last `reset`.
+        An address is a namespace and a room in one string, such as `/ user:7`. An emit counts if the address had no
+        live socket of this process at the time of the emit. Only emits since the last `reset` count.
         """
         found: dict[str, int] = (await self.ask("GET", "/counts"))["unreached"]
         return found
@@ -188,7 +189,7 @@ class ProbeClient:
 
 
 class FleetProbeClient:
-    """Client of the probes in all processes of one server."""
+    """Client of the probes, which measure all processes of one server."""
 
     def __init__(self, probes: Sequence[ProbeClient]) -> None:
         self.probes = probes
@@ -196,7 +197,7 @@ class FleetProbeClient:
     async def read(self) -> ProcessReading:
         """Return the readings of all server processes as one reading.
 
-        Memory, CPU time and connections are sums. The lag is the worst of all processes, and `pid` is that of the first
+        Memory, CPU time and connections are sums. The lag is the worst of all processes. `pid` is the id of the first
         process.
         """
         readings = await asyncio.gather(*(probe.read() for probe in self.probes))
@@ -229,9 +230,10 @@ class FleetProbeClient:
         return HeapReading(sum(reading.size_bytes for reading in readings), sum(reading.tasks for reading in readings))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Return how many of `ids` are on the heaps of all processes.
+        """Return how many of `ids` are on the heap of any process.
 
-        An id on several heaps counts once. The second number is how many references to these ids exist.
+        An id on several heaps counts once. The second number of the tuple is how many references all heaps have to
+        these ids.
         """
         found: Counter[str] = Counter()
         for references in await asyncio.gather(*(probe.references(ids) for probe in self.probes)):

@@ -80,7 +80,7 @@ class Server:
 
     @property
     def probe(self) -> ProbeClient:
-        """The client that reads the probe inside the server process.
+        """The client that reads the measurements of the server process.
 
         Raises `ServerError` before the first start.
         """
@@ -143,7 +143,9 @@ class Server:
         except TimeoutError:
             return ("failed", f"no answer in {START_SECONDS:.0f} s")
         except EOFError:
-            tail = self._log.read_text(errors="replace").strip().splitlines()[-1:]
+            # a process that ends early has not opened its log
+            text = self._log.read_text(errors="replace") if self._log.exists() else ""
+            tail = text.strip().splitlines()[-1:]
             return ("failed", tail[0] if tail else "it ended without a message")
         return answer
 
@@ -180,7 +182,7 @@ class Server:
     def target(self, lesson: int) -> Target:
         """Return the `Target` through which a lesson's scenario uses this server.
 
-        The bad server has one namespace for the mistake of each lesson, and the target uses that of `lesson`. On any
-        other server the target uses the namespace `/`.
+        The bad server has one namespace for the mistake of each lesson, and the target uses the namespace of `lesson`.
+        On any other server the target uses the namespace `/`.
         """
         return Target.of(self, lesson)

@@ -1,4 +1,4 @@
-"""State inside a server process: rooms, database rows and emits."""
+"""Reads the state of a server process: rooms, database rows, recorded emits."""
 
 import sqlite3
 import time
@@ -12,7 +12,10 @@ MOST_EMITS = 20_000
 
 
 class ServerState:
-    """Gives the lab a process's rooms, database rows and recorded emits."""
+    """Reads the rooms, database rows and recorded emits of its process.
+
+    The lab asks for them through the routes of `add_routes`.
+    """
 
     def __init__(self) -> None:
         # None until a scenario asks to record
@@ -23,7 +26,10 @@ class ServerState:
         self.sio: Any = None
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes that give the lab rooms, database rows and emits."""
+        """Add the routes with which the lab reads this state.
+
+        The lab can ask for the rooms, the number of database rows, and the recorded emits.
+        """
         app.router.add_post("/live", self._live)
         app.router.add_post("/occupants", self._occupants)
         app.router.add_get("/rows", self._rows)

@@ -1,4 +1,8 @@
-"""Asks a server's probes for rooms, database rows and emits."""
+"""Asks the processes of a server for their state.
+
+The state is the rooms, the database rows, the recorded calls of `emit`, and the levels of token buckets. In each server
+process a probe, which is code of the lab, answers.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +14,7 @@ from lab.servers.probe_client import FleetProbeClient, ProbeClient
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """One emit of a server process.
+    """One recorded call of `emit` in a server process.
 
     `reached` is how many of its `rooms` held a live socket of this process. `at_seconds` is on the monotonic clock of
     the machine, which is also the clock of the clients' event loop.
@@ -26,8 +30,8 @@ class Emit:
 class BucketLevel:
     """The level of a user's token bucket just after one request.
 
-    `was_taken` is False when the bucket had no token for the request. `at_seconds` is on the same clock as that of an
-    `Emit`.
+    `was_taken` is False when the bucket had no token for the request. `at_seconds` is on the same clock as
+    `Emit.at_seconds`.
     """
 
     user: str
@@ -37,9 +41,9 @@ class BucketLevel:
 
 
 class StateClient:
-    """Client that reads the rooms and emits inside a server's processes.
+    """Client that reads the state of all processes of a server.
 
-    It also reads the number of database rows, and the levels of token buckets.
+    It reads the rooms, the number of database rows, the recorded calls of `emit`, and the levels of token buckets.
     """
 
     def __init__(self, probe: ProbeClient | FleetProbeClient) -> None:
@@ -48,7 +52,8 @@ class StateClient:
     async def occupants(self, namespace: str, room: str | None) -> dict[str, list[str]]:
         """Return the ids of the sockets in a room, with their rooms.
 
-        The dict maps each socket id to all rooms of that socket in the namespace. None means all sockets.
+        The returned dict maps each socket id to all rooms of that socket in the namespace. If `room` is None, the dict
+        contains all sockets of the namespace.
         """
         body = {"namespace": namespace, "room": room}
         found = await asyncio.gather(*(probe.ask("POST", "/occupants", body) for probe in self._probes))
@@ -64,19 +69,19 @@ class StateClient:
     async def records(self, namespace: str) -> dict[str, Any]:
         """Return what the handlers of a namespace have stored about their clients.
 
-        Only the first server process is asked. The key `records` has a dict from the name of each attribute, such as
-        `socket_ids`, to what is stored in it. The key `reports` has a dict from each job that is being done to the
-        rooms that will receive its report.
+        Only the first server process is asked. The result has two keys. `records` maps the name of each attribute, such
+        as `socket_ids`, to what is stored in it. `reports` maps the job id of each unfinished report to the rooms that
+        will receive the report.
         """
         found: dict[str, Any] = await self._probes[0].ask("POST", "/records", {"namespace": namespace})
         return found
 
     async def hold_reports(self) -> None:
-        """Let new reports wait until `release_reports`, like a slow outside service."""
+        """Delay all reports until `release_reports`, like a slow outside service."""
         await asyncio.gather(*(probe.ask("POST", "/hold") for probe in self._probes))
 
     async def release_reports(self) -> None:
-        """Let the reports that wait now be made."""
+        """Let the delayed reports be made. Later requests for reports are still delayed."""
         await asyncio.gather(*(probe.ask("POST", "/release") for probe in self._probes))
 
     async def rows(self) -> int:
@@ -93,7 +98,7 @@ class StateClient:
     async def emits(self, *, since: int = 0) -> list[Emit]:
         """Return the emits since the call of `record_emits`, oldest first.
 
-        `since` leaves out that many of the first emits of each process.
+        The first `since` emits of each process are left out.
         """
         found = await asyncio.gather(*(probe.ask("GET", f"/emits?since={since}") for probe in self._probes))
         emits = [
@@ -119,3 +124,12 @@ class StateClient:
         found = await asyncio.gather(*(probe.ask("GET", "/levels") for probe in self._probes))
         levels = [BucketLevel(**level) for recorded in found for level in recorded]
         return sorted(levels, key=lambda level: level.at_seconds)
+
+    async def level_now(self, user: str) -> float | None:
+        """Return the present level of the user's token bucket.
+
+        The user was named to `record_levels`. With several processes, the lowest level is returned. The result is None
+        if the user has no token bucket.
+        """
+        found = await asyncio.gather(*(probe.ask("GET", "/levels/now") for probe in self._probes))
+        return min((levels[user] for levels in found if user in levels), default=None)

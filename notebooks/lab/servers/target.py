@@ -1,4 +1,7 @@
-"""What a scenario, the experiment of a lesson, knows about its server."""
+"""The information that a scenario has about its server.
+
+A scenario is the experiment of a lesson.
+"""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +25,7 @@ class RunningServer(Protocol):
 
     @property
     def probe(self) -> ProbeClient | FleetProbeClient:
-        """The client that reads the probes of all server processes."""
+        """The client that reads the measurements of all server processes."""
 
     async def kill(self) -> None:
         """Kill every server process, without a graceful shutdown."""
@@ -60,7 +63,7 @@ class Target:
 
     @property
     def probe(self) -> ProbeClient | FleetProbeClient:
-        """The client that reads the probes of all server processes."""
+        """The client that reads the measurements of all server processes."""
         return self.server.probe
 
     def token(
@@ -80,5 +83,5 @@ class Target:
         now = int(time.time())
         claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + expires_in, "rooms": list(rooms)}
         claims |= {"company": company} if company is not None else {}
-        claims |= {"iss": defaults["jwt_issuer"].default, "aud": defaults["jwt_audience"].default}
+        claims |= {"iss": defaults["jwt_issuer"].default, "aud": defaults["jwt_audience"].default[0]}
         return jwt.encode(claims, DEVELOPMENT_SECRET, algorithm="HS256", headers={"typ": "at+jwt"})

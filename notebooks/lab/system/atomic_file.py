@@ -1,6 +1,6 @@
 """Writes files atomically: completely or not at all.
 
-`why_not_writable` checks a path before a long measurement, so that its result is not lost at the end.
+Before a long measurement, `why_not_writable` checks the path of its result, so that the result is not lost at the end.
 """
 
 import contextlib

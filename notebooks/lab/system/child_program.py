@@ -1,8 +1,8 @@
 """Runs external programs, for example Redis, as child processes.
 
-A program ends when the lab ends, even if the lab is killed. For this, a keeper process starts the program, and kills it
-when asked or when the lab's process is gone. If the keeper is killed, the operating system kills the program (only on
-Linux).
+A program ends when the lab ends, even if the lab is killed. For this, a keeper process starts the program. The keeper
+kills the program when the lab requests it, or when the lab's process is gone. If the keeper itself is killed, the
+operating system kills the program (only on Linux).
 """
 
 import asyncio
@@ -24,8 +24,8 @@ STOP_SECONDS = 5.0
 class Program:
     """An external program that can be started and stopped repeatedly.
 
-    The program runs in `folder`, and writes its output to a log file there. `environment` contains all its environment
-    variables; by default they are those of the lab.
+    The program runs in `folder`, and writes its output to a log file there. `environment` contains all environment
+    variables of the program; the default is the environment of the lab.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
@@ -49,7 +49,7 @@ class Program:
     def last_line(self) -> str:
         """The last line of the program's output that is not blank.
 
-        If there is no such line, it is a sentence that says so.
+        If all lines are blank, the value is the text `it ended without output`.
         """
         return next((line for line in reversed(self.lines) if line.strip()), "it ended without output")
 

@@ -1,8 +1,9 @@
 """Lets the operating system kill this process when its parent process ends.
 
-The kernel sends the signal. So it also ends a process that runs no Python code any more, for example because its only
-thread is in a C function. This file is also a program: `end_with_parent.py PARENT_PID COMMAND…` runs a command that is
-killed when its parent ends. The file imports only the standard library, because the program runs without site-packages.
+The kernel sends the signal. So the process ends even if it cannot run Python code any more, for example because its
+only thread is in a C function. This file is also a program: `end_with_parent.py PARENT_PID COMMAND…` runs a command
+that is killed when its parent ends. The file imports only the standard library, because the program runs without
+site-packages.
 """
 
 import os
@@ -18,8 +19,8 @@ def end_with_parent() -> bool:
     """Ask the operating system to kill this process when its parent ends.
 
     More exactly, the process is killed when the thread that created it ends. This setting survives an exec, but a
-    forked child does not inherit it. After the call, check that the parent had not ended before. Returns False on
-    systems other than Linux, which do not have this setting.
+    forked child does not inherit it. The setting has no effect if the parent has already ended. So after the call,
+    check that the parent still runs. Returns False on systems other than Linux, which do not have this setting.
     """
     if sys.platform != "linux":
         return False
@@ -33,7 +34,7 @@ def ending_with_parent(command: Sequence[str]) -> list[str]:
 
     The returned command replaces itself by `command`, so process id, environment and open files stay the same. On
     systems other than Linux, `command` is returned unchanged. Call this function in the process that starts the
-    command. Start the command in the main thread, because it is killed when the thread that started it ends.
+    command. Start the command in the main thread, because the command is killed when the thread that started it ends.
     """
     if sys.platform != "linux":
         return list(command)
@@ -42,7 +43,10 @@ def ending_with_parent(command: Sequence[str]) -> list[str]:
 
 
 def main(parent_pid: str, *command: str) -> None:
-    """Replace this process by `command`, unless its parent has already ended."""
+    """Replace this process by `command`, if its parent still runs.
+
+    If the parent has already ended, this function returns without running `command`.
+    """
     end_with_parent()
     # the signal is not sent for a parent that ended before it was asked for
     if os.getppid() == int(parent_pid):

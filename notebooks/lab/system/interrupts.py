@@ -80,8 +80,8 @@ def _cancelled_by_signals() -> Iterator[None]:
 def _end_in_time() -> None:
     """Kill the child processes after some seconds, then exit this process.
 
-    It runs in a daemon thread that starts when Ctrl-C or SIGTERM arrives. The thread continues after the clean-up,
-    because the interpreter also waits for child processes when it exits.
+    It runs in a daemon thread that starts when Ctrl-C or SIGTERM arrives. The thread keeps running after the clean-up:
+    when the interpreter exits, it waits for child processes, and the thread also limits this wait.
     """
     ended = threading.Event()
     ended.wait(CLEAN_UP_SECONDS)

@@ -1,4 +1,4 @@
-"""Reads and raises the operating system's limit of open files."""
+"""Reads and increases the operating system's limit of open files."""
 
 import sys
 
@@ -6,7 +6,7 @@ ENOUGH_FILES = 8192
 
 
 def raise_open_files(enough: int = ENOUGH_FILES) -> str | None:
-    """Raises this process's limit of open files to `enough`, if allowed.
+    """Increases this process's limit of open files to `enough`, if allowed.
 
     Returns one line of warning when the allowed limit is lower, else None.
     """

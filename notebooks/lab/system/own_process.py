@@ -55,7 +55,10 @@ def _run_in_child(
 
 
 def _picklable(error: Exception) -> Exception:
-    """Returns `error`, or a `RuntimeError` with its text when pickling fails."""
+    """Returns `error` if it can be pickled.
+
+    Otherwise returns a `RuntimeError` with the text of `error`.
+    """
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - runs code of the error, which may raise anything

@@ -1,4 +1,7 @@
-"""Starts processes of the lab so that each one can be stopped."""
+"""Starts child processes of the lab, so that each can be stopped.
+
+The child processes ignore Ctrl-C, and end when the lab ends.
+"""
 
 import asyncio
 import contextlib
@@ -53,9 +56,9 @@ def _start_without_interrupts(process: BaseProcess) -> None:
 
 
 async def start_process(process: BaseProcess) -> None:
-    """Starts `process`, and completes the start even when cancelled.
+    """Starts `process`, and completes the start even when the caller is cancelled.
 
-    So after a cancellation the caller can stop the process.
+    Because the start is complete, the caller can stop the process after a cancellation.
     """
     # a thread cannot be cancelled, and a process that it starts must be known to be stopped
     await complete_even_if_cancelled(asyncio.to_thread(_start_without_interrupts, process))
@@ -100,7 +103,7 @@ async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
 def end_fork_server() -> None:
     """Ends the fork server and the resource tracker, if they run.
 
-    They start again when a process is started. Call it when no process of the lab is left.
+    Call this function when no process of the lab is left. When a process is started later, both start again.
     """
     # multiprocessing has no public way to end them
     multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]

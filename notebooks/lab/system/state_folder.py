@@ -1,6 +1,7 @@
-"""Names the files in which the lab keeps records for its user.
+"""Finds the files that store a user's results between runs.
 
-The files are in the user's state folder, as each operating system defines it, and not in the repository.
+The files, such as `quiz.json`, are not in the repository. They are in the user's state folder, which each operating
+system defines.
 """
 
 from pathlib import Path

@@ -142,6 +142,7 @@ async def test_a_ping_is_answered_with_a_masked_pong() -> None:
     assert written[0][1] & 0x80
 
 
+@pytest.mark.slow
 async def test_a_failed_run_is_reported_and_the_others_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = replace(peers.STOCK, command=lambda: [sys.executable, "-c", "raise SystemExit('no luck')"])
     monkeypatch.setattr(run, "available_peers", lambda: ([broken, peers.GOOD], {}))
@@ -162,6 +163,14 @@ def test_the_report_has_multiples_raised_limits_and_doubts() -> None:
     output = printed(bench)
     for text in ("40 = 20 x good", "1 = 0.5 x good", "SERVER_CHAT_PER_SECOND=1000000", "generator was busy 97%"):
         assert text in output
+
+
+def test_microseconds_are_written_with_the_greek_letter() -> None:
+    bench = make_bench({"good": 2.0, "python-socketio": 40.0})
+    assert "µs cpu per delivery" in printed(bench)
+    assert "µs cpu per delivery" in draw(bench).axes[0].get_yticklabels()[0].get_text()
+    # programs read the unit of the JSON
+    assert json.loads(report.as_json(bench))["benchmarks"][0]["unit"] == "us cpu per delivery"
 
 
 def test_the_figure_is_a_png_and_its_title_is_the_finding() -> None:
@@ -195,6 +204,7 @@ def test_with_node_needs_an_installed_node(monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().err == "lab: --with-node needs Node.js with npm, but it is not on the PATH\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent_signal", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_no_process_and_no_file(sent_signal: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lab", "bench", "--quick", "--only", "fanout"]

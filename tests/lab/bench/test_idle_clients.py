@@ -29,6 +29,7 @@ def require(peer: peers.Peer) -> peers.Peer:
     return peer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", PEER_PARAMETERS, ids=lambda peer: peer.id)
 async def test_a_lone_message_is_timed_among_idle_clients(peer: peers.Peer) -> None:
     async with peers.running(require(peer)) as server:
@@ -39,6 +40,7 @@ async def test_a_lone_message_is_timed_among_idle_clients(peer: peers.Peer) -> N
     assert 2 <= others["messages"] <= 0.5 / idle_clients.MIN_PAUSE_SECONDS
 
 
+@pytest.mark.slow
 async def test_idle_clients_are_connected_by_another_process() -> None:
     children = set(psutil.Process().children(recursive=True))
     async with peers.running(peers.GOOD) as server:
@@ -55,6 +57,7 @@ async def test_idle_clients_are_connected_by_another_process() -> None:
     assert [process for process in crowds if "good_server" in process.cmdline()] == []
 
 
+@pytest.mark.slow
 async def test_an_idle_server_has_a_share_of_a_core() -> None:
     async with peers.running(peers.GOOD) as server:
         sample = await idle_clients.idle(server, TINY, clients=CLIENTS)
@@ -62,6 +65,7 @@ async def test_an_idle_server_has_a_share_of_a_core() -> None:
     assert sample.other_values["KiB per client"] > 0
 
 
+@pytest.mark.slow
 async def test_idle_clients_that_are_refused_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     async with peers.running(peers.GOOD) as server:
         monkeypatch.setattr(wire, "SECRET", "x" * 64)
@@ -84,6 +88,7 @@ async def test_messages_reach_the_recipient_alone() -> None:
     assert heard._missing == 0
 
 
+@pytest.mark.slow
 async def test_the_json_has_p99_and_p50_of_each_peer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "available_peers", lambda: ([peers.GOOD, peers.STOCK], {}))
     title = "a lone message among idle clients, p99"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .projects import differences, xfailing
+from .projects import differences
 
 # the payload of a handler names a room: RM083 fires at the emit where the payload is known as the client's
 HEAD = 'import { Server } from "socket.io";\nconst io = new Server(3000);\n'
@@ -36,12 +36,9 @@ REGISTRATIONS = {
     "bound-to-socket": f'io.on("connection", (client) => {{\n  client.on("say", function (data) {{\n    {EMIT}'
     "  }.bind(client));\n});\n",
 }
-UNKNOWN = {
-    "loop-over-table": "handlers that are registered from a table are not followed",
-}
 
 
-@pytest.mark.parametrize("form", xfailing(REGISTRATIONS, UNKNOWN))
+@pytest.mark.parametrize("form", REGISTRATIONS)
 def test_a_handler_is_known_however_it_is_registered(tmp_path, form):
     assert differences(tmp_path, HEAD + REGISTRATIONS[form]) == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .projects import differences, xfailing
+from .projects import differences
 
 HEAD = "import socketio\n\nsio = socketio.AsyncServer()\n"
 HANDLERS = {
@@ -140,12 +140,9 @@ async def deliver(room, text):
     await sio.emit("chat", text, to=room)  # <- RM083
 """,
 }
-UNKNOWN = {
-    "keyword-unpacked": "`**payload` is not followed into the parameters of the call",
-}
 
 
-@pytest.mark.parametrize("form", xfailing(HANDLERS, UNKNOWN))
+@pytest.mark.parametrize("form", HANDLERS)
 def test_a_python_handler_and_its_payload_are_known(tmp_path, form):
     assert differences(tmp_path, HEAD + HANDLERS[form], name="app.py") == []
 
@@ -215,10 +212,7 @@ socketio.on_namespace(Chat("/chat"))
 }
 
 
-UNKNOWN_FLASK = {"id-in-a-helper": "a helper that returns `request.sid` is not followed"}
-
-
-@pytest.mark.parametrize("form", xfailing(FLASK, UNKNOWN_FLASK))
+@pytest.mark.parametrize("form", FLASK)
 def test_a_flask_handler_and_its_payload_are_known(tmp_path, form):
     assert differences(tmp_path, FLASK_HEAD + FLASK[form], name="app.py") == []
 

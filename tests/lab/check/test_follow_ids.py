@@ -62,13 +62,7 @@ function tell(user) {
 }
 
 
-UNKNOWN_LOOPS = {
-    "fetch": "the id of a socket from `fetchSockets` is not taken for one from a loop",
-    "for-each": "the id of a socket from `fetchSockets` is not taken for one from a loop",
-}
-
-
-@pytest.mark.parametrize("form", xfailing(LOOPS, UNKNOWN_LOOPS))
+@pytest.mark.parametrize("form", LOOPS)
 def test_an_id_from_a_loop_is_known(tmp_path, form):
     assert differences(tmp_path, HEAD + LOOPS[form]) == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .projects import differences, xfailing
+from .projects import differences
 
 # the server is called `hub` where its name must not help
 NODE = """\
@@ -170,13 +170,7 @@ COMMONJS_FORMS = {
 }
 
 
-UNKNOWN = {
-    "exports-field": "the file that sets `exports.hub` cannot read it as `exports.hub`",
-    "required-in-place": "a member of `require(...)` without a variable is not followed",
-}
-
-
-@pytest.mark.parametrize("form", xfailing(COMMONJS_FORMS, UNKNOWN))
+@pytest.mark.parametrize("form", COMMONJS_FORMS)
 def test_a_server_is_followed_in_commonjs(tmp_path, form):
     imported, server, exported = COMMONJS_FORMS[form]
     assert differences(tmp_path, COMMONJS % {"imported": imported, "server": server, "exported": exported}) == []

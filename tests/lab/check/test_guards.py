@@ -66,9 +66,6 @@ function refuse(socket, room) {
 }
 """
 ACTS = {"RM081": "socket.join(data.room)", "RM083": 'io.to(data.room).emit("chat", data.text)'}
-UNKNOWN = {
-    "own-helper": "a condition that calls a function of the project is judged by its name, not by what it returns",
-}
 
 
 def node(body, rule, mark=""):
@@ -79,7 +76,7 @@ def node(body, rule, mark=""):
 
 
 @pytest.mark.parametrize("rule", ACTS)
-@pytest.mark.parametrize("form", xfailing(NODE, UNKNOWN))
+@pytest.mark.parametrize("form", NODE)
 def test_a_check_before_it_silences_the_rule(tmp_path, form, rule):
     assert differences(tmp_path, node(NODE[form], rule), select="RM081,RM083") == []
 
@@ -171,7 +168,6 @@ PYTHON_NO_GUARDS = {
 }
 UNKNOWN_PYTHON = {
     "listed": "a list that a call gives for the verified user is not taken for a check",
-    "own-rooms-by-name": "`sio.rooms(sid)` is known in the condition itself only, not through a variable",
 }
 
 

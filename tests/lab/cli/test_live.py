@@ -14,6 +14,9 @@ import urllib.request
 
 import psutil
 import pytest
+from lab.__main__ import main
+from lab.live import serve
+from lab.servers.process import ServerError
 
 START_SECONDS = 40.0
 END_SECONDS = 12.0
@@ -115,6 +118,17 @@ def test_wrong_use_gets_one_line(arguments):
     result = run_lab(*arguments)
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_server_that_does_not_start_gets_one_line(monkeypatch, capsys):
+    async def fail(_, address, **__):
+        address.listener.close()
+        raise ServerError("the bad server did not start: no answer in 30 s")
+
+    monkeypatch.setattr(serve, "serve_until_closed", fail)
+    monkeypatch.setattr("lab.cli.live.interrupt_on_sigterm", lambda: None)
+    assert main(["live", "03", "--no-browser"]) == 1
+    assert capsys.readouterr().err == "lab: the bad server did not start: no answer in 30 s\n"
 
 
 def test_a_port_in_use_gets_one_line():

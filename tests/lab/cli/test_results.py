@@ -34,6 +34,7 @@ def claims_in(file: Path) -> list[str]:
     return [claim["id"] for claim in json.loads(file.read_text())["claims"]]
 
 
+@pytest.mark.slow
 def test_a_page_needs_no_backend_of_matplotlib(tmp_path: Path) -> None:
     code, table, errors = compare("--html", "out.html", folder=tmp_path, MPLBACKEND="not-installed")
     assert (code, TABLE in table, "Traceback" in errors) == (0, True, False)

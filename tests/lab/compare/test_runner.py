@@ -83,6 +83,7 @@ async def test_with_two_workers_a_side_has_two_processes(redis_program: str) -> 
     assert (comparison.is_shown, comparison.workers, comparison.before_any_cut) == (True, 2, [])
 
 
+@pytest.mark.slow
 async def test_a_doubtful_side_is_measured_twice_more_with_other_seeds() -> None:
     seeds: list[int] = []
 
@@ -127,7 +128,7 @@ async def test_a_scenario_that_hangs_is_stopped(monkeypatch: Any) -> None:
     assert result.verdict.reason == "bad: not finished within 1 s"
 
 
-@pytest.mark.parametrize("kind", ["c", "python"])
+@pytest.mark.parametrize("kind", [pytest.param("c", marks=pytest.mark.slow), "python"])
 async def test_a_server_that_spins_does_not_hold_the_comparison(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SPINNING))
     monkeypatch.setitem(process.APPS, "bad", "spinning:create_app")
@@ -150,6 +151,7 @@ async def test_a_server_that_spins_does_not_hold_the_comparison(kind: str, monke
     assert second.verdict.outcome == "shown"
 
 
+@pytest.mark.slow
 async def test_only_scenarios_that_run_alone_do_not_overlap() -> None:
     running: list[str] = []
     most_at_once: dict[str, int] = {"03": 0, "04": 0}

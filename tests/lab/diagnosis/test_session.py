@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from lab.diagnosis import notebook_session
 from lab.diagnosis import session as sessions
 from lab.diagnosis.answers import describe
 from lab.diagnosis.cases import LETTERS, MISTAKES, assign
@@ -127,6 +128,18 @@ async def test_an_unsolved_notebook_is_told_what_is_missing(capsys):
     out = capsys.readouterr().out
     assert "Server A.** Not answered yet." in out
     assert "Not answered yet: A, B, C, D, E, F, G, H, I, J, K." in out
+
+
+async def test_an_answer_that_cannot_be_read_is_refused_in_one_line(monkeypatch):
+    shown = []
+    monkeypatch.setattr(notebook_session, "show_output", shown.append)
+    await Practice(seed=SEED).answer("A", "six")
+    await Practice(seed=SEED).answer("Z", 6)
+    await Examination("exam", SEED).hand_in({"A": "six"})
+    assert len(shown) == 3
+    for output, reason in zip(shown, ("'six' is not an answer", "there is no server", "'six' is not"), strict=True):
+        assert reason in output.markdown
+        assert "\n" not in output.markdown
 
 
 # one scenario measures times, and all have time limits

@@ -31,7 +31,7 @@ from dataclasses import replace
 import bad_server.app
 from bad_server import *
 from good_server import events
-from good_server.errors import Forbidden, RateLimited
+from good_server.errors import Busy, Forbidden, RateLimited
 from good_server.events import TrackingPosition, SystemAnnouncement
 from good_server.gateway import Gateway, Route
 from good_server.handlers import chat, rooms, system, tracking
@@ -84,6 +84,88 @@ LIMITED = """
 LIMITS = LIMITED.format(most="parts.settings.rooms_per_socket", entitled="parts.entitlements")
 OPEN = "bad_server.app.mistake_10_forgets_limits.PublicJobs()"
 
+WITHOUT_RATES = """
+    joined = Gateway.joined
+
+    def routes(self):
+        return tuple(replace(route, rate=None) for route in Gateway.routes(self))
+"""
+REPORT_IN_TASK = """
+    async def make_report(self, request, wanted):
+        job, room = uuid.uuid4().hex, user_room(request.identity.user)
+        self.tasks, self.latest = getattr(self, "tasks", set()), job
+        self.two = getattr(self, "two", None) or asyncio.Semaphore(2)
+        {first}
+        task = asyncio.create_task(self.work(job, room, wanted))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return {{"job": job}}
+
+    async def work(self, job, room, wanted):
+        seconds = wanted.size / 1000 if wanted.kind == "cpu" else 0.0
+        {work}
+        await self.send(events.REPORT_READY, compose(job, wanted.kind, seconds), to=(room,))
+"""
+WAIT_A_WHILE = "await asyncio.sleep(wanted.size / 1000)"
+START_A_PROCESS = """process = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(1)")
+        await process.wait()"""
+
+# answers about many reports
+WRONG_REPORTS = (
+    WrongAnswer(
+        "an ack before the work",
+        9,
+        "when the report was ready: until then the server handled no other event of hers",
+        REPORTING.format(work=WAIT_A_WHILE),
+    ),
+    WrongAnswer(
+        "an ack before the work",
+        9,
+        "when the report was ready: until then the server handled no other event of hers",
+        REPORT_IN_TASK.format(
+            first="if wanted.kind == 'cpu': await asyncio.to_thread(burn, wanted.size)", work="seconds = seconds or 0.0"
+        ),
+    ),
+    WrongAnswer(
+        "reports that wait",
+        9,
+        "and was refused: busy",
+        REPORT_IN_TASK.format(first="if len(self.tasks) > 10: raise Busy()", work=WAIT_A_WHILE),
+    ),
+    WrongAnswer(
+        "reports that wait",
+        9,
+        "what only waits may not hold a worker",
+        REPORT_IN_TASK.format(first="", work="async with self.two: await asyncio.sleep(wanted.size / 1000)"),
+    ),
+    WrongAnswer(
+        "reports that wait",
+        9,
+        "rick asked for 64 reports at once, and after 15 s had received",
+        REPORT_IN_TASK.format(first="", work=f"{WAIT_A_WHILE}\n        if job != self.latest: return"),
+    ),
+    WrongAnswer(
+        "few processes",
+        9,
+        "processes, and nothing limits how many",
+        REPORT_IN_TASK.format(first="", work=START_A_PROCESS),
+    ),
+    WrongAnswer(
+        "outside work",
+        9,
+        "a report of the kind 'outside' was ready as one of the kind 'cpu'",
+        REPORT_IN_TASK.format(
+            first="", work=f"{WAIT_A_WHILE}\n        wanted, seconds = wanted.model_copy(update={{'kind': 'cpu'}}), 0.4"
+        ),
+    ),
+    WrongAnswer(
+        "the loop stays free",
+        9,
+        "of CPU time was ready, but only",
+        REPORT_IN_TASK.format(first="made_before = {400}", work="await asyncio.sleep(0)"),
+    ),
+)
+
 WRONG = (
     WrongAnswer(
         "rooms at connect",
@@ -114,6 +196,26 @@ WRONG = (
         1,
         "received the message from ana to ben 2 times",
         delivering(emit(TO_BOTH), emit(TO_BOTH)),
+    ),
+    WrongAnswer(
+        "a message to a user",
+        1,
+        "the ack of chat:send has no valid `at`, but is",
+        GATEWAY_JOINED
+        + """
+    async def deliver(self, request, sent):
+        return {"id": (await chat.deliver(request, sent))["id"]}
+""",
+    ),
+    WrongAnswer(
+        "a message to a user",
+        1,
+        "which is not the time in milliseconds since 1970",
+        GATEWAY_JOINED
+        + """
+    async def deliver(self, request, sent):
+        return {**await chat.deliver(request, sent), "at": int(1000 * time.monotonic())}
+""",
     ),
     WrongAnswer(
         "a message to a user",
@@ -338,7 +440,7 @@ WRONG = (
         "the loop stays free",
         9,
         "another user's ack took",
-        REPORTING.format(work="time.sleep(wanted.size / 1000)"),
+        REPORTING.format(work="seconds = burn(wanted.size)"),
     ),
     WrongAnswer(
         "nothing comes late",
@@ -377,7 +479,7 @@ WRONG = (
     WrongAnswer(
         "limited joins",
         10,
-        "joss joined and left a room 400 times at once, and all requests were accepted",
+        "joss joined and left a room 300 times at once, and no room:join was refused",
         LIMITS
         + """
     async def check_rate(self, identity, route):
@@ -419,6 +521,17 @@ WRONG = (
     ),
     WrongAnswer("a flood", 10, "400 messages at once, and all were accepted", "    pass"),
     WrongAnswer(
+        "a flood",
+        10,
+        "400 messages at once, and none was refused: the server lets them wait",
+        LIMITS
+        + """
+    async def check_rate(self, identity, route):
+        while wait_seconds := await self.guards.rates.wait_seconds(identity.user, "chat"):
+            await asyncio.sleep(wait_seconds)
+""",
+    ),
+    WrongAnswer(
         "nothing is kept",
         1,
         "but the server still holds",
@@ -427,4 +540,191 @@ WRONG = (
         self.socket_ids[request.identity.user].append(request.sid)
 """,
     ),
+    WrongAnswer(
+        "a repeated message",
+        8,
+        "received a message that ana sent three times with one id 3 times",
+        """
+    async def send_chat(self, request, sent):
+        return await chat.deliver(request, sent)
+""",
+    ),
+    WrongAnswer(
+        "a repeated message",
+        1,
+        "ana repeated a message with the same id, and got another ack than the first time",
+        GATEWAY_JOINED
+        + """
+    def routes(self):
+        seen = set()
+        async def send(request, sent):
+            key = (request.identity.user, sent.id or uuid.uuid4().hex)
+            if key in seen:
+                return {"id": uuid.uuid4().hex, "at": request.at}
+            seen.add(key)
+            return await chat.deliver(request, sent)
+        return tuple(replace(route, handler=send) for route in Gateway.routes(self))
+""",
+    ),
+    WrongAnswer(
+        "the true sender",
+        8,
+        "root, who is in no room of this, received a message to job:17 that ana sent as {'id': 'root', ",
+        """
+    async def send_chat(self, request, sent):
+        if sent.room is not None and sent.sender is not None:
+            request = replace(request, identity=replace(request.identity, user=sent.sender.id, role=sent.sender.role))
+        return await self.recent.once(request.identity.user, sent.id, lambda: chat.deliver(request, sent))
+""",
+    ),
+    WrongAnswer(
+        "one tab more",
+        7,
+        "lena could not connect",
+        """
+    async def joined(self, request):
+        if len(self.sids_in(user_room(request.identity.user))) >= 10:
+            raise Forbidden()
+        await Gateway.joined(self, request)
+""",
+    ),
+    WrongAnswer(
+        "one tab more",
+        7,
+        "the server closed lena's first tab without session:evicted",
+        """
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+        for sid in self.sids_in(user_room(request.identity.user))[:-10]:
+            self.close(sid)
+""",
+    ),
+    WrongAnswer(
+        "one tab more",
+        7,
+        "lena has 11 tabs open, and the server has evicted none",
+        """
+    def __init__(self, namespace, parts):
+        super().__init__(namespace, parts)
+        self.socket_cap = replace(self.socket_cap, most=sys.maxsize)
+
+    joined = Gateway.joined
+""",
+    ),
+    WrongAnswer(
+        "an old tab",
+        7,
+        "your code does something in 60 s, in joined, line",
+        """
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+        for sid in self.sids_in(user_room(request.identity.user)):
+            if sid != request.sid:
+                asyncio.get_running_loop().call_later(60, self.close, sid)
+""",
+    ),
+    WrongAnswer(
+        "an old tab",
+        7,
+        "your code does something in 3600 s, in close_later, line",
+        """
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+        self.task = asyncio.create_task(self.close_later(request))
+
+    async def close_later(self, request):
+        await asyncio.sleep(3600)
+        await self.end_older_sessions(request)
+""",
+    ),
+    WrongAnswer(
+        "an old tab",
+        7,
+        "the server closed zoe's first tab, which its user had open",
+        """
+    async def joined(self, request):
+        await Gateway.joined(self, request)
+        if request.identity.role is Role.ADMIN:
+            await self.end_older_sessions(request)
+""",
+    ),
+    WrongAnswer(
+        "joining an own room",
+        8,
+        "the ack of room:join has no valid `room`, but is {}",
+        """
+    async def join(self, request, change):
+        if topic_room(change.room) not in request.identity.topic_rooms:
+            raise Forbidden()
+        await request.join(change.room)
+        return {}
+""",
+    ),
+    WrongAnswer(
+        "joining another's room",
+        8,
+        "olga's first tab, whose token names no room, sent room:join {'room': 'job:17'}, and it was accepted",
+        """
+    async def join(self, request, change):
+        room = topic_room(change.room)
+        if room not in request.identity.topic_rooms and request.identity.role is not Role.COMPANY:
+            raise Forbidden()
+        await request.join(room)
+        return {"room": room}
+""",
+    ),
+    WrongAnswer(
+        "positions",
+        6,
+        "the ack of tracking:update has no valid `at`, but is {}",
+        """
+    async def update(self, request, position):
+        await tracking.update(request, position)
+        return {}
+""",
+    ),
+    WrongAnswer(
+        "positions",
+        6,
+        "did not receive the position of dora, sent right after her first one",
+        """
+    async def update(self, request, position):
+        self.last = getattr(self, "last", {})
+        if request.at - self.last.get(request.identity.user, 0) < 60_000:
+            return {"at": request.at}
+        self.last[request.identity.user] = request.at
+        return await tracking.update(request, position)
+""",
+    ),
+    WrongAnswer(
+        "sixteen rooms",
+        10,
+        "sam's token names 16 rooms, and room:join of one was refused: too_many_rooms",
+        LIMITED.format(most="3", entitled="parts.entitlements"),
+    ),
+    WrongAnswer("the limit of messages", 3, "were accepted: the limit of this event allows", WITHOUT_RATES),
+    WrongAnswer("the limit of positions", 6, "were accepted: the limit of this event allows", WITHOUT_RATES),
+    WrongAnswer(
+        "a limit by user",
+        10,
+        "all 30 messages of the user's second were accepted",
+        LIMITS
+        + """
+    async def check_rate(self, identity, route):
+        if identity.role is not Role.ADMIN:
+            await Gateway.check_rate(self, identity, route)
+""",
+    ),
+    WrongAnswer(
+        "limited joins",
+        10,
+        "joss joined and left a room 300 times at once, and no room:",
+        LIMITS
+        + """
+    async def check_rate(self, identity, route):
+        if route is None or route.event != events.ROOM_LEAVE:
+            await Gateway.check_rate(self, identity, route)
+""",
+    ),
+    *WRONG_REPORTS,
 )

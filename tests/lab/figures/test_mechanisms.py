@@ -14,6 +14,7 @@ from lab.figures.messages_and_rooms import messages_and_rooms
 from lab.figures.presence_strips import presence_strips
 from lab.figures.report_timeline import report_timeline
 from lab.figures.room_over_a_cut import room_over_a_cut
+from lab.figures.shown_messages import shown_messages
 from lab.figures.square_and_line import growth_per_doubling, square_and_line
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -216,3 +217,13 @@ def test_no_text_of_a_figure_is_cut_off(draw: Any, data: Any) -> None:
     texts = [*figure.texts, *legend, *(text for axes in figure.axes for text in (*axes.texts, axes.xaxis.label))]
     boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
     assert [text for text, box in boxes if box.x1 > right + 1 or box.x0 < -1] == []
+
+
+def test_each_message_of_a_conversation_has_one_mark() -> None:
+    shown = {"at most once": [1, 0, 0, 1], "at least once": [1, 2, 1, 3]}
+    (axes,) = shown_messages(shown, [2, 4], title=TITLE).axes
+    assert xs_and_ys(axes, "lost") == ([2, 3], [0, 0])
+    assert xs_and_ys(axes, "shown once") == ([1, 4, 1, 3], [0, 0, 1, 1])
+    assert xs_and_ys(axes, "shown again") == ([2, 4], [1, 1])
+    cuts = [line.get_xdata()[0] for line in axes.get_lines() if line.get_linestyle() == "--"]  # type: ignore[index]
+    assert cuts == [1.5, 3.5]

@@ -69,6 +69,19 @@ def test_growth_shows_each_sides_slope_and_number_of_points() -> None:
     assert all(part in text for part in ("It grows", "rounds", "dead ids"))
 
 
+def test_a_rise_that_is_only_noise_is_shown_as_no_change() -> None:
+    lines: list[charts.Growth] = [("bad", [2, 5, 8], [2.0, 5.1, 8.4]), ("good", [2, 5, 8], [0.03, 0.031, 0.025])]
+    text = text_in(charts.growth(lines, title="It grows", x_label="reports", y_label="waits", each="for each report"))
+    assert "good (n=3): no change" in text
+    assert charts.rises(lines)["bad"] > 1
+
+
+def test_a_rise_of_one_has_a_unit_in_the_singular() -> None:
+    lines: list[charts.Growth] = [("bad", [1, 2, 4], [1, 2, 4]), ("good", [1, 2, 4], [0, 0, 0])]
+    figure = charts.growth(lines, title="It grows", x_label="users", y_label="errors", each="errors for each user")
+    assert "bad (n=3): +1 error for each user" in text_in(figure)
+
+
 def test_a_timeline_has_a_marker_per_kind_and_a_row_per_name() -> None:
     rows = {"ana": {"connected": [0.0, 1.0], "cut": [0.5]}, "ben": {"received": [0.7]}}
     text = text_in(charts.timeline(rows, title="Reconnects"))
@@ -100,8 +113,14 @@ def test_the_same_figure_gives_the_same_file() -> None:
 
 
 def test_a_table_is_markdown_with_a_heading(shown: list[Any]) -> None:
-    cell_output.table(["tab", "id"], ["laptop", "x"])
-    assert shown[0].markdown == "| tab | id |\n| --- | ---: |\n| laptop | x |"
+    cell_output.table(
+        ["tab", "messages", "share", "id"], ["laptop", "1,200", "**50 %**", "x"], ["phone", "–", "3", "7"]
+    )
+    lines = shown[0].markdown.splitlines()
+    assert lines[0] == "| tab | messages | share | id |"
+    assert lines[2:] == ["| laptop | 1,200 | **50 %** | x |", "| phone | – | 3 | 7 |"]
+    # numbers are aligned right, text left
+    assert lines[1] == "| :--- | ---: | ---: | :--- |"
 
 
 async def test_a_sweep_measures_both_sides_at_every_value_in_order(measured: list[dict[str, Any]]) -> None:

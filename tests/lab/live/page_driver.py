@@ -4,13 +4,29 @@ import importlib
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from lab.clients.chat_ring import poll_until
+from lab.live.arrangement import arrangement
+from lab.live.serve import Address, live_page
+from lab.live.session import Session
 
-WAIT_MS = 30_000
+from .evidence import FATES, assert_nothing_is_invented
+
+WAIT_MS = 60_000
+SIDES = ("bad", "good")
+# notes what the page draws, and when
+WATCH = """
+window.drawn = { shown: [], landed: [] };
+for (const name of ["shown", "landed"]) {
+  document.addEventListener(name, ({ detail: { side, kind, to, id } }) =>
+    drawn[name].push({ side, kind, to, id, at: performance.now() }));
+}
+"""
 COUNTERS = ("delivered", "lost", "wasted", "kept")
 
 
@@ -75,6 +91,11 @@ class Page:
         """Return the text of a tab's box on one side."""
         return str(await self.page.text_content(f'.side.{side} [data-tab="{name}"]'))
 
+    async def fates(self) -> Counter[tuple[Any, ...]]:
+        """Return how each particle has ended so far."""
+        landed = await self.page.evaluate("drawn.landed")
+        return Counter((fate["side"], fate["kind"], fate["to"], fate["id"]) for fate in landed)
+
     async def memory(self, side: str) -> str:
         """Return what a side says that its server remembers, as one line."""
         return re.sub(r"\s+", " ", await self.page.inner_text(f".side.{side} .memory"))
@@ -91,6 +112,43 @@ async def browser_page(**options: Any) -> AsyncIterator[Page]:
         browser = await started.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         try:
             context = await browser.new_context(**options)
+            await context.add_init_script(WATCH)
             yield Page(await context.new_page())
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def serving(number: int) -> AsyncIterator[tuple[str, Session]]:
+    """Yield the address of a mistake's arrangement, and its session."""
+    address = Address.reserve()
+    async with live_page(arrangement(number), address) as session:
+        yield address.url, session
+
+
+@asynccontextmanager
+async def playing(number: int, **options: Any) -> AsyncIterator[tuple[Page, Session]]:
+    """Yield the open page of a mistake's arrangement, and its session."""
+    async with serving(number) as (url, session), browser_page(**options) as page:
+        await page.open(url)
+        yield page, session
+        assert page.errors == []
+
+
+async def agree(page: Page, session: Session) -> None:
+    """Wait until the page shows what the session has counted.
+
+    Each particle of a page that was open from the beginning has ended as its message did, and the session has counted
+    what the clients received.
+    """
+    for side in SIDES:
+
+        async def is_drawn(side: str = side) -> bool:
+            return await page.counters(side) == session.state()["sides"][side]["counters"]
+
+        assert await poll_until(is_drawn, timeout=WAIT_MS / 1000)
+    fates = Counter(
+        (event.side, event.kind, event.to, event.id) for event in session.stream.events if event.kind in FATES
+    )
+    assert await page.fates() == fates
+    assert_nothing_is_invented(session)

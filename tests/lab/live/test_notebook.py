@@ -5,6 +5,8 @@ import asyncio
 import aiohttp
 import lab
 import pytest
+from lab.clients.chat_ring import poll_until
+from lab.lessons import background
 from lab.live import notebook
 from lab.system.exit_codes import UsageError
 
@@ -17,13 +19,6 @@ def shown(monkeypatch):
     outputs = []
     monkeypatch.setattr(notebook, "show_output", outputs.append)
     return outputs
-
-
-async def end_all():
-    tasks = list(notebook._serving)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def state_of(frame):
@@ -47,15 +42,13 @@ async def is_gone(frame):
 async def test_the_page_is_shown_until_the_next_call(shown):
     # the address works at once: the answer comes when the servers run
     lab.show_live(3)
-    (first,) = notebook._serving
     try:
         assert (await state_of(shown[0]))["mistake"] == "03"
         lab.show_live(5)
-        await asyncio.wait([first], timeout=START_SECONDS)
         assert (await state_of(shown[1]))["mistake"] == "05"
-        assert await is_gone(shown[0])
+        assert await poll_until(lambda: is_gone(shown[0]), timeout=START_SECONDS)
     finally:
-        await end_all()
+        await background.end()
     assert await is_gone(shown[1])
 
 

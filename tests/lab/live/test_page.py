@@ -1,47 +1,13 @@
-"""Tests of the live page in a real Chromium, with real servers."""
-
-import re
-from contextlib import asynccontextmanager
+"""Tests of the ten arrangements in a real Chromium, with real servers."""
 
 import pytest
-from lab.clients.chat_ring import poll_until
-from lab.live.arrangement import arrangement
-from lab.live.serve import Address, live_page
+from lab.live import reports
 
 from good_server import events
 
-from .page_driver import browser_page
+from .page_driver import SIDES, agree, playing
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-SIDES = ("bad", "good")
-
-
-@asynccontextmanager
-async def serving(number):
-    """Yield the address of a mistake's arrangement, and its session."""
-    address = Address.reserve()
-    async with live_page(arrangement(number), address) as session:
-        yield address.url, session
-
-
-@asynccontextmanager
-async def playing(number, **options):
-    """Yield the open page of a mistake's arrangement, and its session."""
-    async with serving(number) as (url, session), browser_page(**options) as page:
-        await page.open(url)
-        yield page, session
-        assert page.errors == []
-
-
-async def agree(page, session):
-    """Wait until the page shows what the session has counted."""
-    for side in SIDES:
-        expected = session.state()["sides"][side]["counters"]
-
-        async def is_drawn(side=side, expected=expected):
-            return await page.counters(side) == expected
-
-        assert await poll_until(is_drawn, timeout=30)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def received(session, side):
@@ -120,16 +86,24 @@ async def test_05_presence_stands_beside_the_true_tabs():
         assert "server: online · truth: 1 tab" in await page.page.inner_text(belief.format("good"))
 
 
-async def test_06_a_position_reaches_everyone_or_its_followers():
+async def test_06_positions_reach_everyone_or_their_followers():
     async with playing(6) as (page, session):
+        await page.act("round")
         await page.page.focus('[data-action="crowd"]')
         await page.page.keyboard.press("ArrowRight")
         await page.page.wait_for_function("() => document.querySelectorAll('.side.bad .crowd .dot').length === 20")
         await page.act("drive")
+        await page.act("round")
         await agree(page, session)
         bad, good = await page.counters("bad"), await page.counters("good")
-        assert (bad["delivered"], good["delivered"], good["wasted"]) == (2, 2, 0)
-        assert bad["wasted"] >= 20
+        assert bad["delivered"] == good["delivered"] == 10
+        # each of five positions reaches all six people, four of them also the crowd, who need none
+        assert (bad["wasted"], good["wasted"]) == (5 * 4 + 4 * 20, 0)
+        for side in SIDES:
+            assert await page.page.locator(f".side.{side} .chart circle").count() == 2
+            shown = await page.page.get_attribute(f".side.{side} .chart", "aria-label")
+            rounds = session.sides[side].board.named["rounds"]
+            assert all(f"{found['bytes']} bytes with {clients} clients" in shown for clients, found in rounds.items())
 
 
 async def test_07_two_tabs_throw_each_other_out():
@@ -138,10 +112,14 @@ async def test_07_two_tabs_throw_each_other_out():
         await page.act("open")
         await page.page.wait_for_selector('.side.good [data-tab="ben/2"].connected')
         await page.select("ana/1")
-        await page.act("send")
-        await agree(page, session)
+        # a message may come in the moment when the server has both, but not each time
+        for sent in range(1, 6):
+            await page.act("send")
+            await agree(page, session)
+            assert (await page.counters("good"))["delivered"] == received(session, "good") == 2 * sent
+            if (await page.counters("bad"))["lost"]:
+                break
         assert (await page.counters("bad"))["lost"] >= 1
-        assert (await page.counters("good"))["delivered"] == received(session, "good") == 2
 
 
 async def test_08_a_stranger_reads_what_is_not_his():
@@ -156,140 +134,40 @@ async def test_08_a_stranger_reads_what_is_not_his():
         assert "forbidden" in await page.page.inner_text(".side.good .console")
 
 
-async def test_09_the_loop_stands_still_while_it_computes():
-    async with playing(9) as (page, _):
+async def test_09_the_reader_chooses_how_the_bad_server_works(monkeypatch):
+    monkeypatch.setattr(reports, "COMPUTE_MILLISECONDS", 300)
+    async with playing(9) as (page, session):
         await page.act("compute")
-        stalls = {}
+        await page.page.select_option('[data-action="way"]', "process")
+        await page.page.wait_for_function("() => document.querySelector('#happened').textContent.includes('another')")
+        await page.act("compute")
+        await agree(page, session)
         for side in SIDES:
-            text = await page.page.inner_text(f".side.{side} .loop-text")
-            stalls[side] = int(re.search(r"standstill of the loop: (\d+) ms", text)[1])
+            measured = session.sides[side].board.named["ways"]
+            shown = await page.page.inner_text(f".side.{side} .ways")
+            assert all(f"{found['stall']} ms" in shown for found in measured.values())
             assert await page.page.locator(f".side.{side} .pulse").count() == 20
-        assert stalls["bad"] > stalls["good"]
+        assert session.sides["bad"].board.named["ways"]["handler"]["stall"] >= 300
+        assert "in another process" in await page.page.inner_text(".side.bad .ways")
+
+
+async def test_09_the_clock_hand_shows_the_turns_of_the_loop():
+    async with playing(9) as (page, session):
+        hand = "document.querySelector('.side.good .loop-clock .hand-line').style.transform"
+        before = await page.page.evaluate(hand)
+        await page.page.wait_for_function(f"before => {hand} !== before", arg=before)
+        assert session.sides["good"].board.named["loop"]["turns"] > 0
 
 
 async def test_10_a_bucket_stops_a_flood_and_not_a_burst():
-    async with playing(10) as (page, _):
+    async with playing(10) as (page, session):
         await page.act("flood")
         assert await page.page.locator(".side.good .extra .refused").count() > 0
         assert await page.page.locator(".side.bad .extra .refused").count() == 0
+        # the glass fills again
+        assert int(await page.page.locator(".side.good .glass text").text_content()) > 0
         told = await page.act("burst")
         assert told.count("40 of 40 accepted") == 2
-
-
-async def test_pause_holds_the_picture_not_the_session():
-    async with playing(3) as (page, session):
-        await page.page.click("#pause")
-        await page.page.click('[data-action="send"]')
-
-        async def is_delivered():
-            return session.state()["sides"]["good"]["counters"]["delivered"] == 1
-
-        assert await poll_until(is_delivered, timeout=20)
-        assert (await page.counters("good"))["delivered"] == 0
-        assert "Paused" in await page.page.inner_text("#queue")
-        await page.page.click("#pause")
         await agree(page, session)
-
-
-async def test_slow_motion_takes_longer():
-    async with playing(3) as (page, session):
-        now = "performance.now()"
-        times = []
-        for _ in range(2):
-            begin = await page.page.evaluate(now)
-            await page.act("send")
-            times.append(await page.page.evaluate(now) - begin)
-            await page.page.click("#slow")
-        assert times[1] > 2 * times[0]
-        await agree(page, session)
-
-
-async def test_guess_first_compares_with_what_arrived():
-    async with playing(3) as (page, session):
-        await page.page.click("#guess")
-        await page.page.click('[data-action="send"]')
-        assert "How many will?" in await page.page.inner_text("#guess-question")
-        await page.page.check('.guess.bad input[value="0"]')
-        await page.page.check('.guess.good input[value="1"]')
-        assert received(session, "bad") == 0
-        await page.page.click('#guess-dialog [value="send"]')
-        await page.page.wait_for_selector(".judged")
-        judged = await page.page.inner_text(".judged")
-        assert re.search(r"said 0, 1 arrived ✗.*said 1, 1 arrived ✓.*1 of 2 right", judged)
-
-
-async def test_two_pages_show_the_same():
-    async with serving(3) as (url, session), browser_page() as first, browser_page() as second:
-        await first.open(url)
-        await second.open(url)
-        await first.act("send")
-        await agree(first, session)
-        await agree(second, session)
-        assert "Ben's tab 1" in await second.page.inner_text("#happened")
-
-
-async def test_a_late_page_shows_what_was_before():
-    async with serving(3) as (url, session), browser_page() as page:
-        await session.do({"action": "send", "tab": "ana/1", "to": "user:ben"})
-        await page.open(url)
-        assert (await page.counters("good"))["delivered"] == 1
-        assert "Ana's tab 1" in await page.page.inner_text("#happened")
-
-
-async def test_nothing_moves_without_the_stream():
-    async with serving(3) as (url, session), browser_page() as page:
-        # the command reaches the servers, but the page hears nothing of it
-        await page.page.route(
-            "**/events*", lambda route: route.fulfill(body=": nothing\n\n", content_type="text/event-stream")
-        )
-        await page.page.add_init_script(
-            "window.drawn = 0; const arc = CanvasRenderingContext2D.prototype.arc;"
-            "CanvasRenderingContext2D.prototype.arc = function (...all) { drawn += 1; return arc.apply(this, all); };"
-        )
-        await page.open(url)
-        await page.act("send")
-        assert session.state()["sides"]["good"]["counters"]["delivered"] == 1
-        assert await page.page.evaluate("drawn") == 0
-
-
-async def test_reduced_motion_moves_nothing():
-    async with playing(3, reduced_motion="reduce") as (page, session):
-        await page.act("send")
-        await agree(page, session)
-        assert await page.page.evaluate("document.getAnimations().length") == 0
-
-
-@pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
-async def test_theme_follows_the_system_and_the_switch(scheme, is_dark):
-    async with playing(3, color_scheme=scheme) as (page, _):
-        brightness = "Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
-        assert (await page.page.evaluate(brightness) < 100) is is_dark
-        presses = 1 if is_dark else 2
-        for _ in range(presses):
-            await page.page.click("#theme")
-        assert (await page.page.evaluate(brightness) < 100) is not is_dark
-
-
-@pytest.mark.parametrize("width", [420, 1280])
-async def test_page_fits_its_window(width):
-    async with playing(4, viewport={"width": width, "height": 900}) as (page, _):
-        assert await page.page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-async def test_keyboard_alone_is_enough():
-    async with playing(3) as (page, _):
-        await page.page.focus('.side.bad [data-tab="ben/1"]')
-        await page.page.keyboard.press("Enter")
-        assert await page.page.inner_text("#chosen") == "Ben's tab 1"
-        await page.page.keyboard.press("c")
-        await page.page.wait_for_selector('.side.good [data-tab="ben/1"].cut')
-        await page.page.keyboard.press("b")
-        await page.page.wait_for_selector('.side.good [data-tab="ben/1"].connected')
-
-
-async def test_page_says_that_the_session_has_ended():
-    async with browser_page() as page:
-        async with serving(3) as (url, _):
-            await page.open(url)
-        await page.page.wait_for_selector("#ended:not([hidden])")
-        assert await page.page.is_disabled('[data-action="cut"]')
+        assert (await page.counters("bad"))["delivered"] == received(session, "bad") == 140
+        assert (await page.counters("good"))["delivered"] == received(session, "good") < 140

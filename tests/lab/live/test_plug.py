@@ -77,3 +77,13 @@ async def test_after_a_tunnel_the_server_keeps_its_end(plug):
     assert await answer == b"x"
     writer.close()
     again.close()
+
+
+async def test_a_cut_in_a_tunnel_ends_also_what_connects_just_now(plug):
+    await plug.enter_tunnel()
+    waiting, _, answer = await ask(plug)
+    await plug.cut()
+    with pytest.raises(ConnectionError):
+        await answer
+    assert await is_refused(plug)
+    waiting.close()

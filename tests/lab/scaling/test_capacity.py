@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab.scaling import capacity
-from lab.scaling.capacity import Assumed, Measured, figure, max_drivers_in_one_shard, plan, rows, shards_needed
+from lab.scaling.capacity import Assumed, Measured, max_drivers_in_one_shard, plan, rows, shards_needed
+from lab.scaling.figures import capacity_lines
 from lab.scaling.measure import Costs
 
 MEASURED = Measured(14_000, 1e-6, 50e-6, 20e-6, 10e-6, 100e-6, 2e-6, 10e-6)
@@ -58,7 +59,7 @@ def test_the_table_has_every_fleet_size_and_the_figure_the_limit():
     table = rows(MEASURED, ASSUMED)
     assert {row[0] for row in table} == {f"{size:,}" for size in capacity.FLEET_SIZES}
     assert {len(row) for row in table} == {len(capacity.HEAD)}
-    assert "one core" in figure(MEASURED, ASSUMED).axes[0].texts[0].get_text()
+    assert "one core" in capacity_lines(MEASURED, ASSUMED).axes[0].texts[0].get_text()
 
 
 def test_rate_sync_costs_redis_and_the_server_processes():
@@ -76,5 +77,10 @@ def test_an_impossible_fleet_raises_an_error(monkeypatch):
 
 
 def test_costs_measured_for_two_are_converted_to_one():
-    costs = Costs(50e-6, -3e-6, 10e-6, 250e-6, 4e-6, 20e-6, 1e-6, 14_000)
+    costs = Costs(50e-6, -3e-6, 10e-6, 250e-6, 4e-6, 20e-6, 1e-6, 14_000, 400e-6, 200, 20)
     assert Measured.of(costs) == Measured(14_000, 1e-6, 50e-6, 0.0, 10e-6, 125e-6, 2e-6, 10e-6)
+
+
+def test_noise_makes_no_cost_negative():
+    noisy = Costs(50e-6, -3e-6, 10e-6, -1e-6, 4e-6, -2e-6, 1e-6, 14_000, 400e-6, 200, 20)
+    assert min(vars(Measured.of(noisy)).values()) == 0.0

@@ -21,7 +21,8 @@ MAX_TRIES = 3
 async def test_two_processes_deliver_nearly_twice_as_much_per_cpu(redis_program):
     measured = []
     while not measured or (measured[0] < MIN_MULTIPLE and len(measured) < MAX_TRIES):
-        spread = await measure.throughput(members=400, seconds=0.6, rounds=5)
+        async with measure.BothServers() as servers:
+            spread = await measure.throughput(servers, members=400, seconds=0.6, rounds=5)
         # per CPU second, because the load generator and other programs use the same cores
         measured.append(spread.times(measure.by_the_busiest))
     assert statistics.median(measured) >= MIN_MULTIPLE, measured
@@ -32,7 +33,8 @@ async def test_two_processes_deliver_nearly_twice_as_much_per_cpu(redis_program)
 async def test_two_processes_share_work_evenly_and_redis_uses_little(redis_program):
     shares, redis_shares = [], []
     while not shares or (not is_even(shares[0]) and len(shares) < MAX_TRIES):
-        runs = (await measure.throughput(members=400, seconds=0.6, rounds=5)).runs[2]
+        async with measure.BothServers() as servers:
+            runs = (await measure.throughput(servers, members=400, seconds=0.6, rounds=5)).runs[2]
         shares.append(statistics.median(first / second for first, second in (run.server_seconds for run in runs)))
         redis_shares.append(statistics.median(run.redis_seconds / max(run.server_seconds) for run in runs))
     assert is_even(statistics.median(shares)), shares
@@ -46,12 +48,16 @@ def is_even(share):
 @pytest.mark.timing
 @pytest.mark.timeout(120)
 async def test_redis_costs_something_and_receiving_costs_less(redis_program):
-    spread = await measure.throughput(members=200, seconds=0.3, rounds=1)
-    costs = await measure.costs(spread.runs[1], connections=300)
+    async with measure.BothServers() as servers:
+        spread = await measure.throughput(servers, members=200, seconds=0.3, rounds=1)
+        costs = await measure.costs(servers, spread.runs[1], connections=300)
     assert 0 < costs.receive < costs.event
     assert 0 < costs.redis_per_emit < costs.with_id
     assert 0 < costs.delivery < costs.receive
     assert 2000 < costs.memory_bytes_per_connection < 100_000
+    assert costs.event < costs.connect < 0.1
+    assert 0 < costs.other_files < 200
+    assert load.TEXT_LETTERS < costs.bytes_per_delivery < 10 * load.TEXT_LETTERS
     assert {place: len(seconds) for place, seconds in costs.latencies.items()} == {
         "same process": 20,
         "other process": 20,

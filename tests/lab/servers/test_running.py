@@ -1,6 +1,7 @@
 """Test server processes: start, probe, kill, restart and stop."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ import psutil
 import pytest
 from lab.clients.raw_tab import raw_tab
 from lab.clients.tab import Person, tabs
+from lab.servers import probed_server
 from lab.servers.process import Server, ServerError
 from lab.servers.running import running
 from lab.system.own_process import in_own_process
@@ -104,6 +106,18 @@ async def test_a_killed_server_starts_again_on_its_port(server: Server) -> None:
 async def test_a_failed_start_is_reported_in_one_line() -> None:
     with pytest.raises(ServerError, match=r"^the good server did not start: SettingsError: SERVER_PORT: .*$"):
         async with running("good", settings={"SERVER_PORT": "many"}):
+            pass
+
+
+def end_at_once(*_: object) -> None:
+    """End the process before it opens its log."""
+    os._exit(3)
+
+
+async def test_a_process_that_ends_early_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probed_server, "run", end_at_once)
+    with pytest.raises(ServerError, match=r"^the good server did not start: it ended without a message$"):
+        async with running("good"):
             pass
 
 

@@ -38,7 +38,10 @@ LETTER = re.compile("[^\x00-\x7f]")
 
 
 class Grammar:
-    """The parser of a grammar, with its table of converters."""
+    """A tree-sitter parser of one language, with its syntax converters.
+
+    `table` maps each kind of syntax node to the function that converts such a node to a node of `lab.check.ir`.
+    """
 
     def __init__(self, name: str) -> None:
         language = tree_sitter.Language(GRAMMARS[name]())
@@ -58,16 +61,19 @@ def _converter(name: str) -> Convert | None:
 
 @functools.cache
 def grammar_named(name: str) -> Grammar:
-    """Return the grammar of a name, loaded once."""
+    """Return the grammar with this name: "js", "jsx", "ts" or "tsx".
+
+    Each grammar is loaded only once.
+    """
     return Grammar(name)
 
 
 def parse(text: str, grammar: str) -> ir.Source:
-    """Convert a file; `grammar` is "js", "jsx", "ts" or "tsx".
+    """Convert JavaScript or TypeScript text to a `Source` of `lab.check.ir`.
 
-    Raises `Unparsable` for a text on which the parser takes too long, and for no other. What cannot be parsed, and what
-    is nested in more than 100 levels of the syntax tree (a chain of `+`, `&&`, commas or `else if` is one level), is
-    dropped; then the source is `broken`.
+    `grammar` is "js", "jsx", "ts" or "tsx". Raises `Unparsable` only if the parser takes too long. Text that cannot be
+    parsed is left out. Code that is nested in more than 100 levels of the syntax tree is left out, too. In both cases
+    the source is marked as `broken`. A chain of `+`, `&&`, commas or `else if` is one level.
     """
     rules = grammar_named(grammar)
     tree = _tree(rules.parser, LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))
@@ -111,7 +117,7 @@ def _place_missing(source: ir.Source) -> None:
 
 
 def _comments(converter: Converter, rules: Grammar, tree: tree_sitter.Tree) -> list[tuple[int, str]]:
-    """Return line and text of each comment, in order."""
+    """Return the line and the text of each comment, in order."""
     if "//" not in converter.text and "/*" not in converter.text:
         return []
     found = tree_sitter.QueryCursor(rules.comments).captures(tree.root_node).get("comment", [])

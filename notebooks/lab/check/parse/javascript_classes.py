@@ -1,4 +1,4 @@
-"""Converts classes, interfaces, enums and types of JavaScript and TypeScript."""
+"""Converts JavaScript and TypeScript classes, interfaces, enums and types to `ir` nodes."""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import decorators, key_name, type_text
@@ -25,7 +25,7 @@ def class_(c: Converter, node: Syntax) -> Made:
 
 
 def base_classes(c: Converter, node: Syntax) -> list[ir.Node]:
-    """Convert what a class extends and implements."""
+    """Convert the base classes and the interfaces of a class."""
     made: list[ir.Node] = []
     for part in c.parts(node):
         if part.type in ("extends_clause", "implements_clause"):
@@ -40,7 +40,8 @@ def base_classes(c: Converter, node: Syntax) -> list[ir.Node]:
 def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
     """Convert the members of a class or an interface.
 
-    A method's overloads are left out. TypeScript's decorators of a method stand before it, as members of their own.
+    Overloads of a method are left out. The parser puts a decorator of a method before the method, as a separate member.
+    The result has this decorator in the method.
     """
     body: list[ir.Node] = []
     waiting: list[ir.Node] = []
@@ -60,9 +61,9 @@ def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
 
 
 def method_parts(c: Converter, node: Syntax) -> list[ir.Node]:
-    """Return class members that a method's head adds.
+    """Return the class members that a method's name and parameters add.
 
-    They are the expression of a computed name, and the fields of `constructor(private io: Server)`.
+    A computed name adds its expression. The parameter in `constructor(private io: Server)` adds the field `io`.
     """
     listed = node.child_by_field_name("parameters")
     name_node = node.child_by_field_name("name")
@@ -104,7 +105,10 @@ def enum(c: Converter, node: Syntax) -> Made:
 
 
 def type_alias(c: Converter, node: Syntax) -> Made:
-    """Convert the alias of an object type; another alias is left out."""
+    """Convert the alias of an object type to an interface.
+
+    The alias of any other type is left out.
+    """
     fields: list[ir.Node] = []
     bases: list[ir.Node] = []
     has_fields = False

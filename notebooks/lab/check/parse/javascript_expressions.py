@@ -1,4 +1,4 @@
-"""Converts access, calls and operators of JavaScript and TypeScript."""
+"""Converts access, calls and operators of JavaScript and TypeScript to `ir` nodes."""
 
 from lab.check import ir
 from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, first, is_text, joined, last
@@ -14,7 +14,7 @@ FLAT_OPERATORS = {"+", "&&", "||", "??"}
 def field(node: Syntax, name: str, position: int, usual: int) -> Syntax | None:
     """Return a node's child: by position if possible, else by name.
 
-    The position is right only if the node has the `usual` number of children, so without a comment or type.
+    A comment or a type adds a child. So the position is right only if the node has the `usual` number of children.
     """
     children = node.children
     if len(children) == usual:
@@ -64,7 +64,10 @@ def new(c: Converter, node: Syntax) -> Made:
 
 
 def arguments(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert arguments, and the template of a tagged template."""
+    """Convert the arguments of a call.
+
+    A tagged template has one argument, the template.
+    """
     if node is None:
         return []
     return [c.one(node)] if node.type == "template_string" else c.many(node.children)
@@ -107,7 +110,10 @@ def ternary(c: Converter, node: Syntax) -> Made:
 
 
 def comma(c: Converter, node: Syntax) -> Made:
-    """Convert `a, b, c`, which some grammars nest to the right."""
+    """Convert `a, b, c` to one `ir` node with all operands.
+
+    Some grammars parse the text as `a, (b, c)`.
+    """
     operands = []
     while True:
         parts = c.parts(node)
@@ -118,7 +124,7 @@ def comma(c: Converter, node: Syntax) -> Made:
 
 
 def wait(c: Converter, node: Syntax) -> Made:
-    """Convert `await x` and `yield x`."""
+    """Convert `await x` and `yield x` to `ir` nodes."""
     parts = c.parts(node)
     return ir.Await(c.one(parts[0]) if parts else c.place(ir.Const(None), node))
 

@@ -1,11 +1,14 @@
-"""Converts records, patterns and functions of JavaScript and TypeScript."""
+"""Converts records, patterns and functions of JavaScript and TypeScript to `ir` nodes."""
 
 from lab.check import ir
 from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing, spread
 
 
 def type_text(c: Converter, node: Syntax | None) -> str:
-    """Return a type as text with single spaces, without its colon."""
+    """Return the text of a type annotation, without its colon.
+
+    Several spaces become one space.
+    """
     return " ".join(c.slice(node).removeprefix(":").split())
 
 
@@ -14,14 +17,14 @@ def decorators(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def key(c: Converter, node: Syntax | None) -> ir.Node:
-    """Convert a key: a plain name is a `Const`."""
+    """Convert the key of an object; a plain name becomes a `Const`."""
     if node is not None and node.type in ("property_identifier", "private_property_identifier"):
         return c.place(ir.Const(c.slice(node)), node)
     return c.one(node)
 
 
 def key_name(c: Converter, node: Syntax | None) -> str:
-    """Return a key that is fixed, or ""."""
+    """Return the name of a key, or "" for a computed key."""
     if node is not None and node.type == "identifier":
         return c.slice(node)
     made = key(c, node)
@@ -49,12 +52,12 @@ def record(c: Converter, node: Syntax) -> Made:
 
 
 def with_default(c: Converter, node: Syntax) -> Made:
-    """Convert the target of a pattern that has a default."""
+    """Convert `target = default` in a pattern to its target."""
     return c.one(node.child_by_field_name("left"))
 
 
 def names_in(target: ir.Node) -> list[str]:
-    """Return the variables that a target sets."""
+    """Return the names of the variables that an assignment's target sets."""
     return [node.name for node in target.walk() if isinstance(node, ir.Name)]
 
 
@@ -107,9 +110,10 @@ def function(c: Converter, node: Syntax) -> ir.Func:
 
 
 def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
-    """Return Python's decorators for a method with `get`, `set` or `static`.
+    """Convert a method's `get`, `set` or `static` to Python's decorators.
 
-    `name` is the method's name: `set` gives `name.setter`.
+    `get` becomes `property`, and `static` becomes `staticmethod`. `set` becomes `name.setter`, with the method's
+    `name`.
     """
     made: list[ir.Node] = []
     for child in node.children:

@@ -1,4 +1,4 @@
-"""Converts imports, exports and assignments of JavaScript and TypeScript."""
+"""Converts imports, exports and assignments of JavaScript and TypeScript to `ir` nodes."""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import names_in
@@ -8,7 +8,7 @@ from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax
 
 
 def _source(c: Converter, node: Syntax) -> str:
-    """Return the text of a node's `source`."""
+    """Return the module name in an import or export, or ""."""
     made = c.one(node.child_by_field_name("source"))
     return made.value if isinstance(made, ir.Const) and isinstance(made.value, str) else ""
 
@@ -26,7 +26,11 @@ def import_statement(c: Converter, node: Syntax) -> Made:
 
 
 def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return pairs of imported and local name from part of an import."""
+    """Return pairs of imported and local names.
+
+    `node` is a part of an import: a default import, `* as a` or `{a as b}`. The imported name is "default" for a
+    default import, and "*" for `* as a`.
+    """
     if node.type == "identifier":
         return [("default", c.slice(node))]
     if node.type == "namespace_import":
@@ -35,7 +39,7 @@ def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
 
 
 def _specifiers(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return the pairs in braces: `{a as b}` gives `("a", "b")`."""
+    """Return pairs of names: `{a as b}` gives `("a", "b")`."""
     pairs = []
     for part in node.children:
         if part.type in ("import_specifier", "export_specifier"):
@@ -45,18 +49,24 @@ def _specifiers(c: Converter, node: Syntax) -> list[tuple[str, str]]:
 
 
 def _quoted(c: Converter, node: Syntax | None) -> str:
-    """Return a name, which may be written as a string."""
+    """Return an imported or exported name without quotes.
+
+    JavaScript allows quotes there, as in `import {"a-b" as c} from "x"`.
+    """
     return c.slice(node).strip("'\"")
 
 
 def import_alias(c: Converter, node: Syntax) -> Made:
-    """Convert `import A = B.C`."""
+    """Convert `import A = B.C` to an `ir` node."""
     parts = c.parts(node)
     return ir.Assign(c.one(parts[0]), c.one(parts[-1]), declares="const") if parts else []
 
 
 def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
-    """Return the import in a declaration, such as `const {a} = require("x")`."""
+    """Return the import in a declaration, or None.
+
+    An example is `const {a} = require("x")`.
+    """
     call = value.value if isinstance(value, ir.Await) else value
     if not (isinstance(call, ir.Call) and isinstance(call.func, ir.Name) and len(call.args) == 1):
         return None
@@ -80,7 +90,10 @@ def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
 
 
 def export(c: Converter, node: Syntax) -> Made:
-    """Convert `export`. A declaration that is exported stands before its export, whose value is its name."""
+    """Convert an `export` statement to `ir` nodes.
+
+    An exported declaration gives two nodes: the declaration, and then an export whose value is the declared name.
+    """
     source = node.child_by_field_name("source")
     if source is not None:
         return _exported_from(c, node, _source(c, node))
@@ -156,7 +169,10 @@ def _is_module_exports(node: ir.Node) -> bool:
 
 
 def assignment(c: Converter, node: Syntax) -> Made:
-    """Convert `target = value`, also as an export of CommonJS."""
+    """Convert `target = value` to `ir` nodes.
+
+    An assignment to `module.exports` or to a field of `exports` becomes an export.
+    """
     children = node.children
     target, value = c.one(children[0]), c.one(children[-1])
     if isinstance(target, ir.Name) and target.name == "exports":
@@ -173,9 +189,9 @@ def assignment(c: Converter, node: Syntax) -> Made:
 def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
     """Return an export for each key of an exported object literal.
 
-    For `module.exports = {a: f()}`, the export `a` gets `f()`, and the literal then has `module.exports.a` in its
-    stead: no call stands twice in the tree. If the value is the name of a variable, the literal keeps a copy of that
-    name.
+    For `module.exports = {a: f()}`, the call `f()` moves to the export `a`, and `module.exports.a` replaces the call in
+    the literal. So no call stands twice in the tree. If the value is the name of a variable, the literal keeps a copy
+    of that name.
     """
     made: list[ir.Node] = []
     if not isinstance(value, ir.Record):

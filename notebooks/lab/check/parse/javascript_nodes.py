@@ -28,8 +28,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 class Converter:
     """Converts the syntax nodes of one file to `ir` nodes.
 
-    `table` has the function that converts each kind of named node, and None for tokens and comments. In the parsed
-    source each character is one byte, so the byte offsets of a node are also offsets in `text`.
+    `table` has the function that converts each kind of named node, and None for tokens and comments. `text` is the
+    source. The parser receives a copy in which each character is one byte, so the byte offsets of a node are also
+    offsets in `text`.
     """
 
     def __init__(self, text: str, table: dict[int, Convert | None]) -> None:
@@ -41,7 +42,10 @@ class Converter:
         self.dropped = False
 
     def one(self, node: Syntax | None) -> ir.Node:
-        """Convert a node. None, and several results, give a `Block`."""
+        """Convert a syntax node to one `ir` node.
+
+        The result is a `Block` if `node` is None, or if the conversion does not give exactly one node.
+        """
         convert = self.table[node.kind_id] if node is not None else None
         if node is None or convert is None:
             return ir.Block([])
@@ -88,7 +92,7 @@ class Converter:
         return made
 
     def parts(self, node: Syntax) -> list[Syntax]:
-        """Return the named children that are no comments."""
+        """Return the named children of a node, without comments."""
         table = self.table
         return [child for child in node.children if table[child.kind_id] is not None]
 
@@ -110,13 +114,16 @@ def block(c: Converter, node: Syntax) -> Made:
 
 
 def first(c: Converter, node: Syntax) -> Made:
-    """Convert the first named child: `(x)`, `x as T`, `x!`."""
+    """Convert the first named child of a node.
+
+    An example is `x` in `(x)`, `x as T` and `x!`.
+    """
     parts = c.parts(node)
     return c.one(parts[0]) if parts else []
 
 
 def last(c: Converter, node: Syntax) -> Made:
-    """Convert the last named child: `<T>x`."""
+    """Convert the last child of a node, such as `x` in `<T>x`."""
     parts = c.parts(node)
     return c.one(parts[-1]) if parts else []
 
@@ -187,9 +194,9 @@ def template(c: Converter, node: Syntax) -> Made:
 
 
 def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
-    """Return the text between two offsets as a list.
+    """Return a list with the text between two offsets.
 
-    The list has one string node. It is empty if there is no text between the offsets.
+    The text is one string node. The list is empty if there is no text between the offsets.
     """
     return [c.place_at(ir.Const(unescape(c.text[start:end])), start, end)] if start < end else []
 
@@ -197,7 +204,7 @@ def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
 def regex(c: Converter, node: Syntax) -> Made:
     """Convert `/x/` to `new RegExp("x")`.
 
-    So the checker does not take a pattern for a string.
+    The checker then does not mistake the pattern for a string.
     """
     pattern = c.place(ir.Const(c.slice(node)), node)
     return ir.Call(c.place(ir.Name("RegExp"), node), [pattern], new=True)
@@ -212,7 +219,7 @@ def spread(c: Converter, node: Syntax) -> ir.Spread:
 
 
 def is_text(node: ir.Node) -> bool:
-    """Say whether an expression is surely a string."""
+    """Tell whether an expression is certainly a string."""
     return isinstance(node, ir.Text) or (isinstance(node, ir.Const) and isinstance(node.value, str))
 
 

@@ -1,4 +1,4 @@
-"""Converts the statements of JavaScript and TypeScript."""
+"""Converts the statements of JavaScript and TypeScript to `ir` nodes."""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import type_text
@@ -25,7 +25,7 @@ def expression(c: Converter, node: Syntax) -> Made:
 
 
 def declaration(c: Converter, node: Syntax) -> Made:
-    """Convert `const a = 1, b = 2`: one assignment for each."""
+    """Convert `const a = 1, b = 2` to `ir` nodes."""
     kind = node.children[0].type
     declares = kind if kind in ("const", "let", "var") else "const"
     made: list[ir.Node] = []
@@ -42,13 +42,13 @@ def declaration(c: Converter, node: Syntax) -> Made:
 
 
 def augmented(c: Converter, node: Syntax) -> Made:
-    """Convert `a += b`."""
+    """Convert `a += b` to an `ir` node."""
     op = node.child_by_field_name("operator")
     return ir.Assign(c.one(node.children[0]), c.one(node.children[-1]), op.type if op is not None else "=")
 
 
 def update(c: Converter, node: Syntax) -> Made:
-    """Convert `a++`."""
+    """Convert `a++` to an `ir` node."""
     op = node.child_by_field_name("operator")
     target = c.one(node.child_by_field_name("argument"))
     return ir.Assign(target, c.place(ir.Const(1), node), op.type if op is not None else "++")
@@ -58,7 +58,10 @@ def update(c: Converter, node: Syntax) -> Made:
 
 
 def if_(c: Converter, node: Syntax) -> Made:
-    """Convert `if`. The branches of `else if` are converted in a loop, as there may be hundreds."""
+    """Convert an `if` statement to `ir` nodes.
+
+    The branches of `else if` are converted in a loop, as there may be hundreds.
+    """
     branches: list[ir.Node] = []
     last: list[ir.Node] = []
     following: Syntax | None = node
@@ -75,7 +78,10 @@ def if_(c: Converter, node: Syntax) -> Made:
 
 
 def switch(c: Converter, node: Syntax) -> Made:
-    """Convert `switch` to nested `If`s. Cases without statements join the next one."""
+    """Convert `switch` to nested `If` nodes.
+
+    A case without statements is joined with the next case.
+    """
     value = node.child_by_field_name("value")
     cases = node.child_by_field_name("body")
     default: list[ir.Node] = []
@@ -97,9 +103,9 @@ def switch(c: Converter, node: Syntax) -> Made:
 
 
 def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
-    """Nest the `If`s: each becomes the `else` of the one before.
+    """Nest `If` nodes: each becomes the `else` of the node before.
 
-    `default` is the last `else`. After `MOST_NESTED` levels, the other `If`s stand side by side.
+    `default` is the last `else`. After `MOST_NESTED` levels, the other `If` nodes stand side by side.
     """
     result: list[ir.Node] = []
     level = result
@@ -136,7 +142,7 @@ def _case_body(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def for_in(c: Converter, node: Syntax) -> Made:
-    """Convert `for (a of b)` and `for (a in b)`."""
+    """Convert loops with `of` and `in` to `ir` nodes."""
     op = node.child_by_field_name("operator")
     target, iterable = c.one(node.child_by_field_name("left")), c.one(node.child_by_field_name("right"))
     statements = body(c, node.child_by_field_name("body"))
@@ -196,7 +202,7 @@ def labelled(c: Converter, node: Syntax) -> Made:
 
 
 def body_block(c: Converter, node: Syntax) -> Made:
-    """Convert `static {}` of a class, a namespace and a declared module."""
+    """Convert the body of a `static {}`, namespace or declared module."""
     return ir.Block(body(c, node.child_by_field_name("body")))
 
 

@@ -1,4 +1,4 @@
-"""Converts Python source text."""
+"""Converts Python source text to the tree of `lab.check.ir`."""
 
 import ast
 import re
@@ -67,10 +67,10 @@ def _unknown(tree: Tree, node: ast.AST) -> Node:
 
 
 def _ordered(tree: Tree, module: ast.Module) -> list[Placed]:
-    """Return the nodes that are converted, parents before their children.
+    """Return the nodes of `module` that the checker needs, parents before children.
 
-    It also marks in `tree` the nodes whose meaning depends on the code around them: names that mean `this`, methods and
-    fields of classes.
+    The caller converts these nodes to the checker's own form. The function also marks some nodes in `tree`: the names
+    that mean the instance (`self`), the methods, and the fields of classes.
     """
     ordered: list[Placed] = []
     waiting: list[tuple[Any, Scope]] = [(module, Scope())]
@@ -129,8 +129,8 @@ def _is_static(decorator: ast.expr) -> bool:
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
     """Return the scope in a function that is no method.
 
-    `this`, the first parameter of the method around it, keeps its meaning there. It does not if the function has a
-    variable of the same name.
+    The first parameter of the method around the function, such as `self`, keeps its meaning in the function. It loses
+    this meaning if the function has a variable of the same name.
     """
     if scope.this is None or _binds(node, scope.this):
         return Scope()

@@ -1,4 +1,4 @@
-"""Converts the expressions of Python's `ast`."""
+"""Converts the expressions of Python's `ast` to `ir` nodes."""
 
 import ast
 
@@ -99,7 +99,7 @@ def _call(tree: Tree, node: ast.Call) -> Node:
 def _at_name(tree: Tree, new: Node, node: ast.Attribute) -> Node:
     """Give a node the line and column of an attribute expression.
 
-    If the expression has several lines, they are those of the name of the attribute.
+    If the expression has several lines, the node gets the line and column of the attribute's name.
     """
     tree.at(new, node)
     if new.end_line > new.line:
@@ -198,7 +198,10 @@ def _lambda(tree: Tree, node: ast.Lambda) -> Node:
 
 
 def params(tree: Tree, node: ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef) -> list[Param]:
-    """Return the parameters of a function. The first one of a method is left out."""
+    """Return the parameters of a function.
+
+    The first parameter of a method, such as `self`, is left out.
+    """
     given = node.args
     plain = [*given.posonlyargs, *given.args]
     defaults: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults))

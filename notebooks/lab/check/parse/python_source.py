@@ -27,7 +27,10 @@ COMMENT_OR_STRING = re.compile(
 
 
 class Places:
-    """The lines of a text, and the columns of its characters. `ast` counts columns in UTF-8 bytes."""
+    """Converts positions of `ast` to columns of the source text.
+
+    `ast` counts columns in UTF-8 bytes, and the checker in characters.
+    """
 
     def __init__(self, text: str) -> None:
         """Split the text, whose line ends are `\\n`."""
@@ -49,7 +52,7 @@ class Places:
         return columns[min(offset, len(columns) - 1)]
 
     def text(self, node: ast.expr) -> str:
-        """Return the source of a type annotation on one line.
+        """Return the source of a type annotation as one line.
 
         A forward reference, such as `"Order"`, is returned without its quotes.
         """
@@ -69,7 +72,7 @@ class Tree(Places):
     """The nodes of a text that are converted so far. Children are converted before their parents."""
 
     def __init__(self, text: str) -> None:
-        """Begin with no nodes."""
+        """Begin without nodes; `text` is the Python source."""
         super().__init__(text)
         self.nodes: dict[ast.AST, Node] = {}
         # names that are the first parameter of their method
@@ -79,7 +82,7 @@ class Tree(Places):
         self.fields: set[ast.AST] = set()
 
     def at(self, new: AnyNode, node: Placed) -> AnyNode:
-        """Return a new node with the place of a node of `ast`."""
+        """Return a new node with the position of an `ast` node."""
         line = node.lineno
         new.line = line
         new.column = node.col_offset + 1 if self.is_ascii else self.column(line, node.col_offset)
@@ -96,7 +99,7 @@ Converter = Callable[[Tree, Any], Node]
 
 
 class Table(dict[type[ast.AST], Converter]):
-    """The converter of each class of `ast`."""
+    """Maps each class of `ast` to its converter."""
 
     def converts(self, *names: str) -> Callable[[Converter], Converter]:
         """Register the decorated converter for the named classes of `ast`.

@@ -1,4 +1,4 @@
-"""Converts the statements and patterns of Python's `ast`."""
+"""Converts the statements and patterns of Python's `ast` to `ir` nodes."""
 
 import ast
 from typing import Any
@@ -202,8 +202,8 @@ def _match(tree: Tree, node: ast.Match) -> Node:
 def _case_test(tree: Tree, case: ast.match_case, subject: Node) -> Node:
     """Return the condition under which a `case` runs.
 
-    It compares the subject with the pattern. If the pattern has names, it assigns the subject to the pattern instead.
-    The guard of the case is added with `&&`.
+    If the pattern sets variables, the condition is an assignment of the subject to the pattern. Otherwise the condition
+    compares the subject with the pattern. The guard of the case is added with `&&`.
     """
     place = case.pattern
     binds = any(getattr(part, "name", None) or getattr(part, "rest", None) for part in ast.walk(place))

@@ -13,10 +13,10 @@ Part = tuple[str, str | int | None]
 
 
 def again(node: Node, depth: int = 4) -> Node:
-    """Return a copy of a node that the tree has twice.
+    """Return a copy of a node that the tree needs twice.
 
-    Names, literals, and fields and elements of them are copied, down to `depth` levels. Anything else becomes an empty
-    `Block`, so that no call stands twice in the tree.
+    Names, literals, fields and elements are copied, down to `depth` levels. Anything else becomes an empty `Block`, so
+    that no call stands twice in the tree.
     """
     new: Node | None = None
     if isinstance(node, (Name, This, Const)):
@@ -55,7 +55,10 @@ def joined(left: Node, right: Node) -> Node:
 
 
 def _operands(node: Node) -> list[Node]:
-    """Return what a chain of `+` adds up."""
+    """Return the operands of a chain of `+`, from left to right.
+
+    For `a + b + c` they are `a`, `b` and `c`.
+    """
     operands = []
     while isinstance(node, Op) and node.op == "+" and len(node.operands) == 2:
         node, last = node.operands
@@ -64,7 +67,7 @@ def _operands(node: Node) -> list[Node]:
 
 
 def percent(template: Node, value: Node) -> Node:
-    """Return `template % value` as a text."""
+    """Return `template % value` as a string node."""
     if not isinstance(template, Const):
         return joined(template, value)
     values: dict[str | int, Node] = {}
@@ -93,7 +96,7 @@ def _percent_parts(template: str) -> Iterator[Part]:
 
 
 def formatted(template: Node, args: list[Node], keywords: list[tuple[str | None, Node]]) -> Node | None:
-    """Return `template.format(...)` as a text.
+    """Return `template.format(...)` as a string node.
 
     The result is None if the template is not valid.
     """
@@ -121,8 +124,8 @@ def _format_parts(template: str) -> Iterator[Part]:
 def _filled(template: Const, parts: Iterable[Part], values: dict[str | int, Node], rest: list[Node]) -> Node:
     """Return a template with its values filled in.
 
-    `parts` has each fixed text with the key of the gap behind it, and `values` has the values by key. `rest` has values
-    without a key, such as `**options`: they fill the gaps with unknown keys.
+    `parts` has each fixed text with the key of the gap after it, and `values` has the values by key. `rest` has values
+    without a key, such as `**options`. These values fill the gaps whose key is not in `values`.
     """
     found: list[Node] = []
     unused = dict(values)

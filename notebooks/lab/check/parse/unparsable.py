@@ -1,11 +1,17 @@
-"""The error of all parsers."""
+"""The error that parsers raise for text they cannot parse."""
 
 
 class Unparsable(Exception):
-    """A text that is not valid in its language. The message is one line, such as `line 3: invalid syntax`."""
+    """The error for a text that a parser cannot parse.
+
+    Its message is one line, such as `line 3: invalid syntax`.
+    """
 
     def __init__(self, reason: str, line: int | None = None) -> None:
-        """Keep the reason, and the line where it is known. Both are in the message."""
+        """Keep the reason, and the line if it is known.
+
+        The message has both.
+        """
         self.reason = " ".join(reason.split()) or "invalid syntax"
         self.line = line
         super().__init__(f"line {line}: {self.reason}" if line else self.reason)

@@ -1,6 +1,6 @@
 """Opening lines of the NestJS snippets: limits, validation and authentication.
 
-Without these lines a snippet would also show the mistakes of RM085, RM101 and RM104.
+Without these lines, RM085, RM101 and RM104 would also report the snippets.
 """
 
 GATEWAY = """\

@@ -3,29 +3,51 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
+from lab.check.ir import Assign, Call, Class, Export, Field, Import, Member, Name, Op
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.places import Place, place_of
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Write, is_queue, parts_with_id, writes
+from lab.check.stores import Write, is_of_connection, is_queue, parts_with_id, writes
 from lab.check.tags import Tag
+
+# methods of a set that say something about one connection
+FLAG_USES = {"has", "add", "delete", "discard", "remove", "size", "clear"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each socket id that is written to lasting state.
+    """Yield each write that keeps the handler's socket id in lasting state.
 
-    The id is the socket's own, and a value, not a key.
+    Lasting state outlives the handler. The id counts only if it is written as a value, not as a key.
     """
     for write in writes(facts):
-        if write.kind not in ("collection", "shared", "field") or is_queue(write.place):
+        if write.kind not in ("collection", "shared", "field") or is_queue(facts, write.place):
             continue
         found = next(parts_with_id(facts, write.value), None)
-        if found is None or (write.kind == "field" and not _is_kept_field(facts, write)):
+        if found is None or _is_session(facts, write) or (write.kind == "field" and not _is_kept_field(facts, write)):
             continue
         if write.kind == "shared" or facts.outlives(write.place, facts.handler_function(write.node)):
             # the id may be in a record that was made before
-            place = found[1] if facts.path_of(found[1]) == write.module.path else write.node
-            yield Hit(
-                facts.path_of(place), place, "the id of a socket is kept in a collection that outlives the handler"
-            )
+            place = found[1] if found[0] or facts.path_of(found[1]) == write.module.path else write.node
+            told = "the id of a socket is kept in a collection that outlives the handler"
+            yield Hit(facts.path_of(place), place, told, "warning" if _is_flag(facts, write) else None)
+
+
+def _is_session(facts: Facts, write: Write) -> bool:
+    """Tell whether a write keeps an object that serves one connection.
+
+    The object is an instance of a class, kept under the socket's id or in a collection of such objects. Only RM012
+    reports such a write, because RM012 looks at the key.
+    """
+    if not isinstance(write.value, Name) or write.key is None:
+        return False
+    made = [write.value, *facts.assigned(write.value)]
+    param = facts.parameter(write.value)
+    made += facts.arguments(param) if param is not None else []
+    made = [
+        inner for value in made for inner in ([value, *facts.assigned(value)] if isinstance(value, Name) else [value])
+    ]
+    classes = any(isinstance(value, Call) and isinstance(facts.project.meaning(value.func), Class) for value in made)
+    return classes and (facts.is_own_id(write.key) or is_of_connection(facts, write.place))
 
 
 def _is_kept_field(facts: Facts, write: Write) -> bool:
@@ -34,6 +56,34 @@ def _is_kept_field(facts: Facts, write: Write) -> bool:
     That is not so if `place` is a socket, a server or a single record.
     """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
+
+
+def _is_flag(facts: Facts, write: Write) -> bool:
+    """Tell whether a set of ids is only used as a flag.
+
+    The program then calls only methods such as `has`, `add` and `delete` on the set. It sends nothing to the ids in the
+    set: an id only says something about a connection, as in RM012.
+    """
+    place = place_of(facts.project, write.place)
+    return write.kind == "collection" and write.key is None and place not in facts.once(_read_places)
+
+
+def _read_places(facts: Facts) -> set[Place | None]:
+    """Return the collections that are read by more than a `has` test."""
+    found: set[Place | None] = set()
+    for _, node in facts.nodes(Name, Member):
+        above = node.parent
+        if isinstance(above, Member) and above.obj is node and above.name in FLAG_USES:
+            continue
+        if isinstance(above, Op) and above.op in ("in", "not in") and above.operands[-1] is node:
+            continue
+        if isinstance(above, Assign | Export | Import | Field):
+            continue
+        # `ids.has` itself is no second reading of `ids`
+        if isinstance(node, Member) and node.name in FLAG_USES and isinstance(above, Call) and above.func is node:
+            continue
+        found.add(place_of(facts.project, node))
+    return found
 
 
 NODE = Snippet(
@@ -45,9 +95,7 @@ export function register(io) {
     const { user } = socket.data;
     socketIds.set(user.id, socket.id); // <- RM011
 
-    socket.on("devices:count", (reply) => {
-      reply({ users: socketIds.size });
-    });
+    socket.on("devices:count", (reply) => reply({ users: socketIds.size }));
   });
 }
 """,
@@ -165,6 +213,11 @@ def register(socketio):
 """,
 )
 
+KEEP_NONE = (
+    "Keep no ids, and no clean-up at disconnect: let each connection join the room of its user or role, and emit to "
+    "that room. Name the room for an id that a reconnect does not change: the account's, or a random one that the "
+    "client keeps.\n"
+)
 RULE = Rule(
     id="RM011",
     mistake="01",
@@ -172,9 +225,9 @@ RULE = Rule(
     title="socket id kept in lasting state",
     what="The id of a socket is put into a map, list, set, object or Redis key that lives longer than the handler.",
     why=(
-        "A socket id is valid for one connection only. After each reconnect the store holds an id that no longer "
-        "exists: memory grows, and messages go to sockets that are gone. If the store keeps one id per user, a "
-        "second tab overwrites the first one."
+        "A client gets a new id at each reconnect, so the store keeps ids that no longer exist: memory grows, "
+        "and messages go to sockets that are gone. If the store keeps one id per user, a second tab overwrites "
+        "the first one."
     ),
     exceptions=(
         "Logs, payloads, local variables, `socket.data` and `save_session` are fine: they end with the handler or "
@@ -182,20 +235,24 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "At each connection, join a room in place of this, as in socket.join(`user:${user.id}`), and emit with "
-            "io.to(`user:${id}`); Socket.IO removes the socket from the room when it disconnects."
+            KEEP_NONE + 'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
+            'io.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id\n'
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "nest": (
-            "In `handleConnection`, join a room in place of this, as in client.join(`user:${client.data.user.id}`), "
-            "and emit with this.server.to(`user:${id}`); no store is needed."
+            KEEP_NONE + "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
+            'this.server.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id\n'
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "python-socketio": (
-            "In the connect handler, enter a room in place of this, as in `await sio.enter_room(sid, "
-            'f"user:{user_id}")`, and emit with `to=f"user:{user_id}"`; no store is needed.'
+            KEEP_NONE + 'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
+            'await sio.emit("event", data, to=f"user:{user_id}")  # in place of each emit to the kept id\n'
+            'is_online = any(sio.manager.get_participants("/", f"user:{user_id}"))'
         ),
         "flask": (
-            "In the connect handler, join a room in place of this, as in "
-            '`join_room(f"user:{current_user.id}")`, and emit with `to=f"user:{user_id}"`; no store is needed.'
+            KEEP_NONE + 'join_room(f"user:{current_user.id}")  # in the connect handler\n'
+            'socketio.emit("event", data, to=f"user:{user_id}")  # in place of each emit to the kept id\n'
+            'is_online = any(socketio.server.manager.get_participants("/", f"user:{user_id}"))'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

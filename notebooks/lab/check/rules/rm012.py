@@ -191,8 +191,8 @@ RULE = Rule(
     title="state keyed by a socket id",
     what="A map or object that lives longer than the handler is keyed by the socket's own id.",
     why=(
-        "The entry belongs to one connection. A reconnect gets a new id and finds nothing, and each lost "
-        "disconnect event leaves an entry that nobody reads or removes."
+        "A client gets a new id at each reconnect, so it does not find its entry again. Each lost disconnect "
+        "event leaves an entry that nobody reads or removes."
     ),
     exceptions=(
         "A rate limiter may count by connection, and a resource that belongs to one connection, such as a "
@@ -201,18 +201,28 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Keep what belongs to the connection in `socket.data`, and what belongs to the user under the user's id."
+            "Keep what belongs to the connection in `socket.data`, and what belongs to the user under the user's "
+            "id.\n"
+            "socket.data.cart = []; // ends with the connection\n"
+            "carts.set(socket.data.user.id, []); // is still there after a reconnect"
         ),
         "nest": (
-            "Keep what belongs to the connection in `client.data`, and what belongs to the user under the user's id."
+            "Keep what belongs to the connection in `client.data`, and what belongs to the user under the user's "
+            "id.\n"
+            "client.data.cart = []; // ends with the connection\n"
+            "this.carts.set(client.data.user.id, []); // is still there after a reconnect"
         ),
         "python-socketio": (
-            "Keep what belongs to the connection in `await sio.save_session(sid, {…})`, and what belongs to the "
-            "user under the user's id."
+            "Keep what belongs to the connection in its session, and what belongs to the user under the user's "
+            "id.\n"
+            'await sio.save_session(sid, {"cart": []})  # ends with the connection\n'
+            "carts[user_id] = []  # is still there after a reconnect"
         ),
         "flask": (
             "Keep what belongs to the connection in Flask's `session`, and what belongs to the user under the "
-            "user's id."
+            "user's id.\n"
+            'session["cart"] = []  # ends with the connection\n'
+            "carts[current_user.id] = []  # is still there after a reconnect"
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -158,17 +158,29 @@ RULE = Rule(
     ),
     exceptions="The payload that call signalling sends to the other side of a call is not a record.",
     fix={
-        "node": "Remove the column, join `user:<id>` at each connection, and emit with io.to(`user:${id}`).",
+        "node": (
+            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
+            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
+            'io.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id'
+        ),
         "nest": (
-            "Remove the column, join `user:<id>` in `handleConnection`, and emit with this.server.to(`user:${id}`)."
+            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
+            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
+            'this.server.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id'
         ),
         "python-socketio": (
-            'Remove the column, call `await sio.enter_room(sid, f"user:{user_id}")` in the connect handler, and '
-            "emit to that room."
+            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
+            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
+            'await sio.emit("event", data, to=f"user:{user_id}")  # in place of each emit to the kept id'
         ),
         "flask": (
-            'Remove the column, call `join_room(f"user:{current_user.id}")` in the connect handler, and emit to '
-            "that room."
+            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
+            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'join_room(f"user:{current_user.id}")  # in the connect handler\n'
+            'socketio.emit("event", data, to=f"user:{user_id}")  # in place of each emit to the kept id'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

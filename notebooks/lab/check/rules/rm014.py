@@ -10,7 +10,13 @@ from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import Module
 
 # fields of schemas for socket ids
-FIELD = re.compile(r"(socket|sock|sio)_?ids?$|^sids?$", re.I)
+FIELD = re.compile(
+    # socket_id, hostSocketIds
+    r"(socket|sock|sio)_?ids?(At[A-Z]\w*)?$"
+    # sid, host_sid, latestSid; not the ids of a telephone service, or of a document
+    r"|^((host|player|user|owner|driver|client|member|admin|guest|peer|sender|latest|last|current|old|new)_?)?sids?$",
+    re.I,
+)
 # classes of what is sent, not kept
 EVENT = re.compile(r"event|request|response|payload|message|input|args|data$", re.I)
 # functions that make a schema, and those that make a column
@@ -19,7 +25,7 @@ COLUMN = re.compile(r"(Column|mapped_column|CharField|TextField|StringField|Prop
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each column or schema field that is named for socket ids."""
+    """Yield each column or schema field with a name like `socketId`."""
     for module, node in facts.nodes(Call, Class):
         if isinstance(node, Call) and SCHEMA.search(getattr(node.func, "name", "")):
             for place in _keys(node):
@@ -29,7 +35,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _keys(call: Call) -> Iterator[Node]:
-    """Yield the fields of a schema that are named for socket ids.
+    """Yield the fields of a schema that have a name like `socketId`.
 
     Object literals inside object literals are searched, too.
     """
@@ -57,10 +63,11 @@ def _in_class(module: Module, cls: Class) -> Iterator[Hit]:
 def _is_model(cls: Class) -> bool:
     """Tell whether a Python class declares records that a program keeps.
 
-    That is so for a dataclass and for a model, such as one of Pydantic, unless the class is named for an event.
+    That is so for a dataclass and for a model, such as a Pydantic model. A class with a name like `ChatEvent` does not
+    count.
     """
     names = {_called(part) for part in (*cls.bases, *cls.decorators)}
-    return bool(names & {"BaseModel", "dataclass", "SQLModel", "Document"}) and not EVENT.search(cls.name)
+    return bool(names & {"BaseModel", "dataclass", "SQLModel", "Document", "TypedDict"}) and not EVENT.search(cls.name)
 
 
 def _called(node: Node | None) -> str:
@@ -73,10 +80,8 @@ NODE = Snippet(
 import mongoose from "mongoose";
 
 const driverSchema = new mongoose.Schema({
-  name: { type: String, required: true },
   socketId: { type: String }, // <- RM014
 });
-
 export const Driver = mongoose.model("Driver", driverSchema);
 
 export function register(io) {
@@ -86,10 +91,7 @@ export function register(io) {
     good="""\
 import mongoose from "mongoose";
 
-const driverSchema = new mongoose.Schema({
-  name: { type: String, required: true },
-});
-
+const driverSchema = new mongoose.Schema({ name: String });
 export const Driver = mongoose.model("Driver", driverSchema);
 
 export function register(io) {
@@ -112,7 +114,6 @@ import { Column, Entity, PrimaryGeneratedColumn } from "typeorm";
 @Entity()
 export class Driver {
   @PrimaryGeneratedColumn("uuid") id: string;
-
   @Column() name: string;
   @Column({ nullable: true }) socketId: string; // <- RM014
 }
@@ -130,7 +131,6 @@ import { Column, Entity, PrimaryGeneratedColumn } from "typeorm";
 @Entity()
 export class Driver {
   @PrimaryGeneratedColumn("uuid") id: string;
-
   @Column() name: string;
   @Column() companyId: string;
 }
@@ -231,20 +231,28 @@ RULE = Rule(
     exceptions="There is none known. If the field holds something else, give it a name that says so.",
     fix={
         "node": (
-            "Remove the field from the schema and its data; the room `user:<id>` gives the same answer and is "
-            "never stale."
+            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
+            'io.to(`user:${userId}`).emit("event", data);\n'
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "nest": (
-            "Remove the field from the entity or DTO and its data; the room `user:<id>` gives the same answer and "
-            "is never stale."
+            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
+            'this.server.to(`user:${userId}`).emit("event", data);\n'
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "python-socketio": (
-            "Remove the field from the model and its data; the room `user:<id>` gives the same answer and is "
-            "never stale."
+            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
+            'await sio.emit("event", data, to=f"user:{user_id}")\n'
+            'is_online = any(sio.manager.get_participants("/", f"user:{user_id}"))'
         ),
         "flask": (
-            "Remove the column from the model and its data; the room `user:<id>` gives the same answer and is "
-            "never stale."
+            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            'join_room(f"user:{current_user.id}")  # in the connect handler\n'
+            'socketio.emit("event", data, to=f"user:{user_id}")\n'
+            'is_online = any(socketio.server.manager.get_participants("/", f"user:{user_id}"))'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

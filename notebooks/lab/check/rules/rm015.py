@@ -11,7 +11,10 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of the socket object to a lasting collection."""
+    """Yield each write of a socket object to a collection.
+
+    The collection outlives the handler.
+    """
     for write in writes(facts):
         if write.kind not in ("collection", "field"):
             continue
@@ -108,12 +111,14 @@ RULE = Rule(
     exceptions="A registry that only closes the connections at shutdown is fine.",
     fix={
         "node": (
-            "Join a room such as `user:<id>` at each connection, and emit to the room; list its sockets with "
-            "`io.in(room).fetchSockets()`."
+            "Keep no sockets: let each connection join a room of its user, and emit to that room.\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
+            'io.to(`user:${userId}`).emit("event", data); // in place of an emit to the kept socket'
         ),
         "nest": (
-            "Join a room such as `user:<id>` in `handleConnection`, and emit to the room; list its sockets with "
-            "`this.server.in(room).fetchSockets()`."
+            "Keep no sockets: let each connection join a room of its user, and emit to that room.\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
+            'this.server.to(`user:${userId}`).emit("event", data); // in place of an emit to the kept socket'
         ),
     },
     snippets={"node": NODE, "nest": NEST},

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.ir import Node
+from lab.check.kept_ids import is_compared, is_ended, is_fetched, is_of_call, is_of_fetched, is_passed
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules import set_user
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
@@ -15,20 +16,22 @@ def find(facts: Facts) -> Iterable[Hit]:
     The id comes from a store, a field or a loop.
     """
     for emit, room in facts.rooms.emits:
-        if facts.is_stored_id(room) and _is_passed(facts, room):
-            yield Hit(emit.module.path, emit.node, "after a reconnect of its client, this kept id reaches nobody")
-
-
-def _is_passed(facts: Facts, room: Node) -> bool:
-    """Tell whether an emit to a socket id is a mistake.
-
-    If the id is a parameter of a helper, it is a mistake only if some call passes an id that was stored. A helper that
-    can emit to any socket is no mistake by itself.
-    """
-    param = facts.parameter(room)
-    if param is None or Tag.IDS in facts.values.of(room):
-        return True
-    return any(facts.is_stored_id(arg) for arg in facts.arguments(param))
+        if not facts.is_stored_id(room) or not is_passed(facts, room):
+            continue
+        if is_compared(facts, emit, room) or is_of_call(facts, emit, room) or is_ended(facts, emit, room):
+            continue
+        if Tag.IDS not in facts.values.of(room) and is_of_fetched(facts, room):
+            continue
+        if is_fetched(facts, room):
+            told = "this loop emits to each socket: one emit to a room does the same"
+            yield Hit(emit.module.path, emit.node, told, "warning", part=room)
+        else:
+            yield Hit(
+                emit.module.path,
+                emit.node,
+                "this id was stored earlier: after a reconnect it reaches nobody",
+                part=room,
+            )
 
 
 NODE = Snippet(
@@ -192,8 +195,8 @@ RULE = Rule(
     title="emit to a stored socket id",
     what="A message is emitted to a socket id that comes from a map, a database field or a loop over ids.",
     why=(
-        "After a reconnect the id no longer exists. The emit then reaches nobody and raises no error, so the user "
-        "misses the message and nobody sees why."
+        "A client gets a new id at each reconnect, so an emit to the old one reaches nobody and raises no error. "
+        "The user misses the message, and nobody sees why."
     ),
     exceptions=(
         "A socket's own id inside its handler is fine: it is connected at that moment. `call`, which waits for an "
@@ -201,20 +204,28 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Emit to the user's room: io.to(`user:${id}`).emit(…), and join that room at each connection; use "
-            "an id that a reconnect does not change, such as the user's."
+            "Emit to the user's room instead, and let each connection join it. Name the room for an id "
+            "that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'io.to(`user:${userId}`).emit("event", data);\n'
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n' + set_user.NODE
         ),
         "nest": (
-            "Emit to the user's room: this.server.to(`user:${id}`).emit(…), and join that room in "
-            "`handleConnection`; use an id that a reconnect does not change, such as the user's."
+            "Emit to the user's room instead, and let each connection join it. Name the room for an id "
+            "that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'this.server.to(`user:${userId}`).emit("event", data);\n'
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n" + set_user.NEST
         ),
         "python-socketio": (
-            'Emit to the user\'s room: `await sio.emit(event, data, to=f"user:{user_id}")`, and enter that '
-            "room in the connect handler; use an id that a reconnect does not change, such as the user's."
+            "Emit to the user's room instead, and let each connection join it. Name the room for an id "
+            "that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'await sio.emit("event", data, to=f"user:{user_id}")\n'
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler'
         ),
         "flask": (
-            'Emit to the user\'s room: `emit(event, data, to=f"user:{user_id}")`, and join that room in the '
-            "connect handler; use an id that a reconnect does not change, such as the user's."
+            "Emit to the user's room instead, and let each connection join it. Name the room for an id "
+            "that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'socketio.emit("event", data, to=f"user:{user_id}")\n'
+            'join_room(f"user:{current_user.id}")  # in the connect handler'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.ir import Await, Call, Index, Member, Node
+from lab.check.ir import Await, Call, Index, Member, Name, Node
+from lab.check.kept_ids import is_of_fetched
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
@@ -19,7 +20,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     """
     reported: set[tuple[str, int]] = set()
     for module, node in facts.nodes(Call, Index):
-        if _looks_up(facts, node) and not _ends(node) and (module.path, node.line) not in reported:
+        if _looks_up(facts, node) and not _ends(facts, node) and (module.path, node.line) not in reported:
             reported.add((module.path, node.line))
             yield Hit(module.path, node, "after a reconnect, this look-up by a socket id finds nothing")
     for emit in facts.actions.emits:
@@ -32,16 +33,48 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _looks_up(facts: Facts, node: Node) -> bool:
     match node:
         case Call(func=Member(obj=obj, name="get"), args=[key]):
-            return Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
+            found = Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
         case Index(obj=obj, key=key):
-            return Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
-    return False
+            found = Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
+        case _:
+            return False
+    return found and not _is_fresh(facts, key)
 
 
-def _ends(node: Node) -> bool:
-    """Tell whether the looked-up socket is only closed, as an administrator does."""
+def _is_fresh(facts: Facts, key: Node) -> bool:
+    """Tell whether the code got an id from the library just now.
+
+    That is so if the id comes from a loop over the library's sockets, or over its list of the sockets in a room.
+    """
+    if Tag.SOCKET in facts.values.of(key):
+        return True
+    if Tag.IDS not in facts.values.of(key) and is_of_fetched(facts, key):
+        return True
+    source = facts.element_source(key) if isinstance(key, Name) else None
+    if source is None:
+        return False
+    found = facts.follow(source)
+    parts = [*found.walk(), *(inner for part in found.walk() for inner in facts.made(part).walk())]
+    return any(
+        isinstance(part, Member) and (part.name in ("adapter", "allSockets") or Tag.SOCKETS in facts.values.of(part))
+        for part in parts
+    )
+
+
+def _ends(facts: Facts, node: Node) -> bool:
+    """Tell whether the code disconnects the socket that it looked up.
+
+    The code can keep the socket in a variable first. Such a look-up is not reported: administrators end connections in
+    this way.
+    """
     above = node.parent
-    return isinstance(above, Member) and above.name in ENDS
+    if isinstance(above, Member):
+        return above.name in ENDS
+    func = facts.handler_function(node)
+    ended = (
+        (part for part in func.parts() if isinstance(part, Member) and part.name in ENDS) if func is not None else ()
+    )
+    return any(facts.follow(part.obj) is node for part in ended if isinstance(part.obj, Name))
 
 
 def _is_kept(facts: Facts, found: Node) -> bool:
@@ -145,12 +178,16 @@ RULE = Rule(
     exceptions="An administrator who disconnects one connection that a list shows needs exactly that socket.",
     fix={
         "node": (
-            "Act on the user's room, joined at each connection: io.in(`user:${id}`).emit(…), "
-            "`.socketsJoin(room)` or `.socketsLeave(room)`."
+            "Act on the user's room in place of one socket, and let each connection join it. Name the room for "
+            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'io.in(`user:${userId}`).emit("event", data); // or .socketsJoin(room)\n'
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)'
         ),
         "nest": (
-            "Act on the user's room, joined in `handleConnection`: this.server.in(`user:${id}`).emit(…), "
-            "`.socketsJoin(room)` or `.socketsLeave(room)`."
+            "Act on the user's room in place of one socket, and let each connection join it. Name the room for "
+            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            'this.server.in(`user:${userId}`).emit("event", data); // or .socketsJoin(room)\n'
+            "client.join(`user:${client.data.user.id}`); // in handleConnection"
         ),
     },
     snippets={"node": NODE, "nest": NEST},

@@ -144,12 +144,22 @@ RULE = Rule(
     why="The only receiver is excluded, so nobody receives the message, and there is no error.",
     exceptions="There is none known: such an emit never reaches anyone.",
     fix={
-        "node": "Reply with `socket.emit(…)`, or better with the ack of the event.",
-        "nest": "Reply with `client.emit(…)`, or return the answer from the handler.",
-        "python-socketio": (
-            "Return the answer from the handler as its ack, or emit with `to=sid` and without `skip_sid`."
+        "node": (
+            "Emit to the socket itself, or answer with the ack of the event.\n"
+            'socket.emit("event", data); // or the ack: reply(data)'
         ),
-        "flask": "Return the answer from the handler as its ack, or call `emit(…)` without `include_self=False`.",
+        "nest": (
+            "Emit to the socket itself, or return the answer from the handler.\n"
+            'client.emit("event", data); // or: return data;'
+        ),
+        "python-socketio": (
+            "Return the answer from the handler as its ack, or emit without `skip_sid`.\n"
+            'await sio.emit("event", data, to=sid)  # or: return data'
+        ),
+        "flask": (
+            "Return the answer from the handler as its ack, or emit without `include_self=False`.\n"
+            'emit("event", data)  # or: return data'
+        ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,

@@ -1,4 +1,4 @@
-"""RM024: a socket's own id used later."""
+"""RM024: a socket's own id used later, in a timer or job."""
 
 import re
 from collections.abc import Iterable
@@ -28,9 +28,9 @@ QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each later use of the id of the handler's socket.
+    """Yield each use of the handler's socket id in later code.
 
-    It is later inside a timer, a task or a job.
+    Code in a timer, a task or a job runs later than its handler.
     """
     yield from _emits_later(facts)
     for module, call in facts.calls:
@@ -41,7 +41,8 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _emits_later(facts: Facts) -> Iterable[Hit]:
     for emit, room in facts.rooms.emits:
         if Tag.SID in facts.values.of(room) and (_in_timer(emit.node) or runs_later(facts, emit.node)):
-            yield Hit(emit.module.path, emit.node, "this emit runs later, when the socket with this id may be gone")
+            told = "this emit runs later, when the socket with this id may be gone"
+            yield Hit(emit.module.path, emit.node, told, part=room)
 
 
 def _in_timer(node: Node) -> bool:
@@ -52,7 +53,7 @@ def _in_timer(node: Node) -> bool:
 def _is_job(facts: Facts, call: Call) -> bool:
     """Tell whether a call passes the handler's socket id to a job.
 
-    That is so if the id goes into a queue, or into an `address(…)` that is used later.
+    That is so if the id goes into a queue of jobs or into `socket.address(…)`, because the address is used later.
     """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)
@@ -226,26 +227,30 @@ RULE = Rule(
     title="own socket id used in a timer, task or job",
     what="The id of the socket that sent a request is used later, in a timer, a background task or a queued job.",
     why=(
-        "The connection may be lost before the work is done. The client reconnects with a new id, so the result "
-        "is emitted to nobody, and no error is reported."
+        "If the client reconnects before the work is done, it has a new id, and the result is emitted to nobody. "
+        "No error is reported."
     ),
     exceptions="The id is safe while the handler runs, up to its ack.",
     fix={
         "node": (
-            "Pass on the user's id, not the socket's, and emit the result with io.to(`user:${user.id}`), a "
-            "room joined at each connection."
+            "Pass on the user's id, not the socket's, and emit to the user's room, which each connection joins.\n"
+            'io.to(`user:${userId}`).emit("event", data);\n'
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)'
         ),
         "nest": (
-            "Pass on the user's id, not the socket's, and emit the result with "
-            "this.server.to(`user:${userId}`), a room joined in `handleConnection`."
+            "Pass on the user's id, not the socket's, and emit to the user's room, which each connection joins.\n"
+            'this.server.to(`user:${userId}`).emit("event", data);\n'
+            "client.join(`user:${client.data.user.id}`); // in handleConnection"
         ),
         "python-socketio": (
-            'Pass on the user\'s id, not the sid, and emit the result with `to=f"user:{user_id}"`, a room '
-            "entered in the connect handler."
+            "Pass on the user's id, not the socket's, and emit to the user's room, which each connection joins.\n"
+            'await sio.emit("event", data, to=f"user:{user_id}")\n'
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler'
         ),
         "flask": (
-            "Pass on the user's id, not the sid, and emit the result with `socketio.emit(…, "
-            'to=f"user:{user_id}")`, a room joined in the connect handler.'
+            "Pass on the user's id, not the socket's, and emit to the user's room, which each connection joins.\n"
+            'socketio.emit("event", data, to=f"user:{user_id}")\n'
+            'join_room(f"user:{current_user.id}")  # in the connect handler'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -1,4 +1,4 @@
-"""RM031: a user's rooms joined in a login event only."""
+"""RM031: a user's rooms joined in an event, not at connect."""
 
 import re
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from lab.check.handlers import Handler
 from lab.check.identity import logs_in, verifies
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.own_rooms import is_own_room
+from lab.check.rules import set_user
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import class_of
 
@@ -16,12 +17,16 @@ LOGIN = re.compile(
     r"login|log_in|identi|register|auth|user|online|active|hello|join|add|subscribe|connect|setup|init|ready|start",
     re.I,
 )
+# events of a client that has logged in before: a new token may name other rooms
+REFRESH = re.compile(r"refresh|renew|rotate|extend", re.I)
+
+TOLD = "after a reconnect, the socket is in none of these rooms until the client sends this event again"
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each join of a user's own room in a login event.
 
-    Such a room belongs to one user. It is left out if a connect handler joins it, too.
+    A user's own room belongs to one user. A join is left out if a connect handler joins the room, too.
     """
     at_connect = {
         (_gateway(handler), facts.rooms.shape(room))
@@ -35,16 +40,24 @@ def find(facts: Facts) -> Iterable[Hit]:
         if id(move) in seen or not move.own or not facts.always(move.node, "event"):
             continue
         handlers = facts.handlers_at(move.node)
-        named = any(LOGIN.search(handler.event) or LOGIN.search(handler.func.name) for handler in handlers)
         if (
-            not named
+            not any(_is_login(handler) for handler in handlers)
             or any((_gateway(handler), facts.rooms.shape(room)) in at_connect for handler in handlers)
             or (not known and any(logs_in(facts, handler) for handler in handlers))
         ):
             continue
         if is_own_room(facts, room):
             seen.add(id(move))
-            yield Hit(move.module.path, move.node, "a reconnect does not repeat the event that joins these rooms")
+            yield Hit(move.module.path, move.node, TOLD, part=room)
+
+
+def _is_login(handler: Handler) -> bool:
+    """Tell whether a handler is for a login, by its name.
+
+    The checker looks at the name of the event and at the name of the function.
+    """
+    names = (handler.event, handler.func.name)
+    return any(LOGIN.search(name) for name in names) and not any(REFRESH.search(name) for name in names)
 
 
 def _gateway(handler: Handler) -> int:
@@ -188,35 +201,39 @@ RULE = Rule(
     id="RM031",
     mistake="03",
     level="warning",
-    title="own rooms joined only in a login event",
+    title="a user's rooms joined in an event, not at connect",
     what=(
-        "The rooms of the user are joined in an event such as `login`, which the page sends once, and not when "
-        "the socket connects."
+        "The rooms of the user are joined when the client sends an event, such as `login`, and not when the socket "
+        "connects."
     ),
     why=(
-        "The client library reconnects without the page, so nobody sends the event again. The socket is then open "
-        "and can send, but it receives nothing until the page is reloaded."
+        "The client library reconnects by itself: until the page sends the event again, the socket is open, but "
+        "receives nothing. Most pages send it once, so only a reload of the page helps."
     ),
     exceptions=(
         "The rooms are joined at connect, too. Or the server refuses all other events until the login event was "
-        "sent, so that each client must send it at every connect."
+        "sent, so that each client must send it at every connect. Or the page sends it in its own `connect` handler, "
+        "which runs after every reconnect. Or the event replaces the token of a user who "
+        "is logged in, such as `auth:refresh`."
     ),
     fix={
         "node": (
-            "Verify the token in `io.use(…)`, and join the rooms in the connection handler, which runs again "
-            "after every reconnect."
+            "Move the join to the connection handler: it runs again after every reconnect.\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n' + set_user.NODE
         ),
         "nest": (
-            "Verify the token in a middleware set in `afterInit`, and join the rooms in `handleConnection`, which "
-            "runs again after every reconnect."
+            "Move the join to `handleConnection`: it runs again after every reconnect.\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n" + set_user.NEST
         ),
         "python-socketio": (
-            "Verify the token in the connect handler, and call `await sio.enter_room(…)` there; it runs again "
-            "after every reconnect."
+            "Move the join to the connect handler, after the user is verified: it runs again after every reconnect.\n"
+            'user = verify_token(auth["token"])  # in connect(sid, environ, auth)\n'
+            'await sio.enter_room(sid, f"user:{user.id}")'
         ),
         "flask": (
-            "Verify the user in the connect handler, and call `join_room(…)` there; it runs again after every "
-            "reconnect."
+            "Move the join to the connect handler, after the user is verified: it runs again after every reconnect.\n"
+            "if not current_user.is_authenticated: return False\n"
+            'join_room(f"user:{current_user.id}")  # in the connect handler'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

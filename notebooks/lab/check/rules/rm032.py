@@ -21,7 +21,7 @@ COROUTINES = {
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each coroutine of an `AsyncServer` whose result is thrown away."""
+    """Yield each call of an `AsyncServer` coroutine that nothing awaits."""
     for module, call in facts.calls:
         if module.source.language != "py" or not isinstance(call.func, Member):
             continue
@@ -91,7 +91,9 @@ RULE = Rule(
         "awaited there."
     ),
     fix={
-        "python-socketio": "Write `await` before the call, in an `async def` function.",
+        "python-socketio": (
+            "Write `await` before the call, in an `async def` function.\nawait sio.enter_room(sid, room)"
+        ),
     },
     snippets={"python-socketio": PYTHON_SOCKETIO},
     find=find,

@@ -11,10 +11,10 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield emits to rooms that no join in the code makes.
+    """Yield each emit to a room that the code never joins.
 
-    Rooms are compared by shape, the fixed parts of their names, such as `user:*`. Each shape is reported once per file,
-    or once in all files if the client names the room of a join.
+    Rooms are compared by shape, the fixed parts of their names, such as `user:*`. Each shape is reported once per file.
+    If clients can join any room that they name, each shape is reported only once for all files.
     """
     rooms = facts.rooms
     # a join that cannot be read may be the one that is missing
@@ -37,7 +37,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_of_socket(facts: Facts, room: Node) -> bool:
-    """Tell whether a room is that of one socket."""
+    """Tell whether the name of a room is a socket's id.
+
+    Socket.IO itself puts each socket into such a room.
+    """
     return bool(facts.values.of(room) & (Tag.SID | Tag.IDS)) or facts.is_stored_id(room)
 
 
@@ -211,18 +214,26 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Build the name in one function, such as `userRoom(id)`, and use it both in `socket.join` and in `io.to`."
+            "Build the name in one function, and use it for the join and for the emit.\n"
+            "const userRoom = (id) => `user:${id}`;\n"
+            "socket.join(userRoom(socket.data.user.id)); // at each connection\n"
+            'io.to(userRoom(userId)).emit("event", data);'
         ),
         "nest": (
-            "Build the name in one function, such as `userRoom(id)`, and use it both in `client.join` and in "
-            "`this.server.to`."
+            "Build the name in one function, and use it for the join and for the emit.\n"
+            "const userRoom = (id: string) => `user:${id}`;\n"
+            "client.join(userRoom(client.data.user.id)); // in handleConnection\n"
+            'this.server.to(userRoom(userId)).emit("event", data);'
         ),
         "python-socketio": (
-            "Build the name in one function, such as `user_room(user_id)`, and use it both in `sio.enter_room` "
-            "and in `to=`."
+            "Build the name in one function, such as `user_room`, and use it for the join and for the emit.\n"
+            "await sio.enter_room(sid, user_room(user_id))  # in the connect handler\n"
+            'await sio.emit("event", data, to=user_room(user_id))'
         ),
         "flask": (
-            "Build the name in one function, such as `user_room(user_id)`, and use it both in `join_room` and in `to=`."
+            "Build the name in one function, such as `user_room`, and use it for the join and for the emit.\n"
+            "join_room(user_room(current_user.id))  # in the connect handler\n"
+            'socketio.emit("event", data, to=user_room(user_id))'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

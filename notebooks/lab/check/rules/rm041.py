@@ -195,29 +195,33 @@ RULE = Rule(
     title="room membership in a database",
     what="Who is in a room is read from, or written to, a database next to a join, a leave or an emit.",
     why=(
-        "A database does not know which sockets are connected. After a crash, or after one of two tabs closes, "
-        "the table and the rooms disagree: members who are connected receive nothing, and members who are gone "
-        "are sent to. Each message also costs a query."
+        "A database does not know which sockets are connected now, so it and the rooms disagree in time. After a "
+        "crash, or after one of two tabs closes, the table and the rooms disagree: members who are connected "
+        "receive nothing, and members who are gone are sent to. Each message also costs a query."
     ),
     exceptions=(
         "Who may be in a room is business data and belongs in a database. Only who is in it now belongs to Socket.IO."
     ),
     fix={
         "node": (
-            "Check the entitlement once when the socket joins, then emit with `io.to(room)`; check membership "
-            "with `socket.rooms.has(room)`."
+            "Ask the database once, who may join. Who is in the room now, ask Socket.IO.\n"
+            "if (await mayJoin(socket.data.user, room)) socket.join(room); // at each connection\n"
+            'if (socket.rooms.has(room)) io.to(room).emit("event", data);'
         ),
         "nest": (
-            "Check the entitlement once when the socket joins, then emit with `this.server.to(room)`; check "
-            "membership with `client.rooms.has(room)`."
+            "Ask the database once, who may join. Who is in the room now, ask Socket.IO.\n"
+            "if (await this.access.mayJoin(client.data.user, room)) client.join(room); // in handleConnection\n"
+            'if (client.rooms.has(room)) this.server.to(room).emit("event", data);'
         ),
         "python-socketio": (
-            "Check the entitlement once when the socket joins, then emit with `to=room`; check membership with "
-            "`sio.rooms(sid)`."
+            "Ask the database once, who may join. Who is in the room now, ask Socket.IO.\n"
+            "if await may_join(user, room): await sio.enter_room(sid, room)  # in the connect handler\n"
+            'if room in sio.rooms(sid): await sio.emit("event", data, to=room)'
         ),
         "flask": (
-            "Check the entitlement once when the socket joins, then emit with `to=room`; check membership with "
-            "`rooms()`."
+            "Ask the database once, who may join. Who is in the room now, ask Socket.IO.\n"
+            "if may_join(current_user, room): join_room(room)  # in the connect handler\n"
+            'if room in rooms(): emit("event", data, to=room)'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

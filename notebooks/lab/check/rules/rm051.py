@@ -13,7 +13,10 @@ NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each lasting entry that a disconnect handler removes by hand."""
+    """Yield each deletion of a collection entry by a disconnect handler.
+
+    The collection outlives the handler, such as a global dict of users. A call that leaves a room is reported, too.
+    """
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
     places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
     seen: set[tuple[str, int]] = set()
@@ -28,9 +31,9 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
-    """Tell whether an entry is removed from the whole server's state.
+    """Tell whether a disconnect handler deletes an entry of a collection.
 
-    State that one connection owns is left out.
+    State that belongs to one connection is left out.
     """
     if not facts.handlers_at(removal.node, "disconnect"):
         return False
@@ -184,26 +187,34 @@ RULE = Rule(
     title="state cleaned by hand at disconnect",
     what="The disconnect handler removes an entry from a map, list, set or other state that outlives the connection.",
     why=(
-        "The entry belongs to the user, but the event belongs to one connection. Closing one of two tabs removes "
-        "the entry of the other one, and a crash removes none."
+        "The entry is of a user, but the event is of one connection: closing one of two tabs removes the entry "
+        "of the other one. A crash removes none."
     ),
     exceptions="Timers, streams and other resources that belong to the connection must be released at disconnect.",
     fix={
         "node": (
-            "Keep what belongs to the connection in `socket.data`; for who is online, join `user:<id>` at each "
-            "connection, and ask `(await io.in(room).fetchSockets()).length > 0`."
+            "Keep what belongs to the connection in `socket.data`. To know who is online, ask the user's room, "
+            "which each connection joins.\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "nest": (
-            "Keep what belongs to the connection in `client.data`; for who is online, join `user:<id>` in "
-            "`handleConnection`, and ask `(await this.server.in(room).fetchSockets()).length > 0`."
+            "Keep what belongs to the connection in `client.data`. To know who is online, ask the user's room, "
+            "which each connection joins.\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "python-socketio": (
-            "Keep what belongs to the connection with `save_session`; for who is online, enter `user:<id>` in "
-            'the connect handler, and ask `any(sio.manager.get_participants("/", room))`.'
+            "Keep what belongs to the connection in its session. To know who is online, ask the user's room, "
+            "which each connection enters.\n"
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
+            'is_online = any(sio.manager.get_participants("/", f"user:{user_id}"))'
         ),
         "flask": (
-            "Keep what belongs to the connection in Flask's `session`; for who is online, join `user:<id>` in "
-            'the connect handler, and ask `any(socketio.server.manager.get_participants("/", room))`.'
+            "Keep what belongs to the connection in Flask's `session`. To know who is online, ask the user's "
+            "room, which each connection joins.\n"
+            'join_room(f"user:{current_user.id}")  # in the connect handler\n'
+            'is_online = any(socketio.server.manager.get_participants("/", f"user:{user_id}"))'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from lab.check.actions import is_emit
 from lab.check.databases import is_record, is_written, sql_of
 from lab.check.facts import Facts
-from lab.check.ir import Assign, Call, Const, Func, Member, Name, Node, Record
+from lab.check.ir import Assign, Call, Const, Func, Index, Member, Name, Node, Record
 from lab.check.membership import PEOPLE
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -21,9 +21,14 @@ FLAG = re.compile(
     r"|^(online_?)?status$|^presence$|^socket_?id$",
     re.I,
 )
+# the same in records that the program keeps: other flags may be of a game or a room
+PRESENT = re.compile(r"^(is_?)?(online|connected|logged_?in)$", re.I)
 # functions that set one: setUserOnline(), mark_offline()
 SETTER = re.compile(
-    r"(set|update|mark|change)\w*(online|offline|status|presence|active|availab)|^(go|set|mark)_?offline", re.I
+    r"(set|update|mark|change)\w*(online|offline|presence|availab\w*)(_?\w*status|_?state|_?flag)?$"
+    r"|(set|update|mark|change)\w*(user|player|member|driver|agent|client|partner|socket|connection)\w*(status|active|state)$"
+    r"|^(go|set|mark)_?offline",
+    re.I,
 )
 # a statement that takes a member out of a room, or sets an online flag
 SQL = re.compile(
@@ -36,7 +41,7 @@ SQL = re.compile(
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each online flag that a disconnect handler sets by hand.
 
-    A field of a record with the people in a room, or with their number, counts as such a flag.
+    A field of a record counts as such a flag if it holds the people in a room, or their number.
     """
     places = [node for _, node in facts.nodes(Call, Assign, Record) if _sets(facts, node)]
     places = [node for node in places if facts.handlers_at(node, "disconnect")]
@@ -54,7 +59,11 @@ def _sets(facts: Facts, node: Node) -> bool:
             return bool(named) and not is_emit(node)
         case Assign(target=Member(name=name, obj=obj)):
             kept = is_record(facts, obj) or (isinstance(obj, Name) and Tag.USER in facts.values.of(obj))
-            return kept and bool(FLAG.search(name) or PEOPLE.match(name))
+            if kept and bool(FLAG.search(name) or PEOPLE.match(name)):
+                return True
+            return isinstance(node.value, Const) and bool(PRESENT.match(name)) and facts.keeps(obj)
+        case Assign(target=Index(obj=obj, key=Const(value=str(name))), value=Const()):
+            return bool(PRESENT.match(name)) and facts.keeps(obj)
         case Record():
             flags = any(isinstance(key, Const) and FLAG.search(str(key.value)) for key, _ in node.items)
             return flags and is_written(facts, node)
@@ -216,18 +225,24 @@ RULE = Rule(
     exceptions="A time stamp such as `last_seen` is a fact about the past and may be written.",
     fix={
         "node": (
-            "Do not store the flag; ask `(await io.in(`user:${id}`).fetchSockets()).length > 0` when it is needed."
+            "Store no such flag: ask the user's room when it is needed; it is empty when the last tab has closed.\n"
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)'
         ),
         "nest": (
-            "Do not store the flag; ask `(await this.server.in(`user:${id}`).fetchSockets()).length > 0` when it "
-            "is needed."
+            "Store no such flag: ask the user's room when it is needed; it is empty when the last tab has closed.\n"
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection"
         ),
         "python-socketio": (
-            'Do not store the flag; ask `any(sio.manager.get_participants("/", f"user:{user_id}"))` when it is needed.'
+            "Store no such flag: ask the user's room when it is needed; it is empty when the last tab has closed.\n"
+            'is_online = any(sio.manager.get_participants("/", f"user:{user_id}"))\n'
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler'
         ),
         "flask": (
-            'Do not store the flag; ask `any(socketio.server.manager.get_participants("/", f"user:{user_id}"))` '
-            "when it is needed."
+            "Store no such flag: ask the user's room when it is needed; it is empty when the last tab has closed.\n"
+            'is_online = any(socketio.server.manager.get_participants("/", f"user:{user_id}"))\n'
+            'join_room(f"user:{current_user.id}")  # in the connect handler'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

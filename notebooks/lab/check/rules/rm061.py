@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from lab.check.claims import has_accounts
 from lab.check.facts import Facts
-from lab.check.identity import has_accounts
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
@@ -20,7 +20,10 @@ LISTS = re.compile(
 
 
 def is_for_all(event: str) -> bool:
-    """Tell whether the name of an event says that everyone is meant."""
+    """Tell whether the name of an event says that everyone receives it.
+
+    An example is `announcement`.
+    """
     words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", event)}
     return bool(words & FOR_ALL) or bool(LISTS.search(event))
 
@@ -28,7 +31,7 @@ def is_for_all(event: str) -> bool:
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to everyone, except for events meant for all.
 
-    A program without rooms and accounts has no findings: it has nobody to leave out.
+    A program that has neither rooms nor accounts gives nothing: it has no group of clients that must not get the event.
     """
     if not (facts.actions.joins or has_accounts(facts)):
         return
@@ -191,26 +194,33 @@ RULE = Rule(
     title="emit to everyone",
     what="A handler or an HTTP route emits to all connected clients, without a room.",
     why=(
-        "Each client receives what only a few need, so traffic and CPU grow with the number of users for every "
-        "message, and any browser console shows data of other users."
+        "Each client receives what only a few need. So the cost of one message grows with the number of users. Any "
+        "browser console shows data of other users."
     ),
     exceptions=(
         "A true announcement, a count of users, or an application without rooms or accounts has no smaller audience."
     ),
     fix={
         "node": (
-            "Emit to the room concerned, as in io.to(`company:${user.company}`).emit(…), and join it at each "
-            "connection."
+            "Emit to the room of the users concerned, and let each connection join it.\n"
+            'io.to(`company:${user.company}`).emit("event", data);\n'
+            'socket.join(`company:${socket.data.user.company}`); // in io.on("connection", …)'
         ),
         "nest": (
-            "Emit to the room concerned, as in this.server.to(`company:${user.company}`).emit(…), and join it in "
-            "`handleConnection`."
+            "Emit to the room of the users concerned, and let each connection join it.\n"
+            'this.server.to(`company:${user.company}`).emit("event", data);\n'
+            "client.join(`company:${client.data.user.company}`); // in handleConnection"
         ),
         "python-socketio": (
-            'Pass the room concerned, as in `to=f"company:{user.company}"`, and enter it in the connect handler.'
+            "Emit to the room of the users concerned, and let each connection enter it.\n"
+            'await sio.emit("event", data, to=f"company:{user.company}")\n'
+            'await sio.enter_room(sid, f"company:{user.company}")  # in the connect handler'
         ),
         "flask": (
-            'Pass the room concerned, as in `to=f"company:{current_user.company_id}"`, in place of `broadcast=True`.'
+            "Emit to the room of the users concerned, in place of `broadcast=True`, and let each connection "
+            "join it.\n"
+            'emit("event", data, to=f"company:{current_user.company_id}")\n'
+            'join_room(f"company:{current_user.company_id}")  # in the connect handler'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -169,8 +169,8 @@ RULE = Rule(
     title="second tab closes the first one",
     what="When a user connects, the server closes an earlier connection of the same user, or refuses the new one.",
     why=(
-        "Users have several tabs and devices. Each tab that is closed reconnects and closes the other one in "
-        "turn, and a forgotten phone locks out the computer in the office."
+        "Users have several tabs and devices, and each one that is closed reconnects and closes the other one in "
+        "turn. A forgotten phone locks out the computer in the office."
     ),
     exceptions=(
         "A product that must allow one session only. It should end the older session at its token, and not by a "
@@ -178,19 +178,28 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Let every connection of the user join `user:<id>`, and emit to that room; it reaches all tabs and devices."
+            "Close no connection: let each one join the user's room, and emit to that room; it reaches all tabs "
+            "and devices.\n"
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
+            'io.to(`user:${userId}`).emit("event", data);'
         ),
         "nest": (
-            "Let every connection of the user join `user:<id>` in `handleConnection`, and emit to that room; it "
-            "reaches all tabs and devices."
+            "Close no connection: let each one join the user's room, and emit to that room; it reaches all tabs "
+            "and devices.\n"
+            "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
+            'this.server.to(`user:${userId}`).emit("event", data);'
         ),
         "python-socketio": (
-            "Let every connection of the user enter `user:<id>` in the connect handler, and emit to that room; it "
-            "reaches all tabs and devices."
+            "Close no connection: let each one join the user's room, and emit to that room; it reaches all tabs "
+            "and devices.\n"
+            'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
+            'await sio.emit("event", data, to=f"user:{user_id}")'
         ),
         "flask": (
-            "Let every connection of the user join `user:<id>` in the connect handler, and emit to that room; it "
-            "reaches all tabs and devices."
+            "Close no connection: let each one join the user's room, and emit to that room; it reaches all tabs "
+            "and devices.\n"
+            'join_room(f"user:{current_user.id}")  # in the connect handler\n'
+            'socketio.emit("event", data, to=f"user:{user_id}")'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -4,16 +4,21 @@ import re
 from collections.abc import Iterable
 
 from lab.check.actions import Move
+from lab.check.claims import claims_in, has_accounts
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
-from lab.check.identity import has_accounts
+from lab.check.identity import uses_identity, verifies
 from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.rules import set_user
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
 # fixed names of rooms for staff
 STAFF = re.compile(r"(admins?|staff|moderators?|operators?|dispatch(ers)?|support|internal)(_?room|s)?$", re.I)
+
+UNCHECKED = "the checker found no check that this user may join the room"
+OPEN = "may each user who can log in join each room?"
 
 
 def find(facts: Facts) -> Iterable[Hit]:
@@ -29,13 +34,27 @@ def find(facts: Facts) -> Iterable[Hit]:
         if is_guarded(facts, move.node, room, is_open=not accounts):
             continue
         seen.add(id(move))
-        yield Hit(move.module.path, move.node, "no check was found that this user may join the room")
+        if _is_one_group(facts):
+            yield Hit(move.module.path, move.node, OPEN, "question", part=room)
+        else:
+            yield Hit(move.module.path, move.node, UNCHECKED, part=room)
+
+
+def _is_one_group(facts: Facts) -> bool:
+    """Tell whether a login is the only check of the app.
+
+    The connect handler or a middleware verifies the client. No event handler uses the identity of the client or takes
+    an identity from a payload. So all users probably have the same rights.
+    """
+    if not verifies(facts, "connect", "middleware"):
+        return False
+    return not any(uses_identity(facts, handler) or any(claims_in(facts, handler)) for handler in facts.events)
 
 
 def _is_privileged(facts: Facts, move: Move, room: Node) -> bool:
     """Tell whether an event lets any client join a room for staff.
 
-    `move` is the join. A room that is named by a verified value of the user is left out.
+    `move` is the join. A room whose name comes from the verified user is left out.
     """
     shape = facts.rooms.shape(room) or ""
     return bool(STAFF.match(shape)) and facts.always(move.node, "event") and not facts.values.of(room) & Tag.USER
@@ -183,24 +202,32 @@ RULE = Rule(
     ),
     exceptions=(
         "A check before the join: a member, permission or role is compared, or the room is looked up together "
-        "with the verified user."
+        "with the verified user. In an app that verifies a login, and in no event uses who the client is, it is a "
+        "question: all users may have the same rights."
     ),
     fix={
         "node": (
-            "Join what the server computes from the verified user, or check first, with a function of yours: "
-            "`if (!(await mayJoin(socket.data.user, room))) return`."
+            "Check before the join that this user may be in the room: `mayJoin` is a function that you write, such as "
+            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
+            "if (!(await mayJoin(socket.data.user, room))) return; // in an async handler\n" + set_user.NODE
         ),
         "nest": (
-            "Join what the server computes from the verified user, or check first, with a service of yours: "
-            '`if (!(await this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden")`.'
+            "Check before the join that this user may be in the room: `access` is a service that you write, such as "
+            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
+            "// in an async handler; WsException is in @nestjs/websockets\n"
+            'if (!(await this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden");\n'
+            + set_user.NEST
         ),
         "python-socketio": (
-            "Join what the server computes from the verified user, or check first, with a function of yours: "
-            '`if not await may_join(session["user"], room): return`.'
+            "Check before the join that this user may be in the room: `may_join` is a function that you write, such as "
+            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
+            'user = (await sio.get_session(sid))["user"]  # saved in the connect handler, from a verified token\n'
+            "if not await may_join(user, room): return"
         ),
         "flask": (
-            "Join what the server computes from the verified user, or check first, with a function of yours: "
-            "`if not may_join(current_user, room): return`."
+            "Check before the join that this user may be in the room: `may_join` is a function that you write, such as "
+            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
+            "if not may_join(current_user, room): return"
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

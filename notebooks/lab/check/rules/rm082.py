@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from lab.check.claims import claims_in, proves_itself
 from lab.check.facts import Facts
-from lab.check.identity import claims_in, uses_identity
+from lab.check.identity import uses_identity
 from lab.check.limits import is_for_some
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
@@ -12,7 +13,7 @@ from lab.check.rules.nest_gateway import GATEWAY
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the first identity that each event handler takes from its payload."""
     for handler in facts.events:
-        if uses_identity(facts, handler) or is_for_some(facts, handler):
+        if uses_identity(facts, handler) or is_for_some(facts, handler) or proves_itself(facts, handler):
             continue
         node = next(claims_in(facts, handler), None)
         if node is not None:
@@ -154,19 +155,26 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Verify a token in `io.use(…)`, set `socket.data.user` from its claims, and take the sender from "
-            "there, whatever the payload says."
+            "Verify a token once for each connection, and take the user from there, whatever the payload says.\n"
+            "io.use((socket, next) => verify(socket.handshake.auth.token).then( // verify: yours, async\n"
+            "  (user) => { socket.data.user = user; next(); }, next));\n"
+            "const userId = socket.data.user.id; // in place of the field of the payload"
         ),
         "nest": (
-            "Verify a token in a middleware that `afterInit` sets with `server.use`, take the sender from the "
-            "`client.data.user` that it sets, and leave the field out of the DTO."
+            "Verify a token once for each connection, take the user from there, and leave the field out of the "
+            "DTO.\n"
+            "afterInit(server: Server) { server.use(verifyToken); } // verifyToken sets client.data.user\n"
+            "send(@ConnectedSocket() client: Socket) { const userId = client.data.user.id; }"
         ),
         "python-socketio": (
-            "Verify a token in the connect handler, save its user with `save_session`, and take the sender "
-            'from `(await sio.get_session(sid))["user"]`.'
+            "Verify a token once for each connection, and take the user from the session, whatever the payload "
+            "says.\n"
+            'await sio.save_session(sid, {"user": verify_token(auth["token"])})  # in the connect handler\n'
+            'user_id = (await sio.get_session(sid))["user"].id  # in place of the field of the payload'
         ),
         "flask": (
-            "Take the sender from `current_user` or from Flask's signed `session`, and ignore what the payload says."
+            "Take the user from `current_user` or from Flask's signed `session`, whatever the payload says.\n"
+            "user_id = current_user.id  # in place of the field of the payload"
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -1,40 +1,39 @@
 """RM083: an emit to a room that the client names."""
 
-import re
 from collections.abc import Iterable
 
 from lab.check.actions import Emit, Move
 from lab.check.facts import Facts
 from lab.check.guards import is_guarded
+from lab.check.kept_ids import is_about_call
 from lab.check.model import Hit, Rule, Snippet
-from lab.check.names import names_in
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
 from lab.check.tags import Tag
 
-# events of a call between two clients, which one of them names
-CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
+UNCHECKED = "the checker found no check that this user may send to the room"
 
 
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each unguarded emit to a room that the client names.
 
-    A guard is a check of a right before the emit. An id counts as a room.
+    An emit is guarded if the code checks a right of the client before the emit. A socket id that the client sends is a
+    room, too.
     """
     for emit, room in facts.rooms.emits:
         if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
             continue
-        if emit.event is not None and any(CALL.search(name) for name in names_in(emit.event)):
+        if is_about_call(facts, emit, room):
             continue
-        if _has_joined(facts, emit) or is_guarded(facts, emit.node, room):
+        if _has_joined(facts, emit) or is_guarded(facts, emit.node, room, strict=True):
             continue
-        yield Hit(emit.module.path, emit.node, "no check was found that this user may send to the room")
+        yield Hit(emit.module.path, emit.node, UNCHECKED, part=room)
 
 
 def _has_joined(facts: Facts, emit: Emit) -> bool:
     """Tell whether the handler of an emit has joined a room before.
 
-    The emit is then not reported: either that join is reported, or a guard checks it.
+    RM083 then does not report the emit. A check guards the join, or else RM081 reports the join.
     """
     joins = facts.once(_joins_by_handler)
     moves = (move for handler in facts.handlers_at(emit.node) for move in joins.get(id(handler.func), []))
@@ -216,10 +215,23 @@ RULE = Rule(
         "membership in the socket's own rooms. An invitation to a call may go to a named user."
     ),
     fix={
-        "node": "Check membership first: `if (!socket.rooms.has(room)) return`.",
-        "nest": 'Check membership first: `if (!client.rooms.has(room)) throw new WsException("forbidden")`.',
-        "python-socketio": "Check membership first: `if room not in sio.rooms(sid): return`.",
-        "flask": "Check membership first, with `rooms` of flask_socketio: `if room not in rooms(): return`.",
+        "node": (
+            "Check before the emit that the sender is in the room, and before a join who may be in it.\n"
+            "if (!socket.rooms.has(room)) return;"
+        ),
+        "nest": (
+            "Check before the emit that the sender is in the room, and before a join who may be in it.\n"
+            'if (!client.rooms.has(room)) throw new WsException("forbidden");'
+        ),
+        "python-socketio": (
+            "Check before the emit that the sender is in the room, and before a join who may be in it.\n"
+            "if room not in sio.rooms(sid): return"
+        ),
+        "flask": (
+            "Check before the emit that the sender is in the room, and before a join who may be in it. `rooms` is in "
+            "flask_socketio.\n"
+            "if room not in rooms(): return"
+        ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},
     find=find,

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 
+from lab.check.claims import handshake_claims
 from lab.check.facts import Facts
-from lab.check.identity import handshake_claims, verifies
+from lab.check.identity import verifies
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield the first identity from each unverified handshake."""
+    """Yield the first identity that each function reads from the handshake.
+
+    Nothing is reported if a connect handler or middleware verifies the client.
+    """
     if verifies(facts, "connect", "middleware"):
         return
     for module in facts.modules:
@@ -179,8 +183,8 @@ RULE = Rule(
         "without verification."
     ),
     why=(
-        "The client writes the handshake. A client that sends another user's id acts as that user for the whole "
-        "connection."
+        "The client writes the handshake, so one that sends another user's id acts as that user. It does so for "
+        "the whole connection."
     ),
     exceptions=(
         "The value is a signed token that is verified before use, or it is a preference, such as a language, and "
@@ -188,19 +192,25 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Send a signed token in `auth`, verify it in `io.use(…)`, and set `socket.data.user` from its claims."
+            "Let clients send a signed token in `auth`, verify it, and take the user from its claims.\n"
+            "io.use((socket, next) => verify(socket.handshake.auth.token).then( // verify: yours, async\n"
+            "  (user) => { socket.data.user = user; next(); }, next));\n"
+            "const userId = socket.data.user.id; // in place of this line"
         ),
         "nest": (
-            "Send a signed token in `auth`, verify it in a middleware that `afterInit` sets with `server.use`, "
-            "and set `client.data.user` from its claims."
+            "Let clients send a signed token in `auth`, verify it in a middleware, and take the user from its "
+            "claims.\n"
+            "afterInit(server: Server) { server.use(verifyToken); } // verifyToken sets client.data.user\n"
+            "handleConnection(client: Socket) { const userId = client.data.user.id; } // in place of this line"
         ),
         "python-socketio": (
-            "Send a signed token in `auth`, verify it in the connect handler, refuse the connection if it is not "
-            "valid, and save the user with `save_session`."
+            "Let clients send a signed token in `auth`, verify it in the connect handler, and save its user.\n"
+            'await sio.save_session(sid, {"user": verify_token(auth["token"])})  # in connect'
         ),
         "flask": (
-            "Log the user in by HTTP, and use `current_user` or the signed `session`; return `False` from the "
-            "connect handler if nobody is logged in."
+            "Log users in by HTTP, and take the user from `current_user` or the signed `session`.\n"
+            "if not current_user.is_authenticated: return False  # in the connect handler\n"
+            "user_id = current_user.id"
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -36,16 +36,19 @@ MANY = 1_000_000
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each blocking call and long loop in a handler.
 
-    Hashing counts at any depth of calls. A file or a child process counts in the handler itself: deeper down, it may be
-    read once and kept.
+    A call that computes a hash is also reported in a function that a handler calls. A call that reads a file or starts
+    a child process is reported only in the handler itself: another function can do this work once and keep the result.
     """
+    seen: set[tuple[str, int]] = set()
     direct = {id(handler.func) for handler in facts.handlers.all}
     for module, node in facts.nodes(Call, Loop):
         if not facts.handlers_at(node, "connect", "event", "disconnect", "middleware") or is_offloaded(node):
             continue
         if isinstance(node, Call) and _blocks(facts, node):
             name = getattr(node.func, "name", "")
-            if HASHES.search(name) or any(id(func) in direct for func in enclosing(node, Func)):
+            new = (module.path, node.line) not in seen
+            if new and (HASHES.search(name) or any(id(func) in direct for func in enclosing(node, Func))):
+                seen.add((module.path, node.line))
                 yield Hit(module.path, node, f"`{name}` blocks the event loop, so all clients wait")
         elif isinstance(node, Loop) and _is_long(node):
             yield Hit(module.path, node, "this loop blocks the event loop, so all clients wait")
@@ -213,8 +216,8 @@ RULE = Rule(
         "sleeps, or loops over large data."
     ),
     why=(
-        "One event loop serves all connections. While one user's work runs, the messages, acks and heartbeats of "
-        "all others wait, and long work makes clients lose their connections."
+        "One event loop serves all connections: while one user's work runs, the messages, acks and heartbeats of "
+        "all others wait. Long work makes clients lose their connections."
     ),
     exceptions=(
         "Work that is handed to a thread, a pool or a queue. An awaited query is slow for its user but blocks "
@@ -222,20 +225,24 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Use the asynchronous form of the call, such as `await bcrypt.hash(…)`, and put heavy CPU work into a "
-            "worker thread or a queue."
+            "Use the asynchronous form of the call, and put heavy CPU work into a worker thread or a queue.\n"
+            "const hash = await bcrypt.hash(password, 12); // not hashSync\n"
+            'const text = await readFile("terms.md", "utf8"); // of node:fs/promises, not readFileSync'
         ),
         "nest": (
-            "Use the asynchronous form of the call, such as `await readFile(…)` of node:fs/promises, and put "
-            "heavy CPU work into a BullMQ queue."
+            "Use the asynchronous form of the call, and put heavy CPU work into a queue such as BullMQ.\n"
+            "const hash = await bcrypt.hash(password, 12); // not hashSync\n"
+            'const text = await readFile("terms.md", "utf8"); // of node:fs/promises, not readFileSync'
         ),
         "python-socketio": (
-            "Use an asynchronous library, or `await asyncio.to_thread(…)` for blocking I/O, and a process pool or "
-            "a queue for CPU work."
+            "Use an asynchronous library or a thread for blocking I/O, and a process pool or a queue for CPU "
+            "work.\n"
+            "result = await asyncio.to_thread(blocking_call, argument)"
         ),
         "flask": (
-            "Put the work into a queue such as Celery or RQ, and let the worker emit to the user's room through "
-            "`SocketIO(message_queue=…)`."
+            "Put the work into a queue such as Celery or RQ, and let the worker emit to the user's room.\n"
+            "make_report.delay(current_user.id)  # in the handler\n"
+            'SocketIO(message_queue=REDIS_URL).emit("event", data, to=f"user:{user_id}")  # in the worker'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -1,4 +1,4 @@
-"""RM101: a server without size and rate limits."""
+"""RM101: a server without a rate limit."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,7 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each server that clients may flood.
-
-    They may send to it, and nothing limits them.
-    """
+    """Yield each server that nothing protects from a flood of events."""
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.rate_check)
         if check is not None and does_nothing(check):
@@ -22,8 +19,9 @@ def find(facts: Facts) -> Iterable[Hit]:
     if not facts.once(open_events) or limits_rates(facts):
         return
     for server in made_servers(facts):
-        if takes_events(facts, server) and not limits_size(server):
-            yield Hit(server.module.path, server.node, "what limits how much and how often a client sends?")
+        if takes_events(facts, server):
+            asked = "how often" if limits_size(server) else "how much and how often"
+            yield Hit(server.module.path, server.node, f"what limits {asked} a client sends?")
 
 
 NODE = Snippet(
@@ -212,10 +210,10 @@ RULE = Rule(
     id="RM101",
     mistake="10",
     level="question",
-    title="no size or rate limit",
+    title="no rate limit for what clients send",
     what=(
-        "The project limits neither the size of messages nor their rate. Reported once, at the line that creates "
-        "the server."
+        "Nothing in the project limits how often a client sends; a limit of the size alone is not enough. Reported "
+        "once, at the line that creates the server."
     ),
     why=(
         "One script with a valid token can fill the memory with large messages and keep the event loop busy with "
@@ -227,22 +225,29 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Set `maxHttpBufferSize` to the size of your largest message (it is 1 MB if unset) in the options of `new "
-            "Server`, such as 16_384. In `socket.use(…)`, count the events of each user, or of each address where no "
-            "user is verified: `new RateLimiterMemory({ points: 20, duration: 1 })` of rate-limiter-flexible allows 20 "
-            "a second."
+            "Set `maxHttpBufferSize` of `new Server` to your largest message (1 MB if unset), such as 16_384, "
+            "and count the events of each user, or of each `socket.handshake.address` where no user is verified.\n"
+            "const limiter = new RateLimiterMemory({ points: 20, duration: 1 }); // of rate-limiter-flexible\n"
+            'socket.use((_, next) => limiter.consume(socket.data.user.id).then( // in io.on("connection", …)\n'
+            '  () => next(), () => next(new Error("rate_limited"))));'
         ),
         "nest": (
-            "Set `maxHttpBufferSize` (default: 1 MB) in `@WebSocketGateway`, and count each user's events in a "
-            "guard, for example with the package rate-limiter-flexible."
+            "Set the size of your largest message (1 MB if unset), and count each user's events, for example "
+            "with the package rate-limiter-flexible.\n"
+            "@WebSocketGateway({ maxHttpBufferSize: 16_384 })\n"
+            "@UseGuards(RateLimitGuard) // its canActivate: await limiter.consume(client.data.user.id)"
         ),
         "python-socketio": (
-            "Set `max_http_buffer_size` (default: 1 MB) in `AsyncServer(…)`, and count each user's events at "
-            "the start of the handlers, for example with the package limits."
+            "Set the size of your largest message (1 MB if unset), and count each user's events, for example "
+            "with the package limits.\n"
+            'sio = socketio.AsyncServer(async_mode="asgi", max_http_buffer_size=16_384)\n'
+            'if not limiter.hit(parse("20/second"), user_id): return  # first in each handler'
         ),
         "flask": (
-            "Set `max_http_buffer_size` (default: 1 MB) in `SocketIO(…)`, and count each user's events at the "
-            "start of the handlers, for example with the package limits."
+            "Set the size of your largest message (1 MB if unset), and count each user's events, for example "
+            "with the package limits.\n"
+            "socketio = SocketIO(app, max_http_buffer_size=16_384)\n"
+            'if not limiter.hit(parse("20/second"), current_user.id): return  # first in each handler'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

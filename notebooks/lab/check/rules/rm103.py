@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable
 
+from lab.check.choices import choices
 from lab.check.facts import Facts
-from lab.check.ir import Call, Const, Member, Name, Node, Op, Sequence
+from lab.check.ir import Const, Op, Sequence
 from lab.check.limits import is_development, made_servers
 from lab.check.model import Hit, Rule, Snippet
 
@@ -15,35 +16,29 @@ def find(facts: Facts) -> Iterable[Hit]:
         value = server.option("cors.origin", "cors_allowed_origins", "origins", "cors")
         if value is None or is_development(server.node, value):
             continue
-        for found in _choices(facts, value):
+        for found in choices(facts, value):
             match found:
                 case Const(value="*") | Const(value="*:*"):
-                    yield Hit(facts.path_of(value), value, "any website may connect with the cookies of its visitors")
+                    told = "pages of any website may connect"
+                    if isinstance(facts.follow(value), Op):
+                        # the settings may name an origin
+                        yield Hit(facts.path_of(value), value, f"{told} when no other value is set", "warning")
+                    else:
+                        yield Hit(facts.path_of(value), value, told)
                 case Const(value=True):
-                    yield Hit(facts.path_of(value), value, "any website may connect: `true` reflects the origin")
+                    yield Hit(
+                        facts.path_of(value), value, "pages of any website may connect: `true` reflects the origin"
+                    )
                 case Sequence(items=[]) if server.module.source.language == "py" and not _checks_origins(facts):
                     told = "an empty list turns the check of the origin off"
                     yield Hit(facts.path_of(value), value, told, "question")
 
 
-def _choices(facts: Facts, value: Node) -> list[Node]:
-    """Return the values that an option may have.
-
-    `a || b` gives both operands, `getenv(name, default)` gives the default, and a list gives its elements.
-    """
-    found = facts.follow(value)
-    match found:
-        case Op(op="||" | "??", operands=operands):
-            return [part for operand in operands for part in _choices(facts, operand)]
-        case Call(func=(Name(name="getenv") | Member(name="getenv" | "get")), args=[_, default]):
-            return _choices(facts, default)
-        case Sequence(items=[_, *_] as items):
-            return [facts.follow(item) for item in items]
-    return [found]
-
-
 def _checks_origins(facts: Facts) -> bool:
-    """Tell whether other code checks the origin of a connection."""
+    """Tell whether the project has a function that checks origins.
+
+    That is so if the name of a function contains "origin".
+    """
     functions = (func.name for module in facts.modules for func in module.funcs)
     return any(re.search(r"origin", name, re.I) for name in functions)
 
@@ -216,30 +211,39 @@ RULE = Rule(
         "which switches the check off."
     ),
     why=(
-        "Any web page that a user opens can connect to the server from the user's browser. Where cookies identify "
-        "the user, that page acts in the user's name."
+        "Any web page that a user opens can connect to the server from that user's browser, and read what the "
+        "server sends. If a cookie logs the user in, the page also acts in the user's name."
     ),
     exceptions=(
-        "A branch for development only, or a server that checks the origin elsewhere. An empty list in Python is "
-        'a question, as it may be meant as "nobody".'
+        "A branch for development only, a server that checks the origin elsewhere, or a public server without a login. "
+        "Where each page must send a token of its own, which no other page can read, little is at risk. A default "
+        "that the settings may replace is a warning. An empty list "
+        'in Python is a question, as it may be meant as "nobody".'
     ),
     fix={
         "node": (
-            'List the origins, with scheme, in `cors.origin`, such as `["https://app.example.com"]`, and check '
-            "the `Origin` header in `allowRequest`, because CORS does not apply to WebSocket."
+            "List the origins of your own pages, in both options: `cors` answers long polling, and only `allowRequest` "
+            "refuses a WebSocket. A client without an Origin is no browser page, and may connect. The `cors` setting "
+            "of your HTTP routes is another one.\n"
+            'const ORIGINS = ["https://app.example.com"]; // scheme, host, and port if it has one\n'
+            "const io = new Server(httpServer, { cors: { origin: ORIGINS }, // and your other options\n"
+            "  allowRequest: (req, done) => done(null, !req.headers.origin || ORIGINS.includes(req.headers.origin)) });"
         ),
         "nest": (
-            "List the origins, with scheme, in `cors.origin` of `@WebSocketGateway`, such as "
-            '`["https://app.example.com"]`, and check the `Origin` header in `allowRequest`, because CORS does '
-            "not apply to WebSocket."
+            "List the origins of your own pages, in both options: `cors` answers long polling, and only `allowRequest` "
+            "refuses a WebSocket. A client without an Origin is no browser page, and may connect. The `cors` setting "
+            "of your HTTP routes is another one.\n"
+            'const ORIGINS = ["https://app.example.com"]; // scheme, host, and port if it has one\n'
+            "@WebSocketGateway({ cors: { origin: ORIGINS }, // and your other options\n"
+            "  allowRequest: (req, done) => done(null, !req.headers.origin || ORIGINS.includes(req.headers.origin)) })"
         ),
         "python-socketio": (
-            'List the origins, with scheme, in `cors_allowed_origins`, such as `["https://app.example.com"]`, '
-            "or leave the option out to allow the same origin only."
+            "List the origins of your own pages, or leave the option out to allow the same origin only.\n"
+            'sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=["https://app.example.com"])'
         ),
         "flask": (
-            'List the origins, with scheme, in `cors_allowed_origins`, such as `["https://app.example.com"]`, '
-            "or leave the option out to allow the same origin only."
+            "List the origins of your own pages, or leave the option out to allow the same origin only.\n"
+            'socketio = SocketIO(app, cors_allowed_origins=["https://app.example.com"])'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.limits import made_servers, open_events, reads_payloads, takes_events, validates
+from lab.check.limits import made_servers, open_events, reads_payloads, takes_events, unpiped_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -16,7 +16,11 @@ def find(facts: Facts) -> Iterable[Hit]:
         check = method(cls, wrapper.payload_check)
         if check is not None and does_nothing(check):
             yield Hit(facts.path_of(check), check, "this takes the wrapper's validation away")
-    if not facts.once(open_events) or not reads_payloads(facts) or validates(facts):
+    if not facts.once(open_events) or not reads_payloads(facts):
+        return
+    if validates(facts):
+        told = "a validation pipe checks nothing here, because the type of the payload is no class"
+        yield from (Hit(facts.path_of(param), param, told) for param in unpiped_payloads(facts))
         return
     for server in made_servers(facts):
         if takes_events(facts, server):
@@ -205,7 +209,8 @@ RULE = Rule(
     title="payloads without validation",
     what=(
         "The handlers use what clients send without checking its type, form and length. Reported once, at the "
-        "line that creates the server."
+        "line that creates the server. If a project validates with Nest's `ValidationPipe`, the first payload of "
+        "a gateway that the pipe cannot check is reported."
     ),
     why=(
         "A payload of a wrong type raises an error in the handler, which then sends no ack or stops the process. "
@@ -214,20 +219,26 @@ RULE = Rule(
     exceptions="A server that only pushes and has no event handlers.",
     fix={
         "node": (
-            "Parse each payload with a schema before use, for example with zod: `const parsed = "
-            "chatMessage.safeParse(message)`, and return if `parsed.success` is false."
+            "Parse each payload with a schema before use, for example with zod.\n"
+            "const chatMessage = z.object({ text: z.string().max(2000) });\n"
+            "const parsed = chatMessage.safeParse(message); // first in the handler of the event\n"
+            "if (!parsed.success) return;"
         ),
         "nest": (
-            "Put `@UsePipes(new ValidationPipe())` on the gateway, and type each payload as a DTO class with "
-            "validators; an interface or an inline type is not checked."
+            "Put a `ValidationPipe` on the gateway, and type each payload as a DTO class with validators of "
+            "class-validator; an interface is not checked.\n"
+            "@UsePipes(new ValidationPipe()) // above @WebSocketGateway\n"
+            "class ChatMessage { @IsString() @MaxLength(2000) text: string; }"
         ),
         "python-socketio": (
-            "Parse each payload with a model before use, for example with pydantic: `message = "
-            "ChatMessage.model_validate(data)`."
+            "Parse each payload with a model before use, for example with pydantic.\n"
+            "class ChatMessage(BaseModel): text: str = Field(max_length=2000)\n"
+            "message = ChatMessage.model_validate(data)  # first in the handler of the event"
         ),
         "flask": (
-            "Parse each payload with a model before use, for example with pydantic: `message = "
-            "ChatMessage.model_validate(data)`."
+            "Parse each payload with a model before use, for example with pydantic.\n"
+            "class ChatMessage(BaseModel): text: str = Field(max_length=2000)\n"
+            "message = ChatMessage.model_validate(data)  # first in the handler of the event"
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

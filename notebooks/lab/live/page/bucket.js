@@ -17,9 +17,9 @@ export class Bucket {
   }
 
   draw() {
-    const { levels = [], user = "" } = this.model.memory.get("bucket") ?? {};
+    const { levels = [], now, user = "" } = this.model.memory.get("bucket") ?? {};
     const most = Math.max(1, ...levels.map(([, level]) => level));
-    this.drawGlass(levels.at(-1)?.[1] ?? null, most);
+    this.drawGlass(now ?? levels.at(-1)?.[1] ?? null, most);
     this.drawChart(levels, most, user);
     const lines = [this.words("flood", "messages"), this.words("joined", "joins")].filter(Boolean);
     this.text.textContent = lines.join(" · ") || "Nobody has sent much yet.";

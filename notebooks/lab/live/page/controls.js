@@ -105,7 +105,7 @@ export class Controls {
 
   /** Carry out a command, after a guess where the reader wants to guess. */
   async perform(action, fields) {
-    const guessed = action === "send" ? await this.guess.ask(fields) : null;
+    const guessed = await this.guess.ask(action, fields);
     if (guessed === "cancel") return;
     await this.run(action, fields, guessed);
   }

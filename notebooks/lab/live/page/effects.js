@@ -7,6 +7,8 @@ const SECONDS = { sent: 0.55, room: 0.35, delivered: 0.7, wasted: 0.7, lost: 0.4
 const PARKED_SECONDS = 1.4;
 // how long a line stays in place of a movement
 const STILL_SECONDS = 1.6;
+// more particles than this have short tails
+const SWARM = 60;
 
 export class Effects {
   constructor(canvas, clock) {
@@ -21,12 +23,14 @@ export class Effects {
     clock.add((now) => this.tick(now));
   }
 
+  /** A canvas knows no custom properties, and light-dark() is resolved only in a real colour. */
   readColours() {
-    const style = getComputedStyle(document.documentElement);
-    const read = (name) => style.getPropertyValue(name).trim();
-    this.colours = {
-      sent: read("--ink"), room: read("--ink"), delivered: read("--good"), lost: read("--bad"), wasted: read("--dead"), paper: read("--card"),
+    const read = (name) => {
+      this.canvas.style.color = `var(${name})`;
+      return getComputedStyle(this.canvas).color;
     };
+    const [ink, paper] = [read("--ink"), read("--card")];
+    this.colours = { sent: ink, room: ink, delivered: read("--good"), lost: read("--bad"), wasted: read("--dead"), paper };
   }
 
   resize(width, height) {
@@ -72,7 +76,9 @@ export class Effects {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.restore();
+    // what lands may send something on
     for (const particle of [...this.particles]) this.step(particle, now);
+    this.particles = this.particles.filter((particle) => particle.ended === null || now - particle.ended <= particle.rest);
     if (this.particles.every((particle) => particle.ended !== null)) {
       this.waiters.splice(0).forEach((done) => done());
     }
@@ -86,10 +92,7 @@ export class Effects {
       particle.ended = now;
       particle.landed();
     }
-    if (particle.ended !== null && now - particle.ended > particle.rest) {
-      this.particles = this.particles.filter((other) => other !== particle);
-      return;
-    }
+    if (particle.ended !== null && now - particle.ended > particle.rest) return;
     if (isStill()) this.line(particle);
     else if (particle.ended === null) this.trail(particle, share);
     if (particle.ended === null) return;
@@ -98,7 +101,7 @@ export class Effects {
   }
 
   trail(particle, share) {
-    for (let step = 5; step >= 0; step -= 1) {
+    for (let step = this.particles.length > SWARM ? 1 : 5; step >= 0; step -= 1) {
       const at = ease(Math.max(share - step * 0.035, 0));
       this.context.globalAlpha = step ? 0.28 - step * 0.045 : 1;
       this.dot(curve(particle, at), particle.kind, 6 - step * 0.5);

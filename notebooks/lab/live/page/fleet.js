@@ -1,4 +1,4 @@
-// 06: the driver on a map, a dot for each other client, and what one position costs.
+// 06: the driver on a map, a dot for each other client, and what positions cost.
 
 import { element } from "./memory.js";
 import { svg } from "./svg.js";
@@ -14,7 +14,7 @@ export class Fleet {
   constructor(root, model) {
     this.model = model;
     this.trail = [];
-    this.points = new Map();
+    this.points = [];
     this.map = svg("svg", { viewBox: `0 0 ${MAP.width} ${MAP.height}`, class: "map", role: "img" });
     this.chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "chart", preserveAspectRatio: "xMinYMid", role: "img" });
     this.cost = element("p", "cost");
@@ -30,6 +30,7 @@ export class Fleet {
     const traffic = this.model.memory.get("traffic");
     this.drawCrowd();
     this.drawMap();
+    this.drawRounds();
     if (!traffic?.drives) {
       this.cost.textContent = "No position was reported yet.";
       return;
@@ -37,8 +38,13 @@ export class Fleet {
     this.cost.replaceChildren(
       element("b", "", traffic.last_bytes.toLocaleString("en")), ` bytes and ${traffic.last_deliveries} deliveries ` +
       `for the last position; ${traffic.bytes.toLocaleString("en")} bytes in all`);
-    this.points.set(traffic.clients, traffic.last_bytes);
-    mostBytes = Math.max(mostBytes, traffic.last_bytes);
+  }
+
+  /** One measured point for each number of clients. */
+  drawRounds() {
+    const rounds = Object.entries(this.model.memory.get("rounds") ?? {});
+    this.points = rounds.map(([clients, { bytes }]) => [Number(clients), bytes]).sort(([one], [other]) => one - other);
+    mostBytes = Math.max(mostBytes, ...this.points.map(([, bytes]) => bytes));
     charts.forEach((chart) => chart.drawChart());
   }
 
@@ -75,16 +81,23 @@ export class Fleet {
     const { width, height, left, bottom } = CHART;
     const x = (clients) => left + (clients / MOST_CLIENTS) * (width - 2 * left);
     const y = (bytes) => height - bottom - (bytes / mostBytes) * (height - bottom - 12);
-    const sorted = [...this.points].sort(([one], [other]) => one - other);
+    const sorted = this.points;
     const line = svg("polyline", { points: sorted.map(([clients, bytes]) => `${x(clients)},${y(bytes)}`).join(" "), class: "way" });
     const dots = sorted.map(([clients, bytes]) => svg("circle", { cx: x(clients), cy: y(bytes), r: 3.5, class: "car" }));
     const axis = svg("path", { d: `M${left} 6V${height - bottom}H${width - left}`, class: "axis" });
-    const title = svg("text", { x: left + 4, y: 10 });
-    title.textContent = "bytes for one position";
+    const title = svg("text", { x: left + 4, y: 11 });
+    title.textContent = `bytes, all drivers once${growth(sorted)}`;
     const below = svg("text", { x: width - left, y: height - 4, "text-anchor": "end" });
     below.textContent = "clients →";
     this.chart.replaceChildren(axis, line, ...dots, title, below);
     const words = sorted.map(([clients, bytes]) => `${bytes} bytes with ${clients} clients`).join(", ");
-    this.chart.setAttribute("aria-label", `Bytes for one position: ${words}`);
+    this.chart.setAttribute("aria-label", `Bytes when every driver reports once: ${words || "not measured yet"}`);
   }
+}
+
+/** How the first and the last measured point differ, in words. */
+function growth(sorted) {
+  if (sorted.length < 2) return "";
+  const [[few, less], [many, more]] = [sorted[0], sorted.at(-1)];
+  return `: ${(many / few).toFixed(1)} × the clients, ${(more / less).toFixed(1)} × the bytes`;
 }

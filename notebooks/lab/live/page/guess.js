@@ -1,7 +1,26 @@
-// Guess first: before a message is sent, the reader says how many tabs will receive it on each side.
+// Guess first: before something is sent, the reader says how many will receive it on each side.
 
 import { element } from "./memory.js";
 import { capital, personOf, tabWords, targetWords } from "./words.js";
+
+// what is asked before each of these actions, and which events count as received
+const ASKED = {
+  send: {
+    question: ({ tab, to }, most) => `${tabWords(tab)} will send a message to ${targetWords(to)}. Others have ${most} open ` +
+      `${most === 1 ? "tab" : "tabs"} that should receive it. How many will?`,
+    counts: ({ tab }) => (event) => event.kind === "delivered" && personOf(event.to) !== personOf(tab),
+  },
+  drive: {
+    question: ({ tab }) => `${tabWords(tab)} will report a position. How many clients will receive it?`,
+    counts: () => (event) => ["delivered", "wasted"].includes(event.kind) && event.to !== null,
+  },
+  finish: {
+    question: () => "The job will end, and the server will send the result to the address on the ticket. How many tabs will receive it?",
+    counts: () => (event) => event.kind === "delivered",
+  },
+};
+// of more answers than these, the reader types one
+const MOST_BUTTONS = 6;
 
 export class Guess {
   constructor(dialog, sides) {
@@ -12,37 +31,38 @@ export class Guess {
     this.asked = 0;
   }
 
-  /** Ask for a guess. Returns null when the mode is off, "cancel", or the guess with its watchers. */
-  async ask({ tab, to }) {
-    if (!this.isOn) return null;
-    const most = this.listeners(to, tab);
-    this.dialog.querySelector("#guess-question").textContent =
-      `${tabWords(tab)} will send a message to ${targetWords(to)}. Others have ${most} open ` +
-      `${most === 1 ? "tab" : "tabs"} that should receive it. How many will?`;
+  /** Ask for a guess. Returns null when nothing is asked, "cancel", or the guess with its watchers. */
+  async ask(action, fields) {
+    if (!this.isOn || !(action in ASKED)) return null;
+    const { question, counts } = ASKED[action];
+    const most = this.most(fields);
+    this.dialog.querySelector("#guess-question").textContent = question(fields, most);
     this.dialog.querySelector("#guess-sides").replaceChildren(...this.sides.map((side) => this.choices(side, most)));
     this.dialog.returnValue = "cancel";
     this.dialog.showModal();
     await new Promise((done) => this.dialog.addEventListener("close", done, { once: true }));
     if (this.dialog.returnValue !== "send") return "cancel";
     const form = new FormData(this.dialog.querySelector("form"));
-    return this.sides.map((side) => ({ side, guess: Number(form.get(side.name)), seen: side.watch(tab) }));
+    return this.sides.map((side) => ({ side, guess: Number(form.get(side.name)), seen: side.watch(counts(fields)) }));
   }
 
-  listeners(to, tab) {
-    const [, model] = this.sides.map((side) => side.model);
-    const person = to.startsWith("user:") ? to.slice(5) : null;
-    const people = person ? [person] : model.people.filter((name) => name !== personOf(tab));
-    return people.reduce((sum, name) => sum + model.openTabsOf(name).length, 0);
+  /** How many clients could receive it. */
+  most({ tab, to }) {
+    const { model } = this.sides[1];
+    const people = to?.startsWith("user:") ? [to.slice(5)] : model.people.filter((name) => !to || name !== personOf(tab));
+    return people.reduce((sum, name) => sum + model.openTabsOf(name).length, to ? 0 : model.crowd.length);
   }
 
   choices(side, most) {
     const field = element("fieldset", `guess ${side.name}`);
     field.append(element("legend", "", `${capital(side.name)} server`));
-    for (let count = 0; count <= Math.max(most, 1); count += 1) {
+    const isTyped = most > MOST_BUTTONS;
+    for (let count = 0; count <= (isTyped ? 0 : Math.max(most, 1)); count += 1) {
       const label = element("label");
-      const radio = element("input");
-      Object.assign(radio, { type: "radio", name: side.name, value: String(count), required: true });
-      label.append(radio, String(count));
+      const input = element("input");
+      Object.assign(input, { type: isTyped ? "number" : "radio", name: side.name, required: true });
+      Object.assign(input, isTyped ? { min: 0, max: most } : { value: String(count) });
+      label.append(input, isTyped ? `of ${most}` : String(count));
       field.append(label);
     }
     return field;

@@ -54,12 +54,8 @@ export class Hub {
   /** Let a tab or a dot show for a moment what happened to it. */
   mark(name, className) {
     const box = this.tab(name);
-    if (!box) return;
-    if (box.classList.contains(className)) {
-      // the animation begins anew
-      box.classList.remove(className);
-      void box.offsetWidth;
-    }
+    // one that shows it already goes on, as a swarm marks the same dot many times
+    if (!box || box.classList.contains(className)) return;
     box.classList.add(className);
     setTimeout(() => box.classList.remove(className), isStill() ? 2500 : 900);
   }

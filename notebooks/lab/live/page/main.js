@@ -46,7 +46,7 @@ document.addEventListener("keydown", (event) => {
 
 for (const side of sides) {
   side.onShown = (event) => {
-    if (event.kind !== "memory" && !event.to?.startsWith("crowd/")) noteOthers(event, side);
+    if (event.kind !== "memory" && ![event.from, event.to].some((name) => name?.startsWith("crowd/"))) noteOthers(event, side);
     if (!event.to) controls.refresh();
     showQueue();
   };
@@ -70,7 +70,7 @@ readSession({
     showQueue();
   },
   onEnd() {
-    byId("ended").textContent = "The session has ended: servers and clients are gone. Start it again with “lab live”.";
+    byId("ended").textContent = "The session has ended: servers and clients are gone. Start it again with “lab live”, or run its cell again.";
     byId("ended").hidden = false;
     document.querySelectorAll(".hand button, .hand select").forEach((control) => { control.disabled = true; });
   },
@@ -111,8 +111,9 @@ function say(text, judged, className = "") {
 }
 
 function showQueue() {
-  const waiting = sides.reduce((sum, side) => sum + (side.player?.queue.length ?? 0), 0);
   const place = byId("queue");
   place.hidden = !clock.isPaused;
+  if (place.hidden) return;
+  const waiting = sides.reduce((sum, side) => sum + (side.player?.queue.length ?? 0), 0);
   place.textContent = `Paused. ${waiting} ${waiting === 1 ? "event waits" : "events wait"}.`;
 }

@@ -5,9 +5,10 @@ import { personOf } from "./words.js";
 // the form of a Socket.IO id
 const SID = /^[\w-]{20}$/;
 // the room of one of many light clients
-export const CROWD = /^user:(crowd|pulse)-(\d+)$/;
+export const CROWD = /^user:(crowd|bystander)-(\d+)$/;
 // counted or measured by the lab, so no server remembers it
-export const MEASURED = ["crowd", "position", "traffic", "pace", "pulses", "report", "stall", "bucket", "flood", "joined"];
+export const MEASURED = ["crowd", "position", "traffic", "pace", "rounds", "pulses", "loop", "report", "way", "ways",
+  "bucket", "flood", "joined"];
 const KINDS = ["delivered", "lost", "wasted"];
 // after "back" the client has a network, but no connection yet
 const STATES = { cut: "cut", back: "cut", silent: "silent", closed: "closed" };
@@ -95,7 +96,7 @@ export class Model {
     const value = String(text);
     if (this.owners.has(value) || SID.test(value)) {
       const tab = this.tabs.get(this.owners.get(value));
-      if (/^(crowd|pulse)\//.test(this.owners.get(value) ?? "")) {
+      if (/^(crowd|bystander)\//.test(this.owners.get(value) ?? "")) {
         return { kind: "sid", sid: value, owner: this.owners.get(value), state: "connected" };
       }
       const isLive = tab?.sid === value;

@@ -43,7 +43,7 @@ export class PeopleView {
     const tables = this.model.tables.filter(([table]) => table !== "reports");
     const isBelieved = tables.length ? tables.some(([, value]) => mentions(value, name)) : this.isInRoom(name);
     const open = this.model.openTabsOf(name).length;
-    const word = this.model.mistake === "05" ? ["online", "offline"] : ["member", "no member"];
+    const word = this.model.mistake === "05" ? ["online", "offline"] : ["member", "not a member"];
     const belief = element("span", `belief ${isBelieved ? "yes" : "no"}`);
     belief.append(element("i", "dot"), `server: ${word[isBelieved ? 0 : 1]} · truth: ${open} ${open === 1 ? "tab" : "tabs"}`);
     if (isBelieved !== open > 0) belief.classList.add("wrong");

@@ -1,9 +1,11 @@
 // Plays one side's events in order, at the pace of the picture's clock.
 
+const MESSAGES = ["sent", "room", "delivered", "lost", "wasted"];
 // seconds that an event has the stage to itself; events of one message follow each other faster
 const HOLD = { connect: 0.3, cut: 0.4, silent: 0.3, back: 0.2, closed: 0.3, sent: 0.5, memory: 0.12, room: 0.08 };
+const GAUGES = ["pulses", "loop"];
 const BETWEEN_DELIVERIES = 0.06;
-// many deliveries of one message fly as a swarm
+// many messages at once, or many deliveries of one, fly as a swarm
 const SWARM = 12;
 const IN_SWARM = 0.003;
 const LONGEST_GAP = 1.2;
@@ -18,6 +20,7 @@ export class Player {
     this.longestGap = longestGap;
     this.queue = [];
     this.freeAt = 0;
+    this.ticked = 0;
     this.previous = null;
     this.played = 0;
     this.waiters = [];
@@ -26,10 +29,12 @@ export class Player {
   }
 
   add(event) {
-    const last = this.queue.at(-1);
-    // of the states of one thing only the newest is needed
-    if (last?.kind === "memory" && event.kind === "memory" && last.room === event.room) this.queue.pop();
-    this.queue.push(event);
+    const isSame = (other) => other?.kind === "memory" && event.kind === "memory" && other.room === event.room;
+    // of the states of one thing only the newest is needed, and a gauge changes all the time
+    const waiting = GAUGES.includes(event.room) ? this.queue.find(isSame) : this.queue.at(-1);
+    // it keeps its turn: a newer turn after each change would never come on a slow computer
+    if (isSame(waiting)) Object.assign(waiting, { value: event.value, kept: event.kept });
+    else this.queue.push(event);
     if (document.hidden && !this.clock.isPaused) this.skip();
     else this.clock.wake();
   }
@@ -52,7 +57,11 @@ export class Player {
   }
 
   tick(now) {
-    while (this.queue.length && this.dueAt(this.queue[0]) <= now) this.play(this.queue.shift(), now);
+    // one frame plays all that was due since the frame before
+    while (this.queue.length && this.dueAt(this.queue[0]) <= now) {
+      this.play(this.queue[0], Math.max(this.dueAt(this.queue.shift()), this.ticked));
+    }
+    this.ticked = now;
     return this.queue.length > 0;
   }
 
@@ -65,8 +74,8 @@ export class Player {
   }
 
   hold(event) {
-    if (event.kind in HOLD) return HOLD[event.kind];
-    return this.queue.length > SWARM ? IN_SWARM : BETWEEN_DELIVERIES;
+    if (this.queue.length > SWARM && MESSAGES.includes(event.kind)) return IN_SWARM;
+    return HOLD[event.kind] ?? BETWEEN_DELIVERIES;
   }
 
   /** A hidden page draws nothing: apply everything at once. */

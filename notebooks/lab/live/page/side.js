@@ -20,7 +20,7 @@ const MESSAGES = ["sent", "room", "delivered", "lost", "wasted"];
 // more people are drawn smaller
 const FEW_PEOPLE = 3;
 // particles of older messages are forgotten
-const REMEMBERED_MESSAGES = 50;
+const REMEMBERED_MESSAGES = 400;
 const ENDS = ["delivered", "lost", "wasted"];
 const OVER = ["cut", "closed", "connect", "back"];
 
@@ -62,10 +62,6 @@ export class Side {
     this.draw();
   }
 
-  get selected() {
-    return this.people.selected;
-  }
-
   select(tab) {
     this.people.selected = tab;
     this.draw();
@@ -79,7 +75,7 @@ export class Side {
     this.root.classList.toggle("compact", this.model.people.length > FEW_PEOPLE);
     this.root.classList.toggle("down", this.model.isDown);
     this.root.querySelector(".power").hidden = !this.model.isDown;
-    drawTethers(this.root.querySelector(".tethers"), this.hub, this.model, this.selected);
+    drawTethers(this.root.querySelector(".tethers"), this.hub, this.model, this.people.selected);
   }
 
   drawCounters() {
@@ -100,7 +96,7 @@ export class Side {
     const svg = this.root.querySelector(".tethers");
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.effects.resize(width, height);
-    if (this.model) drawTethers(svg, this.hub, this.model, this.selected);
+    if (this.model) drawTethers(svg, this.hub, this.model, this.people.selected);
     this.clock.wake();
   }
 
@@ -120,6 +116,12 @@ export class Side {
     // the end of a message is told when its particle lands
     if (!ENDS.includes(event.kind)) this.caption(event);
     this.onShown(event);
+    this.tell("shown", event);
+  }
+
+  /** Anyone may watch what is drawn; the tests compare it with what the clients received. */
+  tell(name, event) {
+    this.root.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: event }));
   }
 
   caption(event) {
@@ -149,8 +151,10 @@ export class Side {
 
   send(event, rate) {
     this.hub.dropGaps();
-    this.people.missed.clear();
-    this.people.draw();
+    if (this.people.missed.size) {
+      this.people.missed.clear();
+      this.people.draw();
+    }
     if (this.messages.size > REMEMBERED_MESSAGES) this.messages.clear();
     const from = this.hub.tab(event.from);
     const way = { from: from ? this.hub.point(from, "top") : this.hub.door(), addresses: new Map() };
@@ -221,6 +225,7 @@ export class Side {
 
   land(event) {
     this.model.count(event.kind);
+    this.tell("landed", event);
     // a swarm lands many at once: words and numbers change once a frame
     this.lastLanded = event;
     this.clock.wake();
@@ -241,16 +246,14 @@ export class Side {
     return false;
   }
 
-  /** How many tabs of others received a message, for the answer to a guess. */
-  watch(tab) {
-    const watched = { id: null, received: new Set() };
+  /** How many received something, for the answer to a guess; `isCounted(event)` says which events count. */
+  watch(isCounted) {
+    const received = new Set();
     const before = this.onShown;
     this.onShown = (event) => {
       before(event);
-      if (event.kind === "sent" && event.from === tab && watched.id === null) watched.id = event.id;
-      const isOther = event.to && personOf(event.to) !== personOf(tab);
-      if (event.kind === "delivered" && event.id === watched.id && isOther) watched.received.add(event.to);
+      if (isCounted(event)) received.add(`${event.id} ${event.to}`);
     };
-    return { result: () => watched.received.size, stop: () => { this.onShown = before; } };
+    return { result: () => received.size, stop: () => { this.onShown = before; } };
   }
 }

@@ -1,9 +1,10 @@
 // Controls that only some of the ten arrangements have; the session says which.
 
+import { WAYS } from "./loop.js";
 import { element } from "./memory.js";
 import { capital } from "./words.js";
 
-const CROWDS = [0, 20, 60, 200];
+const CROWDS = [0, 20, 50, 100, 200];
 const FOREIGN_ROOMS = ["role:admin", "user:ana", "user:ben", "company:acme", "job:99"];
 const PACES = { stock: "stock delays (1 to 5 s)", short: "short delays" };
 
@@ -19,11 +20,13 @@ const ROWS = {
   report: (controls) => button("report", "Ask for a report", () => controls.perform("report", { tab: controls.tab })),
   finish: (controls) => button("finish", "Let the job finish", () => controls.perform("finish", {})),
   drive: (controls, driver) =>
-    button("drive", "Driver reports a position", () => controls.perform("drive", { tab: driver })),
+    button("drive", "Dan reports a position", () => controls.perform("drive", { tab: driver })),
+  round: (controls) => button("round", "Every driver reports", () => controls.perform("round", {})),
   crowd: crowdSlider,
   join: joinConsole,
   forge: forgeRow,
-  pace: (controls) => choice("pace", "Clients reconnect with", PACES, (pace) => controls.perform("pace", { pace })),
+  pace: (controls, _, state) => choice("pace", "Clients reconnect with", PACES, controls, state),
+  way: (controls, _, state) => choice("way", "The bad server makes it", WAYS, controls, state),
   compute: (controls) => button("compute", "Start a heavy report", () => controls.perform("compute", { tab: controls.tab })),
   flood: (controls, first) => button("flood", "Flood", () => controls.perform("flood", { tab: first })),
   burst: (controls, _, { sides }) => button("burst", "Honest burst of another user", () =>
@@ -39,20 +42,22 @@ function button(action, label, act) {
   return made;
 }
 
-function choice(action, label, options, act) {
+function choice(action, label, options, controls, state) {
   const group = element("label", "group", `${label} `);
   const select = element("select");
   select.dataset.action = action;
   for (const [value, words] of Object.entries(options)) select.append(new Option(words, value));
-  select.addEventListener("change", () => act(select.value));
+  select.value = state.sides.bad.memory[action] ?? Object.keys(options)[0];
+  select.addEventListener("change", () => controls.perform(action, { [action]: select.value }));
   group.append(select);
   return group;
 }
 
-function crowdSlider(controls) {
+function crowdSlider(controls, _, state) {
   const group = element("label", "group", "Other clients ");
   const slider = element("input");
-  Object.assign(slider, { type: "range", min: 0, max: CROWDS.length - 1, step: 1, value: 0 });
+  Object.assign(slider, { type: "range", min: 0, max: CROWDS.length - 1, step: 1 });
+  slider.value = CROWDS.indexOf(state.sides.bad.memory.crowd?.count ?? 0);
   slider.dataset.action = "crowd";
   const shown = element("output", "", "0");
   const words = () => {
@@ -91,8 +96,8 @@ function forgeRow(controls, attacker, state) {
   const author = element("select");
   author.setAttribute("aria-label", "The author to claim");
   const others = state.sides.good.people.map((person) => person.name).filter((name) => !attacker.startsWith(`${name}/`));
-  author.append(...others.map((name) => new Option(`as ${capital(name)}`, name)));
+  author.append(...others.map((name) => new Option(capital(name), name)));
   const act = () => controls.perform("forge", { tab: attacker, to: controls.select.value, as: author.value });
-  group.append(button("forge", "Write", act), author);
+  group.append(button("forge", "Send as", act), author);
   return group;
 }

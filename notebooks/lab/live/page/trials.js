@@ -3,7 +3,7 @@
 export const TRIALS = {
   "01": [
     "Ben's phone changes networks again and again. What does each server keep of him?",
-    "select Ben's tab, pull the plug and come back, three times. Then let Ana send to Ben, and look at where it goes.",
+    "select Ben's tab, pull the plug and come back, three times. Then let Ana send to Ben, and see where it goes.",
   ],
   "02": [
     "Ana asks for a long report, and her connection drops before it is ready. Where does the result go?",
@@ -15,15 +15,15 @@ export const TRIALS = {
   ],
   "04": [
     "Ben closes one of his two tabs; later both servers crash. Who still receives the room's messages?",
-    "close ben/2, then send to job:17. Then kill and restart the servers, while one tab has no network.",
+    "close ben/2, then let Ana send to job:17. Then kill the servers, close eva/1 while they are down, and restart them.",
   ],
   "05": [
     "Ben closes one of his two tabs. Is he online?",
     "close ben/2, compare what the server says with the tabs that are open, then let Ana send to Ben.",
   ],
   "06": [
-    "A driver reports a position. Who receives it, and who needed it?",
-    "let a driver move, then add clients and watch the bytes of each server.",
+    "Drivers report where they are. Who receives it, who needed it, and how does it grow?",
+    "let Dan report a position, then every driver. Add clients, let every driver report again, and compare the two curves.",
   ],
   "07": [
     "Ben opens a second tab. What happens to the first one?",
@@ -35,7 +35,7 @@ export const TRIALS = {
   ],
   "09": [
     "One user asks for a heavy report. What do all the others feel?",
-    "start a report and watch the answers to the others.",
+    "start a report, and watch the clock hand and the answers. Then let the bad server work in a thread, in slices, in a process.",
   ],
   "10": [
     "One client sends as fast as it can. Who stops it, and is an honest burst stopped too?",

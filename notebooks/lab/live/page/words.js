@@ -21,7 +21,7 @@ export function sentence(event, model) {
   const who = event.from ? tabWords(event.from) : "The server";
   const message = event.id ? `Message ${event.id}` : "The message";
   switch (event.kind) {
-    case "connect": return `${who} connected. Its new id is ${short(event.id ?? "")}….`;
+    case "connect": return `${who} connected. Its new id begins with ${short(event.id ?? "")}.`;
     case "cut": return `${who} lost its connection.`;
     case "silent": return `${who} is in a tunnel. The connection looks open, but nothing gets through.`;
     case "back": return `${who} has a network again.`;
@@ -40,7 +40,7 @@ function address(event) {
 }
 
 function wasted(event, message, model) {
-  if (event.to) return `${message} also goes to ${tabWords(event.to)}, whom it does not concern.`;
+  if (event.to) return `${message} also goes to ${tabWords(event.to)}, which does not need it.`;
   return `${message} goes to ${place(event.room, model)}: nobody is there.`;
 }
 

@@ -87,7 +87,10 @@ def _rule(rule, mistake, level, word, title, **more):
         what=f"A line with {word}.",
         why="It fails. Later, too.",
         exceptions="A test.",
-        fix={"node": "Emit to `user:<id>` with io.to().", "python-socketio": "Emit with sio.emit(to=room)."},
+        fix={
+            "node": "Emit to the room.\nio.to(room).emit(event);\n  // each connection joins it",
+            "python-socketio": "Emit to the room.\nawait sio.emit(event, to=room)",
+        },
         snippets={"node": Snippet(f"{word}; // <- {rule}\n", "io.to(room);\n")},
         find=lambda facts: (Hit(path, node, f"`{word}` is here") for path, node in facts.names.get(word, ())),
         **more,

@@ -110,7 +110,7 @@ def test_paths_are_relative_to_the_folder_that_is_given(lab, write):
 def test_paths_of_several_folders_begin_at_the_working_folder(lab, write):
     write(app__a_js=ERROR, web__b_js=ERROR)
     _, out, _ = lab("app", "web")
-    assert [line.split()[0] for line in out.splitlines() if " RM021 " in line] == ["app/a.js:1:8", "web/b.js:1:8"]
+    assert [line.split()[0] for line in out.splitlines() if " RM021 error" in line] == ["app/a.js:1:8", "web/b.js:1:8"]
 
 
 def test_a_rule_that_fails_is_named_and_the_others_report(lab, write, monkeypatch):
@@ -211,6 +211,6 @@ def test_progress_is_shown_on_stderr_of_a_terminal(write):
     assert "rule RM" in in_terminal(".", stream="stderr")
 
 
-def test_a_long_line_is_not_wrapped_in_a_terminal(write):
+def test_a_line_of_code_is_not_wrapped_in_a_terminal(write):
     write(a_js=ERROR)
-    assert "io.to()." in in_terminal(".", COLUMNS="20").replace("\x1b[0m", "")
+    assert "\n      io.to(room).emit(event);" in in_terminal(".", COLUMNS="20").replace("\x1b[0m", "")

@@ -4,10 +4,13 @@ import importlib
 from pathlib import Path
 
 import pytest
+from lab.__main__ import main
 from lab.check import rules
-from lab.check.explain import markdown_table
+from lab.check.dialects import DIALECTS
+from lab.check.explain import NAMES, markdown_table
 from lab.check.mistakes import MISTAKES
 from lab.check.own_rules import every_rule
+from lab.cli.check import APIS
 from lab.results.claims import load_claims
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -29,13 +32,16 @@ Socket.IO on Node
 Bad:
     EMIT; // <- RM021
 
-Fix: Emit to `user:<id>` with io.to().
+Fix: Emit to the room.
+
+    io.to(room).emit(event);
+      // each connection joins it
 
 Good:
     io.to(room);
 
 Suppress one finding: a comment `lab: ignore[RM021] reason`, on its line or on the line above.
-Lesson: 02_emit_by_socket_id (lab learn 02)
+Lesson: lab learn 02 (its name is 02_emit_by_socket_id)
 """
 
 
@@ -44,6 +50,41 @@ def test_explain_prints_the_page_of_a_rule(lab):
 
     rule = next(rule for rule in every_rule() if rule.id == "RM021")
     assert lab("--explain", "rm021") == (0, PAGE.format(cost=cost_of(rule)), "")
+
+
+def sections(out):
+    """The APIs that a page has a section for."""
+    return [name for name in NAMES.values() if f"\n{name}\n" in out]
+
+
+@pytest.mark.parametrize("api", DIALECTS)
+def test_explain_shows_the_asked_api_only(capsys, api):
+    assert main(["check", "--explain", "RM011", "--api", api]) == 0
+    assert sections(capsys.readouterr().out) == [NAMES[api]]
+
+
+def test_explain_shows_all_apis_when_none_is_asked(capsys):
+    assert main(["check", "--explain", "RM011"]) == 0
+    assert sections(capsys.readouterr().out) == list(NAMES.values())
+
+
+def test_the_command_knows_the_apis_of_the_checker():
+    assert APIS == DIALECTS
+
+
+WRONG_APIS = [
+    (
+        ("--explain", "RM021", "--api", "flask"),
+        "lab: --api: RM021 has no examples for flask; it has node, python-socketio\n",
+    ),
+    ((".", "--api", "node"), "lab: --api needs --explain RULE\n"),
+    (("--list", "--api", "node"), "lab: --api needs --explain RULE\n"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "errors"), WRONG_APIS)
+def test_a_wrong_use_of_api_is_one_line(lab, arguments, errors):
+    assert lab(*arguments) == (2, "", errors)
 
 
 @pytest.mark.parametrize("name", ["RM000", "RM030"])

@@ -51,8 +51,8 @@ def test_a_node_server_is_checked(check, tmp_path):
     (tmp_path / "io.js").write_text(NODE)
     code, out, errors = check("--select", "RM000,01,02")
     assert (code, errors) == (1, "")
-    assert out.startswith("io.js:13:23 RM021 error  ")
-    assert "  fix: Emit to the user's room: io.to(`user:${id}`)" in out
+    assert out.startswith("io.js:13:9 RM021 error  ")
+    assert "      io.to(`user:${userId}`).emit(" in out
     assert "01 stored socket ids         nothing more: 1 suppressed\n" in out
     assert "02 emit to a socket id       found: 1 error (RM021), 1 suppressed\n" in out
 
@@ -62,15 +62,15 @@ def test_a_question_is_one_in_sarif(check, tmp_path):
     (tmp_path / "ids.js").write_text(NODE)
     _, out, _ = check("--select", f"{RULE.id},RM021", "--format", "sarif")
     texts = {row["ruleId"]: row["message"]["text"] for row in json.loads(out)["runs"][0]["results"]}
-    assert "? In this kit's measurement " in texts[RULE.id]
-    assert ". In this kit's measurement " in texts["RM021"]
+    assert "? Measured on two example servers " in texts[RULE.id]
+    assert ". Measured on two example servers " in texts["RM021"]
 
 
 def test_a_python_server_is_checked(check, tmp_path):
     (tmp_path / "app.py").write_text(PYTHON)
     code, out, _ = check("--select", "03")
     assert (code, out.startswith("app.py:9:5 RM032 error  ")) == (1, True)
-    assert "`await` before the call" in out
+    assert "      await sio.enter_room(sid, room)\n" in out
 
 
 def test_broken_files_are_named_and_the_rest_is_checked(check, tmp_path):

@@ -16,7 +16,7 @@ FINDING = {
     "column": 3,
     "end_line": 2,
     "message": "`EMIT` is here",
-    "fix": "Emit to `user:<id>` with io.to().",
+    "fix": "Emit to the room.\nio.to(room).emit(event);\n  // each connection joins it",
     "lesson": "02_emit_by_socket_id",
 }
 
@@ -30,7 +30,7 @@ def test_json_has_the_documented_form(lab, write, folder):
     (folder / "bad.js").write_bytes(b"\xff")
     found = document(lab, ".", form="json")
     cost = found["findings"][0].pop("cost")
-    assert cost.startswith("In this kit's measurement")
+    assert cost.startswith("Measured on two example servers")
     assert found.pop("seconds") >= 0
     unreadable = [{"path": "bad.js", "reason": "not UTF-8"}]
     assert found == {"schema": 1, "findings": [FINDING], "files": 2, "unreadable": unreadable}
@@ -108,11 +108,12 @@ def annotations(lab, *arguments):
 
 
 def test_github_gets_one_annotation_per_finding(lab, write):
-    write(src__io_js="socket\n  EMIT ASK\n")
+    write(src__io_js="socket\n  ASK EMIT\n")
     error, notice, last = annotations(lab, "src")
-    head = "::error file=src/io.js,line=2,endLine=2,title=RM021 emit to a socket id taken from a map,col=3::"
-    assert error.startswith(f"{head}`EMIT` is here%0AIn this kit's measurement 0 %25 of the results")
-    assert error.endswith("%0AFix: Emit to `user:<id>` with io.to().")
+    head = "::error file=src/io.js,line=2,endLine=2,title=RM021 emit to a socket id taken from a map,col=7::"
+    assert error.startswith(f"{head}`EMIT` is here%0AIt fails.%0AMeasured on two example servers")
+    assert "%0AFix: Emit to the room.%0Aio.to(room).emit(event);%0A" in error
+    assert error.endswith("%0AMore: lab check --explain RM021 --api node")
     assert notice.startswith("::notice file=src/io.js,line=2,")
     assert last.startswith("lab check: 1 file checked in ")
 

@@ -1,5 +1,7 @@
 """Test the report for a person."""
 
+import re
+
 import pytest
 from lab.check.report_text import printable
 
@@ -11,22 +13,57 @@ def block(out):
     return out.split("\n\n")[0].splitlines()
 
 
-def test_a_block_has_line_caret_cost_fix_and_lesson(lab, write):
+def test_a_block_begins_with_the_line_and_a_caret(lab, write):
     write(a_js="let a\n    socket.EMIT(ids[a])\n")
-    head, source, caret, message, cost, fix, lesson = block(lab(".")[1])
+    head, source, caret, *_ = block(lab(".")[1])
     assert head == "a.js:2:12 RM021 error  emit to a socket id taken from a map"
     assert source == "  2 | socket.EMIT(ids[a])"
     assert caret == "    |        ^"
     assert source[caret.index("^") :].startswith("EMIT")
-    assert message == "  `EMIT` is here"
-    assert cost.startswith("  cost: In this kit's measurement ")
-    assert fix == "  fix: Emit to `user:<id>` with io.to()."
-    assert lesson == "  lesson: 02_emit_by_socket_id"
+
+
+def test_a_block_has_reason_cost_fix_and_what_to_run(lab, write):
+    write(a_js="socket.EMIT(ids[a])\n")
+    message, why, cost, _, *rest = block(lab(".")[1])[3:]
+    assert (message, why) == ("  `EMIT` is here", "  why: It fails.")
+    assert cost.startswith("  cost: Measured on two example servers (lab compare --only 02): ")
+    assert rest == [
+        "  fix: Emit to the room.",
+        "      io.to(room).emit(event);",
+        "        // each connection joins it",
+        "  more: lab check --explain RM021 --api node (examples, and when it is no mistake)",
+        "  lesson: lab learn 02",
+    ]
 
 
 def test_the_fix_is_in_the_api_of_the_file(lab, write):
     write(a_py="socket EMIT\n")
-    assert "  fix: Emit with sio.emit(to=room)." in block(lab(".")[1])
+    lines = block(lab(".")[1])
+    assert "      await sio.emit(event, to=room)" in lines
+    assert any("--explain RM021 --api python-socketio " in line for line in lines)
+
+
+def test_a_block_names_the_function_of_its_line(lab, write):
+    write(a_js="socket\nfunction send() {\n  EMIT\n}\n")
+    assert "  in send: `EMIT` is here" in block(lab(".")[1])
+
+
+def test_what_is_not_measured_has_its_reason_once(lab, write):
+    write(a_js="socket // lab: ignore[RM021]\n")
+    out = lab(".")[1]
+    assert "  why: A reader believes " in out
+    assert "  cost: " not in out
+
+
+def test_every_command_of_a_block_is_accepted(lab, write):
+    from lab.__main__ import _parser
+
+    write(a_js="socket EMIT\n", b_py="STORE ASK\n")
+    out = lab(".")[1]
+    commands = re.findall(r"lab ((?:check --explain|compare --only|learn) [^()\n]*\w)", out)
+    assert len(commands) >= 9
+    for command in commands:
+        _parser().parse_args(command.split())
 
 
 @pytest.mark.parametrize("before", ["", "\t", "/* 房间 */ ", "x" * 500, "é\t房"])
@@ -48,7 +85,15 @@ def test_code_cannot_control_the_terminal(lab, write):
     assert printable("a\udc80\n") == "a??"
 
 
-def test_findings_are_in_the_order_of_the_files(lab, write):
+def test_errors_come_before_warnings_and_questions(lab, write):
+    # a suppression without a reason is a warning
+    write(a_js="ASK socket // lab: ignore[RM021]\n", b_js="EMIT\n// lab: ignore[RM021]\n", c_js="STORE\n")
+    heads = [line.split()[:3] for line in lab(".")[1].splitlines() if re.match(r"\w+\.js:\d", line)]
+    assert [level for _, _, level in heads] == ["error", "error", "warning", "warning", "question"]
+    assert [place for place, *_ in heads] == ["b.js:1:1", "c.js:1:1", "a.js:1:1", "b.js:2:1", "a.js:1:1"]
+
+
+def test_findings_of_a_level_are_in_the_order_of_the_files(lab, write):
     write(b_js="STORE socket\n", a_js="EMIT socket STORE\nSTORE\n")
     heads = [line.split()[:2] for line in lab(".")[1].splitlines() if " error  " in line]
     assert heads == [["a.js:1:1", "RM021"], ["a.js:1:13", "RM011"], ["a.js:2:1", "RM011"], ["b.js:1:1", "RM011"]]
@@ -82,20 +127,21 @@ def test_what_cannot_be_seen_names_what_to_run(lab, write, monkeypatch, number):
     assert summary(lab(".")[1])[number] == wanted
 
 
-def test_the_end_says_where_to_read_about_the_first_error(lab, write):
+def test_the_end_says_where_to_begin(lab, write):
     write(a_js="ASK socket\n", b_js="EMIT\n")
-    line = "examples, and when a finding is no mistake: lab check --explain RM021; the lesson: lab learn 02"
-    assert f"\n\n{line}\n\n" in lab(".")[1]
+    assert "\n\nbegin with the first error above: RM021 at b.js:1\n\n" in lab(".")[1]
 
 
-def test_the_end_names_no_rule_when_nothing_is_found(lab, write):
+def test_the_end_names_no_place_when_nothing_is_found(lab, write):
     write(a_js="socket\n")
-    assert "--explain" not in lab(".")[1]
+    assert "begin with" not in lab(".")[1]
 
 
-def test_a_rule_without_a_lesson_is_explained(lab, write):
+def test_a_rule_without_a_lesson_names_its_page_only(lab, write):
     write(a_js="socket // lab: ignore[RM021]\n")
-    assert "\nexamples, and when a finding is no mistake: lab check --explain RM000\n" in lab(".")[1]
+    out = lab(".")[1]
+    assert "  more: lab check --explain RM000 --api node " in out
+    assert "lesson" not in out
 
 
 def test_the_last_line_counts_files_and_findings(lab, write):

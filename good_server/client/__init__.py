@@ -1,0 +1,1 @@
+"""The TypeScript client of the server, and a page that uses it."""

@@ -1,0 +1,1 @@
+"""The example page of the TypeScript client, and its development tokens."""

@@ -1,0 +1,69 @@
+"""Edits of template files. An edit is a function that receives a file's text and returns the new text."""
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+
+Edit = Callable[[str], str]
+# a place in a text of `files/`, such as `@topic@`
+PLACE = re.compile(r"@(\w+)@")
+# more than two empty lines
+TOO_EMPTY = re.compile(r"\n{4,}")
+
+
+class EditError(Exception):
+    """Raised when an edit of `table.py` no longer fits the template file."""
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` with each placeholder, such as `@topic@`, replaced by its value."""
+    return PLACE.sub(lambda place: values[place[1]], text)
+
+
+def replace(old: str, new: str) -> Edit:
+    """Return an edit that replaces `old`, which must occur exactly once."""
+
+    def edit(text: str) -> str:
+        if text.count(old) != 1:
+            raise EditError(f"{old!r} occurs {text.count(old)} times, not once")
+        return text.replace(old, new)
+
+    return edit
+
+
+def append(more: str) -> Edit:
+    """Return an edit that adds `more` at the end of the file."""
+    return lambda text: text + more
+
+
+def drop(*names: str) -> Edit:
+    """Return an edit that removes the top-level definitions of `names`. It also removes the comments above them."""
+
+    def edit(text: str) -> str:
+        lines, found = text.splitlines(keepends=True), set()
+        for node in reversed(ast.parse(text).body):
+            if (name := _defined(node)) in names:
+                found.add(name)
+                del lines[_first_line(node, lines) : node.end_lineno]
+        if found != set(names):
+            raise EditError(f"nothing defines {', '.join(sorted(set(names) - found))}")
+        return TOO_EMPTY.sub("\n\n\n", "".join(lines)).rstrip("\n") + "\n"
+
+    return edit
+
+
+def _defined(node: ast.stmt) -> str | None:
+    """Return the name that a statement defines, or None."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return node.name
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return None
+
+
+def _first_line(node: ast.stmt, lines: list[str]) -> int:
+    """Return the index of a statement's first line, comments and decorators included."""
+    first: int = min(each.lineno for each in [node, *getattr(node, "decorator_list", [])]) - 1
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    return first

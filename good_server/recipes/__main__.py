@@ -1,0 +1,58 @@
+"""Command line: serves the platform with all chat recipes.
+
+The environment variable `CHAT_DATABASE_URL` names the database. All other settings are the settings of `good_server`.
+"""
+
+import sys
+
+# Nothing of the package is imported up here: worker processes run this file too, outside of the package.
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code. After a wrong setting it is 2, and stderr gets one line."""
+    from ..__main__ import add_workers, run
+    from ..command_line import OneLineParser
+
+    command = f"python -m {__package__}"
+    parser = OneLineParser(
+        prog=command,
+        description="Serves the platform with history, receipts, typing indicators and presence.",
+        epilog=f"example: CHAT_DATABASE_URL=postgresql://chat@localhost/chat {command}",
+    )
+    add_workers(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--asyncapi", action="store_true", help="print the contract as AsyncAPI, do not serve")
+    form.add_argument("--typescript", action="store_true", help="print the contract as TypeScript, do not serve")
+    options = parser.parse_args(arguments)
+
+    from ..settings import SettingsError, load_settings
+
+    try:
+        from .server import create_chat_app
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        print(f"{command}: pip install 'sqlalchemy[asyncio]' aiosqlite asyncpg", file=sys.stderr)
+        return 2
+    try:
+        settings = load_settings()
+        application = create_chat_app(settings)
+        if not (options.asyncapi or options.typescript):
+            return run(command, settings, create_chat_app, workers=options.workers)
+        from ..optional_parts import require_part
+
+        require_part("contract", "--typescript and --asyncapi")
+        from ..contract import asyncapi, typescript
+
+        routes = application.gateways[0].routes()
+        print(typescript(routes) if options.typescript else asyncapi(routes))
+    except SettingsError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

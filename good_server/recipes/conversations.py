@@ -1,0 +1,62 @@
+"""Conversations, their rooms, and the rooms of users who watch presence."""
+
+from dataclasses import dataclass
+
+from ..errors import Forbidden
+from ..gateway import Request
+from ..rooms import topic_room, user_room
+from .events import InConversation
+
+# no user id and no room's name contains it
+_BETWEEN = ","
+_PRESENCE = "presence:"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation of two users, or of a topic room.
+
+    `key` names the conversation in the database. `rooms` are the rooms that receive its messages. `users` are the two
+    users; it is empty for a topic room.
+    """
+
+    key: str
+    rooms: tuple[str, ...]
+    users: tuple[str, ...] = ()
+
+    def target_of(self, sender: str) -> dict[str, str]:
+        """Return the target of a message from `sender`. It is `{"to": user}` or `{"room": name}`."""
+        if not self.users:
+            return {"room": self.key}
+        return {"to": self.users[1] if sender == self.users[0] else self.users[0]}
+
+
+def conversation_of(request: Request, target: InConversation) -> Conversation:
+    """Return the conversation that the payload `target` names.
+
+    If `target` names a user, it is the conversation of that user and the user who sent the request. Raises `Forbidden`
+    if `target` names a topic room, but the socket is not in this room now.
+    """
+    if target.to is not None:
+        return between(request.identity.user, target.to)
+    room = topic_room(target.room or "")
+    if room not in request.rooms():
+        raise Forbidden("only members use a room's conversation")
+    return Conversation(room, (room,))
+
+
+def between(one: str, other: str) -> Conversation:
+    """Return the conversation of two users. `one` and `other` can be the same user, for notes to oneself."""
+    first, second = sorted((one, other))
+    rooms = tuple(dict.fromkeys((user_room(first), user_room(second))))
+    return Conversation(f"{first}{_BETWEEN}{second}", rooms, (first, second))
+
+
+def presence_room(user: str) -> str:
+    """Return the name of a user's presence room. Its sockets receive changes of the user's presence."""
+    return _PRESENCE + user
+
+
+def is_presence_room(room: str) -> bool:
+    """Return whether `room` is the presence room of a user. Clients join it only with `presence:watch`."""
+    return room.startswith(_PRESENCE)

@@ -1,0 +1,154 @@
+"""Presence: which users are online, and when each was last seen.
+
+If a user reconnects within the grace period, the user stays online, and no event is sent. A client sends
+`presence:watch` to watch users; the ack contains their present states. After a reconnect, the client sends it again.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from ..app import Parts
+from ..background import Background
+from ..errors import Busy, Forbidden
+from ..gateway import Gateway, Request, Route
+from ..roles import Identity
+from . import events
+from .conversations import is_presence_room, presence_room
+from .events import PresenceChanged, PresenceWatch, Watched
+from .leases import Leases, LeasesUnavailable, LocalLeases
+
+# longer than the first reconnects of standard clients, which wait 1 to 5 s
+GRACE_SECONDS = 15.0
+# how often ended leases are looked for
+SWEEP_SECONDS = 1.0
+# users in one call of Redis
+RENEW_AT_ONCE = 1000
+
+MayWatch = Callable[[Identity, str], Awaitable[bool]]
+
+
+async def anyone(identity: Identity, user: str) -> bool:
+    """Return True: every user is allowed to watch every other user."""
+    return True
+
+
+def create_leases(parts: Parts, grace_seconds: float) -> Leases:
+    """Create the leases. They are in Redis if the server uses Redis, else in memory."""
+    if parts.link is None:
+        return LocalLeases(grace_seconds, parts.guards.clock)
+    from .redis_leases import RedisLeases
+
+    return RedisLeases(grace_seconds, parts.link)
+
+
+class Presence:
+    """Tracks which users are online. It is a service that starts and stops with the server.
+
+    A user goes offline `grace_seconds` after the last socket of the user has closed. If the server process is killed,
+    its users go offline at most `grace_seconds` later. `await may_watch(identity, user)` returns whether the client
+    with this identity is allowed to watch `user`.
+    """
+
+    def __init__(self, parts: Parts, *, grace_seconds: float = GRACE_SECONDS, may_watch: MayWatch = anyone) -> None:
+        self._grace_seconds = grace_seconds
+        self._may_watch = may_watch
+        self._background = Background(parts.guards.metrics)
+        self._leases = create_leases(parts, grace_seconds)
+        self._gateway: PresenceGateway | None = None
+
+    def use(self, gateway: "PresenceGateway") -> None:
+        """Send changes of presence to clients in the namespace of `gateway`."""
+        self._gateway = gateway
+
+    async def start(self) -> None:
+        """Start the tasks that renew leases and end old leases."""
+        self._leases.start()
+        self._background.repeat("presence renewal", self._grace_seconds / 3, self.renew_all)
+        self._background.repeat("presence sweep", SWEEP_SECONDS, self.sweep)
+
+    async def stop(self) -> None:
+        """Stop the tasks that renew and end leases."""
+        await self._background.stop()
+
+    async def came(self, user: str) -> None:
+        """Renew the lease of `user`, who has just connected. If the user was offline, announce the change."""
+        with suppress(LeasesUnavailable):
+            now, new = await self._leases.renew([user])
+            if user in new:
+                await self._announce(PresenceChanged(user=user, online=True, at=now))
+
+    async def went(self, user: str) -> None:
+        """Renew the lease of `user` when a socket has closed. The grace period starts again."""
+        with suppress(LeasesUnavailable):
+            await self._leases.renew([user])
+
+    async def renew_all(self) -> None:
+        """Renew the leases of all users who are connected to this process."""
+        if self._gateway is None:
+            return
+        sockets = await self._gateway.local_sockets.all()
+        users = list(dict.fromkeys(state.identity.user for _, state in sockets))
+        with suppress(LeasesUnavailable):
+            for start in range(0, len(users), RENEW_AT_ONCE):
+                await self._leases.renew(users[start : start + RENEW_AT_ONCE])
+
+    async def sweep(self) -> None:
+        """End leases whose time is over, and announce their users as offline."""
+        with suppress(LeasesUnavailable):
+            now, ended = await self._leases.end()
+            for user, seen in ended:
+                await self._announce(PresenceChanged(user=user, online=False, last_seen=seen, at=now))
+
+    async def _announce(self, change: PresenceChanged) -> None:
+        if self._gateway is not None:
+            await self._gateway.send(events.PRESENCE_CHANGED, change, to=(presence_room(change.user),))
+
+    async def watch(self, request: Request, wanted: PresenceWatch) -> dict[str, Any]:
+        """Make the socket watch the users in `wanted`, and no others.
+
+        Return the present states of these users. The socket joins their presence rooms first, so it misses no change.
+        Raises `Forbidden` if the client is not allowed to watch one of the users. Raises `Busy` while the states cannot
+        be read.
+        """
+        users = list(dict.fromkeys(wanted.users))
+        for user in users:
+            if not await self._may_watch(request.identity, user):
+                raise Forbidden("not allowed to watch all of these users")
+        rooms = {presence_room(user) for user in users}
+        for room in request.rooms() - rooms:
+            if is_presence_room(room):
+                await request.leave(room)
+        for room in rooms:
+            await request.join(room)
+        try:
+            states = await self._leases.states(users)
+        except LeasesUnavailable:
+            raise Busy("presence is not known now; try again later") from None
+        found = [
+            {"user": user, "online": is_online} | ({} if last_seen is None else {"last_seen": last_seen})
+            for user, (is_online, last_seen) in zip(users, states, strict=True)
+        ]
+        return {"users": found, "at": request.at}
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the route of `presence:watch`."""
+        return (Route(events.PRESENCE_WATCH, PresenceWatch, self.watch, answer=Watched, sends=(PresenceChanged,)),)
+
+
+class PresenceGateway(Gateway):
+    """Handler of a namespace. It reports each connect and disconnect to `presence`."""
+
+    def __init__(self, namespace: str, parts: Parts, routes: tuple[Route, ...], presence: Presence) -> None:
+        super().__init__(namespace, parts.guards, routes)
+        self._presence = presence
+        presence.use(self)
+
+    async def joined(self, request: Request) -> None:
+        await super().joined(request)
+        await self._presence.came(request.identity.user)
+
+    async def left(self, request: Request) -> None:
+        await super().left(request)
+        # also when other sockets of the user are still there: two that close at once would each see the other
+        await self._presence.went(request.identity.user)

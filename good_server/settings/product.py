@@ -1,0 +1,26 @@
+"""The names and the settings that a product declares."""
+
+from pydantic_settings import BaseSettings
+
+from .values import Positive
+
+# the title of the exported contract and of the command line
+TITLE = "Dispatch platform"
+# the default of the issuer and the audience of tokens
+ISSUER = "rooms-not-ids"
+AUDIENCE = "dispatch"
+# the default of SERVER_REDIS_PREFIX; `publish.py` has the same, as it reads no settings
+REDIS_PREFIX = "dispatch"
+RATE_SUFFIX = "_per_second"
+
+
+class ProductSettings(BaseSettings):
+    """Settings of the product. `chat_per_second` sets the rate limit that routes call `chat`."""
+
+    # no person types faster
+    chat_per_second: Positive = 5
+    # positions are useful about once per second
+    tracking_per_second: Positive = 2
+
+
+RATES = tuple(name.removesuffix(RATE_SUFFIX) for name in ProductSettings.model_fields if name.endswith(RATE_SUFFIX))

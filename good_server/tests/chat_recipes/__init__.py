@@ -1,0 +1,1 @@
+"""Tests of the chat recipes. They need SQLAlchemy with aiosqlite."""

@@ -1,0 +1,1 @@
+"""Tests of the TypeScript client and its example page."""

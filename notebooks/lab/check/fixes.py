@@ -1,0 +1,140 @@
+"""Writes how to fix a finding, with names from the checked code."""
+
+import re
+from typing import NamedTuple
+
+from lab.check.facts import Facts
+from lab.check.identity import verifies
+from lab.check.ir import Assign, Const, Member, Node, Record
+from lab.check.model import Hit, Rule
+from lab.check.tags import CLAIMED, Tag
+
+# where the fixes of the rules keep the verified user
+KEPT = re.compile(r"\b(socket|client)\.data\.user\b(\.id\b)?")
+# fields of a socket that hold the user, or the user's id
+USER = re.compile(r"(current_?)?user", re.I)
+USER_ID = re.compile(r"(user_?id|uid)", re.I)
+# keys of a user object under which its id may stand
+ID_KEY = re.compile(r"_?id|sub|user_?id|uid", re.I)
+# a line of a fix that only projects need where nothing sets the user
+IF_NOT_SET = re.compile(r"\n[^\n]*// if nothing sets [^\n]*")
+# the call that names a room in JavaScript, and the word for that room in a fix
+NAMES_ROOM = re.compile(r"\.(?:join|to|in)\(")
+ROOM = re.compile(r"(?<=[ (])room(?=\))")
+LONGEST_ROOM = 40
+# the end of a comment that says where a line of a fix belongs
+AT_CONNECT = re.compile(r"(?<= in )(io\.on\(.connection., …\)|handleConnection|the connect handler)$", re.M)
+CLIENT_TRUSTED = "08"
+
+
+class _User(NamedTuple):
+    """Fields of a socket that hold the verified user and its id.
+
+    Both are the same field if the checked code keeps only the id.
+    """
+
+    field: str
+    id: str
+
+
+def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
+    """Return the text that explains a finding's fix, or "" for none.
+
+    The text is written for the Socket.IO API that the file uses. If possible, its example code has two names from the
+    checked code: the field that holds the user, and the room that the client chooses. If there is only one connect
+    handler, the text also says where this handler is.
+    """
+    prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
+    fix = "".join(f"\n{line}" for line in code)
+    if AT_CONNECT.search(fix) and (place := facts.once(_connect_handler)):
+        where = f"line {place[1]}" if place[0] == hit.path else f"{place[0]}:{place[1]}"
+        fix = AT_CONNECT.sub(lambda found: f"{found[0]}: {where}", fix)
+    if KEPT.search(fix) and (user := facts.once(_user)):
+        fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
+        fix = IF_NOT_SET.sub("", fix)
+    # other rules may stand at a line of a database, whose queries have methods of these names
+    if rule.mistake == CLIENT_TRUSTED and (room := _room_at(facts, hit)):
+        fix = ROOM.sub(lambda _: room, fix)
+    return prose + fix
+
+
+def _connect_handler(facts: Facts) -> tuple[str, int] | None:
+    """Return the path and the line of the only connect handler.
+
+    Return None if there is no connect handler, or more than one.
+    """
+    found = {(handler.module.path, handler.func.line) for handler in facts.handlers.all if handler.kind == "connect"}
+    return found.pop() if len(found) == 1 else None
+
+
+def _user(facts: Facts) -> _User | None:
+    """Return the fields in which middleware keeps the verified user, or None."""
+    if not verifies(facts, "connect", "middleware"):
+        return None
+    found = [
+        _kept(node.target, node.value)
+        for _, node in facts.nodes(Assign)
+        if isinstance(node, Assign) and isinstance(node.target, Member) and _is_verified(facts, node, node.target.obj)
+    ]
+    users = [user for user, name in found if USER.fullmatch(name)]
+    ids = [user for user, name in found if USER_ID.fullmatch(name)]
+    return next(iter(users + ids), None)
+
+
+def _kept(target: Member, value: Node) -> tuple[_User, str]:
+    """Return the fields in which an assignment keeps a user.
+
+    The second result is the name of the assigned field.
+    """
+    is_data = isinstance(target.obj, Member) and target.obj.name == "data"
+    field = f"data.{target.name}" if is_data else target.name
+    if USER_ID.fullmatch(target.name):
+        return _User(field, field), target.name
+    key = next(iter(_ids_in(value)), "id")
+    return _User(field, f"{field}.{key}"), target.name
+
+
+def _ids_in(value: Node) -> dict[str, Node]:
+    """Return the values in an object literal that can be an id.
+
+    The result maps the literal's keys to these values.
+    """
+    items = value.items if isinstance(value, Record) else []
+    return {
+        key.value: part
+        for key, part in items
+        if isinstance(key, Const) and isinstance(key.value, str) and ID_KEY.fullmatch(key.value)
+    }
+
+
+def _is_verified(facts: Facts, node: Assign, owner: Node) -> bool:
+    """Tell whether middleware sets a field to a verified value.
+
+    `owner` is the object that has the field: a socket or its `data`. A value that the client chose is not verified. If
+    the value is an object literal with an id, only the id must be verified. The user's name, for example, can be chosen
+    by the client.
+    """
+    socket = owner.obj if isinstance(owner, Member) and owner.name == "data" else owner
+    chosen = list(_ids_in(node.value).values()) or [node.value]
+    if not facts.values.of(socket) & Tag.SOCKET or any(facts.values.of(value) & CLAIMED for value in chosen):
+        return False
+    return any(handler.kind == "middleware" for handler in facts.handlers_at(node))
+
+
+def _room_at(facts: Facts, hit: Hit) -> str:
+    """Return the room expression in a hit's line as text, or "".
+
+    A hit is a place where a rule fires. An expression longer than `LONGEST_ROOM` gives "", too.
+    """
+    lines = facts.sources[hit.path].lines
+    line = lines[hit.node.line - 1] if 0 < hit.node.line <= len(lines) else ""
+    call = NAMES_ROOM.search(line)
+    if call is None:
+        return ""
+    depth = 1
+    for place in range(call.end(), len(line)):
+        depth += {"(": 1, ")": -1}.get(line[place], 0)
+        if depth == 0:
+            room = line[call.end() : place].strip()
+            return room if 0 < len(room) <= LONGEST_ROOM else ""
+    return ""

@@ -1,0 +1,122 @@
+"""Recognises correct emits to a stored socket id.
+
+Emits to a stored id are usually a mistake. An emit is correct, for example, if it replies to the socket that has just
+sent an event.
+"""
+
+from lab.check.actions import ENDS, Emit
+from lab.check.facts import Facts
+from lab.check.flow import variable_of
+from lab.check.guards import before
+from lab.check.ir import Call, Const, If, Member, Name, Node, Op, Record
+from lab.check.names import CALL, is_id_name, names_in
+from lab.check.rights import leaves
+from lab.check.stores import parts_with_id, writes
+from lab.check.tags import Tag
+
+
+def is_compared(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether a condition compares an id with the handler's socket id.
+
+    The id is `room`, to which `emit` goes. The condition is around the emit, or it is an earlier `if` that can end the
+    handler.
+    """
+    if not isinstance(room, Name | Member):
+        return False
+    for step, around in before(emit.node, facts.handler_function(emit.node)):
+        test = step if around else step.test if isinstance(step, If) and leaves(step) else None
+        for part in test.walk() if test is not None else ():
+            if isinstance(part, Op) and part.op == ("==" if around else "!="):
+                own = any(facts.is_own_id(side) for side in part.operands)
+                if own and any(_same(side, room) for side in part.operands):
+                    return True
+    return False
+
+
+def _same(first: Node, second: Node) -> bool:
+    match first, second:
+        case Name(), Name():
+            return first.name == second.name
+        case Member(), Member():
+            return first.name == second.name and _same(first.obj, second.obj)
+    return False
+
+
+def is_ended(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether the function of an emit also disconnects the socket.
+
+    `room` is the id of the socket. An example is an administrator who removes a client: the emit tells the client the
+    reason, and must go to this socket only.
+    """
+    func = facts.handler_function(emit.node)
+    calls = (part for part in func.parts() if isinstance(part, Call)) if func is not None else ()
+    return any(
+        getattr(call.func, "name", "") in ENDS and any(_same(part, room) for part in call.walk()) for call in calls
+    )
+
+
+def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether an emit belongs to a call between two clients.
+
+    Here a call is a voice call, a video call or an invitation, for which one client chooses the other client. The call
+    is recognised by the name of the event, such as "offer".
+    """
+    variable = variable_of(facts.project, room)
+    named = facts.is_client(room) or (variable is not None and variable.param is not None)
+    return named and Tag.KEPT not in facts.values.of(room) and is_about_call(facts, emit, room)
+
+
+def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether an emit's event is about a voice or video call.
+
+    If the emit goes to a socket id, the event that runs the emitting handler counts, too.
+    """
+    events = list(names_in(emit.event)) if emit.event is not None else []
+    if is_id_name(room):
+        events += [handler.event for handler in facts.handlers_at(emit.node, "event")]
+    return any(CALL.search(name) for name in events)
+
+
+def is_fetched(facts: Facts, room: Node) -> bool:
+    """Tell whether an id was read from a newly fetched socket.
+
+    The code has just got this socket from the library. An example is `other.id` in a loop over `fetchSockets()`.
+    """
+    if not isinstance(room, Member) or room.name != "id":
+        return False
+    tags = facts.values.of(room.obj)
+    return Tag.SOCKET in tags and Tag.STORED in tags and Tag.KEPT not in tags
+
+
+def is_of_fetched(facts: Facts, room: Node) -> bool:
+    """Tell whether an id comes from a record of a fetched socket.
+
+    The code has just got the socket from the library, and made the record from it. An example of such records is
+    `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
+    """
+    found = facts.follow(room)
+    return isinstance(found, Member) and found.name in facts.once(_fields_of_fetched)
+
+
+def _fields_of_fetched(facts: Facts) -> set[str]:
+    """Return the names of fields that only hold ids of fetched sockets."""
+    found = {
+        str(key.value)
+        for _, record in facts.nodes(Record)
+        if isinstance(record, Record)
+        for key, value in record.items
+        if isinstance(key, Const) and is_fetched(facts, value)
+    }
+    return found - {name for write in writes(facts) for name, _ in parts_with_id(facts, write.value)}
+
+
+def is_passed(facts: Facts, room: Node) -> bool:
+    """Tell whether an emit can go to a stored socket id.
+
+    `room` is the id to which the emit goes. The result is False if this id is a parameter of a helper, and no call
+    passes a stored id for this parameter. A helper that can emit to any socket is no mistake by itself.
+    """
+    param = facts.parameter(room)
+    if param is None or Tag.IDS in facts.values.of(room):
+        return True
+    return any(facts.is_stored_id(arg) for arg in facts.arguments(param))

@@ -1,0 +1,77 @@
+"""Finds the tags (what is known) of parameters."""
+
+from lab.check.contents import Contents
+from lab.check.flow import arguments, made_record
+from lab.check.ir import Call, Func, Param, Spread
+from lab.check.scopes import EACH, Variable, record_value
+from lab.check.tables import passed
+from lab.check.tags import CLAIMED, Tag, tag_of_type
+
+
+class Parameters(Contents):
+    """Finds the tags (what is known of a value) of functions' parameters.
+
+    The tags come from types, from roles in handlers (such as the socket), and from the arguments of calls.
+    """
+
+    def of_param(self, func: Func, param: Param) -> Tag:
+        """Return the tags (what is known) of a parameter's value.
+
+        The tags come from the type of the parameter, from its role in a handler (such as the socket), and from the
+        arguments of all calls.
+        """
+        place = func.params.index(param)
+        found = Tag.NONE if self._is_other_type(func, param.type) else tag_of_type(param.type)
+        roles = self.uses.roles.get(id(func), [])
+        if place < len(roles):
+            found |= roles[place]
+        elif roles and param.rest:
+            found |= roles[-1]
+        if place == 0 and id(func) in self.uses.each:
+            source, promise = self.uses.each[id(func)]
+            found |= self.of(source) if promise else self.along(self.of(source), EACH, source)
+        for call in self.uses.callers.get(id(func), []):
+            found |= self._argument(call, place, param)
+        for given in self.uses.later.get(id(func), []):
+            found |= self.of(given[place]) if place < len(given) else Tag.NONE
+        return found
+
+    def of_part(self, variable: Variable, tags: Tag, param: Param) -> Tag:
+        """Return the tags (what is known) of one part of a parameter.
+
+        An example is the part `code` in `({ code, name }) => …`. `tags` are the tags of the whole parameter. If each
+        call passes an object literal, only the field of this literal decides whether the part comes from the client.
+        """
+        found = self.along(tags, variable.path, param)
+        if not found & CLAIMED or len(variable.path) != 1 or variable.path[0][0] != "field":
+            return found
+        records = [made_record(self.project, given) for given in arguments(self.uses, variable)]
+        values = [record_value(record, variable.path[0][1]) for record in records if record is not None]
+        if not records or len(values) < len(records) or None in values:
+            return found
+        return found & ~CLAIMED | self.of_all([value for value in values if value is not None]) & CLAIMED
+
+    def _is_other_type(self, func: Func, text: str) -> bool:
+        """Tell whether a type such as `Socket` comes from another library.
+
+        Another library is, for example, `net`, `ws` or the client of Socket.IO. `text` is the type annotation.
+        """
+        return self._is_foreign(func, text.strip().split("<")[0])
+
+    def _argument(self, call: Call, place: int, param: Param) -> Tag:
+        """Return the tags of the value that is passed for a parameter.
+
+        `place` is the position of the parameter in the call.
+        """
+        name = getattr(param.target, "name", "")
+        for keyword, value in call.keywords:
+            if keyword == name:
+                return self.of(value)
+        given = passed(call)
+        for arg in given[: place + 1]:
+            if isinstance(arg, Spread):
+                return self.step(self.of(arg.value), "")
+        if place < len(given):
+            return self.of(given[place])
+        # `f(**payload)`
+        return self.of_all([value for keyword, value in call.keywords if not keyword]) & CLAIMED

@@ -1,0 +1,80 @@
+"""Describes how a click on the live page changed a server's memory.
+
+The live page is a web page that sends actions to the bad and the good server. A server's memory has its rooms, and the
+tickets of open reports. A ticket says to which rooms or socket ids the server will send the finished report.
+"""
+
+from collections.abc import Sequence
+
+from lab.live.memory import Memory
+from lab.live.side import Side
+
+# more of them are counted
+MOST_NAMES = 4
+
+
+def tab_words(tab: str) -> str:
+    """Return a tab's name in words, such as "Ana's tab 1"."""
+    user, _, number = tab.partition("/")
+    return f"{user.capitalize()}'s tab {number}"
+
+
+def address_words(address: str) -> str:
+    """Return `address` in words: a room's name, or a shortened socket id.
+
+    An address is what the server emits to: a room or a socket id.
+    """
+    return address if ":" in address else f"the id {address[:6]}…"
+
+
+def changes(side: Side, before: Memory) -> list[str]:
+    """Describe how a server's memory differs from `before`.
+
+    `side` has the server. Each string of the result describes one change.
+    """
+    if not side.is_running:
+        return []
+    return [*_left(side, before), *_joined(side, before), *_tickets(side, before)]
+
+
+def _left(side: Side, before: Memory) -> list[str]:
+    """Say in words which tabs' sockets have left all rooms since `before`."""
+    gone = before.rooms_of.keys() - side.memory.rooms_of.keys()
+    had_rooms = {sid for sid in gone if before.rooms_of[sid]}
+    names = [tab.name for tab in side.tabs.values() if had_rooms & set(tab.tab.ids)]
+    return [f"Socket.IO has removed {_tabs(names)} from {'its' if len(names) == 1 else 'their'} rooms"] if names else []
+
+
+def _joined(side: Side, before: Memory) -> list[str]:
+    """Say in words which tabs have joined rooms since `before`."""
+    joined = {}
+    for tab in side.tabs.values():
+        known = before.rooms_of.get(tab.sid or "", ())
+        rooms = [room for room in side.memory.rooms_of.get(tab.sid or "", ()) if room not in known]
+        if rooms:
+            joined[tab.name] = rooms
+    if len(joined) > 1:
+        return [f"{_tabs(list(joined))} are now in their rooms"]
+    return [f"{tab_words(name)} is now in {_rooms(rooms)}" for name, rooms in joined.items()]
+
+
+def _tickets(side: Side, before: Memory) -> list[str]:
+    """Say in words where each report requested since `before` will be sent.
+
+    The server stores a ticket for each report: the rooms or socket ids that get the finished report.
+    """
+    if "finish" not in side.arrangement.actions:
+        # a report that needs no ticket to be understood
+        return []
+    new = side.memory.reports.keys() - before.reports.keys()
+    return [f"the ticket says {' and '.join(map(address_words, side.memory.reports[job]))}" for job in sorted(new)]
+
+
+def _tabs(names: Sequence[str]) -> str:
+    return " and ".join(map(tab_words, names)) if len(names) <= MOST_NAMES else f"{len(names)} tabs"
+
+
+def _rooms(rooms: Sequence[str]) -> str:
+    # the user's own room first: it is what most messages go to
+    rooms = sorted(rooms, key=lambda room: (not room.startswith("user:"), room))
+    return " and ".join(rooms) if len(rooms) <= MOST_NAMES else f"{len(rooms)} more rooms"

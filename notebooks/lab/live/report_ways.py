@@ -1,0 +1,96 @@
+"""Server of mistake 09 that makes reports in one of four ways.
+
+The first way is the mistake itself. The others are what people try instead: a thread, small slices, another process.
+The lab chooses the way while the server runs.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from anyio import to_process
+
+from bad_server import mistake_09_works_in_the_handler
+from good_server import events
+from good_server.app import Application, Parts, assemble, create_parts
+from good_server.events import ReportRequest
+from good_server.gateway import Request
+from good_server.rooms import user_room
+from good_server.services.cpu import burn, run_in_worker
+from good_server.services.reports import compose
+from good_server.settings import Settings
+
+APP = "lab.live.report_ways:create_app"
+# on the public port of this server, which only the lab starts
+PATH = "/lab/way"
+IN_HANDLER = "handler"
+SLICE_MILLISECONDS = 10
+
+
+async def burn_in_thread(milliseconds: int) -> float:
+    """Use CPU time in a thread of this process.
+
+    The thread and the event loop share the interpreter's lock.
+    """
+    return await asyncio.to_thread(burn, milliseconds)
+
+
+async def burn_in_slices(milliseconds: int) -> float:
+    """Use CPU time on the event loop, in short slices.
+
+    After each slice the loop may do other work.
+    """
+    used = 0.0
+    while used < milliseconds / 1000:
+        used += burn(SLICE_MILLISECONDS)
+        await asyncio.sleep(0)
+    return used
+
+
+async def burn_in_process(milliseconds: int) -> float:
+    """Use CPU time in a worker process, as the good server does."""
+    return await to_process.run_sync(run_in_worker, burn, milliseconds)
+
+
+WAYS: dict[str, Callable[[int], Awaitable[float]]] = {
+    "thread": burn_in_thread,
+    "sliced": burn_in_slices,
+    "process": burn_in_process,
+}
+
+
+class Handlers(mistake_09_works_in_the_handler.Handlers):
+    """The handlers of mistake 09, which make reports in several ways.
+
+    `way` is the way in which the next report is made.
+    """
+
+    way = IN_HANDLER
+
+    async def make_report(self, request: Request, wanted: ReportRequest) -> dict[str, Any]:
+        """Make one report in the chosen way, and send it."""
+        if self.way == IN_HANDLER or wanted.kind != "cpu":
+            return await super().make_report(request, wanted)
+        job = uuid.uuid4().hex
+        report = compose(job, wanted.kind, await WAYS[self.way](wanted.size))
+        await request.emit(events.REPORT_READY, report, to=(user_room(request.identity.user),))
+        return {"job": job}
+
+    async def choose_way(self, request: web.Request) -> web.Response:
+        """Handle the HTTP request of the lab that chooses the way.
+
+        All later reports are made in this way.
+        """
+        self.way = (await request.json())["way"]
+        return web.json_response({})
+
+
+def create_app(settings: Settings) -> Application:
+    """Create the server; its only namespace is `/`."""
+    parts: Parts = create_parts(settings)
+    handlers = Handlers("/", parts)
+    application = assemble(parts, [handlers])
+    application.public.router.add_post(PATH, handlers.choose_way)
+    return application

@@ -1,0 +1,31 @@
+"""The default reconnect delays of the JavaScript client of Socket.IO."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """The delays before each attempt to reconnect, with the client library's defaults.
+
+    The delay doubles with each attempt. `jitter` is the option `randomizationFactor`; 0 turns the jitter off. The test
+    `tests/lab/scaling/test_storm.py` compares the delays with those of the real client library.
+    """
+
+    first_seconds: float = 1.0
+    most_seconds: float = 5.0
+    jitter: float = 0.5
+
+    def delay(self, attempt: int, chance: random.Random) -> float:
+        """Returns the seconds to wait before `attempt`; the first attempt is 0.
+
+        The jitter is applied first, and then the delay is limited to `most_seconds`. So from the fifth attempt on, all
+        clients wait `most_seconds`, and the jitter has no effect.
+        """
+        delay: float = self.first_seconds * 2.0**attempt
+        if self.jitter:
+            drawn = chance.random()
+            # the client draws one number: its first decimal decides between earlier and later
+            sign = 1 if int(drawn * 10) % 2 else -1
+            delay += sign * drawn * self.jitter * delay
+        return min(delay, self.most_seconds)

@@ -1,0 +1,123 @@
+"""Results of reconnect storms under different conditions."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.results.statistics import percentile
+from lab.scaling.storm_clients import Attempt, Outcome
+
+# the longest time of one storm, from the first lost connection to the last client that is back
+STORM_SECONDS = 90.0
+
+# by jitter and admission control
+WORDS = {(False, False): "neither", (True, False): "jitter", (False, True): "admission", (True, True): "both"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition of a storm: with or without jitter and admission control.
+
+    `has_jitter` is about the reconnect delays of the clients. `has_admission` is about the server.
+    """
+
+    has_jitter: bool
+    has_admission: bool
+
+    @property
+    def name(self) -> str:
+        """The condition in words, for a table or a figure."""
+        jitter, admission = ("with" if value else "no" for value in (self.has_jitter, self.has_admission))
+        return f"{jitter} jitter, {admission} admission"
+
+    @property
+    def word(self) -> str:
+        """The condition in one word: `neither`, `jitter`, `admission` or `both`."""
+        return WORDS[self.has_jitter, self.has_admission]
+
+
+CONDITIONS = tuple(Condition(jitter, admission) for admission in (False, True) for jitter in (False, True))
+NEITHER, BOTH = CONDITIONS[0], CONDITIONS[-1]
+
+
+@dataclass(frozen=True)
+class Storm:
+    """One storm, with times in seconds since the first lost connection.
+
+    `server_back` is when the server listened again. `waits` has one value per client: the seconds from the loss of its
+    connection until it was connected again. Clients that were not back in time have no value; `missing` is their
+    number. `acks` has a pair for each request of the observer after the restart: when the request was due, and the
+    seconds until its ack. `stall` is the longest lag of the server's event loop. `listen_overflows` is how often the
+    system dropped a connect because the server's listen queue was full.
+    """
+
+    condition: Condition
+    server_back: float
+    waits: Sequence[float]
+    missing: int
+    attempts: Sequence[Attempt]
+    acks: Sequence[tuple[float, float]]
+    cpu_seconds: float
+    cpu_peak_share: float
+    stall: float
+    listen_overflows: float
+
+    def count(self, outcome: Outcome) -> int:
+        """Returns how many attempts ended with `outcome`."""
+        return sum(attempt.outcome == outcome for attempt in self.attempts)
+
+    def accepted_per_second(self, slot: float) -> list[tuple[float, float]]:
+        """Returns the rate of accepted connects in each time slot.
+
+        A slot lasts `slot` seconds. A pair is the start of a slot and its connects per second.
+        """
+        return self.per_second("accepted", slot)
+
+    def per_second(self, outcome: Outcome, slot: float) -> list[tuple[float, float]]:
+        """Returns the rate of attempts with `outcome` in each time slot.
+
+        A slot lasts `slot` seconds. A pair is the start of a slot and its attempts per second.
+        """
+        found = Counter(int(one.ended / slot) for one in self.attempts if one.outcome == outcome)
+        return [(place * slot, found[place] / slot) for place in range(max(found, default=-1) + 1)]
+
+    @property
+    def logins(self) -> list[float]:
+        """The seconds from each accepted attempt's start to its CONNECT reply."""
+        return [one.ended - one.began for one in self.attempts if one.outcome == "accepted"]
+
+
+@dataclass(frozen=True)
+class Storms:
+    """All storms of one measurement.
+
+    `clients` is the number of clients. `connects_per_second` is the rate at which admission control accepts connects.
+    """
+
+    clients: int
+    connects_per_second: int
+    runs: Sequence[Storm]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The measured conditions, in the order of the first round."""
+        return list(dict.fromkeys(run.condition for run in self.runs))
+
+    def of(self, condition: Condition) -> list[Storm]:
+        """Returns the storms of one condition, one per round."""
+        return [run for run in self.runs if run.condition == condition]
+
+    def median(self, condition: Condition, value: Callable[[Storm], float]) -> float:
+        """Returns the median of `value` over the rounds of one condition."""
+        return statistics.median(value(run) for run in self.of(condition))
+
+
+def wait(q: float) -> Callable[[Storm], float]:
+    """Returns a function that calculates a percentile of the clients' waits.
+
+    The function takes a `Storm`, and returns the `q`th percentile in seconds. A client that was not back in time counts
+    with the longest possible wait.
+    """
+    # a client that never came back waited longer than all others
+    return lambda run: percentile([*run.waits, *[STORM_SECONDS] * run.missing], q)

@@ -1,0 +1,114 @@
+"""Test that a fix uses the names of the checked code."""
+
+import pytest
+from lab.check.result import Options
+from lab.check.run import check
+
+SERVER = """\
+const {{ Server }} = require("socket.io");
+const io = new Server(3000, {{ maxHttpBufferSize: 1e4 }});
+io.use((socket, next) => {{
+  {user};
+  next();
+}});
+io.on("connection", (socket) => {{
+  socket.on("order:track", (orderId) => {{
+    socket.join({room});
+  }});
+}});
+"""
+ROOM = "`order:${orderId}`"
+
+
+def fix_in(folder, *, user="", room=ROOM):
+    """Return the fix of a join, as lines of code."""
+    (folder / "io.js").write_text(SERVER.format(user=user, room=room))
+    [finding] = check([folder], Options(select="RM081")).findings
+    return finding.fix.split("\n")[1:]
+
+
+VERIFIED = [
+    ("socket.user = verify(socket.handshake.auth.token)", "socket.user"),
+    ("socket.userId = verify(socket.handshake.auth.token).sub", "socket.userId"),
+    ("socket.data.user = verify(socket.handshake.auth.token)", "socket.data.user"),
+    ("socket.data.userId = verify(socket.handshake.auth.token).sub", "socket.data.userId"),
+]
+
+
+# the client may choose the name of a user, but not the id
+NAMED = "socket.user = {{ {key}: verify(socket.handshake.auth.token).sub, name: socket.handshake.auth.name }}"
+KEPT = """\
+const {{ Server }} = require("socket.io");
+const io = new Server(3000, {{ maxHttpBufferSize: 1e4 }});
+io.use((socket, next) => {{
+  {user};
+  next();
+}});
+const people = new Map();
+io.on("connection", (socket) => {{
+  socket.on("hello", (name) => people.set(name, socket.id));
+}});
+function tell(name, text) {{
+  io.to(people.get(name)).emit("told", text);
+}}
+"""
+
+
+@pytest.mark.parametrize("key", ["id", "_id", "userId", "sub"])
+def test_the_users_id_has_the_key_that_middleware_gives_it(tmp_path, key):
+    (tmp_path / "io.js").write_text(KEPT.format(user=NAMED.format(key=key)))
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    join = finding.fix.split("\n")[-1]
+    assert join == f'socket.join(`user:${{socket.user.{key}}}`); // in io.on("connection", …): line 8'
+
+
+def test_an_id_that_the_client_chose_is_not_taken(tmp_path):
+    code = fix_in(tmp_path, user="socket.user = { id: socket.handshake.auth.id, name: verify(socket) }")
+    assert "mayJoin(socket.data.user, " in code[0]
+
+
+def test_a_connect_handler_in_another_file_has_its_path(tmp_path):
+    head, tail = KEPT.format(user=VERIFIED[0][0]).split("function tell", 1)
+    (tmp_path / "server.js").write_text(f"{head}module.exports = {{ io, people }};\n")
+    (tmp_path / "tell.js").write_text(f'const {{ io, people }} = require("./server");\nfunction tell{tail}')
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    assert finding.fix.endswith('// in io.on("connection", …): server.js:8')
+
+
+def test_of_two_connect_handlers_none_is_named(tmp_path):
+    text = KEPT.format(user=VERIFIED[0][0]) + 'io.on("connection", (socket) => greet(socket));\n'
+    (tmp_path / "io.js").write_text(text)
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    assert finding.fix.endswith('// in io.on("connection", …)')
+
+
+def test_the_column_is_that_of_the_room(tmp_path):
+    (tmp_path / "io.js").write_text(KEPT.format(user=VERIFIED[0][0]))
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    assert finding.column == len("  io.to(") + 1
+
+
+@pytest.mark.parametrize(("user", "name"), VERIFIED)
+def test_the_user_has_the_name_that_middleware_gives_it(tmp_path, user, name):
+    assert fix_in(tmp_path, user=user)[0].startswith(f"if (!(await mayJoin({name}, {ROOM}))) return;")
+
+
+def test_a_user_that_the_client_names_is_not_taken(tmp_path):
+    code = fix_in(tmp_path, user="socket.userId = socket.handshake.query.userId")
+    assert "mayJoin(socket.data.user, " in code[0]
+    assert code[1].startswith("io.use(")
+
+
+@pytest.mark.parametrize("user", [user for user, _ in VERIFIED])
+def test_a_user_that_is_set_needs_no_middleware(tmp_path, user):
+    assert len(fix_in(tmp_path, user=user)) == 1
+
+
+@pytest.mark.parametrize("room", ["orderId", "`a(${orderId})`", 'String("b" + orderId)'])
+def test_the_room_is_the_one_of_the_line(tmp_path, room):
+    assert f"mayJoin(socket.data.user, {room})" in fix_in(tmp_path, room=room)[0]
+
+
+def test_a_long_room_is_not_copied(tmp_path):
+    long = f"`{'x' * 60}${{orderId}}`"
+    assert "mayJoin(socket.data.user, room)" in fix_in(tmp_path, room=long)[0]
