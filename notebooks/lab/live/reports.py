@@ -11,13 +11,12 @@ from lab.live.side import Side
 from lab.live.wanted import Wanted
 from lab.servers.state_client import StateClient
 
-FINISH_SECONDS = 5.0
 REPORT_MILLISECONDS = 1
 # enough to recognize a job by
 SHORT = 8
 # of CPU time; on a busy machine it takes longer
 COMPUTE_MILLISECONDS = 1000
-COMPUTE_SECONDS = 18.0
+REPORT_SECONDS = 18.0
 WORDS = {
     IN_HANDLER: "in its handler",
     "thread": "in a thread",
@@ -46,15 +45,15 @@ async def report(side: Side, wanted: Wanted) -> Outcome:
 async def finish(side: Side, wanted: Wanted) -> Outcome:
     """Let the server make all waiting reports, and wait for them.
 
-    This function returns when the reports were sent, or after `FINISH_SECONDS`.
+    This function returns when the reports were sent, or after `REPORT_SECONDS`.
     """
     if not side.is_running:
         return DONE
     if not side.open_reports:
         return Outcome("no job is open")
     await StateClient(side.target.probe).release_reports()
-    await side.wait_for(lambda: not side.open_reports, timeout=FINISH_SECONDS)
-    return DONE
+    are_sent = await side.wait_for(lambda: not side.open_reports, timeout=REPORT_SECONDS)
+    return DONE if are_sent else Outcome("the report does not come")
 
 
 async def compute(side: Side, wanted: Wanted) -> Outcome:
@@ -76,7 +75,7 @@ async def compute(side: Side, wanted: Wanted) -> Outcome:
     side.board.show("report", {"is_running": True})
     try:
         await live.tab.send(events.REPORT_REQUEST, {"kind": "cpu", "size": COMPUTE_MILLISECONDS})
-        wait_seconds = COMPUTE_SECONDS if live.can_receive else SILENT_SECONDS
+        wait_seconds = REPORT_SECONDS if live.can_receive else SILENT_SECONDS
         await live.tab.received(events.REPORT_READY, before + 1, timeout=wait_seconds)
     except NO_CONNECTION:
         # the ledger says what became of it
