@@ -1,1 +1,1 @@
-"""Ten common Socket.IO mistakes, one module each. One server runs them all."""
+"""Ten common Socket.IO mistakes, each in its own module. One server runs all of them."""

@@ -1,6 +1,6 @@
-"""Command line of the bad server, for learning only.
+"""Command line of the bad server, which exists only for learning.
 
-`python -m bad_server` serves all ten mistakes.
+`python -m bad_server` starts one server with ten common Socket.IO mistakes.
 """
 
 import argparse
@@ -8,9 +8,10 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves the ten mistakes and returns the exit code.
+    """Runs the bad server, and returns the exit code.
 
-    The exit code is 0, or 2 if a setting is wrong or a port is in use. With exit code 2, stderr gets one line.
+    The server has ten common Socket.IO mistakes, each in its own namespace. The exit code is 0, or 2 if a setting is
+    wrong or a port is in use. With exit code 2, stderr gets one line.
     """
     parser = argparse.ArgumentParser(
         prog="python -m bad_server",

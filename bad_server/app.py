@@ -1,6 +1,6 @@
-"""Bootstrap that serves the ten mistakes in one process.
+"""Builds the bad server, which has ten common Socket.IO mistakes.
 
-Apart from the ten mistakes it is built like the good server.
+Apart from these mistakes, the bad server is built like the good server.
 """
 
 from bad_server import (
@@ -38,7 +38,7 @@ MISTAKES = (
 
 
 def create_app(settings: Settings) -> Application:
-    """Creates the application with all ten mistakes.
+    """Creates the bad server, with all ten mistakes.
 
     Each mistake has its own namespace: `/mistake-01` … `/mistake-10`.
     """

@@ -15,9 +15,9 @@ from good_server.roles import Identity
 
 
 class PublicJobs:
-    """Entitlements that let every user join every room `job:<id>`.
+    """Permission check that lets every user join every room `job:<id>`.
 
-    So in this mistake a client can join any number of rooms. Who may join is the subject of mistake 08.
+    So a client can join any number of rooms, because mistake 10 limits nothing. Wrong permissions are mistake 08.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

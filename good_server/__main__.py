@@ -1,4 +1,4 @@
-"""Command line of the server. Without a command it serves clients."""
+"""Command line of the server. Without a subcommand such as `token`, the program serves clients."""
 
 import argparse
 import asyncio
@@ -15,9 +15,10 @@ EXAMPLE_COMPANY = "acme"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code.
+    """Run the command that `arguments` name, and return its exit code.
 
-    A wrong option or setting leads to exit code 2 and one line on stderr.
+    Without `arguments`, those of the process are used. A wrong option or setting leads to exit code 2 and one line on
+    stderr.
     """
     from .command_line import make_parser
     from .settings import SettingsError, load_settings
@@ -114,7 +115,7 @@ def run(name: str, settings: Any, create: Callable[[Any], Any], *, workers: int 
 
     `create(settings)` builds the `Application`. With `workers` above 1, that many processes are forked: each builds
     its own application, and all share one port. The exit code is 0, or 2 if the port is in use or a setting is wrong.
-    stderr then gets one line that starts with `name`.
+    With exit code 2, one line that starts with `name` is printed on stderr.
     """
     from .lifecycle import serve
     from .observability import configure_logging

@@ -62,7 +62,7 @@ def address_in(environ: dict[str, Any]) -> str:
 
 
 def age_seconds(environ: dict[str, Any]) -> float:
-    """Return the seconds since the HTTP request that opened this connection arrived."""
+    """Return the connection's age in seconds, counted from its first HTTP request."""
     return time.monotonic() - float(environ["aiohttp.request"][ARRIVED])
 
 
@@ -81,7 +81,8 @@ class Admission:
     """Accepts or refuses an HTTP request before it becomes a WebSocket.
 
     A temporary refusal (overload, shutdown) is an HTTP error response with the header `Retry-After`. Standard Socket.IO
-    clients retry by themselves after such a response. They never retry after a CONNECT_ERROR.
+    clients retry by themselves after such a response. They never retry after a CONNECT_ERROR, so this class does not
+    use a CONNECT_ERROR for a temporary refusal.
     """
 
     def __init__(
@@ -100,7 +101,8 @@ class Admission:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check an HTTP request of Socket.IO, and return the response.
 
-        This is the handler of the route, so the checks also apply when `attach` serves the route below a prefix.
+        This is the handler of the HTTP route for Socket.IO. So the checks also apply if the function `attach` adds the
+        server to another aiohttp application, below a path prefix.
         """
         origin = request.headers.get(hdrs.ORIGIN)
         is_allowed = origin is None or self._settings.allows_origin(origin, request.host)
@@ -181,7 +183,8 @@ class Admission:
     async def _check_load(self, address: str) -> None:
         """Raise `Refused` if the server cannot accept a new connection now.
 
-        The reasons are a shutdown, too many connections, and too many new connections per second.
+        The reasons are a shutdown, too many connections, or too many new connections per second. There is a limit for
+        each client `address`, and a limit for all clients together.
         """
         limits = self._limits
         if self.is_draining:

@@ -49,12 +49,12 @@ class Application:
 
     @property
     def default_gateway(self) -> Gateway | None:
-        """The gateway of the default namespace. Back ends publish to it."""
+        """The object that serves the default namespace, or None. Back ends send messages to its clients."""
         return next((gateway for gateway in self.gateways if gateway.namespace == NAMESPACE), None)
 
     @cached_property
     def membership(self) -> Membership:
-        """The object that moves and disconnects users. Back ends order this."""
+        """The object that carries out commands of back ends. For example, it disconnects a user."""
         return Membership(self.gateways, self.guards.cluster)
 
 
@@ -102,7 +102,7 @@ def create_parts(
 def create_auth(
     settings: Settings, metrics: Metrics, clock: Callable[[], float], authenticator: Authenticator | None
 ) -> ManagedAuthenticator:
-    """Return the object that identifies clients: `authenticator`, or one that verifies tokens."""
+    """Return the object that identifies clients. If `authenticator` is None, this object verifies tokens."""
     if isinstance(authenticator, TokenAuth):
         return authenticator
     if authenticator is not None:
@@ -112,7 +112,7 @@ def create_auth(
 
 
 def create_routes(parts: Parts) -> tuple[Route, ...]:
-    """Return the routes of all events. For a new handler, add one line to this function."""
+    """Return all routes: each has an event and its handler. For a new handler, add one line to this function."""
     return (
         *chat.routes(parts.recent),
         *tracking.routes(),
@@ -135,7 +135,7 @@ def create_app(
     services: Sequence[Service] = (),
     routes: Sequence[web.AbstractRouteDef] = (),
 ) -> Application:
-    """Build the complete server. `create_parts` and `assemble` describe the other parameters."""
+    """Build the complete server. `create_parts` and `assemble` describe the keyword parameters."""
     parts = create_parts(
         settings,
         entitlements=entitlements,
@@ -157,9 +157,10 @@ def assemble(
 ) -> Application:
     """Build one Socket.IO server that serves several namespaces on one HTTP port.
 
-    Each of `gateways` serves one namespace. `parts` are the objects that handlers use. `services` start before the
-    first client and stop after the last. `routes` are plain HTTP routes of aiohttp, served on the same port. Raises
-    `SettingsError` if a route has a mistake: for example, if two routes have the same event.
+    Each of `gateways` serves one namespace. `parts` are the objects that handlers use. `services` are objects such as a
+    database pool: they start before the first client connects, and stop after the last client has disconnected.
+    `routes` are plain HTTP routes of aiohttp, served on the same port. Raises `SettingsError` if `gateways` or `routes`
+    have a mistake: for example, if two handlers have the same event.
     """
     check_routes(gateways)
     settings, guards = parts.settings, parts.guards
@@ -179,7 +180,10 @@ def assemble(
 
 
 def create_cluster(settings: Settings, metrics: Metrics, clock: Callable[[], float] = time.time) -> Cluster:
-    """Return the object that shares state between processes. With `SERVER_REDIS_URL`, it uses Redis."""
+    """Return the object that shares state between processes through Redis.
+
+    Without `SERVER_REDIS_URL`, there is only one process, and the object shares nothing.
+    """
     if settings.redis_url is None:
         return SingleProcess(settings, metrics, clock)
     require_part("cluster", "SERVER_REDIS_URL")
@@ -191,9 +195,9 @@ def create_cluster(settings: Settings, metrics: Metrics, clock: Callable[[], flo
 def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
     """Return the object that delivers messages to sockets.
 
-    By default, this object is an `EngineDelivery`. If `SERVER_DELIVERY` is `stock`, or if the folder `delivery/` was
-    deleted, it is a `StockDelivery`. Raises `SettingsError` if the folder was deleted and `SERVER_DELIVERY` is set to
-    `engine`.
+    By default, this object is an `EngineDelivery`, which encodes each message once and limits each send queue. If
+    `SERVER_DELIVERY` is `stock`, or if the folder `delivery/` was deleted, it is a `StockDelivery`, which leaves the
+    work to python-socketio. Raises `SettingsError` if the folder was deleted and `SERVER_DELIVERY` is set to `engine`.
     """
     if "delivery" in settings.model_fields_set and settings.delivery == "engine":
         require_part("delivery", "SERVER_DELIVERY=engine")
@@ -205,7 +209,10 @@ def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
 
 
 def create_reports(settings: Settings, metrics: Metrics) -> Reports:
-    """Return the queue of reports. If the folder `reports/` was deleted, return `NoReports`."""
+    """Return the queue of reports, which are an example of heavy work.
+
+    If the folder `reports/` was deleted, return `NoReports`, a queue that accepts no report.
+    """
     if not has_part("reports"):
         return NoReports()
     from .reports import create_reports

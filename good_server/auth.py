@@ -52,8 +52,8 @@ class TokenAuth:
 
     Every `Unauthorized` refusal has the same message for the client, except `TokenExpired`. Each refusal also has a
     `reason` for the log: a word in `CLAIM_REASONS` or `ERROR_REASONS`, or `no_token`, `too_long`, `malformed`,
-    `algorithm`, `type`, `times`, `expired` or `key`. The `reason` of a `TemporarilyUnavailable` is `key_pending` or
-    `keys_away`.
+    `algorithm`, `type`, `times`, `expired` or `key`. The `reason` of a `TemporarilyUnavailable` is `keys_away` if the
+    issuer's keys cannot be fetched, or `key_pending` if a later fetch may bring the key.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class TokenAuth:
         """Verify a token and return its identity. `auth` is `{"token": "<JWT>"}`, and `request` is not used.
 
         A token is accepted for `jwt_leeway_seconds` after its expiry, because the clocks of two machines may differ.
-        After the expiry the gateway serves only `auth:refresh`. Raises `Unauthorized`, `TokenExpired` or
-        `TemporarilyUnavailable`.
+        After the expiry, the server accepts only the event `auth:refresh` from the client. Raises `Unauthorized` for an
+        invalid token, `TokenExpired` for an expired token, and `TemporarilyUnavailable` if the key is not known now.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
@@ -118,8 +118,8 @@ class TokenAuth:
         """Return the claims in the form that the settings describe.
 
         A subclass overrides this method if a provider's tokens have a form that no setting describes. The server
-        verifies the signature and the issuer before this call, and everything else after this call. An override can
-        raise `Unauthorized`.
+        verifies the signature, the issuer and the type (`typ`) before this call, and the other claims after this call.
+        An override can raise `Unauthorized`.
         """
         return payload
 
@@ -186,8 +186,9 @@ def make_token(
 ) -> str:
     """Return a token for development and tests.
 
-    A server with the same settings accepts this token. Raises `ValidationError` if a claim is malformed, `Unauthorized`
-    if a company user has no company, and `SettingsError` if `SERVER_JWT_ROLE_MAP` maps no value to the role.
+    The token is signed with the secret of `settings`. A server with the same settings accepts the token, unless that
+    server verifies tokens with a public key. Raises `ValidationError` if a claim is malformed, `Unauthorized` if the
+    role needs a company and `company` is None, and `SettingsError` if `SERVER_JWT_ROLE_MAP` maps no value to the role.
     """
     now = int(clock())
     claims: dict[str, Any] = {"sub": user, "role": role, "iat": now, "exp": now + int(life_seconds)}

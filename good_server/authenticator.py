@@ -1,4 +1,4 @@
-"""The interface of an authenticator, which decides who a client is. `auth.py` has the default one, for tokens."""
+"""The interface of an authenticator, which decides who a client is. The default, in `auth.py`, verifies tokens."""
 
 from typing import Any, Protocol
 
@@ -28,7 +28,8 @@ class Authenticator(Protocol):
         logged, and the client is refused with the code `internal`. The time limit is `SERVER_HANDSHAKE_SECONDS` at a
         connect, and `SERVER_HANDLER_SECONDS` at an `auth:refresh`.
 
-        An identity without `expires_at` is valid until the connection ends. `auth:refresh` then answers `invalid`.
+        An identity without `expires_at` is valid until the connection ends. If this method returns such an identity for
+        an `auth:refresh`, the server answers that event with the error `invalid`.
         """
 
 

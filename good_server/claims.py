@@ -1,4 +1,4 @@
-"""The claims of a token, and where a provider puts the role."""
+"""The claims of a token. The settings say which claim holds the user's role."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,10 @@ class Claims(BaseModel):
     rooms: Annotated[list[TopicRoom], Field(max_length=16)] = Field(default_factory=list)
 
     def identity(self, *, verified_at: float | None = None) -> Identity:
-        """Return the token's identity. Raise `Unauthorized` if the token lacks a company that its role needs."""
+        """Return the token's identity. Raise `Unauthorized` if the token lacks a company that its role needs.
+
+        `verified_at` is the time of the verification, in seconds since the epoch.
+        """
         if self.role in NEEDS_COMPANY and self.company is None:
             raise Unauthorized(reason="company")
         return Identity(self.sub, self.role, self.exp, self.company, tuple(self.rooms), verified_at, self.iat)
@@ -87,8 +90,9 @@ class RoleClaim:
         return next((self._roles[each] for each in values if isinstance(each, str) and each in self._roles), None)
 
     def write(self, role: Role) -> dict[str, str]:
-        """Return the claim of a token for a user with this role.
+        """Return the claim for this role, as a dict with one entry.
 
+        The key is the name of the claim. The value is the role, or a value that `SERVER_JWT_ROLE_MAP` maps to the role.
         Raises `SettingsError` if `SERVER_JWT_ROLE_MAP` maps no value to this role.
         """
         if not self._roles:
@@ -107,9 +111,9 @@ class RoleClaim:
 def find_claim(payload: Any, path: str) -> Any:
     """Return the claim at a dotted path, such as `realm_access.roles`, or None.
 
-    First the whole path is tried as the name of one claim. Then each beginning of it that ends before a dot is tried,
-    the longest first, and the rest is looked up inside that claim. So the name of a claim can itself contain dots, such
-    as `https://example.com/role`.
+    The name of a claim can itself contain dots, such as `https://example.com/role`. So the whole path is first tried as
+    the name of one claim. If there is no such claim, the path is split at a dot: the longest beginning that is the name
+    of a claim is used, and the rest of the path is looked up inside this claim.
     """
     if not isinstance(payload, dict):
         return None
@@ -136,7 +140,8 @@ def names_only(audience: Any, accepted: Sequence[str]) -> bool:
 def kind_of(written: Any) -> str:
     """Return the `typ` of a token in a comparable form.
 
-    The prefix `application/` may be left out (RFC 7515, 4.1.9). A token without a `typ` is a plain `JWT`.
+    The result is in lower case, without the prefix `application/`, which is optional (RFC 7515, 4.1.9). If the token
+    has no `typ`, the result is `jwt`. If the `typ` is not a string, the result is empty.
     """
     if written is None:
         return "jwt"
@@ -144,7 +149,10 @@ def kind_of(written: Any) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the word that names the failed check in log and metrics."""
+    """Return the word for a failed token check, such as `signature`.
+
+    The word appears in the log and in metrics. `error` is an exception that PyJWT or Pydantic raised.
+    """
     if isinstance(error, jwt.MissingRequiredClaimError):
         return CLAIM_REASONS[error.claim]
     if isinstance(error, ValidationError):

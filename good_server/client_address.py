@@ -16,7 +16,7 @@ class ClientAddresses:
     def of_request(self, request: web.BaseRequest) -> str:
         """Return the address of the client that sent this request.
 
-        This is the address of the TCP peer. If the peer is a trusted proxy, it is the last address in
+        The result is the address of the TCP peer. If the peer is a trusted proxy, the result is the last address in
         `X-Forwarded-For` that does not belong to a trusted proxy. An IPv6 address is replaced by its /64 network.
         """
         address = _canonical(request.remote or "") or ""

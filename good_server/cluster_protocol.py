@@ -1,7 +1,7 @@
-"""Protocol for the state that the processes of one server share.
+"""Interface to the state that the processes of one server share.
 
-`cluster/` shares rate limits, connection counts, acks and emits through Redis. By default there is only one process,
-and nothing is shared.
+The folder `cluster/` implements this interface. It shares rate limits, connection counts, acks, emits and denials
+(users whose tokens are refused) through Redis. By default there is only one process, and nothing is shared.
 """
 
 import time
@@ -22,7 +22,10 @@ Evict = Callable[[str, str], Awaitable[None]]
 
 
 class OnOrder(NamedTuple):
-    """The functions that carry out commands of other processes and back ends."""
+    """The callbacks that carry out commands from other processes and back ends.
+
+    Such a command changes the rooms of a user's sockets, or disconnects one or all sockets of a user.
+    """
 
     evict: Evict
     # `await move(order)` and `await disconnect(order)`: the orders are those of `orders/`
@@ -35,7 +38,11 @@ class OnOrder(NamedTuple):
 def denials_options(
     settings: Settings, metrics: Metrics | None = None, clock: Callable[[], float] = time.time
 ) -> dict[str, Any]:
-    """Return the keyword arguments to create `Denials`. A dropped denial is logged and counted."""
+    """Return the keyword arguments for the constructor of `Denials`.
+
+    A denial refuses the tokens of one user. If there are too many denials, `Denials` drops one. This is then logged,
+    and counted in `metrics`.
+    """
 
     def note_drop() -> None:
         if metrics is not None:
@@ -57,12 +64,12 @@ class Health(NamedTuple):
     word: str
 
     def because(self, detail: str) -> "Health":
-        """Return a copy whose `word` is followed by a colon and `detail`."""
+        """Return a copy with a colon and `detail` added to `word`."""
         return self._replace(word=f"{self.word}: {detail}")
 
 
 class Cluster(Protocol):
-    """Protocol for the state that the processes of one server share."""
+    """Interface to the state that the processes of one server share."""
 
     rates: RateLimits
     counts: Counts
@@ -82,14 +89,14 @@ class Cluster(Protocol):
         """Queue `message` for the other processes, and return at once."""
 
     async def start(self, on_order: OnOrder) -> None:
-        """Start to share rate limits, connection counts, acks, denials and emits.
+        """Start to share state with the other processes.
 
-        Call this before the first client connects. A function of `on_order` is called when another process or a back
-        end asks for it.
+        Call this before the first client connects. When another process or a back end sends a command, the function in
+        `on_order` for this command is called.
         """
 
     async def stop(self) -> None:
-        """Stop sharing, after the last client has disconnected."""
+        """Stop sharing state with the other processes. Call this after the last client has disconnected."""
 
     def health(self) -> Health:
         """Return whether this process is ready, and the word for `/readyz`."""

@@ -24,18 +24,19 @@ class Counts:
     """
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
-        """Return the other processes' counts for `name`, keyed by process name.
+        """Return the other processes' connection counts for `name`, by process name.
 
-        If `own` is given, it is first stored as the count of this process. Of two processes that do this at the same
-        time, at least one then sees the other's count.
+        `kind` is `address` or `user`; `name` is one address or one user. If `own` is given, it is first stored as the
+        count of this process. So if two processes call this at the same time, at least one of them sees the new count
+        of the other process. Without Redis, return an empty dict.
         """
         return {}
 
     def publish(self, kind: str, name: str, count: int) -> None:
-        """Send this process's count for `name` to the other processes."""
+        """Send this process's connection count for `name` to the other processes.
 
-    def renew_lease(self) -> None:
-        """Tell the other processes that this process is still running."""
+        `kind` is `address` or `user`; `name` is one address or one user. Without Redis, do nothing.
+        """
 
 
 class ConnectionLimits:
@@ -76,13 +77,16 @@ class ConnectionLimits:
         return not is_full
 
     def lose(self, address: str | None) -> None:
-        """Stop counting a TCP connection."""
+        """Stop counting a TCP connection that has ended. `address` is the same as in the call of `accept`."""
         self._accepted[address] -= 1
         if not self._accepted[address]:
             del self._accepted[address]
 
     async def is_address_full(self, address: str) -> bool:
-        """Return whether this address has more sockets than allowed. The new socket is already counted."""
+        """Return whether `address` has more sockets than allowed, in all processes together.
+
+        The caller has already counted the new socket, see `counted`.
+        """
         most = self._settings.sockets_per_address
         if self._sockets[address] > most:
             return True
@@ -90,7 +94,10 @@ class ConnectionLimits:
         return self._sockets[address] + sum(others.values()) > most
 
     def is_full(self) -> bool:
-        """Return whether this process has more sockets than allowed. The new socket is already counted."""
+        """Return whether this process has more sockets than allowed.
+
+        The caller has already counted the new socket, see `counted`.
+        """
         return self.connections > self._settings.connections
 
     def address_wait_seconds(self, address: str) -> float:

@@ -1,7 +1,7 @@
-"""Protocol for delivering a message to the sockets of a room.
+"""Interface of the code that delivers a message to a room's sockets.
 
-`delivery/` implements it: it encodes each message once for all sockets, and each connection has a bounded send queue.
-`StockDelivery` leaves all of this to python-socketio.
+The folder `delivery/` implements this interface. It encodes each message once for all sockets, and gives each
+connection a bounded send queue. The class `StockDelivery` leaves the delivery to python-socketio.
 """
 
 from typing import Any, Protocol
@@ -13,21 +13,24 @@ from .rooms import named_rooms
 
 
 class Delivery(Protocol):
-    """Protocol for objects that deliver messages to the sockets of rooms."""
+    """Interface of objects that deliver messages to the sockets of rooms."""
 
     @property
     def manager(self) -> type:
-        """The class of client manager that the Socket.IO server uses."""
+        """The class of the client manager that the Socket.IO server must use."""
 
     @property
     def owed_bytes(self) -> int:
         """The number of bytes that wait to be sent, over all connections."""
 
     def install(self, sio: Any) -> None:
-        """Install this delivery in a Socket.IO server, before `sio.attach`."""
+        """Make the Socket.IO server `sio` use this delivery. Call this before `sio.attach`."""
 
     def handshake(self, request: web.Request) -> None:
-        """Check a WebSocket handshake. Raise `HTTPBadRequest` if it is malformed."""
+        """Check the WebSocket handshake in `request`.
+
+        Raises `HTTPBadRequest` if the handshake is malformed. May raise `ConnectionResetError` if the client has left.
+        """
 
     def flush(self, request: web.Request) -> None:
         """Write all waiting bytes to the connection that this request opened."""

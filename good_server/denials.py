@@ -1,6 +1,7 @@
-"""Denials: users whose tokens are refused, although the tokens are valid.
+"""Denials: each denial refuses tokens of one user, although they are valid.
 
-A denial outlives the connections of its user. It ends by itself, at the latest when the user's tokens have expired.
+A denial outlives the connections of its user. It ends by itself. After its end, valid tokens of the user are accepted
+again.
 """
 
 import re
@@ -44,20 +45,23 @@ class Denial(NamedTuple):
     all_until: int = 0
 
     def merged(self, other: "Denial") -> "Denial":
-        """Return a denial that combines both. Every token that one of the two refuses is refused."""
+        """Return a denial that refuses every token that `self` or `other` refuses."""
         return Denial(max(self.issued_until, other.issued_until), max(self.all_until, other.all_until))
 
     def store_command(self, prefix: str, user: str, keep_ms: int) -> tuple[Any, ...]:
         """Return the Redis command that stores this denial of `user`.
 
-        Redis deletes the stored denial after `keep_ms` milliseconds. If Redis already stores a denial of the user, it
-        merges the two, and keeps the result for the longer of the two times.
+        The key begins with `prefix`. Redis deletes the stored denial after `keep_ms` milliseconds. If Redis already
+        stores a denial of the user, the command merges the two denials, and the longer time to live is used.
         """
         return ("EVAL", STORE, 1, f"{prefix}:{KEY_PART}:{user}", *self, keep_ms)
 
     @classmethod
     def stored(cls, value: bytes | None) -> "Denial":
-        """Return a denial that Redis stored. For a value of another form, return a denial that refuses nothing."""
+        """Return the denial that is stored in Redis as `value`.
+
+        If `value` is None or has another form, return a denial that refuses no token.
+        """
         found = STORED.fullmatch(value or b"")
         return cls(int(found[1]), int(found[2])) if found else cls()
 
@@ -65,8 +69,9 @@ class Denial(NamedTuple):
 class Denials:
     """The denials of one process, in memory. A restart of the process forgets them.
 
-    `life_seconds` is the longest time for which a token is accepted. If there are too many denials, the denial that
-    ends first is dropped, and `on_drop` is called. The subclass `ClusterDenials` shares denials through Redis.
+    A denial refuses tokens of one user. `life_seconds` is the longest time for which a token is accepted. If there are
+    too many denials, the denial that ends first is dropped, and `on_drop` is called. The subclass `ClusterDenials`
+    shares denials through Redis.
     """
 
     def __init__(
@@ -87,11 +92,11 @@ class Denials:
         return len(self._by_user)
 
     async def deny(self, user: str, denial: Denial) -> None:
-        """Refuse tokens of `user` from now on, in all processes."""
+        """Refuse the tokens of `user` that `denial` describes, in all processes."""
         self.learn(user, denial)
 
     def learn(self, user: str, denial: Denial) -> None:
-        """Refuse tokens of `user` from now on, in this process. An earlier denial stays valid, too."""
+        """Refuse the tokens of `user` that `denial` describes, in this process. Earlier denials stay valid."""
         merged = denial.merged(self._by_user.get(user, denial))
         if self._end_ms(merged) <= self._now_ms():
             return
@@ -101,18 +106,21 @@ class Denials:
             self._on_drop()
 
     async def check(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if the identity is denied. `ClusterDenials` asks Redis first."""
+        """Raise `Unauthorized` if a denial refuses the token of `identity`.
+
+        The subclass `ClusterDenials` first reads the denials of the user from Redis.
+        """
         self.check_known(identity)
 
     def check_known(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if this process knows a denial of the identity."""
+        """Raise `Unauthorized` if a denial in memory refuses the token of `identity`. Redis is not asked."""
         if self.refuses(identity):
             raise Unauthorized(reason=DENIED)
 
     def refuses(self, identity: Identity) -> bool:
-        """Return whether this process knows a denial of the identity.
+        """Return whether a denial in memory refuses the token of `identity`.
 
-        An identity without `issued_at` is treated as issued before the denial.
+        A token without the time `issued_at` is treated as issued before the denial.
         """
         denial, now = self._by_user.get(identity.user), self._now_ms()
         if denial is None:
@@ -124,7 +132,7 @@ class Denials:
         return now < self._end_ms(denial) and bool(denial.issued_until) and not is_newer
 
     async def update(self, users: Collection[str]) -> None:
-        """Load the denials of these users that other processes stored. Without Redis, do nothing."""
+        """Load the denials that other processes have stored for `users`. Without Redis, do nothing."""
 
     def sweep(self) -> None:
         """Delete denials that have ended."""

@@ -7,7 +7,7 @@
     ├── UnknownEvent       unknown_event      no such event
     ├── TooManyRooms       too_many_rooms     the socket has reached its limit of topic rooms
     ├── Busy               busy               a queue is full; try later
-    │   └── TemporarilyUnavailable   busy     the token cannot be verified now; a connect is closed without a code
+    │   └── TemporarilyUnavailable   busy     the token cannot be verified now; a refused connect gets no code
     ├── TimedOut           timeout            the handler exceeded its deadline
     ├── Unauthorized       unauthorized       the token is not accepted
     │   └── TokenExpired   token_expired      the token was valid and has expired

@@ -144,7 +144,7 @@ class Message(BaseModel):
 
 
 def volatile_events() -> frozenset[str]:
-    """Return the events of all volatile message classes. Import the classes before the call."""
+    """Return the event names of all message classes with `is_volatile`. Import the classes before the call."""
     found: set[str] = set()
     waiting = Message.__subclasses__()
     while waiting:
@@ -156,7 +156,7 @@ def volatile_events() -> frozenset[str]:
 
 
 class Sender(BaseModel):
-    """The sender of a message, from the verified token."""
+    """The user id and role of a message's sender. Both come from the verified token."""
 
     id: str
     role: Role

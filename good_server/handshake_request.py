@@ -1,6 +1,6 @@
 """Checks the query of a Socket.IO request before python-engineio reads it.
 
-python-engineio then gets only the checked values, so that two parsers cannot read one query differently.
+python-engineio then gets only the checked values. So this module and python-engineio cannot read one query differently.
 """
 
 import re
@@ -28,16 +28,20 @@ class Refused(Exception):
 
 
 class Query(NamedTuple):
-    """The query of a Socket.IO request. `sid` is empty for a new connection."""
+    """The checked query parameters of a Socket.IO request.
+
+    `sid` is the id of the Engine.IO session. It is empty for a new connection.
+    """
 
     transport: str
     sid: str
 
 
 def read_query(request: web.Request) -> Query:
-    """Return the query of a Socket.IO request.
+    """Return the checked query parameters of a Socket.IO request.
 
-    Raise `Refused` if the query is malformed, or if a parameter occurs twice: two parsers could read it differently.
+    Raises `Refused` if the query is malformed, or if a parameter occurs twice: python-engineio could read such a query
+    differently.
     """
     given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
     if any(len(values) > 1 for values in given.values()):

@@ -1,4 +1,4 @@
-"""The internal port, for operators and for orders of back ends."""
+"""HTTP application of the internal port: health checks, metrics, back ends' commands."""
 
 from aiohttp import web
 
@@ -16,7 +16,11 @@ def failing_tasks(application: Application) -> set[str]:
 
 
 def internal_app(application: Application) -> web.Application:
-    """Return the HTTP application of the internal port. This port must never be public."""
+    """Return the HTTP application of the internal port.
+
+    It serves `/healthz`, `/readyz` and `/metrics`. If `publish_token` is set and the server has the namespace `/`, back
+    ends can send commands to this port, too. The internal port must never be public.
+    """
 
     async def readyz(request: web.Request) -> web.Response:
         if application.admission.is_draining:

@@ -27,7 +27,10 @@ class FetchError(Exception):
 
 
 def create_session(settings: Settings) -> aiohttp.ClientSession:
-    """Return the HTTP client for the issuer. It sends the headers of `SERVER_JWT_JWKS_HEADERS`."""
+    """Return the HTTP client that fetches the issuer's public keys.
+
+    The client sends the headers of `SERVER_JWT_JWKS_HEADERS`.
+    """
     host = urlsplit(settings.jwt_jwks_url or "").hostname or ""
     return aiohttp.ClientSession(
         # a connection that is kept would be to the old address after a failover

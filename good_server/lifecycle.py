@@ -39,8 +39,8 @@ async def serve(
 ) -> None:
     """Serve clients until `stop` is set, then shut down gracefully.
 
-    `ready(addresses)` is called as soon as both ports listen. With `shares_port` other processes may listen on the
-    public port, too. Raises `OSError` if a port is in use.
+    `ready(addresses)` is called as soon as the public and the internal port listen. With `shares_port`, other processes
+    may listen on the public port, too. Raises `OSError` if a port is in use.
     """
     settings = application.settings
     public = Listener(application.public, settings, application.limits)
@@ -101,7 +101,10 @@ async def _until(stop: asyncio.Event) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _services(application: Application) -> AsyncIterator[None]:
-    """Run services and the authenticator during an `async with` block."""
+    """Run the product's services and the authenticator during an `async with` block.
+
+    A service is an object with `start()` and `stop()`, such as a database pool.
+    """
     seconds = application.settings.shutdown_seconds
     async with running([*application.services, application.guards.auth], stop_seconds=seconds):
         yield
@@ -111,7 +114,8 @@ async def _services(application: Application) -> AsyncIterator[None]:
 async def _cluster(application: Application) -> AsyncIterator[None]:
     """Share state with other processes during an `async with` block.
 
-    The state is rate limits, connection counts, acks and emits. Without Redis nothing is shared.
+    The state is rate limits, connection counts, acks, denials (which users' tokens are refused) and emits. Commands of
+    back ends arrive during the block, too. Without Redis, nothing is shared.
     """
     gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
     membership = application.membership
@@ -141,7 +145,6 @@ async def _work(application: Application) -> AsyncIterator[None]:
     async def sweep() -> None:
         application.guards.rates.sweep()
         application.limits.sweep()
-        application.guards.cluster.counts.renew_lease()
         application.guards.cluster.denials.sweep()
 
     try:
@@ -155,7 +158,10 @@ async def _work(application: Application) -> AsyncIterator[None]:
 
 
 async def drain(application: Application) -> None:
-    """Refuse new clients and disconnect all connected clients. A message first tells each when to reconnect."""
+    """Refuse new clients and disconnect all connected clients.
+
+    Before the disconnect, a message tells each client after how many seconds to reconnect.
+    """
     application.admission.is_draining = True
     # checks that wait for a key must not delay the end of their connections
     await application.guards.auth.drain()

@@ -32,7 +32,11 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 
 
 class AcceptedConnection(asyncio.Protocol):
-    """A TCP connection, from its accept until it ends. All data is passed to aiohttp's handler."""
+    """A TCP connection, from its accept until it ends.
+
+    The connection is counted. It is closed if the limits do not allow it, or if its first request does not arrive in
+    time. All data is passed to aiohttp's handler.
+    """
 
     def __init__(self, listener: "Listener") -> None:
         self._listener = listener
@@ -79,7 +83,11 @@ class AcceptedConnection(asyncio.Protocol):
 
 @web.middleware
 async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the `AcceptedConnection` of this request that the request has arrived."""
+    """Tell the `AcceptedConnection` of a request that the request has arrived.
+
+    This cancels the connection's deadline for its first request. Then `handler`, the next handler of the middleware
+    chain, is called, and its response is returned.
+    """
     accepted = request.transport.get_protocol() if request.transport is not None else None
     # a team may serve the application with a listener of its own
     if isinstance(accepted, AcceptedConnection):

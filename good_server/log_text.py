@@ -24,7 +24,7 @@ NOT_TEXT = frozenset({"exc_info", "exception", "stack", "_record"})
 
 
 def safe_text(text: str) -> str:
-    """Return `text` as one line, without control characters and tokens."""
+    """Return `text` as one line without tokens. Control characters are escaped, and `[token]` replaces each token."""
     return UNSAFE.sub(_escape, without_tokens(text))
 
 
@@ -48,7 +48,11 @@ def json_line(entry: Any, **_ignored: Any) -> str:
 
 
 def make_values_safe(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make every string of a log entry safe. This is a structlog processor for logs that are not JSON."""
+    """Make the strings of a log entry safe, except its traceback.
+
+    A safe string is one line with control characters escaped and tokens replaced. This function is a structlog
+    processor for logs that are not JSON.
+    """
     for key, value in entry.items():
         if isinstance(value, str) and key not in NOT_TEXT:
             entry[key] = safe_text(value)

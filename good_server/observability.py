@@ -130,7 +130,7 @@ class Metrics:
         self._counted = lru_cache(self.events.labels)
 
     def count_event(self, name: str, outcome: str, seconds: float) -> None:
-        """Count one event and its outcome. `seconds` is how long the event took."""
+        """Count one event and its outcome, `ok` or an error code. `seconds` is how long the event took."""
         self._timed(name).observe(seconds)
         self._counted(name, outcome).inc()
 

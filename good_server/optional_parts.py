@@ -6,7 +6,7 @@ from .settings import SettingsError
 
 
 def has_part(name: str) -> bool:
-    """Return whether the folder of an optional part exists."""
+    """Return whether the folder `name` exists. A team may delete the folder of an optional part."""
     spec = find_spec(f".{name}", __package__)
     # a folder that holds nothing but old bytecode has no origin
     return spec is not None and spec.origin is not None

@@ -17,9 +17,9 @@ BUDGET = web.RequestKey("packet_budget", TokenBucket)
 
 
 def charge(request: web.BaseRequest) -> bool:
-    """Count one packet that is not an event. Return False after too many such packets.
+    """Count one packet that is not an event. Return whether the limit allows it.
 
-    `request` is the HTTP request that opened the connection.
+    `request` is the HTTP request that opened the connection. The limit is per connection.
     """
     now = time.monotonic()
     if BUDGET not in request:

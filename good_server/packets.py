@@ -45,7 +45,7 @@ class Json:
 
 
 class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no types
-    """A Socket.IO packet. Binary packets from clients are refused, as the contract has no binary events."""
+    """A Socket.IO packet. Binary packets from clients are refused, because no event of this server is binary."""
 
     json = Json
 

@@ -1,6 +1,6 @@
-"""Publisher: a back end reaches users through Redis.
+"""Publisher, with which a back end reaches users through Redis.
 
-A web framework or a queue worker imports this module. It starts no server and reads no settings.
+A web framework or a queue worker imports this module. The module starts no server and reads no settings.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class PublishError(Exception):
 
 
 class _Redis:
-    """The Redis commands of a publisher, and the options of its connections."""
+    """Base class of `Publisher` and `SyncPublisher`. Builds their Redis commands."""
 
     def __init__(self, redis_url: str, *, prefix: str = PREFIX) -> None:
         if not re.fullmatch(PREFIX_FORM, prefix):
@@ -66,8 +66,9 @@ class Publisher(_Redis):
     """Publishes messages, moves users and disconnects users, from asyncio code.
 
     Use it as `async with Publisher(redis_url) as publisher`, in one event loop. `prefix` is `SERVER_REDIS_PREFIX` of
-    the servers. Each method returns how many server processes received the order; 0 means that none runs. Delivery is
-    at most once. Raises `ValueError` for a wrong argument, and `PublishError` if Redis cannot be reached.
+    the servers. To move a user means to change the rooms of the user's sockets. Each method returns how many server
+    processes received the command; 0 means that no server process listens. A command arrives at most once. Raises
+    `ValueError` for a wrong argument, and `PublishError` if Redis cannot be reached or refuses the command.
     """
 
     def __init__(self, redis_url: str, *, prefix: str = PREFIX) -> None:
@@ -85,18 +86,26 @@ class Publisher(_Redis):
         await self._redis.aclose()
 
     async def publish(self, message: Message, *, to: Sequence[str]) -> int:
-        """Send a message to rooms. The names of rooms come from `rooms.py`, for example `user_room("ana")`."""
+        """Send a message to rooms. Return how many server processes received it.
+
+        The functions of `rooms.py` return the names of rooms, for example `user_room("ana")`.
+        """
         return await self._run(self._emit(message, to))
 
     async def move(self, user: str, *, join: Iterable[str] = (), leave: Iterable[str] = ()) -> int:
-        """Put the sockets of a user into rooms, or out of them."""
+        """Change the topic rooms of all sockets of a user.
+
+        The sockets join the rooms in `join`, and leave the rooms in `leave`. Returns how many server processes received
+        the command.
+        """
         return await self._run(self._move(user, join, leave))
 
     async def disconnect(self, user: str, *, deny_seconds: float | None = None) -> int:
         """Disconnect all sockets of a user, and refuse the user's tokens.
 
         By default, tokens that were issued until now are refused, and newer tokens are accepted. If `deny_seconds` is
-        above 0, every token is refused for this time. If it is 0, no token is refused.
+        above 0, every token is refused for so many seconds. If it is 0, no token is refused. Returns how many server
+        processes received the command.
         """
         return await self._run(self._disconnect(user, deny_seconds))
 
@@ -132,15 +141,22 @@ class SyncPublisher(_Redis):
         self._redis.close()
 
     def publish(self, message: Message, *, to: Sequence[str]) -> int:
-        """Send a message to rooms, as `Publisher.publish` does."""
+        """Send a message to rooms. Return how many server processes received it."""
         return self._run(self._emit(message, to))
 
     def move(self, user: str, *, join: Iterable[str] = (), leave: Iterable[str] = ()) -> int:
-        """Move all sockets of a user, as `Publisher.move` does."""
+        """Change the topic rooms of all sockets of a user.
+
+        The sockets join the rooms in `join`, and leave the rooms in `leave`. Returns how many server processes received
+        the command.
+        """
         return self._run(self._move(user, join, leave))
 
     def disconnect(self, user: str, *, deny_seconds: float | None = None) -> int:
-        """Disconnect a user, as `Publisher.disconnect` does."""
+        """Disconnect a user and refuse the user's tokens, like `Publisher.disconnect`.
+
+        Returns how many server processes received the command.
+        """
         return self._run(self._disconnect(user, deny_seconds))
 
     def _run(self, commands: list[tuple[Any, ...]]) -> int:
@@ -201,7 +217,10 @@ def _away(error: Exception) -> PublishError:
 
 
 def _receivers(answers: Sequence[Any]) -> int:
-    """Return the number of processes that received the last command. Raise the first error in `answers`."""
+    """Return how many server processes received the last command.
+
+    `answers` are the answers of Redis to all commands. Raises the first error among the answers.
+    """
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer

@@ -1,6 +1,7 @@
-"""The command `publish`: emits to rooms from the command line.
+"""The command `publish`: sends an event to rooms from the command line.
 
-It uses Redis if `SERVER_REDIS_URL` is set, and otherwise the internal port of a server on this machine.
+If `SERVER_REDIS_URL` is set, the event reaches all servers through Redis. Otherwise the command sends it to the
+internal port (the HTTP port for back ends) of a server on this machine.
 """
 
 import argparse
@@ -22,10 +23,10 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing list
 
 
 def publish(settings: Settings, options: argparse.Namespace) -> str:
-    """Send one message, and return a line about it.
+    """Send one message to rooms, and return a one-line confirmation.
 
-    `options` has `event`, `data` (JSON) and `to` (a list of rooms). Raises `SettingsError` with a one-line text if an
-    option is wrong, or if no server receives the message.
+    `options` has `event` (the name), `data` (a JSON object as text) and `to` (a list of rooms). Raises `SettingsError`
+    with a one-line text if an option is wrong, or if no server receives the message.
     """
     data = _json_object(options.data)
     try:

@@ -1,7 +1,8 @@
-"""Orders of back ends: `POST /publish`, `/rooms` and `/disconnect`.
+"""HTTP routes for back ends: `POST /publish`, `/rooms` and `/disconnect`.
 
-An order is a command of a back end. The internal port receives the orders. With one process they need no Redis. With
-several processes, each order reaches all processes.
+With these routes, a back end sends an event to rooms, moves a user between rooms, or disconnects a user. The routes are
+on the internal port, which is separate from the port of the clients. With one process they need no Redis. With several
+processes, Redis carries each command to all processes.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ class DisconnectBody(_Body):
 
 
 class _HttpRefusal(Exception):
-    """A refused order: its HTTP status and its refusal."""
+    """Raised to refuse a back end's request. `status` is the HTTP status, and `refusal` is the error in the answer."""
 
     def __init__(self, status: int, refusal: Refusal) -> None:
         super().__init__(status)
@@ -73,9 +74,9 @@ class _HttpRefusal(Exception):
 
 
 def publish_routes(token: SecretStr, gateway: Gateway, membership: Membership) -> list[web.RouteDef]:
-    """Return the routes for back ends that know `token`.
+    """Return the HTTP routes for back ends. Each request needs the bearer token `token`.
 
-    `gateway` sends the messages of `/publish`. `membership` moves and disconnects users.
+    `gateway` sends the messages of `/publish`. `membership` moves users between rooms, and disconnects users.
     """
     guards = gateway.guards
 
@@ -161,7 +162,11 @@ def _refuse(status: int, text: str) -> NoReturn:
 
 
 def _parsed(model: type[_Body], body: Any) -> Any:
-    """Return the body as an object of `model`. The error names the first wrong field, but not its value."""
+    """Return the body as an object of `model`.
+
+    Raises `_HttpRefusal` if the body does not fit. The error names the first wrong field, but does not repeat its
+    value.
+    """
     if not isinstance(body, dict):
         raise _HttpRefusal(422, Invalid("the body must be a JSON object"))
     try:

@@ -10,7 +10,8 @@ from .token_bucket import TokenBucket
 class RateLimits:
     """One token bucket per user and kind of limit. All tabs of a user share these buckets.
 
-    The kinds are `events` (all events) and the rates that the product declares in `settings/product.py`.
+    The kinds are `events` (all events of the user) and the rates that your product declares in `settings/product.py`,
+    such as `chat`.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,13 +22,13 @@ class RateLimits:
 
     @property
     def kinds(self) -> Collection[str]:
-        """The kinds of limits. A route may name one of them as its `rate`."""
+        """The kinds of limits, such as `chat`. The route of an event may name one of them as its `rate`."""
         return self._per_second.keys()
 
     async def wait_seconds(self, user: str, kind: str) -> float:
         """Count an event and return 0.0. If the user sends too fast, return the seconds to wait.
 
-        `kind` is the kind of rate limit: `events`, or a rate that the product declares, such as `chat`.
+        `kind` is the kind of rate limit: `events`, or a rate that your product declares, such as `chat`.
         """
         now = self._clock()
         bucket = self._buckets.get((user, kind))

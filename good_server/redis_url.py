@@ -1,6 +1,7 @@
 """Connections to the Redis that `SERVER_REDIS_URL` names.
 
-The URL is checked when the server starts. redis-py finds most mistakes only when it connects, and then at each attempt.
+The URL is checked when the server starts. redis-py alone would find most mistakes in the URL only when it connects, and
+then at each attempt.
 """
 
 import asyncio

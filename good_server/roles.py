@@ -1,6 +1,6 @@
 """Roles of users, the format of ids, and the verified identity.
 
-The product declares `TOPIC`, `Role` and `NEEDS_COMPANY`; the rest of this file does not depend on the product.
+Change `TOPIC`, `Role` and `NEEDS_COMPANY` for your product; the rest of this file does not depend on the product.
 """
 
 import math
@@ -44,9 +44,10 @@ NEEDS_COMPANY: frozenset[Role] = frozenset({Role.COMPANY})
 class Identity:
     """The verified user of a connection, from its token or your authenticator.
 
-    `topic_rooms` are the rooms that the token grants. `expires_at`, `verified_at` and `issued_at` are in seconds since
-    the epoch. Without `expires_at`, the session ends only with its connection. Raises `ValueError` if a value is not
-    well-formed: a forged room such as `user:bob` is another user's room, and with NaN as expiry a session never ends.
+    `topic_rooms` are the topic rooms that the token grants. `expires_at`, `verified_at` and `issued_at` are in seconds
+    since the epoch. Without `expires_at`, the session ends only with its connection. Raises `ValueError` if a value is
+    not well-formed: a forged room such as `user:bob` would be another user's room, and with NaN as expiry a session
+    would never end.
     """
 
     user: str
@@ -55,7 +56,7 @@ class Identity:
     company: str | None = None
     topic_rooms: tuple[str, ...] = ()
     verified_at: float | None = field(default=None, compare=False)
-    # a denial of the user's older tokens asks it; without it, all of the user's sessions are denied
+    # a denial of the user's older tokens compares it; without it, the token counts as an older one
     issued_at: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +80,7 @@ class Identity:
         """Return how many seconds before the expiry the user is warned.
 
         This is the shorter of two times: `most` seconds, and a third of the time from the token's verification to its
-        expiry. With `most` alone, a token that is valid for a shorter time would cause a warning at once.
+        expiry. With `most` alone, a token that is valid for less than `most` seconds would cause a warning at once.
         """
         if self.verified_at is None or self.expires_at is None:
             return most

@@ -1,7 +1,7 @@
 """Every room: its name, its members, and who may join it.
 
 Rooms are temporary. On every connect a socket joins the rooms of its verified identity. On disconnect, Socket.IO
-removes the socket from them. The server stores nothing and cleans up nothing.
+removes the socket from them. So this code stores no members, and cleans up no rooms.
 """
 
 import re
@@ -17,9 +17,10 @@ _own_room = re.compile(rf"user:{USER_ID_FORM}|(role|company):{COMPANY_ID_FORM}")
 
 
 class Address(NamedTuple):
-    """The rooms to which a later message is sent. Only names of rooms, no socket id, are stored.
+    """The namespace and the rooms to which a message is sent later.
 
-    A job can store this address, and another process can send a message to these rooms.
+    An address has no socket id, so it is still valid after a reconnect. A job can store the address, and another
+    process can send the message.
     """
 
     namespace: str
@@ -70,7 +71,7 @@ def is_room(name: str) -> bool:
 def everyone() -> tuple[str, ...]:
     """Return the rooms of all roles. Every verified socket is in exactly one of them.
 
-    An emit without a room would also reach sockets whose token is not verified yet.
+    Emit to these rooms to reach all users. An emit without a room would also reach sockets whose token is not verified.
     """
     return tuple(role_room(role) for role in Role)
 
@@ -108,7 +109,7 @@ def rooms_at_connect(identity: Identity) -> tuple[str, ...]:
 
 
 class Entitlements(Protocol):
-    """Decides who may be in a topic room.
+    """Decides who may be in a topic room, such as `job:17`.
 
     The decision usually comes from a database of your business. This database need not store which sockets are in a
     room now, because Socket.IO stores the members. A class with this interface can also have the method `rooms_of`, see

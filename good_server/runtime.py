@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The base URLs on which a server listens."""
+    """The base URLs of a server. `public` is for clients, and `internal` is for operators and back ends."""
 
     public: str
     internal: str

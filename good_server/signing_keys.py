@@ -1,4 +1,4 @@
-"""The issuer's public keys, refreshed in the background.
+"""The token issuer's public keys, refreshed in the background.
 
 While the issuer cannot be reached, known keys stay in use. Only the background task fetches keys, so many tokens do not
 cause many fetches.
@@ -26,7 +26,7 @@ FIRST_RETRY_SECONDS = 1.0
 
 
 class SigningKeys:
-    """The keys that this process has fetched from `SERVER_JWT_JWKS_URL`."""
+    """The public keys that this process has fetched from `SERVER_JWT_JWKS_URL`."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings

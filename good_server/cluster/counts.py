@@ -15,8 +15,8 @@ FORGET_SECONDS = 24 * 3600
 class ClusterCounts(Counts):
     """Stores connection counts in Redis, where other processes can read them.
 
-    A `kind` of count is `address` or `user`; a `name` is one address or one user. Redis holds one hash for each name.
-    The hash has one field per process.
+    Connections are counted per client address and per user. Redis holds one hash for each address and each user. The
+    hash has one field per process.
     """
 
     def __init__(self, link: RedisLink) -> None:
@@ -31,7 +31,7 @@ class ClusterCounts(Counts):
         """Return the other processes' connection counts for `name`, by process name.
 
         `kind` is `address` or `user`; `name` is one address or one user. `own` is the count of this process. If it is
-        given, it is first stored in Redis. While Redis is down, return an empty dict.
+        given and above 0, it is first stored in Redis. While Redis is down, return an empty dict.
         """
         key = self._link.key(kind, name)
         try:

@@ -22,8 +22,9 @@ USERS_PER_QUERY = 256
 class ClusterDenials(Denials):
     """The denials of all processes, stored in Redis and in memory.
 
-    Redis holds the denials of all processes. The memory of this process holds the denials that it has received. While
-    Redis is down, the process checks only its memory, and stores new denials in Redis later.
+    A denial is a rule that refuses tokens of one user. Redis holds the denials of all processes. The memory of this
+    process holds the denials that it has received. While Redis is down, the process checks only its memory, and stores
+    new denials in Redis later.
     """
 
     def __init__(self, link: RedisLink, **options: Any) -> None:
@@ -38,8 +39,9 @@ class ClusterDenials(Denials):
     def start(self, check_connected: Callable[[], Awaitable[None]]) -> None:
         """Start a task that calls `check_connected` after missed orders.
 
-        An order is a message of another process or a back end, for example to deny a user. The task calls the function
-        whenever it is possible that this process has missed an order.
+        An order is a message of another process or a back end, for example to deny a user. Whenever this process may
+        have missed an order, the task stores the denials that are not yet in Redis, then calls `check_connected`. That
+        function must disconnect the users whose tokens are refused.
         """
 
         async def check_forever() -> None:
@@ -64,7 +66,10 @@ class ClusterDenials(Denials):
             self._link.run_later(*merged.store_command(self._link.prefix, user, self._keep_ms(merged)))
 
     async def deny(self, user: str, denial: Denial) -> None:
-        """Store a denial in this process and in Redis. If Redis is down, store it in Redis later."""
+        """Refuse tokens of `user` in all processes, as `denial` says.
+
+        Store the denial in this process and in Redis. If Redis is down, store it in Redis later.
+        """
         await super().deny(user, denial)
         if denial == Denial():
             return
@@ -74,7 +79,10 @@ class ClusterDenials(Denials):
             self._unsaved.add(user)
 
     async def check(self, identity: Identity) -> None:
-        """Read the user's denial from Redis. Raise `Unauthorized` if the identity is denied."""
+        """Raise `Unauthorized` if a denial refuses the identity's token.
+
+        First, read the user's denial from Redis. While Redis is down, use only the denials in memory.
+        """
         # not cancelled together with this connect: others wait for the same answer
         await asyncio.shield(self._ask(identity.user))
         self.check_known(identity)
@@ -82,7 +90,7 @@ class ClusterDenials(Denials):
     def _ask(self, user: str) -> asyncio.Task[None]:
         """Return a task that reads a user's denial from Redis.
 
-        All users who connect in the same turn of the event loop share one task.
+        All users who connect in the same iteration of the event loop share one task, so one query reads their denials.
         """
         if self._asking is None:
             users: set[str] = set()

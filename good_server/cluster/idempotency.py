@@ -26,7 +26,7 @@ Answer = dict[str, Any]
 class ClusterIdempotencyCache(IdempotencyCache):
     """Idempotency cache that all processes share through Redis.
 
-    The first process that receives a key claims the key in Redis, runs the event, and stores the ack there. While
+    The first process that receives a key claims the key in Redis, handles the event, and stores the ack there. While
     Redis is down, each process knows only its own acks.
     """
 
@@ -38,7 +38,8 @@ class ClusterIdempotencyCache(IdempotencyCache):
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the result of `answer`, which runs once per user and id.
 
-        All processes together run `answer` only once. `id` is the idempotency key; without it, `answer` always runs.
+        All processes together run `answer` only once; while Redis is down, each process runs it once. `id` is the
+        idempotency key. Without `id`, `answer` always runs.
         """
         if id is None:
             return await answer()

@@ -56,11 +56,13 @@ class RedisCluster:
         self.link.publish(message)
 
     async def start(self, on_order: OnOrder) -> None:
-        """Connect to Redis, subscribe, and wait for this process's own heartbeat.
+        """Connect to Redis, subscribe, and wait until the subscription works.
 
-        If Redis is down or slow, the wait ends without an error. When an order arrives from another process or a back
-        end, the function of `on_order` for this kind of order is called. Raises `SettingsError` when `SERVER_REDIS_URL`
-        is the URL of a Redis Cluster or of a Sentinel. Call `stop` even if this method raises an error.
+        The subscription works when this process receives its own heartbeat. If Redis is down or slow, the wait ends
+        without an error. An order is a command of another process or a back end, for example to disconnect a user. For
+        each order, the function of `on_order` for this kind of order is called. Raises `SettingsError` when
+        `SERVER_REDIS_URL` is the URL of a Redis Cluster or of a Sentinel. Call `stop` even if this method raises an
+        error.
         """
         await require_one_server(self._settings)
         await self.link.start()

@@ -97,7 +97,7 @@ class RedisLink:
 
     @property
     def has_own_heartbeat(self) -> bool:
-        """True when this process has received its own heartbeat from Redis. From then on its subscription works."""
+        """True when this process has received its own heartbeat from Redis. This shows that its subscription works."""
         return self._subscriber.has_own_heartbeat
 
     @property
@@ -110,7 +110,7 @@ class RedisLink:
         return ":".join((self.prefix, *parts))
 
     async def start(self) -> None:
-        """Start the task that sends queued messages and commands to Redis. While Redis is down, it tries repeatedly."""
+        """Start the task that sends queued messages and commands to Redis. While Redis is down, the task retries."""
         await self._send()
         self.background.start(SENDER, self._send_loop)
 

@@ -84,8 +84,8 @@ class RedisPool:
     async def run(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send `commands` in one pipeline, and return the replies except the first.
 
-        If Redis refuses the first command, raise that error. If it refuses another command, the reply in the list is
-        the error.
+        The first command is the caller's `PUBLISH`. If Redis refuses this command, raise that error. If Redis refuses
+        another command, the reply in the list is the error.
         """
         pipeline = self._redis.pipeline(transaction=False)
         for command in commands:

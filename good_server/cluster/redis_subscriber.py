@@ -84,7 +84,7 @@ class RedisSubscriber:
         self.has_own_heartbeat = False
 
     def renew(self) -> None:
-        """Subscribe again soon, on a new connection. By then the host name of Redis can belong to another server."""
+        """Subscribe again soon, on a new connection. The host name of Redis is then resolved again."""
         self._is_stale = True
 
     def ignore(self) -> None:

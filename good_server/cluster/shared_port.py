@@ -12,7 +12,8 @@ from ..runtime import cannot_listen
 def reserved(host: str, port: int) -> Iterator[int]:
     """Reserve a port for the child processes during a `with` block.
 
-    Yields the port. If `port` is 0, any free port is chosen. Raises `OSError` when the port is taken.
+    Yields the port. If `port` is 0, any free port is chosen. During the block this process binds the port with
+    SO_REUSEPORT, but does not listen on it: the child processes do. Raises `OSError` when the port is taken.
     """
     with ExitStack() as held:
         try:

@@ -27,7 +27,7 @@ CLOSE_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Worker:
-    """One child process and its state. Times are seconds of the monotonic clock."""
+    """The state of one server process that the supervisor starts. Times are seconds of the monotonic clock."""
 
     number: int
     settings: Settings
@@ -90,9 +90,10 @@ class Supervisor:
             os.close(pipe)
 
     def run(self) -> None:
-        """Supervise the children until SIGTERM, Ctrl-C, or a closed terminal.
+        """Run the server processes until SIGTERM, Ctrl-C, or a closed terminal.
 
-        Return when all children have ended. Raise `OSError` when a child fails before all children were ready.
+        After all processes were ready, restart each process that ends by itself. Return when all processes have ended.
+        Raise `OSError` when a process fails before all processes were ready.
         """
         while not self._is_stopping or any(worker.pid is not None for worker in self._workers):
             for worker in self._workers:
@@ -190,10 +191,10 @@ class Supervisor:
         os.kill(worker.pid, signal.SIGTERM)
 
     def _announce_or_restart(self) -> None:
-        """If all children are ready, announce them, or restart the next child.
+        """Announce the server processes when all are ready, or restart one process.
 
-        The first time, call the function `announce` with the addresses of all children. After SIGHUP, restart all
-        children one after the other: each call of this method restarts one child.
+        Do nothing while a process is not ready. When all are ready for the first time, call the function `announce`
+        with their addresses. After SIGHUP, each call of this method restarts the next process.
         """
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):
@@ -207,7 +208,8 @@ class Supervisor:
     def _wait(self) -> None:
         """Wait for a signal, a child's report, or the next due time.
 
-        A due time is when a child must be started or killed. After the wait, the received signals are handled.
+        A child process reports that it is ready, or why it cannot start. A due time is when a child must be started or
+        killed. After the wait, this method handles the received signals.
         """
         due = [worker.kill_at for worker in self._workers if worker.pid is not None]
         if not self._is_stopping:

@@ -48,10 +48,11 @@ def run_workers(
 ) -> None:
     """Serve with `count` processes until SIGTERM or Ctrl-C.
 
-    SIGHUP restarts the processes one by one. `create` builds the application in each process, and `serve` is
-    `lifecycle.serve`. `announce` is called only once, with the addresses of all processes, when all are ready. Raises
-    `OSError` when a port is taken, or when a process fails before all were ready. `Supervisor` explains
-    `restart_seconds` and `close_seconds`.
+    SIGHUP restarts the processes one by one. `create` builds the application in each process, and `serve` (the function
+    `lifecycle.serve`) serves it. `announce` is called only once, with the addresses of all processes, when all are
+    ready. `restart_seconds` is the shortest time between two starts of the same process. A process that still runs
+    `settings.shutdown_seconds` + `close_seconds` after SIGTERM is killed. Raises `OSError` when a port is taken, or
+    when a process fails before all were ready.
     """
 
     async def serve_child(settings: Settings, ready: Ready, stop: asyncio.Event) -> None:

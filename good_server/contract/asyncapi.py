@@ -18,9 +18,10 @@ CHANNEL = {"$ref": "#/channels/root"}
 
 
 def asyncapi(routes: Sequence[Route]) -> str:
-    """Return the AsyncAPI document as a string of JSON.
+    """Return the AsyncAPI document of all events as a JSON string.
 
-    The operations have the server's point of view: `receive` means that the server receives the event.
+    `routes` are the events that clients can send. The operations in the document have the server's point of view:
+    `receive` means that the server receives the event.
     """
     found: dict[str, Any] = {}
     operations: dict[str, Any] = {}
@@ -66,7 +67,8 @@ def _operation(action: str, key: str) -> dict[str, Any]:
 def _guards(route: Route) -> dict[str, Any]:
     """Return who may send an event, and how often, as `x-` fields.
 
-    A rate is the name of a setting, such as `events_per_second`.
+    These fields (AsyncAPI extensions) are the allowed roles, the settings of the rate limits (such as
+    `events_per_second`), and whether the event is also handled when the token has expired.
     """
     rates = ["events", *([route.rate] if route.rate else [])]
     return {

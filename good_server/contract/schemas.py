@@ -28,7 +28,7 @@ class WireSchema(GenerateJsonSchema):
 
 
 def messages(routes: Iterable[Route] = ()) -> list[type[events.Message]]:
-    """Return the message classes of the contract.
+    """Return the classes of all messages that the server sends.
 
     First come the message classes of the module `events`, in source order. Then come the other message classes that
     `routes` name.

@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
             return None
 
     def charge(self) -> None:
-        """Count a packet that carries no complete event. Close the connection when there are too many."""
+        """Count a packet that carries no complete event. Close the connection after too many such packets."""
         if not charge(self._request):
             self._request[CLOSE_REASON] = FLOOD
             self.fail(CloseCode.POLICY_VIOLATION)
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
     async def close(self) -> None:
         """Close the connection, and return when it has ended.
 
-        The client has `LINGER_SECONDS` to answer the close frame.
+        If the client does not answer the close frame within `LINGER_SECONDS`, the connection is aborted.
         """
         if self._send_queue is None:
             return

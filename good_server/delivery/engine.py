@@ -95,7 +95,10 @@ class Socket(async_socket.AsyncSocket):  # type: ignore[misc]  # the library shi
             self.queue.write(ack_frame(name, event.id, values))
 
     async def _receive_other(self, received: Any) -> None:
-        """Handle a packet that is not an event. Count an unexpected packet, such as a PONG without a PING."""
+        """Handle a packet that is not an event.
+
+        Too many unexpected packets, such as a PONG without a PING, close the connection.
+        """
         if received.packet_type == packet.PONG and self._heartbeats.record_pong(self):
             return
         if received.packet_type not in (packet.MESSAGE, packet.CLOSE) and self._connection is not None:
@@ -147,7 +150,7 @@ class Engine:
 
 
 class EngineDelivery:
-    """Delivers messages through send queues. Implements the `Delivery` protocol."""
+    """Delivers messages to sockets through bounded send queues. Implements the interface `Delivery`."""
 
     manager = RoomManager
 

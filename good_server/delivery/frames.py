@@ -29,7 +29,7 @@ def frame(payload: str | bytes) -> bytes:
 def message_frame(encoded: str | bytes) -> bytes:
     """Return the WebSocket frame of a Socket.IO packet.
 
-    A string is an encoded packet; bytes are one of its binary attachments.
+    If `encoded` is a string, it is the encoded packet. If it is bytes, it is a binary attachment of a packet.
     """
     # not with the library's packet class: that takes as long as all the rest of an emit
     return frame(encoded if isinstance(encoded, bytes) else MESSAGE + encoded)

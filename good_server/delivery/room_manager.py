@@ -91,7 +91,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library s
                     send_queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, part))
 
     def _recipients(self, namespace: str, rooms: list[str], skip_sid: Any) -> list[SendQueue]:
-        """Return the send queues of all connections in `rooms`, without `skip_sid`. Each queue occurs only once."""
+        """Return the send queues of all sockets in `rooms`, except `skip_sid`. Each queue occurs only once."""
         members = self.rooms.get(namespace, {})
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         connections: dict[str, None] = {}

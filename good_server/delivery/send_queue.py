@@ -168,7 +168,7 @@ class SendQueue:
     def write(self, data: bytes) -> None:
         """Write `data` immediately, or batch it if another write was just before.
 
-        Close the connection if too much data waits.
+        Close the connection if too much data waits. If the connection is not open, discard `data`.
         """
         transport = self._transport
         if transport is None or transport.is_closing():

@@ -1,4 +1,4 @@
-"""The gateway that every connect, event, ack and disconnect passes through."""
+"""The gateway: a Socket.IO namespace that checks every connect, event and disconnect."""
 
 from .gateway import Gateway
 from .membership import Membership

@@ -1,4 +1,4 @@
-"""Counts the refusals and malformed packets of a socket.
+"""Counts the rate-limit refusals and malformed packets of a socket.
 
 After too many of either kind, the connection of the socket is closed.
 """

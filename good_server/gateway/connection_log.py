@@ -15,7 +15,7 @@ def log_connected(metrics: Metrics, namespace: str, identity: Identity, environ:
 
 
 def log_disconnected(metrics: Metrics, namespace: str, user: str, environ: dict[str, Any] | None, reason: str) -> None:
-    """Count and log a disconnect, with the connection's reason and duration."""
+    """Count and log a disconnect, with its `reason` and the connection's duration."""
     metrics.closes.labels(reason).inc()
     log.info("disconnected", namespace=namespace, user=user, reason=reason, **_details(environ))
 

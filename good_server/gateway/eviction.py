@@ -26,7 +26,7 @@ class SocketCap:
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def admit(self, user: str, newest: SocketState) -> None:
-        """Evict old sockets of `user` until the limit allows `newest`."""
+        """Disconnect old sockets of `user` until the limit allows the socket `newest`."""
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user, newest)
@@ -34,9 +34,9 @@ class SocketCap:
         await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Evict sockets of `user` in this process until the limit is kept.
+        """Disconnect sockets of `user` in this process until the limit is kept.
 
-        This method is called when another process asks for it.
+        This method is called when another process has found that the user has too many sockets.
         """
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:

@@ -52,11 +52,11 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         self._actions = Actions(namespace, guards.clock, self.send, *rooms, self.state_of, self._expiry.watch, *checks)
 
     def routes(self) -> Sequence[Route]:
-        """Return the routes of this namespace, one per event."""
+        """Return the routes of this namespace, one per event. A route names an event's handler and checks."""
         return self._given_routes
 
     async def joined(self, request: Request) -> None:
-        """Put an accepted socket into its rooms, before the CONNECT reply."""
+        """Put a verified socket into the rooms of its identity. The CONNECT reply follows later."""
         for room in rooms_at_connect(request.identity):
             await request.join(room)
 
@@ -64,7 +64,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         """Do nothing after a disconnect. Socket.IO removes the socket from its rooms, and deletes its session."""
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
-        """Count one event of the user. Raise `RateLimited` when the user sends too many."""
+        """Count one event of the user. Raise `RateLimited` when the user sends too many.
+
+        `route` is None for an unknown event.
+        """
         # the narrower rate first: what it refuses must not take from the rate of all other events
         for kind in ("events",) if route is None or route.rate is None else (route.rate, "events"):
             wait_seconds = await self.guards.rates.wait_seconds(identity.user, kind)
@@ -77,9 +80,10 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return read_payload(route.payload, arguments)
 
     async def send(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
-        """Send a message to all sockets in rooms, except the socket `skip`.
+        """Send a message to all sockets in the rooms `to`, except `skip`.
 
-        Raises `ValueError` when `to` names no room: the emit would reach all sockets, even unverified ones.
+        `skip` is a socket id. Raises `ValueError` when `to` names no room: such an emit would reach all sockets of the
+        namespace, even unverified ones.
         """
         if isinstance(to, str) or not to or not all(to):
             raise ValueError("an emit needs rooms to go to")

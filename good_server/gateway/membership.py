@@ -1,4 +1,7 @@
-"""Carries out a back end's commands to move and disconnect users."""
+"""Carries out a back end's commands to move and disconnect users.
+
+To move a user means to change the rooms of all sockets of the user.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,9 +18,10 @@ ENDED_SECONDS = 1.0
 
 
 class Membership:
-    """Carries out commands about users, in this process and all others.
+    """Moves and disconnects users, in this process and all others.
 
-    In each namespace, the sockets in a user's room are the user's sockets. So this class stores no list of sockets.
+    In each namespace, the sockets in a user's room are the user's sockets. So this class finds the sockets there, and
+    stores no list of sockets.
     """
 
     def __init__(self, gateways: Sequence[Gateway], cluster: Cluster) -> None:
@@ -26,12 +30,17 @@ class Membership:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def move(self, order: Move) -> None:
-        """Change the rooms of a user's sockets in all processes."""
+        """Change the rooms of a user's sockets in all processes. `order` names the user and the rooms."""
         self._cluster.publish(order.model_dump(mode="json"))
         await self.move_here(order)
 
     async def disconnect(self, order: Disconnect) -> None:
-        """Disconnect a user in all processes, after the denial was stored."""
+        """Disconnect a user's sockets in all processes.
+
+        `order.denial` says which tokens of the user are refused. The denial is stored before a socket is disconnected,
+        so that no client can reconnect with a denied token. This method waits at most `ENDED_SECONDS` until the sockets
+        in this process are disconnected.
+        """
         await self._cluster.denials.deny(order.user, order.denial)
         self._cluster.publish(order.model_dump(mode="json"))
         await self.disconnect_here(order)
@@ -52,8 +61,9 @@ class Membership:
     async def disconnect_here(self, order: Disconnect) -> None:
         """Start to disconnect the sockets of a user in this process.
 
-        The denial is stored in memory first. This method skips a socket whose connect is still in progress: that
-        connect checks the denial itself, after the socket has joined its rooms.
+        `order.denial` says which tokens of the user are refused. This method first stores the denial in memory. It
+        skips a socket whose connect is still in progress: that connect checks the denial itself, after the socket has
+        joined its rooms.
         """
         self._cluster.denials.learn(order.user, order.denial)
         for gateway in self._gateways:
@@ -62,7 +72,10 @@ class Membership:
                     self._end(gateway, sid)
 
     async def check_connected(self) -> None:
-        """Disconnect users that were denied while this process could not receive commands."""
+        """Disconnect users whose tokens were denied while no command could arrive.
+
+        For example, while Redis is away, no command to disconnect a user reaches this process.
+        """
         denials = self._cluster.denials
         for gateway in self._gateways:
             await denials.update({state.identity.user for _, state in await gateway.local_sockets.all()})

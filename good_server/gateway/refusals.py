@@ -21,10 +21,11 @@ REFUSAL_SENT_SECONDS = 0.2
 
 
 def refuse(environ: dict[str, Any], refusal: Refusal, metrics: Metrics) -> NoReturn:
-    """Refuse a connect with CONNECT_ERROR, then close the transport. Further packets are ignored.
+    """Refuse a connect with CONNECT_ERROR, then close the transport.
 
-    A `TemporarilyUnavailable` refusal closes the transport at once, without a CONNECT_ERROR: clients reconnect by
-    themselves after a lost transport, but never after a CONNECT_ERROR.
+    Further packets of the client are ignored. A `TemporarilyUnavailable` refusal closes the transport at once, without
+    a CONNECT_ERROR: clients reconnect by themselves after a lost transport, but never after a CONNECT_ERROR. Always
+    raises `ConnectionRefusedError`, with which python-socketio refuses the connect.
     """
     metrics.connects.labels(refusal.code).inc()
     environ[REFUSED] = True
@@ -79,7 +80,8 @@ def malformed_packet(
 def read_payload(model: type[BaseModel], arguments: Sequence[Any]) -> Any:
     """Return the only argument of an event as an object of `model`.
 
-    Raises `Invalid` if it does not match. The error names the wrong field, but not its value.
+    Raises `Invalid` if there is not exactly one argument, or if the argument does not match `model`. The error names
+    the wrong field if `model` has this field, but never the value.
     """
     if len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise Invalid("this event takes one object")

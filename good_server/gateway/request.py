@@ -76,7 +76,7 @@ class Request:
         await self.actions.send(event, message, to=to, skip=None if also_to_me else self.sid)
 
     def address(self, *rooms: str) -> Address:
-        """Return an `Address` of these rooms, usable after this socket has closed."""
+        """Return the `Address` of these rooms. A message can be sent to it even after this socket has closed."""
         return Address(self.actions.namespace, rooms)
 
     def rooms(self) -> set[str]:
@@ -92,7 +92,10 @@ class Request:
         self.actions.leave_room(self.sid, room)
 
     async def check_denials(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if a back end has denied this identity. Call it before `become`."""
+        """Raise `Unauthorized` if a back end has denied this identity's token.
+
+        Call this method before `become`, because `become` does not check denials.
+        """
         await self.actions.check_denials(identity)
 
     async def entitled_rooms(self, identity: Identity, *, besides: Set[str]) -> tuple[str, ...]:

@@ -68,10 +68,12 @@ class Guards:
         return self.cluster.rates
 
     def report(self, outcome: Any, *, user: str | None, event: str) -> None:
-        """Call `on_error` with the exception that caused a refusal.
+        """Pass the error that caused a refusal to the hook `on_error`.
 
-        Only a refusal with an `id` has such an exception: `Internal`, and `TemporarilyUnavailable` after an error of
-        `rooms_of`. For any other `outcome`, do nothing. If `on_error` itself raises an error, log this error.
+        `outcome` is the result of a connect, event or disconnect. Only a refusal with an `id` was caused by an error:
+        `Internal`, and `TemporarilyUnavailable` after an error of `rooms_of`. For any other `outcome`, or without an
+        `on_error`, this method does nothing. If `on_error` itself raises an error, this error is logged. `user` is None
+        before the token is verified.
         """
         if self.on_error is None or not isinstance(outcome, Refusal) or outcome.id is None:
             return

@@ -1,6 +1,6 @@
 """Warns a client before its token expires, and closes its connection afterwards.
 
-Each session has one timer, so the server never has to look at all connections in turn.
+Each socket has its own timer, so the server never has to search all connections for expired tokens.
 """
 
 import asyncio
@@ -37,7 +37,10 @@ class SessionExpiry:
         self._sending: set[asyncio.Task[None]] = set()
 
     def watch(self, sid: str, state: SocketState) -> None:
-        """Start the timer of a socket. If one is running, replace it."""
+        """Start the timer that warns the client, and later closes the socket.
+
+        A timer that is already running is replaced. If the token has no expiry, no timer is started.
+        """
         self.forget(state)
         if state.identity.expires_at is None:
             return

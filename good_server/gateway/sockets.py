@@ -63,7 +63,11 @@ class Sockets:
         return [(sid, state) for sid, state in states if state is not None]
 
     async def disconnect(self, sid: str, reason: CloseReason) -> None:
-        """Disconnect a socket so that its client does not reconnect. `reason` is a member of `DISCONNECTED`."""
+        """Disconnect a socket so that its client does not reconnect.
+
+        The client receives a Socket.IO DISCONNECT, after which a standard client does not reconnect. `reason` is
+        `EVICTED` or `REVOKED`, and is logged. If the socket is already disconnected, this method does nothing.
+        """
         environ = self._namespace.server.get_environ(sid, self._namespace.namespace)
         if environ is None:
             return
@@ -77,7 +81,8 @@ class Sockets:
         """Close a disconnected socket's connection, if the client must not return.
 
         `reason` says why the socket was disconnected. If the client has left this namespace itself, the connection
-        stays open, and the client may join again. A client in no other namespace must join within `handshake_seconds`.
+        stays open, and the client may join again. If the client is then in no namespace, the connection closes unless
+        the client joins one within `handshake_seconds`.
         """
         if reason in DISCONNECTED:
             asyncio.get_running_loop().call_later(STAY_AWAY_SECONDS, close_transport, environ)

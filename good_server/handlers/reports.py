@@ -10,7 +10,7 @@ from ..services.reports import Reports
 
 
 def routes(reports: Reports) -> tuple[Route, ...]:
-    """Return the route of `report:request`. `reports` makes the reports."""
+    """Return the route of `report:request`. `reports` is the queue that makes the reports."""
 
     async def request_report(request: Request, wanted: ReportRequest) -> dict[str, Any]:
         # the job keeps the room of the user, not the socket, which may be gone when the report is ready

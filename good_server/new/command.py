@@ -15,7 +15,10 @@ EXAMPLE = "realtime --name realtime --roles customer,courier,dispatcher --topic 
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]", command: str) -> None:
-    """Add the command `new` to the commands of the server."""
+    """Add the command `new` to the command line of the server.
+
+    `command` is the text that starts the server, such as `python -m good_server`. The help of `new` shows it.
+    """
     parser = commands.add_parser(
         "new",
         help="write a product skeleton into an empty folder, or show what this template changes in one",
@@ -32,7 +35,11 @@ def add_parser(commands: "argparse._SubParsersAction[Any]", command: str) -> Non
 
 
 def run(options: argparse.Namespace) -> str:
-    """Write or compare a skeleton, and return the text to print. Raises `NewError` if this fails."""
+    """Run the command `new`, and return the text to print.
+
+    The command writes a product skeleton. With `--diff`, it compares a skeleton with this template instead. Raises
+    `NewError` if the command fails.
+    """
     try:
         if options.diff:
             return _compare(options)

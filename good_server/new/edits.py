@@ -12,7 +12,10 @@ TOO_EMPTY = re.compile(r"\n{4,}")
 
 
 class EditError(Exception):
-    """Raised when an edit of `table.py` no longer fits the template file."""
+    """Raised when an edit in `table.py` does not fit its template file.
+
+    An edit is a function that changes the text of a template file.
+    """
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -21,7 +24,10 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def replace(old: str, new: str) -> Edit:
-    """Return an edit that replaces `old`, which must occur exactly once."""
+    """Return a function that replaces `old` by `new` in a text.
+
+    The function raises `EditError` unless `old` occurs exactly once in the text.
+    """
 
     def edit(text: str) -> str:
         if text.count(old) != 1:
@@ -32,12 +38,16 @@ def replace(old: str, new: str) -> Edit:
 
 
 def append(more: str) -> Edit:
-    """Return an edit that adds `more` at the end of the file."""
+    """Return a function that adds `more` at the end of a text."""
     return lambda text: text + more
 
 
 def drop(*names: str) -> Edit:
-    """Return an edit that removes the top-level definitions of `names`. It also removes the comments above them."""
+    """Return a function that removes top-level definitions from Python source code.
+
+    The function removes the classes, functions and constants called `names`, and the comments above them. It raises
+    `EditError` if the source code does not define one of the names.
+    """
 
     def edit(text: str) -> str:
         lines, found = text.splitlines(keepends=True), set()

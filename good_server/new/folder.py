@@ -1,4 +1,4 @@
-"""Writes a skeleton into a folder, and compares one with the template."""
+"""Writes product skeletons into folders, and compares skeletons with the template."""
 
 import hashlib
 import json
@@ -74,10 +74,11 @@ def _read_manifest(folder: Path) -> tuple[Product, dict[str, str], str]:
 
 
 def differences(folder: Path) -> Iterator[str]:
-    """Yield a patch that updates a skeleton to the present template.
+    """Yield the lines of a patch that updates a skeleton.
 
-    The patch changes only files that nobody has edited in the skeleton. For each edited file that has changed in the
-    template too, the patch has a comment. `git apply` and `patch -p1` accept the output.
+    The patch brings the skeleton in `folder` to the present state of the template. It changes only files that nobody
+    has edited in the skeleton. For each edited file that has changed in the template too, the patch has a comment. The
+    commands `git apply` and `patch -p1` accept the output. Raises `NewError` if `folder` has no skeleton.
     """
     product, before, old_version = _read_manifest(folder)
     after = make_files(product)

@@ -1,4 +1,4 @@
-"""Checks the names on the command line of `new`."""
+"""Checks the package name, roles and topic given to the command `new`."""
 
 import keyword
 import re
@@ -24,7 +24,8 @@ class NewError(ValueError):
 class Names(NamedTuple):
     """The checked names of a product.
 
-    `topic` is the subject of the product's rooms: with `order`, a room is `order:17`.
+    `name` is the name of the package, and `roles` are the roles of users. `topic` is the subject of the product's
+    rooms: with `order`, a room is `order:17`.
     """
 
     name: str
@@ -33,9 +34,10 @@ class Names(NamedTuple):
 
 
 def checked_names(name: str, roles: str, topic: str) -> Names:
-    """Check the names on the command line of `new`. Return them.
+    """Check the names given to the command `new`, and return them.
 
-    `roles` has the roles, separated by commas. Raises `NewError` for the first name that cannot be used.
+    `name` is the name of the package. `roles` has the roles of users, separated by commas. `topic` is the subject of
+    the product's rooms. Raises `NewError` for the first name that cannot be used.
     """
     _check_package(name)
     found = tuple(role.strip() for role in roles.split(","))

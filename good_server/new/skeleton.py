@@ -1,4 +1,7 @@
-"""Makes the files of a skeleton from the template."""
+"""Makes the files of a product skeleton from this template.
+
+A skeleton is the start of a new product: a copy of this server with the product's own names and example events.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -41,7 +44,8 @@ def template_version() -> str:
 def make_files(product: Product) -> dict[str, bytes]:
     """Return the content of each file of a skeleton, by path.
 
-    A path is relative to the skeleton's folder. Raises `EditError` if an edit of `table.py` does not fit the template.
+    A path is relative to the skeleton's folder. Raises `EditError` if an edit in `table.py` does not fit its template
+    file.
     """
     values = values_of(product)
     files = {f"{product.names.name}/{path}": content for path, content in _package(values)}
@@ -97,7 +101,7 @@ def _text(name: str) -> str:
 
 
 def values_of(product: Product) -> dict[str, str]:
-    """Return the value of each placeholder in `files/`, such as `@topic@`."""
+    """Return the values of the placeholders in `files/`. The key of the placeholder `@topic@` is `topic`."""
     name, roles, topic = product.names
     role, last = roles[0], roles[-1]
     handlers = sorted([f"{topic}_notes", f"{role}_status", "reports", "rooms", "session"])

@@ -67,7 +67,11 @@ LICENSES: Mapping[str, str | None] = {
 
 
 def edits(values: Mapping[str, str], events: str) -> Mapping[str, Sequence[Edit]]:
-    """Return the edits for each file of the package, by path. `events` is the text to append to `events.py`."""
+    """Return the edits for each changed file of the package, by path.
+
+    An edit is a function that receives the text of a template file and returns the new text. `values` has the values of
+    the placeholders, such as `topic`. `events` is the text to append to `events.py`.
+    """
     title, name, topic = values["Title"], values["name"], values["topic"]
     return {
         "roles.py": [

@@ -21,9 +21,11 @@ MOST_BYTES = 256 * 1024
 
 
 def emit_order(message: Message, to: Sequence[str], sender: str) -> dict[str, Any]:
-    """Return the order to emit a message, as python-socketio's `RedisManager` writes it.
+    """Return the command that makes the server processes emit a message.
 
-    Raises `ValueError` with one line if the message is not valid, or the target is empty or unknown.
+    The command has the form that python-socketio's `RedisManager` writes. `to` are the rooms, and `sender` is an id of
+    the publisher. Raises `ValueError` with one line if the message is not valid, or if `to` is empty or has an unknown
+    room.
     """
     data = checked_message(message)
     return {
@@ -72,7 +74,7 @@ def _check_finite(data: Mapping[str, Any]) -> None:
 def encoded(order: Mapping[str, Any]) -> bytes:
     """Return an order (a command of a back end) as JSON.
 
-    Raises `ValueError` with one line if it cannot be JSON, or is too long.
+    Raises `ValueError` with one line if the order cannot be JSON, or has more than `MOST_BYTES` bytes.
     """
     try:
         text = orjson.dumps(order)
@@ -95,9 +97,10 @@ def _below(kind: type[Message]) -> Iterator[type[Message]]:
 
 
 def read_message(event: str, data: Mapping[str, Any]) -> Message:
-    """Return the message of an event and its data in JSON.
+    """Return the message that an event and its JSON data describe.
 
-    Raises `UnknownEvent`, which names the most similar event, or `Invalid`, which names the wrong field.
+    `event` is the name of the event. Raises `UnknownEvent`, which names the most similar event, or `Invalid`, which
+    names the wrong field.
     """
     known = message_classes()
     if event not in known:
@@ -118,7 +121,11 @@ def read_message(event: str, data: Mapping[str, Any]) -> Message:
 
 
 def _check_one_of(kind: type[Message], data: Mapping[str, Any]) -> None:
-    """Raise `ValueError` if the message breaks the `oneOf` of its JSON Schema."""
+    """Raise `ValueError` if `data` breaks the `oneOf` of its JSON Schema.
+
+    The JSON Schema of the class `kind` may list alternatives under `oneOf`, each with required keys. `data` must have
+    the keys of exactly one alternative.
+    """
     schema = kind.model_config.get("json_schema_extra")
     choices: Any = schema.get("oneOf", []) if isinstance(schema, dict) else []
     if choices and sum(all(name in data for name in choice["required"]) for choice in choices) != 1:

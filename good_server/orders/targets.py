@@ -21,7 +21,10 @@ def checked_user(user: object) -> str:
 
 
 def checked_target(to: object) -> list[str]:
-    """Return the rooms of a message without duplicates. Raises `ValueError` for an unknown room or no room."""
+    """Return the rooms to which a message is sent, each room once.
+
+    Raises `ValueError` if `to` is no list, is empty or too long, or has a name that is not the name of a room.
+    """
     if isinstance(to, str) or not isinstance(to, Sequence) or not to:
         raise ValueError("to must be a list of room names, with one at least")
     if len(to) > MOST_ROOMS:
@@ -32,7 +35,10 @@ def checked_target(to: object) -> list[str]:
 
 
 def checked_topics(rooms: object) -> list[str]:
-    """Return topic rooms without duplicates. Raises `ValueError` if a room is not a topic room."""
+    """Return the topic rooms in `rooms`, each room once.
+
+    Raises `ValueError` if `rooms` is no list, is too long, or has a name that is not the name of a topic room.
+    """
     if isinstance(rooms, str) or not isinstance(rooms, Sequence):
         raise ValueError("join and leave must be lists of topic rooms")
     if len(rooms) > MOST_ROOMS:

@@ -1,4 +1,7 @@
-"""Commands of back ends that move or disconnect a user."""
+"""Commands by which a back end moves or disconnects a user.
+
+To move a user means to change the rooms of all sockets of the user.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
@@ -23,7 +26,10 @@ class _Order(BaseModel):
 
 
 class Move(_Order):
-    """Command to put a user's sockets into rooms, and out of others."""
+    """Command to change the topic rooms of a user's sockets.
+
+    The sockets join the rooms in `join`, and leave the rooms in `leave`.
+    """
 
     method: Literal["move_user"] = MOVE
     user: UserId
@@ -40,7 +46,11 @@ class Move(_Order):
 
 
 class Disconnect(_Order):
-    """Command to disconnect all sockets of a user. The times of its denial are in milliseconds, as in `Denial`."""
+    """Command to disconnect all sockets of a user and to refuse tokens.
+
+    The server refuses tokens of the user that were issued up to `issued_until`. Until `all_until`, it refuses every
+    token of the user. Both times are in milliseconds since the epoch; a time of 0 refuses no token.
+    """
 
     method: Literal["disconnect_user"] = DISCONNECT
     user: UserId
@@ -56,10 +66,10 @@ _ORDER: TypeAdapter[Move | Disconnect] = TypeAdapter(Annotated[Move | Disconnect
 
 
 def read_order(message: Mapping[str, Any], now: float) -> Move | Disconnect | None:
-    """Return the order in a message, or None if it has none.
+    """Return the order (a command of a back end) in a message.
 
-    The message is checked, because any client of this Redis could have written it. Return None also for a denial that
-    is too long. `now` is in seconds since the epoch.
+    The message is checked, because any client of this Redis could have written it. Return None if the message has no
+    valid order, or if the order would refuse a user's tokens for too long. `now` is in seconds since the epoch.
     """
     try:
         order = _ORDER.validate_python(dict(message))
@@ -73,7 +83,8 @@ def read_order(message: Mapping[str, Any], now: float) -> Move | Disconnect | No
 def is_plausible(denial: Denial, now: float) -> bool:
     """Return whether the times of a denial are plausible.
 
-    Times too far in the future are not plausible. Five minutes of difference between clocks are tolerated. `now` is in
+    A denial says which tokens of a user are refused. `issued_until` must not be in the future, and `all_until` must be
+    at most `MOST_DENY_SECONDS` in the future. Five minutes of difference between clocks are tolerated. `now` is in
     seconds since the epoch.
     """
     latest = now * 1000 + SKEW_MS
@@ -81,9 +92,10 @@ def is_plausible(denial: Denial, now: float) -> bool:
 
 
 def move_order(user: str, join: Sequence[str], leave: Sequence[str]) -> Move:
-    """Return a command that puts a user's sockets into rooms.
+    """Return a command that changes the rooms of a user's sockets.
 
-    It also takes them out of the rooms in `leave`. Raises `ValueError` with one line if a name is not valid.
+    The command puts the sockets into the topic rooms in `join`, and takes them out of the topic rooms in `leave`.
+    Raises `ValueError` with one line if a name is not valid, if both lists are empty, or if a room is in both lists.
     """
     try:
         return Move(user=checked_user(user), join=checked_topics(join), leave=checked_topics(leave))
@@ -93,11 +105,11 @@ def move_order(user: str, join: Sequence[str], leave: Sequence[str]) -> Move:
 
 
 def disconnect_order(user: str, deny_seconds: float | None, now: float) -> Disconnect:
-    """Return a command that disconnects a user and denies tokens.
+    """Return a command that disconnects a user and denies the user's tokens.
 
-    If `deny_seconds` is None, the command denies all tokens that were issued up to `now`, in seconds since the epoch.
-    If it is a number, the command denies every token of the user for this time; 0 denies no token. Raises `ValueError`
-    with one line if an argument is not valid.
+    The server refuses denied tokens. If `deny_seconds` is None, the command denies all tokens of the user that were
+    issued up to `now`, in seconds since the epoch. If `deny_seconds` is a number, the command denies every token of the
+    user for so many seconds; 0 denies no token. Raises `ValueError` with one line if an argument is not valid.
     """
     now_ms = int(now * 1000)
     denial = Denial(issued_until=now_ms)

@@ -1,6 +1,7 @@
-"""Command line: serves the platform with all chat recipes.
+"""Command line: runs a server with all chat features of this folder.
 
-The environment variable `CHAT_DATABASE_URL` names the database. All other settings are the settings of `good_server`.
+The environment variable `CHAT_DATABASE_URL` has the URL of the database. All other settings are the settings of
+`good_server`.
 """
 
 import sys
@@ -9,7 +10,7 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code. After a wrong setting it is 2, and stderr gets one line."""
+    """Run the command, and return its exit code. The code is 2 after a wrong setting; stderr then gets one line."""
     from ..__main__ import add_workers, run
     from ..command_line import OneLineParser
 

@@ -1,4 +1,7 @@
-"""Conversations, their rooms, and the rooms of users who watch presence."""
+"""Conversations with their rooms, and the names of presence rooms.
+
+Each user has a presence room. The sockets in this room are told when the user goes online or offline.
+"""
 
 from dataclasses import dataclass
 
@@ -14,10 +17,10 @@ _PRESENCE = "presence:"
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation of two users, or of a topic room.
+    """A conversation between two users, or in a topic room.
 
     `key` names the conversation in the database. `rooms` are the rooms that receive its messages. `users` are the two
-    users; it is empty for a topic room.
+    users; it is empty for a topic room, such as `job:17`.
     """
 
     key: str
@@ -25,7 +28,7 @@ class Conversation:
     users: tuple[str, ...] = ()
 
     def target_of(self, sender: str) -> dict[str, str]:
-        """Return the target of a message from `sender`. It is `{"to": user}` or `{"room": name}`."""
+        """Return the target of a message from `sender`. It is `{"to": user}` (the other user) or `{"room": name}`."""
         if not self.users:
             return {"room": self.key}
         return {"to": self.users[1] if sender == self.users[0] else self.users[0]}
@@ -34,8 +37,8 @@ class Conversation:
 def conversation_of(request: Request, target: InConversation) -> Conversation:
     """Return the conversation that the payload `target` names.
 
-    If `target` names a user, it is the conversation of that user and the user who sent the request. Raises `Forbidden`
-    if `target` names a topic room, but the socket is not in this room now.
+    If `target` names a user, the conversation is between that user and the user who sent `request`. Raises `Forbidden`
+    if `target` names a topic room that the socket of `request` is not in.
     """
     if target.to is not None:
         return between(request.identity.user, target.to)
@@ -53,10 +56,10 @@ def between(one: str, other: str) -> Conversation:
 
 
 def presence_room(user: str) -> str:
-    """Return the name of a user's presence room. Its sockets receive changes of the user's presence."""
+    """Return the name of a user's presence room. Sockets in it are told when the user goes online or offline."""
     return _PRESENCE + user
 
 
 def is_presence_room(room: str) -> bool:
-    """Return whether `room` is the presence room of a user. Clients join it only with `presence:watch`."""
+    """Return whether `room` is the presence room of a user. A client joins it only with the event `presence:watch`."""
     return room.startswith(_PRESENCE)

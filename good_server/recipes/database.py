@@ -92,7 +92,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Run a `with` block as one transaction. Yields the connection.
+        """Run an `async with` block as one transaction. Yields the connection.
 
         The transaction is committed at the end of the block, and rolled back after an error or a cancellation. Raises
         `Busy` when the database does not answer or stays locked.
@@ -112,12 +112,12 @@ class Database:
             raise _away(error) from None
 
     def insert(self, table: Table) -> Any:
-        """Return an insert statement for `table`. It has the method `on_conflict_do_update`."""
+        """Return an SQLAlchemy insert for `table`. Its method `on_conflict_do_update` makes it an upsert."""
         return (sqlite if self._url.get_backend_name() == "sqlite" else postgresql).insert(table)
 
 
 def create_engine(url: URL) -> AsyncEngine:
-    """Return the SQLAlchemy engine for a checked database URL."""
+    """Return the SQLAlchemy engine for `url`. The URL names an asynchronous driver, such as `sqlite+aiosqlite`."""
     if url.get_backend_name() == "sqlite":
         return create_async_engine(url, connect_args={"timeout": LOCK_SECONDS})
     # a connection that the database closed while it was idle is replaced before its use
@@ -129,7 +129,7 @@ async def _use_wal(engine: AsyncEngine) -> None:
 
     Readers then do not wait for the writer. The file stays in this mode. SQLite does not wait for other processes when
     it changes the mode, so this function tries again. Raises `OperationalError` if the file stays locked for
-    `LOCK_SECONDS`.
+    `LOCK_SECONDS`. With another database, this function does nothing.
     """
     if engine.dialect.name != "sqlite":
         return

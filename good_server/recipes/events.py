@@ -1,7 +1,6 @@
-"""The wire contract of the recipes: every event's name and payload.
+"""The wire contract of the chat recipes: every event's name and payload.
 
-A payload names its conversation by one of two fields, as in `chat:send`: `to` (the other user) or `room` (a topic
-room).
+A payload about a conversation has one of two fields, as in `chat:send`: `to` (the other user) or `room` (a topic room).
 """
 
 from typing import Annotated, Any
@@ -34,7 +33,7 @@ _ONE_TARGET: Any = {"oneOf": [{"required": ["to"]}, {"required": ["room"]}]}
 
 
 class InConversation(Payload):
-    """Base class for payloads about one conversation: `to` or `room`."""
+    """Base class for payloads about one conversation. Either `to` (a user) or `room` (a topic room) is set."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_TARGET)
 
@@ -81,7 +80,7 @@ class Stored(Answer):
 
 
 class Entry(BaseModel):
-    """One stored message of a conversation. `seq` starts at 1 and has no gaps."""
+    """One stored message of a conversation. `seq` is its number: it starts at 1, and there are no gaps."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, json_schema_extra=_ONE_TARGET)
 
@@ -103,7 +102,11 @@ class ReadUpTo(Answer):
 
 
 class Unread(BaseModel):
-    """The unread messages of one conversation, and how far it was read."""
+    """How many messages of one conversation a user has not read.
+
+    `unread` is this count. `read` is the number of the last message that the user has read, and `last` is the number of
+    the newest message. The conversation is with the user `to`, or in the topic room `room`.
+    """
 
     model_config = ConfigDict(json_schema_extra=_ONE_TARGET)
 

@@ -1,8 +1,9 @@
 """History: stored conversations with gap-free sequence numbers and catch-up.
 
 A message is stored before it is sent. The numbers of a conversation have no gaps, even if several processes store
-messages at the same time. Delivery is at least once: a client can receive a message twice, live and by `history:after`.
-A client that drops known numbers and requests missing numbers has the complete conversation, in order.
+messages at the same time. Delivery is at least once: a client can receive a message twice, as an event and in the
+answer to `history:after`. A client that drops messages with known numbers, and requests missing numbers, has the
+complete conversation in order.
 """
 
 from typing import Any
@@ -25,7 +26,10 @@ PAGE_BYTES = 128 * 1024
 
 
 def routes(database: Database) -> tuple[Route, ...]:
-    """Return the routes of `history:send` and `history:after`."""
+    """Return the routes of `history:send` and `history:after`.
+
+    `history:send` stores a message and sends it. `history:after` returns the stored messages after a number.
+    """
     history = History(database)
 
     async def send(request: Request, sent: HistorySend) -> dict[str, Any]:
@@ -57,7 +61,7 @@ class History:
         """Store a message once, and return it with its number.
 
         If a message with the same conversation, sender and id is stored already, the stored message is returned. Raises
-        `Busy` if the database is away.
+        `Busy` if the database does not answer.
         """
         user, role = request.identity.user, request.identity.role
         row: dict[str, Any] = {"conversation": conversation.key, "sender": user, "role": str(role), "id": sent.id}
@@ -73,9 +77,10 @@ class History:
         )
 
     async def _next(self, connection: AsyncConnection, conversation: Conversation) -> int:
-        """Return the next number, and lock the conversation until the transaction ends.
+        """Return the next message number, and lock the conversation.
 
-        Other writers wait for the lock, so numbers are committed in order. After a rollback the number is used again.
+        The lock ends with the transaction. Other writers wait for the lock, so numbers are committed in order. After a
+        rollback the number is used again.
         """
         first, second = conversation.users or (None, None)
         row = {"key": conversation.key, "first": first, "second": second, "last_seq": 1}
@@ -97,8 +102,8 @@ class History:
     async def after(self, conversation: Conversation, seq: int, limit: int) -> tuple[list[Entry], bool]:
         """Return the messages after number `seq`, and whether there are more.
 
-        At most `limit` messages and about `PAGE_BYTES` of text are returned. If a later message exists, at least one is
-        returned.
+        At most `limit` messages and about `PAGE_BYTES` of text are returned. If a later message exists, at least one
+        message is returned.
         """
         later = select(messages).where(messages.c.conversation == conversation.key, messages.c.seq > seq)
         async with self._database.transaction() as connection:

@@ -13,7 +13,7 @@ REMEMBER_AT_MOST = 100_000
 
 
 class LeasesUnavailable(Exception):
-    """Raised while the leases cannot be read or changed. Redis does not answer then."""
+    """Raised while Redis does not answer. The leases, which tell who is online, then cannot be read or changed."""
 
 
 class State(NamedTuple):
@@ -27,22 +27,23 @@ class State(NamedTuple):
 
 
 class Leases(Protocol):
-    """The leases of all users. All times are milliseconds since the epoch.
+    """Interface of the leases of all users. A user with a lease is online.
 
-    Each method raises `LeasesUnavailable` while the leases cannot be reached.
+    All times are milliseconds since the epoch. Each asynchronous method raises `LeasesUnavailable` while the leases
+    cannot be reached.
     """
 
     def start(self) -> None:
         """Prepare the leases. This is called when the server starts."""
 
     async def renew(self, users: Sequence[str]) -> tuple[int, set[str]]:
-        """Renew the leases of `users`. Return the time, and the users who had no lease before."""
+        """Renew or create the leases of `users`. Return the present time, and the users who had no lease before."""
 
     async def end(self) -> tuple[int, list[tuple[str, int]]]:
-        """End the leases whose time is over. Return the time and the ended leases.
+        """End the leases whose time is over. Return the present time and the ended leases.
 
         Each ended lease is a pair: the user, and the time when the user was last online. If several processes share the
-        leases, each ended lease is returned to only one process.
+        leases, each ended lease is returned to only one process. If no lease has ended, the returned time may be 0.
         """
 
     async def states(self, users: Sequence[str]) -> list[State]:
@@ -50,7 +51,7 @@ class Leases(Protocol):
 
 
 class LocalLeases:
-    """Leases in the memory of one process. `clock` returns seconds since the epoch."""
+    """Leases of online users, in the memory of one process. `clock` returns seconds since the epoch."""
 
     def __init__(self, grace_seconds: float, clock: Callable[[], float]) -> None:
         self._grace = int(grace_seconds * 1000)

@@ -1,7 +1,8 @@
 """Presence: which users are online, and when each was last seen.
 
 If a user reconnects within the grace period, the user stays online, and no event is sent. A client sends
-`presence:watch` to watch users; the ack contains their present states. After a reconnect, the client sends it again.
+`presence:watch` to receive the changes of some users; the ack contains the present states of these users. After a
+reconnect, the client must send `presence:watch` again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -34,7 +35,11 @@ async def anyone(identity: Identity, user: str) -> bool:
 
 
 def create_leases(parts: Parts, grace_seconds: float) -> Leases:
-    """Create the leases. They are in Redis if the server uses Redis, else in memory."""
+    """Create the leases, which tell which users are online.
+
+    They are in Redis if the server uses Redis, and otherwise in memory. A lease ends `grace_seconds` after its last
+    renewal.
+    """
     if parts.link is None:
         return LocalLeases(grace_seconds, parts.guards.clock)
     from .redis_leases import RedisLeases
@@ -45,9 +50,9 @@ def create_leases(parts: Parts, grace_seconds: float) -> Leases:
 class Presence:
     """Tracks which users are online. It is a service that starts and stops with the server.
 
-    A user goes offline `grace_seconds` after the last socket of the user has closed. If the server process is killed,
-    its users go offline at most `grace_seconds` later. `await may_watch(identity, user)` returns whether the client
-    with this identity is allowed to watch `user`.
+    A user goes offline about `grace_seconds` after the last socket of the user has closed. If one of several server
+    processes is killed, its users go offline within about the same time. `await may_watch(identity, user)` returns
+    whether the client with this identity is allowed to see the presence of `user`.
     """
 
     def __init__(self, parts: Parts, *, grace_seconds: float = GRACE_SECONDS, may_watch: MayWatch = anyone) -> None:
@@ -58,28 +63,28 @@ class Presence:
         self._gateway: PresenceGateway | None = None
 
     def use(self, gateway: "PresenceGateway") -> None:
-        """Send changes of presence to clients in the namespace of `gateway`."""
+        """Set the gateway whose users are tracked. Clients in its namespace receive the changes of presence."""
         self._gateway = gateway
 
     async def start(self) -> None:
-        """Start the tasks that renew leases and end old leases."""
+        """Start the tasks that renew leases and end old leases. A user with a lease is online."""
         self._leases.start()
         self._background.repeat("presence renewal", self._grace_seconds / 3, self.renew_all)
         self._background.repeat("presence sweep", SWEEP_SECONDS, self.sweep)
 
     async def stop(self) -> None:
-        """Stop the tasks that renew and end leases."""
+        """Stop the tasks that renew leases and end old leases. A user with a lease is online."""
         await self._background.stop()
 
     async def came(self, user: str) -> None:
-        """Renew the lease of `user`, who has just connected. If the user was offline, announce the change."""
+        """Renew the lease of `user`, who has just connected. If the user was offline, announce the user as online."""
         with suppress(LeasesUnavailable):
             now, new = await self._leases.renew([user])
             if user in new:
                 await self._announce(PresenceChanged(user=user, online=True, at=now))
 
     async def went(self, user: str) -> None:
-        """Renew the lease of `user` when a socket has closed. The grace period starts again."""
+        """Renew the lease of `user` after a socket of the user closed. The user stays online for the grace period."""
         with suppress(LeasesUnavailable):
             await self._leases.renew([user])
 
@@ -107,9 +112,9 @@ class Presence:
     async def watch(self, request: Request, wanted: PresenceWatch) -> dict[str, Any]:
         """Make the socket watch the users in `wanted`, and no others.
 
-        Return the present states of these users. The socket joins their presence rooms first, so it misses no change.
-        Raises `Forbidden` if the client is not allowed to watch one of the users. Raises `Busy` while the states cannot
-        be read.
+        The socket then receives all changes of their presence. Return the present states of these users, as the ack.
+        The socket joins their presence rooms before the states are read, so it misses no change. Raises `Forbidden` if
+        the client is not allowed to watch one of the users. Raises `Busy` while the states cannot be read.
         """
         users = list(dict.fromkeys(wanted.users))
         for user in users:

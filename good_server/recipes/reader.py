@@ -1,6 +1,7 @@
-"""Client-side reader of a conversation: each message once, in order.
+"""Client-side reader of a conversation: keeps each message once, in order.
 
-The reader needs no network and no database. So a client can use a copy of it, or a translation to another language.
+The reader needs no network and no database. So a client can use a copy of it, or a translation into another programming
+language.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,10 +9,11 @@ from typing import Any
 
 
 class Reader:
-    """One conversation, as a client has received it.
+    """The messages of one conversation that a client has received, in order.
 
     The event `history:message` brings new messages. The ack of `history:after` brings the messages after number `last`.
-    Pass the messages of both to `take`. Send `history:after` after every connect, and when `take` returns True.
+    Pass the messages of the event and of the ack to `take`. Send `history:after` after every connect, and when `take`
+    returns True.
     """
 
     def __init__(self) -> None:
@@ -19,14 +21,15 @@ class Reader:
 
     @property
     def last(self) -> int:
-        """The number of the newest stored message. All messages before it are stored too."""
+        """The number of the newest message in `messages`, or 0. All messages before it are there too."""
         return len(self.messages)
 
     def take(self, messages: Iterable[Mapping[str, Any]]) -> bool:
         """Add messages to the conversation. Return whether messages are missing.
 
-        `messages` may have any order. The client then asks for the missing messages with `history:after`. Known
-        messages are dropped. Messages after a gap are dropped too, because the answer contains them again.
+        If messages are missing, the client asks for them with `history:after`. `messages` may have any order. Known
+        messages are dropped. Messages after a gap are dropped too, because the answer to `history:after` contains them
+        again.
         """
         is_behind = False
         for message in messages:

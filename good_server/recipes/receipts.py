@@ -16,7 +16,10 @@ MOST_CONVERSATIONS = 200
 
 
 def routes(database: Database) -> tuple[Route, ...]:
-    """Return the routes of `history:read` and `history:unread`."""
+    """Return the routes of `history:read` and `history:unread`.
+
+    `history:read` stores how far the user has read. `history:unread` returns the user's numbers of unread messages.
+    """
     receipts = Receipts(database)
 
     async def read(request: Request, wanted: HistoryRead) -> dict[str, Any]:
@@ -72,8 +75,10 @@ class Receipts:
     async def unread(self, user: str, rooms: list[str]) -> list[dict[str, Any]]:
         """Return a user's conversations, each with its number of unread messages.
 
-        The user's own messages are not counted. The result has all direct conversations between the user and
-        one other user, and the conversations of the topic rooms in `rooms`.
+        The user's own messages are not counted. The conversations are those with another user or with oneself, and
+        those of the topic rooms in `rooms`. At most `MOST_CONVERSATIONS` are returned, those with the most unread
+        messages first. Each dict has `to` or `room`, `unread`, `read` (the number of the last message read) and `last`
+        (the newest number).
         """
         read = func.coalesce(reads.c.seq, 0)
         count = func.count(messages.c.seq)

@@ -1,4 +1,4 @@
-"""Leases in Redis, which all processes share."""
+"""Leases of online users in Redis, which all server processes share."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,7 +37,7 @@ return {now, ended}"""
 
 
 class RedisLeases:
-    """Leases in Redis, which all processes share. `link` is the process's link to Redis.
+    """Leases of online users in Redis, which all processes share. `link` sends commands to Redis.
 
     A Redis sorted set holds the users, with the end time of each lease. Lua scripts renew and end leases; Redis runs
     each script atomically.

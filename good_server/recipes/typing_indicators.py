@@ -1,7 +1,8 @@
 """Typing indicators: short-lived, rate-limited, volatile, never stored.
 
-With the folder `delivery/`, a slow consumer receives none of them. python-socketio's own delivery sends them late. A
-rate limit keeps indicators few. A client removes an indicator after `expires_in` seconds.
+An indicator tells the others in a conversation that a user types or has stopped. A rate limit keeps indicators few. A
+client removes an indicator after `expires_in` seconds. The folder `delivery/` drops indicators for a slow client;
+python-socketio's own delivery would send them late.
 """
 
 import time
@@ -25,7 +26,7 @@ MOST_BUCKETS = 1000
 
 
 def routes(*, clock: Callable[[], float] = time.monotonic) -> tuple[Route, ...]:
-    """Return the route of `typing:set`. `clock` returns seconds."""
+    """Return the route of the event `typing:set`. `clock` returns seconds, for the rate limit."""
     throttle = Throttle(clock)
 
     async def type_text(request: Request, typing: TypingSet) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def routes(*, clock: Callable[[], float] = time.monotonic) -> tuple[Route, ...]:
 
 
 class Throttle:
-    """Limits how many typing indicators a user sends to a conversation. Counts only in this process."""
+    """Limits how many typing indicators a user sends to a conversation. Each process counts on its own."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,7 +1,7 @@
-"""A queue of reports in the memory of one server process.
+"""A queue of reports, in the memory of one server process.
 
-Worker processes make the reports, because threads would block the event loop (GIL). anyio replaces a worker process
-that crashes or hangs. All worker processes end when the server ends, even if the server is killed.
+Reports are heavy work. Worker processes make them, because threads would block the event loop (GIL). anyio replaces a
+worker process that crashes or hangs. All worker processes end when the server ends, even if the server is killed.
 """
 
 import asyncio
@@ -43,8 +43,8 @@ class ReportRunner:
     async def run(self, job: str, kind: ReportKind, size: int) -> ReportReady:
         """Make one report, and return it as a message.
 
-        `job` is the id of the report, and `size` is its duration in milliseconds. If the report fails or exceeds its
-        deadline, the message contains an error.
+        `job` is the id of the report. `kind` is `cpu`, or `outside` for a simulated call to another service. `size` is
+        the duration in milliseconds. If the report fails or exceeds its deadline, the message contains an error.
         """
         try:
             if kind == "cpu":
@@ -131,7 +131,7 @@ class EmbeddedReports:
         return report.job
 
     async def _make_reports(self) -> None:
-        """Make waiting reports in one worker process, one at a time."""
+        """Make waiting reports, one at a time. `start` runs this once for each worker process."""
         while True:
             await self._turns.is_waiting.wait()
             # before one is taken: while no process can be started, the reports go on waiting

@@ -82,7 +82,7 @@ class RedisAvailability:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Suppress errors of an unavailable Redis in a `with` block. Log when an outage begins or ends."""
+        """Suppress errors of an unavailable Redis in an `async with` block. Log when an outage begins or ends."""
         try:
             yield
         except UNAVAILABLE as error:
@@ -124,8 +124,8 @@ class WorkerQueue(RedisQueue):
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.0) -> list[str]:
         """Requeue the jobs of dead workers. Return the ids of the jobs that were requeued or dropped.
 
-        No worker sweeps again for `lock` seconds; `abort` is not used. Each job moves in one transaction. saq's own
-        sweep first removes a job from every list, and adds it again later: if this process died in between, the job
+        No worker sweeps again for `lock` seconds; `abort` is not used. Each job is requeued in one transaction. saq's
+        own sweep first removes a job from every list, and adds it again later: if this process died in between, the job
         would be lost.
         """
         async with self.availability.watched():
@@ -137,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Call `_sweep_job` and return its result. Raise Redis errors. Log other errors and return False."""
+        """Call `_sweep_job` and return its result. Redis errors are raised. Other errors are logged and give False."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:
@@ -174,7 +174,7 @@ class WorkerQueue(RedisQueue):
         return True
 
     async def _retry(self, job: Job, error: str | None) -> None:
-        """Put a job back at the front of its queue. So it is the next job. `error` is not used."""
+        """Put a job back into its queue, as the next job. `error` is not used."""
         active, queued = self.namespace("active"), self.namespace("queued")
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lrem(active, 1, job.id)
@@ -188,7 +188,7 @@ class WorkerQueue(RedisQueue):
         """Do nothing: nobody listens for changes of a job."""
 
     async def write_worker_info(self, *args: Any, **options: Any) -> None:
-        """Write the data about this worker that saq's dashboards display."""
+        """Write the data about this worker that saq's dashboards display. Redis errors are suppressed."""
         async with self.availability.watched():
             await super().write_worker_info(*args, **options)
 
@@ -230,9 +230,9 @@ class QueuedReports:
         return job.key
 
     async def _put(self, job: Job, kind: ReportKind, asker: str) -> bool:
-        """Add a job to its queue, at the user's turn. Return True.
+        """Add a job to its queue, so that users take turns. Return True.
 
-        If too many reports are unfinished, do not add the job, and return False. `asker` is the user's short name.
+        If too many reports are unfinished, do not add the job, and return False. `asker` is the short name of the user.
         """
         queue = self._queues[kind]
         # its own queue first

@@ -32,7 +32,7 @@ NEVER_SECONDS = 24 * 3600
 
 
 class RoomPublisher(socketio.AsyncRedisManager):  # type: ignore[misc]  # the library ships no types
-    """A write-only Socket.IO client manager. It raises an error when no server receives a message."""
+    """A write-only Socket.IO client manager: emits through Redis. Raises an error if no server receives the event."""
 
     def __init__(self, settings: Settings, client: Any) -> None:
         # the manager would log each attempt
@@ -60,7 +60,10 @@ class ReportWorker:
         self._rooms = RoomPublisher(settings, client)
 
     async def make_report(self, context: Any, *, kind: ReportKind, size: int, namespace: str, rooms: list[str]) -> None:
-        """Make and publish the report of one job from the queue."""
+        """Make the report of one job, and publish it to `rooms`.
+
+        `context["job"]` is the saq job. If the job was tried more than `TRIES` times, a failure is published instead.
+        """
         job: Job = context["job"]
         is_done = asyncio.Event()
         heartbeats = asyncio.create_task(_send_heartbeats(job, is_done))
@@ -76,7 +79,7 @@ class ReportWorker:
             await heartbeats
 
     async def _publish(self, report: ReportReady, namespace: str, rooms: list[str]) -> None:
-        """Publish a report if no worker has published it yet. Retries while Redis is unavailable."""
+        """Publish a report if no worker has published it yet. Without Redis, retry for up to `PUBLISH_SECONDS`."""
         note, message = f"{self._prefix}:reports:told:{report.job}", report.on_the_wire()
         is_published = False
         try:
@@ -144,8 +147,8 @@ class QueueConsumer(Worker[Any]):
     async def process(self) -> bool:
         """Make the report of the next job. Return whether a job was processed.
 
-        An error that saq does not handle is logged. The job stays in the active list until `WorkerQueue.sweep`
-        requeues or drops it.
+        An error that saq does not handle is logged. The job of this error stays in the active list until
+        `WorkerQueue.sweep` requeues or drops it.
         """
         try:
             async with self._jobs.availability.watched():

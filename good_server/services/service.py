@@ -11,13 +11,13 @@ from ..settings import SettingsError
 
 
 class Service(Protocol):
-    """Interface of a service. Each server process starts its own."""
+    """Interface of a service. Each server process has its own instance."""
 
     async def start(self) -> None:
-        """Start this service, before the first client connects. Earlier services of the list have started."""
+        """Start this service, before the first client connects. The services before it in the list have started."""
 
     async def stop(self) -> None:
-        """Stop this service, after the last client has disconnected. Later services of the list have stopped."""
+        """Stop this service, after the last client has disconnected. The services after it in the list have stopped."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Checks of the addresses of Redis and of trusted proxies."""
+"""Checks of the settings for Redis and for trusted proxies."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 def check_proxies(proxies: Sequence[str]) -> None:
     """Raise `ValueError` if an entry of `SERVER_TRUSTED_PROXIES` is not valid.
 
-    Each entry must be an IP address or a network.
+    Each entry must be an IP address, or a network such as `10.0.0.0/8`.
     """
     try:
         for proxy in proxies:
@@ -24,7 +24,8 @@ def check_proxies(proxies: Sequence[str]) -> None:
 def check_redis_url(redis_url: SecretStr | None, *, is_production: bool) -> None:
     """Raise `ValueError` if `SERVER_REDIS_URL` is not valid.
 
-    In production, a Redis on another machine needs a password.
+    None is valid: the server then uses no Redis. In production, the URL of a Redis on another machine must contain a
+    password.
     """
     if redis_url is None:
         return

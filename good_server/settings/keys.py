@@ -1,4 +1,4 @@
-"""Checks of the secret and the public key for tokens."""
+"""Checks of the settings that contain secrets and keys."""
 
 import ipaddress
 import re
@@ -26,15 +26,20 @@ def is_published(secret: str) -> bool:
 
 
 def with_line_breaks(key: str) -> str:
-    r"""Return a public key with real line breaks.
+    r"""Return a public key in PEM with real line breaks.
 
-    Files for containers often write a line break as `\n`, a backslash and an n. PEM itself has no backslash.
+    Environment files often contain `\n`, a backslash and an n, in place of a line break. Each `\n` is replaced. This is
+    safe, because PEM itself has no backslash.
     """
     return key.replace("\\r", "").replace("\\n", "\n")
 
 
 def check_algorithms(algorithms: Sequence[str], *, has_public_key: bool) -> None:
-    """Raise `ValueError` if `SERVER_JWT_ALGORITHMS` do not fit the kind of key."""
+    """Raise `ValueError` if `SERVER_JWT_ALGORITHMS` do not fit the kind of key.
+
+    Algorithms for a public key must be asymmetric, such as `RS256`. Algorithms for a secret must be HMAC, such as
+    `HS256`. An empty list is not valid.
+    """
     # a public key must never be usable as an HMAC secret: RFC 8725, 3.1
     fitting = PUBLIC_KEY_ALGORITHMS if has_public_key else HMAC_KEY_BYTES.keys()
     if not algorithms or set(algorithms) - fitting:
@@ -42,7 +47,10 @@ def check_algorithms(algorithms: Sequence[str], *, has_public_key: bool) -> None
 
 
 def check_secret(secret: str, algorithms: Sequence[str], *, is_production: bool) -> None:
-    """Raise `ValueError` if `SERVER_JWT_SECRET` is too short. In production it must also be unknown to others."""
+    """Raise `ValueError` if `SERVER_JWT_SECRET` is too short for `algorithms`.
+
+    In production, also raise `ValueError` if the secret is `DEVELOPMENT_SECRET` or looks like a placeholder.
+    """
     if is_production and is_published(secret):
         raise ValueError("SERVER_JWT_SECRET is a published or placeholder value: production needs one of its own")
     least = max(HMAC_KEY_BYTES[name] for name in algorithms)
@@ -72,8 +80,9 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
 def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, is_production: bool) -> None:
     """Raise `ValueError` if an issuer's keys cannot be fetched safely.
 
-    `url` is `SERVER_JWT_JWKS_URL`, and `headers` are sent with each request. In production, `url` must be an https
-    address. An address of this machine can be http.
+    `url` is `SERVER_JWT_JWKS_URL`, and `headers` are sent with each request to it. In production, `url` must be an
+    https address, or an http address of this machine. If `url` is None, no keys are fetched, and only `headers` are
+    checked.
     """
     if any(not value.get_secret_value().isprintable() for _, value in headers):
         raise ValueError("SERVER_JWT_JWKS_HEADERS must be lines like `Name: value`, separated by commas")
@@ -94,9 +103,10 @@ def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, 
 
 
 def check_publish_token(token: SecretStr | None, *, is_production: bool) -> None:
-    """Raise `ValueError` if the token of back ends is not valid.
+    """Raise `ValueError` if `SERVER_PUBLISH_TOKEN` is not valid.
 
-    The token must be valid text of an HTTP header. In production, it must also be long, and must not be a placeholder.
+    With this token, a back end may publish events through the internal port. The token must be ASCII characters without
+    spaces. In production, it must also have `PUBLISH_TOKEN_BYTES` or more, and must not be a placeholder.
     """
     if token is None:
         return
@@ -120,7 +130,8 @@ def is_loopback(host: str) -> bool:
 def _fault(text: str) -> str | None:
     """Return why a text is not a public key in PEM.
 
-    Return None if the text has the form of PEM. The reason does not quote the text: it may be a private key.
+    Return None if the text has the form of PEM. The reason does not quote the text, because the text
+    may be a private key.
     """
     if "CERTIFICATE" in text:
         return "is a certificate: set its key, from openssl x509 -pubkey -noout"

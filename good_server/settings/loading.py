@@ -1,4 +1,4 @@
-"""Reads the settings, and reports a mistake in one line."""
+"""Reads the settings, and reports a wrong setting in one line."""
 
 import logging
 from collections.abc import Collection
@@ -34,9 +34,9 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _refuse_old_names(written: Collection[str]) -> None:
-    """Raise `SettingsError` if a setting is written with its former name.
+    """Raise `SettingsError` if `written` contains the former name of a setting.
 
-    This is an error in development, too: otherwise the value would be ignored.
+    This is an error in development, too. Otherwise the server would start, and ignore the value.
     """
     for old, new in RENAMED.items():
         if f"{PREFIX}{old.upper()}" in written:
@@ -46,7 +46,8 @@ def _refuse_old_names(written: Collection[str]) -> None:
 def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:
     """Raise `SettingsError` for unknown names in production, and warn in development.
 
-    Otherwise nobody would notice that a misspelled setting has no effect.
+    `written` maps the names in the environment and in `.env` to their values. An unknown name is usually a misspelled
+    setting. Without this report, nobody would notice that such a setting has no effect.
     """
     unknown = unknown_settings(written, Settings.model_fields)
     env = overrides.get("env") or written.get(f"{PREFIX}ENV")

@@ -1,4 +1,4 @@
-"""Checks the allowed origins, and writes them as browsers do."""
+"""Checks the allowed origins, and converts them to the browsers' form."""
 
 import ipaddress
 import re
@@ -67,7 +67,10 @@ def _canonical(scheme: str, rest: str, written: str) -> str:
 
 
 def _address(host: str) -> str:
-    """Return a host as browsers write it. Raises `ValueError` for a number like `1.2.3.999`, which is no address."""
+    """Return a host as browsers write it in an origin.
+
+    Raises `ValueError` for a number like `1.2.3.999`, which is not a valid IP address.
+    """
     if ":" in host:
         return f"[{ipaddress.IPv6Address(host)}]"
     is_number = re.fullmatch(r"\d+|0x[0-9a-f]*", host.removesuffix(".").rpartition(".")[2])
@@ -75,7 +78,10 @@ def _address(host: str) -> str:
 
 
 def same_origins(host: str) -> frozenset[str]:
-    """Return the origins of pages that this server itself serves. `host` is the header `Host` of a request."""
+    """Return the http and the https origin of this server itself.
+
+    `host` is the header `Host` of a request. If this header is not valid, the result is empty.
+    """
     found = set()
     for scheme in ("http", "https"):
         try:

@@ -1,4 +1,4 @@
-"""The names and the settings that a product declares."""
+"""The names and the settings of the product built on this server."""
 
 from pydantic_settings import BaseSettings
 
@@ -15,7 +15,10 @@ RATE_SUFFIX = "_per_second"
 
 
 class ProductSettings(BaseSettings):
-    """Settings of the product. `chat_per_second` sets the rate limit that routes call `chat`."""
+    """Settings of the product that is built on this server.
+
+    A rate limit is in events per second, for each user. A route with `rate="chat"` uses `chat_per_second`.
+    """
 
     # no person types faster
     chat_per_second: Positive = 5

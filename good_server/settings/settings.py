@@ -25,7 +25,7 @@ from .values import Count, Headers, Origins, Pairs, Positive, PublicKey, SomeWor
 
 
 class Settings(ProductSettings):
-    """The settings of one server, including the product's. They cannot be changed, and `repr` contains no secret."""
+    """All settings of one server. They cannot be changed, and `repr` contains no secret."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=ENV_FILE, extra="forbid", frozen=True, allow_inf_nan=False
@@ -153,7 +153,10 @@ class Settings(ProductSettings):
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **sources: Any) -> Any:
-        """Read the environment and `.env` with `written_settings`. pydantic-settings calls this method."""
+        """Return the sources of settings: the arguments, then the environment and `.env`.
+
+        pydantic-settings calls this method. `written_settings` reads the environment and `.env`.
+        """
         environment = sources["env_settings"]
         written = written_settings(sources["dotenv_settings"].env_file)
         environment.env_vars = {name.lower(): value for name, value in written.items()}
@@ -189,7 +192,7 @@ class Settings(ProductSettings):
     def rates(self) -> dict[str, float]:
         """The rate limits of a user by kind, in events per second.
 
-        The kind `events` is the limit for all events. The product declares the other kinds.
+        The kind `events` is the limit for all events. The other kinds, such as `chat`, come from `ProductSettings`.
         """
         return {"events": self.events_per_second} | {kind: getattr(self, kind + RATE_SUFFIX) for kind in RATES}
 

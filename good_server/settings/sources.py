@@ -26,8 +26,9 @@ class SettingsError(Exception):
 def written_settings(env_file: str | os.PathLike[str] | None) -> dict[str, str]:
     """Return the settings in the environment and in a file.
 
-    The keys are the names in capitals. If a setting is in both, the value of the environment is used. Empty values are
-    left out. Raises `SettingsError` if the file cannot be read.
+    The keys are names in capitals that start with `SERVER_`. If a setting is in the environment and in the file, the
+    value of the environment is used. Empty values are left out. If `env_file` is None or does not exist, only the
+    environment is read. Raises `SettingsError` if the file cannot be read.
     """
     file = {} if env_file is None else _read_file(Path(env_file).expanduser())
     own = {name: value for name, value in os.environ.items() if not _is_of_kubernetes(name, value)}
@@ -49,7 +50,8 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 def _read_file(path: Path) -> dict[str, str | None]:
     """Return all values of a file. If the file does not exist, return an empty dict.
 
-    `${…}` is not replaced by another value: it may be part of a secret.
+    A text such as `${NAME}` in a value is not replaced, because this text may be part of a secret. Raises
+    `SettingsError` if the file cannot be read.
     """
     try:
         raw = path.read_bytes()
@@ -90,7 +92,8 @@ def _line_of(original: Any) -> int:
 def unknown_settings(written: Collection[str], known: Collection[str]) -> list[str]:
     """Return one message for each written name that is not a setting.
 
-    `known` are the fields of the settings. The message names the most similar setting.
+    `written` are names such as `SERVER_PORT`, and `known` are fields of `Settings` such as `port`. The message names
+    the most similar setting.
     """
     names = {f"{PREFIX}{name.upper()}" for name in known}
     return [f"{name} is not a setting; the nearest is {_nearest(name, names)}" for name in written if name not in names]

@@ -50,7 +50,11 @@ def _checked_pairs(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str],
 
 
 def _url_path(value: str) -> str:
-    """Return a URL path with a slash at both ends. Raises `ValueError` if the path is not allowed."""
+    """Return a URL path with a slash at both ends.
+
+    Raises `ValueError` if a part of the path is empty, `.` or `..`, or has other characters than letters, digits and
+    `-._~`. Also raises it for `/healthz`, the path of the health check.
+    """
     parts = value.strip("/").split("/")
     if "//" in value or not all(PATH_PART.fullmatch(part) for part in parts) or parts == ["healthz"]:
         raise ValueError("must be a path such as /socket.io/, of letters, digits and - . _ ~")

@@ -1,7 +1,7 @@
 """Serves the built example page and its tokens, for development only.
 
-The page gets its tokens from here, as it would get them from your login. They are signed with the published development
-secret, so a server with a secret of its own refuses them.
+In production, the page would get its tokens from your login service. The tokens of this program are signed with the
+published development secret, so a server that has another secret refuses them.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def _token(settings: Settings, query: Mapping[str, str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve the page until Ctrl-C or SIGTERM, and return the exit code."""
+    """Serve the page until Ctrl-C or SIGTERM, and return the exit code. A wrong setting leads to exit code 2."""
     name = __package__ or ""
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description="Serves the example page and its tokens.")
     parser.add_argument("--port", type=int, default=8020, help="the port of the page (8020)")

@@ -1,4 +1,4 @@
 """The code of the command `lab bench`.
 
-It compares the good server with other servers. All servers get the same load.
+The command compares the good server with other Socket.IO servers. All servers get the same load.
 """

@@ -90,7 +90,7 @@ class Member(asyncio.Protocol):
         self._incomplete = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Sends the WebSocket handshake; a plain TCP client is ready at once."""
+        """Sends the WebSocket handshake. A plain TCP client sends nothing, and is ready at once."""
         # uvloop's transport does not inherit from asyncio's classes
         self.transport = cast(asyncio.Transport, transport)
         if self._is_plain_tcp:

@@ -102,7 +102,8 @@ async def latency(server: Server, sizes: Sizes, *, clients: int) -> Sample:
     """Measures the latency of single messages while other clients are idle.
 
     One client writes to another client, with a pause before each message. A latency is the time from the write of the
-    `chat:send` to the arrival of the `chat:message`. `clients` is the number of idle clients.
+    `chat:send` to the arrival of the `chat:message`. `clients` is the number of idle clients. The value of the returned
+    sample is the 99th percentile in milliseconds.
     """
     async with idle_clients(server, clients), crowd_in_room(server, 2) as crowd:
         await _send_lone_messages(server, crowd, lambda sent: sent < WARM_UP_MESSAGES)
@@ -143,7 +144,7 @@ async def idle(server: Server, sizes: Sizes, *, clients: int) -> Sample:
     """Measures the CPU use of a server whose clients are all idle.
 
     The measurement lasts one ping interval, so the server pings each client once. All measured servers have the same
-    ping interval.
+    ping interval. The value of the returned sample is in percent of one core.
     """
     before = server.rss_bytes()
     async with idle_clients(server, clients):

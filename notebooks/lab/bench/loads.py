@@ -1,4 +1,4 @@
-"""The loads of `lab bench`, except those with idle clients."""
+"""The loads (client traffic) of `lab bench`, except those with idle clients."""
 
 import asyncio
 import itertools
@@ -58,7 +58,7 @@ async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = Fals
 
 
 async def fan_out(server: Server, sizes: Sizes) -> Sample:
-    """Measures the CPU time to deliver bursts of messages to a room."""
+    """Measures the server's CPU time for a delivery, in µs. Messages are sent to a room in bursts."""
     frames = (wire.chat_frame("x" * TEXT_LETTERS, room=wire.ROOM, ack=ack_id) for ack_id in range(BURST_MESSAGES))
     burst = b"".join(frames)
     async with crowd_in_room(server, sizes.members) as crowd:
@@ -68,7 +68,7 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 async def floor(server: Server, sizes: Sizes) -> Sample:
     """Measures the same deliveries as `fan_out` on the smallest possible server.
 
-    This server is called `one send() each`. It only writes prepared bytes, with one system call per delivery.
+    This server, `one send() each`, only writes prepared bytes, with one system call per delivery. The value is in µs.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)
@@ -98,7 +98,7 @@ async def _measure_bursts(server: Server, crowd: Crowd, burst: bytes, sizes: Siz
 async def fan_out_idle(server: Server, sizes: Sizes) -> Sample:
     """Measures the latency of single messages to a room.
 
-    After each message there is a pause, so the server cannot send several messages in one batch.
+    After each message there is a pause, so the server cannot batch messages. The value is the 99th percentile in ms.
     """
     async with crowd_in_room(server, sizes.members) as crowd:
         await _measure_single_messages(server, crowd, "x" * TEXT_LETTERS, count=10)
@@ -134,7 +134,7 @@ async def _measure_single_messages(
 async def ack(server: Server, sizes: Sizes) -> Sample:
     """Measures the server's CPU time for a request and its ack.
 
-    The request is a message to a user who is not connected, so the server delivers nothing.
+    The request is a message to a user who is not connected, so the server delivers nothing. The value is in µs.
     """
     async with crowd_in_room(server, min(IN_FLIGHT, sizes.members)) as crowd:
         await _send_requests(crowd, sizes.requests // 2)
@@ -180,7 +180,7 @@ async def _send_requests(crowd: Crowd, count: int) -> None:
 async def connect(server: Server, sizes: Sizes) -> Sample:
     """Measures the CPU time of new connections, each with a token check.
 
-    The measured work is everything from the TCP handshake to the server's answer to the CONNECT packet.
+    The measured work starts with the TCP handshake and ends with the answer to CONNECT. The value is in ms per client.
     """
     async with crowd_in_room(server, max(1, sizes.connections // 2)) as crowd:
         rss = server.rss_bytes()
@@ -228,8 +228,8 @@ async def _measure_disconnects(server: Server, size: int, repeats: int) -> float
 async def slow_reader(server: Server, sizes: Sizes) -> Sample:
     """Measures the memory that slow consumers in a room cost the server.
 
-    Some members stop reading while long messages are sent to the room. The value is how much the server's memory grows.
-    Secondary values are the latency of the other members and the share of disconnected slow consumers.
+    Some members stop reading while long messages are sent to the room. The value is the growth of the server's memory
+    in MiB. Secondary values are the latency of the other members and the share of disconnected slow consumers.
     """
     text, slow = "x" * LONG_TEXT_LETTERS, max(1, sizes.readers // 20)
     step = sizes.backlog // MEMORY_READS

@@ -1,4 +1,4 @@
-"""Report of `lab bench`: a table for the terminal, remarks, and JSON."""
+"""Report of `lab bench`: a table, remarks below the table, and JSON."""
 
 from typing import Any
 
@@ -76,8 +76,8 @@ def relative(result: BenchmarkResult, peer: str) -> float | None:
 def remarks(bench: BenchResults) -> list[str]:
     """Returns the lines that are printed below the table of results.
 
-    They name the reasons to doubt a value, the missing servers, the measured servers, the versions, and the limits of
-    the good server that were raised for the load.
+    These lines name the reasons to doubt a value, the missing and the measured servers, and the versions of the
+    software. They also name the limits of the good server that were raised for the load.
     """
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())

@@ -166,7 +166,8 @@ async def measure(
 ) -> BenchResults:
     """Runs each benchmark on every available server, in rounds.
 
-    Before each run of a benchmark on a server, it calls `on_progress` with one line of text.
+    In a round, each benchmark runs once on each server; long benchmarks run only in the first rounds. Before each run
+    of a benchmark on a server, it calls `on_progress` with one line of text.
     """
     peers, absent = available_peers()
     environment, doubts = _environment(sizes, peers), _machine_doubts()

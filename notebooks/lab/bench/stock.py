@@ -1,7 +1,7 @@
 """A minimal chat server with the library python-socketio.
 
 It checks tokens, but has no rate limits and no other checks. `lab bench` compares the good server with this server.
-Both use uvloop, so that the bench does not compare event loops.
+Both servers use uvloop, so that the measured difference does not come from the event loop.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Builds what the bench sends: tokens, packets and WebSocket frames."""
+"""Builds what `lab bench` sends: tokens, packets and WebSocket frames."""
 
 import secrets
 import time
@@ -51,12 +51,12 @@ def frame(payload: bytes, *, first_byte: int = TEXT) -> bytes:
 
 
 def connect_frame(user: str) -> bytes:
-    """Returns the frame of a CONNECT packet with a token of `user`."""
+    """Returns a WebSocket frame with a CONNECT packet and the user's token."""
     return frame(b"40" + orjson.dumps({"token": token(user)}))
 
 
 def chat_frame(text: str, *, ack: int, room: str | None = None, to: str | None = None) -> bytes:
-    """Returns the frame of a `chat:send` event with an ack id.
+    """Returns the WebSocket frame of a `chat:send` event with an ack id.
 
     The recipient of the message is the user `to`, or else the room `room`.
     """
@@ -65,7 +65,7 @@ def chat_frame(text: str, *, ack: int, room: str | None = None, to: str | None =
 
 
 def event_frame(name: str, data: Any, *, ack: int) -> bytes:
-    """Returns the frame of the event `name` with an ack id."""
+    """Returns the WebSocket frame of the event `name` with an ack id."""
     return frame(b"42%d" % ack + orjson.dumps([name, data]))
 
 

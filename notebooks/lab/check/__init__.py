@@ -1,17 +1,17 @@
 """A static checker that finds this project's ten mistakes in Socket.IO code.
 
-It reads JavaScript, TypeScript and Python. The modules, lowest first; each imports only from those above it:
+It checks JavaScript, TypeScript and Python. Its main modules form numbered layers. A module imports only from its own
+layer and from layers with lower numbers:
 
-1. `ir` is the tree that `parse` converts all languages to.
-2. `names`, `scopes`, `modules`, `project`: what a name means, across files.
-3. `places`, `tables`, `tags`, `uses`, `collect`: collections, and what is called and written.
-4. `flow`, `answers`, `contents`, `parameters`, `values`: where a value comes from, and what it is.
-5. `dialects`, `wrappers`, `handlers`, `actions`, `servers`, `rooms`: what the code does with Socket.IO.
-6. `files`, `load`, `facts`: all files are read and analysed.
+1. `ir` has the syntax tree; `parse` converts all languages to this tree.
+2. `names`, `scopes`, `dialects`, `modules`, `project` find out what a name means, across files.
+3. `places`, `tables`, `tags`, `uses`, `collect` find the calls and collections, and what is written to collections.
+4. `flow`, `answers`, `contents`, `parameters`, `values` find out where a value comes from, and what it is.
+5. `wrappers`, `handlers`, `actions`, `servers`, `rooms` find out what the checked code does with Socket.IO.
+6. `files`, `load`, `facts` read and analyse all files.
 7. `databases`, `stores`, `rights`, `guards`, `kept_ids`, `identity`, `claims`, `choices`, `limits`, `running`,
-   `membership`, `known_rooms`: questions of several rules about the facts.
-8. `model`, `rules`, `own_rules`: what a rule is, and the rules, one module each.
-9. `run`: one check, with `fixes`, which words the fix of each finding, and with `suppress`, `baseline` and `since`,
-   which hide findings.
-10. `report_text`, `report_json`, `report_sarif`, `report_github`: the result in its forms.
+   `membership`, `known_rooms` answer questions about the checked code that several rules ask.
+8. `model`, `rules`, `own_rules` define what a rule is, and all rules; `rules` has one module for each rule.
+9. `run` does one check. `fixes` writes how to fix each finding. `suppress`, `baseline` and `since` hide findings.
+10. `report_text`, `report_json`, `report_sarif`, `report_github` write the result of a check in different forms.
 """

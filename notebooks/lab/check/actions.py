@@ -1,4 +1,4 @@
-"""Finds calls that join a room, leave one, or send to one."""
+"""Finds calls that join or leave a room, or emit an event."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,8 +40,9 @@ class Move:
 class Emit:
     """A call that emits an event.
 
-    `aim` says who receives the event: "everyone", the sockets in `rooms` ("rooms"), or a socket that the code fetched
-    by its id ("lookup"). "self" means one socket: the one of the handler, or the one on which the code calls `emit`.
+    `aim` says who receives the event. "everyone" means all sockets, and "rooms" the sockets in `rooms`. "lookup" means
+    a socket that the code fetched by its id. "self" means the handler's own socket, another socket on which the code
+    calls `emit`, or a namespace with a computed name.
     """
 
     node: Call
@@ -66,9 +67,9 @@ class Actions:
 
 
 def find_actions(project: Project, values: Values) -> Actions:
-    """Return the calls of all loaded modules that concern rooms.
+    """Return the room calls and the emits of all loaded modules.
 
-    They join a room, leave one, or send to one.
+    A room call makes a socket join or leave a room. An emit can go to rooms, to one socket or to everyone.
     """
     found = Actions()
     for module in list(project.modules.values()):
@@ -207,7 +208,7 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
 def _is_namespace_of_one(project: Project, expr: Node) -> bool:
     """Tell whether an emit goes to a namespace with a computed name.
 
-    An example is ``io.of(`/game/${id}`)``.
+    An example is ``io.of(`/game/${id}`)``. Such a namespace serves as a room, so the emit does not go to everyone.
     """
     found = project.meaning(expr) if isinstance(expr, Name) else expr
     match found:
@@ -226,5 +227,5 @@ def _is_place(obj: Node, name: str) -> bool:
 
 
 def is_emit(node: Call) -> bool:
-    """Tell whether a call is named like an emit."""
+    """Tell whether a call is named like an emit, such as `send`."""
     return getattr(node.func, "name", "") in EMITS

@@ -1,6 +1,6 @@
-"""Finds tags (what is known of values) and remembers them.
+"""Finds and caches tags: what the checker knows of values.
 
-The tags of one value can depend on the tags of another value, even in a circle.
+An example of a tag is "sent by the client". The tags of several values can depend on each other, even in a circle.
 """
 
 from abc import ABC, abstractmethod
@@ -14,11 +14,11 @@ DEEPEST = 60
 
 
 class Answers(ABC):
-    """Finds and remembers the tags of expressions and variables.
+    """Finds and caches the tags of expressions and variables.
 
-    A tag says what is known of a value. Tags are found in several rounds (see `forget`), and once per value in each
-    round. If the tags of a value depend on themselves, the tags of the previous round are used. If there are none, the
-    value counts as a value without tags.
+    A tag says what is known of a value, such as "sent by the client". The tags are found in several rounds; `forget`
+    begins a new round. In each round, the tags of a value are found once and then cached. If the tags of a value depend
+    on themselves, the tags of the previous round are used. Without a previous round, the value has no tags.
     """
 
     def __init__(self) -> None:
@@ -27,9 +27,10 @@ class Answers(ABC):
         self._before: dict[int, Tag] = {}
 
     def forget(self) -> None:
-        """Begin another round, in which all tags are found anew.
+        """Begin a new round, in which all tags are found again.
 
-        This is needed when a new handler or caller was found.
+        Tags say what is known of values. A newly found handler can change them: its parameters are, for example, sent
+        by the client.
         """
         self._before, self._known = self._known, {}
 
@@ -51,7 +52,7 @@ class Answers(ABC):
         return found
 
     def of_variable(self, variable: Variable) -> Tag:
-        """Return the tags of everything that a variable may hold."""
+        """Return the tags (what is known) of all values of a variable."""
         key = id(variable)
         if key in self._known:
             return self._known[key]
@@ -66,7 +67,7 @@ class Answers(ABC):
         return found
 
     def of_all(self, exprs: list[Node]) -> Tag:
-        """Return the tags that any of the expressions has."""
+        """Return all tags (what is known) of the values of several expressions."""
         found = Tag.NONE
         for expr in exprs:
             found |= self.of(expr)

@@ -35,10 +35,11 @@ def check_readable(paths: Sequence[Path]) -> None:
 
 
 def from_working_folder(base: Path, path: str) -> str:
-    """Return a reported path relative to the working folder.
+    """Return a path of a report, relative to the working folder.
 
-    Its separator is `/`. `path` is relative to `base`. Code hosts such as GitHub need paths from the repository's root.
-    Checks are expected to run in this root. If `base` is outside the working folder, `path` is returned unchanged.
+    `path` is relative to the folder `base`. If `base` is outside the working folder, `path` is returned unchanged.
+    Otherwise the result has `/` as separator. Code hosts such as GitHub need paths that are relative to the
+    repository's root, so a check for a code host must run in this root.
     """
     try:
         folder = base.resolve().relative_to(Path.cwd().resolve())

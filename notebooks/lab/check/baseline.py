@@ -1,7 +1,7 @@
-"""Findings that are already known, so that only new ones are reported.
+"""Reads and writes a baseline: a file of findings already known.
 
-A finding is recognised by its rule, file, enclosing function and the text of its line, and never by the number of its
-line. So it stays known when other lines change.
+With a baseline, only new findings are reported. A known finding is recognised by its rule, file, enclosing function and
+the text of its line. Its line number is not used, so the finding stays known when other lines change.
 """
 
 import json
@@ -21,9 +21,9 @@ Key = tuple[str, str, str, str]
 def key_of(finding: Finding, base: Path, folder: Path) -> Key:
     """Return the key by which a known finding is recognised later.
 
-    The key has the finding's rule, path, function and line text. `folder` is the folder of the baseline file. If the
-    checked file is below `folder`, the path in the key is relative to `folder`. Then the key does not depend on which
-    folder is checked.
+    The key has the finding's rule, path, function and line text. `finding.path` is relative to `base`. `folder` is the
+    folder of the baseline, the file of known findings. If the checked file is below `folder`, the path in the key is
+    relative to `folder`. Then the key does not depend on which folder is checked.
     """
     try:
         path = (base / finding.path).resolve().relative_to(folder.resolve()).as_posix()
@@ -33,9 +33,10 @@ def key_of(finding: Finding, base: Path, folder: Path) -> Key:
 
 
 def read(file: Path) -> Counter[Key]:
-    """Return how often the baseline has each known finding.
+    """Read a baseline, a file of findings that are already known.
 
-    Raises `UsageError` if the file cannot be read or is no baseline.
+    Returns how many findings of each key (see `key_of`) the file has. Raises `UsageError` if the file cannot be read or
+    is no baseline.
     """
     try:
         document = json.loads(file.read_bytes())
@@ -70,9 +71,10 @@ def _count(row: dict[str, object]) -> int:
 def split(
     found: Sequence[Finding], known: Counter[Key], base: Path, folder: Path
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the new findings, and the known ones.
+    """Return the new findings and the known findings, as two lists.
 
-    `known` says how many findings of each key are known. Further findings with the same key are new.
+    `known` says how many findings of each key are known. Further findings with the same key are new. The paths of the
+    findings are relative to `base`, and `folder` is the folder of the file of known findings.
     """
     left = known.copy()
     new: list[Finding] = []
@@ -86,8 +88,9 @@ def split(
 
 
 def write(file: Path, found: Sequence[Finding], base: Path) -> None:
-    """Write all findings to the baseline, as known ones.
+    """Write findings to a baseline, the file of known findings.
 
+    A check with this baseline does not report these findings again. The paths of the findings are relative to `base`.
     Raises `UsageError` if the file cannot be written.
     """
     counts = Counter(key_of(finding, base, file.parent) for finding in found)

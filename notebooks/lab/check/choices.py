@@ -12,8 +12,8 @@ PRODUCTION = re.compile(r"^(is_?)?prod(uction)?$", re.I)
 def choices(facts: Facts, value: Node) -> list[Node]:
     """Return the values that a server's option may have.
 
-    `value` is the option's value in the code. `a || b` gives both operands, `getenv(name, default)` gives the default,
-    and a list gives its elements.
+    `value` is the expression that the checked code passes for the option. `a || b` gives both operands,
+    `getenv(name, default)` gives the default, and a list gives its elements.
     """
     found = facts.follow(value)
     match found:

@@ -1,4 +1,4 @@
-"""Chooses rules by id, by prefix, or by a mistake's number."""
+"""Chooses rules by id, by its beginning, or by the mistake's number."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,9 @@ SHORTEST_PREFIX = "RM"
 def choose(rules: Sequence[Rule], select: str | None, ignore: str | None, *, accounts: bool) -> tuple[Rule, ...]:
     """Return the rules that remain after `--select`, `--ignore` and `--no-accounts`.
 
-    `accounts` is False with `--no-accounts`. Raises `UsageError` for a word that names no rule, and when no rule
-    remains.
+    `select` and `ignore` are words with commas between them: ids of rules, beginnings of ids, or numbers of mistakes.
+    If `accounts` is False (`--no-accounts`), rules for apps with user accounts are left out. Raises `UsageError` for a
+    word that names no rule, and when no rule remains.
     """
     chosen = set(_named(rules, select, "--select")) if select is not None else {rule.id for rule in rules}
     if ignore is not None:

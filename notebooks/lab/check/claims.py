@@ -62,7 +62,7 @@ PLAIN_DECORATORS |= {"UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
     """Yield each node that takes the client's identity from a payload.
 
-    A node is an expression or an assignment. Identities in the parameters of the handler come first.
+    A node is an expression or an assignment. Parameters of the handler that hold an identity come first.
     """
     event = f"{handler.event} {handler.func.name}"
     # where nothing verifies a user, a plain name is who somebody is
@@ -98,8 +98,8 @@ def _first_use(func: Func, target: Node) -> Node:
 def _says_who(name: str, event: str, *, is_open: bool) -> bool:
     """Tell whether a payload's field says who the client is.
 
-    `name` is the name of the field. A name that users choose in this event, such as a nickname, does not count. The
-    field "name" counts only in an app without accounts (`is_open`).
+    `name` is the name of the field, and `event` the name of the event. A name that users choose in this event, such as
+    a nickname, does not count. The field "name" counts only in an app without accounts (`is_open`).
     """
     if name == "name":
         return is_open and not TARGETS.search(event) and not CHOOSING.search(event) and not THINGS.search(event)
@@ -141,7 +141,7 @@ def _is_called(node: Node) -> bool:
 def _saves_payload(facts: Facts, node: Node) -> bool:
     """Tell whether a call writes a client's whole payload to the database.
 
-    So it stores whatever sender the client put into the payload.
+    Then the database contains the sender that the client has written into the payload.
     """
     if not isinstance(node, Call) or not is_database_write(facts, node):
         return False
@@ -151,7 +151,8 @@ def _saves_payload(facts: Facts, node: Node) -> bool:
 def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
     """Yield each node that reads the client's identity from a handshake.
 
-    A node is an expression or an assignment. A call that decodes a token without verifying it counts, too.
+    A node is an expression or an assignment. An id that decides what the client may see, such as `tenant_id`, counts as
+    an identity. A call that decodes a token without verifying it counts, too.
     """
     for node in func.parts():
         match node:

@@ -28,7 +28,7 @@ STARTERS = {
 
 
 def collect(project: Project, uses: Uses, module: Module) -> None:
-    """Record a module's calls, and what it puts into collections, in `uses`."""
+    """Record in `uses` a module's calls and its writes to collections."""
     for node in module.nodes:
         match node:
             case Call():

@@ -1,4 +1,7 @@
-"""Recognises comparisons that do not check a client's right."""
+"""Recognises comparisons that only look like permission checks.
+
+Such a comparison does not check whether a client has a right, such as membership in a room.
+"""
 
 import re
 
@@ -13,9 +16,10 @@ SECRETS = re.compile(r"pass|code|pin|secret|token|key|hash|otp", re.I)
 def is_reversed(part: Node, test: Node, *, around: bool | None) -> bool:
     """Tell whether a condition lets only values outside a collection pass.
 
-    Examples are `if (!seenBy.includes(user.id)) send()` and `if (seenBy.includes(user.id)) return`. `part` is the
-    expression inside the condition `test` that searches the collection. `around` is True if the condition is around the
-    action, and False if the condition ends the function before it. With None, the result is False.
+    Examples are `if (!seenBy.includes(user.id)) send()` and `if (seenBy.includes(user.id)) return`. Such a condition is
+    no membership check. `part` is the expression inside the condition `test` that searches the collection. `around` is
+    True if the condition is around the checked code, and False if the condition ends the function before that code. If
+    `around` is None, neither is known, and the result is False.
     """
     match part:
         case Op(op="in" | "not in"):

@@ -53,7 +53,8 @@ class Contents(Answers):
     def held(self, collection: Node, part: str = "values") -> Tag:
         """Return the tags (what is known) of values read from a collection.
 
-        `part` says what is read: its "values", its "keys", or what iterating over it gives ("each").
+        `part` says what is read: the "values" of the collection, its "keys", its pairs of key and value ("items"), or
+        what a loop over the collection gives ("each").
         """
         place = place_of(self.project, collection)
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
@@ -82,7 +83,10 @@ class Contents(Answers):
         return False
 
     def _type_of(self, expr: Node) -> str:
-        """Return the type that the code declares for a field, or ""."""
+        """Return the type that the code declares for a field, or "".
+
+        The result is also "" if the type names a socket of another library.
+        """
         cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
         if cls is None or not isinstance(expr, Member):
             return ""

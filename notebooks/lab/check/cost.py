@@ -1,6 +1,6 @@
-"""What each mistake costs, as measured on two example servers.
+"""Says what each mistake costs, as measured on two example servers.
 
-`lab.check.cost_document` writes the measured numbers to `costs.json`.
+This module reads the measured numbers from `costs.json`. `lab.check.cost_document` creates the content of this file.
 """
 
 import json
@@ -73,5 +73,8 @@ def _recorded() -> Mapping[str, Any]:
 
 
 def costs_beside(readme: Path) -> Path:
-    """Return the path of the recorded costs, from the README's path."""
+    """Return the path of `costs.json` in the repository of `readme`.
+
+    This file has the measured costs of the mistakes.
+    """
     return readme.parent / "notebooks" / "lab" / "check" / COSTS.name

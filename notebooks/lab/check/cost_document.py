@@ -1,7 +1,7 @@
-"""Writes what a mistake costs to `costs.json`.
+"""Creates the content of `costs.json`: what each mistake costs.
 
-`lab compare --readme` writes this file, in the same run as the table of the README. `lab check` only reads the file, so
-it starts faster: it does not import the modules that measure.
+`lab compare --readme` measures these costs, and writes them to the README and to this file. `lab check` only reads the
+file. So `lab check` does not import the modules that measure, and starts faster.
 """
 
 import datetime
@@ -21,9 +21,9 @@ SIDES = ("bad", "good")
 def document_of(comparison: Comparison, file: Path) -> bytes:
     """Return the new content of `costs.json`, from a measured comparison.
 
-    `comparison` has the measurements of the example servers. Numbers are strings, as the README prints them. A claim is
-    one cost that the README states. If the measurements do not confirm a claim, its numbers are copied from `file`, the
-    old `costs.json`.
+    `comparison` has the measurements of two example servers, one with and one without the mistakes. Numbers are
+    strings, as the README prints them. A claim is a statement about the costs of one mistake. If the measurements do
+    not confirm a claim, its old numbers from `file`, the old `costs.json`, are kept.
     """
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return _with_rows(json.loads(as_json(comparison))["claims"], file, today)

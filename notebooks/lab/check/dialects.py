@@ -1,6 +1,6 @@
 """The Socket.IO APIs that the checker knows, such as Nest's.
 
-Each is a dialect. A finding explains its fix for the dialect of the file.
+Each API is called a dialect. A finding explains the fix in the dialect of the checked file.
 """
 
 from typing import Literal, get_args
@@ -12,7 +12,10 @@ DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 
 def sources_of(module: Module) -> set[str]:
-    """Return what a module's top-level imports load, such as "socket.io"."""
+    """Return the names of the modules that a module's top-level imports load.
+
+    They are as written in the imports, such as "socket.io" or "./rooms".
+    """
     return {variable.imported[0] for variable in module.names.values() if variable.imported}
 
 

@@ -18,9 +18,9 @@ INDENT = "    "
 
 
 def page(rule: Rule, *, api: Dialect | None = None, markdown: bool = False) -> str:
-    """Return the page of a rule, as plain text or as Markdown.
+    """Return the page that explains a rule, as plain text or Markdown.
 
-    With `api` it has the examples of that API only.
+    If `api` is given, the page has the examples for this Socket.IO API only.
     """
     sections = [
         ("What it finds", rule.what),

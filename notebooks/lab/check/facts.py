@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(eq=False)
 class Facts:
-    """The results of the analysis of a project, for the rules."""
+    """The analysis results that the rules search for mistakes."""
 
     project: Project
     values: Values
@@ -45,7 +45,7 @@ class Facts:
     def of(cls, paths: Sequence[Path], progress: Progress = lambda *_: None) -> "Facts":
         """Read, parse and analyse the source files below some paths.
 
-        Raises `UsageError` if a path cannot be read.
+        `progress` gets two counts: files that are done, and all files. Raises `UsageError` if a path cannot be read.
         """
         with no_garbage_collection():
             loaded = load(paths, progress)
@@ -86,7 +86,7 @@ class Facts:
 
     @cached_property
     def calls(self) -> list[tuple[Module, Call]]:
-        """All calls, each with its module."""
+        """All calls in the project, each with its module."""
         return [(module, call) for module in self.modules for call in module.calls]
 
     def once(self, question: Callable[["Facts"], Answer]) -> Answer:
@@ -98,7 +98,7 @@ class Facts:
     # --- places ---
 
     def path_of(self, node: Node) -> str:
-        """Return the path of the file that a node stands in."""
+        """Return the path of the file that contains a node."""
         return self.project.module_of(node).path
 
     def function_at(self, node: Node) -> str:
@@ -129,7 +129,7 @@ class Facts:
     def always(self, node: Node, *kinds: str) -> bool:
         """Tell whether only handlers of the given kinds run a node.
 
-        It is False if no handler runs the node. A kind is, for example, "connect" or "event".
+        The result is False if no handler runs the node. A kind is, for example, "connect" or "event".
         """
         found = self.handlers.of(node)
         return bool(found) and all(handler.kind in kinds for handler in found)
@@ -140,7 +140,7 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the handler around a node, or else the innermost function."""
+        """Return the handler around a node, else the innermost function, or None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
@@ -174,7 +174,7 @@ class Facts:
     def is_stored_id(self, expr: Node) -> bool:
         """Tell whether a value is a socket id that the program stored.
 
-        This is judged by where the value comes from, or else by its name.
+        This is judged by where the value comes from, or else by the name of the variable, field or function.
         """
         tags = self.values.of(expr)
         if Tag.IDS in tags:
@@ -197,7 +197,7 @@ class Facts:
     def outlives(self, place: Node, handler: Func | None) -> bool:
         """Tell whether a collection (`place`) is kept after a handler ends.
 
-        A collection of a single connection is not kept. If `handler` is None, the collection must outlive all handlers.
+        A collection of one connection does not count. If `handler` is None, the collection must outlive all handlers.
         """
         found = place_of(self.project, place)
         if found is None:

@@ -90,9 +90,9 @@ def may_concern(text: str) -> bool:
 def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
     """Read the source files below a folder, or one file.
 
-    The files come in the order of their names. In a folder, installed, built, minified and generated files are left
-    out. A file that cannot be read gives an `Unreadable`. Raises `UsageError` if the path does not exist, cannot be
-    read or is no source file.
+    The files of each folder come in the order of their names. In a folder, installed, built, minified, generated and
+    very large files are left out. A file that cannot be read gives an `Unreadable`. Raises `UsageError` if the path
+    does not exist, cannot be read or is no source file.
     """
     try:
         if path.is_dir():
@@ -120,9 +120,10 @@ def _read_below(folder: Path) -> Iterator[SourceFile | Unreadable]:
 
 
 def read_file(path: Path) -> SourceFile | Unreadable:
-    """Read a source file; its name ends in a key of `GRAMMARS`.
+    """Read a source file in one of the checked languages.
 
-    The returned text has no byte order mark. A file that is too large or cannot be read gives an `Unreadable`.
+    The file's extension, such as `.py`, must be a key of `GRAMMARS`. The returned text has no byte order mark. If the
+    file is too large or cannot be read, the result is an `Unreadable`.
     """
     grammar = GRAMMARS[path.suffix.lower()]
     try:
@@ -151,7 +152,8 @@ def _decoded(content: bytes, grammar: str) -> str:
 def _declared_encoding(content: bytes) -> str:
     """Return the encoding that a Python file declares (PEP 263).
 
-    It is UTF-8 by default.
+    Without a declaration, the result is "utf-8", or "latin-1" if the first lines are not UTF-8. Raises `SyntaxError`
+    for an unknown encoding.
     """
     try:
         return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
@@ -191,7 +193,7 @@ class _Walk:
     def __init__(self, root: Path) -> None:
         """Begin the walk at the folder `root`.
 
-        This folder is not skipped, whatever its name is.
+        This folder itself is visited, whatever its name is. Below it, folders such as `node_modules` are skipped.
         """
         self.root = os.path.realpath(root)
         self.seen: set[str] = set()

@@ -28,9 +28,9 @@ CLIENT_TRUSTED = "08"
 
 
 class _User(NamedTuple):
-    """Fields of a socket that hold the verified user and its id.
+    """Names of socket fields that hold the verified user and its id.
 
-    Both are the same field if the checked code keeps only the id.
+    Examples are `data.user` and `data.user.id`. If the checked code keeps only the id, `field` and `id` are equal.
     """
 
     field: str
@@ -38,11 +38,11 @@ class _User(NamedTuple):
 
 
 def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
-    """Return the text that explains a finding's fix, or "" for none.
+    """Return the text that explains a finding's fix, or "" without one.
 
-    The text is written for the Socket.IO API that the file uses. If possible, its example code has two names from the
-    checked code: the field that holds the user, and the room that the client chooses. If there is only one connect
-    handler, the text also says where this handler is.
+    `hit` is the place where `rule` found a mistake. The text is written for the Socket.IO API that the file uses. If
+    possible, the example code in the text has two names from the checked code: the field that holds the user, and the
+    room that the client chooses. If there is only one connect handler, the text also says where this handler is.
     """
     prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
     fix = "".join(f"\n{line}" for line in code)
@@ -84,7 +84,8 @@ def _user(facts: Facts) -> _User | None:
 def _kept(target: Member, value: Node) -> tuple[_User, str]:
     """Return the fields in which an assignment keeps a user.
 
-    The second result is the name of the assigned field.
+    The first result has the fields of the user and of the user's id, such as `data.user` and `data.user.id`. The second
+    result is the name of the assigned field, such as `user`.
     """
     is_data = isinstance(target.obj, Member) and target.obj.name == "data"
     field = f"data.{target.name}" if is_data else target.name

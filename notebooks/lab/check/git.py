@@ -28,7 +28,11 @@ class Change:
     hunks: list["Hunk"] = field(default_factory=list)
 
     def touches(self, first: int, last: int) -> bool:
-        """Tell whether a line from `first` to `last` is changed."""
+        """Tell whether any line from `first` to `last` has changed.
+
+        These are line numbers of the file as it is now. Lines next to removed lines count as changed. In a new file,
+        every line has changed.
+        """
         return self.old is None or any(hunk.first <= last and first <= hunk.last for hunk in self.hunks)
 
     def new_line(self, old: int) -> int:
@@ -92,9 +96,10 @@ class Repository:
         self._commit = self._git(*commit, what="there is no such commit").decode().strip()
 
     def changes(self) -> dict[str, Change]:
-        """Return the changes of the working tree by path.
+        """Return how each file of the working tree differs from the commit.
 
-        An untracked file counts as a new file.
+        The result maps the path of a changed file, relative to the repository's root, to its changes. An untracked file
+        counts as a new file.
         """
         changes = dict(_changes(self._git(*DIFF, self._commit, "--", what="git diff failed")))
         for name in self._git("ls-files", "--others", "--exclude-standard", "-z", what="git failed").split(b"\0"):
@@ -152,7 +157,7 @@ def _skip(lines: Iterator[bytes], count: int) -> None:
 
 
 def _path(written: bytes) -> bytes:
-    """Return a path of a diff without its prefix and quotes."""
+    """Return a path from a diff without quotes and `a/` or `b/`."""
     if written.startswith(b'"'):
         # up to the last quote; a tab may follow
         inside = written[1 : written.rindex(b'"')]

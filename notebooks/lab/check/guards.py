@@ -1,4 +1,7 @@
-"""Finds checks in the code that keep clients out of rooms."""
+"""Finds the permission checks that come before a join or an emit.
+
+Such a check keeps clients without a right (such as membership) out of a room.
+"""
 
 import re
 from collections.abc import Iterator
@@ -17,10 +20,10 @@ STEPS = 2
 
 
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
-    """Yield what runs before a node inside the function `top`.
+    """Yield the statements and conditions that run before a node.
 
-    Each result is a pair. An earlier statement comes with False. A condition around the node, or around `top`, comes
-    with True.
+    Only the function `top`, which contains the node, and the conditions around `top` are searched. Each result is a
+    pair: an earlier statement and False, or a condition around the node or around `top` and True.
     """
     below, above = node, node.parent
     while above is not None:
@@ -60,9 +63,10 @@ def is_guarded(
 ) -> bool:
     """Tell whether a right is checked before a join or an emit.
 
-    `node` is the join or emit, and `named` is its room, which a client chose. `steps` is how many levels of callers are
-    searched for the check. In an app without accounts (`is_open`), a check that the room exists is enough. If `strict`,
-    a check that the socket is one of all known sockets is not enough.
+    A right is, for example, membership in the room. `node` is the join or emit, and `named` is its room, which a client
+    chose. `steps` is how many levels of callers are searched for the check. In an app without accounts (`is_open`), a
+    check that the room exists is enough. If `strict` is True, it is not enough to check that the socket is in a
+    collection of all connections.
     """
     func = facts.handler_function(node)
     if func is not None and any(_protects(facts, mark) for mark in func.decorators):
@@ -105,7 +109,7 @@ def _finds(facts: Facts, step: Node, named: Node, *, around: bool) -> bool:
     """Tell whether a statement checks that a room exists.
 
     `step` is the statement, and `named` is the room. If `around` is True, `step` is a condition around the join or
-    emit. Otherwise `step` must be an `if` that can end the handler.
+    emit. Otherwise `step` is an earlier statement, and only an `if` that can end the handler counts.
     """
     if not around and (not isinstance(step, If) or not leaves(step)):
         return False
@@ -143,9 +147,9 @@ def _is_new(facts: Facts, step: Node, named: Node) -> bool:
 
 
 def is_listed(facts: Facts, named: Node) -> bool:
-    """Tell whether a filter lets only listed rooms pass.
+    """Tell whether a filter lets only rooms of a known list pass.
 
-    An example is `for (const room of wanted.filter((name) => name in ROOMS))`.
+    An example is `for (const room of wanted.filter((name) => name in ROOMS))`, where `named` is `room`.
     """
     source = facts.element_source(named) if isinstance(named, Name) else None
     for part in facts.follow(source).walk() if source is not None else ():
@@ -211,10 +215,11 @@ def _refuses(facts: Facts, step: If, *, strict: bool) -> bool:
 
 
 def _only_ends_loop(part: If, step: Node, asked: set[str]) -> bool:
-    """Tell whether an `if` only ends a loop around it.
+    """Tell whether an `if` only ends a loop around this `if`.
 
-    The loop is in the statement `step`. The result is False if the `if` returns or throws, or if it sets a variable
-    that a later condition tests (a name in `asked`).
+    Then the code after the loop still runs, so the `if` checks no right. `part` is the `if`, and the loop is in the
+    statement `step`. The result is False if the `if` returns or throws, or if it sets a variable that a later condition
+    tests (a name in `asked`).
     """
     if not any(isinstance(above, Loop) and _is_below(above, step) for above in enclosing(part, Loop)):
         return False

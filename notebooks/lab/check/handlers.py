@@ -50,7 +50,7 @@ class Handlers:
     running: dict[int, list[Handler]] = field(default_factory=dict)
 
     def of(self, node: Node) -> list[Handler]:
-        """Return the handlers that run a node."""
+        """Return the handlers that run a node, directly or through calls."""
         above: Node | None = node
         while above is not None:
             if id(above) in self.running:
@@ -84,7 +84,7 @@ def find_handlers(project: Project, values: Values) -> Handlers:
 
 
 class _Reach:
-    """Marks the functions that each handler runs, through calls."""
+    """Finds the functions that each handler runs, directly or through calls."""
 
     def __init__(self, project: Project, handlers: Handlers) -> None:
         self._project = project

@@ -23,7 +23,7 @@ def _verifying_kinds(facts: Facts) -> set[str]:
 def logs_in(facts: Facts, handler: Handler) -> bool:
     """Tell whether a handler verifies the client.
 
-    It may do so in a function that it calls.
+    The handler verifies the client itself, or calls a function that does so.
     """
     for func in (handler.func, *_called(facts, handler.func)):
         for node in func.parts():

@@ -1,6 +1,7 @@
 """The small syntax tree that all languages are converted to.
 
-Facts and rules are written once, for this tree. JavaScript, TypeScript and Python differ only in `lab.check.parse`.
+`lab.check.parse` converts JavaScript, TypeScript and Python to this tree. So most of the analysis and of the rules is
+written only once.
 """
 
 from dataclasses import dataclass, fields
@@ -73,7 +74,7 @@ __all__ = [
 
 @dataclass(slots=True, eq=False)
 class Source:
-    """A parsed file."""
+    """A parsed source file: its syntax tree, comments and lines."""
 
     # "js", "ts" or "py"
     language: str
@@ -87,7 +88,10 @@ class Source:
 
 
 def link(source: Source) -> Source:
-    """Set `parent` of every node below `source`, and return `source`."""
+    """Set the `parent` of all nodes in `source`, and return `source`.
+
+    The statements in `source.body` have no parent: their `parent` stays None.
+    """
     waiting = list(source.body)
     while waiting:
         node = waiting.pop()

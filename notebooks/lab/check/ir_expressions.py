@@ -1,4 +1,4 @@
-"""Nodes of the tree for expressions, functions and classes."""
+"""Nodes of the syntax tree for expressions, functions and classes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Node:
-    """A node with its place in the file.
+    """A node of the syntax tree, with its place in the file.
 
     Lines and columns begin at 1; `end_line` is the last line.
     """
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(slots=True, eq=False)
 class Name(Node):
-    """A variable."""
+    """A plain name in an expression or pattern, such as a variable."""
 
     name: str
 
@@ -79,7 +79,7 @@ class Text(Node):
 
 @dataclass(slots=True, eq=False)
 class Member(Node):
-    """`obj.name`, also `obj?.name` and `obj!.name`."""
+    """A field or method of an object: `obj.name`, `obj?.name` or `obj!.name`."""
 
     obj: Node
     name: str
@@ -87,7 +87,7 @@ class Member(Node):
 
 @dataclass(slots=True, eq=False)
 class Index(Node):
-    """`obj[key]`."""
+    """An access to an element: `obj[key]`."""
 
     obj: Node
     key: Node
@@ -95,7 +95,7 @@ class Index(Node):
 
 @dataclass(slots=True, eq=False)
 class Call(Node):
-    """`func(args)`; `new` marks `new func(args)`. A spread argument is a `Spread`."""
+    """A call: `func(args)`. `new` is True for `new func(args)`. A spread argument is a `Spread`."""
 
     func: Node
     args: list[Node]
@@ -106,14 +106,14 @@ class Call(Node):
 
 @dataclass(slots=True, eq=False)
 class Spread(Node):
-    """`...value`, `*value`."""
+    """A spread of a value: `...value` or `*value`."""
 
     value: Node
 
 
 @dataclass(slots=True, eq=False)
 class Await(Node):
-    """`await value`, also `yield value` and the value of `async with`.
+    """An `await value`, a `yield value`, or the value of `async with`.
 
     For a `yield` without a value, `value` is `Const(None)`.
     """
@@ -125,7 +125,8 @@ class Await(Node):
 class Record(Node):
     """An object or dict literal, or a pattern like `{a, b}`.
 
-    The key of a spread is None; a plain name is a `Const` key.
+    `items` has pairs of key and value. The key is None for a spread such as `...rest`. A key that is written as a plain
+    name, such as `a` in `{a: 1}`, is a `Const`.
     """
 
     items: list[tuple[Node | None, Node]]
@@ -167,11 +168,12 @@ class Param(Node):
 
 @dataclass(slots=True, eq=False)
 class Func(Node):
-    """A function, method, arrow function or lambda. An expression body is one `Return`.
+    """A function, method, arrow function or lambda.
 
-    `params` leaves out the first parameter of a Python method, such as `self`; a static method keeps all parameters.
-    `name` is "" for a function without a name. JavaScript's `get`, `set` and `static` become the decorators that Python
-    has: `property`, `x.setter`, `staticmethod`.
+    If the body is only an expression, as in a lambda, `body` is one `Return`. `params` leaves out the first parameter
+    of a Python method, such as `self`; a static method keeps all parameters. `name` is "" for a function without a
+    name. JavaScript's `get`, `set` and `static` become the decorators that Python has: `property`, `x.setter`,
+    `staticmethod`.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""Nodes of the tree for statements. An expression is a statement, too."""
+"""Nodes of the syntax tree for statements.
+
+Statements and expressions have the same base class `Node`, so an expression can stand where a statement stands.
+"""
 
 from dataclasses import dataclass, field
 
@@ -7,9 +10,10 @@ from lab.check.ir_expressions import Node
 
 @dataclass(slots=True, eq=False)
 class Assign(Node):
-    """`target = value`, with `op` "=", "+=" and so on. `declares` is "const", "let", "var", or "" for none.
+    """An assignment `target = value`. `op` is its operator, such as "=" or "+=".
 
-    Python's assignments declare nothing. `with a as b` and `except E as b` are assignments, too. `i++` has op "++".
+    `declares` is the keyword "const", "let" or "var", or "" if the assignment declares no variable. Python's
+    assignments declare nothing. `with a as b` and `except E as b` are assignments, too. `i++` has the operator "++".
     """
 
     target: Node
@@ -21,30 +25,31 @@ class Assign(Node):
 
 @dataclass(slots=True, eq=False)
 class Return(Node):
-    """`return value`."""
+    """A `return` statement. `value` is None if nothing is returned."""
 
     value: Node | None
 
 
 @dataclass(slots=True, eq=False)
 class Throw(Node):
-    """`throw value`, `raise value`."""
+    """A `throw` statement, or Python's `raise`. `value` is None for a bare `raise`."""
 
     value: Node | None
 
 
 @dataclass(slots=True, eq=False)
 class Delete(Node):
-    """`delete target`, `del target`."""
+    """JavaScript's `delete target`, or Python's `del target`."""
 
     target: Node
 
 
 @dataclass(slots=True, eq=False)
 class If(Node):
-    """`if`, `assert`, or one case of `switch` or `match`.
+    """An `if` or `assert` statement, or one case of `switch` or `match`.
 
-    For `match`, `orelse` holds the next case. If the pattern of a case sets variables, the test is an `Assign`.
+    `orelse` has the statements of `else`. For a case of `switch` or `match`, it usually has the next case. If the
+    pattern of a `match` case sets variables, the test contains an `Assign` of the matched value to the pattern.
     """
 
     test: Node
@@ -54,10 +59,12 @@ class If(Node):
 
 @dataclass(slots=True, eq=False)
 class Loop(Node):
-    """A loop. `kind` is "of", "in" (keys, JavaScript only), "for" or "while"; comprehensions are loops in a `Block`.
+    """A loop. `kind` is "of", "in", "for" or "while".
 
-    For "for" and "while", `target` is None and `iterable` is the condition (`Const(None)` if there is none).
-    The body of a "for" contains its start and step.
+    A loop "of" visits elements: JavaScript's `for … of`, Python's `for`, or a loop of a comprehension, which stands in
+    a `Block`. A loop "in" is JavaScript's `for … in`, which visits keys. For "for" and "while", `target` is None and
+    `iterable` is the condition (`Const(None)` if there is none). The body of a "for" begins with its start and ends
+    with its step.
     """
 
     kind: str
@@ -68,9 +75,10 @@ class Loop(Node):
 
 @dataclass(slots=True, eq=False)
 class Try(Node):
-    """`try` with its handlers.
+    """A `try` statement with its handlers.
 
-    `handlers` has the statements of all `catch` or `except` parts. `final` has the statements of `finally`.
+    `handlers` has the statements of all `catch` or `except` parts. `final` has the statements of `finally`. Python's
+    `else` part is the end of `body`.
     """
 
     body: list[Node]
@@ -82,7 +90,8 @@ class Try(Node):
 class Block(Node):
     """A sequence of nodes, for syntax that has no node class.
 
-    Examples are `break`, comprehensions and `global`: see `kind`.
+    `kind` is "break", "continue" or "comprehension" for this syntax, and "global" for Python's `global` and `nonlocal`.
+    For all other syntax it is "".
     """
 
     body: list[Node]
@@ -92,11 +101,13 @@ class Block(Node):
 
 @dataclass(slots=True, eq=False)
 class Import(Node):
-    """An import. `source` is as written: "./io", "socket.io", "app.core". Python's relative imports begin with dots.
+    """An import. `source` is the imported module, such as "./io", "socket.io" or "app.core".
 
-    `names` has pairs of imported and local name. The imported name is "default" for a default import or `require`,
-    "*" for the whole module. `import a.b` has local name `a` and imported name "*", with source "a".
-    `const {a} = require("x")` is an `Import`, too, and so is `export {a} from "x"`. `from a import *` has ("*", "*").
+    `source` is written as in the code, so Python's relative imports begin with dots. `names` has pairs of imported and
+    local name. The imported name is "default" for a default import or `require`, and "*" for the whole module. Python's
+    `import a.b` has the source "a", the imported name "*" and the local name "a". `from a import *` has the pair
+    `("*", "*")`. `const {a} = require("x")` is an `Import`, too. `export {a} from "x"` becomes an `Import` and an
+    `Export`.
     """
 
     source: str

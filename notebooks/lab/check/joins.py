@@ -33,7 +33,8 @@ class Join:
 def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
     """Return the calls that join a room, in certain files.
 
-    The keys of `paths` are the paths of these files. Each value is the path that the result has in place of the key.
+    The keys of `paths` are the paths of these files. The values are the paths for the results, in case an older version
+    of a file was saved under another path.
     """
     found = []
     sources = facts.sources
@@ -98,7 +99,10 @@ def _is_join(call: Call) -> bool:
 
 
 def _shape(node: Node) -> str:
-    """Return a text that is equal for equal expressions."""
+    """Return a text for an expression, to compare it with others.
+
+    Equal expressions give the same text, wherever they stand in the code.
+    """
     words = [type(node).__name__]
     words += [repr(value) for name in ("name", "value", "op") if not isinstance(value := getattr(node, name, ""), Node)]
     return f"{' '.join(words)}({', '.join(_shape(child) for child in node.children())})"

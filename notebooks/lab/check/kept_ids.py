@@ -16,10 +16,10 @@ from lab.check.tags import Tag
 
 
 def is_compared(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether a condition compares an id with the handler's socket id.
+    """Tell whether a condition limits an emit to the handler's own socket.
 
-    The id is `room`, to which `emit` goes. The condition is around the emit, or it is an earlier `if` that can end the
-    handler.
+    `emit` goes to the socket id `room`. The condition compares this id with the id of the socket that sent the event.
+    It is around the emit, or it is an earlier `if` that can end the handler.
     """
     if not isinstance(room, Name | Member):
         return False
@@ -43,10 +43,10 @@ def _same(first: Node, second: Node) -> bool:
 
 
 def is_ended(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether the function of an emit also disconnects the socket.
+    """Tell whether the function with the emit also disconnects the receiver.
 
-    `room` is the id of the socket. An example is an administrator who removes a client: the emit tells the client the
-    reason, and must go to this socket only.
+    `room` is the id of the receiving socket. An example is an administrator who removes a client: the emit tells the
+    client the reason, and must go to this socket only.
     """
     func = facts.handler_function(emit.node)
     calls = (part for part in func.parts() if isinstance(part, Call)) if func is not None else ()
@@ -59,7 +59,8 @@ def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit belongs to a call between two clients.
 
     Here a call is a voice call, a video call or an invitation, for which one client chooses the other client. The call
-    is recognised by the name of the event, such as "offer".
+    is recognised by the name of the event, such as "offer". `room` is the id to which the emit goes. This id must come
+    from a client or a parameter, and not from a collection that the program keeps.
     """
     variable = variable_of(facts.project, room)
     named = facts.is_client(room) or (variable is not None and variable.param is not None)
@@ -67,9 +68,10 @@ def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
 
 
 def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether an emit's event is about a voice or video call.
+    """Tell whether an emit's event is about a call or an invitation.
 
-    If the emit goes to a socket id, the event that runs the emitting handler counts, too.
+    A call is a voice or video call. It is recognised by the event's name, such as "offer". If `room`, to which the emit
+    goes, has a name for a socket id, then the event that runs the handler with the emit counts, too.
     """
     events = list(names_in(emit.event)) if emit.event is not None else []
     if is_id_name(room):
@@ -91,15 +93,18 @@ def is_fetched(facts: Facts, room: Node) -> bool:
 def is_of_fetched(facts: Facts, room: Node) -> bool:
     """Tell whether an id comes from a record of a fetched socket.
 
-    The code has just got the socket from the library, and made the record from it. An example of such records is
-    `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
+    The code has just got the socket from the library, and made the record from this socket. An example of such records
+    is `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
     """
     found = facts.follow(room)
     return isinstance(found, Member) and found.name in facts.once(_fields_of_fetched)
 
 
 def _fields_of_fetched(facts: Facts) -> set[str]:
-    """Return the names of fields that only hold ids of fetched sockets."""
+    """Return the names of fields that only hold ids of fetched sockets.
+
+    A socket is fetched if the code has just got it from the library, for example with `fetchSockets()`.
+    """
     found = {
         str(key.value)
         for _, record in facts.nodes(Record)
@@ -114,7 +119,8 @@ def is_passed(facts: Facts, room: Node) -> bool:
     """Tell whether an emit can go to a stored socket id.
 
     `room` is the id to which the emit goes. The result is False if this id is a parameter of a helper, and no call
-    passes a stored id for this parameter. A helper that can emit to any socket is no mistake by itself.
+    passes a stored id for this parameter: a helper that can emit to any socket is no mistake by itself. Otherwise the
+    result is True.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):

@@ -16,7 +16,7 @@ JOIN = re.compile(r"join|enter|subscribe", re.I)
 
 
 class KnownRooms:
-    """The rooms of calls that join, or seem to join, a room.
+    """The rooms that calls join, or seem to join.
 
     A call seems to join a room if the called function has a name such as "enter".
     """
@@ -57,7 +57,8 @@ def _begins(text: str, beginning: str) -> bool:
 def _mentioned(facts: Facts) -> Iterator[str]:
     """Yield the fixed beginnings of strings passed to any kind of join.
 
-    A call counts as a join if the called function has a name such as "join" or "enter", on any object.
+    The fixed beginning of `chat:${id}` is `chat:`. A call counts as a join if the called function has a name such as
+    "join" or "enter", on any object.
     """
     for _, call in facts.calls:
         args = call.args if JOIN.search(getattr(call.func, "name", "")) else []
@@ -68,9 +69,9 @@ def _mentioned(facts: Facts) -> Iterator[str]:
 
 
 def _is_user(facts: Facts, room: Node) -> bool:
-    """Tell whether a room's name is only the id of a user.
+    """Tell whether a room's name is made from a user's id.
 
-    This is judged by the names of variables and fields.
+    This is judged by the names of variables and fields in the expression, such as `userId`.
     """
     found = facts.follow(room)
     while isinstance(found, Call) and isinstance(found.func, Member):

@@ -36,10 +36,11 @@ def made_servers(facts: Facts) -> list[Server]:
 
 
 def is_development(node: Node, value: Node) -> bool:
-    """Tell whether a server or its option is for development only.
+    """Tell whether the code uses a server or option only during development.
 
-    `node` makes the server, and `value` is the option. They are for development if a condition mentions a name like
-    "development". The condition is an `if` or a `?:` around `node`, or a `?:` in `value`.
+    `node` is the code that makes the server. `value` is the option, or `node` again if the question is about the
+    server. The result is True if a condition mentions a name like "development". The condition is an `if` or a `?:`
+    around `node`, or a `?:` in `value`.
     """
     tests: list[Node] = [above.test for above in enclosing(node, If) if isinstance(above, If)]
     # `isDev ? new Server(…) : new Server()`
@@ -53,7 +54,11 @@ def is_development(node: Node, value: Node) -> bool:
 
 
 def limits_size(server: Server) -> bool:
-    """Tell whether a server limits messages to the default size or less."""
+    """Tell whether a server limits messages to at most 1 MB.
+
+    1 MB (1,000,000 bytes) is Socket.IO's own default. The result is False if the code does not set the option, which is
+    `maxHttpBufferSize` in JavaScript. It is True if the checker cannot calculate the value of the option.
+    """
     value = server.option("maxHttpBufferSize", "max_http_buffer_size")
     return value is not None and _number(value) <= DEFAULT_SIZE
 

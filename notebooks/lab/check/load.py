@@ -1,4 +1,4 @@
-"""Reads the files of a project into modules."""
+"""Finds, reads and parses the source files of a project."""
 
 import gc
 import os
@@ -38,7 +38,9 @@ class Loaded:
 def load(paths: Sequence[Path], progress: Progress) -> Loaded:
     """Load the files whose text mentions sockets.
 
-    Any other file and any test file is parsed when an import leads to it. Raises `UsageError` if a path cannot be read.
+    Any other file and any test file is parsed when an import leads to it. During the search, `progress` gets the number
+    of found files and 0. Then it gets the number of parsed files and the number of files to parse. Raises `UsageError`
+    if a path cannot be read.
     """
     files = _Files(base_of(paths))
     for path in paths:
@@ -57,8 +59,8 @@ def load(paths: Sequence[Path], progress: Progress) -> Loaded:
 class _Files:
     """The files that were found, by their path in the report.
 
-    `kept` has the text of files that mention sockets, until these files are parsed. Any other file is read again when
-    it is parsed.
+    `kept` has the text of files that mention sockets, until these files are parsed. Test files are not in `kept`,
+    unless the user named them. Any file that is not in `kept` is read again when it is parsed.
     """
 
     base: Path

@@ -1,4 +1,4 @@
-"""Finds database records that say who is in a room."""
+"""Finds code that uses a database for the members of rooms."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,8 @@
-"""The ten mistakes as the checker names them."""
+"""The ten mistakes with Socket.IO that the lab teaches.
+
+For each mistake, the module has the name, the lesson and a link, and says whether a static checker can find the
+mistake.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +11,10 @@ DOCS = "https://socket.io/docs/v4"
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A mistake, its lesson, and whether a static checker can find it."""
+    """One of the ten Socket.IO mistakes, with its lesson.
+
+    `is_static` is True if a static checker can find the mistake.
+    """
 
     number: str
     name: str

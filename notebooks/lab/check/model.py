@@ -13,10 +13,11 @@ Level = Literal["error", "warning", "question"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule fires, with one sentence about it.
+    """A place where a rule fires, with one sentence about the place.
 
     `message` is the sentence. `level`, if given, replaces the rule's own level. `part` is the expression that the
-    sentence is about, such as a room. The report gives the column of `part` if `part` and `node` are in the same line.
+    sentence is about, such as a room. The report gives the column of `part` if `part` and `node` are in the same line,
+    and otherwise the column of `node`.
     """
 
     path: str
@@ -39,8 +40,8 @@ class Hit:
 class Snippet:
     """Two short, complete example files for one Socket.IO API.
 
-    In `bad` the rule fires at each line that ends in `<- RMxxx`. In `good` no rule fires. Both were written for this
-    project.
+    In `bad`, a rule fires at each line that ends in `<- RMxxx`, where RMxxx is the id of the rule. In `good` no rule
+    fires. Both files were written for this project.
     """
 
     bad: str
@@ -49,7 +50,10 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule, with the texts of the page that explains it."""
+    """A rule of the checker, with the texts that explain it.
+
+    `find` returns the places in the checked code where the rule fires.
+    """
 
     id: str
     # number of the mistake, such as "02"

@@ -16,8 +16,8 @@ PACKAGES = {"socketio", "flask_socketio", "flask"}
 class Modules:
     """All files that the checker can read in one run.
 
-    `load` takes a path, and parses the file when the file is first needed. `load` returns None if it cannot parse the
-    file.
+    `load` takes a path, and returns the parsed file, or None if the file cannot be parsed. It is called when a file is
+    first needed.
     """
 
     paths: frozenset[str]
@@ -56,7 +56,7 @@ class Modules:
         """Return the module that an import names.
 
         `module` contains the import, and `source` is the imported path or name. The result is None for a package from
-        outside the project.
+        outside the project, or if the file cannot be parsed.
         """
         key = (module.path, source)
         if source.split(".")[0] in PACKAGES and module.source.language == "py":

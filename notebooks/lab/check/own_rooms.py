@@ -34,7 +34,10 @@ def is_own_room(facts: Facts, room: Node) -> bool:
 
 
 def _is_of_user(facts: Facts, found: Node) -> bool:
-    """Tell whether a value was looked up with the client's verified identity."""
+    """Tell whether a value was looked up with the client's verified identity.
+
+    An example is `profile.id` after `const profile = await load(socket.data.user.id)`.
+    """
     for _ in range(LONGEST_CHAIN):
         match found:
             case Member(obj=obj) | Index(obj=obj) | Call(func=Member(obj=obj)):

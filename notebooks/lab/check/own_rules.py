@@ -1,4 +1,4 @@
-"""Rules that look at comments and changes, not at code."""
+"""Rules about comments, and about changes since a commit."""
 
 from collections.abc import Iterable
 
@@ -46,6 +46,6 @@ LOST_JOIN = Rule(
 def every_rule() -> tuple[Rule, ...]:
     """Return all rules, sorted by id.
 
-    The two rules that look at comments and at the changes since a commit are among them.
+    The result includes the rule about comments that suppress findings, and the rule about removed joins.
     """
     return tuple(sorted((SUPPRESSION, LOST_JOIN, *all_rules()), key=lambda rule: rule.id))

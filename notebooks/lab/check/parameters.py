@@ -1,4 +1,7 @@
-"""Finds the tags (what is known) of parameters."""
+"""Finds the tags of parameters: what is known of their values.
+
+An example of a tag is "sent by the client".
+"""
 
 from lab.check.contents import Contents
 from lab.check.flow import arguments, made_record

@@ -56,9 +56,10 @@ def _made(project: Project, call: Call) -> Node | None:
 
 
 def bases_of(project: Project, cls: Class, steps: int = 4) -> list[str]:
-    """Return the dotted names of a class's base classes from packages.
+    """Return the dotted names of base classes that come from packages.
 
-    Base classes in the project are followed to their own base classes, up to `steps` levels.
+    An example is "socketio.AsyncNamespace". Base classes of `cls` that the project declares are followed to their own
+    base classes, up to `steps` levels. The name of an unknown base class is "".
     """
     found = []
     for base in cls.bases:
@@ -130,8 +131,9 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     """Return the collection that a variable or a field means, or None.
 
-    A field is known only if the class of its object is known. If a variable is another name for a collection, the
-    result is that collection. The search ends after `steps` steps, for example from one variable to the next.
+    A field is found only if its object is a known module, object literal, class or instance, or Flask's `current_app`.
+    If a variable is another name for a collection, the result is that collection. At most `steps` variables and
+    operators are followed.
     """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
     waited = [value for value, _ in variable.values if isinstance(value, Await)] if variable is not None else []
@@ -165,10 +167,11 @@ def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
 
 
 def _of_getter(project: Project, call: Node, steps: int) -> Place | None:
-    """Return the collection whose entry a called function returns, or None.
+    """Return the collection that a called function reads for its result.
 
-    Only a collection that outlives the function counts. `call` is the call of the function. At most `steps` variables
-    and operators are followed.
+    The function returns the collection itself or an entry of it. Only a collection that outlives the function counts;
+    without one, the result is None. `call` is the call of the function. At most `steps` variables and operators are
+    followed.
     """
     if not isinstance(call, Call) or steps <= 0:
         return None

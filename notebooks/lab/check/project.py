@@ -45,8 +45,8 @@ class Project(Modules):
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return what a module exports under a name, or None.
 
-        The result is a node or a variable. For the name "*" the result is the module itself. Exports that come from
-        another module are followed through at most `steps` modules.
+        The result is a node, a variable or a module. For the name "*" the result is `module` itself. Exports that come
+        from another module are followed through at most `steps` modules.
         """
         if name == "*" or steps == 0:
             return module
@@ -67,9 +67,9 @@ class Project(Modules):
     def meaning(self, expr: Node | Variable | Module | None, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return the node, variable or module that an expression stands for.
 
-        At most `steps` names, imports and fields are followed. The result is a `Variable` if it has no value or several
-        values, or is imported from a package. The result is None for a name that is not declared or is defined by
-        itself.
+        At most `steps` names, imports and fields are followed. The result is a `Variable` if that variable has no value
+        or several values, or is imported from a package. The result is None for a name that is not declared or is
+        defined by itself.
         """
         if id(expr) not in self._meanings:
             # until the answer is known; so a name that is made of itself has none
@@ -131,7 +131,7 @@ class Project(Modules):
     def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
         """Return a class's method, or the only value of its field.
 
-        `name` names the method or field. Base classes are searched, too, up to `steps` levels above the class.
+        Base classes are searched, too, up to `steps` levels. The result is None if nothing has the name `name`.
         """
         found = method(cls, name)
         if found is not None:
@@ -181,9 +181,9 @@ class Project(Modules):
         return found[0] if len(found) == 1 else None
 
     def outside(self, expr: Node) -> str:
-        """Return the dotted name of an expression from a package, or "".
+        """Return the dotted name of what an expression takes from a package.
 
-        An example is "socket.io.Server".
+        An example is "socket.io.Server". The result is "" if the expression takes nothing from a package.
         """
         found = self._outside.get(id(expr))
         if found is None:
@@ -229,7 +229,7 @@ class Project(Modules):
     def _is_foreign(self, obj: Node) -> bool:
         """Tell whether an object comes from outside the project.
 
-        That is so if it comes from a package, or has a type that no file of the project declares.
+        That is assumed if it comes from a package, or is a field of `this` or `self` with a type annotation.
         """
         if isinstance(obj, Member) and isinstance(obj.obj, This):
             cls = class_of(obj)

@@ -24,9 +24,10 @@ SECONDS = re.compile(r"(?<= checked in )[\d.]+(?= s:)")
 
 
 def renew() -> Path:
-    """Write the example and the rules into README.md, and return its path.
+    """Update the checker's example and table of rules in README.md.
 
-    Raises `ReadmeError` if there is no README.md with the marks.
+    Returns the path of README.md. Raises `ReadmeError` if README.md is missing, if it lacks the HTML comments around
+    these two parts, or if the example cannot be checked.
     """
     readme = find_readme()
     text = readme.read_text(encoding="utf-8")
@@ -39,9 +40,9 @@ def renew() -> Path:
 def with_example(text: str, root: Path) -> str:
     """Return a README's text with the output of the example renewed.
 
-    The example runs in the README's folder. Its output quotes measured costs, so a new measurement changes the output.
-    The text is returned unchanged if it lacks the HTML comments that mark the example, or if only the seconds in the
-    output differ.
+    The example is the command `lab check` for a small server with a mistake. The command runs in `root`, the README's
+    folder. Its output quotes measured costs, so a new measurement changes the output. The text is returned unchanged if
+    it lacks the HTML comments that mark the example, or if only the seconds in the output differ.
     """
     if not EXAMPLE_BLOCK.search(text):
         return text
@@ -51,15 +52,19 @@ def with_example(text: str, root: Path) -> str:
 
 
 def with_rules(text: str) -> str:
-    """Return a README's text with the table of the rules."""
+    """Return a README's text with the table of rules renewed.
+
+    The text is returned unchanged if it lacks the HTML comments that mark the table.
+    """
     # Markdown in an HTML element needs an empty line around it
     return RULES_BLOCK.sub(lambda marks: f"{marks[1]}\n{markdown_table(every_rule())}\n{marks[2]}", text, count=1)
 
 
 def output_of_example(root: Path) -> str:
-    """Return what `lab check` prints for the example.
+    """Return what `lab check` prints for the example file `EXAMPLE`.
 
-    Raises `ReadmeError` if the example cannot be checked.
+    The file is a small server with a mistake. Its path is relative to `root`, the README's folder. Raises `ReadmeError`
+    if the file cannot be checked.
     """
     command = [sys.executable, "-m", "lab", "check", EXAMPLE]
     # a new process prints what a user sees, and reads the costs again

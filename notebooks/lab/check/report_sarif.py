@@ -100,7 +100,8 @@ def _sentence(message: str) -> str:
 def _fingerprinted(result: Result) -> Iterator[tuple[Finding, str]]:
     """Yield each finding with its fingerprint.
 
-    The fingerprint stays the same when other lines of the file change.
+    By the fingerprint, a code host recognises the same finding in a later report. The fingerprint stays the same when
+    other lines of the file change.
     """
     seen: Counter[str] = Counter()
     for finding in result.findings:

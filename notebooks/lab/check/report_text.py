@@ -1,6 +1,7 @@
-"""Writes the report for a person.
+"""Writes the report as text for a terminal.
 
-It has a block per finding, errors first, then one line per mistake.
+The report has one block per finding, with errors first. Then it has one line for each of the ten mistakes of this kit,
+which says whether the mistake was found.
 """
 
 import textwrap
@@ -60,9 +61,10 @@ def _block(finding: Finding, rule: Rule, source: Source | None) -> Iterator[tupl
 
 
 def _texts(finding: Finding, rule: Rule) -> Iterator[tuple[str, str]]:
-    """Yield the name and text of each paragraph below the excerpt.
+    """Yield the label and text of each paragraph about a finding.
 
-    The excerpt is the line of code of the finding.
+    Labels are, for example, "why" and "fix"; the first label is "". In the report, the paragraphs follow the line of
+    code.
     """
     why = first_sentence(rule.why)
     # the line alone may be no more than "socketId,"
@@ -120,7 +122,10 @@ def _excerpt(finding: Finding, line: str) -> Iterator[tuple[str, str]]:
 
 
 def printable(text: str) -> str:
-    """Return a text without characters that control a terminal."""
+    """Replace the characters of a text that can control a terminal.
+
+    A tab becomes two spaces. Any other such character becomes `?`.
+    """
     return "".join(_printable(character) for character in text)
 
 

@@ -30,7 +30,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was found in the checked files."""
+    """The findings and other results of one run of the checker."""
 
     findings: Sequence[Finding]
     # the rules that were asked
@@ -52,7 +52,8 @@ class Result:
     def exit_code(self, *, strict: bool) -> int:
         """Return the exit code of the command.
 
-        It is 1 if there is an error, else 0. With `strict`, warnings, unreadable files and failed rules count, too.
+        It is 1 if a finding has the level "error", else 0. With `strict`, it is also 1 for a warning, an unreadable
+        file or a rule that crashed.
         """
         levels = {finding.level for finding in self.findings}
         if strict and ("warning" in levels or self.unreadable or self.failures):

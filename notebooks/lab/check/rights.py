@@ -47,9 +47,9 @@ def names_a_right(
     """Tell whether an expression mentions a right, such as membership.
 
     A right that only the client claims does not count. A variable that holds a condition is followed, at most `steps`
-    times. If `strict` is false, it is enough that the socket is in a collection of all connections. `around` is True if
-    the expression is a condition around the checked code. `around` is False if the condition ends the function before
-    that code, and None if this is not known.
+    times. If `strict` is false, a test that the socket is in a collection of all connections counts, too. `around` is
+    True if the expression is a condition around the code that the right protects. `around` is False if the condition
+    ends the function before that code, and None if this is not known.
     """
     for part in node.walk():
         if isinstance(part, Name | Member) and RIGHTS.search(part.name):
@@ -156,10 +156,10 @@ def leaves(node: Node) -> bool:
 
 
 def asserts(facts: Facts, call: Call) -> bool:
-    """Tell whether a call alone checks a right, without a condition.
+    """Tell whether a call checks a right by itself, without a condition.
 
-    That is so if the name of the called function says so, or if that function contains a condition on a right and can
-    end there.
+    That is so if the called function has a name such as `assertMember`. It is also so if that function contains an `if`
+    that tests a right and may end the function or a loop iteration.
     """
     name = getattr(call.func, "name", "")
     if RIGHTS.search(name) and CHECKS.match(name):
@@ -176,8 +176,8 @@ def uses_record(facts: Facts, test: Node, *, around: bool | None = None) -> bool
     """Tell whether a condition compares a field of a looked-up record.
 
     The record is looked up with a value from the client. Such a condition checks more than the existence of the record.
-    `around` is True if the condition is around the checked code. `around` is False if the condition ends the function
-    before that code, and None if this is not known.
+    `around` is True if the condition is around the code that it protects. `around` is False if the condition ends the
+    function before that code, and None if this is not known.
     """
     for part in test.walk():
         if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
@@ -197,7 +197,7 @@ def uses_record(facts: Facts, test: Node, *, around: bool | None = None) -> bool
 def _arguments(call: Node) -> list[Node]:
     """Return the arguments of all calls in a chain.
 
-    An example is `Rooms.findById(id).populate("members")`.
+    For `Rooms.findById(id).populate("members")` they are `"members"` and `id`.
     """
     found: list[Node] = []
     while isinstance(call, Call):
@@ -233,7 +233,8 @@ def looks_up(facts: Facts, node: Node) -> bool:
 def _may_refuse(facts: Facts, call: Call) -> bool:
     """Tell whether a call can check a right and refuse the client.
 
-    A look-up can do so. An awaited method that does not write can do so, too.
+    That is so if the function has a name such as `findMember` or `checkRoom`. It is also so for an awaited method that
+    does not write or send.
     """
     name = getattr(call.func, "name", "")
     if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):

@@ -1,6 +1,6 @@
 """Finds the rooms that calls use, and the shapes of room names.
 
-A shape is the fixed parts of a name, such as `user:*`.
+A shape is a room name with `*` in place of each variable part, such as `user:*`.
 """
 
 from functools import cached_property
@@ -43,7 +43,7 @@ class Rooms:
         return [(emit, part) for emit in self._actions.emits for room in emit.rooms for part in self.parts(room)]
 
     def shape(self, room: Node) -> str | None:
-        """Return the fixed parts of a room's name, with `*` between.
+        """Return a room's name with `*` in place of each variable part.
 
         Examples are "user:*" and "*". The result is None if nothing is known of the name.
         """

@@ -28,7 +28,8 @@ Progress = Callable[[str, int, int], None]
 def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *_: None) -> Result:
     """Check files and folders, and return the result.
 
-    Raises `UsageError` for a path, rule, baseline or commit that does not exist.
+    `progress(stage, done, total)` is called repeatedly; `total` is 0 if it is not known. Raises `UsageError` for a
+    path, rule, baseline or commit that does not exist.
     """
     began = time.perf_counter()
     check_readable(paths)
@@ -127,10 +128,11 @@ def _lost_join(facts: Facts, join: Join, ref: str | None) -> Finding:
 def _without_suppressed(
     facts: Facts, found: list[Finding], rules: Sequence[Rule], *, is_since: bool
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return the remaining findings, and the suppressed findings.
+    """Return the remaining findings, and the findings that comments suppress.
 
-    A suppression without effect becomes a finding, too. `is_since` is true if the run compares with a commit. The rule
-    about removed joins runs only in such a run. In other runs, its suppressions are not judged.
+    A comment that suppresses nothing becomes a finding, too. `is_since` is true if the run compares with a commit. The
+    rule about removed joins runs only in such a run. In other runs, a comment for this rule is never reported as one
+    that suppresses nothing.
     """
     asked = {rule.id for rule in rules} - {SUPPRESSION.id}
     if not is_since:

@@ -72,7 +72,7 @@ def is_offloaded(node: Node) -> bool:
 def runs_later(facts: Facts, node: Node) -> bool:
     """Tell whether the function around a node is started later.
 
-    It is started as a task, a timer or a job.
+    That is so if the function is started as a task, a timer or a job.
     """
     for func in enclosing(node, Func):
         if id(func) in facts.values.uses.later:
@@ -87,7 +87,7 @@ def runs_later(facts: Facts, node: Node) -> bool:
 def uses_threads(facts: Facts, node: Node) -> bool:
     """Tell whether the handlers in a node's file run in threads.
 
-    A handler that blocks does not stop the other handlers then.
+    If so, a handler that blocks does not stop the other handlers.
     """
     module = facts.project.module_of(node)
     if module.source.language != "py":

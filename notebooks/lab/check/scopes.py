@@ -54,7 +54,7 @@ class Variable:
 
 @dataclass(slots=True, eq=False)
 class Module:
-    """A file with its scopes."""
+    """A parsed file with its variables, exports, classes, functions and calls."""
 
     path: str
     source: Source
@@ -86,7 +86,7 @@ def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
 
 
 def function_of(node: Node) -> Func | None:
-    """Return the innermost function around a node."""
+    """Return the innermost function around a node, or None."""
     above = node.parent
     while above is not None and not isinstance(above, Func):
         above = above.parent
@@ -94,7 +94,7 @@ def function_of(node: Node) -> Func | None:
 
 
 def class_of(node: Node) -> Class | None:
-    """Return the innermost class around a node."""
+    """Return the innermost class around a node, or None."""
     above = node.parent
     while above is not None and not isinstance(above, Class):
         above = above.parent
@@ -120,7 +120,7 @@ def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
 
 
 def build(path: str, source: Source) -> Module:
-    """Return the module of a parsed file, with its scopes filled."""
+    """Return a `Module` with the scopes and variables of a parsed file."""
     module = Module(path, source, {0: {}})
     python = source.language == "py"
     later: list[Assign] = []

@@ -35,7 +35,7 @@ class Server:
 
 
 def find_servers(project: Project) -> list[Server]:
-    """Return all servers of the modules that are loaded."""
+    """Return the servers that the loaded files of a project create."""
     found: list[Server] = []
     for module in list(project.modules.values()):
         decorators = {id(mark): cls for cls in module.classes for mark in cls.decorators}
@@ -60,7 +60,8 @@ def _server(project: Project, module: Module, call: Call, cls: Class | None) -> 
 def _late_options(project: Project, server: Server) -> None:
     """Add the options that are set after the server is made.
 
-    In Python these are the arguments of `socketio.init_app(app, …)`.
+    In Python these are the arguments of `socketio.init_app(app, …)`. In JavaScript these are assignments to fields of
+    the options object.
     """
     if server.module.source.language != "py":
         _assigned_options(project, server)
@@ -110,7 +111,7 @@ def _of_record(project: Project, expr: Node, prefix: str, depth: int = 4) -> Ite
 
 
 def is_flask(project: Project, server: Node) -> bool:
-    """Tell whether a Python server object is Flask-SocketIO's."""
+    """Tell whether a Python server object comes from Flask-SocketIO."""
     made = project.meaning(server)
     if isinstance(made, Call):
         return "flask" in project.outside(made.func)

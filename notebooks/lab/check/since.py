@@ -26,7 +26,7 @@ class Since:
         self._changes = self._repository.changes()
 
     def split(self, found: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
-        """Return the findings in changed lines, and the others."""
+        """Return the findings in changed lines, and the findings in other lines."""
         changed: list[Finding] = []
         unchanged: list[Finding] = []
         for finding in found:

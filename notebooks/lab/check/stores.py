@@ -1,6 +1,6 @@
-"""Finds writes to collections, database records and shared stores.
+"""Finds writes to collections, records and shared stores, and removals from collections.
 
-All of these outlive a handler.
+Such state can outlive a handler. A shared store is, for example, Redis.
 """
 
 import re
@@ -70,7 +70,7 @@ class Write:
 
 
 def writes(facts: Facts) -> list[Write]:
-    """Return all writes of the project."""
+    """Return the project's writes to collections, fields, stores and databases."""
     return facts.once(_all_writes)
 
 
@@ -156,7 +156,7 @@ def _made_record(facts: Facts, call: Call) -> Record | None:
 
 @dataclass(slots=True, eq=False)
 class Removal:
-    """An entry that is taken out of a collection."""
+    """Code that takes an entry out of a collection."""
 
     node: Node
     module: Module
@@ -195,8 +195,8 @@ def _is_filter(facts: Facts, value: Node) -> bool:
 def _owners(facts: Facts, place: Node) -> Iterator[str]:
     """Yield the names of a collection, and of the class around it.
 
-    `place` is the expression for the collection. The names come from `place`, from the value of its first variable, and
-    from the class around `place`.
+    `place` is the expression for the collection. The names come from `place`. If `place` begins with a variable, they
+    also come from the value of this variable. The last name is that of the class around `place`, if there is a class.
     """
     yield from names_in(place)
     root = place
@@ -219,16 +219,17 @@ def is_of_connection(facts: Facts, place: Node) -> bool:
 
 
 def is_only_closed(facts: Facts, place: Node) -> bool:
-    """Tell whether the sockets of a collection are only closed.
+    """Tell whether the program only closes the sockets of a collection.
 
-    An example is a collection that the program uses only at shutdown.
+    The program never emits to these sockets and never lets them join or leave a room. An example is a collection that
+    the program uses only at shutdown.
     """
     called = facts.once(_called_on_kept).get(place_of(facts.project, place), set())
     return not called.isdisjoint(ENDS) and called.isdisjoint(USES)
 
 
 def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
-    """Return the names of methods called on collection values, by collection."""
+    """Return the names of methods called on elements of collections, by collection."""
     found: dict[Place | None, set[str]] = {}
     for _, call in facts.calls:
         if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):

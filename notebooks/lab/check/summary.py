@@ -1,4 +1,7 @@
-"""Writes the end of a report, with a line per mistake."""
+"""Makes the last lines of a report of `lab check`.
+
+They include one line for each of the ten mistakes that the checker looks for.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +16,7 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "question")
 def mistake_lines(result: Result) -> list[tuple[str, str, str]]:
     """Return the number, the name and the verdict of each mistake.
 
-    A verdict says what the checker found of the mistake.
+    There are ten mistakes. A verdict says what the checker found of the mistake, such as `not found`.
     """
     return [(mistake.number, mistake.name, _verdict(result, mistake)) for mistake in MISTAKES]
 

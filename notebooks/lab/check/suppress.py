@@ -29,7 +29,10 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A suppression that has no effect, and why."""
+    """Describes what is wrong with a comment that suppresses findings.
+
+    For example, the comment suppresses nothing, or it names an unknown rule.
+    """
 
     path: str
     line: int

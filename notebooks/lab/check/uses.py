@@ -1,4 +1,4 @@
-"""Holds what `lab.check.collect` collects: uses of functions and collections."""
+"""Records how the checked code uses its functions and collections. `lab.check.collect` fills these records."""
 
 from dataclasses import dataclass, field
 
@@ -32,9 +32,9 @@ class Content:
 
 @dataclass(slots=True, eq=False)
 class Uses:
-    """How the project uses its functions and collections.
+    """How the checked code uses its functions and collections.
 
-    A dictionary that is about functions has `id(function)` as its keys.
+    In the dictionaries about functions, the key is `id(function)`.
     """
 
     # tags of the parameters of a function that is registered as a handler, by position
@@ -50,5 +50,5 @@ class Uses:
     contents: dict[Place, list[Content]] = field(default_factory=dict)
 
     def of_place(self, place: Place | None) -> list[Content]:
-        """Return what is put into a collection."""
+        """Return the values that the code puts into the collection `place`. If `place` is None, the list is empty."""
         return self.contents.get(place, []) if place is not None else []

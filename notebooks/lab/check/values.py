@@ -183,7 +183,7 @@ class Values(Parameters):
         return any(self.project.outside(given) == "flask.request" for given in arguments(self.uses, variable))
 
     def _field(self, expr: Member) -> Tag:
-        """Return the tags of a field of a class of the project."""
+        """Return the tags of a field of a class. A tag says what is known of the field's value."""
         cls = self.project.type_of(expr.obj)
         if cls is None:
             meant = self.project.meaning(expr)
@@ -251,6 +251,6 @@ class Values(Parameters):
         return Tag.NONE
 
     def _returned(self, func: Func) -> Tag:
-        """Return the tags of everything that a function returns."""
+        """Return the tags of everything that a function returns. A tag says what is known of a value."""
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKET_TYPE.match(func.returns) else Tag.NONE
         return found | self.of_all(returned(func))

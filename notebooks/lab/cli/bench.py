@@ -84,8 +84,8 @@ def _install_node() -> None:
 def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
     """Returns `sizes` without client groups that need too many open files.
 
-    The groups are the entries of `sizes.leaving`. It prints a warning when it removes a group. Raises `UsageError` when
-    the limit of open files is too low for the benchmarks.
+    `sizes.leaving` has the sizes of the groups, whose clients disconnect together. When the function removes a group,
+    it prints a warning. Raises `UsageError` when the limit of open files is too low for the benchmarks.
     """
     import dataclasses
 

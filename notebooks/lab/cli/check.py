@@ -1,4 +1,4 @@
-"""The command `lab check`: finds the bad server's ten mistakes in code."""
+"""The command `lab check`: finds ten known mistakes in Socket.IO code. The package `bad_server` has all ten."""
 
 import argparse
 import os

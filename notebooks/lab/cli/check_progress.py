@@ -23,5 +23,9 @@ class CheckProgress:
         self._bar.stop()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Shows the stage of the check. If `total` is 0, the total is not known."""
+        """Shows what the check does now, and how much is done.
+
+        `stage` is a text such as `reading files`. `done` of `total` files or rules are finished. If `total` is 0, the
+        total is not known.
+        """
         self._bar.update(self._task, description=stage, completed=done, total=total or None)

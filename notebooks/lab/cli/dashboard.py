@@ -1,4 +1,4 @@
-"""The command `lab dashboard`: a picture of the Grafana dashboard."""
+"""The command `lab dashboard`: draws the graphs of the Grafana dashboard. The data is from a load run."""
 
 import argparse
 import sys

@@ -101,7 +101,8 @@ def _answers(session: "Session", words: list[str], letter: str | None) -> dict[s
 async def _judge(session: "Session", answers: Mapping[str, str]) -> int:
     """Prints whether each answer from the command line is right.
 
-    After a right answer it also measures the server and prints the result. Returns the exit code.
+    `answers` maps the letter of a server to the learner's diagnosis, such as `03`. After a right answer, the server is
+    also measured, and the result is printed. Returns the exit code.
     """
     outcomes = []
     for letter, answer in answers.items():

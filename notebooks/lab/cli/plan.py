@@ -1,4 +1,7 @@
-"""The command `lab plan`: processes and settings for a number of drivers."""
+"""The command `lab plan`: calculates how many server processes a fleet needs.
+
+The drivers of the fleet report their positions. The command also recommends settings for each process.
+"""
 
 import argparse
 import sys

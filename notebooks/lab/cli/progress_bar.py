@@ -73,7 +73,8 @@ class CompareProgress:
     def progress(self, claim: Claim, side: Side, phase: Phase) -> None:
         """Shows that a run has started or ended.
 
-        The run measures one server for `claim`, a statement about both servers.
+        The run measures one server for `claim`, a statement about both servers. `side` says which server: `bad` or
+        `good`. The phase `again` means that a further run of the same server has started.
         """
         if phase == "ended":
             del self._running[claim.id, side]

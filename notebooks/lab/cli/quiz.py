@@ -28,7 +28,7 @@ YES, NO, QUIT = ("y", "yes"), ("n", "no"), ("q", "quit")
 
 
 class _EndOfAnswers(Exception):
-    """The learner ends the quiz, or there is no more input."""
+    """Raised when the learner ends the quiz, or when the input ends."""
 
 
 def add_command(commands: Any) -> None:
@@ -111,7 +111,7 @@ def _numbers() -> "Numbers":
     """Returns the last measured numbers, which the interview answers quote.
 
     `lab compare` measures them on this machine. If it has not run yet, or if the file with the numbers cannot be read,
-    this prints a line that says so.
+    this function prints a line that says so, and the result has no numbers of `lab compare`.
     """
     from lab.interview.last_numbers import LastNumbers, LastNumbersError, load
 
@@ -184,7 +184,7 @@ def _read(prompt: str) -> str:
 def _accept_any_bytes() -> None:
     """Makes standard input replace invalid bytes instead of raising an error.
 
-    Such input then counts as a wrong answer.
+    Such input is then neither yes nor no, so the quiz repeats its yes-or-no question.
     """
     with contextlib.suppress(AttributeError, OSError):
         sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The command `lab storm`: a reconnect storm, measured."""
+"""The command `lab storm`: measures how clients reconnect after a server restart."""
 
 import argparse
 import contextlib

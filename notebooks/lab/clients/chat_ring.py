@@ -59,8 +59,8 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
     """Wait until each tab has received `FENCE` from every server process.
 
-    A message from another process sometimes arrives later than an ack. But each process emits the event `FENCE` after
-    all its messages. So all messages of a process have arrived when its `FENCE` arrives.
+    A message from another process sometimes arrives later than an ack. So this function makes each server process emit
+    the event `FENCE`. When the `FENCE` of a process arrives, all earlier messages of that process have arrived.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)

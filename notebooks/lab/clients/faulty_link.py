@@ -40,9 +40,9 @@ class _ForwardedConnection:
 class FaultyLink:
     """A proxy on 127.0.0.1 that can cut, silence, stall or delay connections.
 
-    It forwards connections to a target port without faults, until a method such as `cut` causes a fault. Used as
-    `async with FaultyLink(target_port) as link`. With several target ports (a server of several processes) each new
-    connection goes to the next port in turn. After the block, the link has no open socket and no task.
+    It forwards connections to a target port without faults, until a method such as `cut` causes a fault. With several
+    target ports (a server of several processes) each new connection goes to the next port in turn. Use the class as
+    `async with FaultyLink(target_port) as link`. After the block, the link has no open socket and no task.
     """
 
     _listener: socket.socket
@@ -117,7 +117,7 @@ class FaultyLink:
     def stalled(self) -> Iterator[None]:
         """Forward nothing until the `with` block ends.
 
-        Data waits, and so does the end of a connection. After the block, everything that waited is forwarded.
+        Data waits, and the end of a connection waits too. After the block, everything that waited is forwarded.
         """
         self._flowing.clear()
         try:

@@ -20,7 +20,7 @@ CONNECT_SECONDS = 10.0
 class RawTab:
     """A client socket that speaks Socket.IO without a client library.
 
-    It can send packets that a client library refuses to send. It also uses less memory and CPU time.
+    It can send packets that a client library refuses to send. It also uses less memory and CPU time than a library.
     """
 
     socket: aiohttp.ClientWebSocketResponse

@@ -1,4 +1,4 @@
-"""Samples a server's state in the background while a scenario runs."""
+"""Samples a server's state in the background while an experiment runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -139,7 +139,7 @@ class Tab:
     async def ask(self, event: str, data: Any, *, timeout: float = 5.0) -> dict[str, Any]:
         """Send an event to the server and return its ack.
 
-        Raises `TimeoutError` when no ack arrives within `timeout` seconds.
+        If the ack is not a dict, return `{}`. Raises `TimeoutError` when no ack arrives within `timeout` seconds.
         """
         try:
             ack = await self._client.call(event, data, namespace=self.target.namespace, timeout=timeout)

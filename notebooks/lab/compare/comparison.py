@@ -33,8 +33,8 @@ class Comparison:
     """The results of one run of `lab compare`, and its environment.
 
     The environment is the machine, the versions and the settings. `workers` is the number of processes of each server.
-    If `workers` is greater than 1, some claims are also measured without connection cuts, with one process and with
-    several processes. `before_any_cut` has these results.
+    If `workers` is greater than 1, some claims (statements about the bad and the good server) are also measured without
+    connection cuts, with one process and with several processes. `before_any_cut` has these results.
     """
 
     results: Sequence[Result]
@@ -57,7 +57,7 @@ class Comparison:
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the machine, the versions and the settings of a comparison.
 
-    `settings` has the server settings of each scenario. The key `raised_limits` of the result has all server settings
+    `settings` has the server settings of each experiment. The key `raised_limits` of the result has all server settings
     that the lab changed from their defaults.
     """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}

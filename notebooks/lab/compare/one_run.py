@@ -27,8 +27,9 @@ async def run_once(
 ) -> Run:
     """Run a scenario once on a new server of `workers` processes.
 
-    The clients use the namespace of `claim`. `parameters` are passed to the scenario. If the run fails, nothing is
-    raised: the field `broken` of the returned run says why it failed.
+    `claim` is the statement that the scenario tests; its number selects the namespace of the clients. `side` is `good`,
+    `bad`, or an app as `module:function`. `seed` and `parameters` are passed to the scenario. If the run fails, nothing
+    is raised: the field `broken` of the returned run says why the run failed.
     """
     lateness, limit = Lateness(), asyncio.timeout(None)
     try:
@@ -51,7 +52,7 @@ async def run_once(
 def _in_one_line(error: Exception) -> str:
     """Return the class name and the first line of an error.
 
-    For an `ExceptionGroup`, it describes only the first exception.
+    For an `ExceptionGroup`, the text describes only the first exception of the group.
     """
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

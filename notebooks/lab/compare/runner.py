@@ -1,9 +1,10 @@
 """Runs the scenario of every chosen claim on both servers.
 
-A claim is a statement about both servers, with a bound for each server's measured value. Its scenario is the experiment
-that measures this value. A run is repeated if its value is near the bound or does not meet the bound. A run is also
-repeated if slow clients have possibly falsified its value. Each run has its own new server. Scenarios that mostly wait
-run at the same time; scenarios that measure time or load run alone.
+The two servers are the bad server (with ten mistakes) and the good server. A claim is a statement about them, with a
+bound for each server's measured value. Its scenario is the experiment that measures this value. A run is repeated if
+its value is near the bound or does not meet the bound. A run is also repeated if slow clients have possibly falsified
+its value. Each run has its own new server. Scenarios that mostly wait run at the same time; scenarios that measure time
+or load run alone.
 """
 
 import asyncio
@@ -50,8 +51,8 @@ class ExperimentRunner:
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
         """Run the scenarios of all claims; return one result per claim.
 
-        A claim is a statement about both servers, and its scenario measures them. The results are sorted by the id of
-        the claim. If a scenario fails, the verdict on its claim is `not_shown` (not confirmed).
+        A claim is a statement about the bad and the good server, and its scenario measures them. The results are sorted
+        by the id of the claim. If a scenario fails, the verdict on its claim is `not_shown` (not confirmed).
         """
         alone = [claim for claim in claims if self._scenarios[claim.id].runs_alone]
         # after an interruption the task group waits until every server has stopped
@@ -97,11 +98,11 @@ async def compare(
 ) -> Comparison:
     """Run the scenario of each of `claims` on both servers.
 
-    A claim is a statement about both servers, and its scenario measures them. `scenarios` maps the id of a claim to its
-    scenario; the default is the scenarios of `lab.scenarios`. Each server has `workers` processes. If `workers` is
-    greater than 1, `compare` also measures what percentage of messages and reports arrives when no connection is cut. A
-    report is the result of heavy work that a user requests. `compare` calls `progress` when a run starts or ends, and
-    `finished` with each result.
+    A claim is a statement about the bad and the good server, and its scenario measures them. `scenarios` maps the id of
+    a claim to its scenario; the default is the scenarios of `lab.scenarios`. Each server has `workers` processes. If
+    `workers` is greater than 1, `compare` also measures what percentage of messages and reports arrives when no
+    connection is cut. A report is the result of heavy work that a user requests. `compare` calls `progress` when a run
+    starts or ends, and `finished` with each result.
     """
     scenarios = scenarios if scenarios is not None else load_scenarios()
     started = time.monotonic()

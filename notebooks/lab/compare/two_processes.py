@@ -26,7 +26,7 @@ REPORT_MILLISECONDS = 50
 
 
 def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
-    """Create a scenario in which no connection is cut.
+    """Create a scenario (an experiment) in which no connection is cut.
 
     If `asks` is `chat`, each user writes to the next user. If `asks` is `report`, each user requests a report, which is
     heavy work for the server.
@@ -49,8 +49,8 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
 async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
     """Let each user write to the next user; return two counts.
 
-    `ring` has one tab per user; the last user writes to the first. The counts are the messages that the server accepted
-    and the messages that arrived.
+    `ring` has one tab (simulated browser tab) per user; the last user writes to the first. The counts are the number of
+    messages that the server accepted, and the number of messages that arrived exactly once.
     """
     accepted = await write_to_next(ring, "hello")
     await wait_until_delivered(ring)
@@ -60,8 +60,8 @@ async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
 async def _request_reports(ring: Sequence[Tab]) -> tuple[int, int]:
     """Let each user request a report; return two counts.
 
-    A report is the result of heavy work on the server. `ring` has one tab per user. The counts are the requests that
-    the server accepted and the reports that arrived.
+    A report is the result of heavy work on the server. `ring` has one tab (simulated browser tab) per user. The counts
+    are the number of requests that the server accepted, and the number of reports that arrived.
     """
     jobs = await gather_bounded([lambda tab=tab: _request_report(tab) for tab in ring])  # type: ignore[misc]
     arrivals = await asyncio.gather(*(_arrives(tab, job) for tab, job in zip(ring, jobs, strict=True)))
@@ -88,8 +88,9 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 class TwoProcessResult:
     """The runs for one claim, with one and with several processes.
 
-    A claim is a statement about both servers. `runs` maps a side (bad or good server) and a number of processes to the
-    run. `workers` is the larger number of processes. `bounds` has the bounds that the values of the runs must meet.
+    A claim is a statement about the bad and the good server. `runs` maps a side (bad or good server) and a number of
+    processes to the run. `workers` is the larger number of processes. `bounds` has the bounds that the values of the
+    runs must meet.
     """
 
     claim: Claim
@@ -154,9 +155,9 @@ async def measure_before_any_cut(
 ) -> list[TwoProcessResult]:
     """Measure which messages and reports arrive before any connection is cut.
 
-    A report is the result of heavy work that a user requests. Both servers are measured with one process and with
-    `workers` processes. A claim is a statement about both servers. Returns one result for each claim that has bounds
-    for several processes.
+    A report is the result of heavy work that a user requests. The bad and the good server are measured with one process
+    and with `workers` processes. A claim is a statement about these two servers. Returns one result for each claim that
+    has bounds for several processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []
@@ -173,8 +174,8 @@ async def _run_both_sides(
 ) -> Mapping[tuple[Side, int], Run]:
     """Run the scenario on both servers, with one process and with several.
 
-    The two servers are measured at the same time. That is harmless, because the scenario measures no times and needs
-    little CPU.
+    The bad and the good server are measured at the same time. That is harmless, because the scenario measures no times
+    and needs little CPU. Returns the runs, by server and number of processes.
     """
 
     async def run(side: Side, count: int) -> Run:

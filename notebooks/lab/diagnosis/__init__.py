@@ -1,1 +1,1 @@
-"""Blind diagnosis: servers with an unknown mistake, for practice and an exam."""
+"""Blind diagnosis: learners look for the unknown mistakes of servers."""

@@ -1,4 +1,4 @@
-"""Reads which mistakes a learner has found, and judges this answer."""
+"""Parses and judges a learner's answer: which mistakes a server has."""
 
 import re
 from collections.abc import Iterable
@@ -55,8 +55,8 @@ def describe(mistakes: Iterable[int]) -> str:
 def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
     """Compare a learner's answer with the mistakes of a server.
 
-    `tries` is how many wrong answers the learner gave before. The reply to a wrong or incomplete answer says what is
-    wrong. It also says where to look, if the answer is only incomplete or if `tries` is at least 1.
+    `tries` is how many wrong or incomplete answers the learner gave before. The reply to a wrong or incomplete answer
+    says what is wrong. It also says where to look, if the answer is only incomplete or if `tries` is at least 1.
     """
     if answer is None:
         return Judgement("unanswered", "Not answered yet.")

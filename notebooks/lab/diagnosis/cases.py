@@ -41,6 +41,7 @@ class Mistake(_Frozen):
 class Choice(_Frozen):
     """The mistakes of one server, and what a user complains about.
 
+    A claim is a statement about one mistake, and its scenario is an experiment that measures that mistake.
     `measured_by` has the numbers of the claims whose scenarios measure the server. It is empty if the claims have the
     same numbers as the mistakes.
     """
@@ -53,7 +54,8 @@ class Choice(_Frozen):
     def claims(self) -> tuple[int, ...]:
         """The ids of the claims whose scenarios measure this server.
 
-        A claim is a statement about one mistake, and its scenario measures that mistake. An id is an integer, 1 to 10.
+        A claim is a statement about one mistake, and its scenario is an experiment that measures that mistake. An id is
+        an integer, 1 to 10.
         """
         return self.measured_by or self.mistakes
 
@@ -78,8 +80,8 @@ class _File(_Frozen):
 class Ticket:
     """Identifies one server of the diagnosis: kind, seed and letter.
 
-    `kind` is `practice` or `exam`, and `letter` is the name of the server. A server process finds its mistakes from its
-    ticket.
+    `kind` is `practice` or `exam`, and `letter` is the name of the server. `seed` decides which server has which
+    mistakes. A server process finds its mistakes from its ticket.
     """
 
     kind: Kind
@@ -99,7 +101,10 @@ class Ticket:
         return cls("exam" if kind == "exam" else "practice", int(seed), letter)
 
     def open(self) -> Choice:
-        """Return the mistakes of this server, which are the right answer."""
+        """Return the mistakes of the server that this ticket identifies.
+
+        These mistakes are the right answer in the diagnosis.
+        """
         return assign(self.kind, self.seed)[self.letter]
 
 
@@ -121,18 +126,24 @@ def mistake(number: int) -> Mistake:
 def look_at(mistakes: tuple[int, ...]) -> str:
     """Return a hint that says where to look for these mistakes.
 
-    The hint does not name the mistakes.
+    The hint does not name the mistakes. If `mistakes` is empty, the hint is a general one.
     """
     return " ".join(mistake(number).look for number in mistakes) or load().no_mistake_look
 
 
 def letters(kind: Kind) -> str:
-    """Return the letters of all servers of a practice or examination."""
+    """Return the letters that name the servers of a practice or examination.
+
+    The result is a string with one letter per server.
+    """
     return LETTERS[: len(MISTAKES) + 1 if kind == "exam" else len(load().case)]
 
 
 def new_seed() -> int:
-    """Return a random seed that nobody can predict."""
+    """Return a random seed that nobody can predict.
+
+    The seed is an integer that decides which server has which mistakes.
+    """
     return random.SystemRandom().randint(0, MOST_SEED)
 
 

@@ -1,6 +1,7 @@
 """Measures a server of the blind diagnosis with the lessons' scenarios.
 
-In the blind diagnosis, a learner has to find the mistakes of an unknown server.
+A scenario is a scripted experiment with clients. In the blind diagnosis, a learner has to find the mistakes of an
+unknown server.
 """
 
 import asyncio
@@ -25,9 +26,10 @@ AT_ONCE = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """What the scenario of `claim` measured on a server of the diagnosis.
+    """What the experiment of `claim` measured on an examined server.
 
-    `here` is the run on that server. `good` is the run on the good server, or None if the good server was not measured.
+    `here` is the run of the experiment on that server. `good` is the run on the good server, or None if the good server
+    was not measured.
     """
 
     claim: Claim
@@ -51,8 +53,8 @@ def in_words(claim: Claim, run: Run) -> str:
 async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
     """Run the scenarios that measure the mistakes of a server.
 
-    `ticket` identifies the server. Each scenario runs on a new server with the same mistakes. With `with_good`, each
-    scenario also runs on a good server.
+    `ticket` identifies the server. Each scenario (an experiment) runs on a new server with the same mistakes. With
+    `with_good`, each scenario also runs on a good server. Returns one finding per scenario.
     """
     claims = [load_claims()[claim - 1] for claim in ticket.open().claims]
     return [await _measure_one(claim, ticket, with_good=with_good) for claim in claims]
@@ -63,8 +65,8 @@ async def measure_all(
 ) -> Mapping[Ticket, list[Finding]]:
     """Measure the servers that `tickets` identify, without the good server.
 
-    After each server, it calls `finished` with the number of servers measured so far. Scenarios that measure time run
-    one at a time.
+    After each server, `measure_all` calls `finished` with the number of servers measured so far. Experiments that
+    measure time or load run one at a time. Returns the findings of each server, by ticket.
     """
     scenarios, slots, done = load_scenarios(), asyncio.Semaphore(AT_ONCE), 0
     found: dict[Ticket, list[Finding]] = {}
@@ -101,8 +103,8 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
     """Run a scenario; repeat the run once if it is not valid.
 
-    A run is not valid if its precondition failed, or if slow clients have possibly falsified its values. The parameters
-    of the scenario are as small as in the grading of an exercise, so that a busy machine can run it.
+    A run is not valid if it failed, or if slow clients have possibly falsified its values. The parameters of the
+    scenario (an experiment) are as small as in the grading of an exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

@@ -31,7 +31,7 @@ class Practice:
     async def start(self, letter: str) -> Suspect:
         """Start the server with this letter, and return the running server.
 
-        It also shows what a user complains about.
+        `letter` is the name of the server. This method also shows what a user complains about.
         """
         suspect = await self._session.start(letter)
         show_output(Markdown(f"**{self._session.describe(letter)}**\n\nIt listens at `{suspect.target.url}`."))
@@ -40,9 +40,9 @@ class Practice:
     async def look(self, letter: str) -> None:
         """Show what the tabs of one server received, and the server's state.
 
-        `letter` names the server. A tab is a simulated browser tab that is connected to it. The state is measured by a
-        probe, which is code of the lab inside the server process. First, this method waits until everything that was
-        sent to the tabs has arrived.
+        `letter` names the server, which is started if it does not run. A tab is a simulated browser tab that the
+        learner has opened. The state is measured by a probe, which is code of the lab inside the server process. First,
+        this method waits until everything that was sent to the tabs has arrived.
         """
         suspect = await self._session.start(letter)
         await suspect.settle()
@@ -52,10 +52,10 @@ class Practice:
         table(["what the probe sees", "number"], *([name, str(value)] for name, value in numbers.items()))
 
     async def answer(self, letter: str, guess: Guess) -> None:
-        """Show whether an answer is right.
+        """Show whether a learner's answer about a server is right.
 
-        If it is right, this also measures the server and shows the result. `guess` is the number of a mistake,
-        `"none"`, two numbers such as `(2, 3)`, or None for no answer yet.
+        If the answer is right, this method also measures the server and shows the result. `letter` names the server.
+        `guess` is the number of a mistake, `"none"`, two numbers such as `(2, 3)`, or None for no answer yet.
         """
         try:
             judgement = self._session.judge(letter, guess)

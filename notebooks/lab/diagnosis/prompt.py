@@ -65,7 +65,7 @@ class Prompt:
     async def do(self, line: str) -> None:
         """Execute one line that the learner typed.
 
-        For an invalid line, it shows one line that says what is wrong.
+        For an invalid line, show one line that says what is wrong.
         """
         name, _, rest = line.strip().partition(" ")
         if not name:
@@ -192,7 +192,7 @@ def _words(text: str, at_least: int, *, at_most: int = 20) -> list[str]:
     """Return the arguments of a command, at most `at_most`.
 
     The last argument may contain spaces. Raises `UsageError` without a message when there are fewer than `at_least`
-    arguments.
+    arguments; the caller then shows how the command is used.
     """
     words = text.split(maxsplit=at_most - 1)
     if len(words) < at_least:

@@ -34,7 +34,10 @@ class SessionLogin(Payload):
 
 
 async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
-    """Answer `session:login`; the socket joined its rooms when it connected."""
+    """Return the user as the answer to `session:login`.
+
+    Nothing else is needed, because the socket joined its rooms when it connected.
+    """
     return {"user": request.identity.user}
 
 
@@ -54,21 +57,27 @@ class Service(Gateway):
         self._steps = {name: _step(self, mistakes, name) for name in STEPS}
 
     async def joined(self, request: Request) -> None:
-        """Call `joined` of a mistake, or else of `Gateway`, after a connect.
+        """Put a new socket into its rooms.
 
-        It puts the socket into its rooms.
+        If a mistake of this server has its own method `joined`, that method is called. Otherwise the good server's
+        method is called.
         """
         await self._steps["joined"](request)
 
     async def left(self, request: Request) -> None:
-        """Call `left` of a mistake, or else of `Gateway`, after a disconnect.
+        """Handle a disconnect.
 
-        The version of a mistake sometimes removes stored data there.
+        If a mistake of this server has its own method `left`, that method is called, for example to remove stored data.
+        Otherwise nothing is done.
         """
         await self._steps["left"](request)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
-        """Count one event of the user for the rate limit."""
+        """Count one event of the user for the rate limit.
+
+        If a mistake of this server has its own method `check_rate`, that method is called. Otherwise the good server's
+        method is called.
+        """
         await self._steps["check_rate"](identity, route)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
@@ -148,7 +157,7 @@ def hide_tracebacks() -> None:
 def _without_traceback(record: logging.LogRecord) -> bool:
     """Remove the traceback from a log record of the standard library.
 
-    Returns True, so that the record is still logged.
+    Of a message of several lines, only the first line stays. Returns True, so that the record is still logged.
     """
     record.exc_info = record.exc_text = record.stack_info = None
     # the text of asyncio goes on with the repr of a task, which names functions and lines

@@ -1,4 +1,7 @@
-"""A learner's session: its servers, the answers, and the examination."""
+"""A learner's session of the blind diagnosis: servers, answers and examination.
+
+In the blind diagnosis, a learner has to find the mistakes of unknown servers.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +78,7 @@ class Session:
     async def measure(self, letter: str) -> list[Finding]:
         """Measure the server with this letter and, for comparison, the good server.
 
-        Returns what each scenario measured on both servers.
+        Returns one finding per scenario (an experiment): what it measured on these two servers.
         """
         return await measure(self.ticket(letter))
 
@@ -135,8 +138,8 @@ async def hand_in(
 ) -> ExamResult:
     """Measure all servers of an examination, and judge the learner's answers.
 
-    `guesses` maps letters to answers. After each measured server, it calls `finished` with the number of servers
-    measured so far.
+    `guesses` maps the letters of the servers to answers. After each measured server, this function calls `finished`
+    with the number of servers measured so far. Raises `UsageError` when an answer is not valid.
     """
     tickets = [session.ticket(letter) for letter in session.letters]
     findings = await measure_all(tickets, finished)

@@ -45,7 +45,8 @@ HIDDEN_KEYS = ("id", "at", "job")
 class TabState:
     """What a learner can see of one tab.
 
-    `connects` is how often the tab has connected, including the first time. `received` has one line per received event.
+    A tab is a simulated browser tab. `connects` is how often the tab has connected, including the first time.
+    `received` has one line per received event.
     """
 
     name: str
@@ -118,7 +119,7 @@ class Suspect:
         self._target = Target.of(server, 0)
 
     async def stop(self) -> None:
-        """Close all tabs, and stop the server process."""
+        """Close all tabs (simulated browser tabs), and stop the server process."""
         self._target = None
         self.tabs.clear()
         await self._stack.aclose()
@@ -128,7 +129,8 @@ class Suspect:
     ) -> Tab:
         """Open one more tab for a user, and return the tab.
 
-        Like a web page, the tab sends `session:login` only after its first connect, and reconnects by itself.
+        The user's token has this role, company and rooms. Like a web page, the tab sends `session:login` only after its
+        first connect, and reconnects by itself.
         """
         person = Person(user, role, company, tuple(rooms))
         (tab,) = await self._stack.enter_async_context(tabs(self.target, [person], reconnection=True))
@@ -141,7 +143,7 @@ class Suspect:
     async def ask(self, tab: Tab, event: str, data: Any) -> tuple[dict[str, Any], float]:
         """Send an event; return its ack and how many seconds it took.
 
-        When no ack arrives, the returned ack is an error with the code `no ack`.
+        When no ack arrives within `ASK_SECONDS`, the returned ack is an error with the code `no ack`.
         """
         began = time.monotonic()
         try:
@@ -161,8 +163,8 @@ class Suspect:
     async def cut(self, tab: Tab) -> bool:
         """Reset a tab's connection, and wait until the tab has reconnected.
 
-        Before the reset, it waits until everything that was sent to the tabs has arrived. Returns False when the tab
-        does not reconnect.
+        Before the reset, this method waits until everything that was sent to the tabs has arrived. Returns False when
+        the tab does not reconnect within `RETURN_SECONDS`.
         """
         await self.settle()
         connects = tab.connects + 1
@@ -176,7 +178,8 @@ class Suspect:
     async def restart(self) -> None:
         """Kill the server process, start it again, and wait for the tabs.
 
-        The new process has the same port and the same mistakes. The tabs that were connected should reconnect.
+        The new process has the same port and the same mistakes. This method waits until all tabs that were connected
+        have reconnected, but at most `RETURN_SECONDS`.
         """
         server, before = self.target.server, {name: tab.connects for name, tab in self.tabs.items() if tab.sid}
         await server.kill()
@@ -188,7 +191,10 @@ class Suspect:
         await poll_until(are_back, timeout=RETURN_SECONDS)
 
     async def settle(self) -> None:
-        """Wait until everything that was sent to the open tabs has arrived."""
+        """Wait until everything that was sent to the open tabs has arrived.
+
+        Wait at most `SETTLE_SECONDS`.
+        """
 
         async def ask(tab: Tab) -> None:
             # a connection keeps the order of its packets, so this ack arrives last
@@ -204,8 +210,8 @@ class Suspect:
     async def read(self) -> Reading:
         """Read the probe inside the server process, and reset its counters.
 
-        The probe is code of the lab that measures the process. It searches the heap for the ids of lost tabs, which
-        blocks the server for some tenths of a second.
+        The probe is code of the lab that measures the process. It searches the heap for the socket ids of lost
+        connections, which blocks the server for some tenths of a second.
         """
         probe = self.target.probe
         reading, counts = await probe.read(), await probe.counts()

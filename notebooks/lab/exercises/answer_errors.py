@@ -59,7 +59,10 @@ def is_held(faults: Sequence[Fault]) -> bool:
 
 
 def is_starved(faults: Sequence[Fault]) -> bool:
-    """Whether `faults` say that the server often waited for a CPU."""
+    """Whether `faults` say that the server often waited for a CPU.
+
+    The times that were measured during such a run are worthless.
+    """
     return sum(fault.kind == "starved" for fault in faults) >= STARVED_MOMENTS
 
 

@@ -1,7 +1,7 @@
 """Watches a learner's answer inside its server process, and records its faults.
 
-It records exceptions, coroutines that were never awaited, code that blocks the event loop, handlers that wait too long,
-and code that ends the process.
+An answer is a learner's solution of an exercise. Faults are exceptions, coroutines that were never awaited, code that
+blocks the event loop, handlers that wait too long, and code that ends the process.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ ORIGIN_DEPTH = 12
 
 
 class AnswerWatch:
-    """Records the faults of a learner's answer in a file."""
+    """Records faults of a learner's answer, such as exceptions, in a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -42,7 +42,7 @@ class AnswerWatch:
         self._later: set[tuple[str, int]] = set()
 
     def install(self) -> None:
-        """Start watching. Call this while the event loop of the server runs."""
+        """Start to watch the learner's answer. Call this while the event loop of the server runs."""
         watch_log(self._note_logged)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note_unhandled)
@@ -58,9 +58,10 @@ class AnswerWatch:
         loop.call_later = partial(self._call_later, loop.call_later)  # type: ignore[method-assign, assignment]
 
     def wrap(self, gateway: Gateway) -> None:
-        """Replace all hooks and handlers of `gateway` with watched versions.
+        """Replace the hooks and handlers of `gateway` with watched versions.
 
-        A watched version calls the original, and records its faults.
+        The hooks are the methods `joined`, `left` and `check_rate`. A watched version calls the original, and records
+        its faults.
         """
         for hook in ("joined", "left", "check_rate"):
             setattr(gateway, hook, self._watched(getattr(gateway, hook), hook))
@@ -70,9 +71,10 @@ class AnswerWatch:
         )
 
     def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
-        """Record a fault of the answer. At most `MOST_NOTED` faults are recorded in total.
+        """Record a fault of the answer. After `MOST_NOTED` faults, record no more.
 
-        The parameters are the fields of `Fault`.
+        Faults of the kind `starved` (the server waited for a CPU) are not counted. The parameters are the fields of
+        `Fault`.
         """
         # that the machine is busy is no fault of the answer, and must not hide one
         self._noted += kind != "starved"

@@ -68,10 +68,11 @@ def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | Non
 
 
 def _is_left_out(node: ast.stmt) -> bool:
-    """Whether the built module leaves out a statement of the notebook cell.
+    """Whether an import or assignment of a cell must be left out.
 
-    An assignment with `await` is left out, because a module does not allow it. A `__future__` import is left out,
-    because it has to be on the first line, and that line already has a `__future__` import.
+    A module is built from the notebook cell, without such a statement. An assignment with `await` is left out, because
+    a module does not allow it. A `__future__` import is left out, because it must stand at the start of a module, and
+    the built module already starts with its own.
     """
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return True
@@ -83,7 +84,8 @@ def _imports(own: str, known: Mapping[str, Any]) -> list[str]:
     """Return definitions of the names that `own` uses but does not define.
 
     `own` is the code of the notebook cell with the learner's class, and `known` has the values of all names in the
-    notebook. Each definition is one line: an import or a constant.
+    notebook. Each definition is one line: an import or a constant. Raises `AnswerError` if a value can be neither
+    imported nor written as a constant.
     """
     code = compile(f"{HEAD}\n{own}", "cell", "exec", dont_inherit=True)
     used = {name for name in _names_used(code, set()) if name in known and not hasattr(builtins, name)}

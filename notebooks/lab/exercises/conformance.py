@@ -1,7 +1,8 @@
-"""The conformance suite: checks of the contract for every answer.
+"""The conformance suite: checks whether every answer keeps the server's contract.
 
-An answer is a learner's solution of an exercise. The suite runs after the measurement of the lesson, on a fresh server.
-Each check names the events that it needs, and runs for the exercises whose server handles these events.
+An answer is a learner's solution of an exercise. The contract says, for example, who receives a message, and what an
+ack contains. The suite runs after the measurement of the lesson, on a fresh server. Each check names the events that it
+needs, and runs for the exercises whose server handles these events.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -107,7 +108,10 @@ async def look_again(stage: Stage) -> None:
 
 
 async def raise_nothing(stage: Stage) -> None:
-    """Check that no handler and no hook has raised an exception."""
+    """Check that no handler and no hook has raised an exception.
+
+    A hook is a method such as `joined`, which runs at a connect. The check reads the recorded faults.
+    """
     if text := answer_errors.raised(stage.faults(), stage.source).strip():
         raise Finding(text.rstrip("."))
 
@@ -166,8 +170,8 @@ def checks_for(number: int, *, workers: int = 1) -> list[Check]:
 def needs_two_processes(number: int) -> bool:
     """Whether an exercise is also checked on two server processes.
 
-    An exercise is checked on two processes if claims.toml has bounds for two processes for its claim. `number` is the
-    number of the exercise and of its claim.
+    The file claims.toml lists the exercises that are checked on two processes, with the bounds of the measured values.
+    `number` is the number of the exercise.
     """
     return f"{number:02}" in {bounds.id for bounds in load_two_process_bounds()}
 

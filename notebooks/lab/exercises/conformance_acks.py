@@ -27,7 +27,7 @@ CLOCK_SECONDS = 600.0
 async def accepted_in_full(stage: Stage, tab: Tab, event: str, payload: Any) -> dict[str, Any]:
     """Send an event and return the data of its ack.
 
-    Raises `Finding` when the server refuses the event, or when the data of the ack is not complete.
+    Raises `Finding` when the server refuses the event, or when the data of the ack is not complete and valid.
     """
     data = await stage.accepted(tab, event, payload)
     model = ANSWERS[event]

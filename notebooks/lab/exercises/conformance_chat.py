@@ -130,7 +130,7 @@ async def keep_members_in(stage: Stage) -> None:
 async def ask_no_table(stage: Stage) -> None:
     """Check that a message causes no SQL statement.
 
-    Socket.IO already knows who is in a room.
+    The server needs no table of members, because Socket.IO already knows who is in a room.
     """
     (carol,) = stage.of(CAROL)
     await stage.target.probe.reset()
@@ -144,7 +144,7 @@ async def ask_each_tab(stage: Stage) -> None:
     """Check that a room contains only the tabs that joined it.
 
     One user has two tabs, and only the token of one tab names the room. The other tab must not receive the messages to
-    the room, and must not write to it.
+    the room, and the server must refuse the messages that this tab sends to the room.
     """
     room = {"room": ANA_AND_BEN_ROOM}
     inside, outside = await stage.open(Person("uma", "vendor", rooms=(ANA_AND_BEN_ROOM,)), Person("uma", "vendor"))

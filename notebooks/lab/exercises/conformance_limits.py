@@ -1,4 +1,8 @@
-"""Conformance checks of limits: which requests are refused, and which are accepted."""
+"""Conformance checks of rate limits and room limits.
+
+Each check sends requests to a server that runs a learner's answer, and checks which requests are refused and which are
+accepted.
+"""
 
 import asyncio
 import contextlib
@@ -118,7 +122,7 @@ async def _expect_refill(stage: Stage, mallory: Tab) -> None:
 
 
 async def count_by_user(stage: Stage) -> None:
-    """Check that a limit counts the requests of a user together.
+    """Check that all tabs of a user share one rate limit.
 
     After a flood from one tab, the server also refuses requests from the user's other tab.
     """
@@ -171,19 +175,25 @@ async def allow_rooms(stage: Stage) -> None:
 
 
 async def keep_the_chat_limit(stage: Stage) -> None:
-    """Check that chat messages still have their own rate limit."""
+    """Check that chat messages still have their own rate limit.
+
+    This limit is lower than the limit on all events of a user.
+    """
     requests = _chats(EVENT_FLOOD)
     await _expect_limit(stage, Person("max", "vendor"), requests)
 
 
 async def keep_the_tracking_limit(stage: Stage) -> None:
-    """Check that positions still have their own rate limit."""
+    """Check that positions still have their own rate limit.
+
+    This limit is lower than the limit on all events of a user.
+    """
     requests = [(events.TRACKING_UPDATE, {"lat": 1.0, "lng": 2.0})] * EVENT_FLOOD
     await _expect_limit(stage, Person("mike", "driver"), requests)
 
 
 async def _expect_limit(stage: Stage, person: Person, requests: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Raise `Finding` if more requests are accepted than the limit allows.
+    """Raise `Finding` if more requests are accepted than their rate limit allows.
 
     `person` sends all `requests` at once. Each request is an event and its payload; the event is the same in all
     requests.

@@ -71,7 +71,8 @@ async def ready(tab: Tab, job: str) -> None:
 async def reach_all_tabs(stage: Stage) -> None:
     """Check that a report reaches exactly its user's tabs.
 
-    A tab that the user opens while the report is made also receives it. A tab that is opened later does not.
+    A tab that the user opens while the report is made also receives the report. A tab that the user opens later does
+    not receive it.
     """
     rex, rosa = Person("rex", "vendor"), Person("rosa", "vendor")
     first, second, other = await stage.open(rex, rex, rosa)
@@ -118,7 +119,7 @@ async def wait_for_outside_work(stage: Stage) -> None:
 
 
 async def do_the_work(stage: Stage) -> None:
-    """Check that a report really computes, and in another process.
+    """Check that a `cpu` report is really computed, in another process.
 
     The report has to use the CPU time that was requested. The server process itself may use at most the share
     `MOST_BESIDE` of this time.

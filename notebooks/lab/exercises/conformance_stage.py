@@ -91,7 +91,8 @@ class Stage:
     async def open(self, *people: Person) -> list[Tab]:
         """Open one tab for each of `people`.
 
-        A person may be named several times. Raises `Finding` when the server refuses a connection."""
+        A person may be named several times. Raises `Finding` when the server refuses a connection.
+        """
         try:
             opened = await self._stack.enter_async_context(tabs(self.target, people))
         except socketio.exceptions.ConnectionError as error:
@@ -130,10 +131,7 @@ class Stage:
             raise Finding(f"{self.label(tab)} got no answer to {event}") from None
 
     async def accepted(self, tab: Tab, event: str, payload: Any, **options: Any) -> dict[str, Any]:
-        """Send an event and return the data of its ack.
-
-        Raises `Finding` when the server refuses the event.
-        """
+        """Send an event and return the data of its ack. Raises `Finding` if the server refuses the event."""
         ack = await self.ask(tab, event, payload, **options)
         if ack.get("ok") is not True:
             raise Finding(f"{self.label(tab)} sent {event} {_short(payload)}, and was refused: {code_of(ack)}")
@@ -202,7 +200,7 @@ class Stage:
             raise Finding(f"the server closed {self.label(tab)}, which its user had open")
 
     async def settle(self) -> None:
-        """Wait until every open tab has received all earlier emits."""
+        """Wait until every open tab has received all earlier emits. Raises `Finding` if the server closed a tab."""
         opened = self.open_tabs
         for tab in opened:
             self.expect_open(tab)
@@ -213,7 +211,8 @@ class Stage:
     async def mark(self, room: str) -> str:
         """Emit the event `FENCE` to a room, and return its mark.
 
-        The mark is a random string in the payload. When this method returns, all tabs in the room have received it.
+        The mark is a random string in the payload. When this method returns, all tabs in the room have received the
+        event. So a check can see which tabs are in the room.
         """
         mark = secrets.token_hex(4)
         await self.target.probe.fence(self.target.namespace, [room], mark)
@@ -229,7 +228,7 @@ class Stage:
             raise Finding(f"{self.label(tab)} is open, but the server can no longer reach it") from None
 
     async def look_again(self) -> None:
-        """Check all expected events again, because a second copy may arrive late."""
+        """Check all events of earlier `expect` calls again. A second copy may have arrived late."""
         await self.settle()
         for delivery in self._deliveries:
             self._judge(delivery)
@@ -241,7 +240,8 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Keep the users of `CAST` connected during the `async with` block.
 
-    Yields the `Stage` with their tabs. `source` is the answer's code. `faults` returns the answer's recorded faults.
+    Yields the `Stage` with the tabs of these users. `source` is the code of the learner's answer. `faults` returns the
+    faults of the answer that were recorded so far.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

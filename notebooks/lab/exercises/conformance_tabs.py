@@ -1,4 +1,7 @@
-"""Conformance checks of several tabs: opened, closed, old and too many."""
+"""Conformance checks of users who have several tabs.
+
+They check closed tabs, tabs that are silent for some time, ten tabs of one user, and one tab more than the limit.
+"""
 
 import asyncio
 
@@ -47,8 +50,8 @@ async def reach_many_tabs(stage: Stage) -> None:
 async def make_place_for_one_more(stage: Stage) -> None:
     """Check that one tab more than the limit is accepted.
 
-    The server evicts the tab that has been silent longest, and tells the client of this tab, which then does not
-    reconnect. The user's other tabs stay open.
+    The server must send `session:evicted` to the tab that has been silent longest, and close this tab. Its client then
+    does not reconnect. The user's other tabs stay open.
     """
     lena = Person("lena", "provider")
     opened = [(await stage.open(lena))[0] for _ in range(MOST_TABS)]

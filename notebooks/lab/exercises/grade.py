@@ -51,7 +51,7 @@ class Grade:
 
 
 async def grade(number: int, answer: type[Any] | str) -> Grade:
-    """Measure a learner's answer to an exercise; if it passes, record that.
+    """Grade a learner's answer to an exercise, and record a pass.
 
     `answer` is a class `Handlers` or its source code. Raises `AnswerError` if the answer cannot be run at all.
     """
@@ -104,7 +104,7 @@ class _Grading:
         return reason
 
     def reason_in_time(self) -> str:
-        """Return why the answer fails if grading does not end in time.
+        """Return why the answer fails, after grading has reached its time limit.
 
         The reason is the first fault that was found so far. If there is none, the reason says that grading took too
         long.
@@ -131,7 +131,7 @@ class _Grading:
         return f"{reason}{raised}{self._lateness}"
 
     def _is_timed_in_vain(self) -> bool:
-        """Whether the server often waited for a CPU while times were measured."""
+        """Whether measured times are worthless, because the server waited for a CPU."""
         return self.claim.timed and answer_errors.is_starved(self.answer.faults)
 
     def _cause(self) -> str:
@@ -215,9 +215,9 @@ def _measured(claim: Claim, run: Run) -> str:
 
 
 def _fault_of(claim: Claim, exercise: Exercise) -> Callable[[Run], str | None]:
-    """Return a function that describes why a run fails, or returns None.
+    """Return a function that says why a run fails.
 
-    The description has the measured numbers, followed by a question that points at the cause.
+    The function returns None if the run passes, or else the measured numbers and a question that points at the cause.
     """
 
     def fault_of(run: Run) -> str | None:

@@ -31,7 +31,10 @@ class Recorder(Protocol):
     """Records the faults of a learner's answer."""
 
     def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
-        """Record a fault."""
+        """Record a fault of the answer.
+
+        `text` has details. `function` and `line` are the place of the fault in the code of the answer.
+        """
 
     def end(self, kind: Kind, text: str, function: str, line: int) -> NoReturn:
         """Record a fault, and end the process at once."""
@@ -109,7 +112,10 @@ class _Moment:
 
     @staticmethod
     def of_this_thread() -> Callable[[], "_Moment"]:
-        """Return a function that reads this thread's CPU times from any thread."""
+        """Return a function that reads the CPU times of the present thread.
+
+        Other threads may call the returned function, too: it always reads the thread that called `of_this_thread`.
+        """
         folder = Path(f"/proc/self/task/{threading.get_native_id()}")
 
         def now() -> _Moment:

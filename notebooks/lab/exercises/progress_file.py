@@ -45,7 +45,7 @@ def progress_path() -> Path:
 def load() -> Progress:
     """Read the learner's progress from its file; raises `ProgressFileError`.
 
-    If there is no file, no exercise is passed.
+    If there is no file, the returned progress is empty.
     """
     path = progress_path()
     try:

@@ -92,7 +92,8 @@ def _in_one_line(error: BaseException) -> str:
 def line_of(error: BaseException) -> str:
     """Return a text that names the line where an exception was raised.
 
-    It is empty when no line of the learner's answer was involved."""
+    It is empty when no line of the learner's answer was involved.
+    """
     line, step = 0, error.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename == ANSWER:
@@ -119,7 +120,8 @@ def build(handlers: type[Any], parts: Parts) -> Gateway:
 def create_app(settings: Settings) -> Application:
     """Create a server that runs only the handlers of a learner's answer.
 
-    The handlers serve the namespace `/`. Environment variables tell the exercise and the file of the answer.
+    The handlers serve the namespace `/`. The environment variable `LAB_EXERCISE` is the number of the exercise, and
+    `LAB_EXERCISE_FILE` is the path of the answer's file.
     """
     number = int(os.environ[NUMBER_VARIABLE])
     file = Path(os.environ[FILE_VARIABLE])

@@ -83,8 +83,8 @@ class Answer:
 async def trial(number: int, source: str) -> AsyncIterator[Answer]:
     """Write a learner's answer to a temporary folder.
 
-    Yields the answer. After the `async with` block, every process that the answer has started is killed, and the folder
-    is deleted.
+    Yields the answer. After the `async with` block, all processes in the process groups of the answer are killed, and
+    the folder is deleted.
     """
     with tempfile.TemporaryDirectory(prefix="lab-exercise-", ignore_cleanup_errors=True) as folder:
         answer = Answer(number, source, Path(folder))
@@ -96,7 +96,7 @@ async def trial(number: int, source: str) -> AsyncIterator[Answer]:
 
 
 def _end_groups(pids: list[int]) -> None:
-    """Kill all processes that still run in some process groups.
+    """Kill all processes that still run in the given process groups.
 
     `pids` are the ids of the groups. The id of a process group is the process id of its leader.
     """

@@ -45,8 +45,8 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
 def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True) -> Figure:
     """Draw the values of both servers for one claim as bars.
 
-    The title says what was found. Each run is a dot. A dashed line is the bound that the values of a server must meet
-    to confirm the claim.
+    The title says what was found. If a server has several runs, each run is a dot. A dashed line is the bound that the
+    values of a server must meet to confirm the claim.
     """
     figure, axes = new_figure()
     values = {side: reported_value(claim, runs[side]) for side in SIDES}
@@ -65,7 +65,7 @@ def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True) -> Figure:
 
 
 def set_title(axes: Axes, title: str) -> None:
-    """Set the title of the axes, wrapped into lines of equal length."""
+    """Set the title of the axes, wrapped into lines of similar length."""
     lines = math.ceil(len(title) / TITLE_LETTERS)
     width = min(TITLE_LETTERS, len(title) // lines + TITLE_LETTERS // 8)
     axes.set_title(textwrap.fill(title, width), loc="left", fontsize=10, color=INK)

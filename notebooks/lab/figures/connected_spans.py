@@ -1,4 +1,4 @@
-"""Draws the times of connection of a user's tabs, and their messages."""
+"""Draws when a user's tabs were connected, and which messages they received."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,10 +87,11 @@ def _add_legend(figure: Figure, sides: Sequence[Side]) -> None:
 
 
 def spans_of(tab: Mapping[str, Any], seconds: float) -> list[tuple[float, float]]:
-    """Return the spans for which a tab was connected, in seconds.
+    """Return the periods during which a tab was connected.
 
-    `tab` is one entry of `UserTabs.tabs`. A span begins at a connect and ends at the next disconnect, or at the end of
-    the run. `seconds` is the length of the run.
+    A period is a pair of start and end, in seconds since the first message of the run. It starts at a connect and ends
+    at the next disconnect, or at the end of the run. `tab` is one entry of `UserTabs.tabs`. `seconds` is the length of
+    the run.
     """
     spans = []
     for start in tab["connects"]:

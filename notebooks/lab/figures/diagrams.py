@@ -1,4 +1,7 @@
-"""Draws the results of claims, and a driver's route on a map."""
+"""Draws the results of claims, and the route of a driver.
+
+A claim is a statement about the bad and the good server.
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -24,9 +24,9 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 def messages_and_rooms(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw users' messages, and below them two counts over time.
 
-    One count is the open connections. The other is the user rooms with at least one socket; each user has one user
-    room. There is one column per server. `runs` has, for each server, the `details` of a run of scenario 03 with
-    `is_traced=True`.
+    The first count is the number of open connections. The second is the number of user rooms with at least one socket;
+    each user has one user room. There is one column per server. `runs` maps a server to the `details` of its run of
+    scenario 03, in which all connections are cut once, with `is_traced=True`.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(7.4, 3.9), layout="constrained", facecolor="none")

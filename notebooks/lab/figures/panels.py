@@ -18,9 +18,10 @@ LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "labelcolor": INK, 
 
 
 def new_panels(sides: Sequence[Side], *, height: float, width: float = 7.0) -> tuple[Figure, list[Axes]]:
-    """Create a figure with one panel for each of `sides`.
+    """Create a figure with one panel for each server in `sides`.
 
-    The panels are one below the other and share their horizontal axis. `height` is the height of one panel, in inches.
+    A side is `bad` or `good`. The panels are one below the other and share their horizontal axis. `height` is the
+    height of one panel, and `width` that of the figure, in inches. Returns the figure and its panels.
     """
     figure = Figure(figsize=(width, 0.85 + height * len(sides)), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)
@@ -43,7 +44,10 @@ def plain(axes: Axes, name: str = "") -> None:
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Name the rows of a panel, from top to bottom."""
+    """Label the rows of a panel, from top to bottom.
+
+    Row 0, the top row, is at y = 0, and the next row is at y = 1. A thin line marks each row.
+    """
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
@@ -61,15 +65,15 @@ def set_heading(figure: Figure, title: str) -> Text:
 def label_end(axes: Axes, text: str, x: float, y: float, *, shift: float = 0) -> None:
     """Write a label at the end of a line.
 
-    `shift` moves the label up, in points.
+    The line ends at (`x`, `y`), in the coordinates of the data. `shift` moves the label up by this number of points.
     """
     axes.annotate(text, (x, y), (7, shift), textcoords="offset points", va="center", color=INK, fontsize=8.5)
 
 
 def add_legend(figure: Figure, panels: Sequence[Axes], *, columns: int) -> None:
-    """Add one legend for all panels below the figure.
+    """Add one legend to the figure, below all its panels.
 
-    A label that several panels have appears only once.
+    The legend has `columns` columns. A label that several panels have appears only once.
     """
     found = [axes.get_legend_handles_labels() for axes in panels]
     handles = {label: handle for pair in found for handle, label in zip(*pair, strict=True)}

@@ -30,11 +30,12 @@ Lane = list[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What scenario 09 measured on one server, in seconds.
+    """What scenario 09 measured on the server `side`, in seconds.
 
-    `reports` has one dict per report (the result of heavy work): its CPU time `cpu`, and the time `ready` at which the
-    server sent it. `answers` has one dict per request of a bystander (a user who only chats). In that dict, `due` is
-    the time at which the request had to be sent, and `took` is the time from `due` to the answer.
+    The scenario requests reports (results of heavy work), while bystanders (users who only chat) send requests.
+    `reports` has one dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers`
+    has one dict per request of a bystander: `due` is the time at which the request had to be sent, and `took` is the
+    time from `due` to the answer. `ready` and `due` count from the start of the measurement.
     """
 
     side: Side
@@ -67,9 +68,10 @@ def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
 
 
 def lanes_of(reports: Sequence[Mapping[str, float]]) -> list[Lane]:
-    """Return the reports, spread over as few lanes as possible.
+    """Return the reports, arranged in lanes.
 
-    A lane is a row of the figure; the reports in a lane do not overlap in time.
+    A lane is a row of the figure. Reports in the same lane overlap in time by at most 10 ms. Each dict has the CPU time
+    `cpu` of a report, and the time `ready` at which the server sent it, in seconds.
     """
     lanes: list[Lane] = []
     # a report may seem to begin just before the end of another: both times have an uncertainty of some milliseconds

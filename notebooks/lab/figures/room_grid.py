@@ -33,8 +33,8 @@ WROTE = "wrote"
 class Grid:
     """What one server did for each person and room.
 
-    There is one row per person and one column per room. `granted` says whether a person's request to join a room was
-    granted. `reads` is how many messages of the room the person then received.
+    `granted` and `reads` have one row per person and one column per room. `granted` says whether the person's request
+    to join the room was granted. `reads` is how many messages of the room the person then received.
     """
 
     side: Side

@@ -19,10 +19,12 @@ CUT = "the reader's connection is cut before this message"
 
 
 def shown_messages(times_shown: Mapping[str, Sequence[int]], cuts: Sequence[int], *, title: str) -> Figure:
-    """Draw one row for each way to deliver the same conversation.
+    """Draw how often each message of a conversation was shown.
 
-    `times_shown` has, for each way, how often the reader's client shows each message, in the order of writing. `cuts`
-    are the numbers of the messages before which the reader's connection was cut. The first message has the number 1.
+    The same conversation was delivered with several methods, such as "at most once". The figure has one row per method.
+    `times_shown` maps the name of a method to a list: how often the reader's client showed each message, in the order
+    of writing. `cuts` are the numbers of the messages before which the reader's connection was cut. The first message
+    has the number 1.
     """
     figure = Figure(figsize=(WIDTH_INCHES, 1.6 + ROW_INCHES * len(times_shown)), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)

@@ -16,7 +16,8 @@ MARKERS = {"bad": ("s", (0, (4, 2))), "good": ("o", "-")}
 def growth_per_doubling(sizes: Sequence[float], counts: Sequence[float]) -> float:
     """Return the factor by which a count grows when the size doubles.
 
-    The factor is the mean over the measured steps. It is 2 for linear growth and 4 for quadratic growth.
+    The factor is the geometric mean over the steps from each size to the next one. It is 2 for linear growth and 4 for
+    quadratic growth. `counts` has one count for each of `sizes`.
     """
     powers = [
         math.log(after / before) / math.log(size / last) for (last, size), (before, after) in _steps(sizes, counts)
@@ -31,8 +32,8 @@ def _steps(sizes: Sequence[float], counts: Sequence[float]) -> list[tuple[tuple[
 def square_and_line(clients: Sequence[int], deliveries: Mapping[Side, Sequence[int]], *, title: str) -> Figure:
     """Draw the deliveries of drivers' positions against the number of clients.
 
-    There is one line per server. For each server, `deliveries` has one count per number in `clients`: all deliveries
-    when each driver sends one position.
+    A delivery is one position that one client receives. There is one line per server. For each server, `deliveries` has
+    one count per number in `clients`: all deliveries when each driver sends one position.
     """
     figure, (axes,) = new_panels(["bad"], height=2.2)
     axes.set_title("", loc="left")

@@ -20,8 +20,9 @@ def stacked_panels(
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure with one panel per name.
 
-    The panels share their horizontal axis. `heights` are the heights of the panels, in inches. `extra_height` is the
-    space for the title, the axis and the legend.
+    The panels share their horizontal axis, and each has its name above it. `heights` are the heights of the panels, in
+    inches. `extra_height` is the space for the title, the axis and the legend, also in inches. Returns the figure and
+    its panels.
     """
     figure = Figure(figsize=(WIDTH_INCHES, sum(heights) + extra_height), layout="constrained", facecolor="none")
     FigureCanvasAgg(figure)

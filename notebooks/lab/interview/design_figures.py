@@ -1,6 +1,7 @@
 """Draws figures for the two system designs in the interview notebook.
 
-A figure shows a design, an example or a simulation. No figure shows a measurement.
+The designs are a chat and the live tracking of drivers. A figure shows a design, an example or a simulation. No figure
+shows a measurement.
 """
 
 import random
@@ -49,7 +50,10 @@ def parts(boxes: Mapping[str, tuple[float, float]], arrows: Sequence[Arrow], *, 
 
 
 def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
-    """Draw an arrow between the edges of two boxes."""
+    """Draw an arrow with a label from one box to another.
+
+    `start` and `end` are the middles of the two boxes. The arrow connects the edges of the boxes.
+    """
     across = abs(end[0] - start[0]) > abs(end[1] - start[1])
     towards_x = 1 if end[0] > start[0] else -1
     towards_y = 1 if end[1] > start[1] else -1
@@ -102,9 +106,10 @@ def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
 def coalescing(*, drivers: int, reads_per_second: float, slow_from: float, slow_until: float) -> Figure:
     """Draw how old the positions on a slow screen are.
 
-    It compares two rules: the server queues every position, or it keeps only the newest position of each driver. Each
-    driver sends a position every second. From `slow_from` to `slow_until` (seconds) the screen reads only
-    `reads_per_second` positions per second, otherwise it reads them twice as fast as they come.
+    The figure compares two rules: the server queues every position, or it keeps only the newest position of each
+    driver. Each driver sends a position every second. From `slow_from` to `slow_until` (seconds) the screen reads
+    `reads_per_second` positions per second. At other times the screen reads twice as many positions as the drivers
+    send.
     """
     slow = (slow_from, slow_until)
     ages = simulate(drivers=drivers, reads_per_second=reads_per_second, slow=slow)

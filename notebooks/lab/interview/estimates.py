@@ -19,9 +19,9 @@ Row = tuple[str, str, str]
 class Hardware:
     """Assumptions about one server process, for the estimates.
 
-    `cpu_microseconds` is the CPU time of one delivery. A process holds up to `sockets_per_process` sockets. It uses at
-    most the fraction `most_busy` of one CPU core. The number of processes is multiplied by `spare`, as a reserve for
-    lost machines and reconnect storms.
+    `cpu_microseconds` is the CPU time of one delivery (one message to one socket). A process holds up to
+    `sockets_per_process` sockets. It uses at most the fraction `most_busy` of one CPU core. The number of processes is
+    multiplied by `spare`, as a reserve for lost machines and reconnect storms.
     """
 
     cpu_microseconds: float
@@ -104,7 +104,8 @@ class LargeGroup:
     def rows(self, hardware: Hardware) -> list[Row]:
         """Return what one message costs, as rows of name, value and remark.
 
-        The message goes either to all members who are online, or only to the members who have the group open.
+        The rows compare two cases: the message goes to all members who are online, or only to the members who have the
+        group open on their screens.
         """
         rows = []
         for who, part in (("everyone online", self.online), ("members who have it open", self.looking)):
@@ -119,7 +120,8 @@ class LargeGroup:
 class FleetLoad:
     """Assumptions about the load of live tracking, for the estimates.
 
-    `operators` is the number of operators, and each sees `drivers_in_view` drivers. With coalescing, the server sends
+    Drivers send their positions. Companies see their own drivers on `screens_per_company` screens each. There are
+    `operators` operators, and each sees `drivers_in_view` drivers of any company. With coalescing, the server sends
     each operator `updates_per_second` messages per second, and each message has many positions.
     """
 
@@ -139,7 +141,7 @@ class FleetLoad:
 
     @property
     def company_deliveries(self) -> float:
-        """Deliveries per second if each position goes to its driver's company."""
+        """Deliveries per second if each position goes to its driver's company. Every screen of the company gets it."""
         return self.positions_per_second * self.screens_per_company
 
     @property

@@ -1,6 +1,7 @@
-"""Keeps the last numbers measured on this machine, for `lab quiz`.
+"""Keeps the last numbers measured on this machine, for interview answers.
 
-`lab compare` and the interview notebook record these numbers, in a file in the user's state folder.
+`lab compare` and the interview notebook write these numbers to a file in the user's state folder. `lab quiz`, which
+asks interview questions, reads this file.
 """
 
 import os
@@ -69,7 +70,8 @@ class LastNumbers(BaseModel):
     def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
         """Replace the numbers of the claims that `comparison` measured.
 
-        A claim keeps its old numbers if `comparison` has no valid value for one of the servers.
+        A claim is a statement about the bad and the good server. `today` is stored as the day of the measurement. A
+        claim keeps its old numbers if `comparison` has no valid value for one of the servers.
         """
         from lab.report.json_document import as_json
 
@@ -78,13 +80,16 @@ class LastNumbers(BaseModel):
         self.claims |= {row["id"]: _Claim.model_validate({**row, "measured_on": today}) for row in measured}
 
     def add_live_answers(self, answers: Mapping[str, str], *, today: date) -> None:
-        """Replace the recorded answers of a good server to small requests."""
+        """Replace the recorded answers of a good server to small requests.
+
+        `answers` maps a key to an answer. `today` is stored as the day on which the answers were collected.
+        """
         self.asked, self.asked_on = dict(answers), today
 
     def numbers(self) -> Numbers:
         """Return all numbers that the answers to interview questions can quote.
 
-        They include the defaults of the library and the limits of this machine.
+        They include defaults of the library python-engineio, and limits of this machine.
         """
         texts = claim_texts(claim.model_dump() for claim in self.claims.values())
         days = {id: claim.measured_on for id, claim in self.claims.items()}
@@ -108,9 +113,10 @@ def last_numbers_path() -> Path:
 
 
 def load() -> LastNumbers:
-    """Read the numbers of the last measurements; raises `LastNumbersError`.
+    """Read the numbers of the last measurements from their file.
 
-    If there is no file, the result has no numbers.
+    If there is no file, the result has no numbers. Raises `LastNumbersError` if the file cannot be read or is not
+    valid.
     """
     path = last_numbers_path()
     try:
@@ -126,8 +132,9 @@ def load() -> LastNumbers:
 def record_comparison(comparison: "Comparison", *, today: date) -> None:
     """Record the numbers of the claims that `comparison` measured.
 
-    The other claims keep their numbers. A comparison with several server processes is not recorded, because the
-    interview quotes numbers of one process. Raises `LastNumbersError` if the file cannot be written.
+    A claim is a statement about the bad and the good server. The other claims keep their numbers. A comparison with
+    several server processes is not recorded, because the interview quotes numbers of one process. Raises
+    `LastNumbersError` if the file cannot be written.
     """
     if comparison.workers > 1:
         return

@@ -1,7 +1,7 @@
 """Spaced repetition with Leitner boxes: which question is due on which day.
 
-A known answer moves a question one box up, an unknown one moves it back to the first box. The higher the box, the
-longer the wait until the question is due again.
+After a known answer, a question moves one box up. After an unknown answer, it moves back to the first box. The higher
+the box, the longer the wait until the question is due again.
 """
 
 from collections import Counter
@@ -64,9 +64,9 @@ def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tup
 
 
 def count_by_box(questions: Iterable[Question], cards: Cards) -> dict[int, int]:
-    """Return how many of the questions are in each box.
+    """Return how many of the questions are in each Leitner box.
 
-    Box 0 stands for the new questions.
+    Box 0 stands for the new questions, which have no card in `cards`.
     """
     counts = Counter(cards[question.id].box if question.id in cards else 0 for question in questions)
     return {box: counts[box] for box in range(LAST_BOX + 1)}

@@ -1,6 +1,7 @@
 """Collects live answers: sends small requests to a running good server.
 
-Each answer is a number or a code, such as an HTTP status or the code of an error.
+Answers to interview questions quote these live answers. Each live answer is a number or a code, such as an HTTP status
+or the code of an error.
 """
 
 from collections.abc import Mapping
@@ -67,10 +68,10 @@ async def _handshakes(stack: AsyncExitStack, http: aiohttp.ClientSession, target
 
 
 async def _chat(ana: RawTab, tab: RawTab, bob: RawTab) -> dict[str, object]:
-    """Let Ana send Bob one message twice, and herself another one.
+    """Let Ana send one message to Bob twice, and another to herself.
 
-    `tab` is Ana's second tab. Returns the number of different acks of the message that was sent twice, how often Bob
-    received this message, and how often `tab` received the message from Ana to herself.
+    `ana` and `tab` are two tabs of Ana. Returns three counts: the different acks of the message that was sent twice,
+    how often Bob received this message, and how often `tab` received the message from Ana to herself.
     """
     message = {"to": "bob", "text": "once", "id": "m-1"}
     acks = [await ana.ask(events.CHAT_SEND, message) for _ in range(2)]

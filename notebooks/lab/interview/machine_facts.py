@@ -1,6 +1,7 @@
-"""Reads defaults of the library and limits of this machine.
+"""Reads defaults of python-engineio and limits of this machine.
 
-They are quoted in the interview as `{fact.key}`. A limit that the operating system does not report is left out.
+The answers to interview questions quote them as `{fact.key}`. A limit that the operating system does not report is left
+out.
 """
 
 import contextlib
@@ -13,7 +14,10 @@ PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def machine_facts() -> Mapping[str, str]:
-    """Return the library's defaults and this machine's limits, by key."""
+    """Return defaults of python-engineio and limits of this machine.
+
+    The result maps a key, such as `ping_interval` or `open_files`, to a number as text.
+    """
     return {key: f"{value:,}" for key, value in {**_library_defaults(), **_limits()}.items()}
 
 

@@ -17,9 +17,9 @@ def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]
     The result maps each of two rules to a list of ages, in seconds. With the rule `QUEUE` the server queues every
     position for the screen. With the rule `NEWEST` the server keeps only the newest position of each driver.
 
-    Each driver sends a position every second. In the `slow` time, from its first to its last second, the screen reads
-    `reads_per_second` positions per second. At other times the screen reads twice as many positions as the drivers
-    send.
+    Each driver sends a position every second. `slow` is the start and the end of the slow time, in seconds. In the slow
+    time the screen reads `reads_per_second` positions per second. At other times the screen reads twice as many
+    positions as the drivers send.
     """
     end = round(slow[1] * UNTIL)
     queue: deque[tuple[int, int]] = deque()

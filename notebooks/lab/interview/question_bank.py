@@ -13,8 +13,9 @@ LEVELS = (1, 2, 3)
 class Question(BaseModel):
     """A question of the interview, its short answer and a follow-up.
 
-    `measured` is a string that quotes numbers; it is empty if no measured number answers the question. `then` is the
-    follow-up question. `id` names the question in the record of `lab quiz`, and `level` is 1 to 3.
+    `measured` is a sentence that quotes measured numbers by keys, such as `{07.good}`; it is empty if no measured
+    number answers the question. `then` is the follow-up question. `id` names the question in the record of `lab quiz`.
+    `level` is 1 (basics) to 3 (several servers and design).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

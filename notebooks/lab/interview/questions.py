@@ -55,12 +55,16 @@ class Interview:
             show_output(Markdown(f"<details><summary><b>{summary}</b> {level}</summary>\n\n{answer}\n\n</details>"))
 
     def value(self, key: str, *, otherwise: float) -> float:
-        """Return the number under `key`, or `otherwise` if none was measured."""
+        """Return the number under `key`, or `otherwise` if none was measured. An example of a key is `07.good`."""
         text = self.numbers.texts.get(key)
         return otherwise if text is None else float(text.replace(",", ""))
 
     def show_numbers(self) -> None:
-        """Show a table of all claims, with their numbers and measurement days."""
+        """Show a table of all claims, with their numbers and measurement days.
+
+        A claim is a statement about the bad and the good server. Claims that were not confirmed by their last
+        measurement are listed below the table.
+        """
         rows = []
         for claim in load_claims():
             link = f"[{claim.id} · {claim.title}]({claim.id}_{claim.slug.replace('-', '_')}.ipynb)"
@@ -86,8 +90,9 @@ def _one_line(text: str) -> str:
 async def questions() -> Interview:
     """Create an interview whose answers quote the last numbers of this machine.
 
-    First, this measures the claims that have no number and are quick to measure. Then it starts a good server and
-    collects the answers of this server to small requests. It records all of this for `lab quiz`.
+    First, this measures the claims (statements about the bad and the good server) that have no number and are quick to
+    measure. Then it starts a good server and collects the answers of this server to small requests. All these results
+    are recorded for `lab quiz`.
     """
     today = datetime.now().astimezone().date()
     last, notes = _recorded()

@@ -1,4 +1,7 @@
-"""Stores the Leitner boxes of `lab quiz` in the user's state folder."""
+"""Stores the Leitner boxes of `lab quiz` in the user's state folder.
+
+`lab quiz` asks interview questions. The Leitner box of a question says after how many days the question is due again.
+"""
 
 import os
 from datetime import date
@@ -40,9 +43,10 @@ def quiz_path() -> Path:
 
 
 def load() -> QuizRecord:
-    """Read the quiz record from its file; raises `QuizFileError`.
+    """Read the quiz record from its file.
 
     The quiz record has the day on which each answered question is due again. If there is no file, the record is empty.
+    Raises `QuizFileError` if the file cannot be read or is not a quiz record.
     """
     path = quiz_path()
     try:
@@ -59,7 +63,8 @@ def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
     """Record whether the user knew the answer to a question.
 
     Moves the question to its new Leitner box, writes the quiz record to its file, and returns the record. The file is
-    read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError`.
+    read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError` if the file
+    cannot be read or written.
     """
     path, record = quiz_path(), load()
     record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)
@@ -72,7 +77,7 @@ def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
 
 
 def reset() -> None:
-    """Delete the file of the quiz record; raises `QuizFileError`."""
+    """Delete the file of the quiz record. Raises `QuizFileError` if that fails."""
     path = quiz_path()
     try:
         path.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ class Numbers:
         return QUOTATION.sub(lambda match: self.texts[match[1]], " ".join(text.split()))
 
     def missing(self, text: str) -> list[str]:
-        """Return the sources of the keys in `text` without a measured value.
+        """Return the sources of those keys in `text` that have no value.
 
         The source of a key is its first part, such as `07` for `{07.good}`. The sources are sorted.
         """
@@ -47,8 +47,9 @@ class Numbers:
     def measured_sentence(self, text: str) -> str:
         """Return `text` with its keys replaced by numbers, as Markdown.
 
-        The result also says when the oldest of these numbers was measured, and which claims their last measurement
-        did not confirm. If a number is missing, the result says instead how to measure it.
+        The result also says when the oldest of these numbers was measured, and which of the quoted claims were not
+        confirmed by their last measurement. If a number is missing, the result says instead how to measure it, or that
+        this system does not report it.
         """
         missing = self.missing(text)
         if FACT in missing:
@@ -95,7 +96,8 @@ def source(key: str) -> str:
 def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the measured values of claims as text, by keys like `07.good`.
 
-    Each row is a claim as in `lab compare --json`. A row whose metric is no longer the metric of its claim is left out.
+    A claim is a statement about the bad and the good server. Each row is a claim as in `lab compare --json`. A row
+    whose metric is no longer the metric of its claim is left out.
     """
     claims = {claim.id: claim for claim in load_claims()}
     texts = {}

@@ -1,1 +1,1 @@
-"""Functions for the cells of lessons, and the build of the notebooks."""
+"""Functions that cells of lesson notebooks call, and the notebooks' build."""

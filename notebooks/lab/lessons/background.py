@@ -26,7 +26,7 @@ def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 
 def is_running() -> bool:
-    """Whether any background task is still running."""
+    """Return whether any background task is still running."""
     return bool(_running)
 
 

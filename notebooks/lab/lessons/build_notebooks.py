@@ -126,7 +126,7 @@ class Notebook:
         return CellError(f"{self.path.name}: cell {number}: {' '.join(reason.split())}")
 
     def save(self, notebook: NotebookNode) -> None:
-        """Write `notebook` to the .ipynb; raises `OSError`."""
+        """Write `notebook` to the .ipynb file. Raises `OSError` if that fails."""
         text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
         write(self.path, (text.rstrip("\n") + "\n").encode())
 
@@ -138,13 +138,13 @@ class _KernelManager(AsyncKernelManager):
     """
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        """Return the command that starts the kernel."""
+        """Return the command of a kernel that ends when this process ends."""
         return ending_with_parent(super().format_kernel_cmd(extra_arguments))
 
 
 @asynccontextmanager
 async def _kernel(folder: Path) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
-    """Start a kernel in `folder`, and stop it when the block ends.
+    """Run a kernel in `folder` during an `async with` block.
 
     Yields the manager and the client of the kernel. The library nbclient could start the kernel too, but then nbclient
     would handle Ctrl-C itself.

@@ -84,7 +84,10 @@ def table(head: Sequence[str], *rows: Sequence[str]) -> None:
 
 
 def _alignment(column: Sequence[str]) -> str:
-    """Return the Markdown that aligns a column of cells."""
+    """Return the Markdown that aligns a column of a table.
+
+    It is `---:` (right) if all cells are numbers, and otherwise `:---` (left).
+    """
     return "---:" if all(NUMBER.fullmatch(cell) for cell in column) else ":---"
 
 
@@ -107,7 +110,7 @@ class ProgressLine:
     def bar(self, done: int, of: int, what: str) -> None:
         """Show a progress bar, such as `3 of 10 claims measured`.
 
-        `done` steps of `of` steps are finished. `what` names the steps.
+        `done` steps of `of` steps are finished. `what` names the steps, such as `claims measured`.
         """
         filled = round(BAR_LETTERS * done / of)
         self.update(f"{'█' * filled}{'░' * (BAR_LETTERS - filled)} {done} of {of} {what}")

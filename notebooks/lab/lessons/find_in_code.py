@@ -1,6 +1,7 @@
 """Shows what `lab check` reports for the mistake of a lesson.
 
-It checks the module of `bad_server`, and a Node file with the same mistake.
+`lab check` searches code for the ten mistakes of `bad_server`. Here it checks the module of `bad_server` that has the
+mistake, and a Node file with the same mistake.
 """
 
 import re
@@ -26,8 +27,9 @@ MARK = re.compile(r" *// <- RM.*")
 def find_in_code(number: int) -> None:
     """Run `lab check` on two files with the mistake of a lesson.
 
-    One is the lesson's module of `bad_server`, the other is a Node file. The findings are listed below the cell, one
-    line for each. The Node file can be unfolded below them. Raises `LessonError` if there is no such lesson.
+    `number` is the number of the lesson. One file is the lesson's module of `bad_server`, the other is a Node file. The
+    findings are listed below the cell, one line for each. The Node file can be unfolded below them. Raises
+    `LessonError` if there is no such lesson.
     """
     mistake = lesson(number).claim.id
     module = _bad_module(mistake)
@@ -58,7 +60,7 @@ def _node_rule(mistake: str, result: Result) -> Rule:
 
 
 def _check_text(code: str) -> Result:
-    """Save `code` in a temporary file, and run `lab check` on it."""
+    """Return the result of `lab check` for JavaScript code. The code is saved in a temporary file for this."""
     with TemporaryDirectory(prefix="lab-check-") as folder:
         file = Path(folder) / NODE_FILE
         file.write_text(code, encoding="utf-8")
@@ -66,9 +68,9 @@ def _check_text(code: str) -> Result:
 
 
 def _findings(file: str, mistake: str, result: Result) -> str:
-    """Return the command that checks a file, and its findings, as Markdown.
+    """Return the command that checks a file, and the findings, as Markdown.
 
-    If there are no findings, the result says so, with the line of `lab check` about the mistake.
+    If there are no findings, the text says so, and adds what `lab check` says about `mistake`.
     """
     command = f"**`lab check {file}`**"
     if not result.findings:
@@ -88,7 +90,7 @@ def _colon(message: str) -> str:
 def _code(text: str) -> str:
     """Return a line of code as inline code of Markdown.
 
-    The row of backticks around it is longer than any row of backticks in it.
+    The row of backticks around the code is longer than any row of backticks in the code.
     """
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)

@@ -6,9 +6,10 @@ from lab.servers.process import LAB_SETTINGS
 
 
 def heartbeats() -> str:
-    """Describe the lab's heartbeat settings and the library's defaults.
+    """Return two lines: the lab's heartbeat settings and the library's defaults.
 
-    The sum of interval and timeout is the longest time until a silent connection is dropped.
+    Each line has the interval, the timeout and their sum. The sum is the longest time until a silent connection is
+    dropped.
     """
     here = [int(LAB_SETTINGS[f"SERVER_PING_{name}_SECONDS"]) for name in ("INTERVAL", "TIMEOUT")]
     usual = AsyncServer()

@@ -1,4 +1,4 @@
-"""Measures both servers for a lesson, and shows the results.
+"""Measures the bad and good server for a lesson, and shows results.
 
 Methods of `Lesson` show their results below the notebook cell. Only the methods that measure also return their results.
 """
@@ -53,7 +53,7 @@ class Sweep:
 class Lesson:
     """Measures and shows the claim of one lesson, in its notebook.
 
-    The claim is a statement about the bad and the good server. The scenario is the experiment that tests it.
+    The claim is a statement about the bad and the good server. The scenario is the experiment that tests the claim.
     """
 
     def __init__(self, claim: Claim, scenario: Scenario) -> None:
@@ -66,8 +66,8 @@ class Lesson:
     async def measure(self, side: Side, **parameters: Any) -> Run:
         """Run the lesson's scenario on a new bad or good server.
 
-        `parameters` replace the defaults of the scenario. Raises `LessonError` if a precondition of the scenario
-        failed.
+        A scenario is an experiment that measures one server. `parameters` replace the defaults of the scenario. Raises
+        `LessonError` if a precondition of the scenario failed.
         """
         await background.end()
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
@@ -77,8 +77,8 @@ class Lesson:
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
         """Run the lesson's scenario on both servers for each of `values`.
 
-        The scenario's parameter with the name `parameter` gets these values. `fixed` sets other parameters of the
-        scenario.
+        A scenario is an experiment that measures one server. Its parameter with the name `parameter` gets these values.
+        `fixed` sets other parameters of the scenario. Returns all runs.
         """
         await background.end()
         chosen = ", ".join(map(str, values))
@@ -122,7 +122,7 @@ class Lesson:
         table(["measured", *runs, "unit"], *rows)
 
     def show_guess(self, bad: Run, guess: float | None) -> None:
-        """Show the reader's guess beside the value of the bad server.
+        """Show the reader's guess beside the value that the bad server gave.
 
         If `guess` is None, nothing is shown.
         """
@@ -150,7 +150,11 @@ class Lesson:
         return "Your guess: {}; measured: bad {}, good {} ({})".format(*numbers, self.claim.metric)
 
     def verdict(self, bad: Run, good: Run) -> None:
-        """Show whether two runs meet the bounds in claims.toml."""
+        """Show whether two runs meet the bounds of the lesson's claim.
+
+        A claim is a statement about the bad and the good server. claims.toml has, for each server, the bound of its
+        value.
+        """
         runs: dict[Side, list[Run]] = {"bad": [bad], "good": [good]}
         outcome = OUTCOMES[judge(self.claim, runs).outcome]
         show_output(Markdown(f"**Claim {self.claim.id}: {outcome}.** {finding(self.claim, runs)}"))

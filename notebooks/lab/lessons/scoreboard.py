@@ -23,7 +23,7 @@ async def measure_all() -> Comparison:
     """Measure the primary metrics of all ten claims on both servers.
 
     This takes about half a minute. A claim is a statement about the bad and the good server. The scoreboard shows no
-    secondary metrics, so the scenarios leave out the steps that only measure secondary metrics.
+    secondary metrics, so the steps that only measure secondary metrics are left out.
     """
     claims, line, done = sorted(load_claims(), key=_starts_later), ProgressLine(), 0
     scenarios = {claim_id: scenario.without_secondary() for claim_id, scenario in load_scenarios().items()}

@@ -1,7 +1,7 @@
 """Copies of the notebooks without outputs, for a learner to work in.
 
 A copy has no outputs, so a learner can guess before seeing an answer. The notebooks of the repository stay unchanged. A
-notebook that the learner has changed is never overwritten.
+notebook that the learner has changed or run is never overwritten.
 """
 
 import hashlib
@@ -47,8 +47,8 @@ class WorkingCopy:
 def copy_notebooks(notebooks: Sequence[Notebook], folder: Path) -> WorkingCopy:
     """Copy notebooks without outputs into `folder`.
 
-    If `folder` does not exist, it is created. A notebook that the learner has changed is not replaced. Raises
-    `WorkingCopyError` if the folder cannot be used.
+    If `folder` does not exist, it is created. A notebook that the learner has changed or run is not replaced. Returns
+    which notebooks were written and which were kept. Raises `WorkingCopyError` if the folder cannot be used.
     """
     folder = folder.absolute()
     written: list[Path] = []
@@ -82,7 +82,7 @@ def is_begun(path: Path) -> bool:
 
 
 def begun_notebooks(folder: Path) -> list[str]:
-    """Return the numbers of the notebooks that the learner has changed.
+    """Return the numbers of notebooks that the learner has changed or run.
 
     A number is a string such as `03`. The list is empty if `folder` does not exist.
     """
@@ -99,8 +99,9 @@ def begun_notebooks(folder: Path) -> list[str]:
 def _prepare(folder: Path, notebooks_folder: Path) -> None:
     """Create the folder of a working copy, if it does not exist.
 
-    A folder inside the repository gets a .gitignore file, so that git ignores the folder. Raises `WorkingCopyError` if
-    `folder` is a file, or if it is a part of the repository but not a working copy.
+    A working copy is a folder with a learner's copies of the notebooks. Inside the repository, the folder gets a
+    .gitignore file, so that git ignores the folder. Raises `WorkingCopyError` if `folder` is a file, is in
+    `notebooks_folder`, or is a folder of the repository with other files.
     """
     if folder.exists() and not folder.is_dir():
         raise WorkingCopyError(f"{folder} is a file, not a folder")
@@ -116,7 +117,8 @@ def _prepare(folder: Path, notebooks_folder: Path) -> None:
 def _is_new_or_ours(folder: Path) -> bool:
     """Whether `folder` is missing, empty, or a working copy.
 
-    A working copy is a folder with a learner's copies of the notebooks.
+    A working copy is a folder with a learner's copies of the notebooks. The `.gitignore` file that `_prepare` writes
+    shows that a folder is a working copy.
     """
     if not folder.exists() or not any(folder.iterdir()):
         return True
@@ -127,7 +129,7 @@ def _is_new_or_ours(folder: Path) -> bool:
 def _fresh(notebook: Notebook) -> bytes:
     """Return a new copy of a notebook, as bytes of a file.
 
-    Its metadata has a fingerprint of the cells, with which `is_begun` finds changes.
+    The copy has no outputs. Its metadata has a fingerprint of the cells, with which `is_begun` finds changes.
     """
     copy = notebook.read()
     copy.metadata[KEY] = {FINGERPRINT: _fingerprint(copy.cells)}

@@ -1,4 +1,4 @@
-"""Live page: shows the good and the bad server side by side.
+"""Live page: a web page that shows the good and bad server.
 
-The reader triggers each action by hand, and the page does it on both servers.
+The user of the page triggers an action, such as closing a browser tab. The action then happens on both servers.
 """

@@ -1,4 +1,7 @@
-"""The users, rooms and actions of the live page, per mistake."""
+"""The users, rooms and actions of the live page, per mistake.
+
+The live page is a web page that does the same actions on the bad and the good server.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Named values about one server, published whenever they change."""
+"""The named values that the live page shows about one server."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ class Board:
         return self._remembered | self._shown
 
     def remember(self, named: Mapping[str, Any], *, kept: int) -> None:
-        """Replace all values that come from the memory of the server.
+        """Replace all values from the server's memory, and publish the changes.
 
         `named` has the new values by name. `kept` is the number of entries in the memory whose socket or user has gone.
         """
@@ -42,7 +42,7 @@ class Board:
                 self._publish(name, value)
 
     def show(self, name: str, value: Any) -> None:
-        """Set a value that the lab itself has counted or measured."""
+        """Set and publish a value that the lab has counted or measured."""
         if name not in self._shown or self._shown[name] != value:
             self._shown[name] = value
             self._publish(name, value)

@@ -14,7 +14,7 @@ MOST_NAMES = 4
 
 
 def tab_words(tab: str) -> str:
-    """Return a tab's name in words, such as "Ana's tab 1"."""
+    """Return a tab's name in words: "Ana's tab 1" for `ana/1`."""
     user, _, number = tab.partition("/")
     return f"{user.capitalize()}'s tab {number}"
 
@@ -30,7 +30,8 @@ def address_words(address: str) -> str:
 def changes(side: Side, before: Memory) -> list[str]:
     """Describe how a server's memory differs from `before`.
 
-    `side` has the server. Each string of the result describes one change.
+    `side` is the good or the bad server. `before` is what this server remembered earlier: its rooms and its open
+    reports. Each string of the result describes one change. The list is empty if the server is down.
     """
     if not side.is_running:
         return []
@@ -38,7 +39,10 @@ def changes(side: Side, before: Memory) -> list[str]:
 
 
 def _left(side: Side, before: Memory) -> list[str]:
-    """Say in words which tabs' sockets have left all rooms since `before`."""
+    """Describe which tabs' sockets have left all rooms since `before`.
+
+    Returns one sentence, or an empty list if there is no such tab.
+    """
     gone = before.rooms_of.keys() - side.memory.rooms_of.keys()
     had_rooms = {sid for sid in gone if before.rooms_of[sid]}
     names = [tab.name for tab in side.tabs.values() if had_rooms & set(tab.tab.ids)]
@@ -46,7 +50,10 @@ def _left(side: Side, before: Memory) -> list[str]:
 
 
 def _joined(side: Side, before: Memory) -> list[str]:
-    """Say in words which tabs have joined rooms since `before`."""
+    """Describe which tabs have joined rooms since `before`.
+
+    Returns one sentence, or an empty list if there is no such tab.
+    """
     joined = {}
     for tab in side.tabs.values():
         known = before.rooms_of.get(tab.sid or "", ())
@@ -59,9 +66,10 @@ def _joined(side: Side, before: Memory) -> list[str]:
 
 
 def _tickets(side: Side, before: Memory) -> list[str]:
-    """Say in words where each report requested since `before` will be sent.
+    """Describe where each report requested since `before` will be sent.
 
-    The server stores a ticket for each report: the rooms or socket ids that get the finished report.
+    The server stores a ticket for each report: the rooms or socket ids that get the finished report. Returns one
+    sentence per report. The list is empty if the live page has no action `finish`.
     """
     if "finish" not in side.arrangement.actions:
         # a report that needs no ticket to be understood

@@ -1,4 +1,7 @@
-"""A crowd: many light clients that connect through one proxy."""
+"""A crowd: many light clients that connect through one proxy.
+
+A light client speaks Socket.IO, but does not reconnect by itself.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -22,11 +25,12 @@ CLIENTS_A_DRIVER = 10
 
 
 class Crowd:
-    """Light clients that need no positions; every tenth is a driver.
+    """Many light clients; every tenth client is a driver.
 
-    A light client speaks Socket.IO, but does not reconnect by itself. The drivers belong to `company`. All clients
-    connect through the proxy `link`, which counts the bytes that the clients receive. `observe` is called with the name
-    of a client and each event that this client receives.
+    A light client speaks Socket.IO, but does not reconnect by itself. Drivers report positions, which no client of the
+    crowd needs to receive. The drivers belong to `company`. All clients connect through the proxy `link`, which counts
+    the bytes that the clients receive. `observe` is called with the name of a client and each event that this client
+    receives.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Crowd:
         return [name for name in self._members if is_driver(name)]
 
     async def resize(self, count: int) -> None:
-        """Open or close clients until there are `count`."""
+        """Open or close clients until the crowd has `count` clients."""
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         names = [f"crowd/{number:03}" for number in range(1, count + 1)]
@@ -62,7 +66,8 @@ class Crowd:
     async def fence(self, mark: str) -> None:
         """Wait until every client has received the `FENCE` event with `mark`.
 
-        Then all earlier emits have arrived, too. After `FENCE_SECONDS`, return even if the event has not arrived.
+        The server sends this event after all earlier emits, so these have arrived, too. After `FENCE_SECONDS`, return
+        even if the event has not arrived.
         """
 
         async def wait(tab: RawTab) -> None:

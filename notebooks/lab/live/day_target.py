@@ -1,4 +1,7 @@
-"""A target whose tokens outlast a long session of the live page."""
+"""A `Target` whose tokens outlast a long session of the live page.
+
+A target has a server's ports and namespace, and makes tokens that the server accepts.
+"""
 
 from collections.abc import Sequence
 
@@ -9,7 +12,11 @@ DAY_SECONDS = 20 * 3600
 
 
 class DayTarget(Target):
-    """A `Target` whose tokens are valid for most of a day."""
+    """A `Target` whose tokens are valid for 20 hours.
+
+    A target has a server's ports and namespace, and makes tokens that the server accepts. The live page may stay open
+    for a working day.
+    """
 
     def token(
         self,
@@ -20,5 +27,5 @@ class DayTarget(Target):
         rooms: Sequence[str] = (),
         expires_in: int = DAY_SECONDS,
     ) -> str:
-        """Return a token for `user` that expires in `expires_in` seconds."""
+        """Return a JWT of `user` that expires in `expires_in` seconds."""
         return super().token(user, role, company=company, rooms=rooms, expires_in=expires_in)

@@ -1,4 +1,4 @@
-"""Light clients of one server, beside the tabs of its users.
+"""Light clients of one server, in addition to its users' tabs.
 
 A light client speaks Socket.IO, but does not reconnect by itself.
 """
@@ -52,13 +52,14 @@ class Extras:
     async def fence(self, mark: str) -> None:
         """Wait until the crowd has received the `FENCE` event with `mark`.
 
-        Then all earlier emits to the crowd have arrived, too.
+        The server sends this event after all earlier emits, so these have arrived, too. If the event does not arrive,
+        return after some seconds.
         """
         if self.crowd is not None:
             await self.crowd.fence(mark)
 
     async def gather_crowd(self, count: int) -> None:
-        """Open or close light clients until the crowd has `count`."""
+        """Open or close light clients until the crowd has `count` clients."""
         if self.crowd is None:
             link = await self._stack.enter_async_context(FaultyLink(*self._target.ports))
             self.crowd = Crowd(self._target, link, self._observe, company=FLEET_COMPANY)
@@ -69,8 +70,8 @@ class Extras:
     async def start_bystanders(self) -> None:
         """Connect the bystanders, and start to watch the server's event loop.
 
-        Bystanders are light clients that measure ack times. The page then shows these ack times, and how often the
-        event loop turns.
+        Bystanders are light clients that measure ack times. From now on, the page shows these ack times, and whether
+        the event loop runs or is blocked.
         """
         self.pulses = Pulses(self._target, partial(self._board.show, "pulses"))
         self._stack.push_async_callback(self.pulses.stop)
@@ -92,8 +93,8 @@ class Extras:
     async def connect_again(self) -> None:
         """Connect all light clients again, after the server has restarted.
 
-        Unlike tabs, light clients do not reconnect by themselves. The way to make reports is also sent to the new
-        server process again.
+        Unlike tabs, light clients do not reconnect by themselves. The chosen way to make reports, for example in a
+        thread, is also sent to the new server process.
         """
         if self.way != IN_HANDLER:
             await self.choose_way(self.way)

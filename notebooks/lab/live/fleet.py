@@ -1,4 +1,4 @@
-"""Actions on the page of 06: drivers report positions to clients.
+"""Actions of the live page for mistake 06: drivers report positions.
 
 The page shows which clients receive a position that they do not need.
 """
@@ -37,9 +37,9 @@ APART = 0.0001
 
 
 async def drive(side: Side, wanted: Wanted) -> Outcome:
-    """Report one position of a driver, and publish who received it.
+    """Report one position of a driver to one server.
 
-    `wanted` names the driver's tab.
+    `side` is the server, and `wanted` names the driver's tab. The live page shows which clients received the position.
     """
     live = side.tabs[wanted.tab]
     if not can_send(side, live):
@@ -53,7 +53,10 @@ async def drive(side: Side, wanted: Wanted) -> Outcome:
 
 
 async def round_of_positions(side: Side, wanted: Wanted) -> Outcome:
-    """Let every driver report one position at the same time."""
+    """Let all drivers report one position each, at the same time.
+
+    The drivers report to one server, `side`. The live page shows how many deliveries and bytes all positions caused.
+    """
     drivers: dict[str, Callable[[str, dict[str, Any]], Awaitable[Answer]]] = {
         tab.name: partial(ask, tab)
         for tab in side.tabs.values()
@@ -80,7 +83,10 @@ async def round_of_positions(side: Side, wanted: Wanted) -> Outcome:
 
 
 async def crowd(side: Side, wanted: Wanted) -> Outcome:
-    """Open or close light clients until the crowd has the wanted size."""
+    """Open or close light clients until the crowd has `wanted.count` clients.
+
+    A light client speaks Socket.IO, but does not reconnect by itself. The clients of the crowd need no positions.
+    """
     if not side.is_running:
         return Outcome("the server is down")
     await side.extras.gather_crowd(wanted.count)

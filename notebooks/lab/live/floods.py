@@ -24,7 +24,10 @@ REFILL_SECONDS, SAMPLE_SECONDS = 2.0, 0.1
 
 
 async def flood(side: Side, wanted: Wanted) -> Outcome:
-    """Send far more chat messages than the rate limit allows."""
+    """Send far more chat messages than the rate limit allows.
+
+    `wanted` names the tab that sends. The result says how many messages the server accepted.
+    """
     return await _send_many(side, wanted, FLOOD_MESSAGES)
 
 
@@ -65,7 +68,11 @@ async def _send_many(side: Side, wanted: Wanted, count: int) -> Outcome:
 
 
 async def _show_refill(side: Side, state: StateClient, bucket: dict[str, Any]) -> None:
-    """Show the measured level of a token bucket for `REFILL_SECONDS`. Nobody sends meanwhile."""
+    """Show on the page how a token bucket fills again, for `REFILL_SECONDS`.
+
+    Nobody sends meanwhile. `bucket` has the user and the earlier levels, which the page shows, too. If the server has
+    no such bucket any more, the function returns early.
+    """
     clock = asyncio.get_running_loop().time
     ends_at = clock() + REFILL_SECONDS
     while clock() < ends_at:
@@ -78,7 +85,10 @@ async def _show_refill(side: Side, state: StateClient, bucket: dict[str, Any]) -
 
 
 async def rooms(side: Side, wanted: Wanted) -> Outcome:
-    """Ask to join many rooms with invented names."""
+    """Ask to join many rooms with invented names.
+
+    `wanted` names the tab that asks. The result says how many rooms the server accepted.
+    """
     live = side.tabs[wanted.tab]
     joining = (ask(live, events.ROOM_JOIN, {"room": f"job:x{number}"}) for number in range(INVENTED_ROOMS))
     return _summarize(side, live, await asyncio.gather(*joining), "joined")

@@ -1,4 +1,7 @@
-"""Counts which messages of one server were delivered, lost or wasted."""
+"""Counts which messages of one server were delivered, lost or wasted.
+
+A message is wasted if it goes to a wrong tab, to the same tab again, or to a room or socket id without a socket.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -14,7 +17,8 @@ from lab.servers.state_client import Emit
 class Arrival:
     """The arrival of a message at a tab.
 
-    `at` is on the event loop's clock. `more` has the text and the author of a chat message, as the tab received them.
+    `at` is in seconds on the event loop's clock. `more` has the text and the author of a chat message, as the tab
+    received them.
     """
 
     at: float

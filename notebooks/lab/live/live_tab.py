@@ -25,9 +25,9 @@ FENCE_SECONDS = 1.5
 
 @dataclass
 class LiveTab:
-    """A named client of the live page, with its own plug.
+    """A named client of the live page, with its own proxy.
 
-    `plug` is the proxy between the client and the server.
+    `plug` is the proxy between the client and the server. It can cut or silence the connection.
     """
 
     name: str
@@ -70,7 +70,8 @@ class LiveTab:
     async def fence(self, mark: str) -> None:
         """Wait until the tab has received the `FENCE` event with `mark`.
 
-        Then all earlier emits have arrived, too. After `FENCE_SECONDS`, return even if the event has not arrived.
+        The server sends this event after all earlier emits, so these have arrived, too. After `FENCE_SECONDS`, return
+        even if the event has not arrived.
         """
         with contextlib.suppress(TimeoutError):
             await self.tab.received(

@@ -1,6 +1,7 @@
-"""Counts the turns of a server's event loop, for the page.
+"""Shows on the live page whether a server's event loop is blocked.
 
-The page shows them as a clock hand, which stops while the event loop is blocked.
+The lab counts how often the loop wakes a task that sleeps 5 ms at a time. The page shows this count as a clock hand,
+which stops while the event loop is blocked.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ class LoopHand:
     """Reads repeatedly how often a server's event loop has turned.
 
     The turns are counted by the server's probe: code that the lab runs in the server process, to measure it. A task of
-    the probe sleeps for 5 ms in each turn. While a handler computes, the loop does not turn, and the probe does not
-    answer. `show` is called with `{"turns", "each_second"}`: the number of all turns, and the latest number per second.
+    the probe sleeps 5 ms at a time, and each wake-up counts as one turn. While a handler computes, nothing is counted,
+    and the probe does not answer. `show` is called with `{"turns", "each_second"}`: the number of all turns, and the
+    latest number per second.
     """
 
     def __init__(self, target: Target, show: Callable[[dict[str, Any]], None]) -> None:
@@ -28,11 +30,11 @@ class LoopHand:
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start to read the probe repeatedly."""
+        """Start to read repeatedly how often the event loop has turned."""
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Stop reading the probe."""
+        """Stop reading how often the event loop has turned."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -53,7 +55,7 @@ class LoopHand:
     async def _read(self) -> int | None:
         """Return how many turns the event loop made since the server started.
 
-        Returns None if the server does not answer.
+        A turn is one wake-up of a task that sleeps 5 ms at a time. Returns None if the server does not answer.
         """
         try:
             return int((await self._target.probe.probes[0].ask("GET", "/answer"))["loop_turns"])

@@ -74,7 +74,8 @@ class Memory:
     def missing(self, users: Sequence[str]) -> list[str]:
         """Return connected users that a table of the handlers does not list.
 
-        Only users in `users` are returned.
+        Such a table has the members of rooms or the users who are online. So the server wrongly treats the returned
+        users as absent. Only users in `users` are checked.
         """
         rows = {user for _, user in self.tables[ROWS]} if ROWS in self.tables else set(users)
         online = set(self.tables.get(ONLINE, users))
@@ -82,9 +83,10 @@ class Memory:
 
 
 async def read_memory(target: Target, *, emits_since: int) -> tuple[Memory, list[Emit]]:
-    """Return the memory of a server, and its newest emits.
+    """Return a server's memory, and the newest emits of this server.
 
-    The first `emits_since` emits are left out.
+    The memory has the server's rooms and the tables of its handlers. The first `emits_since` recorded emits are left
+    out.
     """
     state = StateClient(target.probe)
     # the emits first: the report of an emit that was read is then no longer among the open ones

@@ -84,11 +84,11 @@ def chat_to(
     more: dict[str, Any] | None = None,
     copies: frozenset[str] = frozenset(),
 ) -> Sending:
-    """Create a chat message from a tab to a user.
+    """Create a chat message to a user, but do not send it.
 
     `live` is the tab of the sender. `name` is the id of the message on the page. `more` has further fields of the
-    payload. `copies` are the names of all tabs of the sender that should receive the message, too; `live` itself does
-    not count.
+    payload. `copies` are the names of the sender's tabs that should receive the message, too; `live` may be among them,
+    but is not expected to receive it.
     """
     expected = {tab.name for tab in side.tabs_of(f"user:{user}")} | copies
     data = {"to": user, "text": text, **(more or {})}
@@ -102,7 +102,7 @@ def can_send(side: Side, live: LiveTab) -> bool:
 
 
 async def follow(side: Side, sendings: Sequence[Sending]) -> list[Answer]:
-    """Send messages at the same time, and publish who received each.
+    """Send messages at the same time, and publish who received each message.
 
     Returns the acks, in the order of `sendings`.
     """
@@ -151,9 +151,9 @@ async def ask(live: LiveTab, event: str, data: dict[str, Any]) -> Answer:
 
 
 def problem_in(answer: Answer) -> str | None:
-    """Return in words why a request did not succeed, or None.
+    """Return in words why a request did not succeed.
 
-    `answer` is the ack of the request.
+    `answer` is the ack of the request. Returns None if the request succeeded.
     """
     if answer.get("ok"):
         return None
@@ -161,9 +161,9 @@ def problem_in(answer: Answer) -> str | None:
 
 
 async def join(side: Side, wanted: Wanted) -> Outcome:
-    """Ask the server to join the room that the reader has typed.
+    """Ask one server to let a tab join a room.
 
-    `wanted` has the name of the room and the tab that joins.
+    `wanted` has the tab, and the name of the room that the user of the page has typed. The result has the server's ack.
     """
     answer = await ask(side.tabs[wanted.tab], events.ROOM_JOIN, {"room": wanted.text})
     return Outcome(problem_in(answer), answer)

@@ -10,7 +10,7 @@ class Plug(FaultyLink):
     """A `FaultyLink` proxy that stays cut or silent until `put_back`.
 
     After `pull`, new connections are reset. After `enter_tunnel`, the proxy forwards nothing, and new connections get
-    no answer. This state is called a tunnel.
+    no answer. The state after `enter_tunnel` is called a tunnel.
     """
 
     def __init__(self, *target_ports: int) -> None:
@@ -32,8 +32,9 @@ class Plug(FaultyLink):
     async def cut(self) -> None:
         """Reset every connection, and end a tunnel.
 
-        In a tunnel, the proxy forwards nothing. Then only the client's end is reset, so the server notices nothing. The
-        tunnel has to end, because a client that is connecting would otherwise wait for an answer that never comes.
+        In a tunnel, the proxy forwards nothing. If the proxy is in a tunnel, only the client's end of each connection
+        is reset, so the server notices nothing. The tunnel has to end, because a client that is connecting would
+        otherwise wait for an answer that never comes.
         """
         if self.state != "tunnel":
             await super().cut()

@@ -1,6 +1,7 @@
 """Bystanders: light clients that measure the ack times of a server.
 
-Each sends chat messages on a schedule. While the server's event loop is blocked, their acks are late.
+A light client speaks Socket.IO, but does not reconnect by itself. Each bystander sends chat messages on a schedule.
+While the server's event loop is blocked, the acks are late.
 """
 
 import asyncio
@@ -25,10 +26,10 @@ NAME = "bystander-"
 
 
 class Pulses:
-    """Light clients that each write to the next one on a schedule.
+    """Bystanders: simulated clients that measure ack times.
 
-    `show` is called repeatedly with a list: the worst new ack time of each client in milliseconds, or None while an ack
-    is late.
+    Each client sends chat messages to the next client on a schedule. `show` is called repeatedly with one item per
+    client: the worst new ack time in milliseconds, or None while an ack is late.
     """
 
     def __init__(self, target: Target, show: Callable[[list[float | None]], None]) -> None:
@@ -130,5 +131,8 @@ class Pulses:
 
 
 def is_for_bystanders(rooms: Sequence[str]) -> bool:
-    """Whether one of these rooms is the user room of a bystander."""
+    """Whether one of these rooms is the user room of a bystander.
+
+    A bystander is a simulated client that measures ack times. A user room has all sockets of one user.
+    """
     return any(str(room).startswith(user_room(NAME)) for room in rooms)

@@ -1,7 +1,7 @@
 """Server of mistake 09 that makes reports in one of four ways.
 
-The first way is the mistake itself. The others are what people try instead: a thread, small slices, another process.
-The lab chooses the way while the server runs.
+The first way is the mistake itself: the handler computes and blocks the event loop. The other ways are what people try
+instead: a thread, small slices, another process. The lab chooses the way while the server runs.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ SLICE_MILLISECONDS = 10
 async def burn_in_thread(milliseconds: int) -> float:
     """Use CPU time in a thread of this process.
 
-    The thread and the event loop share the interpreter's lock.
+    This simulates the work of a report. The thread and the event loop share the interpreter's lock. Returns the seconds
+    of CPU time.
     """
     return await asyncio.to_thread(burn, milliseconds)
 
@@ -40,7 +41,7 @@ async def burn_in_thread(milliseconds: int) -> float:
 async def burn_in_slices(milliseconds: int) -> float:
     """Use CPU time on the event loop, in short slices.
 
-    After each slice the loop may do other work.
+    This simulates the work of a report. After each slice, the loop may do other work. Returns the seconds of CPU time.
     """
     used = 0.0
     while used < milliseconds / 1000:
@@ -50,7 +51,10 @@ async def burn_in_slices(milliseconds: int) -> float:
 
 
 async def burn_in_process(milliseconds: int) -> float:
-    """Use CPU time in a worker process, as the good server does."""
+    """Use CPU time in a worker process, as the good server does.
+
+    This simulates the work of a report. Returns the seconds of CPU time.
+    """
     return await to_process.run_sync(run_in_worker, burn, milliseconds)
 
 
@@ -64,13 +68,16 @@ WAYS: dict[str, Callable[[int], Awaitable[float]]] = {
 class Handlers(mistake_09_works_in_the_handler.Handlers):
     """The handlers of mistake 09, which make reports in several ways.
 
-    `way` is the way in which the next report is made.
+    `way` says how the next report is made: `handler`, `thread`, `sliced` or `process`.
     """
 
     way = IN_HANDLER
 
     async def make_report(self, request: Request, wanted: ReportRequest) -> dict[str, Any]:
-        """Make one report in the chosen way, and send it."""
+        """Make one report in the way that `way` names, and send it.
+
+        Returns the data of the ack: `{"job": id}`.
+        """
         if self.way == IN_HANDLER or wanted.kind != "cpu":
             return await super().make_report(request, wanted)
         job = uuid.uuid4().hex
@@ -79,16 +86,16 @@ class Handlers(mistake_09_works_in_the_handler.Handlers):
         return {"job": job}
 
     async def choose_way(self, request: web.Request) -> web.Response:
-        """Handle the HTTP request of the lab that chooses the way.
+        """Handle the lab's HTTP request that chooses how reports are made.
 
-        All later reports are made in this way.
+        All later reports are made in the way that the request names, such as `thread`.
         """
         self.way = (await request.json())["way"]
         return web.json_response({})
 
 
 def create_app(settings: Settings) -> Application:
-    """Create the server; its only namespace is `/`."""
+    """Create the server with mistake 09. Its only namespace is `/`."""
     parts: Parts = create_parts(settings)
     handlers = Handlers("/", parts)
     application = assemble(parts, [handlers])

@@ -26,9 +26,9 @@ WORDS = {
 
 
 async def report(side: Side, wanted: Wanted) -> Outcome:
-    """Request a report that is made only after the action `finish`.
+    """Request a report, which the server makes only after the action `finish`.
 
-    `wanted` names the tab that requests it.
+    `wanted` names the tab that requests the report.
     """
     live = side.tabs[wanted.tab]
     at = asyncio.get_running_loop().time()
@@ -43,9 +43,9 @@ async def report(side: Side, wanted: Wanted) -> Outcome:
 
 
 async def finish(side: Side, wanted: Wanted) -> Outcome:
-    """Let the server make all waiting reports, and wait for them.
+    """Let a server make all requested reports, and wait for them.
 
-    This function returns when the reports were sent, or after `REPORT_SECONDS`.
+    If this takes longer than `REPORT_SECONDS`, the result names a problem.
     """
     if not side.is_running:
         return DONE

@@ -33,11 +33,9 @@ class Address:
 
     @classmethod
     def reserve(cls, port: int = 0) -> "Address":
-        """Return an address on the loopback interface.
+        """Return an address on the loopback interface, and listen on its port.
 
-        Port 0 chooses a free one.
-
-        Raises `UsageError` when the port cannot be used.
+        With port 0, the system chooses a free port. Raises `UsageError` when the port cannot be used.
         """
         listener = socket.socket(proto=socket.IPPROTO_TCP)
         try:
@@ -56,7 +54,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """Return the address to open, with the token."""
+        """Return the URL of the page, with the secret token."""
         return f"http://127.0.0.1:{self.port}/?token={self.token}"
 
 
@@ -64,7 +62,7 @@ class Address:
 async def live_page(arrangement: Arrangement, address: Address) -> AsyncIterator[Session]:
     """Run the live page with both servers during the `async with` block.
 
-    `arrangement` says what the page shows. Yields the session.
+    `arrangement` says what the page shows. Yields the session, which runs actions on both servers.
     """
     try:
         async with Session(arrangement) as session:

@@ -1,4 +1,4 @@
-"""A live session: the same actions on both servers."""
+"""Runs each action of the live page on both servers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ NUMBERED = ("send", "forge", "drive", "round", "flood", "burst", "compute")
 class Session:
     """The good and the bad server, with the same users.
 
-    Every action is done on both servers, and only one action at a time. Use it as `async with`.
+    Every action is done on both servers, and only one action at a time. In an `async with` block, both servers run.
     """
 
     def __init__(self, arrangement: Arrangement) -> None:

@@ -1,4 +1,4 @@
-"""One of the two servers of the page, with its simulated users."""
+"""The good or the bad server, with its simulated users."""
 
 import asyncio
 import contextlib
@@ -32,10 +32,10 @@ MOST_EMITS = 10_000
 
 
 class Side:
-    """The good or the bad server of the page, with its users.
+    """The good or the bad server, with its simulated users.
 
-    A task reads the server's probe repeatedly, and publishes what has changed. So the page also shows what the server
-    notices by itself, such as a missed heartbeat.
+    A task reads the server's rooms and tables repeatedly, and publishes what has changed. So the page also shows what
+    happens without an action, such as a missed heartbeat.
     """
 
     def __init__(self, name: str, arrangement: Arrangement, stream: Stream) -> None:
@@ -107,7 +107,7 @@ class Side:
         return [tab for tab in self.tabs.values() if tab.user in users and not tab.is_closed]
 
     async def begin(self) -> list[Emit]:
-        """Return a new list for the server's emits. `look` adds emits until `begin` is called again."""
+        """Return a new, empty list. `look` adds the server's next emits to it until `begin` is called again."""
         await self.look()
         if self._emits_read > MOST_EMITS:
             async with self._looking:
@@ -119,7 +119,7 @@ class Side:
 
     @property
     def open_reports(self) -> int:
-        """Return how many reports are being made."""
+        """Return how many reports were requested and are not sent yet."""
         return len(self._reports)
 
     @property
@@ -147,7 +147,7 @@ class Side:
         await asyncio.gather(*(tab.fence(mark) for tab in receiving), self.extras.fence(mark))
 
     async def look(self) -> None:
-        """Read the probe, and publish what has changed in the server's memory."""
+        """Read the server's rooms, tables and emits, and publish what has changed."""
         async with self._looking:
             if not self.is_running:
                 return
@@ -169,7 +169,7 @@ class Side:
             self._publish_memory()
 
     async def wait_for(self, holds: Callable[[], bool], *, timeout: float) -> bool:
-        """Look repeatedly until `holds()` is true; return False after `timeout` seconds."""
+        """Call `look` repeatedly until `holds()` is true. Return False if this takes `timeout` seconds."""
 
         async def look_and_check() -> bool:
             await self.look()
@@ -178,7 +178,7 @@ class Side:
         return await poll_until(look_and_check, timeout=timeout)
 
     async def kill(self) -> None:
-        """Kill the server process. Reports that it was making are lost."""
+        """Kill the server process. All reports that are not sent yet are lost."""
         self.set_running(False)
         async with self._looking:
             await self.target.server.kill()
@@ -241,7 +241,7 @@ class Side:
             self.ledger.note_received(tab.name, received)
 
     async def _finish_report(self, emit: Emit) -> None:
-        """Publish which tabs received the report that the server has sent with `emit`."""
+        """Publish which tabs received the report that `emit` has sent."""
         done = [job for job in self._reports if job not in self.memory.reports]
         job = next((job for job in done if self._tickets.get(job, list(emit.rooms)) == list(emit.rooms)), None)
         if job is None:

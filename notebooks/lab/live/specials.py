@@ -1,4 +1,8 @@
-"""Maps names to actions that only some of the ten mistakes need."""
+"""Maps the names of actions of the live page to functions.
+
+The live page of a mistake has only some of these actions. Other actions, such as closing a tab or killing the server,
+are in `hand.py`.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +17,7 @@ from lab.live.wanted import Wanted
 
 
 async def pace(side: Side, wanted: Wanted) -> Outcome:
-    """Change how long tabs wait before they reconnect.
+    """Change how long all tabs of one server wait before they reconnect.
 
     `wanted.text` is `stock` for the client library's own delays, or `short`.
     """

@@ -1,4 +1,4 @@
-"""Event stream of a live session, for any number of pages."""
+"""Stream of events from two servers to any number of open pages."""
 
 import asyncio
 import contextlib
@@ -54,11 +54,15 @@ class Stream:
 
     @property
     def events(self) -> list[LiveEvent]:
-        """Return the newest events, oldest first."""
+        """Return the newest events, at most `KEPT_EVENTS`, with the oldest event first."""
         return list(self._kept)
 
     def publish(self, side: str, kind: Kind, *, at: float | None = None, **fields: Any) -> LiveEvent:
-        """Add one event. `at` is a time of the event loop's clock, by default now."""
+        """Add one event to the stream, and return this event.
+
+        `side` is `bad` or `good`. `at` is a time in seconds of the event loop's clock, by default now. `fields` are
+        further fields of `LiveEvent`.
+        """
         self.seq += 1
         seconds = (asyncio.get_running_loop().time() if at is None else at) - self._started
         event = LiveEvent(self.seq, round(max(0.0, seconds), 4), side, kind, **fields)
@@ -68,7 +72,7 @@ class Stream:
         return event
 
     async def read(self, since: int) -> AsyncIterator[LiveEvent]:
-        """Yield events with a number above `since`, then wait for new events."""
+        """Yield events with a number above `since`, old and new, without end."""
         with self._counted():
             while True:
                 changed = self._changed

@@ -1,4 +1,7 @@
-"""Checks a command of the page before a server executes it."""
+"""Checks a command of the live page before the servers execute it.
+
+The live page is a web page that sends the same commands to the bad and the good server.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,15 +20,20 @@ ON_SERVERS = ("kill", "restart", "crowd", "round", "finish", *CHOICES)
 
 
 class ActionError(ValueError):
-    """An action that is not possible now; the message is one line."""
+    """Error for an action that is unknown or not possible now.
+
+    The message is one line.
+    """
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A valid command of the page: an action and its parameters.
+    """A valid command of the live page: an action and its parameters.
 
-    `number` is the number of a message, the same on both servers. `text` depends on the action: a room to join, the
-    user to write as, the name of reconnect delays, or a way to make reports. `count` is the wanted size of the crowd.
+    `tab` is the simulated browser tab that acts, such as `ana/1`. `target` is the user or room that gets a message.
+    `number` is the number of this message, the same on both servers. `text` depends on the action: the room to join,
+    the false author of a message, the name of reconnect delays, or how the bad server makes reports (such as `thread`).
+    `count` is how many additional clients shall be connected.
     """
 
     action: str
@@ -39,8 +47,8 @@ class Wanted:
 def read_command(body: Mapping[str, Any], sides: Mapping[str, Side], number: int) -> Wanted:
     """Return the command in the body of a page's request.
 
-    `sides` are the two servers. If the command sends a message, `number` is the number of this message. Raises
-    `ActionError` when the action is unknown or not possible now.
+    `sides` maps `bad` and `good` to the two servers. If the command sends a message, `number` is the number of this
+    message. Raises `ActionError` when the action is unknown or not possible now.
     """
     arrangement = sides["good"].arrangement
     action = body.get("action")

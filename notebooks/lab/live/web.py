@@ -1,8 +1,8 @@
 """Local web server of the live page.
 
-Only a page that was opened with the session's token may read or command it. A page of another website has neither the
-token nor an allowed origin. A request with another host name is refused by its `Host` header, even if that name points
-to this computer.
+The live page shows the bad and the good server, and sends the same commands to both servers. The web server refuses
+each request without the session's token. A page of another website has neither the token nor an allowed origin. A
+request with another host name in its `Host` header is refused, even if that name points to this computer.
 """
 
 import asyncio
@@ -28,7 +28,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LivePage:
-    """Serves the live page of one session to any number of browsers."""
+    """Serves the live page of one session to any number of browsers.
+
+    The live page shows the bad and the good server, and sends the same commands to both servers.
+    """
 
     def __init__(self, session: Session, *, port: int, token: str, files: Traversable | None = None) -> None:
         self.token = token

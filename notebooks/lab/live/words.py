@@ -1,4 +1,7 @@
-"""Describes in plain words what an action did on each server."""
+"""Describes in plain words what an action did on each server.
+
+An action is a command of the live page, such as closing a browser tab. It is done on the bad and on the good server.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -82,7 +85,10 @@ def _about(told: Told) -> str:
 
 
 def _fates(events: Sequence[LiveEvent]) -> list[str]:
-    """Return in words what became of the messages in these events."""
+    """Return in words which messages arrived, were lost or were wasted.
+
+    A wasted message went to a tab for which it is not meant, or to an address (a room or a socket id) without sockets.
+    """
     delivered = [event for event in events if event.kind == "delivered"]
     wasted = [event for event in events if event.kind == "wasted"]
     found = []
@@ -106,10 +112,10 @@ def _addresses(events: Sequence[LiveEvent]) -> str:
 
 
 def _count(places: Sequence[str], what: str) -> str:
-    """Return a phrase that names the receivers of some messages.
+    """Return a phrase that names the tabs or addresses of messages.
 
-    `places` has one entry per message: the tab or the address that got it. If there are more than `MOST_PLACES`
-    different places, the phrase has only their number and the word `what`, such as `clients`.
+    `places` has one entry per message: a tab in words, or an address (a room or a socket id). If there are more than
+    `MOST_PLACES` different places, the phrase has only their number and the word `what`, such as `clients`.
     """
     counts = Counter(places)
     if len(counts) > MOST_PLACES:
@@ -135,7 +141,10 @@ def _forged(delivered: Sequence[LiveEvent]) -> list[str]:
 
 
 def _memory(side: Side) -> list[str]:
-    """Return in words how the server's memory differs from the open tabs."""
+    """Return in words how the server's memory differs from the open tabs.
+
+    The memory is the rooms of the sockets, and everything that the handlers store, such as socket ids.
+    """
     if not side.is_running:
         return ["it is down"]
     found = [_kept(side)] if side.memory.kept else []

@@ -1,1 +1,4 @@
-"""Reports of a comparison: terminal tables, JSON, HTML page and README rows."""
+"""Reports of a comparison of the bad and the good server.
+
+The forms of a report are terminal tables, JSON, an HTML page, and a table in README.md.
+"""

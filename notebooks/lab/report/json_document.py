@@ -64,7 +64,8 @@ def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
 def also_values(result: Result, also: Also) -> dict[str, float | None]:
     """Return the value of a secondary metric for each server.
 
-    A value is None if it was not measured. A relative metric is given as a multiple of the good server's value.
+    A value is None if it was not measured. A relative metric is given as a multiple of the good server's value; if the
+    good server's value is 0 or was not measured, both values are None.
     """
     values: dict[str, float | None] = {
         side: reported_value(result.claim, result.runs[side], also.key) for side in SIDES

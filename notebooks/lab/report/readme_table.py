@@ -60,7 +60,8 @@ def with_rows(readme: Path, comparison: Comparison) -> bytes:
 def as_markdown(comparison: Comparison) -> str:
     """Return a comparison as a Markdown table, one row per claim.
 
-    The line below the table says where and when the claims were measured.
+    A claim is a statement about the bad and the good server. The line below the table says where and when the claims
+    were measured.
     """
     lines = ["| | claim | measured | bad | good | |", "|---|---|---|---:|---:|---|"]
     for result in comparison.results:

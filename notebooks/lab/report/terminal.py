@@ -19,7 +19,8 @@ COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yell
 def table(comparison: Comparison) -> Table:
     """Build the table of all claims, one row per claim.
 
-    Colours only repeat what the words say, so the table is complete without colours.
+    A claim is a statement about the bad and the good server. Colours only repeat what the words say, so the table is
+    complete without colours.
     """
     grid = Table(header_style="bold")
     for name in ("", "claim", "measured"):
@@ -93,7 +94,8 @@ def doubts(comparison: Comparison) -> list[str]:
 def remarks(comparison: Comparison) -> list[str]:
     """Return the lines that are printed below the tables of a comparison.
 
-    They have the reasons to doubt a value, the changed server settings, and how many claims were confirmed.
+    They have the results that were measured before any connection was cut, the reasons to doubt a value, the changed
+    server settings, and how many claims (statements about both servers) were confirmed.
     """
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)

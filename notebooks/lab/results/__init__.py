@@ -1,1 +1,1 @@
-"""Claims about the two servers, measured runs, and verdicts."""
+"""Claims about the bad and the good server, measured runs, and verdicts."""

@@ -1,4 +1,7 @@
-"""Defines `Run`: the measurements of one scenario on one server."""
+"""Defines `Run`: the measurements of one scenario on one server.
+
+A scenario is an experiment with simulated clients.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +15,10 @@ LATE_SECONDS = 0.25
 class Run:
     """The measurements of one scenario on one server.
 
-    `value` is the primary metric, in the unit that claims.toml gives. `also` maps the keys of the secondary metrics to
-    their values. `broken` says in one sentence which precondition failed; it is None when the run is valid. `details`
-    is JSON-serializable data for figures. `lateness_seconds` is the greatest lag of the clients' event loop.
+    A scenario is an experiment with simulated clients. `value` is the primary metric, in the unit that claims.toml
+    gives. `also` maps the keys of the secondary metrics to their values. `broken` says in one sentence which
+    precondition failed; it is None when the run is valid. `details` is JSON-serializable data for figures.
+    `lateness_seconds` is the greatest lag of the clients' event loop.
     """
 
     value: float

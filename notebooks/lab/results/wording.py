@@ -10,9 +10,10 @@ NOTHING = "–"
 
 
 def number(value: float | None) -> str:
-    """Format a value with two or three significant digits.
+    """Format a measured value for a reader.
 
-    Returns a dash if `value` is None or NaN, because nothing was measured.
+    A whole number, and any value from 100 on, gets no decimals, and commas between thousands. Other values get two or
+    three significant digits. Returns a dash if `value` is None or NaN, because nothing was measured.
     """
     if value is None or math.isnan(value):
         return NOTHING

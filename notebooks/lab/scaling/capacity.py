@@ -42,8 +42,8 @@ class Measured:
     def of(cls, costs: Costs) -> "Measured":
         """Returns the cost of one operation of each kind, calculated from `costs`.
 
-        `costs` were measured with two server processes, so Redis sent each emit twice. A message id takes two Redis
-        requests: the first claims the id, the second stores the ack.
+        The costs in Redis were measured with two server processes, so Redis sent each emit twice. A message id takes
+        two Redis requests: the first claims the id, the second stores the ack.
         """
         return cls(
             memory_bytes_per_connection=costs.memory_bytes_per_connection,
@@ -60,7 +60,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Assumed:
-    """Assumptions of the capacity plan: change them to match your product."""
+    """Assumptions of the capacity plan: change them to match your product.
+
+    A driver is a user who sends positions, and a watcher is a user who receives them. `core_share` is the highest
+    planned CPU load of a server process and of Redis; 1 is one core.
+    """
 
     positions_per_second: float = 0.5
     watchers_per_driver: float = 3.0
@@ -76,9 +80,9 @@ class Assumed:
 class Plan:
     """Server processes for `drivers` drivers who are divided into `shards` shards.
 
-    `processes` is the total of all shards. It is None when no number of processes is enough. `limit` says what
-    determines the number of processes, or what makes the plan impossible. `redis_share` is the CPU load of each Redis;
-    1 is one core.
+    A driver is a user who sends positions, and a shard is a group of processes with its own Redis. `processes` is the
+    total of all shards. It is None when no number of processes is enough. `limit` says what determines the number of
+    processes, or what makes the plan impossible. `redis_share` is the CPU load of each Redis; 1 is one core.
     """
 
     drivers: int
@@ -94,7 +98,8 @@ class Plan:
 def plan(drivers: int, measured: Measured, assumed: Assumed, *, shards: int = 1) -> Plan:
     """Returns the plan with the fewest processes that serve `drivers` drivers.
 
-    The drivers are divided into `shards` shards by company.
+    A driver is a user who sends positions. A shard is a group of processes with its own Redis, for the users of some
+    companies. If no number of processes is enough, `processes` of the plan is None.
     """
     connections = drivers * (1 + assumed.watchers_per_connection)
     emits = drivers * assumed.positions_per_second
@@ -116,8 +121,8 @@ def _processes_per_shard(
 ) -> tuple[int | None, str]:
     """Returns how many processes one shard needs, and what determines the number.
 
-    The shard has `connections` connections, and `emits` emits per second. When no number of processes is enough, the
-    returned number is None, and the string says why.
+    A shard is a group of processes with its own Redis. It has `connections` connections, and `emits` emits per second.
+    When no number of processes is enough, the returned number is None, and the string says why.
     """
     minimum = max(1, -int(-connections // assumed.connections_per_process))
     for processes in range(minimum, MAX_PROCESSES):
@@ -145,7 +150,8 @@ def _process_share(emits: float, processes: int, measured: Measured, assumed: As
 def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
     """Returns the CPU load of Redis; 1 is one core.
 
-    Redis sends every emit to every process, and answers the requests that sync the rate limits.
+    Redis sends every emit to every process, and answers the requests that sync the rate limits. `emits` is per second.
+    A single process uses no Redis, so its result is 0.
     """
     if processes == 1:
         return 0.0
@@ -156,8 +162,8 @@ def _redis_share(emits: float, processes: int, measured: Measured, assumed: Assu
 def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:
     """Returns the smallest number of shards that can serve `drivers` drivers.
 
-    Only powers of two are tried. Each shard has its own processes and its own Redis. Raises `ValueError` when no number
-    of shards is enough.
+    A driver is a user who sends positions. Each shard has its own processes and its own Redis. Only powers of two are
+    tried. Raises `ValueError` when no number of shards is enough.
     """
     shards = 1
     while plan(drivers, measured, assumed, shards=shards).processes is None:
@@ -170,7 +176,8 @@ def shards_needed(drivers: int, measured: Measured, assumed: Assumed) -> int:
 def max_drivers_in_one_shard(measured: Measured, assumed: Assumed) -> int:
     """Returns how many drivers one shard can serve at most.
 
-    The result is exact to about 0.1 percent.
+    A driver is a user who sends positions, and a shard is a group of processes with its own Redis. The result is exact
+    to about 0.1 percent.
     """
     low, high = 1, 2
     while plan(high, measured, assumed).processes is not None:
@@ -196,8 +203,9 @@ HEAD = (
 def plans(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZES) -> list[Plan]:
     """Returns the plans for each number of drivers in `sizes`.
 
-    For each number of drivers there is a plan with one shard. If one shard is not enough, a second plan follows, with
-    the smallest number of shards that is enough. Raises `ValueError` when no number of shards is enough.
+    A driver is a user who sends positions, and a shard is a group of processes with its own Redis. For each number of
+    drivers there is a plan with one shard. If one shard is not enough, a second plan follows, with the smallest number
+    of shards that is enough. Raises `ValueError` when no number of shards is enough.
     """
     found = []
     for drivers in sizes:

@@ -28,7 +28,8 @@ class ConnectionCost:
 async def connection_cost(address: ServerAddress, connections: int) -> ConnectionCost:
     """Measures what a connection costs the first server process.
 
-    The first connections are not counted, because they also allocate memory that all connections share.
+    The result is the average of `connections` connections. Some other connections are made before the measurement,
+    because the first connections also allocate memory that all connections share.
     """
     wire.SECRET = address.secret
     async with aiohttp.ClientSession() as session:

@@ -39,9 +39,10 @@ class MeasuredCosts:
 
 
 async def measure_costs() -> MeasuredCosts:
-    """Measures all costs with the loads of lesson 12.
+    """Measures the costs of requests, deliveries and connections under load.
 
-    It takes about a minute. Raises `UsageError` when redis-server is not installed.
+    The load on the servers is that of lesson 12. The measurement takes about a minute. Raises `UsageError` when
+    redis-server is not installed.
     """
     async with measure.BothServers() as servers:
         spread = await measure.throughput(servers, members=250, seconds=0.3)

@@ -1,4 +1,7 @@
-"""A load run with slow consumers, for the picture of the dashboard."""
+"""Puts load on a server, for the picture of the server's dashboard.
+
+Some of the clients are slow consumers: they stop reading.
+"""
 
 import asyncio
 import itertools
@@ -35,7 +38,7 @@ class Schedule:
     ends_at: float = 180.0
 
     def scaled(self, factor: float) -> "Schedule":
-        """Returns this schedule, made longer or shorter by `factor`."""
+        """Returns a copy of this schedule with all times multiplied by `factor`."""
         times = (self.slow_at, self.restart_at, self.away_seconds, self.ends_at)
         return Schedule(*(factor * seconds for seconds in times))
 

@@ -35,7 +35,7 @@ UNITS = {"cps": "per second"}
 def draw(observed: Observed) -> Figure:
     """Draws the panels of the dashboard in two columns.
 
-    Two time spans are shaded. During A, slow consumers join. During B, the server restarts.
+    Two time spans are shaded. During A, slow consumers (clients that stop reading) join. During B, the server restarts.
     """
     rows = -(-len(observed.panels) // COLUMNS)
     figure = Figure(figsize=(WIDTH_INCHES, 0.7 + PANEL_INCHES * rows), layout="constrained", facecolor="none")

@@ -110,9 +110,10 @@ def prometheus_program() -> str:
 
 
 async def observe(schedule: Schedule) -> Observed:
-    """Runs the load, and returns what Prometheus recorded.
+    """Runs the good server under load, and returns what Prometheus recorded.
 
-    Raises `UsageError` when prometheus is not installed.
+    `schedule` says when slow consumers join and when the server restarts. Raises `UsageError` when prometheus is not
+    installed.
     """
     program = prometheus_program()
     dashboard = json.loads(DASHBOARD.read_text("utf-8"))
@@ -133,9 +134,10 @@ def _since(began: float, span: tuple[float, float]) -> tuple[float, float]:
 
 
 async def _run(server: Server, secret: str, schedule: Schedule) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Runs the load, and restarts the server meanwhile.
+    """Runs the clients that load the server, and restarts the server meanwhile.
 
-    Returns two time spans: in the first, the slow consumers joined; in the second, there was no server.
+    Returns two time spans, in seconds since the epoch. In the first time span, the slow consumers (clients that stop
+    reading) joined. In the second time span, there was no server.
     """
     arguments = (server.port, secret, schedule)
     work = in_own_process(
@@ -197,7 +199,10 @@ async def _wait_until_ready(prometheus: Program, url: str) -> None:
 
 
 async def _ask(session: aiohttp.ClientSession, panel: Mapping[str, Any], began: float, ended: float) -> Panel:
-    """Asks Prometheus for all lines of one panel."""
+    """Asks Prometheus for the points of all lines of one panel.
+
+    The points are from the time between `began` and `ended`, which are in seconds since the epoch.
+    """
     series: dict[str, list[tuple[float, float]]] = {}
     for target in panel["targets"]:
         query = {"query": target["expr"], "start": str(began), "end": str(ended), "step": str(STEP_SECONDS)}

@@ -126,7 +126,8 @@ async def _write(way: Way, ana: Tab, text: str, loses_ack: bool) -> bool:
 class _Reading:
     """The messages that ben's client displays.
 
-    Some messages arrive live. Others are missing, and the client requests them from the history of the conversation.
+    Messages arrive live, but some can be missing. If the server stores a history of the conversation, the client
+    requests missing messages from the history.
     """
 
     def __init__(self, way: Way, ben: Tab) -> None:
@@ -142,7 +143,10 @@ class _Reading:
         return [message["text"] for message in shown]
 
     async def catch_up(self) -> None:
-        """Take the new live messages, and request missing messages from the history."""
+        """Take the new live messages, and request missing messages from the history.
+
+        If the server stores no history, missing messages stay missing.
+        """
         live = [each.data for each in self._ben.inbox.of(HISTORY_MESSAGE if self._way.has_history else CHAT_MESSAGE)]
         self._take(live[self._taken :])
         self._taken = len(live)

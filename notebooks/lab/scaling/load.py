@@ -78,7 +78,7 @@ class Reader(asyncio.BufferedProtocol):
 
 @dataclass(frozen=True)
 class Load:
-    """A coroutine function that loads a server, with its arguments."""
+    """A coroutine function that puts load on a server, with its arguments."""
 
     run: Callable[..., Awaitable[Any]]
     arguments: tuple[Any, ...]
@@ -87,7 +87,7 @@ class Load:
 async def in_turn(loads: Sequence[Load]) -> list[Any]:
     """Runs loads one after the other, and returns their results.
 
-    A process that runs several loads is started only once.
+    So one process, which is started only once, can put several loads on servers.
     """
     return [await load.run(*load.arguments) for load in loads]
 

@@ -80,7 +80,8 @@ class Costs:
 
     `event` is the cost of a request on a server without Redis. `publish` is the additional cost of publishing to Redis,
     and `with_id` the additional cost of a message id. `receive` is the cost of receiving an emit in the other process.
-    `redis_per_emit` and `redis_per_id` are the costs in Redis itself. `connect` is the cost of a new connection.
+    `redis_per_emit` and `redis_per_id` are the CPU seconds that Redis needs for an emit and for a message id. `connect`
+    is the cost of a new connection.
     `bytes_per_delivery` is the size of a chat message on the wire, and `other_files` the number of open files besides
     the connections. `latencies` are in seconds.
     """
@@ -104,8 +105,8 @@ async def throughput(
 ) -> Throughput:
     """Measures the throughput of a server of one process and of two.
 
-    `servers` are the addresses of `BothServers`. In each round, first one server is under load for `seconds` seconds,
-    then the other. `members` is the number of clients in the room.
+    `servers` maps the number of processes (1 and 2) to the address of the server. In each round, one server after the
+    other is under load for `seconds` seconds. `members` is the number of clients in the room that gets the messages.
     """
     pair = [Load(load.fan_out, (address, members, seconds)) for address in servers.values()]
     found = await _in_own_process(pair * rounds)
@@ -122,9 +123,9 @@ async def costs(
 ) -> Costs:
     """Measures the costs of requests and connections, and the latency of messages.
 
-    `servers` are the addresses of `BothServers`. The cost of a request is in CPU seconds. Each request is a message to
-    a user who is not connected, so this cost includes handling and publishing, but no delivery. The cost of a
-    connection is CPU seconds and bytes of memory.
+    `servers` maps the number of processes (1 and 2) to the address of the server. The cost of a request is in CPU
+    seconds. Each request is a message to a user who is not connected, so this cost includes handling and publishing,
+    but no delivery. The cost of a connection is CPU seconds and bytes of memory.
     `fan_out` are the results of `throughput` for one process; the cost of a delivery is their median. `messages` is the
     number of messages whose latency is measured.
     """

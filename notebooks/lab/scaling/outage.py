@@ -64,8 +64,8 @@ class Outage:
     def recovered_at(self) -> float:
         """Time at which the last lost message was sent, in seconds.
 
-        Only messages from one server process to the other count. If no such message was lost, the result is the time at
-        which Redis stopped.
+        The time counts from the start of the failure drill. Only messages from one server process to the other count.
+        If no such message was lost, the result is the time at which Redis stopped.
         """
         return max((message.sent_at for message in self.missing(is_near=False)), default=self.stopped_at)
 

@@ -1,4 +1,7 @@
-"""Calculates settings of the good server from measured costs and a plan."""
+"""Calculates settings of `good_server` from measured costs and a capacity plan.
+
+A capacity plan says how many server processes a number of users needs.
+"""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +32,9 @@ class Recommendation:
 def recommendations(planned: Plan, costs: Costs, assumed: Assumed) -> list[Recommendation]:
     """Returns the recommended settings of each server process of a plan.
 
-    Raises `ValueError` when the plan is impossible, because no number of processes is enough.
+    `planned` has the load and the number of processes, and `costs` the measured costs of single operations. `assumed`
+    has the assumptions of the plan. Raises `ValueError` when the plan is impossible, because no number of processes is
+    enough.
     """
     if planned.processes is None:
         raise ValueError("this plan is not possible")

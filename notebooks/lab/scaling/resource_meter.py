@@ -16,8 +16,8 @@ from lab.servers.probe_client import ProbeClient
 class ServerAddress:
     """The addresses of a server with one or several processes.
 
-    `ports` are the public ports. `probes` are the URLs of the probes that measure the server processes. `redis_port` is
-    None if the server has no Redis. `secret` signs the tokens of users.
+    `ports` are the public ports. `probes` has one URL per server process, at which the process reports its
+    measurements. `redis_port` is None if the server has no Redis. `secret` signs the tokens of users.
     """
 
     ports: tuple[int, ...]

@@ -1,6 +1,7 @@
 """Measures a reconnect storm: the server restarts, and all clients come back.
 
-Each combination of jitter and admission control is measured on a new server, in turn.
+Jitter makes the reconnect delays of the clients random. Admission control limits how many connects per second the
+server accepts. Each combination of jitter and admission control is measured on a new server, one after another.
 """
 
 import asyncio
@@ -70,12 +71,13 @@ async def storms(
     conditions: Sequence[Condition] = CONDITIONS,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Storms:
-    """Measures storms with and without jitter, and with and without admission control.
+    """Measures reconnect storms with and without jitter and admission control.
 
-    Each round measures one storm for each of `conditions`. The server is stopped for `away_seconds`, and then started
-    again. Admission control accepts `connects_per_second` connects per second. The default is a quarter of `clients`:
-    for 2,000 clients this is also the server's default. Raises `UsageError` if the limit of open files is too low, and
-    `LoadError` if not all clients could connect before the restart.
+    In a storm, the server is stopped for `away_seconds` and then started again, and `clients` clients reconnect. Each
+    round measures one storm for each of `conditions`. Admission control accepts `connects_per_second` connects per
+    second. The default is a quarter of `clients`: for 2,000 clients this is also the server's default. `on_progress`
+    gets a line of text before each storm. Raises `UsageError` if the limit of open files is too low, and `LoadError` if
+    not all clients could connect before the restart.
     """
     check_open_files(clients)
     rate = connects_per_second or max(1, clients // 4)
@@ -117,10 +119,11 @@ async def _storm(condition: Condition, clients: int, rate: int, away_seconds: fl
 async def _restart(
     server: Server, condition: Condition, away_seconds: float, storm: "asyncio.Task[Sequence[ClientLog]]"
 ) -> Storm:
-    """Restarts the server, and waits until the clients are back.
+    """Restarts the server, and measures until the clients are back.
 
-    The server is killed. A graceful shutdown would have the same effect on the clients: they lose their transport, and
-    reconnect with the same delays.
+    The server is stopped for `away_seconds`. `storm` is the task that runs the clients and returns their logs. The
+    server is killed: a graceful shutdown would have the same effect on the clients, because they lose their transport
+    and reconnect with the same delays.
     """
     observer = AckObserver(server.port)
     async with _running_observer(observer):
@@ -150,7 +153,11 @@ async def _running_observer(observer: AckObserver) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _cpu_samples(pid: int) -> AsyncIterator[list[tuple[float, float]]]:
-    """Samples the CPU seconds of a process every `CPU_SECONDS` during the block."""
+    """Samples the CPU seconds of a process every `CPU_SECONDS` during the block.
+
+    Yields the list of samples. A sample is a pair: the time (`time.monotonic`), and the CPU seconds since the process
+    started.
+    """
     process, samples = psutil.Process(pid), list[tuple[float, float]]()
 
     def sample() -> None:
@@ -181,7 +188,8 @@ def _result(
 ) -> Storm:
     """Combines the measurements of one storm into a `Storm`.
 
-    The measurements are the logs of the clients, the acks of the observer, and the CPU samples.
+    The measurements are the logs of the clients, the acks of the observer, and the CPU samples. The fields `stall` and
+    `listen_overflows` are NaN in the result: the caller replaces them.
     """
     cut = min(log.lost_at for log in logs if log.lost_at)
     attempts = [Attempt(one.began - cut, one.ended - cut, one.outcome) for log in logs for one in log.attempts]

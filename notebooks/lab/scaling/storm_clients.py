@@ -61,7 +61,7 @@ class ClientLog:
 
 
 class Connection(Member):
-    """A light client whose loss of connection can be awaited."""
+    """A simulated client whose future `lost` completes when its connection is lost."""
 
     def __init__(self, user: str, counter: MessageCounter) -> None:
         super().__init__(user, counter)
@@ -110,9 +110,10 @@ async def reconnect_all(
 ) -> Sequence[ClientLog]:
     """Connects `count` clients, and lets them reconnect after the server is lost.
 
-    Run this function in a separate process. It sends None to `all_connected` when all clients are connected. It returns
-    the log of each client when all clients are connected again, at the latest `most_seconds` after the loss. It also
-    returns if the server is not lost within `FIRST_CONNECT_SECONDS`.
+    Run this function in a separate process. `secret` signs the clients' tokens, and `seed` is for the random jitter.
+    The function sends None to `all_connected` when all clients are connected. It returns the log of each client when
+    all clients are connected again, at the latest `most_seconds` after the loss. If the server is not lost within
+    `FIRST_CONNECT_SECONDS`, the function returns at the latest `most_seconds` later.
     """
     wire.SECRET = secret
     raise_open_files(count + OTHER_FILES)
@@ -154,7 +155,10 @@ async def reconnect_all(
 
 
 async def connect(user: str, port: int, counter: MessageCounter) -> Connection:
-    """Connects as `user`, and tries again at once until the server accepts."""
+    """Connects as `user`, and tries again until the server accepts.
+
+    After each failure, the function waits `RETRY_SECONDS`. `counter` counts the messages that the client receives.
+    """
     while True:
         connection = Connection(user, counter)
         if (await attempt_connect(connection, port)).outcome == "accepted":
@@ -177,7 +181,7 @@ class AckObserver:
         self._due: list[float] = []
 
     async def run(self) -> None:
-        """Sends requests until it is cancelled."""
+        """Sends requests, and reconnects when necessary, until the task is cancelled."""
         counter = MessageCounter()
         while True:
             connection = await connect("observer", self._port, counter)
@@ -207,7 +211,7 @@ class AckObserver:
     def end(self) -> None:
         """Adds the requests that have no ack to `waits`.
 
-        The wait of such a request lasts until now.
+        The wait of such a request ends when `end` is called.
         """
         self.waits += [(due, time.monotonic() - due) for due in self._due]
         self._due.clear()

@@ -72,7 +72,11 @@ JUDGED = ("accepted_per_second", "ack_longest", "login_longest", "wait_95", "wai
 
 
 def rows(found: Storms) -> list[list[str]]:
-    """Returns the rows of the table; the first row names the conditions."""
+    """Returns the table: a row per measured value, a column per condition.
+
+    A condition says whether the clients used jitter and the server used admission control. The first row has the names
+    of the conditions. A value is the median of all rounds.
+    """
     head = ["", *(condition.name for condition in found.conditions)]
     return [head, *(_row(found, name, unit, value) for _, name, unit, value in MEASURES)]
 
@@ -85,8 +89,9 @@ def _row(found: Storms, name: str, unit: str, value: Callable[[Storm], float]) -
 def statements(found: Storms) -> list[str]:
     """Returns the results in words, one sentence for each important value.
 
-    Each sentence compares the other conditions with the first condition. If the restarts differed too much for a
-    comparison, a last sentence says so.
+    A condition says whether the clients used jitter and the server used admission control. Each sentence compares the
+    other conditions with the first condition. If the server was away much longer in one storm than in another, a last
+    sentence warns that the waits are not comparable.
     """
     chosen = {key: (name, unit, value) for key, name, unit, value in MEASURES}
     return [*(_statement(found, *chosen[key]) for key in JUDGED), *_doubts(found)]
@@ -95,7 +100,8 @@ def statements(found: Storms) -> list[str]:
 def _doubts(found: Storms) -> list[str]:
     """Returns one sentence if the measured storms are not comparable, else none.
 
-    Storms are not comparable if the server was away much longer in one of them.
+    Storms are not comparable if the server was away much longer in one storm than in another. Otherwise the list is
+    empty.
     """
     away = [run.server_back for run in found.runs]
     if max(away) <= EQUAL * min(away):
@@ -114,7 +120,10 @@ def _statement(found: Storms, name: str, unit: str, value: Callable[[Storm], flo
 
 
 def effect(before: float, after: float) -> str:
-    """Returns in words how `after` differs from `before`."""
+    """Returns in words how `after` differs from `before`.
+
+    Examples are "3 times as much", "2 times less" and "about equal". If a value is NaN, the result is "not measured".
+    """
     if before != before or after != after:
         return "not measured"
     if max(before, after) <= EQUAL * min(before, after):
@@ -127,9 +136,9 @@ def effect(before: float, after: float) -> str:
 def draw(found: Storms) -> Figure:
     """Draws connects per second against time, one panel per condition.
 
-    Bars are the connects per second that the server accepted, and the line is the connects per second that it refused.
-    Both are counted in slots of half a second. The panels contain the first round, and have the same axes. The time
-    without a server is shaded.
+    A condition is a combination of jitter and admission control. Bars are the connects per second that the server
+    accepted, and the line is the connects per second that it refused. Both are counted in slots of half a second. Each
+    panel shows the storm of the first round, and all panels have the same axes. The time without a server is shaded.
     """
     conditions = found.conditions
     lines = -(-len(conditions) // 2)
@@ -174,9 +183,9 @@ def _title(found: Storms) -> str:
 
 
 def as_json(found: Storms, machine: str) -> bytes:
-    """Returns the values of all runs as JSON.
+    """Returns the measured values of all storms as JSON.
 
-    A value that was not measured is null.
+    `machine` describes the computer. A value that was not measured is null.
     """
     document = {
         "schema": SCHEMA,

@@ -19,7 +19,8 @@ WORDS = {(False, False): "neither", (True, False): "jitter", (False, True): "adm
 class Condition:
     """The condition of a storm: with or without jitter and admission control.
 
-    `has_jitter` is about the reconnect delays of the clients. `has_admission` is about the server.
+    `has_jitter` is True if the reconnect delays of the clients are random. `has_admission` is True if the server limits
+    how many connects per second it accepts.
     """
 
     has_jitter: bool
@@ -47,9 +48,10 @@ class Storm:
 
     `server_back` is when the server listened again. `waits` has one value per client: the seconds from the loss of its
     connection until it was connected again. Clients that were not back in time have no value; `missing` is their
-    number. `acks` has a pair for each request of the observer after the restart: when the request was due, and the
-    seconds until its ack. `stall` is the longest lag of the server's event loop. `listen_overflows` is how often the
-    system dropped a connect because the server's listen queue was full.
+    number. `acks` is from a separate client, which sends requests all the time. It has a pair for each request after
+    the restart: when the request was due, and the seconds until its ack. `cpu_seconds` is the CPU time of the server,
+    and `cpu_peak_share` its highest CPU load; 1 is one core. `stall` is the longest lag of the server's event loop.
+    `listen_overflows` is how often the system dropped a connect because the server's listen queue was full.
     """
 
     condition: Condition
@@ -117,7 +119,7 @@ def wait(q: float) -> Callable[[Storm], float]:
     """Returns a function that calculates a percentile of the clients' waits.
 
     The function takes a `Storm`, and returns the `q`th percentile in seconds. A client that was not back in time counts
-    with the longest possible wait.
+    with the longest possible wait, `STORM_SECONDS`.
     """
     # a client that never came back waited longer than all others
     return lambda run: percentile([*run.waits, *[STORM_SECONDS] * run.missing], q)

@@ -1,5 +1,6 @@
-"""Scenarios, one module per claim.
+"""Experiments that measure a server, one module per claim.
 
-A scenario is an experiment that measures a server. It knows the URL and the namespace of the server, and how to make
-tokens. It knows nothing about the server's code.
+A claim is one of the ten rules that the lab teaches, such as "Never store socket ids". Such an experiment is called a
+scenario. It knows the URL and the namespace of the server, and how to make tokens. It knows nothing about the server's
+code.
 """

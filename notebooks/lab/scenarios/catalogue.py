@@ -1,4 +1,4 @@
-"""Catalogue of the scenarios, one for each claim."""
+"""Finds the scenarios: the experiments that measure a server."""
 
 import importlib
 import pkgutil

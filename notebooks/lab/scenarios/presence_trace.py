@@ -85,7 +85,8 @@ async def _write(writer: Tab, reader: str) -> list[_Sent]:
 async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
     """Close both tabs of a user in turn; return the times.
 
-    `number` is the position of the user. The higher it is, the later the user closes the tabs.
+    `number` is the position of the user among all users. A user with a higher number closes the tabs later. The
+    returned times are on the event loop's clock.
     """
     clock = asyncio.get_running_loop().time
     started, closed = clock(), []

@@ -1,6 +1,7 @@
 """Scenario 01: count the dead socket ids that a server keeps.
 
-In each round, half of the connections are cut, and the others become half-open. Then all users reconnect.
+A socket id is dead when its connection is lost. In each round, half of the connections are cut, and the others become
+half-open. Then all users reconnect.
 """
 
 import asyncio
@@ -98,9 +99,9 @@ async def run(
 ) -> Run:
     """Count the dead socket ids that the server's heap still references.
 
-    The count is the `value` of the returned run. In total, `users` × `rounds` ids become dead. With `is_heap_weighed`
-    the size of the heap is measured too, which takes more than half of the time. With `is_traced` the ids are counted
-    repeatedly during the run.
+    A socket id is dead when its connection is lost. The count is the `value` of the returned run. In total, `users` ×
+    `rounds` ids become dead. With `is_heap_weighed` the size of the heap is measured too, which takes more than half of
+    the time. With `is_traced` the ids are counted repeatedly during the run.
     """
     everyone = people(users)
     random.Random(seed).shuffle(everyone)  # noqa: S311 - a repeatable choice, not a secret
@@ -135,8 +136,9 @@ async def _lose_all_connections(
 ) -> list[Tab]:
     """Cut the connections of `steady`, and make those of `moving` half-open.
 
-    Both are lists of tabs. A connection becomes half-open because its user changes to another network. Then all users
-    reconnect. `movers` are the users of `moving`. They reconnect with new tabs, and the function returns the new tabs.
+    `steady` and `moving` are lists of tabs. A connection becomes half-open because its user changes to another network.
+    Then all users reconnect. `movers` are the users of `moving`. They reconnect with new tabs, which the function
+    returns. The new tabs stay open until `stack` is closed.
     """
     await asyncio.gather(*(tab.link.go_silent() for tab in moving))
     await cut_and_reconnect(steady)

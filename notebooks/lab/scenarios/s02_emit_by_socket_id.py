@@ -36,8 +36,10 @@ async def run(
 ) -> Run:
     """Measure the percentage of tabs that receive their user's report.
 
-    The percentage is the `value` of the returned run. `seed` has no effect, because nothing is random. With
-    `is_traced`, a server of one process also records when, and to which rooms, it emits the reports.
+    Each user has `tabs_each` tabs and requests one report, which takes `report_milliseconds` to make. Meanwhile all
+    these tabs lose their connections and reconnect. The percentage is the `value` of the returned run. `seed` has no
+    effect, because nothing is random. With `is_traced`, a server of one process also records when, and to which rooms,
+    it emits the reports.
     """
     clock, state = asyncio.get_running_loop().time, StateClient(target.probe)
     report_seconds = report_milliseconds / 1000
@@ -125,7 +127,8 @@ def _reports(tab: Tab, job: str | None) -> list[Received]:
 class _Log:
     """Calculates when connections were cut, and when requested reports were emitted.
 
-    The fields are times on the event loop's clock. The results are in seconds since the first request, at `started`.
+    `started` and `cut_at` are times on the event loop's clock. `emits` are the emits of the reports. The results are in
+    seconds since the first request, at `started`.
     """
 
     started: float
@@ -147,7 +150,9 @@ class _Log:
     def timeline(self, tab: Tab, asked_at: float, received: Sequence[Received]) -> dict[str, Any]:
         """Return when a tab requested its report, reconnected and received the report.
 
-        The result also has the times of the report's emits, to rooms with and without a live socket.
+        `asked_at` is the time of the request, and `received` are the copies of the report that arrived. The result also
+        has the times at which the server emitted the report, in two lists: emits to a room with a live socket, and
+        emits to rooms without one.
         """
         own = {*tab.ids, user_room(tab.user)}
         emits = [emit for emit in self.emits if not own.isdisjoint(emit.rooms)]

@@ -41,8 +41,9 @@ class Cost:
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
     """Measure the percentage of deliveries that do not concern their receiver.
 
-    The percentage is the `value` of the returned run. The percentage of the bad server depends on the roles and
-    companies of the clients. Each driver reports `positions` positions, and `chats` chat messages are sent.
+    The percentage is the `value` of the returned run. `bad_server` emits everything to everyone, so its percentage
+    depends on the roles and companies of the clients. Each driver reports `positions` positions, and `chats` chat
+    messages are sent.
     """
     random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
@@ -126,7 +127,7 @@ async def _do_nothing() -> int:
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
     """Measure the CPU time and the bytes that an action costs.
 
-    `opened` are all open tabs; the bytes are counted that the server sends to these tabs. After the action, the
+    `opened` are all open tabs, and the bytes are those that the server sends to these tabs. After the action, the
     function waits for all deliveries, and this wait is part of the cost. With the action `_do_nothing`, only the wait
     is measured. Returns the cost, and the number that `action()` returned.
     """
@@ -165,7 +166,7 @@ def _author(received: Received) -> str:
 def _crosses_company_border(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
     """Whether a delivery reached a user outside its author's company.
 
-    False if the author has no company.
+    `person` is the user who received it. False if the author has no company.
     """
     company = people[_author(received)].company
     return company is not None and company != person.company

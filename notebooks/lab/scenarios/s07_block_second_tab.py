@@ -77,9 +77,9 @@ async def _open_in_rounds(
 ) -> AsyncIterator[list[Tab]]:
     """Open `rounds` tabs for each reader on each process.
 
-    The tabs stay open until the `async with` block ends. The bad server may close a tab that is still connecting. So
-    each round opens one tab per reader and process, and the next round starts when these tabs are connected. The tabs
-    of one reader are next to each other in the yielded list.
+    The tabs stay open until the `async with` block ends. A server that allows only one tab per user may close a tab
+    that is still connecting. So each round opens one tab per reader and process, and the next round starts when these
+    tabs are connected. The tabs of one reader are next to each other in the yielded list.
     """
     opened: list[Tab] = []
     async with AsyncExitStack() as stack:

@@ -137,7 +137,11 @@ async def _is_accepted(tab: Tab, event: str, payload: Mapping[str, Any]) -> bool
 
 
 def _forged_names(victim: Tab) -> Sequence[str]:
-    """Return the names under which the victim received the attacker's messages."""
+    """Return the names under which the victim received the attacker's messages.
+
+    The attacker writes to the victim and names other users as the sender. The result is empty if the server replaces or
+    refuses such a sender.
+    """
     forged = victim.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == "forged")
     return sorted({received.data["from"]["id"] for received in forged} & {person.user for person in FORGED})
 

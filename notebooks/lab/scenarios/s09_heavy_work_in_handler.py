@@ -94,7 +94,7 @@ async def run(
 async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[Report]:
     """Let each asker request a report, all at the same time.
 
-    Returns the reports that arrived in time.
+    Each report takes `milliseconds` of CPU time. Returns the reports that arrived in time.
     """
     made = await asyncio.gather(*(_request_report(tab, milliseconds) for tab in askers))
     return [report for report in made if report is not None]

@@ -96,7 +96,7 @@ async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
 
 
 def _levels_of(user: str, levels: Sequence[BucketLevel]) -> dict[str, Any]:
-    """Return the levels of one user's bucket, as data for a figure.
+    """Return the levels of a user's token bucket, for a figure.
 
     Times are in seconds since the user's first request. `taken` is how many requests took a token, and `refused` how
     many found no token. `points` has the level after each request, but only for a few of the refused requests.

@@ -10,11 +10,12 @@ from lab.results.run import Run
 
 @dataclass(frozen=True)
 class Scenario:
-    """An experiment; `run(target, seed=…, …)` measures one server once.
+    """An experiment that measures a server.
 
-    `settings` are environment variables of the server. `runs_alone` means that no other scenario may run at the same
-    time. `makes_reports` means that a server of several processes needs an additional process that makes the reports.
-    `primary_only` are arguments for `run`: with them it measures only the primary metric, and takes less time.
+    `run(target, seed=…, …)` measures the server `target` once. `settings` are environment variables of the server.
+    `runs_alone` means that no other scenario may run at the same time. `makes_reports` means that a server of several
+    processes needs an additional process for the reports, which are slow jobs that clients request. `primary_only` are
+    arguments for `run`: with these arguments, `run` measures only the primary metric, and takes less time.
     """
 
     run: Callable[..., Awaitable[Run]]

@@ -25,7 +25,8 @@ class Fleet:
     """A server of several processes, each on its own port.
 
     Create it with the function `running`. Each of its `processes` can be killed and started again, and `redis` can be
-    stopped and started. With `makes_reports`, an additional process makes the reports.
+    stopped and started. With `makes_reports`, an additional process makes the reports, which are slow jobs that clients
+    request.
     """
 
     def __init__(self, side: str, settings: Mapping[str, str], count: int, *, makes_reports: bool = False) -> None:
@@ -110,10 +111,10 @@ class Fleet:
             self._folder.cleanup()
 
     def target(self, lesson: int) -> Target:
-        """Return the `Target` through which a lesson's scenario uses this server.
+        """Return what the experiment of a lesson needs to use this server.
 
-        The bad server has one namespace for the mistake of each lesson, and the target uses the namespace of `lesson`.
-        On any other server the target uses the namespace `/`.
+        The bad server shows the mistake of each lesson in a separate namespace, and the target uses the namespace of
+        `lesson`. On any other server the target uses the namespace `/`.
         """
         return Target.of(self, lesson)
 

@@ -21,7 +21,7 @@ class OwnRecords:
     """Reads what the event handlers store, and the unfinished reports.
 
     The handlers are methods of one object per namespace. They store records in the public dicts, lists and sets of this
-    object, and in the tables of its SQLite databases.
+    object, and in the tables of its SQLite databases. A report is a slow job that a client has requested.
     """
 
     def __init__(self, state: ServerState) -> None:

@@ -55,7 +55,7 @@ class _ErrorCounter(logging.Handler):
 
 
 class ProcessProbe:
-    """Measures and inspects its own server process."""
+    """Measures and inspects the server process in which it runs."""
 
     def __init__(self) -> None:
         self.counts = Counts()
@@ -137,7 +137,7 @@ class ProcessProbe:
             self._probe_seconds += time.perf_counter() - started
 
     def app(self) -> web.Application:
-        """Return the web application through which the lab reads the probe."""
+        """Return the web application through which the lab reads the measurements."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_get("/answer", self._answer)
         app.router.add_get("/reading", self._reading)

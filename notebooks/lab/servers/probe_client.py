@@ -1,7 +1,7 @@
 """Asks the probes inside server processes for their measurements.
 
 A probe is code of the lab that measures the process in which it runs, and answers over HTTP. Every request to a probe
-has a time limit. A server that does not answer in time is killed.
+has a time limit. A server that does not answer in time is normally killed.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ ALONE = {"Connection": "close"}
 class SilentServerError(Exception):
     """A server did not answer its probe in time.
 
-    The error message is one line.
+    The probe is code of the lab inside the server process. The error message is one line.
     """
 
 
@@ -90,7 +90,7 @@ class ProbeClient:
         return (self,)
 
     async def expect_answer(self, timeout: float) -> None:
-        """Check that the server answers within `timeout` seconds."""
+        """Check that the server answers within `timeout` seconds, else raise `SilentServerError`."""
         await self.ask("GET", "/answer", headers=ALONE, timeout=timeout)
 
     async def read(self) -> ProcessReading:
@@ -134,8 +134,8 @@ class ProbeClient:
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
         """Let the server process emit the event `FENCE` to these sockets.
 
-        A client that has received this event has received all earlier emits of the process. The event contains `mark`,
-        so that a client can distinguish several of these events.
+        A client that has received this event has received all earlier emits of the process, so the lab can wait for
+        this event. The event contains `mark`, so that a client can distinguish several of these events.
         """
         await self.ask("POST", "/fence", {"namespace": namespace, "ids": list(socket_ids), "mark": mark})
 
@@ -167,7 +167,8 @@ class ProbeClient:
     async def ask(self, method: str, path: str, body: Any = None, *, timeout: float | None = None, **more: Any) -> Any:
         """Send a request to the probe and return its parsed JSON answer.
 
-        `timeout` is in seconds. `more` are further arguments for the request method of aiohttp.
+        `timeout` is in seconds; the default is `ANSWER_SECONDS`. `more` are further arguments for the request method of
+        aiohttp.
         """
         return await self._within(timeout or ANSWER_SECONDS, self._json(method, path, json=body, **more))
 
@@ -243,8 +244,8 @@ class FleetProbeClient:
     async def fence(self, namespace: str, socket_ids: Sequence[str], mark: str) -> None:
         """Let each server process emit the event `FENCE` to these sockets.
 
-        A client that has received the event of a process has received all earlier emits of that process. The event
-        contains `mark`, so that a client can distinguish several of these events.
+        A client that has received the event of a process has received all earlier emits of that process, so the lab can
+        wait for this event. The event contains `mark`, so that a client can distinguish several of these events.
         """
         await asyncio.gather(*(probe.fence(namespace, socket_ids, mark) for probe in self.probes))
 

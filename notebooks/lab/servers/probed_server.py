@@ -26,9 +26,10 @@ from lab.system.spawn import prepare_child_process
 def run(app: str, settings: Mapping[str, str], log_path: str, pipe: Connection) -> None:
     """Serve `app` and its probe until the process ends.
 
-    `app` is `module:function`; this function takes the settings and returns the application. `settings` are environment
-    variables. The output goes into the file `log_path`. Sends one message through `pipe`: `("ready", public URL, probe
-    URL)` or `("failed", reason)`.
+    `app` names a function as `module:function`. The function takes the settings and returns the application. The
+    argument `settings` has environment variables. The output of the process goes into the file `log_path`. Sends one
+    message through `pipe`: `("ready", public URL, probe URL)` or `("failed", reason)`. The probe is code of the lab
+    that measures the process.
     """
     prepare_child_process()
     # worker processes of the server import the main module again, and that must not be the lab's

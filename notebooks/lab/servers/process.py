@@ -38,7 +38,7 @@ class ServerError(Exception):
 
 
 class Server:
-    """One process of the good or the bad server.
+    """A server of one process: the good, the bad or another server.
 
     Create it with the function `running`.
     """
@@ -180,9 +180,9 @@ class Server:
         self._process = None
 
     def target(self, lesson: int) -> Target:
-        """Return the `Target` through which a lesson's scenario uses this server.
+        """Return what the experiment of a lesson needs to use this server.
 
-        The bad server has one namespace for the mistake of each lesson, and the target uses the namespace of `lesson`.
-        On any other server the target uses the namespace `/`.
+        The bad server shows the mistake of each lesson in a separate namespace, and the target uses the namespace of
+        `lesson`. On any other server the target uses the namespace `/`.
         """
         return Target.of(self, lesson)

@@ -25,11 +25,12 @@ def running(
 ) -> AbstractAsyncContextManager[Server | Fleet]:
     """Run a new server until the `async with` block ends.
 
-    `side` is `good`, `bad`, or an app as `module:function`. `settings` are environment variables of the server. With
-    `workers` above 1, the server has that many processes and a shared Redis; `makes_reports` then adds a process that
-    makes the reports. A server of one process makes its reports itself. A process that no longer answers its probe is
-    killed; if the block then raises an error, `SilentServerError` is raised instead. Raises `UsageError` if several
-    processes are wanted and redis-server is not installed.
+    `side` is `good`, `bad`, or an app as `module:function`. `settings` are environment variables of the server. The
+    block gets a `Server`, or, with `workers` above 1, a `Fleet` of that many processes with a shared Redis. With
+    `makes_reports`, a `Fleet` has an additional process that makes the reports, which are slow jobs that clients
+    request. A server of one process makes its reports itself. A process that no longer answers the lab is killed; if
+    the block then raises an error, `SilentServerError` is raised instead. Raises `UsageError` if several processes are
+    wanted and redis-server is not installed.
     """
     if workers == 1:
         return _running(Server(side, settings or {}))

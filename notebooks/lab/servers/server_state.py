@@ -12,9 +12,9 @@ MOST_EMITS = 20_000
 
 
 class ServerState:
-    """Reads the rooms, database rows and recorded emits of its process.
+    """Reads the rooms, database rows and recorded emits of a server process.
 
-    The lab asks for them through the routes of `add_routes`.
+    This code runs inside that process. The lab asks for the state over HTTP, through the routes that `add_routes` adds.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class ServerState:
         app.router.add_get("/emits", self._emits)
 
     def is_live(self, namespace: str, room: Any) -> bool:
-        """Whether a room holds at least one socket of this process."""
+        """Tell whether a room holds at least one socket of this process."""
         return any(True for _ in self.sio.manager.get_participants(namespace, room))
 
     def record_emit(self, event: str, rooms: Sequence[Any], reached: int) -> None:
-        """Record one emit, if a scenario has started a recording.
+        """Record one emit, if the lab has started a recording.
 
         `reached` is the number of `rooms` that hold a live socket.
         """

@@ -30,8 +30,8 @@ class Emit:
 class BucketLevel:
     """The level of a user's token bucket just after one request.
 
-    `was_taken` is False when the bucket had no token for the request. `at_seconds` is on the same clock as
-    `Emit.at_seconds`.
+    `level` is the number of tokens. `was_taken` is False when the bucket had no token for the request. `at_seconds` is
+    on the same clock as `Emit.at_seconds`.
     """
 
     user: str
@@ -128,8 +128,8 @@ class StateClient:
     async def level_now(self, user: str) -> float | None:
         """Return the present level of the user's token bucket.
 
-        The user was named to `record_levels`. With several processes, the lowest level is returned. The result is None
-        if the user has no token bucket.
+        `user` must be among the `users` of the last call of `record_levels`. With several processes, the lowest level
+        is returned. The result is None if the user has no token bucket.
         """
         found = await asyncio.gather(*(probe.ask("GET", "/levels/now") for probe in self._probes))
         return min((levels[user] for levels in found if user in levels), default=None)

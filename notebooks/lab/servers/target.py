@@ -15,7 +15,7 @@ from lab.servers.probe_client import FleetProbeClient, ProbeClient
 
 
 class RunningServer(Protocol):
-    """A server of one or several processes, as a scenario uses it."""
+    """A server of one or several processes, for a lesson's experiment."""
 
     side: str
 
@@ -36,7 +36,7 @@ class RunningServer(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """All that a scenario knows about its server.
+    """All that the experiment of a lesson knows about its server.
 
     It has the ports and the namespace, and makes tokens that the server accepts.
     """
@@ -47,7 +47,11 @@ class Target:
 
     @classmethod
     def of(cls, server: RunningServer, lesson: int) -> Self:
-        """Return the target for `server` in the scenario of `lesson`."""
+        """Return the target for `server` in the experiment of `lesson`.
+
+        Its namespace on the bad server is `/mistake-01` for lesson 1, and so on. Its namespace on any other server is
+        `/`.
+        """
         namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
         return cls(server.ports, namespace, server)
 
@@ -77,7 +81,8 @@ class Target:
     ) -> str:
         """Return a token for `user`, signed with the published development secret.
 
-        It has the claims that the servers require, and expires in `expires_in` seconds.
+        It has the claims that the servers require, and expires in `expires_in` seconds. The role, the company and the
+        rooms of the user are claims, too.
         """
         defaults = Settings.model_fields
         now = int(time.time())

@@ -39,7 +39,8 @@ def why_not_writable(path: Path) -> str | None:
 def write(path: Path, content: bytes) -> None:
     """Replaces the content of the file `path`, completely or not at all.
 
-    A reader sees the old content or the new content, never a part of it. Raises `OSError`.
+    A reader sees the old content or the new content, never a part of it. If `path` is a terminal or a pipe, the content
+    is written to it directly. Raises `OSError`.
     """
     if path.exists() and not path.is_file():
         # a terminal or a pipe cannot be replaced by a file

@@ -20,7 +20,8 @@ def end_with_parent() -> bool:
 
     More exactly, the process is killed when the thread that created it ends. This setting survives an exec, but a
     forked child does not inherit it. The setting has no effect if the parent has already ended. So after the call,
-    check that the parent still runs. Returns False on systems other than Linux, which do not have this setting.
+    check that the parent still runs. Returns True if the setting was made. On systems other than Linux, which do not
+    have this setting, the result is False.
     """
     if sys.platform != "linux":
         return False

@@ -80,8 +80,8 @@ def _cancelled_by_signals() -> Iterator[None]:
 def _end_in_time() -> None:
     """Kill the child processes after some seconds, then exit this process.
 
-    It runs in a daemon thread that starts when Ctrl-C or SIGTERM arrives. The thread keeps running after the clean-up:
-    when the interpreter exits, it waits for child processes, and the thread also limits this wait.
+    This function runs in a daemon thread that starts when Ctrl-C or SIGTERM arrives. The thread keeps running after the
+    clean-up. The interpreter waits for child processes when it exits, and the thread also limits this wait.
     """
     ended = threading.Event()
     ended.wait(CLEAN_UP_SECONDS)
@@ -95,7 +95,7 @@ def _end_in_time() -> None:
 def kill_children() -> None:
     """Stop the child processes of the lab with SIGTERM, then with SIGKILL.
 
-    Only processes that SIGTERM does not end in time receive SIGKILL.
+    The processes have at most `TERMINATE_SECONDS` seconds to end before SIGKILL.
     """
     children = multiprocessing.active_children()
     for child in children:

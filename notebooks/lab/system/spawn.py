@@ -101,7 +101,7 @@ async def complete_even_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
 
 
 def end_fork_server() -> None:
-    """Ends the fork server and the resource tracker, if they run.
+    """Ends the fork server and resource tracker of `multiprocessing`, if they run.
 
     Call this function when no process of the lab is left. When a process is started later, both start again.
     """

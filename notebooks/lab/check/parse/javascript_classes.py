@@ -107,7 +107,7 @@ def enum(c: Converter, node: Syntax) -> Made:
 def type_alias(c: Converter, node: Syntax) -> Made:
     """Convert the alias of an object type to an interface.
 
-    The alias of any other type is left out.
+    An example is `type Chat = { room: string }`. An alias without an object type is left out.
     """
     fields: list[ir.Node] = []
     bases: list[ir.Node] = []

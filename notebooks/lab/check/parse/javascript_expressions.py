@@ -130,7 +130,10 @@ def wait(c: Converter, node: Syntax) -> Made:
 
 
 def markup(c: Converter, node: Syntax) -> Made:
-    """Convert the expressions inside JSX."""
+    """Convert the expressions in JSX to one `Block`.
+
+    An example is `name` in `<p>{name}</p>`. Tags and plain text are left out.
+    """
     found: list[Syntax] = []
     waiting = [node]
     while waiting:

@@ -1,4 +1,4 @@
-"""Converts records, patterns and functions of JavaScript and TypeScript to `ir` nodes."""
+"""Converts JavaScript and TypeScript object literals, patterns and functions to `ir` nodes."""
 
 from lab.check import ir
 from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing, spread
@@ -65,7 +65,10 @@ def names_in(target: ir.Node) -> list[str]:
 
 
 def param(c: Converter, node: Syntax) -> ir.Param | None:
-    """Convert a JavaScript or TypeScript parameter. None for TypeScript's `this` parameter."""
+    """Convert a JavaScript or TypeScript parameter.
+
+    The result is None for TypeScript's `this` parameter.
+    """
     target: Syntax | None = node
     default = None
     if node.type in ("required_parameter", "optional_parameter"):
@@ -112,8 +115,8 @@ def function(c: Converter, node: Syntax) -> ir.Func:
 def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
     """Convert a method's `get`, `set` or `static` to Python's decorators.
 
-    `get` becomes `property`, and `static` becomes `staticmethod`. `set` becomes `name.setter`, with the method's
-    `name`.
+    `get` becomes `property`, and `static` becomes `staticmethod`. `set` becomes `x.setter`, where `x` is the `name` of
+    the method.
     """
     made: list[ir.Node] = []
     for child in node.children:

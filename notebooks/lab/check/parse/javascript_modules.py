@@ -39,7 +39,10 @@ def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
 
 
 def _specifiers(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return pairs of names: `{a as b}` gives `("a", "b")`."""
+    """Return pairs of names in `{…}`: before and after `as`.
+
+    `{a as b}` gives `("a", "b")`, and `{a}` gives `("a", "a")`.
+    """
     pairs = []
     for part in node.children:
         if part.type in ("import_specifier", "export_specifier"):
@@ -65,7 +68,7 @@ def import_alias(c: Converter, node: Syntax) -> Made:
 def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
     """Return the import in a declaration, or None.
 
-    An example is `const {a} = require("x")`.
+    The declaration is `target = value`. An example is `const {a} = require("x")`.
     """
     call = value.value if isinstance(value, ir.Await) else value
     if not (isinstance(call, ir.Call) and isinstance(call.func, ir.Name) and len(call.args) == 1):
@@ -137,7 +140,10 @@ def _exported_default(c: Converter, node: Syntax, made: list[ir.Node]) -> Made:
 
 
 def _exported_from(c: Converter, node: Syntax, source: str) -> Made:
-    """Convert `export … from`: an import and the exports of its names."""
+    """Convert `export … from` to an import and exports.
+
+    Each imported name is exported. `export * from "x"` becomes only an export with the name "*".
+    """
     for child in node.children:
         if child.type == "export_clause":
             pairs = _specifiers(c, child)
@@ -153,7 +159,10 @@ def _exported_from(c: Converter, node: Syntax, source: str) -> Made:
 
 
 def _exported_name(target: ir.Node) -> str:
-    """Return the name that an assignment exports, or ""."""
+    """Return the name that an assignment exports, or "".
+
+    `target` is the left side of the assignment: `module.exports` gives "default", and `exports.a` gives "a".
+    """
     if not isinstance(target, ir.Member):
         return ""
     if _is_module_exports(target):
@@ -210,7 +219,7 @@ def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
 
 
 def same_place(made: ir.Node, other: ir.Node) -> ir.Node:
-    """Give `made` the line and column of another node."""
+    """Give `made` the lines and column of `other`, and return `made`."""
     made.line, made.column, made.end_line = other.line, other.column, other.end_line
     return made
 

@@ -1,6 +1,6 @@
 """Converts syntax nodes and literals of JavaScript and TypeScript.
 
-The results are nodes of `lab.check.ir`, which serve for all languages.
+The results are nodes of `lab.check.ir`, which are the same for all languages.
 """
 
 import re
@@ -109,7 +109,7 @@ def nothing(_: Converter, __: Syntax) -> Made:
 
 
 def block(c: Converter, node: Syntax) -> Made:
-    """Convert the named children of a node of any type."""
+    """Convert the named children of a node to one `Block`."""
     return ir.Block(c.many(node.children))
 
 
@@ -170,7 +170,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def unescape(text: str) -> str:
-    """Return the value of a string from the text between its quotes."""
+    """Return a string's text with its escape sequences replaced."""
     if "\\" in text:
         text = ESCAPE.sub(_escaped, text)
         if SURROGATE.search(text):
@@ -202,7 +202,7 @@ def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
 
 
 def regex(c: Converter, node: Syntax) -> Made:
-    """Convert `/x/` to `new RegExp("x")`.
+    """Convert the literal `/x/` to the call `new RegExp("/x/")`.
 
     The checker then does not mistake the pattern for a string.
     """
@@ -226,7 +226,7 @@ def is_text(node: ir.Node) -> bool:
 def joined(parts: list[ir.Node]) -> ir.Node:
     """Join the parts of a string to one string node.
 
-    Nested strings become flat, and neighbouring literals become one literal.
+    A nested string is replaced with its own parts, and neighbouring literals become one literal.
     """
     flat: list[ir.Node] = []
     for outer in parts:

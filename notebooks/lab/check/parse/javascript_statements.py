@@ -202,7 +202,7 @@ def labelled(c: Converter, node: Syntax) -> Made:
 
 
 def body_block(c: Converter, node: Syntax) -> Made:
-    """Convert the body of a `static {}`, namespace or declared module."""
+    """Convert a namespace, a declared module or a `static {}` block."""
     return ir.Block(body(c, node.child_by_field_name("body")))
 
 

@@ -1,4 +1,4 @@
-"""Converts Python source text to the tree of `lab.check.ir`."""
+"""Converts Python source text to the syntax tree of `lab.check.ir`."""
 
 import ast
 import re
@@ -25,7 +25,11 @@ KINDS: dict[type[ast.AST], tuple[bool, tuple[str, ...]]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the converter knows of the method and class around a node."""
+    """What the converter knows of the method and class around a node.
+
+    `this` is the name of the method's first parameter, such as `self`, or None if no name has this meaning here.
+    `in_class` is True directly in the body of a class.
+    """
 
     # the name of the first parameter of the method around it
     this: str | None = None

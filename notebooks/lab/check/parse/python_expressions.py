@@ -99,7 +99,7 @@ def _call(tree: Tree, node: ast.Call) -> Node:
 def _at_name(tree: Tree, new: Node, node: ast.Attribute) -> Node:
     """Give a node the line and column of an attribute expression.
 
-    If the expression has several lines, the node gets the line and column of the attribute's name.
+    If the expression `obj.name` has several lines, the node gets the line and column of `name`.
     """
     tree.at(new, node)
     if new.end_line > new.line:

@@ -33,13 +33,16 @@ class Places:
     """
 
     def __init__(self, text: str) -> None:
-        """Split the text, whose line ends are `\\n`."""
+        """Split `text` into lines; its line ends must be `\\n`."""
         self.lines = text.split("\n")
         self.is_ascii = text.isascii()
         self._columns: dict[int, list[int]] = {}
 
     def column(self, line: int, offset: int) -> int:
-        """Return the column, from 1, of the byte `offset` in a line."""
+        """Return the column, counted from 1, of a byte in a line.
+
+        `line` is counted from 1. `offset` is the position of the byte in the line, counted from 0.
+        """
         if self.is_ascii:
             return offset + 1
         columns = self._columns.get(line)
@@ -82,7 +85,7 @@ class Tree(Places):
         self.fields: set[ast.AST] = set()
 
     def at(self, new: AnyNode, node: Placed) -> AnyNode:
-        """Return a new node with the position of an `ast` node."""
+        """Give `new` the position of an `ast` node, and return `new`."""
         line = node.lineno
         new.line = line
         new.column = node.col_offset + 1 if self.is_ascii else self.column(line, node.col_offset)
@@ -90,7 +93,10 @@ class Tree(Places):
         return new
 
     def many(self, nodes: Sequence[ast.AST]) -> list[Node]:
-        """Return the converted nodes of a list."""
+        """Return the `ir` node of each `ast` node in a list.
+
+        These nodes must be converted already.
+        """
         converted = self.nodes
         return [converted[node] for node in nodes]
 
@@ -99,7 +105,7 @@ Converter = Callable[[Tree, Any], Node]
 
 
 class Table(dict[type[ast.AST], Converter]):
-    """Maps each class of `ast` to its converter."""
+    """Maps each class of `ast` to the function that converts it."""
 
     def converts(self, *names: str) -> Callable[[Converter], Converter]:
         """Register the decorated converter for the named classes of `ast`.

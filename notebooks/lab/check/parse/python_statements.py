@@ -1,4 +1,7 @@
-"""Converts the statements and patterns of Python's `ast` to `ir` nodes."""
+"""Converts the statements and patterns of Python's `ast` to `ir` nodes.
+
+`lab.check.ir` is the syntax tree that the checker uses for all languages.
+"""
 
 import ast
 from typing import Any
@@ -200,10 +203,10 @@ def _match(tree: Tree, node: ast.Match) -> Node:
 
 
 def _case_test(tree: Tree, case: ast.match_case, subject: Node) -> Node:
-    """Return the condition under which a `case` runs.
+    """Return the condition under which a `case` of a `match` statement runs.
 
-    If the pattern sets variables, the condition is an assignment of the subject to the pattern. Otherwise the condition
-    compares the subject with the pattern. The guard of the case is added with `&&`.
+    `subject` is the value after `match`. If the pattern sets variables, the condition is an assignment of `subject` to
+    the pattern. Otherwise the condition compares `subject` with the pattern. The guard of the case is added with `&&`.
     """
     place = case.pattern
     binds = any(getattr(part, "name", None) or getattr(part, "rest", None) for part in ast.walk(place))

@@ -13,10 +13,10 @@ Part = tuple[str, str | int | None]
 
 
 def again(node: Node, depth: int = 4) -> Node:
-    """Return a copy of a node that the tree needs twice.
+    """Copy a node for a second place in the syntax tree.
 
-    Names, literals, fields and elements are copied, down to `depth` levels. Anything else becomes an empty `Block`, so
-    that no call stands twice in the tree.
+    Names, literals, and expressions such as `a.b` and `a[0]` are copied, down to `depth` levels. Any other node becomes
+    an empty `Block`, so that no call stands twice in the tree.
     """
     new: Node | None = None
     if isinstance(node, (Name, This, Const)):
@@ -34,7 +34,10 @@ def _at(new: Node, node: Node) -> Node:
 
 
 def is_text(node: Node) -> bool:
-    """Tell whether a node is a string literal or a `Text`."""
+    """Tell whether a node is a string literal or a `Text`.
+
+    A `Text` is a string with variable parts, such as an f-string.
+    """
     return isinstance(node, Text) or (isinstance(node, Const) and isinstance(node.value, str))
 
 
@@ -98,7 +101,8 @@ def _percent_parts(template: str) -> Iterator[Part]:
 def formatted(template: Node, args: list[Node], keywords: list[tuple[str | None, Node]]) -> Node | None:
     """Return `template.format(...)` as a string node.
 
-    The result is None if the template is not valid.
+    `keywords` has the name and value of each keyword argument; the name is None for `**options`. The result is None if
+    the template is not valid.
     """
     if not isinstance(template, Const):
         return Text([template, *args, *(value for _, value in keywords)])

@@ -8,9 +8,9 @@ class Unparsable(Exception):
     """
 
     def __init__(self, reason: str, line: int | None = None) -> None:
-        """Keep the reason, and the line if it is known.
+        """Store the reason and, if it is known, the line number.
 
-        The message has both.
+        The message of the error has the reason and, if it is known, the line.
         """
         self.reason = " ".join(reason.split()) or "invalid syntax"
         self.line = line

@@ -1,6 +1,7 @@
-"""Opening lines of the NestJS snippets: limits, validation and authentication.
+"""First lines of the rules' NestJS examples: limits, validation and authentication.
 
-Without these lines, RM085, RM101 and RM104 would also report the snippets.
+Each example shows the mistake of one rule. Without these lines, the rules RM085 (handshake), RM101 (rate limit) and
+RM104 (validation) would also report the example.
 """
 
 GATEWAY = """\

@@ -1,4 +1,4 @@
-"""RM011: a socket's own id kept as a value."""
+"""RM011: a socket's own id kept as a value in lasting state."""
 
 from collections.abc import Iterable
 
@@ -35,8 +35,8 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_session(facts: Facts, write: Write) -> bool:
     """Tell whether a write keeps an object that serves one connection.
 
-    The object is an instance of a class, kept under the socket's id or in a collection of such objects. Only RM012
-    reports such a write, because RM012 looks at the key.
+    The object is an instance of a class, kept under the socket's id or in a collection of such objects. RM011 leaves
+    such a write to RM012, the rule for state whose key is a socket's id.
     """
     if not isinstance(write.value, Name) or write.key is None:
         return False
@@ -51,25 +51,25 @@ def _is_session(facts: Facts, write: Write) -> bool:
 
 
 def _is_kept_field(facts: Facts, write: Write) -> bool:
-    """Tell whether `place.field = id` writes to a collection.
+    """Tell whether `place.field = id` writes to a lasting collection.
 
-    That is not so if `place` is a socket, a server or a single record.
+    The collection outlives the handlers. For a socket, a server or a single record, the result is False.
     """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 
 
 def _is_flag(facts: Facts, write: Write) -> bool:
-    """Tell whether a set of ids is only used as a flag.
+    """Tell whether a write goes to a set that only marks connections.
 
-    The program then calls only methods such as `has`, `add` and `delete` on the set. It sends nothing to the ids in the
-    set: an id only says something about a connection, as in RM012.
+    The program calls only methods such as `has`, `add` and `delete` on the set, and never reads its ids to emit to
+    them. RM011 then gives a warning instead of an error.
     """
     place = place_of(facts.project, write.place)
     return write.kind == "collection" and write.key is None and place not in facts.once(_read_places)
 
 
 def _read_places(facts: Facts) -> set[Place | None]:
-    """Return the collections that are read by more than a `has` test."""
+    """Return the collections used for more than membership tests and changes."""
     found: set[Place | None] = set()
     for _, node in facts.nodes(Name, Member):
         above = node.parent

@@ -14,7 +14,11 @@ NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write to a collection under a socket's own id."""
+    """Yield each write to a collection with the socket's id as key.
+
+    The collection outlives the handler. A write to a shared store, such as Redis, counts if its key contains the id.
+    Collections of things that each serve one connection, such as timers, are left out.
+    """
     last: tuple[Func | None, int] = (None, 0)
     for write in writes(facts):
         if write.key is None or isinstance(write.place, Index) or is_of_connection(facts, write.place):

@@ -27,7 +27,8 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_record_field(facts: Facts, write: Write) -> bool:
     """Tell whether a socket's id is assigned to a record's field.
 
-    A record is an object that is no socket and no collection.
+    The field has a name such as `socketId`. Every object counts as a record, except sockets, servers and collections
+    that outlive the handlers.
     """
     target = write.node.target if isinstance(write.node, Assign) else None
     if not isinstance(target, Member) or facts.values.of(target.obj) & (Tag.SOCKET | Tag.SERVER):

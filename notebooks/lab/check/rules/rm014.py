@@ -37,7 +37,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _keys(call: Call) -> Iterator[Node]:
     """Yield the fields of a schema that have a name like `socketId`.
 
-    Object literals inside object literals are searched, too.
+    `call` makes the schema. Object literals inside its object literals are searched, too.
     """
     waiting = [(arg, 3) for arg in call.args if isinstance(arg, Record)]
     while waiting:
@@ -64,7 +64,7 @@ def _is_model(cls: Class) -> bool:
     """Tell whether a Python class declares records that a program keeps.
 
     That is so for a dataclass and for a model, such as a Pydantic model. A class with a name like `ChatEvent` does not
-    count.
+    count, because its instances are sent and not kept.
     """
     names = {_called(part) for part in (*cls.bases, *cls.decorators)}
     return bool(names & {"BaseModel", "dataclass", "SQLModel", "Document", "TypedDict"}) and not EVENT.search(cls.name)

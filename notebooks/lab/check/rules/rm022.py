@@ -15,7 +15,7 @@ ENDS = {"disconnect", "disconnectSockets"}
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield look-ups of sockets by id, and emits to kept sockets.
 
-    A look-up reads the library's own collection of sockets by a key. A kept socket comes from a collection of the
+    A look-up reads Socket.IO's own collection of sockets by a key. A kept socket comes from a collection of the
     program.
     """
     reported: set[tuple[str, int]] = set()
@@ -42,9 +42,10 @@ def _looks_up(facts: Facts, node: Node) -> bool:
 
 
 def _is_fresh(facts: Facts, key: Node) -> bool:
-    """Tell whether the code got an id from the library just now.
+    """Tell whether the code has just got a socket id from Socket.IO.
 
-    That is so if the id comes from a loop over the library's sockets, or over its list of the sockets in a room.
+    `key` is the id. The result is True if `key` comes from a loop over Socket.IO's sockets, or over Socket.IO's list of
+    the sockets in a room.
     """
     if Tag.SOCKET in facts.values.of(key):
         return True

@@ -8,7 +8,10 @@ from lab.check.rules.nest_gateway import GATEWAY
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each `socket.to(socket.id)`."""
+    """Yield each emit to the sender's own id that excludes the sender.
+
+    An example is `socket.to(socket.id).emit(…)`.
+    """
     for emit, room in facts.rooms.emits:
         if emit.from_socket and facts.is_own_id(room) and len(emit.rooms) == 1:
             yield Hit(emit.module.path, emit.node, "the socket's own room, without the socket itself, has nobody in it")

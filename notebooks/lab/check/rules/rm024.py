@@ -53,7 +53,7 @@ def _in_timer(node: Node) -> bool:
 def _is_job(facts: Facts, call: Call) -> bool:
     """Tell whether a call passes the handler's socket id to a job.
 
-    That is so if the id goes into a queue of jobs or into `socket.address(…)`, because the address is used later.
+    That is so if the id goes into a queue of jobs, or into `socket.address(…)`, whose result is used for later emits.
     """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)

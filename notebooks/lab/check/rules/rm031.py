@@ -26,7 +26,8 @@ TOLD = "after a reconnect, the socket is in none of these rooms until the client
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each join of a user's own room in a login event.
 
-    A user's own room belongs to one user. A join is left out if a connect handler joins the room, too.
+    A user's own room has a name that is made from the user's id, or that was looked up for the user. A join is left out
+    if a connect handler joins the room, too.
     """
     at_connect = {
         (_gateway(handler), facts.rooms.shape(room))

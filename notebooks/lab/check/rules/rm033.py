@@ -13,8 +13,9 @@ from lab.check.tags import Tag
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to a room that the code never joins.
 
-    Rooms are compared by shape, the fixed parts of their names, such as `user:*`. Each shape is reported once per file.
-    If clients can join any room that they name, each shape is reported only once for all files.
+    Rooms are compared by shape: the name with `*` in place of each variable part, such as `user:*`. Each shape is
+    reported once per file. If clients can join any room that they name, each shape is reported only once for all files.
+    Nothing is reported if the code has no join, or a join of a room whose name is unknown.
     """
     rooms = facts.rooms
     # a join that cannot be read may be the one that is missing

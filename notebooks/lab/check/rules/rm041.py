@@ -28,7 +28,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _moves(facts: Facts) -> Iterator[Node]:
-    """Yield the joins, leaves and emits of the project."""
+    """Yield the project's joins, leaves and emits, except emits to the sender."""
     yield from (move.node for move in (*facts.actions.joins, *facts.actions.leaves))
     yield from (emit.node for emit in facts.actions.emits if emit.aim != "self")
 

@@ -15,7 +15,8 @@ NEXT = 3
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each deletion of a collection entry by a disconnect handler.
 
-    The collection outlives the handler, such as a global dict of users. A call that leaves a room is reported, too.
+    The collection, such as a global dict of users, outlives the handler. In such a handler, a call that leaves a room
+    is reported, too.
     """
     places = [removal.node for removal in removals(facts) if _is_by_hand(facts, removal)]
     places += [move.node for move in facts.actions.leaves if facts.always(move.node, "disconnect")]
@@ -33,7 +34,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
     """Tell whether a disconnect handler deletes an entry of a collection.
 
-    State that belongs to one connection is left out.
+    The collection outlives the handler. For state that belongs to one connection, such as a timer, the result is False.
     """
     if not facts.handlers_at(removal.node, "disconnect"):
         return False

@@ -23,7 +23,10 @@ KICK = re.compile(
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each place where a new connection closes an earlier one."""
+    """Yield each place where a new connection closes a user's earlier connection.
+
+    An emit that asks the earlier connection to end, such as the event `force_logout`, counts, too.
+    """
     for module, call in facts.calls:
         if _closes_another(facts, call) and _is_login(facts, call):
             yield Hit(module.path, call, "is an earlier connection of the same user closed on purpose?")
@@ -44,7 +47,7 @@ def _is_login(facts: Facts, node: Node) -> bool:
 
 
 def _closes_another(facts: Facts, call: Call) -> bool:
-    """Tell whether a call closes a socket other than the handler's."""
+    """Tell whether a call closes a socket other than the handler's own."""
     name = getattr(call.func, "name", "")
     given = [*call.args, *(value for _, value in call.keywords)]
     if facts.project.outside(call.func) == "flask_socketio.disconnect":

@@ -43,8 +43,8 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_one_group(facts: Facts) -> bool:
     """Tell whether a login is the only check of the app.
 
-    The connect handler or a middleware verifies the client. No event handler uses the identity of the client or takes
-    an identity from a payload. So all users probably have the same rights.
+    That is so if the connect handler or a middleware verifies the client, and no event handler uses the identity of the
+    client or takes an identity from a payload. All users then probably have the same rights.
     """
     if not verifies(facts, "connect", "middleware"):
         return False

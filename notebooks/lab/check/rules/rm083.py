@@ -33,7 +33,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _has_joined(facts: Facts, emit: Emit) -> bool:
     """Tell whether the handler of an emit has joined a room before.
 
-    RM083 then does not report the emit. A check guards the join, or else RM081 reports the join.
+    If so, RM083 does not report the emit: either a check guards the join, or RM081 reports the join.
     """
     joins = facts.once(_joins_by_handler)
     moves = (move for handler in facts.handlers_at(emit.node) for move in joins.get(id(handler.func), []))

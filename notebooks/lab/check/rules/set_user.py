@@ -1,7 +1,7 @@
-"""Lines of a fix that set the verified user.
+"""Code lines of a suggested fix that set the verified user.
 
-They are for projects that set no user. `lab.check.fixes` leaves out each line with "// if nothing sets" if the checked
-code sets the user.
+Only projects that do not set the user yet need these lines. Each line contains "// if nothing sets". `lab.check.fixes`
+removes the lines with this text if the checked code sets the user.
 """
 
 NODE = (
