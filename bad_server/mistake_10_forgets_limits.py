@@ -17,7 +17,7 @@ from good_server.roles import Identity
 class PublicJobs:
     """Permission check that lets every user join every room `job:<id>`.
 
-    So a client can join any number of rooms, because mistake 10 limits nothing. Wrong permissions are mistake 08.
+    Mistake 10 is the missing limit on the number of rooms. So permissions must not limit this number here.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

@@ -204,7 +204,7 @@ class Admission:
             raise Refused(503, "rate", text, retry_seconds=wait, setting=setting)
 
     def _answer(self, request: web.Request, refused: Refused) -> web.Response:
-        """Count and log a refusal, and return the HTTP response. The connection closes after this response."""
+        """Count and log a refused request, and return the HTTP response. The connection closes after this response."""
         self._metrics.connects.labels(f"http_{refused.status}").inc()
         setting = {} if refused.setting is None else {"setting": refused.setting}
         address = self._addresses.of_request(request)

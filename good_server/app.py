@@ -49,7 +49,7 @@ class Application:
 
     @property
     def default_gateway(self) -> Gateway | None:
-        """The object that serves the default namespace, or None. Back ends send messages to its clients."""
+        """The object that serves the default namespace, or None. Back ends send messages to the clients there."""
         return next((gateway for gateway in self.gateways if gateway.namespace == NAMESPACE), None)
 
     @cached_property
@@ -60,7 +60,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Parts:
-    """The objects that handlers use. They are created once per server."""
+    """The objects that event handlers use. They are created once per server."""
 
     settings: Settings
     guards: Guards
@@ -83,12 +83,12 @@ def create_parts(
     on_error: OnError | None = None,
     authenticator: Authenticator | None = None,
 ) -> Parts:
-    """Create the objects that handlers use, from the settings.
+    """Create the objects that event handlers use, from the settings.
 
-    Pass your own check of who may join a room as `entitlements`, and your own queue as `reports`. `clock` returns
-    seconds since the epoch. `on_error(error, user=…, event=…, id=…)` is called for each unexpected error while a
-    connect, event or disconnect is handled. `authenticator` decides who a client is, in place of tokens.
-    Raises `SettingsError` when a setting is wrong, or needs an optional folder that was deleted.
+    Pass your own check of who may join a room as `entitlements`, and your own queue of reports (heavy work) as
+    `reports`. `clock` returns seconds since the epoch. `on_error(error, user=…, event=…, id=…)` is called for each
+    unexpected error while a connect, event or disconnect is handled. `authenticator` decides who a client is. If it is
+    None, tokens decide. Raises `SettingsError` when a setting is wrong, or needs an optional folder that was deleted.
     """
     metrics = Metrics()
     cluster = create_cluster(settings, metrics, clock)
@@ -135,7 +135,10 @@ def create_app(
     services: Sequence[Service] = (),
     routes: Sequence[web.AbstractRouteDef] = (),
 ) -> Application:
-    """Build the complete server. `create_parts` and `assemble` describe the keyword parameters."""
+    """Build the complete server, which serves the default namespace.
+
+    The functions `create_parts` and `assemble` describe the keyword parameters.
+    """
     parts = create_parts(
         settings,
         entitlements=entitlements,

@@ -103,7 +103,8 @@ class TokenAuth:
 
         A token is accepted for `jwt_leeway_seconds` after its expiry, because the clocks of two machines may differ.
         After the expiry, the server accepts only the event `auth:refresh` from the client. Raises `Unauthorized` for an
-        invalid token, `TokenExpired` for an expired token, and `TemporarilyUnavailable` if the key is not known now.
+        invalid token, `TokenExpired` for an expired token, and `TemporarilyUnavailable` if the issuer's key is not
+        known now.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
@@ -115,11 +116,11 @@ class TokenAuth:
         return self._verify(token, await self._published.find(self._key_id(token)))
 
     def translated(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Return the claims in the form that the settings describe.
+        """Return the claims with the names and values that the settings describe.
 
-        A subclass overrides this method if a provider's tokens have a form that no setting describes. The server
-        verifies the signature, the issuer and the type (`typ`) before this call, and the other claims after this call.
-        An override can raise `Unauthorized`.
+        By default, this is `payload` unchanged. A subclass overrides this method if a provider's tokens have claims
+        with names or values that no setting describes. The server verifies the signature, the issuer and the type
+        (`typ`) before this call, and the other claims after this call. An override can raise `Unauthorized`.
         """
         return payload
 

@@ -34,7 +34,10 @@ class Authenticator(Protocol):
 
 
 class ManagedAuthenticator(Authenticator, Protocol):
-    """Interface of an authenticator with all optional members."""
+    """Interface of an authenticator with all optional members.
+
+    An authenticator decides who a client is. `CustomAuth` adds the members that your authenticator lacks.
+    """
 
     @property
     def is_ready(self) -> bool:
@@ -45,7 +48,7 @@ class ManagedAuthenticator(Authenticator, Protocol):
         """True when something is wrong, but clients can be identified."""
 
     async def start(self) -> None:
-        """Prepare to identify clients."""
+        """Prepare to identify clients, before the first client connects."""
 
     async def drain(self) -> None:
         """End all waiting identity checks early, because the server is shutting down."""
@@ -55,7 +58,10 @@ class ManagedAuthenticator(Authenticator, Protocol):
 
 
 class CustomAuth:
-    """Wraps your authenticator, and adds the optional members that it lacks."""
+    """Wraps your authenticator, and adds the optional members that it lacks.
+
+    An authenticator decides who a client is. The optional members are `start`, `stop`, `is_ready` and `is_degraded`.
+    """
 
     def __init__(self, authenticator: Authenticator) -> None:
         self.own = authenticator
@@ -79,7 +85,7 @@ class CustomAuth:
             await self.own.stop()
 
     async def identify(self, auth: Any, request: web.Request) -> Identity:
-        """Return the identity. Raises `TypeError` if the authenticator returned anything else, such as None."""
+        """Return who the client is. Raises `TypeError` if your authenticator returns anything but an `Identity`."""
         identity = await self.own.identify(auth, request)
         if not isinstance(identity, Identity):
             raise TypeError("an authenticator must return an Identity")

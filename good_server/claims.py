@@ -52,9 +52,10 @@ class Claims(BaseModel):
     rooms: Annotated[list[TopicRoom], Field(max_length=16)] = Field(default_factory=list)
 
     def identity(self, *, verified_at: float | None = None) -> Identity:
-        """Return the token's identity. Raise `Unauthorized` if the token lacks a company that its role needs.
+        """Return the verified user that these claims describe.
 
-        `verified_at` is the time of the verification, in seconds since the epoch.
+        Raise `Unauthorized` if the role needs a company, and the token names none. `verified_at` is the time of the
+        verification, in seconds since the epoch.
         """
         if self.role in NEEDS_COMPANY and self.company is None:
             raise Unauthorized(reason="company")
@@ -130,8 +131,8 @@ def find_claim(payload: Any, path: str) -> Any:
 def names_only(audience: Any, accepted: Sequence[str]) -> bool:
     """Return whether all audiences in a token's `aud` are in `accepted`.
 
-    Return False if `aud` names no audience. A token with another audience is for another service too, and the other
-    service could send this token to this server.
+    An audience is the name of a service that the token is for. Return False if `aud` names no audience. A token with
+    another audience is for another service too, and the other service could send this token to this server.
     """
     named = audience if isinstance(audience, list) else [audience]
     return bool(named) and all(isinstance(each, str) and each in accepted for each in named)

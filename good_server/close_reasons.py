@@ -45,7 +45,7 @@ _SYNONYMS = {
 def note_reason(request: MutableMapping[Any, Any], reason: str) -> None:
     """Store why a connection ends, if no reason is stored yet.
 
-    Only the first reason counts, because later reasons are consequences of it.
+    Only the first reason counts, because later reasons are consequences of the first.
     """
     request.setdefault(CLOSE_REASON, reason)
 

@@ -1,7 +1,8 @@
 """Interface to the state that the processes of one server share.
 
-The folder `cluster/` implements this interface. It shares rate limits, connection counts, acks, emits and denials
-(users whose tokens are refused) through Redis. By default there is only one process, and nothing is shared.
+The folder `cluster/` has the implementation, which uses Redis. With it, the processes share rate limits, connection
+counts, acks of recent requests, and denials (rules that refuse the tokens of a user), and an emit reaches the sockets
+of all processes. By default there is only one process, and nothing is shared.
 """
 
 import time
@@ -24,7 +25,8 @@ Evict = Callable[[str, str], Awaitable[None]]
 class OnOrder(NamedTuple):
     """The callbacks that carry out commands from other processes and back ends.
 
-    Such a command changes the rooms of a user's sockets, or disconnects one or all sockets of a user.
+    Such a command changes the rooms of a user's sockets, or disconnects one or all sockets of a user. The callback
+    `check_connected` disconnects users whose tokens were refused while this process could not receive commands.
     """
 
     evict: Evict
@@ -40,8 +42,9 @@ def denials_options(
 ) -> dict[str, Any]:
     """Return the keyword arguments for the constructor of `Denials`.
 
-    A denial refuses the tokens of one user. If there are too many denials, `Denials` drops one. This is then logged,
-    and counted in `metrics`.
+    `Denials` stores denials: rules that refuse the tokens of one user. If there are too many rules, `Denials` drops one
+    rule. The returned `on_drop` logs this, and counts the dropped rules in `metrics`. `clock` returns the current time
+    in seconds since the epoch.
     """
 
     def note_drop() -> None:
@@ -83,7 +86,10 @@ class Cluster(Protocol):
         """True when `publish` reaches all other processes."""
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Create the Socket.IO client manager. Its class is `delivery_manager` or a subclass of it."""
+        """Create the Socket.IO client manager, which stores rooms and emits to them.
+
+        Its class is `delivery_manager` or a subclass of it.
+        """
 
     def publish(self, message: dict[str, Any]) -> None:
         """Queue `message` for the other processes, and return at once."""
@@ -103,7 +109,10 @@ class Cluster(Protocol):
 
 
 class SingleProcess:
-    """Implementation of `Cluster` for one process, without Redis."""
+    """Implementation of `Cluster` for one process, without Redis.
+
+    `Cluster` is the interface to the state that several processes of a server share. This class shares nothing.
+    """
 
     is_shared = False
     reaches_all = True

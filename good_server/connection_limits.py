@@ -19,8 +19,9 @@ ADDRESS_BURST_SECONDS = 2.0
 class Counts:
     """Connection counts of the other processes of this server.
 
-    This class is for a server with only one process: it has no counts, and its methods do nothing. The subclass
-    `ClusterCounts` implements them with Redis. `kind` is `address` or `user`, and `name` is one address or one user.
+    This class is for a server with only one process: it stores no counts, and its methods do nothing. The subclass
+    `ClusterCounts` implements the methods with Redis. The parameter `kind` of the methods is `address` or `user`, and
+    `name` is one address or one user.
     """
 
     async def of_others(self, kind: str, name: str, *, own: int | None = None) -> dict[str, int]:
@@ -103,7 +104,8 @@ class ConnectionLimits:
     def address_wait_seconds(self, address: str) -> float:
         """Count a new socket for the connect rate of its address.
 
-        Return 0.0 if the rate allows the socket. Otherwise return the seconds until the rate allows a new socket.
+        The connect rate is a limit on new sockets per second. Return 0.0 if the rate allows the socket. Otherwise
+        return the seconds until the rate allows a new socket.
         """
         bucket = self._new_by_address.get(address)
         if bucket is None:
@@ -115,7 +117,8 @@ class ConnectionLimits:
     def wait_seconds(self) -> float:
         """Count a new socket for the connect rate of this process.
 
-        Return 0.0 if the rate allows the socket. Otherwise return the seconds until the rate allows a new socket.
+        The connect rate is a limit on new sockets per second. Return 0.0 if the rate allows the socket. Otherwise
+        return the seconds until the rate allows a new socket.
         """
         return self._new.take(self._clock())
 

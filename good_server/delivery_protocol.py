@@ -1,7 +1,7 @@
 """Interface of the code that delivers a message to a room's sockets.
 
-The folder `delivery/` implements this interface. It encodes each message once for all sockets, and gives each
-connection a bounded send queue. The class `StockDelivery` leaves the delivery to python-socketio.
+The folder `delivery/` has an implementation that encodes each message once for all sockets, and gives each connection a
+bounded send queue. Another implementation, the class `StockDelivery`, leaves the delivery to python-socketio.
 """
 
 from typing import Any, Protocol
@@ -17,14 +17,20 @@ class Delivery(Protocol):
 
     @property
     def manager(self) -> type:
-        """The class of the client manager that the Socket.IO server must use."""
+        """The class of the client manager that the Socket.IO server must use.
+
+        A client manager stores the rooms of the server, and emits to them.
+        """
 
     @property
     def owed_bytes(self) -> int:
         """The number of bytes that wait to be sent, over all connections."""
 
     def install(self, sio: Any) -> None:
-        """Make the Socket.IO server `sio` use this delivery. Call this before `sio.attach`."""
+        """Make the Socket.IO server `sio` deliver its messages through this object.
+
+        Call this before `sio.attach`.
+        """
 
     def handshake(self, request: web.Request) -> None:
         """Check the WebSocket handshake in `request`.
@@ -37,7 +43,11 @@ class Delivery(Protocol):
 
 
 class StockManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
-    """python-socketio's client manager, but it refuses an emit without a room."""
+    """python-socketio's client manager, but it refuses an emit without a room.
+
+    A client manager stores the rooms of a Socket.IO server, and emits to them. python-socketio would send an emit
+    without a room to all sockets of the namespace.
+    """
 
     async def emit(
         self,
@@ -56,7 +66,10 @@ class StockManager(socketio.AsyncManager):  # type: ignore[misc]  # the library 
 
 
 class StockDelivery:
-    """Delivery by python-socketio itself: slower than `delivery/`, with unbounded send queues."""
+    """Lets python-socketio deliver the messages to the sockets of rooms.
+
+    This is slower than the implementation in the folder `delivery/`, and the send queues are unbounded.
+    """
 
     manager = StockManager
     owed_bytes = 0

@@ -1,7 +1,7 @@
 """Denials: each denial refuses tokens of one user, although they are valid.
 
-A denial outlives the connections of its user. It ends by itself. After its end, valid tokens of the user are accepted
-again.
+A denial stays when the connections of its user close, and ends by itself. After its end, valid tokens of the user are
+accepted again.
 """
 
 import re
@@ -108,19 +108,24 @@ class Denials:
     async def check(self, identity: Identity) -> None:
         """Raise `Unauthorized` if a denial refuses the token of `identity`.
 
-        The subclass `ClusterDenials` first reads the denials of the user from Redis.
+        A denial is a rule that refuses tokens of one user. The subclass `ClusterDenials` first reads the denials of the
+        user from Redis.
         """
         self.check_known(identity)
 
     def check_known(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if a denial in memory refuses the token of `identity`. Redis is not asked."""
+        """Raise `Unauthorized` if a denial in memory refuses the token of `identity`.
+
+        A denial is a rule that refuses tokens of one user. Redis is not asked.
+        """
         if self.refuses(identity):
             raise Unauthorized(reason=DENIED)
 
     def refuses(self, identity: Identity) -> bool:
         """Return whether a denial in memory refuses the token of `identity`.
 
-        A token without the time `issued_at` is treated as issued before the denial.
+        A denial is a rule that refuses tokens of one user. A token without the time `issued_at` is treated as issued
+        before the denial.
         """
         denial, now = self._by_user.get(identity.user), self._now_ms()
         if denial is None:
@@ -132,10 +137,13 @@ class Denials:
         return now < self._end_ms(denial) and bool(denial.issued_until) and not is_newer
 
     async def update(self, users: Collection[str]) -> None:
-        """Load the denials that other processes have stored for `users`. Without Redis, do nothing."""
+        """Load the denials that other processes have stored for `users`.
+
+        A denial is a rule that refuses tokens of one user. Without Redis, do nothing.
+        """
 
     def sweep(self) -> None:
-        """Delete denials that have ended."""
+        """Delete the denials (rules that refuse a user's tokens) that have ended."""
         now = self._now_ms()
         for user in [user for user, denial in self._by_user.items() if self._end_ms(denial) <= now]:
             del self._by_user[user]

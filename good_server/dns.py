@@ -12,7 +12,7 @@ FLAGS = socket.AI_ADDRCONFIG
 
 
 class ThreadResolver(AbstractResolver):
-    """Looks up each name in a daemon thread.
+    """Looks up each host name in a daemon thread.
 
     The event loop's own look-up cannot be cancelled: a process could not end while a name server does not answer.
     """

@@ -1,11 +1,13 @@
-"""Every refusal and its stable code. Programs compare the codes; people read the messages.
+"""Every error that refuses a request or connection, with its stable code.
+
+Programs compare the codes; people read the messages.
 
     Refusal
     ├── Invalid            invalid            the payload does not match the event
     ├── Forbidden          forbidden          well-formed, but not allowed for this identity
     ├── RateLimited        rate_limited       too many events; `retry_after` is the wait in seconds
     ├── UnknownEvent       unknown_event      no such event
-    ├── TooManyRooms       too_many_rooms     the socket has reached its limit of topic rooms
+    ├── TooManyRooms       too_many_rooms     the socket is in as many topic rooms (`job:17`) as allowed
     ├── Busy               busy               a queue is full; try later
     │   └── TemporarilyUnavailable   busy     the token cannot be verified now; a refused connect gets no code
     ├── TimedOut           timeout            the handler exceeded its deadline
@@ -14,15 +16,15 @@
     ├── UnknownNamespace   unknown_namespace  no such namespace
     └── Internal           internal           an error in the server; the log entry has the same `id`
 
-A message never repeats what the client sent: an attacker could have written it. A `reason` is one word for the
-operator's log and metrics. It is never sent to the client, because it would help an attacker who tries tokens.
+The message of an error never repeats what the client sent: an attacker could have written it. A `reason` is one word
+for the operator's log and metrics. It is never sent to the client, because it would help an attacker who tries tokens.
 """
 
 from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """The refusal of a request or connection, with a stable `code`."""
+    """Exception that refuses a request or connection, with a stable `code`."""
 
     code: ClassVar[str] = "internal"
     message: ClassVar[str] = "the request was refused"

@@ -130,8 +130,8 @@ class SessionExtended(Answer):
 class Message(BaseModel):
     """Base class for messages from the server. In JSON, an optional field without a value is left out.
 
-    Set `is_volatile` for messages that are useless when they arrive late, such as typing indicators. With the folder
-    `delivery/`, a client that has not read its earlier messages does not receive such a message.
+    Set `is_volatile` for messages that are useless when they arrive late, such as typing indicators. If the server has
+    the optional folder `delivery/`, a client that has not read its earlier messages does not receive such a message.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -144,7 +144,10 @@ class Message(BaseModel):
 
 
 def volatile_events() -> frozenset[str]:
-    """Return the event names of all message classes with `is_volatile`. Import the classes before the call."""
+    """Return the event names of all message classes with `is_volatile`.
+
+    A volatile message is useless when it arrives late, such as a typing indicator. Import the classes before the call.
+    """
     found: set[str] = set()
     waiting = Message.__subclasses__()
     while waiting:

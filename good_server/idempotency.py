@@ -25,9 +25,9 @@ class IdempotencyCache:
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         """Call `answer` only once per user and id, and return its result.
 
-        A second call with the same user and id, within two minutes, returns the same result. If `answer` still runs,
-        the second call waits for it. If `answer` raises an error, the error is raised, and nothing is stored. With an
-        id of None, `answer` is always called.
+        `id` is the idempotency key that the client sent. A second call with the same user and id, within two minutes,
+        returns the same result. If `answer` still runs, the second call waits for its result. If `answer` raises an
+        error, the error is raised, and nothing is stored. With an id of None, `answer` is always called.
         """
         if id is None:
             return await answer()

@@ -18,8 +18,8 @@ def failing_tasks(application: Application) -> set[str]:
 def internal_app(application: Application) -> web.Application:
     """Return the HTTP application of the internal port.
 
-    It serves `/healthz`, `/readyz` and `/metrics`. If `publish_token` is set and the server has the namespace `/`, back
-    ends can send commands to this port, too. The internal port must never be public.
+    It serves `/healthz`, `/readyz` and `/metrics`. If the setting `publish_token` is set and the server has the
+    namespace `/`, back ends can send commands to this port, too. The internal port must never be public.
     """
 
     async def readyz(request: web.Request) -> web.Response:

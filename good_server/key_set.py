@@ -44,7 +44,7 @@ def create_session(settings: Settings) -> aiohttp.ClientSession:
 
 
 async def fetch_keys(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
-    """Fetch a key set, and return its signature keys by `kid`.
+    """Fetch a key set (JWKS), and return its signature keys by `kid`.
 
     Raises `FetchError` if the fetch fails or the set has no usable key.
     """
@@ -77,7 +77,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def keys_of(document: Any) -> dict[str, Any]:
-    """Return the usable public keys of a key set, keyed by `kid`.
+    """Return the usable public keys of a key set (JWKS), by `kid`.
 
     Keys that PyJWT cannot read are skipped. Raises `ValueError` if `document` is not a key set.
     """

@@ -70,9 +70,9 @@ async def serve(
 def attach(application: Application, app: web.Application, prefix: str) -> None:
     """Serve `application` below the URL path `prefix` of the aiohttp application `app`.
 
-    `application` starts, drains and stops together with `app`. Clients connect to the path `prefix` + `SERVER_PATH`.
-    The number of TCP connections, and the time until their first request, are not limited: the program that listens
-    for `app` must limit them.
+    `application` starts and stops together with `app`; before the stop, it disconnects its clients. Clients connect to
+    the path `prefix` + `SERVER_PATH`, which is a setting. The number of TCP connections, and the time until their first
+    request, are not limited: the program that listens for `app` must limit them.
     """
 
     async def run(_: web.Application) -> AsyncIterator[None]:
@@ -135,7 +135,10 @@ async def _cluster(application: Application) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _work(application: Application) -> AsyncIterator[None]:
-    """Run the report queue and long-lived tasks during an `async with` block."""
+    """Run the report queue and long-lived tasks during an `async with` block.
+
+    The report queue makes the reports that clients request.
+    """
     gateways = {gateway.namespace: gateway for gateway in application.gateways}
     reports, background = application.reports, application.guards.background
 
@@ -182,7 +185,7 @@ async def drain(application: Application) -> None:
 
 
 async def _wait_for_handlers(application: Application) -> None:
-    """Wait until the last handlers have ended, at most for `handler_seconds`."""
+    """Wait until the last handlers have ended, at most `settings.handler_seconds` seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(application.settings.handler_seconds):
             while application.limits.connections:  # noqa: ASYNC110 - there is no event for it

@@ -34,8 +34,8 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
 class AcceptedConnection(asyncio.Protocol):
     """A TCP connection, from its accept until it ends.
 
-    The connection is counted. It is closed if the limits do not allow it, or if its first request does not arrive in
-    time. All data is passed to aiohttp's handler.
+    The connection is counted. It is closed if the limits on connections do not allow it, or if its first request does
+    not arrive in time. All data is passed to aiohttp's handler.
     """
 
     def __init__(self, listener: "Listener") -> None:
@@ -146,7 +146,7 @@ class Listener:
         return server()
 
     def accept(self, peer: str) -> tuple[str | None, bool]:
-        """Count a TCP connection. Return its address, and whether the limits allow it.
+        """Count a TCP connection. Return its address, and whether the limits on connections allow it.
 
         `peer` is the IP address at the other end. The returned address is None if `peer` is a trusted proxy.
         """

@@ -1,7 +1,7 @@
 """Packet parser of python-socketio, made safe against malformed packets.
 
 python-socketio only logs a malformed packet. This parser turns such a packet into an event with a name that no client
-can send. So the gateway answers and counts the packet like any other event.
+can send. So the server answers and counts the packet like any other event.
 """
 
 import json
@@ -68,7 +68,7 @@ class SafePacket(packet.Packet):  # type: ignore[misc]  # the library ships no t
         self.attachment_count = self.decode(encoded_packet)
 
     def decode(self, encoded_packet: Any) -> int:
-        """Parse a packet. A malformed packet raises no error: it becomes an event that the gateway refuses.
+        """Parse a packet. A malformed packet raises no error: it becomes an event that the server refuses.
 
         Returns the number of binary attachments that follow, which is always 0.
         """

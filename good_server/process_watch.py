@@ -23,7 +23,7 @@ class ProcessWatch:
         self._due = 0.0
 
     def start(self, background: Background) -> None:
-        """Start to watch in the background. Warn if the limit of open files is too low for `SERVER_CONNECTIONS`."""
+        """Start to watch in the background. Warn if too few files may be open for `SERVER_CONNECTIONS` clients."""
         limit = open_files_limit()
         if limit is not None and limit < self._needed:
             log.warning("the limit of open files is too low", limit=limit, needed=self._needed)

@@ -1,6 +1,7 @@
-"""Publisher, with which a back end reaches users through Redis.
+"""Publishers that send a back end's commands to servers through Redis.
 
-A web framework or a queue worker imports this module. The module starts no server and reads no settings.
+The commands send messages to rooms, move users between rooms, and disconnect users. A back end, such as a web framework
+or a queue worker, imports this module. The module starts no server and reads no settings.
 """
 
 import asyncio
@@ -65,10 +66,11 @@ class _Redis:
 class Publisher(_Redis):
     """Publishes messages, moves users and disconnects users, from asyncio code.
 
-    Use it as `async with Publisher(redis_url) as publisher`, in one event loop. `prefix` is `SERVER_REDIS_PREFIX` of
-    the servers. To move a user means to change the rooms of the user's sockets. Each method returns how many server
-    processes received the command; 0 means that no server process listens. A command arrives at most once. Raises
-    `ValueError` for a wrong argument, and `PublishError` if Redis cannot be reached or refuses the command.
+    Use it as `async with Publisher(redis_url) as publisher`, in one event loop. `prefix` is the value of the setting
+    `SERVER_REDIS_PREFIX` of the servers. To move a user means to change the rooms of the user's sockets. Each method
+    sends one command, and returns how many server processes received the command; 0 means that no server process
+    listens. A process receives a command at most once. Raises `ValueError` for a wrong argument, and `PublishError` if
+    Redis cannot be reached or refuses the command.
     """
 
     def __init__(self, redis_url: str, *, prefix: str = PREFIX) -> None:
@@ -95,8 +97,8 @@ class Publisher(_Redis):
     async def move(self, user: str, *, join: Iterable[str] = (), leave: Iterable[str] = ()) -> int:
         """Change the topic rooms of all sockets of a user.
 
-        The sockets join the rooms in `join`, and leave the rooms in `leave`. Returns how many server processes received
-        the command.
+        A topic room, such as `job:17`, is a room that clients may join and leave. The sockets join the rooms in `join`,
+        and leave the rooms in `leave`. Returns how many server processes received the command.
         """
         return await self._run(self._move(user, join, leave))
 
@@ -147,15 +149,17 @@ class SyncPublisher(_Redis):
     def move(self, user: str, *, join: Iterable[str] = (), leave: Iterable[str] = ()) -> int:
         """Change the topic rooms of all sockets of a user.
 
-        The sockets join the rooms in `join`, and leave the rooms in `leave`. Returns how many server processes received
-        the command.
+        A topic room, such as `job:17`, is a room that clients may join and leave. The sockets join the rooms in `join`,
+        and leave the rooms in `leave`. Returns how many server processes received the command.
         """
         return self._run(self._move(user, join, leave))
 
     def disconnect(self, user: str, *, deny_seconds: float | None = None) -> int:
         """Disconnect a user and refuse the user's tokens, like `Publisher.disconnect`.
 
-        Returns how many server processes received the command.
+        If `deny_seconds` is None, tokens that were issued until now are refused. If `deny_seconds` is above 0, every
+        token is refused for so many seconds. If it is 0, no token is refused. Returns how many server processes
+        received the command.
         """
         return self._run(self._disconnect(user, deny_seconds))
 
@@ -219,7 +223,8 @@ def _away(error: Exception) -> PublishError:
 def _receivers(answers: Sequence[Any]) -> int:
     """Return how many server processes received the last command.
 
-    `answers` are the answers of Redis to all commands. Raises the first error among the answers.
+    `answers` are the answers of Redis to all commands of one pipeline, in order. Raises the first error among the
+    answers.
     """
     for answer in answers:
         if isinstance(answer, Exception):

@@ -76,7 +76,8 @@ class _HttpRefusal(Exception):
 def publish_routes(token: SecretStr, gateway: Gateway, membership: Membership) -> list[web.RouteDef]:
     """Return the HTTP routes for back ends. Each request needs the bearer token `token`.
 
-    `gateway` sends the messages of `/publish`. `membership` moves users between rooms, and disconnects users.
+    `gateway` is the Socket.IO namespace in which `/publish` sends its messages. `membership` moves users between rooms,
+    and disconnects users.
     """
     guards = gateway.guards
 
@@ -162,7 +163,7 @@ def _refuse(status: int, text: str) -> NoReturn:
 
 
 def _parsed(model: type[_Body], body: Any) -> Any:
-    """Return the body as an object of `model`.
+    """Return a request's body as an object of the class `model`.
 
     Raises `_HttpRefusal` if the body does not fit. The error names the first wrong field, but does not repeat its
     value.

@@ -22,7 +22,7 @@ class RateLimits:
 
     @property
     def kinds(self) -> Collection[str]:
-        """The kinds of limits, such as `chat`. The route of an event may name one of them as its `rate`."""
+        """The names of the rate limits, such as `chat`. The `Route` of an event can name one of these limits."""
         return self._per_second.keys()
 
     async def wait_seconds(self, user: str, kind: str) -> float:
@@ -38,7 +38,7 @@ class RateLimits:
         return bucket.take(now)
 
     def sweep(self) -> None:
-        """Delete full token buckets, so that inactive users need no memory."""
+        """Delete full token buckets, so that inactive users need no memory. A new bucket is full, too."""
         now = self._clock()
         full = [key for key, bucket in self._buckets.items() if bucket.is_full(now)]
         for key in full:

@@ -44,10 +44,10 @@ NEEDS_COMPANY: frozenset[Role] = frozenset({Role.COMPANY})
 class Identity:
     """The verified user of a connection, from its token or your authenticator.
 
-    `topic_rooms` are the topic rooms that the token grants. `expires_at`, `verified_at` and `issued_at` are in seconds
-    since the epoch. Without `expires_at`, the session ends only with its connection. Raises `ValueError` if a value is
-    not well-formed: a forged room such as `user:bob` would be another user's room, and with NaN as expiry a session
-    would never end.
+    `topic_rooms` are the topic rooms, such as `job:17`, that the token grants. `expires_at`, `verified_at` and
+    `issued_at` are in seconds since the epoch. Without `expires_at`, the session ends only with its connection. Raises
+    `ValueError` if a value is not well-formed: a forged room such as `user:bob` would be another user's room, and with
+    NaN as expiry a session would never end.
     """
 
     user: str

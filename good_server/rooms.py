@@ -45,7 +45,8 @@ def company_room(company: str) -> str:
 def topic_room(name: str) -> str:
     """Return `name` when it names a topic room, such as `job:17`.
 
-    Raises `Forbidden` for a room that only the server fills, such as `user:ana`, and `Invalid` for any other text.
+    Raises `Forbidden` for a room that only the server adds sockets to, such as `user:ana`, and `Invalid` for any other
+    text.
     """
     if _topic_room.fullmatch(name):
         return name
@@ -55,7 +56,7 @@ def topic_room(name: str) -> str:
 
 
 def is_topic_room(room: str) -> bool:
-    """Return whether `room` is a topic room. Clients may join and leave only topic rooms."""
+    """Return whether `room` is a topic room, such as `job:17`. Clients may join and leave only topic rooms."""
     return _topic_room.fullmatch(room) is not None
 
 
@@ -69,7 +70,7 @@ def is_room(name: str) -> bool:
 
 
 def everyone() -> tuple[str, ...]:
-    """Return the rooms of all roles. Every verified socket is in exactly one of them.
+    """Return the rooms of all roles. Every verified socket is in exactly one of these rooms.
 
     Emit to these rooms to reach all users. An emit without a room would also reach sockets whose token is not verified.
     """
@@ -89,14 +90,17 @@ def named_rooms(target: object) -> list[str]:
 
 
 def followers_of(driver: Identity) -> tuple[str, ...]:
-    """Return the rooms of the driver's company and of all admins. They receive the driver's events."""
+    """Return the rooms of the driver's company and of all admins. These rooms receive the driver's events."""
     if driver.company is None:
         return (role_room(Role.ADMIN),)
     return (company_room(driver.company), role_room(Role.ADMIN))
 
 
 def base_rooms(identity: Identity) -> tuple[str, ...]:
-    """Return the rooms that a socket with this identity cannot leave."""
+    """Return the rooms that a socket with this identity cannot leave.
+
+    These are the rooms of the user and of the role, and for some roles also the room of the company.
+    """
     rooms: tuple[str, ...] = (user_room(identity.user), role_room(identity.role))
     if identity.role in NEEDS_COMPANY and identity.company is not None:
         rooms += (company_room(identity.company),)
@@ -104,7 +108,10 @@ def base_rooms(identity: Identity) -> tuple[str, ...]:
 
 
 def rooms_at_connect(identity: Identity) -> tuple[str, ...]:
-    """Return the rooms that a socket joins at every connect and reconnect."""
+    """Return the rooms that a socket joins at every connect and reconnect.
+
+    These are the rooms that it cannot leave, and the topic rooms, such as `job:17`, that its token names.
+    """
     return base_rooms(identity) + identity.topic_rooms
 
 
@@ -117,16 +124,20 @@ class Entitlements(Protocol):
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:
-        """Return whether `identity` may be in the topic room `room` now."""
+        """Return whether the user `identity` may be in a topic room now. `room` is its name, such as `job:17`."""
 
 
 @runtime_checkable
 class RoomsAtConnect(Protocol):
-    """Optional method of `Entitlements`: names the rooms that a socket joins automatically."""
+    """Optional method of `Entitlements`, which decides who may be in a room.
+
+    The method names the topic rooms, such as `job:17`, that a user's socket joins automatically.
+    """
 
     async def rooms_of(self, identity: Identity) -> Iterable[str]:
         """Return the topic rooms of `identity`, the most important ones first.
 
-        A socket joins these rooms at every connect and at `auth:refresh`. If this raises an error, takes too long, or
-        returns a name that is no topic room, the connect is refused for now, and standard clients try again.
+        A socket joins these rooms, such as `job:17`, at every connect and at `auth:refresh`, the event with a new
+        token. If this raises an error, takes too long, or returns a name that is no topic room, the connect is refused
+        for now, and standard clients try again.
         """

@@ -1,6 +1,7 @@
 """Checks all routes when a server starts.
 
-Otherwise a mistake in a route would be found only when a client sends the event.
+A route is an event, or an HTTP path, with its handler. Without the checks, a mistake in a route would be found only
+when a client sends the event.
 """
 
 from collections import Counter
@@ -17,7 +18,11 @@ ROLES = [str(role) for role in Role]
 
 
 def check_routes(gateways: Sequence[Gateway]) -> None:
-    """Raise `SettingsError` with one line if a route has a mistake. Two routes for one event are an example."""
+    """Raise `SettingsError` with one line if a route has a mistake.
+
+    A route is an event with its handler, and a gateway is a namespace with its routes. Two routes for one event are an
+    example of a mistake.
+    """
     for namespace, count in Counter(gateway.namespace for gateway in gateways).items():
         if count > 1:
             raise SettingsError(f"two gateways serve the namespace {namespace}: only the last one would be called")

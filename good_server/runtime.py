@@ -1,4 +1,4 @@
-"""Chooses the event loop of a process, and describes its addresses."""
+"""Chooses the event loop of a process, and describes a server's addresses."""
 
 import asyncio
 import os

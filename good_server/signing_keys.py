@@ -62,13 +62,13 @@ class SigningKeys:
         self._background.start("signing keys", self._refresh)
 
     async def stop(self) -> None:
-        """Stop fetching the keys. Token checks that wait for a running fetch end with a refusal."""
+        """Stop fetching the keys. Calls of `find` that wait for a fetch then raise an error."""
         self._is_resting = True
         await self._background.stop()
         self._fetched.set()
 
     async def find(self, key_id: str) -> Any:
-        """Return the key with this `kid`. For an unknown `kid`, wait for a fetch.
+        """Return the key with this id, the `kid` of a token. For an unknown id, wait for a fetch.
 
         The wait has a time limit. Raises `Unauthorized` if the issuer has no such key. Raises `TemporarilyUnavailable`
         if this cannot be known now, for example because the issuer cannot be reached.

@@ -22,9 +22,10 @@ ServeChild = Callable[[Settings, Ready, asyncio.Event], Coroutine[Any, Any, None
 def run_child(number: int, settings: Settings, serve: ServeChild, report_pipe: int, parent_pipe: int) -> NoReturn:
     """Run the server in this forked process, then exit the process.
 
-    `number` identifies the process in its log. `parent_pipe` is the read end of a pipe that closes when the supervisor
-    ends; the server then stops. The process writes one line of JSON to `report_pipe`:
-    `{"public": address, "internal": address}` when it is ready, or `{"error": reason}` when it cannot start.
+    `number` identifies the process in its log. `serve` runs the server. `parent_pipe` is the read end of a pipe that
+    closes when the supervisor ends; the server then stops. The process writes one line of JSON to `report_pipe`:
+    `{"public": address, "internal": address}` when it is ready, or `{"error": reason}` when it cannot start. The
+    public address is for clients, and the internal address is for operators and back ends.
     """
     code = 1
     try:

@@ -1,7 +1,8 @@
 """Socket.IO client manager that also publishes emits to other processes.
 
-It extends `AsyncPubSubManager`, as the documentation of python-socketio describes. python-socketio's own Redis manager
-waits for Redis at every emit, and waits twice when Redis fails. An emit of this manager never waits for Redis.
+A client manager is the object of python-socketio that stores who is in a room, and delivers emits. This manager extends
+`AsyncPubSubManager`, as the documentation of python-socketio describes. python-socketio's own Redis manager waits for
+Redis at every emit, and waits twice when Redis fails. An emit of this manager never waits for Redis.
 python-socketio can also publish other operations, such as leaving a room; this manager publishes only emits to rooms.
 """
 
@@ -23,7 +24,10 @@ LOG_SECONDS = 10.0
 
 
 class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library ships no types
-    """Client manager that also publishes emits to other processes."""
+    """Client manager that also publishes emits to other processes.
+
+    A client manager is the object of python-socketio that stores who is in a room, and delivers emits.
+    """
 
     def __init__(self, link: RedisLink) -> None:
         super().__init__(channel=link.channel)

@@ -39,9 +39,10 @@ class ClusterDenials(Denials):
     def start(self, check_connected: Callable[[], Awaitable[None]]) -> None:
         """Start a task that calls `check_connected` after missed orders.
 
-        An order is a message of another process or a back end, for example to deny a user. Whenever this process may
-        have missed an order, the task stores the denials that are not yet in Redis, then calls `check_connected`. That
-        function must disconnect the users whose tokens are refused.
+        A denial is a rule that refuses tokens of one user. An order is a message of another process or a back end, for
+        example with a new denial. Whenever this process may have missed an order, the task stores the denials that are
+        not yet in Redis, then calls `check_connected`. `check_connected` must disconnect the users whose tokens are
+        refused.
         """
 
         async def check_forever() -> None:
@@ -66,9 +67,10 @@ class ClusterDenials(Denials):
             self._link.run_later(*merged.store_command(self._link.prefix, user, self._keep_ms(merged)))
 
     async def deny(self, user: str, denial: Denial) -> None:
-        """Refuse tokens of `user` in all processes, as `denial` says.
+        """Refuse tokens of `user` in all processes.
 
-        Store the denial in this process and in Redis. If Redis is down, store it in Redis later.
+        `denial` says which tokens are refused, and until when. Store the denial in this process and in Redis. If Redis
+        is down, store the denial in Redis later.
         """
         await super().deny(user, denial)
         if denial == Denial():
@@ -81,7 +83,8 @@ class ClusterDenials(Denials):
     async def check(self, identity: Identity) -> None:
         """Raise `Unauthorized` if a denial refuses the identity's token.
 
-        First, read the user's denial from Redis. While Redis is down, use only the denials in memory.
+        A denial is a rule that refuses tokens of one user. First, read the user's denial from Redis. While Redis is
+        down, use only the denials in memory.
         """
         # not cancelled together with this connect: others wait for the same answer
         await asyncio.shield(self._ask(identity.user))
@@ -90,7 +93,8 @@ class ClusterDenials(Denials):
     def _ask(self, user: str) -> asyncio.Task[None]:
         """Return a task that reads a user's denial from Redis.
 
-        All users who connect in the same iteration of the event loop share one task, so one query reads their denials.
+        A denial is a rule that refuses tokens of one user. All users who connect in the same iteration of the event
+        loop share one task, so one query reads their denials.
         """
         if self._asking is None:
             users: set[str] = set()
@@ -105,7 +109,10 @@ class ClusterDenials(Denials):
             await self.update(users)
 
     async def update(self, users: Collection[str]) -> None:
-        """Read the denials of these users from Redis into memory. Raises `RedisUnavailable`."""
+        """Read the denials of these users from Redis into memory.
+
+        A denial is a rule that refuses tokens of one user. Raises `RedisUnavailable` if Redis does not answer.
+        """
         names = list(users)
         for start in range(0, len(names), USERS_PER_QUERY):
             some = names[start : start + USERS_PER_QUERY]
@@ -117,7 +124,11 @@ class ClusterDenials(Denials):
                     self.learn(user, denial)
 
     async def _save(self) -> None:
-        """Store and publish the denials that are not yet in Redis. Raises `RedisUnavailable`."""
+        """Store the denials that are not yet in Redis, and publish them.
+
+        A denial is a rule that refuses tokens of one user. The other processes receive each published denial as a
+        message. Raises `RedisUnavailable` if Redis does not answer.
+        """
         for user in list(self._unsaved):
             denial = self._by_user.get(user, Denial())
             if denial != Denial():

@@ -38,8 +38,9 @@ class ClusterIdempotencyCache(IdempotencyCache):
     async def once(self, user: str, id: str | None, answer: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the result of `answer`, which runs once per user and id.
 
-        All processes together run `answer` only once; while Redis is down, each process runs it once. `id` is the
-        idempotency key. Without `id`, `answer` always runs.
+        `answer` handles an event of the user, and its result is the ack. `id` is the idempotency key that the client
+        sent with the event. Without `id`, `answer` always runs. All processes together run `answer` only once; while
+        Redis is down, each process runs `answer` once. A result is remembered for two minutes, an error is not.
         """
         if id is None:
             return await answer()
@@ -65,7 +66,8 @@ class ClusterIdempotencyCache(IdempotencyCache):
     async def _claim(self, key: str) -> Answer | None:
         """Claim `key` in Redis for this process, and return None.
 
-        If another process has claimed `key`, wait for its ack and return that ack.
+        `key` stands for one event of one user. The process that claims `key` handles the event. If another process has
+        claimed `key`, wait for the ack of that process, and return the ack.
         """
         while not await self._link.query(lambda redis: redis.set(key, CLAIMED, nx=True, px=self._claim_ms)):
             stored = await self._link.query(lambda redis: redis.get(key))

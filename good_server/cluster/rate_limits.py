@@ -1,4 +1,7 @@
-"""Rate limits for all processes together: local token buckets, synced with Redis."""
+"""Rate limits: token buckets per process, and sliding windows in Redis.
+
+The sliding windows count the events of all processes together.
+"""
 
 import time
 from collections import Counter
@@ -21,7 +24,8 @@ SYNCS_PER_BURST = 5
 def sync_batch(burst: int) -> int:
     """Return how many user events to count before a sync with Redis.
 
-    `burst` is the number of events that the user may send in one sliding window.
+    A sync adds these events to a sliding window in Redis, which counts the user's events in all processes. `burst` is
+    the number of events that the user may send in one sliding window.
     """
     return max(1, burst // SYNCS_PER_BURST)
 

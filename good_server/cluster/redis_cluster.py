@@ -45,8 +45,9 @@ class RedisCluster:
     def client_manager(self, delivery_manager: type) -> Any:
         """Create the Socket.IO client manager of this process.
 
-        Its class inherits from `delivery_manager`, a class that delivers emits to this process's sockets. It also
-        inherits from `ClusterManager`, which publishes emits to other processes.
+        A client manager is the object of python-socketio that stores who is in a room, and delivers emits. The
+        class of the new manager has two base classes: `delivery_manager`, which delivers emits to this process's
+        sockets, and `ClusterManager`, which publishes emits to other processes.
         """
         manager_class: Any = type("ClusterClientManager", (ClusterManager, delivery_manager), {})
         self._manager = manager_class(self.link)
@@ -56,13 +57,13 @@ class RedisCluster:
         self.link.publish(message)
 
     async def start(self, on_order: OnOrder) -> None:
-        """Connect to Redis, subscribe, and wait until the subscription works.
+        """Connect to Redis, and subscribe to the messages of other processes.
 
-        The subscription works when this process receives its own heartbeat. If Redis is down or slow, the wait ends
-        without an error. An order is a command of another process or a back end, for example to disconnect a user. For
-        each order, the function of `on_order` for this kind of order is called. Raises `SettingsError` when
-        `SERVER_REDIS_URL` is the URL of a Redis Cluster or of a Sentinel. Call `stop` even if this method raises an
-        error.
+        Then wait until this process receives its own heartbeat, which shows that the subscription works. If Redis is
+        down or slow, the wait ends without an error. An order is a command of another process or a back end, for
+        example to disconnect a user. For each order, the function of `on_order` for this kind of order is called.
+        Raises `SettingsError` when `SERVER_REDIS_URL` is the URL of a Redis Cluster or of a Sentinel. Call `stop` even
+        if this method raises an error.
         """
         await require_one_server(self._settings)
         await self.link.start()

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class RedisLink:
-    """The link of one process to Redis.
+    """The link of one process to Redis: connections and a subscription.
 
     `query` waits for a reply, with a timeout. `publish` and `run_later` never wait.
     """
@@ -187,7 +187,7 @@ class RedisLink:
         self._refused.end_old()
 
     async def _send(self) -> None:
-        """Send a batch of waiting messages and commands to Redis."""
+        """Send queued messages and commands to Redis, at most `BATCH_SIZE` of each."""
         async with self._send_lock:
             await self._send_batch()
 
@@ -254,6 +254,6 @@ class RedisLink:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Call the functions in `on_reconnect`. They repeat the commands that were skipped or refused."""
+        """Call the functions in `on_reconnect`, when Redis works again. They repeat skipped and refused commands."""
         for callback in self.on_reconnect:
             callback()

@@ -30,7 +30,7 @@ def code_of(error: Exception) -> str:
 class RefusedCommands:
     """Counts the error replies of Redis by their code.
 
-    For each code it logs the first error. It logs again when Redis accepts such commands again.
+    For each code, the class logs the first error. It logs again when Redis no longer answers with this code.
     """
 
     def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +71,7 @@ class RefusedCommands:
             callback()
 
     def end_old(self) -> None:
-        """Call `end` for each code that Redis has not sent for `OVER_SECONDS`."""
+        """Forget each error code that Redis has not sent for `OVER_SECONDS`. This calls `end` for the code."""
         since = self._clock() - OVER_SECONDS
         for code in [code for code, seen_at in self._seen_at.items() if seen_at < since]:
             self.end(code)

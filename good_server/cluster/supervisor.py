@@ -43,11 +43,11 @@ class Worker:
 
 
 class Supervisor:
-    """Starts, restarts and stops the server processes, its children.
+    """Starts, restarts and stops the server processes, which are its children.
 
-    Use it in a `with` block. The end of the block kills the children that still run. `restart_seconds` is the shortest
-    time between two starts of the same child. A child that still runs `settings.shutdown_seconds` + `close_seconds`
-    after SIGTERM is killed.
+    Use a supervisor in a `with` block. The end of the block kills the children that still run. `restart_seconds` is the
+    shortest time between two starts of the same child. `announce` is called once, with the addresses of all children,
+    when all are ready. A child that still runs `settings.shutdown_seconds` + `close_seconds` after SIGTERM is killed.
     """
 
     def __init__(
@@ -193,8 +193,8 @@ class Supervisor:
     def _announce_or_restart(self) -> None:
         """Announce the server processes when all are ready, or restart one process.
 
-        Do nothing while a process is not ready. When all are ready for the first time, call the function `announce`
-        with their addresses. After SIGHUP, each call of this method restarts the next process.
+        Do nothing while a process is not ready. When all are ready for the first time, call the constructor's argument
+        `announce` with their addresses. After SIGHUP, each call of this method restarts the next process.
         """
         ready = [worker.addresses for worker in self._workers if worker.addresses is not None]
         if self._is_stopping or len(ready) < len(self._workers):

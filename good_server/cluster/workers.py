@@ -1,8 +1,9 @@
 """Runs several server processes behind one port, under one supervisor.
 
-The children listen on the public port with SO_REUSEPORT, and Linux spreads new connections over them. Two pipes connect
-each child to the supervisor. Through one pipe the child reports that it is ready, or why it is not. The other pipe
-closes when the supervisor ends; the child then stops.
+The supervisor is the parent process, which starts and restarts the server processes. These children listen on the
+public port with SO_REUSEPORT, and Linux spreads new connections over them. Two pipes connect each child to the
+supervisor. Through one pipe the child reports that it is ready, or why it is not. The other pipe closes when the
+supervisor ends; the child then stops.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""Exports the contract of all events as an AsyncAPI 3.0 document."""
+"""Exports the contract of all events as an AsyncAPI 3.0 document.
+
+The contract is the names, payloads, acks and errors of the events.
+"""
 
 import json
 from collections.abc import Sequence
@@ -52,7 +55,10 @@ def _ack(answer: type[BaseModel]) -> dict[str, Any]:
 
 
 def _key(event: str) -> str:
-    """Return an event's key: its name with dots instead of colons. AsyncAPI allows no colons in keys."""
+    """Return an event's key: its name with dots instead of colons.
+
+    The key names the event in the AsyncAPI document. AsyncAPI allows no colons in keys.
+    """
     return event.replace(":", ".")
 
 

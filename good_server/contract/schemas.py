@@ -1,4 +1,7 @@
-"""JSON Schemas of all payloads, answers, messages and refusals of the contract."""
+"""JSON Schemas of all data that clients and server exchange.
+
+These are the payloads of events from clients, the data of acks, the messages from the server, and the errors.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -30,8 +33,8 @@ class WireSchema(GenerateJsonSchema):
 def messages(routes: Iterable[Route] = ()) -> list[type[events.Message]]:
     """Return the classes of all messages that the server sends.
 
-    First come the message classes of the module `events`, in source order. Then come the other message classes that
-    `routes` name.
+    First come the message classes of the module `events`, in source order. Then come the other message classes that the
+    handlers of `routes` send.
     """
     found = [value for value in vars(events).values() if isinstance(value, type)]
     listed = [model for model in found if issubclass(model, events.Message) and model is not events.Message]
@@ -39,7 +42,10 @@ def messages(routes: Iterable[Route] = ()) -> list[type[events.Message]]:
 
 
 def schemas(routes: Sequence[Route]) -> dict[str, Any]:
-    """Return all JSON Schemas of the contract, keyed by their names."""
+    """Return the JSON Schemas of all events, acks and errors, by name.
+
+    `routes` are the events that clients can send.
+    """
     models: list[type[BaseModel]] = []
     for route in routes:
         models += [route.payload, route.answer]
@@ -56,7 +62,7 @@ def schemas(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def codes() -> set[str]:
-    """Return all error codes that a refusal can have."""
+    """Return all error codes with which the server refuses requests and connections."""
     found, waiting = set(), errors.Refusal.__subclasses__()
     while waiting:
         refusal = waiting.pop()
@@ -68,7 +74,7 @@ def codes() -> set[str]:
 def object_schema(properties: dict[str, Any], *, optional: Sequence[str] = ()) -> dict[str, Any]:
     """Return the JSON Schema of an object that has only `properties`.
 
-    The properties named in `optional` may be absent.
+    `properties` maps the name of each property to its schema. The properties named in `optional` may be absent.
     """
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}

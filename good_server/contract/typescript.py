@@ -1,4 +1,4 @@
-"""Exports the contract as TypeScript types for socket.io-client's `Socket`."""
+"""Exports all events and acks as TypeScript types for socket.io-client's `Socket`."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ PLAIN_TYPES = {"string": "string", "integer": "number", "number": "number", "boo
 def typescript(routes: Sequence[Route]) -> str:
     """Return a TypeScript module with the types of all events.
 
-    It has one event map for each direction: client to server, and server to client.
+    The module has one event map (an interface with all events) for each direction: client to server, and server to
+    client. `routes` are the events that clients can send.
     """
     types = [f"export type {name} = {_type(schema)};" for name, schema in sorted(schemas(routes).items())]
     types += ["export type Ack<Data> = { ok: true; data: Data } | { ok: false; error: Refusal };"]

@@ -1,4 +1,4 @@
-"""Optional part: faster delivery to rooms, with bounded send queues.
+"""Delivers messages to rooms faster than python-socketio, with bounded send queues.
 
-Without this folder python-socketio delivers the messages.
+This folder is optional: without it python-socketio delivers the messages.
 """

@@ -42,7 +42,7 @@ logger.setLevel(logging.WARNING)
 
 
 class Connection(asyncio.Protocol):
-    """The asyncio protocol of one WebSocket connection. It limits how many bytes wait while a handler is slow."""
+    """The asyncio protocol of one WebSocket connection. It limits the received bytes that wait for a slow handler."""
 
     def __init__(self, request: web.Request, max_bytes: int) -> None:
         """Check the WebSocket handshake in `request`.
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         self.is_lost = False
 
     def open(self, send_queue: SendQueue, first_frame: bytes) -> None:
-        """Answer the handshake, send the first frame, and take over the transport."""
+        """Answer the handshake, send the first frame, and take over aiohttp's transport."""
         # aiohttp passes on the bytes that arrived together with the request
         self._request.protocol.set_parser(self)  # type: ignore[arg-type]  # only `feed_data` and `feed_eof` are called
         self._transport.set_protocol(self)
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
 
     async def receive(self) -> str | bytes | None:
-        """Return the client's next message, or None when the connection has ended. Also answer control frames."""
+        """Return the client's next message, or None at the connection's end. Also answer pings and close frames."""
         while not self.is_lost and not self._transport.is_closing():
             if self._frames:
                 message = self._read(self._frames.popleft())
@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
             return None
 
     def charge(self) -> None:
-        """Count a packet that carries no complete event. Close the connection after too many such packets."""
+        """Count a packet without a complete event, such as a ping. Close the connection after too many such packets."""
         if not charge(self._request):
             self._request[CLOSE_REASON] = FLOOD
             self.fail(CloseCode.POLICY_VIOLATION)

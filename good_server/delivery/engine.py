@@ -1,8 +1,8 @@
 """Serves the WebSocket connections of a Socket.IO server.
 
 Only this module uses private names of python-socketio and python-engineio: `_handle_eio_connect`, `AsyncSocket`, and
-the methods that `AsyncSocket` calls. A test fails when a new version changes these names. With `SERVER_DELIVERY=stock`,
-the server does not use these names. python-socketio itself serves long polling.
+the methods that `AsyncSocket` calls. A test fails when a new version changes these names. With the setting
+`SERVER_DELIVERY=stock`, the server does not use these names. python-socketio itself serves long polling.
 """
 
 import asyncio
@@ -171,9 +171,10 @@ class EngineDelivery:
             sio.eio.start_service_task = False
 
     def handshake(self, request: web.Request) -> None:
-        """Check a WebSocket handshake, and store a `Connection` in `request`.
+        """Check a WebSocket handshake, and store a new `Connection` in `request`.
 
-        Raises `HTTPBadRequest` if the handshake is malformed, and `ConnectionResetError` if the client has left.
+        The `Connection` reads the WebSocket after the handshake. Raises `HTTPBadRequest` if the handshake is malformed,
+        and `ConnectionResetError` if the client has left.
         """
         request[CONNECTION] = Connection(request, self._max_bytes)
 

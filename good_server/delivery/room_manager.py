@@ -1,8 +1,8 @@
 """Client manager that builds one frame per message to a room.
 
-At an emit python-socketio's own manager makes one task per recipient. When a socket disconnects, that manager checks
-every room of the namespace. This manager also stores the rooms of each socket, so at a disconnect it checks only those
-rooms.
+A client manager stores the rooms of a Socket.IO server, and emits to them. At an emit python-socketio's own manager
+makes one task per recipient. When a socket disconnects, that manager checks every room of the namespace. The manager of
+this module also stores the rooms of each socket, so at a disconnect it checks only those rooms.
 """
 
 from typing import Any
@@ -18,7 +18,10 @@ from .send_queue import SendQueue
 
 
 class RoomManager(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
-    """Client manager that stores both a room's sockets and a socket's rooms."""
+    """Client manager that stores both a room's sockets and a socket's rooms.
+
+    Through its client manager, a Socket.IO server emits to rooms.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Send queue of one connection. It batches writes, and its size is bounded.
 
-Events, acks and pings stay in order. A single message is written immediately. Messages that follow within the batch
-time are written in one call, because the system call is most of the cost of a delivery. Slow consumers are
-disconnected.
+Events, acks and pings stay in order. A single message is written immediately. Messages that follow within
+`gather_milliseconds` (a setting) are written in one call, because the system call is most of the cost of a delivery. A
+client that reads too slowly is disconnected.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ CHECK_SECONDS = 0.05
 
 
 class WriteBatcher:
-    """One timer that writes the batches of all busy send queues.
+    """One timer that writes the waiting messages of all send queues.
 
     `on_slow` is called when a connection is closed because its client reads too slowly. Its argument is `slow` when too
     many bytes or messages wait, and `stalled` when a write has not finished for too long.
@@ -42,7 +42,7 @@ class WriteBatcher:
         return sum(send_queue.owed_bytes for send_queue in self._busy)
 
     def add(self, send_queue: "SendQueue") -> None:
-        """Call `send_queue.tick` when the timer next fires."""
+        """Call `send_queue.tick` when the timer next fires, to write the waiting messages."""
         self._busy[send_queue] = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self.batch_seconds or CHECK_SECONDS, self._tick)
@@ -155,7 +155,7 @@ class SendQueue:
 
     @property
     def owed_bytes(self) -> int:
-        """Number of bytes that wait in the batch and in the transport."""
+        """Number of bytes that wait in this queue and in its transport."""
         return self._pending_bytes + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
     @property
@@ -166,9 +166,10 @@ class SendQueue:
         return self._transport.get_write_buffer_size() > 0
 
     def write(self, data: bytes) -> None:
-        """Write `data` immediately, or batch it if another write was just before.
+        """Write `data` immediately, or store it if another write was just before.
 
-        Close the connection if too much data waits. If the connection is not open, discard `data`.
+        The stored data is later written in one call. Close the connection if too much data waits. If the connection is
+        not open, discard `data`.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -186,10 +187,10 @@ class SendQueue:
             self._check_bounds(transport)
 
     def tick(self, now: float) -> bool:
-        """Write the batch if the transport has sent all earlier bytes.
+        """Write the waiting messages if the transport has sent all earlier bytes.
 
         If the transport keeps earlier bytes for too long, close the connection. `now` is the time of the event loop.
-        Return whether this queue needs another tick.
+        Return whether this queue needs another call of `tick`.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -205,13 +206,13 @@ class SendQueue:
         return True
 
     def flush(self) -> None:
-        """Write the whole batch to the transport in one call."""
+        """Write all waiting messages to the transport in one call."""
         if self._transport is not None and self._pending and not self._transport.is_closing():
             self._transport.write(b"".join(self._pending))
         self._pending, self._pending_bytes = [], 0
 
     def abort(self) -> None:
-        """End the connection immediately, and discard the batch.
+        """End the connection immediately, and discard the messages that wait.
 
         The client then reconnects, instead of waiting for messages that were discarded.
         """

@@ -21,8 +21,8 @@ class Refusals:
     """A count of rate-limit refusals that decreases with time.
 
     An accepted event does not reset the count. For `NOTICE_SECONDS` after the first refusal, refusals are not counted,
-    because the client may not know of the first one yet. After `QUIET_SECONDS` without a refusal, the next one is
-    again a first refusal.
+    because the client may not know of the first refusal yet. After `QUIET_SECONDS` without a refusal, the count starts
+    again, and the next refusal is again a first refusal.
     """
 
     count: float = 0.0
@@ -46,7 +46,10 @@ class Refusals:
 
 @dataclass(slots=True)
 class Abuse:
-    """Counts one socket's rate-limit refusals and malformed packets."""
+    """Counts one socket's rate-limit refusals and malformed packets.
+
+    After too many of either kind, the connection of the socket must be closed.
+    """
 
     refusals: Refusals = field(default_factory=Refusals)
     malformed: int = 0

@@ -15,9 +15,10 @@ from .route import Guards
 async def entitled_rooms(guards: Guards, identity: Identity, besides: Set[str]) -> tuple[str, ...]:
     """Return the topic rooms that `guards.entitlements.rooms_of` names for this identity.
 
-    If `guards.entitlements` has no method `rooms_of`, return no rooms. `besides` are topic rooms that the socket is
-    already in, or is about to join. A socket can be in at most `SERVER_ROOMS_PER_SOCKET` topic rooms, such as `job:17`.
-    If there are more, the last rooms are left out and a warning is logged: a refusal would lock the user out.
+    `guards.entitlements` is the product's object that decides who may be in a topic room, such as `job:17`. If this
+    object has no method `rooms_of`, return no rooms. `besides` are topic rooms that the socket is already in, or is
+    about to join. A socket can be in at most `SERVER_ROOMS_PER_SOCKET` topic rooms. If there are more, the last rooms
+    are left out and a warning is logged: a refusal would lock the user out.
 
     Raises `TemporarilyUnavailable` if `rooms_of` fails, takes too long, or returns a name that is no topic room. A
     standard client tries to connect again after this refusal, but never after a refusal with the code `internal`. If
@@ -50,7 +51,7 @@ def _check(rooms: Sequence[object]) -> None:
 def _within(rooms: Sequence[str], space: int, besides: Set[str], identity: Identity) -> tuple[str, ...]:
     """Return `rooms`, but at most `space` rooms that are not in `besides`.
 
-    Further rooms are left out, and a warning is logged.
+    `besides` are the rooms that the socket already has. Further rooms are left out, and a warning is logged.
     """
     new = [room for room in rooms if room not in besides]
     left_out = set(new[max(0, space) :])

@@ -14,7 +14,10 @@ from .request import SocketState
 
 @dataclass(frozen=True, slots=True)
 class SocketCap:
-    """The limit on a user's sockets, over all processes. Above the limit an old socket is evicted for a new one."""
+    """The limit on a user's sockets, over all processes.
+
+    For a new socket above the limit, an old socket of the user is disconnected.
+    """
 
     namespace: str
     cluster: Cluster
@@ -26,7 +29,11 @@ class SocketCap:
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def admit(self, user: str, newest: SocketState) -> None:
-        """Disconnect old sockets of `user` until the limit allows the socket `newest`."""
+        """Disconnect old sockets of `user` until the limit allows the socket `newest`.
+
+        The limit is the number of sockets that a user may have in all processes. If another process has more of these
+        sockets than this process, it is asked to disconnect one.
+        """
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
             await self._settle(user, newest)
@@ -34,9 +41,10 @@ class SocketCap:
         await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Disconnect sockets of `user` in this process until the limit is kept.
+        """Disconnect this process's sockets of `user` until the user's limit is kept.
 
-        This method is called when another process has found that the user has too many sockets.
+        The limit is the number of sockets that a user may have in all processes. This method is called when another
+        process has found that the user has too many sockets.
         """
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
@@ -62,7 +70,10 @@ class SocketCap:
             await self.expel(min(old, key=lambda sid: old[sid].last_heard), self.most)
 
     async def _old_sockets(self, user: str) -> dict[str, SocketState]:
-        """Return the user's admitted sockets by their ids. Sockets that still wait for `admit` are left out."""
+        """Return the user's sockets in this process, by id.
+
+        Sockets that are being closed, and sockets that still wait for the result of `admit`, are left out.
+        """
         return {sid: state for sid, state in (await self.open_sockets(user)).items() if state.is_accepted}
 
     async def publish_count(self, user: str, *, without: str | None = None) -> None:

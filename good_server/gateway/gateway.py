@@ -66,7 +66,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
         """Count one event of the user. Raise `RateLimited` when the user sends too many.
 
-        `route` is None for an unknown event.
+        `route` names the event's own rate limit, and is None for an unknown event.
         """
         # the narrower rate first: what it refuses must not take from the rate of all other events
         for kind in ("events",) if route is None or route.rate is None else (route.rate, "events"):
@@ -76,7 +76,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
                 raise RateLimited(retry_after=math.ceil(wait_seconds * 1000) / 1000)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """Return the payload as the route's model. Raise `Invalid` when the payload does not match it."""
+        """Return the payload as the event's Pydantic model. Raise `Invalid` when the payload does not match it."""
         return read_payload(route.payload, arguments)
 
     async def send(self, event: str, message: Message, *, to: Sequence[str], skip: str | None = None) -> None:
@@ -101,7 +101,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return [sid for sid, _ in self.server.manager.get_participants(self.namespace, room)]
 
     async def state_of(self, sid: str) -> SocketState:
-        """Return the state of a socket. Raise `KeyError` when the socket is disconnected."""
+        """Return the state of a socket, such as its identity. Raise `KeyError` when the socket is disconnected."""
         state: SocketState = (await self.get_session(sid))[STATE]
         return state
 
@@ -249,7 +249,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
         return {route.event: route for route in self.routes()}
 
     def _close_abuser(self, sid: str, state: SocketState, event: Any, refusal: Refusal) -> None:
-        """Count a refusal. After too many, close the socket as soon as the ack is sent."""
+        """Count the refusal of an event. After too many refusals, close the socket as soon as the ack is sent."""
         if state.abuse is None:
             state.abuse = Abuse()
         reason = state.abuse.reason_to_close(event, refusal, state.last_heard, self.guards.settings)

@@ -18,7 +18,7 @@ ENDED_SECONDS = 1.0
 
 
 class Membership:
-    """Moves and disconnects users, in this process and all others.
+    """Changes the rooms of users' sockets, and disconnects users, in all processes.
 
     In each namespace, the sockets in a user's room are the user's sockets. So this class finds the sockets there, and
     stores no list of sockets.
@@ -30,16 +30,19 @@ class Membership:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def move(self, order: Move) -> None:
-        """Change the rooms of a user's sockets in all processes. `order` names the user and the rooms."""
+        """Change the rooms of a user's sockets in all processes.
+
+        `order`, a command of a back end, names the user and the rooms to join and to leave.
+        """
         self._cluster.publish(order.model_dump(mode="json"))
         await self.move_here(order)
 
     async def disconnect(self, order: Disconnect) -> None:
         """Disconnect a user's sockets in all processes.
 
-        `order.denial` says which tokens of the user are refused. The denial is stored before a socket is disconnected,
-        so that no client can reconnect with a denied token. This method waits at most `ENDED_SECONDS` until the sockets
-        in this process are disconnected.
+        `order` is a command of a back end; its `denial` says which tokens of the user are refused. The denial is stored
+        before a socket is disconnected, so that no client can reconnect with such a token. This method waits at most
+        `ENDED_SECONDS` until the sockets in this process are disconnected.
         """
         await self._cluster.denials.deny(order.user, order.denial)
         self._cluster.publish(order.model_dump(mode="json"))
@@ -48,7 +51,10 @@ class Membership:
             await asyncio.wait(self._ending, timeout=ENDED_SECONDS)
 
     async def move_here(self, order: Move) -> None:
-        """Change the rooms of a user's sockets in this process."""
+        """Change the rooms of a user's sockets in this process.
+
+        `order`, a command of a back end, names the user and the rooms to join and to leave.
+        """
         for gateway in self._gateways:
             sockets = gateway.local_sockets
             for sid in await sockets.open_of(order.user):
@@ -61,9 +67,9 @@ class Membership:
     async def disconnect_here(self, order: Disconnect) -> None:
         """Start to disconnect the sockets of a user in this process.
 
-        `order.denial` says which tokens of the user are refused. This method first stores the denial in memory. It
-        skips a socket whose connect is still in progress: that connect checks the denial itself, after the socket has
-        joined its rooms.
+        `order` is a command of a back end; its `denial` says which tokens of the user are refused. This method first
+        stores the denial in memory. It skips a socket whose connect is still in progress: that connect checks the
+        denial itself, after the socket has joined its rooms.
         """
         self._cluster.denials.learn(order.user, order.denial)
         for gateway in self._gateways:
@@ -72,9 +78,10 @@ class Membership:
                     self._end(gateway, sid)
 
     async def check_connected(self) -> None:
-        """Disconnect users whose tokens were denied while no command could arrive.
+        """Disconnect sockets of this process whose tokens the server now refuses.
 
-        For example, while Redis is away, no command to disconnect a user reaches this process.
+        A back end's command can tell all processes to refuse tokens of a user, and to disconnect the user. If this
+        process cannot reach Redis, it misses such commands. So this method is called when Redis is reachable again.
         """
         denials = self._cluster.denials
         for gateway in self._gateways:

@@ -66,10 +66,11 @@ class NoSuchNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the lib
 def malformed_packet(
     problem: tuple[str, ...], routes: Mapping[str, Route], event: str = "", key: str | None = None
 ) -> Invalid:
-    """Return the refusal of a malformed packet.
+    """Return the error that refuses a malformed packet.
 
-    `problem` is a constant of the module `packets`, such as `MALFORMED`. `key` is the payload key whose value cannot be
-    read, if this key is known. The refusal names the key only if the payload of `event` has such a field.
+    `problem` says what is wrong: a constant of the module `packets`, such as `MALFORMED`. `key` is the payload key
+    whose value cannot be read, if this key is known. The error names the key only if `routes` has an entry for `event`,
+    and the payload of this event has such a field.
     """
     if problem == BINARY:
         return Invalid("binary data is not taken: send JSON, and bytes as base64 text")

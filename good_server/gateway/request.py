@@ -22,7 +22,10 @@ class SocketGone(Exception):
 
 @dataclass(slots=True)
 class SocketState:
-    """The state of one socket. It is stored in the socket's Socket.IO session and deleted with the session."""
+    """What the server knows about one socket, such as its identity.
+
+    This object is stored in the socket's Socket.IO session, and is deleted with the session.
+    """
 
     identity: Identity
     last_heard: float
@@ -40,7 +43,10 @@ class SocketState:
 
 
 class Actions(NamedTuple):
-    """The gateway's functions that a `Request` calls. One object serves all requests of a gateway."""
+    """The functions of a gateway that a `Request` calls.
+
+    A gateway is the object that handles one namespace. All requests of a gateway share one `Actions` object.
+    """
 
     namespace: str
     clock: Callable[[], float]
@@ -60,7 +66,10 @@ class Actions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A connect, event or disconnect of one socket. Handlers use it to send and to join rooms."""
+    """A connect, event or disconnect of one socket.
+
+    Handlers receive this object, and use it to send messages, and to put the socket into rooms.
+    """
 
     actions: Actions
     sid: str
@@ -72,11 +81,17 @@ class Request:
         return int(self.actions.clock() * 1000)
 
     async def emit(self, event: str, message: Message, *, to: Sequence[str], also_to_me: bool = True) -> None:
-        """Send a message once to each socket in the rooms `to`. `also_to_me=False` leaves out this socket."""
+        """Send a message once to each socket in the rooms `to`.
+
+        `also_to_me=False` leaves out the socket of this request.
+        """
         await self.actions.send(event, message, to=to, skip=None if also_to_me else self.sid)
 
     def address(self, *rooms: str) -> Address:
-        """Return the `Address` of these rooms. A message can be sent to it even after this socket has closed."""
+        """Return an `Address`: the namespace of this socket, and `rooms`.
+
+        A message can be sent to an address even after this socket has closed.
+        """
         return Address(self.actions.namespace, rooms)
 
     def rooms(self) -> set[str]:
@@ -92,18 +107,20 @@ class Request:
         self.actions.leave_room(self.sid, room)
 
     async def check_denials(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if a back end has denied this identity's token.
+        """Raise `Unauthorized` if a back end has forbidden this identity's token.
 
-        Call this method before `become`, because `become` does not check denials.
+        A back end can tell the server to refuse tokens of a user. Call this method before `become`, because `become`
+        does not check this.
         """
         await self.actions.check_denials(identity)
 
     async def entitled_rooms(self, identity: Identity, *, besides: Set[str]) -> tuple[str, ...]:
         """Return the topic rooms that a socket with this identity joins automatically.
 
-        The method `rooms_of` of your `Entitlements` names these rooms. `besides` are topic rooms that the socket is
-        already in, or is about to join. A socket can be in at most `SERVER_ROOMS_PER_SOCKET` topic rooms: further
-        rooms are left out. Raises `TemporarilyUnavailable` if the rooms are not known now.
+        A topic room is a room that clients may join and leave. The method `rooms_of` of your class for `Entitlements`
+        names these rooms. `besides` are topic rooms that the socket is already in, or is about to join. A socket can be
+        in at most `SERVER_ROOMS_PER_SOCKET` topic rooms: further rooms are left out. Raises `TemporarilyUnavailable` if
+        the rooms are not known now.
         """
         return await self.actions.entitled_rooms(identity, besides)
 

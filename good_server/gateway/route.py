@@ -47,7 +47,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """The objects that gateways use for their checks, shared by all gateways."""
+    """The objects that all gateways share, and use for their checks.
+
+    A gateway is the object that handles one namespace.
+    """
 
     settings: Settings
     auth: ManagedAuthenticator
@@ -71,9 +74,9 @@ class Guards:
         """Pass the error that caused a refusal to the hook `on_error`.
 
         `outcome` is the result of a connect, event or disconnect. Only a refusal with an `id` was caused by an error:
-        `Internal`, and `TemporarilyUnavailable` after an error of `rooms_of`. For any other `outcome`, or without an
-        `on_error`, this method does nothing. If `on_error` itself raises an error, this error is logged. `user` is None
-        before the token is verified.
+        `Internal`, and `TemporarilyUnavailable` after an error of `RoomsAtConnect.rooms_of`. For any other `outcome`,
+        or without an `on_error`, this method does nothing. If `on_error` itself raises an error, this error is logged.
+        `user` is None before the token is verified.
         """
         if self.on_error is None or not isinstance(outcome, Refusal) or outcome.id is None:
             return

@@ -37,9 +37,10 @@ class SessionExpiry:
         self._sending: set[asyncio.Task[None]] = set()
 
     def watch(self, sid: str, state: SocketState) -> None:
-        """Start the timer that warns the client, and later closes the socket.
+        """Start the timer for the expiry of a socket's token.
 
-        A timer that is already running is replaced. If the token has no expiry, no timer is started.
+        The timer warns the client before the expiry, and closes the socket after it. A timer that the socket already
+        has is replaced. If the token has no expiry, no timer is started.
         """
         self.forget(state)
         if state.identity.expires_at is None:

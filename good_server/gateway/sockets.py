@@ -45,7 +45,7 @@ class Sockets:
         self._manager.basic_leave_room(sid, self._namespace.namespace, room)
 
     async def open_of(self, user: str) -> dict[str, SocketState]:
-        """Return the states of a user's sockets by their ids. Sockets that are being closed are left out."""
+        """Return the state of each socket of a user, by socket id. Sockets that are being closed are left out."""
         found, name = {}, self._namespace.namespace
         for sid in [sid for sid, _ in self._manager.get_participants(name, user_room(user))]:
             environ = self._namespace.server.get_environ(sid, name)
@@ -66,7 +66,8 @@ class Sockets:
         """Disconnect a socket so that its client does not reconnect.
 
         The client receives a Socket.IO DISCONNECT, after which a standard client does not reconnect. `reason` is
-        `EVICTED` or `REVOKED`, and is logged. If the socket is already disconnected, this method does nothing.
+        logged: `EVICTED` (a newer socket of the user replaces it) or `REVOKED` (a back end disconnects the user). If
+        the socket is already disconnected, this method does nothing.
         """
         environ = self._namespace.server.get_environ(sid, self._namespace.namespace)
         if environ is None:
@@ -78,11 +79,11 @@ class Sockets:
         await self._namespace.server.disconnect(sid, self._namespace.namespace, ignore_queue=True)
 
     def end(self, sid: str, environ: dict[str, Any], reason: str, handshake_seconds: float) -> None:
-        """Close a disconnected socket's connection, if the client must not return.
+        """Close a disconnected socket's connection, unless the client may join again.
 
         `reason` says why the socket was disconnected. If the client has left this namespace itself, the connection
-        stays open, and the client may join again. If the client is then in no namespace, the connection closes unless
-        the client joins one within `handshake_seconds`.
+        stays open, and the client may join it again. If the client is then in no namespace, the connection closes
+        unless the client joins a namespace within `handshake_seconds`.
         """
         if reason in DISCONNECTED:
             asyncio.get_running_loop().call_later(STAY_AWAY_SECONDS, close_transport, environ)

@@ -1,7 +1,7 @@
 """Closes a connection that sends too many stray packets.
 
-No gateway receives such a packet: it comes before CONNECT, is for a namespace that was not joined, or is a second
-CONNECT. python-socketio does not limit stray packets.
+A stray packet comes before CONNECT, is for a namespace that was not joined, or is a second CONNECT. python-socketio
+does not limit such packets.
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""Handler of `chat:send`: messages to a user or to a topic room."""
+"""Handler of `chat:send`: messages to a user or to a topic room.
+
+A topic room is a room that clients may join and leave, such as `job:17`.
+"""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -15,7 +18,10 @@ Delivery = Callable[[Request, ChatSend], Awaitable[dict[str, Any]]]
 
 
 def compose(request: Request, chat: ChatSend) -> ChatMessage:
-    """Return the chat message for the recipients. The server sets its sender and time."""
+    """Return the chat message for the recipients.
+
+    `chat` is what the sender's client sent. The server sets the id, the sender and the time of the message.
+    """
     return ChatMessage(
         id=secrets.token_hex(16),
         sender=Sender(id=request.identity.user, role=request.identity.role),
@@ -29,8 +35,9 @@ def compose(request: Request, chat: ChatSend) -> ChatMessage:
 async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
     """Send a chat message to its target and the sender's other tabs.
 
-    Each socket receives the message only once, and the sending socket does not receive it. Return the `data` of the
-    ack. Raises `Forbidden` if the sender is not in the target room.
+    The target is a user with all tabs, or a topic room, such as `job:17`. Each socket receives the message only once,
+    and the sending socket does not receive it. Return the `data` of the ack. Raises `Forbidden` if the target is a
+    topic room that the sending socket is not in.
     """
     target = user_room(chat.to) if chat.to is not None else topic_room(chat.room or "")
     if chat.to is None and target not in request.rooms():
@@ -42,9 +49,10 @@ async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
 
 
 def routes(recent: IdempotencyCache, delivery: Delivery = deliver) -> tuple[Route, ...]:
-    """Return the route of `chat:send`.
+    """Return the route of `chat:send`: the event with its handler and checks.
 
-    `recent` gives a repeated message the same ack again. `delivery` sends a new message.
+    `recent` stores acks, so that a repeated message gets the same ack again. `delivery` is the function that sends a
+    new message.
     """
 
     async def send(request: Request, chat: ChatSend) -> dict[str, Any]:

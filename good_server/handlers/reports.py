@@ -1,4 +1,4 @@
-"""Handler of `report:request`. A finished report is sent to the user's room."""
+"""Handler of `report:request`. A finished report is sent to all tabs of the user who requested it."""
 
 from typing import Any
 
@@ -10,7 +10,10 @@ from ..services.reports import Reports
 
 
 def routes(reports: Reports) -> tuple[Route, ...]:
-    """Return the route of `report:request`. `reports` is the queue that makes the reports."""
+    """Return the route of `report:request`: the event with its handler and checks.
+
+    `reports` is the queue that makes the reports.
+    """
 
     async def request_report(request: Request, wanted: ReportRequest) -> dict[str, Any]:
         # the job keeps the room of the user, not the socket, which may be gone when the report is ready

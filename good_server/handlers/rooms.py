@@ -1,4 +1,7 @@
-"""Handlers for clients that join or leave a topic room."""
+"""Handlers of `room:join` and `room:leave`.
+
+Clients may join and leave only topic rooms: rooms about one subject, such as one order or one conversation.
+"""
 
 from typing import Any
 
@@ -12,7 +15,8 @@ from ..rooms import Entitlements, is_topic_room, topic_room
 def routes(entitlements: Entitlements, *, rooms_per_socket: int) -> tuple[Route, ...]:
     """Return the routes of `room:join` and `room:leave`.
 
-    `entitlements` decides who may join. A socket may be in at most `rooms_per_socket` topic rooms.
+    A route is an event with its handler and checks. Clients may join only topic rooms. `entitlements` decides who may
+    join which of them. A socket may be in at most `rooms_per_socket` topic rooms.
     """
 
     async def join(request: Request, change: RoomChange) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..rooms import everyone, role_room
 
 
 def routes() -> tuple[Route, ...]:
-    """Return the route of `system:announce`. Only admins may send it."""
+    """Return the route of `system:announce`: the event with its handler and checks. Only admins may send it."""
     return (Route(events.SYSTEM_ANNOUNCE, SystemAnnounce, announce, answer=Sent, roles=frozenset({Role.ADMIN})),)
 
 

@@ -1,4 +1,7 @@
-"""Tracking: a driver's position goes to its company and the admins only."""
+"""Handler of `tracking:update`, the event with a driver's position.
+
+Only the driver's company and the admins receive the position.
+"""
 
 from typing import Any
 
@@ -10,13 +13,13 @@ from ..rooms import followers_of
 
 
 def routes() -> tuple[Route, ...]:
-    """Return the route of `tracking:update`. Only drivers may send it."""
+    """Return the route of `tracking:update`: the event with its handler and checks. Only drivers may send it."""
     drivers = frozenset({Role.DRIVER})
     return (Route(events.TRACKING_UPDATE, TrackingUpdate, update, answer=Noted, roles=drivers, rate="tracking"),)
 
 
 async def update(request: Request, position: TrackingUpdate) -> dict[str, Any]:
-    """Send a driver's position to its company and to the admins.
+    """Send a driver's position to the driver's company and all admins.
 
     The driver's id comes from the token. Return the `data` of the ack.
     """

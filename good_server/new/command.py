@@ -1,4 +1,7 @@
-"""Command `new`: writes a product skeleton, or compares one with the template."""
+"""Command `new`: writes a product skeleton, or compares one with the template.
+
+A skeleton is the start of a new product: a copy of this server, the template, with the product's own names.
+"""
 
 import argparse
 import datetime
@@ -37,8 +40,8 @@ def add_parser(commands: "argparse._SubParsersAction[Any]", command: str) -> Non
 def run(options: argparse.Namespace) -> str:
     """Run the command `new`, and return the text to print.
 
-    The command writes a product skeleton. With `--diff`, it compares a skeleton with this template instead. Raises
-    `NewError` if the command fails.
+    The command writes a product skeleton: a copy of this server, the template, with the product's own names. With
+    `--diff`, it compares a skeleton with this template instead. Raises `NewError` if the command fails.
     """
     try:
         if options.diff:

@@ -1,4 +1,8 @@
-"""Edits of template files. An edit is a function that receives a file's text and returns the new text."""
+"""Functions that make the edits of the command `new`.
+
+The command copies the files of this server, the template, for a new product. It edits some of the files. An edit is a
+function that receives a file's text and returns the new text.
+"""
 
 import ast
 import re
@@ -14,7 +18,8 @@ TOO_EMPTY = re.compile(r"\n{4,}")
 class EditError(Exception):
     """Raised when an edit in `table.py` does not fit its template file.
 
-    An edit is a function that changes the text of a template file.
+    The command `new` copies the files of this server, the template, for a new product. An edit is a function that
+    changes the text of such a file.
     """
 
 

@@ -1,4 +1,7 @@
-"""Writes product skeletons into folders, and compares skeletons with the template."""
+"""Writes product skeletons into folders, and compares skeletons with the template.
+
+A skeleton is the start of a new product: a copy of this server, the template, with the product's own names.
+"""
 
 import hashlib
 import json
@@ -15,9 +18,11 @@ MANIFEST = ".skeleton.json"
 
 
 def write(folder: Path, product: Product) -> int:
-    """Write a skeleton into an empty folder. Return the number of its files.
+    """Write a product skeleton into a new or empty folder. Return the number of its files.
 
-    If an error occurs, all written files are removed. Raises `NewError` if the folder is not empty or not writable.
+    A skeleton is a copy of this server with the names of `product`. The number does not include the file `MANIFEST`,
+    which describes the skeleton. If an error occurs, all written files are removed. Raises `NewError` if the folder is
+    not empty or not writable.
     """
     try:
         if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
@@ -41,7 +46,7 @@ def write(folder: Path, product: Product) -> int:
 
 
 def _remove(folder: Path, *, keep: bool) -> None:
-    """Remove the written files. Remove the folder too if `keep` is false."""
+    """Remove all files of `folder`. Remove the folder too if `keep` is false."""
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
         return
@@ -76,7 +81,8 @@ def _read_manifest(folder: Path) -> tuple[Product, dict[str, str], str]:
 def differences(folder: Path) -> Iterator[str]:
     """Yield the lines of a patch that updates a skeleton.
 
-    The patch brings the skeleton in `folder` to the present state of the template. It changes only files that nobody
+    A skeleton is what the command `new` wrote: a copy of this server, the template, with a product's own names. The
+    patch brings the skeleton in `folder` to the present state of the template. The patch changes only files that nobody
     has edited in the skeleton. For each edited file that has changed in the template too, the patch has a comment. The
     commands `git apply` and `patch -p1` accept the output. Raises `NewError` if `folder` has no skeleton.
     """

@@ -26,7 +26,8 @@ ERRORS = re.compile(r"^### Unexpected errors.*?(?=^##)", re.MULTILINE | re.DOTAL
 class Product:
     """Names and license of the product that a skeleton is made for.
 
-    The manifest of the skeleton stores this data, so that `--diff` can make the skeleton again.
+    A skeleton is a copy of this server with the product's own names. The file `.skeleton.json` in the skeleton stores
+    this data, so that the command `new --diff` can make the skeleton again.
     """
 
     names: Names
@@ -36,7 +37,7 @@ class Product:
 
 
 def template_version() -> str:
-    """Return the version of this template."""
+    """Return the version of this server, which is the template of skeletons."""
     found = VERSION.search((TEMPLATE / "__init__.py").read_text("utf-8"))
     return found[1] if found else "unknown"
 
@@ -44,8 +45,9 @@ def template_version() -> str:
 def make_files(product: Product) -> dict[str, bytes]:
     """Return the content of each file of a skeleton, by path.
 
-    A path is relative to the skeleton's folder. Raises `EditError` if an edit in `table.py` does not fit its template
-    file.
+    A skeleton is a copy of this server, the template, with the names of `product`. An edit is a function that changes
+    the text of a template file. A path is relative to the skeleton's folder. Raises `EditError` if an edit in
+    `table.py` does not fit its template file.
     """
     values = values_of(product)
     files = {f"{product.names.name}/{path}": content for path, content in _package(values)}
@@ -58,7 +60,11 @@ def make_files(product: Product) -> dict[str, bytes]:
 
 
 def _package(values: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and content of each file of the skeleton's package."""
+    """Yield the path and content of each file of a skeleton's package.
+
+    A skeleton is a copy of this server with a product's own names. `values` has the product's names. A path is relative
+    to the folder of the Python package.
+    """
     changes = edits(values, filled(_text("events.py.txt"), values))
     missing = set(changes)
     for path in sorted(TEMPLATE.rglob("*")):
@@ -89,7 +95,8 @@ def _is_left_out(path: str) -> bool:
 def renamed(text: str, inside: str, values: Mapping[str, str]) -> str:
     """Replace the template's names in `text` by the product's names.
 
-    `text` is the content of the template file at the path `inside`. If `text` is itself a path, `inside` is empty.
+    One of the template's names is `good_server`. `values` has the product's names. `text` is the content of the
+    template file at the path `inside`. If `text` is itself a path, `inside` is empty.
     """
     names = RENAMED | (RENAMED_IN_DEPLOY if inside.startswith(DEPLOY) else {})
     # in one pass, as the name of a product may contain one of the old names
@@ -101,7 +108,10 @@ def _text(name: str) -> str:
 
 
 def values_of(product: Product) -> dict[str, str]:
-    """Return the values of the placeholders in `files/`. The key of the placeholder `@topic@` is `topic`."""
+    """Return the values of the placeholders in the texts of `files/`.
+
+    Each key is the name of a placeholder, such as `topic` for `@topic@`.
+    """
     name, roles, topic = product.names
     role, last = roles[0], roles[-1]
     handlers = sorted([f"{topic}_notes", f"{role}_status", "reports", "rooms", "session"])

@@ -1,6 +1,7 @@
 """The differences between the template and a skeleton, as data.
 
-A file that is not listed here is copied, and only names change in it. So a new file of the template needs no entry.
+A skeleton is the start of a new product: a copy of this server, the template, with the product's own names. A file that
+is not listed here is copied, and only names change in the copy. So a new file of the template needs no entry.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,8 @@ RENAMED = {
     "good-server": "@dash@",
     "good-worker": "@dash@-worker",
     "Dispatch platform": "@Title@",
+    # the room that docstrings have as their example
+    "job:17": "@topic@:17",
 }
 # the name in Kubernetes and in Prometheus
 RENAMED_IN_DEPLOY = {"realtime": "@dash@", "Realtime server": "@Title@"}
@@ -67,20 +70,20 @@ LICENSES: Mapping[str, str | None] = {
 
 
 def edits(values: Mapping[str, str], events: str) -> Mapping[str, Sequence[Edit]]:
-    """Return the edits for each changed file of the package, by path.
+    """Return the edits for each changed file of a skeleton, by path.
 
-    An edit is a function that receives the text of a template file and returns the new text. `values` has the values of
-    the placeholders, such as `topic`. `events` is the text to append to `events.py`.
+    A skeleton is a copy of this server with a product's own names. An edit is a function that receives the text of a
+    template file and returns the new text. `values` has the values of the placeholders, such as `topic`. `events` is
+    the text to append to `events.py`.
     """
     title, name, topic = values["Title"], values["name"], values["topic"]
     return {
         "roles.py": [
             replace('TOPIC = "job"', f'TOPIC = "{topic}"'),
-            replace("`job:17`", f"`{topic}:17`"),
             replace(ROLES, values["role_members"]),
             replace("= frozenset({Role.COMPANY})", "= frozenset()"),
         ],
-        "rooms.py": [drop("followers_of"), replace("`job:17`", f"`{topic}:17`")],
+        "rooms.py": [drop("followers_of")],
         "events.py": [
             drop(*EVENTS),
             replace("ConfigDict, Field, StringConstraints, model_validator", "ConfigDict, Field, StringConstraints"),
@@ -91,10 +94,7 @@ def edits(values: Mapping[str, str], events: str) -> Mapping[str, Sequence[Edit]
             replace('TITLE = "Dispatch platform"', f'TITLE = "{title}"'),
             replace('ISSUER = "rooms-not-ids"\nAUDIENCE = "dispatch"', f'ISSUER = "{name}"\nAUDIENCE = "{name}"'),
             replace('REDIS_PREFIX = "dispatch"', f'REDIS_PREFIX = "{name}"'),
-            replace(
-                "`chat_per_second` sets the rate limit that routes call `chat`",
-                "`note_per_second` sets the rate limit that routes call `note`",
-            ),
+            replace('`rate="chat"` has the limit `chat_per_second`', '`rate="note"` has the limit `note_per_second`'),
             replace(RATES, NEW_RATES),
         ],
         ".env.example": [

@@ -23,7 +23,8 @@ def checked_user(user: object) -> str:
 def checked_target(to: object) -> list[str]:
     """Return the rooms to which a message is sent, each room once.
 
-    Raises `ValueError` if `to` is no list, is empty or too long, or has a name that is not the name of a room.
+    Raises `ValueError` if `to` is no list, is empty, has more than `MOST_ROOMS` entries, or has a name that is not the
+    name of a room.
     """
     if isinstance(to, str) or not isinstance(to, Sequence) or not to:
         raise ValueError("to must be a list of room names, with one at least")
@@ -37,7 +38,8 @@ def checked_target(to: object) -> list[str]:
 def checked_topics(rooms: object) -> list[str]:
     """Return the topic rooms in `rooms`, each room once.
 
-    Raises `ValueError` if `rooms` is no list, is too long, or has a name that is not the name of a topic room.
+    A topic room is a room that clients may join and leave. Raises `ValueError` if `rooms` is no list, has more than
+    `MOST_ROOMS` entries, or has a name that is not the name of a topic room.
     """
     if isinstance(rooms, str) or not isinstance(rooms, Sequence):
         raise ValueError("join and leave must be lists of topic rooms")

@@ -28,7 +28,8 @@ class _Order(BaseModel):
 class Move(_Order):
     """Command to change the topic rooms of a user's sockets.
 
-    The sockets join the rooms in `join`, and leave the rooms in `leave`.
+    A topic room is a room that clients may join and leave. The sockets join the rooms in `join`, and leave the rooms in
+    `leave`.
     """
 
     method: Literal["move_user"] = MOVE
@@ -69,7 +70,7 @@ def read_order(message: Mapping[str, Any], now: float) -> Move | Disconnect | No
     """Return the order (a command of a back end) in a message.
 
     The message is checked, because any client of this Redis could have written it. Return None if the message has no
-    valid order, or if the order would refuse a user's tokens for too long. `now` is in seconds since the epoch.
+    valid order, or if `is_plausible` refuses the times in the order. `now` is in seconds since the epoch.
     """
     try:
         order = _ORDER.validate_python(dict(message))
@@ -94,8 +95,9 @@ def is_plausible(denial: Denial, now: float) -> bool:
 def move_order(user: str, join: Sequence[str], leave: Sequence[str]) -> Move:
     """Return a command that changes the rooms of a user's sockets.
 
-    The command puts the sockets into the topic rooms in `join`, and takes them out of the topic rooms in `leave`.
-    Raises `ValueError` with one line if a name is not valid, if both lists are empty, or if a room is in both lists.
+    The command puts the sockets into the rooms in `join`, and takes them out of the rooms in `leave`. These must be
+    topic rooms: rooms that clients may join and leave. Raises `ValueError` with one line if a name is not valid, if
+    both lists are empty, or if a room is in both lists.
     """
     try:
         return Move(user=checked_user(user), join=checked_topics(join), leave=checked_topics(leave))

@@ -10,7 +10,11 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command, and return its exit code. The code is 2 after a wrong setting; stderr then gets one line."""
+    """Run the chat server's command, and return its exit code.
+
+    The exit code is 2 after a wrong setting; stderr then gets one line. `arguments` are those of the command line, or
+    None for `sys.argv`.
+    """
     from ..__main__ import add_workers, run
     from ..command_line import OneLineParser
 

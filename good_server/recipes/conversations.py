@@ -19,8 +19,9 @@ _PRESENCE = "presence:"
 class Conversation:
     """A conversation between two users, or in a topic room.
 
-    `key` names the conversation in the database. `rooms` are the rooms that receive its messages. `users` are the two
-    users; it is empty for a topic room, such as `job:17`.
+    A topic room, such as `job:17`, is a room that clients may join. `key` names the conversation in the database.
+    `rooms` are the rooms that receive the messages of the conversation. `users` are the two users; it is empty if the
+    conversation is in a topic room.
     """
 
     key: str
@@ -28,7 +29,11 @@ class Conversation:
     users: tuple[str, ...] = ()
 
     def target_of(self, sender: str) -> dict[str, str]:
-        """Return the target of a message from `sender`. It is `{"to": user}` (the other user) or `{"room": name}`."""
+        """Return the fields that name the target of a message from `sender`.
+
+        They are `{"to": user}` (the other user of the conversation), or `{"room": name}` (the conversation's topic
+        room, such as `job:17`).
+        """
         if not self.users:
             return {"room": self.key}
         return {"to": self.users[1] if sender == self.users[0] else self.users[0]}
@@ -37,8 +42,9 @@ class Conversation:
 def conversation_of(request: Request, target: InConversation) -> Conversation:
     """Return the conversation that the payload `target` names.
 
-    If `target` names a user, the conversation is between that user and the user who sent `request`. Raises `Forbidden`
-    if `target` names a topic room that the socket of `request` is not in.
+    If `target` names a user, the conversation is between that user and the user who sent `request`. If `target` names a
+    topic room, such as `job:17`, the conversation is in this room. Raises `Forbidden` if the socket of `request` is not
+    in the topic room.
     """
     if target.to is not None:
         return between(request.identity.user, target.to)
@@ -61,5 +67,9 @@ def presence_room(user: str) -> str:
 
 
 def is_presence_room(room: str) -> bool:
-    """Return whether `room` is the presence room of a user. A client joins it only with the event `presence:watch`."""
+    """Return whether `room` is the presence room of a user.
+
+    The sockets in it are told when the user goes online or offline. A client joins a presence room only with the event
+    `presence:watch`.
+    """
     return room.startswith(_PRESENCE)

@@ -1,4 +1,4 @@
-"""The database of the chat recipes: SQLite by default, or PostgreSQL."""
+"""The database of the optional chat features: SQLite by default, or PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
-"""The wire contract of the chat recipes: every event's name and payload.
+"""The events of the optional chat features: their names and payloads.
 
-A payload about a conversation has one of two fields, as in `chat:send`: `to` (the other user) or `room` (a topic room).
+A payload about a conversation has one of two fields: `to` (the other user) or `room` (a topic room, such as `job:17`).
 """
 
 from typing import Annotated, Any
@@ -33,7 +33,10 @@ _ONE_TARGET: Any = {"oneOf": [{"required": ["to"]}, {"required": ["room"]}]}
 
 
 class InConversation(Payload):
-    """Base class for payloads about one conversation. Either `to` (a user) or `room` (a topic room) is set."""
+    """Base class for payloads about one conversation.
+
+    Exactly one of `to` (the other user) and `room` (a topic room, such as `job:17`) is set.
+    """
 
     model_config = ConfigDict(json_schema_extra=_ONE_TARGET)
 
@@ -80,7 +83,11 @@ class Stored(Answer):
 
 
 class Entry(BaseModel):
-    """One stored message of a conversation. `seq` is its number: it starts at 1, and there are no gaps."""
+    """One stored message of a conversation.
+
+    `seq` is the number of the message in its conversation. The first message has the number 1, and no number is
+    missing.
+    """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, json_schema_extra=_ONE_TARGET)
 
@@ -105,7 +112,7 @@ class Unread(BaseModel):
     """How many messages of one conversation a user has not read.
 
     `unread` is this count. `read` is the number of the last message that the user has read, and `last` is the number of
-    the newest message. The conversation is with the user `to`, or in the topic room `room`.
+    the newest message. The conversation is with the user `to`, or in the topic room `room`, such as `job:17`.
     """
 
     model_config = ConfigDict(json_schema_extra=_ONE_TARGET)

@@ -1,9 +1,9 @@
-"""History: stored conversations with gap-free sequence numbers and catch-up.
+"""History: stored conversations, whose messages a client can fetch after an absence.
 
-A message is stored before it is sent. The numbers of a conversation have no gaps, even if several processes store
-messages at the same time. Delivery is at least once: a client can receive a message twice, as an event and in the
-answer to `history:after`. A client that drops messages with known numbers, and requests missing numbers, has the
-complete conversation in order.
+A message is stored before it is sent. Each message has a number in its conversation. The numbers have no gaps, even if
+several processes store messages at the same time. A client can receive a message twice: as an event, and in the answer
+to `history:after`, with which the client fetches messages. A client that drops messages with known numbers, and fetches
+messages with missing numbers, has the complete conversation in order.
 """
 
 from typing import Any
@@ -28,7 +28,8 @@ PAGE_BYTES = 128 * 1024
 def routes(database: Database) -> tuple[Route, ...]:
     """Return the routes of `history:send` and `history:after`.
 
-    `history:send` stores a message and sends it. `history:after` returns the stored messages after a number.
+    A route is an event with its handler. `history:send` stores a message and sends it. `history:after` returns the
+    stored messages after a number.
     """
     history = History(database)
 
@@ -52,7 +53,7 @@ def routes(database: Database) -> tuple[Route, ...]:
 
 
 class History:
-    """Stores and reads conversations."""
+    """Stores the messages of conversations in the database, and reads them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

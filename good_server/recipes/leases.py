@@ -1,8 +1,9 @@
 """Leases tell which users are online.
 
-A user is online while the user has a lease. The lease is renewed while a socket of the user is connected, and once more
-at a disconnect. If the user does not return within the grace period, the lease ends. The leases of this module are in
-the memory of one process; in `redis_leases.py` several processes share the leases.
+A lease is an entry for one user, with an end time. The user is online while the lease exists. The lease is renewed
+while a socket of the user is connected, and once more at a disconnect: the end time is then one grace period later. If
+the user does not return within the grace period, the lease ends. The leases of this module are in the memory of one
+process; in `redis_leases.py` several processes share the leases.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,31 +28,43 @@ class State(NamedTuple):
 
 
 class Leases(Protocol):
-    """Interface of the leases of all users. A user with a lease is online.
+    """Interface of a store of leases, one for each online user.
 
-    All times are milliseconds since the epoch. Each asynchronous method raises `LeasesUnavailable` while the leases
-    cannot be reached.
+    A lease is an entry with an end time. A user is online while the user's lease exists. All times are milliseconds
+    since the epoch. Each asynchronous method raises `LeasesUnavailable` while the leases cannot be reached.
     """
 
     def start(self) -> None:
-        """Prepare the leases. This is called when the server starts."""
+        """Prepare the store of leases, which tell who is online. This is called when the server starts."""
 
     async def renew(self, users: Sequence[str]) -> tuple[int, set[str]]:
-        """Renew or create the leases of `users`. Return the present time, and the users who had no lease before."""
+        """Renew the leases of `users`, so that they stay or become online.
+
+        A lease is an entry with an end time; a user is online while the user's lease exists. Missing leases are
+        created. Returns the present time in milliseconds since the epoch, and the users who had no lease before.
+        """
 
     async def end(self) -> tuple[int, list[tuple[str, int]]]:
-        """End the leases whose time is over. Return the present time and the ended leases.
+        """Delete the leases whose end time has passed. Their users are then offline.
 
-        Each ended lease is a pair: the user, and the time when the user was last online. If several processes share the
-        leases, each ended lease is returned to only one process. If no lease has ended, the returned time may be 0.
+        Returns the present time and the deleted leases. Each deleted lease is a pair: the user, and the time when the
+        user was last online. If several processes share the leases, each deleted lease is returned to only one process.
+        If no lease was deleted, the returned time may be 0. All times are milliseconds since the epoch.
         """
 
     async def states(self, users: Sequence[str]) -> list[State]:
-        """Return the `State` of each user, in the order of `users`."""
+        """Return for each user whether and when the user was online.
+
+        The states are in the order of `users`.
+        """
 
 
 class LocalLeases:
-    """Leases of online users, in the memory of one process. `clock` returns seconds since the epoch."""
+    """Leases of online users, in the memory of one process.
+
+    A lease is an entry with an end time. A user is online while the user's lease exists. A renewed lease ends after
+    `grace_seconds`. `clock` returns seconds since the epoch.
+    """
 
     def __init__(self, grace_seconds: float, clock: Callable[[], float]) -> None:
         self._grace = int(grace_seconds * 1000)

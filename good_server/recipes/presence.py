@@ -1,8 +1,8 @@
 """Presence: which users are online, and when each was last seen.
 
-If a user reconnects within the grace period, the user stays online, and no event is sent. A client sends
-`presence:watch` to receive the changes of some users; the ack contains the present states of these users. After a
-reconnect, the client must send `presence:watch` again.
+A user who disconnects stays online for a grace period. If the user reconnects within this time, no event is sent. A
+client sends `presence:watch` to be told when some users go online or offline; the ack contains the present states of
+these users. After a reconnect, the client must send `presence:watch` again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,15 +30,15 @@ MayWatch = Callable[[Identity, str], Awaitable[bool]]
 
 
 async def anyone(identity: Identity, user: str) -> bool:
-    """Return True: every user is allowed to watch every other user."""
+    """Return True: every user may see whether any other user is online."""
     return True
 
 
 def create_leases(parts: Parts, grace_seconds: float) -> Leases:
-    """Create the leases, which tell which users are online.
+    """Create the store of leases, which tell which users are online.
 
-    They are in Redis if the server uses Redis, and otherwise in memory. A lease ends `grace_seconds` after its last
-    renewal.
+    A lease is an entry with an end time. A user is online while the user's lease exists. A lease ends `grace_seconds`
+    after its last renewal. The store is in Redis if the server uses Redis, and otherwise in memory.
     """
     if parts.link is None:
         return LocalLeases(grace_seconds, parts.guards.clock)
@@ -63,33 +63,53 @@ class Presence:
         self._gateway: PresenceGateway | None = None
 
     def use(self, gateway: "PresenceGateway") -> None:
-        """Set the gateway whose users are tracked. Clients in its namespace receive the changes of presence."""
+        """Set the gateway whose users are tracked.
+
+        A gateway handles the sockets of one Socket.IO namespace. Clients in this namespace can be told who goes online
+        or offline.
+        """
         self._gateway = gateway
 
     async def start(self) -> None:
-        """Start the tasks that renew leases and end old leases. A user with a lease is online."""
+        """Start the tasks that renew leases and end old leases.
+
+        A lease is an entry with an end time. A user is online while the user's lease exists.
+        """
         self._leases.start()
         self._background.repeat("presence renewal", self._grace_seconds / 3, self.renew_all)
         self._background.repeat("presence sweep", SWEEP_SECONDS, self.sweep)
 
     async def stop(self) -> None:
-        """Stop the tasks that renew leases and end old leases. A user with a lease is online."""
+        """Stop the tasks that renew leases and end old leases.
+
+        A lease is an entry with an end time. A user is online while the user's lease exists.
+        """
         await self._background.stop()
 
     async def came(self, user: str) -> None:
-        """Renew the lease of `user`, who has just connected. If the user was offline, announce the user as online."""
+        """Keep `user`, who has just connected, online for the next grace period.
+
+        This renews the user's lease, the entry that says that the user is online. If the user was offline, those who
+        watch the user are told that the user is online.
+        """
         with suppress(LeasesUnavailable):
             now, new = await self._leases.renew([user])
             if user in new:
                 await self._announce(PresenceChanged(user=user, online=True, at=now))
 
     async def went(self, user: str) -> None:
-        """Renew the lease of `user` after a socket of the user closed. The user stays online for the grace period."""
+        """Keep `user` online for the grace period, after a socket was closed.
+
+        This renews the user's lease: an entry with an end time, which says that the user is online.
+        """
         with suppress(LeasesUnavailable):
             await self._leases.renew([user])
 
     async def renew_all(self) -> None:
-        """Renew the leases of all users who are connected to this process."""
+        """Renew the leases of all users who are connected to this process.
+
+        A lease is an entry with an end time. A user is online while the user's lease exists.
+        """
         if self._gateway is None:
             return
         sockets = await self._gateway.local_sockets.all()
@@ -99,7 +119,11 @@ class Presence:
                 await self._leases.renew(users[start : start + RENEW_AT_ONCE])
 
     async def sweep(self) -> None:
-        """End leases whose time is over, and announce their users as offline."""
+        """Announce which users have gone offline, and delete their leases.
+
+        A lease is an entry with an end time. A user is online while the user's lease exists. This deletes the leases
+        whose end time has passed.
+        """
         with suppress(LeasesUnavailable):
             now, ended = await self._leases.end()
             for user, seen in ended:
@@ -110,11 +134,12 @@ class Presence:
             await self._gateway.send(events.PRESENCE_CHANGED, change, to=(presence_room(change.user),))
 
     async def watch(self, request: Request, wanted: PresenceWatch) -> dict[str, Any]:
-        """Make the socket watch the users in `wanted`, and no others.
+        """Make the socket of `request` watch the users in `wanted`.
 
-        The socket then receives all changes of their presence. Return the present states of these users, as the ack.
-        The socket joins their presence rooms before the states are read, so it misses no change. Raises `Forbidden` if
-        the client is not allowed to watch one of the users. Raises `Busy` while the states cannot be read.
+        The socket is then told when one of these users goes online or offline, and no longer about other users. Returns
+        the present states of the users in `wanted`, as the ack. The socket joins the presence rooms, which receive the
+        changes, before the states are read. So the socket misses no change. Raises `Forbidden` if the client is not
+        allowed to watch one of the users. Raises `Busy` while the states cannot be read.
         """
         users = list(dict.fromkeys(wanted.users))
         for user in users:
@@ -137,12 +162,12 @@ class Presence:
         return {"users": found, "at": request.at}
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the route of `presence:watch`."""
+        """Return the route of `presence:watch`: the event with its handler."""
         return (Route(events.PRESENCE_WATCH, PresenceWatch, self.watch, answer=Watched, sends=(PresenceChanged,)),)
 
 
 class PresenceGateway(Gateway):
-    """Handler of a namespace. It reports each connect and disconnect to `presence`."""
+    """Handler of a namespace. Tells `presence`, which tracks online users, of each connect and disconnect."""
 
     def __init__(self, namespace: str, parts: Parts, routes: tuple[Route, ...], presence: Presence) -> None:
         super().__init__(namespace, parts.guards, routes)

@@ -11,9 +11,9 @@ from typing import Any
 class Reader:
     """The messages of one conversation that a client has received, in order.
 
-    The event `history:message` brings new messages. The ack of `history:after` brings the messages after number `last`.
-    Pass the messages of the event and of the ack to `take`. Send `history:after` after every connect, and when `take`
-    returns True.
+    Messages are numbered from 1. The event `history:message` brings new messages. The ack of `history:after` brings the
+    messages after the number `last`. Pass the messages of the event and of the ack to `take`. Send `history:after`
+    after every connect, and when `take` returns True.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,8 @@ MOST_CONVERSATIONS = 200
 def routes(database: Database) -> tuple[Route, ...]:
     """Return the routes of `history:read` and `history:unread`.
 
-    `history:read` stores how far the user has read. `history:unread` returns the user's numbers of unread messages.
+    A route is an event with its handler. `history:read` stores how far the user has read. `history:unread` returns the
+    user's numbers of unread messages.
     """
     receipts = Receipts(database)
 
@@ -76,9 +77,9 @@ class Receipts:
         """Return a user's conversations, each with its number of unread messages.
 
         The user's own messages are not counted. The conversations are those with another user or with oneself, and
-        those of the topic rooms in `rooms`. At most `MOST_CONVERSATIONS` are returned, those with the most unread
-        messages first. Each dict has `to` or `room`, `unread`, `read` (the number of the last message read) and `last`
-        (the newest number).
+        those of the topic rooms in `rooms`, such as `job:17`. At most `MOST_CONVERSATIONS` are returned, those with the
+        most unread messages first. Each dict has `to` (the other user) or `room`, `unread` (the count), `read` (the
+        number of the last message read) and `last` (the newest number).
         """
         read = func.coalesce(reads.c.seq, 0)
         count = func.count(messages.c.seq)

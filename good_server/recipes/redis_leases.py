@@ -1,4 +1,7 @@
-"""Leases of online users in Redis, which all server processes share."""
+"""Leases, which tell who is online, in Redis for all server processes.
+
+A lease is an entry with an end time. A user is online while the user's lease exists.
+"""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,10 +40,11 @@ return {now, ended}"""
 
 
 class RedisLeases:
-    """Leases of online users in Redis, which all processes share. `link` sends commands to Redis.
+    """Leases of online users in Redis, which all processes share.
 
-    A Redis sorted set holds the users, with the end time of each lease. Lua scripts renew and end leases; Redis runs
-    each script atomically.
+    A lease is an entry with an end time. A user is online while the user's lease exists. A Redis sorted set holds the
+    users, with the end time of each lease. Lua scripts renew and delete leases; Redis runs each script atomically.
+    `link` sends commands to Redis.
     """
 
     def __init__(self, grace_seconds: float, link: Any) -> None:
@@ -56,8 +60,8 @@ class RedisLeases:
     def wait_for_renewals(self) -> None:
         """End no leases for the next grace period.
 
-        Call this when the server starts, or when Redis is up again. The processes need this time to renew the leases of
-        their users.
+        A user is online while the user's lease exists. Call this when the server starts, or when Redis is up again. The
+        processes need this time to renew the leases of their users, who would otherwise go offline.
         """
         self._end_from = time.monotonic() + self._grace_seconds
 

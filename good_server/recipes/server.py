@@ -1,4 +1,4 @@
-"""Example of a server with all chat recipes, the optional features."""
+"""Example of a server with all optional chat features of this folder."""
 
 import os
 from collections.abc import Sequence
@@ -17,7 +17,10 @@ DATABASE_URL = "CHAT_DATABASE_URL"
 
 
 def chat_routes(parts: Parts, database: Database, presence: Presence) -> tuple[Route, ...]:
-    """Return the server's own routes and those of all recipes. In your copy, delete recipes that you do not need."""
+    """Return the routes of the server itself and of all chat features.
+
+    A route is an event with its handler. In your copy, delete the chat features that you do not need.
+    """
     return (
         *create_routes(parts),
         *history.routes(database),
@@ -36,12 +39,12 @@ def create_chat_app(
     routes: Sequence[Any] = (),
     **options: Any,
 ) -> Application:
-    """Build the server with all chat recipes.
+    """Build the server with all optional chat features.
 
     If `database_url` is None, the environment variable `CHAT_DATABASE_URL` is used; without it, a SQLite file in the
-    working folder. A user who disconnects stays online for `grace_seconds`. `services` start and stop with the server,
-    and `routes` are plain HTTP routes. `options` are passed to `create_parts`. Raises `SettingsError` if a setting or
-    the URL is wrong.
+    working folder. A user who disconnects stays online for `grace_seconds`. `services` are objects that start and stop
+    with the server, and `routes` are plain HTTP routes. `options` are passed to `create_parts`. Raises `SettingsError`
+    if a setting or the URL is wrong.
     """
     database = Database(database_url or os.environ.get(DATABASE_URL) or DEFAULT_URL)
     parts = create_parts(settings, **options)

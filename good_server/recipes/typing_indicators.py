@@ -1,8 +1,8 @@
 """Typing indicators: short-lived, rate-limited, volatile, never stored.
 
 An indicator tells the others in a conversation that a user types or has stopped. A rate limit keeps indicators few. A
-client removes an indicator after `expires_in` seconds. The folder `delivery/` drops indicators for a slow client;
-python-socketio's own delivery would send them late.
+client removes an indicator after `expires_in` seconds. If the server has the optional folder `delivery/`, the server
+drops indicators for a slow client. Without this folder, python-socketio sends them late.
 """
 
 import time
@@ -26,7 +26,10 @@ MOST_BUCKETS = 1000
 
 
 def routes(*, clock: Callable[[], float] = time.monotonic) -> tuple[Route, ...]:
-    """Return the route of the event `typing:set`. `clock` returns seconds, for the rate limit."""
+    """Return the route of `typing:set`: the event with its handler.
+
+    `clock` returns seconds, for the limit of how many indicators a user sends.
+    """
     throttle = Throttle(clock)
 
     async def type_text(request: Request, typing: TypingSet) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def routes(*, clock: Callable[[], float] = time.monotonic) -> tuple[Route, ...]:
 
 
 class Throttle:
-    """Limits how many typing indicators a user sends to a conversation. Each process counts on its own."""
+    """Limits how many typing indicators a user sends to a conversation. Each process has its own limits."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -51,7 +54,7 @@ class Throttle:
         self._sweep_above = MOST_BUCKETS
 
     def may_send(self, user: str, conversation: str) -> bool:
-        """Return whether the limit allows another indicator now. If so, count the indicator."""
+        """Return whether `user` may send a typing indicator to `conversation` now. If so, count the indicator."""
         now = self._clock()
         if len(self._buckets) > self._sweep_above:
             self._sweep(now)

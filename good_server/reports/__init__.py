@@ -6,7 +6,10 @@ from ..settings import Settings
 
 
 def create_reports(settings: Settings, metrics: Metrics) -> Reports:
-    """Create the queue of reports. It is in Redis if `SERVER_REDIS_URL` is set, else in memory."""
+    """Create the queue of reports, which are slow jobs that clients request.
+
+    The queue is in Redis if `SERVER_REDIS_URL` is set, and otherwise in memory.
+    """
     if settings.redis_url is None:
         from .embedded import EmbeddedReports
 

@@ -1,7 +1,8 @@
 """A queue of reports, in the memory of one server process.
 
-Reports are heavy work. Worker processes make them, because threads would block the event loop (GIL). anyio replaces a
-worker process that crashes or hangs. All worker processes end when the server ends, even if the server is killed.
+A report is a slow job that a client requests. Worker processes make the CPU-bound reports, because threads would block
+the event loop (GIL). anyio replaces a worker process that crashes or hangs. All worker processes end when the server
+ends, even if the server is killed.
 """
 
 import asyncio
@@ -25,7 +26,10 @@ from .turns import Turns, asker_of
 
 
 class ReportRunner:
-    """Makes reports in a pool of worker processes. Each report has a deadline."""
+    """Makes reports, the CPU-bound ones in a pool of worker processes.
+
+    A report is a slow job that a client requests. Each report has a deadline.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -44,7 +48,8 @@ class ReportRunner:
         """Make one report, and return it as a message.
 
         `job` is the id of the report. `kind` is `cpu`, or `outside` for a simulated call to another service. `size` is
-        the duration in milliseconds. If the report fails or exceeds its deadline, the message contains an error.
+        the duration of the work in milliseconds. If the report fails or exceeds its deadline, the message contains an
+        error.
         """
         try:
             if kind == "cpu":
@@ -77,7 +82,11 @@ class Report(NamedTuple):
 
 
 class EmbeddedReports:
-    """A bounded queue of reports in memory. Worker processes of this server make them."""
+    """A queue of reports in memory. Worker processes of this server make CPU-bound reports.
+
+    A report is a slow job that a client requests. The number of unfinished reports is limited, for each user and in
+    total.
+    """
 
     _publish: Publish
 
@@ -92,7 +101,7 @@ class EmbeddedReports:
 
     @property
     def failing(self) -> frozenset[str]:
-        """The names of the long-lived tasks that failed recently."""
+        """The names of this queue's long-lived tasks that failed recently."""
         return self._background.failing
 
     async def start(self, publish: Publish) -> None:
@@ -113,8 +122,8 @@ class EmbeddedReports:
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
         """Accept a request for a report, and return its job id.
 
-        The report takes `size` milliseconds, and is sent to the rooms in `to`. Raises `Busy` when too many reports
-        wait.
+        The report takes `size` milliseconds, and is sent to the rooms in `to`. Raises `Busy` when too many reports of
+        this user, or of all users, are unfinished.
         """
         asker = asker_of(to)
         if self._unfinished[asker] >= self._settings.reports_per_user:

@@ -1,4 +1,4 @@
-"""A queue of reports in Redis, for separate worker processes (library: saq)."""
+"""A queue of reports in Redis, for separate worker processes. A report is a slow job. Uses the library saq."""
 
 import asyncio
 import logging
@@ -63,7 +63,7 @@ def connect(settings: Settings) -> redis.Redis:
 def queue_name(settings: Settings, kind: ReportKind) -> str:
     """Return the name of the queue for one kind of report.
 
-    With one queue per kind, CPU-bound reports do not delay the others.
+    Each kind has a queue of its own, so CPU-bound reports do not delay reports that only wait for another service.
     """
     return f"{settings.redis_prefix}:reports:{kind}"
 
@@ -137,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Call `_sweep_job` and return its result. Redis errors are raised. Other errors are logged and give False."""
+        """Return the result of `_sweep_job`. Redis errors are raised. After another error, log it and return False."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:
@@ -149,8 +149,8 @@ class WorkerQueue(RedisQueue):
     async def _sweep_job(self, name: str, data: bytes | None) -> bool:
         """Requeue one job of the active list if its worker has died.
 
-        Drop the job if it cannot be read, or was tried too often. Return whether the job was removed from the list.
-        `name` is the job's key in Redis, and `data` is the stored job.
+        The active list has the jobs that workers have taken. Drop the job if it cannot be read, or was tried too often.
+        Return whether the job left the list. `name` is the job's key in Redis, and `data` is the stored job.
         """
         try:
             job = self.deserialize(data)
@@ -207,7 +207,7 @@ class QueuedReports:
         self._place = self._redis.register_script(PLACE)
 
     async def start(self, publish: Publish) -> None:
-        """Do nothing: workers make and publish the reports."""
+        """Do nothing: worker processes make and publish the reports. `publish` is not used."""
 
     async def stop(self) -> None:
         """Disconnect from Redis. Waiting reports stay in the queue."""
@@ -216,8 +216,8 @@ class QueuedReports:
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
         """Queue a request for a report, and return its job id.
 
-        The report takes `size` milliseconds, and is sent to the rooms in `to`. Raises `Busy` when too many reports wait
-        or Redis does not answer.
+        The report takes `size` milliseconds, and is sent to the rooms in `to`. Raises `Busy` when too many reports of
+        this user, or of all users, are unfinished, or when Redis does not answer.
         """
         job = self._job(kind, size, to)
         is_placed = None

@@ -1,6 +1,7 @@
 """Decides which user's report is made next.
 
-Users take turns, so that many reports of one user do not delay the reports of other users.
+A report is a slow job that a user requests. Users take turns, so that many reports of one user do not delay the reports
+of other users.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Worker process that makes the reports of the queue in Redis.
 
-No client connects to this process. It publishes finished reports through Redis, and servers send them to the clients.
-If a worker is killed, another worker makes its report again. If the killed worker had just published the report,
-clients receive it twice, with the same job id.
+A report is a slow job that a client requests. No client connects to this process. It publishes finished reports through
+Redis, and servers send them to the clients. If a worker is killed, another worker makes its report again. If the killed
+worker had just published the report, clients receive it twice, with the same job id.
 """
 
 import asyncio
@@ -51,7 +51,10 @@ class RoomPublisher(socketio.AsyncRedisManager):  # type: ignore[misc]  # the li
 
 
 class ReportWorker:
-    """Makes and publishes reports in one worker process."""
+    """Makes reports in one worker process, and publishes them to rooms.
+
+    A report is a slow job that a client requests. It is published through Redis, and servers send it to the clients.
+    """
 
     def __init__(self, settings: Settings, client: Any) -> None:
         self.runner = ReportRunner(settings)
@@ -62,7 +65,8 @@ class ReportWorker:
     async def make_report(self, context: Any, *, kind: ReportKind, size: int, namespace: str, rooms: list[str]) -> None:
         """Make the report of one job, and publish it to `rooms`.
 
-        `context["job"]` is the saq job. If the job was tried more than `TRIES` times, a failure is published instead.
+        `context["job"]` is the saq job. The work takes `size` milliseconds. If the job was tried more than `TRIES`
+        times, the report is not made, and a failure is published instead.
         """
         job: Job = context["job"]
         is_done = asyncio.Event()
@@ -147,7 +151,7 @@ class QueueConsumer(Worker[Any]):
     async def process(self) -> bool:
         """Make the report of the next job. Return whether a job was processed.
 
-        An error that saq does not handle is logged. The job of this error stays in the active list until
+        An error that saq does not handle is logged. The job of this error stays in saq's list of active jobs until
         `WorkerQueue.sweep` requeues or drops it.
         """
         try:

@@ -1,6 +1,7 @@
 """Interface to the queue of reports, and the message of a report.
 
-Reports are an example of heavy work. The folder `reports/` implements them; a team may delete or replace it.
+A report is a slow job that a client requests, an example of heavy work. The folder `reports/` implements the queue; a
+team may delete or replace it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +26,8 @@ def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportRead
 class Reports(Protocol):
     """Interface of a queue of reports. Your own queue needs these three methods.
 
-    The queue may have an attribute `failing`: the names of its long-lived tasks that failed recently.
+    A report is a slow job that a client requests. The queue may have an attribute `failing`: the names of its
+    long-lived tasks that failed recently.
     """
 
     async def start(self, publish: Publish) -> None:

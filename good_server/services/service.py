@@ -14,10 +14,10 @@ class Service(Protocol):
     """Interface of a service. Each server process has its own instance."""
 
     async def start(self) -> None:
-        """Start this service, before the first client connects. The services before it in the list have started."""
+        """Start this service, before the first client connects. The server starts its services one after another."""
 
     async def stop(self) -> None:
-        """Stop this service, after the last client has disconnected. The services after it in the list have stopped."""
+        """Stop this service, after the last client has disconnected. Services that started later have stopped."""
 
 
 @asynccontextmanager
@@ -25,8 +25,9 @@ async def running(services: Sequence[Service], *, stop_seconds: float) -> AsyncI
     """Run services during an `async with` block.
 
     The services start in the order of `services`, and stop in reverse order. If a service does not start, the services
-    that have already started are stopped, and `SettingsError` with one line is raised. Each service has `stop_seconds`
-    to stop. If a service fails to stop in this time, the failure is logged, and the other services are still stopped.
+    that have already started are stopped, and `SettingsError` with a one-line message is raised. Each service has
+    `stop_seconds` to stop. If a service fails to stop in this time, the failure is logged, and the other services are
+    still stopped.
     """
     async with AsyncExitStack() as stack:
         for service in services:
@@ -36,7 +37,7 @@ async def running(services: Sequence[Service], *, stop_seconds: float) -> AsyncI
 
 
 async def start(service: Service) -> None:
-    """Start a service. Raises `SettingsError` with one line if that fails."""
+    """Start a service. Raises `SettingsError` with a one-line message if the start fails."""
     try:
         await service.start()
     except Exception as error:  # noqa: BLE001 - whatever a driver raises, the operator gets one line

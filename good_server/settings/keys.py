@@ -21,7 +21,10 @@ PEM = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.+-----END [A-Z0-9 ]+-----\s*", re.
 
 
 def is_published(secret: str) -> bool:
-    """Return whether a secret is `DEVELOPMENT_SECRET` or looks like a placeholder."""
+    """Return whether a secret is one that everybody may know.
+
+    True for `DEVELOPMENT_SECRET`, which is in the source code, and for a placeholder such as `changeme`.
+    """
     return secret == DEVELOPMENT_SECRET or any(word in secret.lower() for word in PLACEHOLDERS)
 
 
@@ -78,7 +81,7 @@ def check_public_key(text: str, algorithms: tuple[str, ...]) -> None:
 
 
 def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, is_production: bool) -> None:
-    """Raise `ValueError` if an issuer's keys cannot be fetched safely.
+    """Raise `ValueError` if the token issuer's keys cannot be fetched safely.
 
     `url` is `SERVER_JWT_JWKS_URL`, and `headers` are sent with each request to it. In production, `url` must be an
     https address, or an http address of this machine. If `url` is None, no keys are fetched, and only `headers` are
@@ -105,8 +108,9 @@ def check_key_set(url: str | None, headers: Sequence[tuple[str, SecretStr]], *, 
 def check_publish_token(token: SecretStr | None, *, is_production: bool) -> None:
     """Raise `ValueError` if `SERVER_PUBLISH_TOKEN` is not valid.
 
-    With this token, a back end may publish events through the internal port. The token must be ASCII characters without
-    spaces. In production, it must also have `PUBLISH_TOKEN_BYTES` or more, and must not be a placeholder.
+    With this token, a back end may send events to clients over HTTP, through `SERVER_INTERNAL_PORT`. The token must be
+    ASCII characters without spaces. In production, it must also have at least `PUBLISH_TOKEN_BYTES` bytes, and must not
+    be a placeholder. None is valid: then no back end may send events over HTTP.
     """
     if token is None:
         return

@@ -36,7 +36,8 @@ def load_settings(**overrides: Any) -> Settings:
 def _refuse_old_names(written: Collection[str]) -> None:
     """Raise `SettingsError` if `written` contains the former name of a setting.
 
-    This is an error in development, too. Otherwise the server would start, and ignore the value.
+    `written` has the names of all settings that have a value. An old name is an error in development, too: otherwise
+    the server would start, and ignore the value.
     """
     for old, new in RENAMED.items():
         if f"{PREFIX}{old.upper()}" in written:
@@ -46,8 +47,9 @@ def _refuse_old_names(written: Collection[str]) -> None:
 def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:
     """Raise `SettingsError` for unknown names in production, and warn in development.
 
-    `written` maps the names in the environment and in `.env` to their values. An unknown name is usually a misspelled
-    setting. Without this report, nobody would notice that such a setting has no effect.
+    `written` maps the names in the environment and in `.env` to their values. `overrides` are the arguments of
+    `load_settings`, which may choose production. An unknown name is usually a misspelled setting. Without this report,
+    nobody would notice that such a setting has no effect.
     """
     unknown = unknown_settings(written, Settings.model_fields)
     env = overrides.get("env") or written.get(f"{PREFIX}ENV")

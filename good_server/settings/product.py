@@ -17,7 +17,8 @@ RATE_SUFFIX = "_per_second"
 class ProductSettings(BaseSettings):
     """Settings of the product that is built on this server.
 
-    A rate limit is in events per second, for each user. A route with `rate="chat"` uses `chat_per_second`.
+    A rate limit is in events per second, for each user. A route (an event with its handler) that is declared with
+    `rate="chat"` has the limit `chat_per_second`.
     """
 
     # no person types faster

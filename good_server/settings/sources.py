@@ -92,8 +92,8 @@ def _line_of(original: Any) -> int:
 def unknown_settings(written: Collection[str], known: Collection[str]) -> list[str]:
     """Return one message for each written name that is not a setting.
 
-    `written` are names such as `SERVER_PORT`, and `known` are fields of `Settings` such as `port`. The message names
-    the most similar setting.
+    `written` are names such as `SERVER_PORT`, and `known` are fields of `Settings` such as `port`. Each message
+    names the most similar setting.
     """
     names = {f"{PREFIX}{name.upper()}" for name in known}
     return [f"{name} is not a setting; the nearest is {_nearest(name, names)}" for name in written if name not in names]

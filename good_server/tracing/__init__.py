@@ -28,9 +28,9 @@ def trace(application: Application, provider: TracerProvider | None = None) -> A
 
     Connects and disconnects count as events; messages that go to Redis together are one publish.
 
-    The span of an event has its name and its error, if any. No span has a payload, token or user. If `provider` is
-    None, the global tracer provider of OpenTelemetry is used. Returns `application`. Call `trace` once, before the
-    server starts.
+    The span of an event has the event's name, and the error code if the event fails. The name of an event without a
+    handler is replaced by `unknown`. No span has a payload, token or user. If `provider` is None, the global tracer
+    provider of OpenTelemetry is used. Returns `application`. Call `trace` once, before the server starts.
     """
     tracer = get_tracer(__package__ or "", tracer_provider=provider)
     for gateway in application.gateways:

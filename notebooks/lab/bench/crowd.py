@@ -72,7 +72,7 @@ class MessageCounter:
 
 
 class Member(asyncio.Protocol):
-    """One client of a crowd: a WebSocket client without a client library.
+    """One simulated client, which speaks WebSocket without a client library.
 
     It connects, answers pings, counts chat messages, and calls `on_ack` for each ack. With `is_plain_tcp` the
     connection stays plain TCP, without a WebSocket handshake.

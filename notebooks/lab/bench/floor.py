@@ -13,10 +13,11 @@ from lab.bench import wire
 
 
 def main() -> None:
-    """Serves on a free loopback port and prints the address.
+    """Runs the smallest possible server, and prints its address.
 
-    The server runs until it is killed or a client disconnects. The command-line argument is the length of each
-    delivered text, in characters.
+    The server listens on a free loopback port, until it is killed or a client disconnects. For each byte that it
+    receives, it sends a prepared text to every other client. The command-line argument is the length of this text, in
+    characters.
     """
     prepared_frame = wire.delivery_frames(["x" * int(sys.argv[1])])
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

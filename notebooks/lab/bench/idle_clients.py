@@ -73,7 +73,8 @@ def _run_crowd(port: int, count: int, secret: str, ready: Connection) -> None:
     """Main function of the process with the idle clients.
 
     It connects `count` clients and keeps them connected until SIGTERM. It sends None into the pipe `ready` when all
-    clients are connected. If a client cannot connect, it sends a `LoadError` instead.
+    clients are connected. If a client cannot connect, it sends a `LoadError` instead. `secret` signs the clients'
+    tokens.
     """
     prepare_child_process()
     raise_open_files(count + OTHER_FILES)
@@ -122,8 +123,8 @@ async def _send_lone_messages(
 ) -> tuple[list[float], CpuMeter]:
     """Sends single messages, each after a pause, while `is_next` returns true.
 
-    `is_next` gets the number of messages sent so far. Returns the latency of each message in seconds, and the meter
-    that measured the CPU use meanwhile.
+    One of the two clients in `crowd` sends to the other client. `is_next` gets the number of messages sent so far.
+    Returns the latency of each message in seconds, and the meter that measured the CPU use meanwhile.
     """
     latencies: list[float] = []
     crowd.counter.latencies = latencies
@@ -158,6 +159,6 @@ async def idle(server: Server, sizes: Sizes, *, clients: int) -> Sample:
 def among(load: Callable[..., Awaitable[Sample]], clients: int) -> Callable[[Server, Sizes], Awaitable[Sample]]:
     """Returns `load` with its argument `clients` already set.
 
-    `clients` is the number of idle clients.
+    `load` is a function of this module, such as `idle`. `clients` is the number of idle clients.
     """
     return functools.partial(load, clients=clients)

@@ -46,7 +46,7 @@ class Sample:
 async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = False) -> AsyncIterator[Crowd]:
     """Keeps `count` clients in one room during the `async with` block.
 
-    Yields the crowd. Before that, it waits until the server is idle again after the connects.
+    Yields these clients. Before that, it waits until the server is idle again after the connects.
     """
     crowd = Crowd(server.port)
     try:
@@ -58,7 +58,7 @@ async def crowd_in_room(server: Server, count: int, *, is_plain_tcp: bool = Fals
 
 
 async def fan_out(server: Server, sizes: Sizes) -> Sample:
-    """Measures the server's CPU time for a delivery, in µs. Messages are sent to a room in bursts."""
+    """Measures the server's CPU time per message and receiver, in µs. Messages are sent to a room in bursts."""
     frames = (wire.chat_frame("x" * TEXT_LETTERS, room=wire.ROOM, ack=ack_id) for ack_id in range(BURST_MESSAGES))
     burst = b"".join(frames)
     async with crowd_in_room(server, sizes.members) as crowd:
@@ -66,9 +66,9 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 
 
 async def floor(server: Server, sizes: Sizes) -> Sample:
-    """Measures the same deliveries as `fan_out` on the smallest possible server.
+    """Measures `fan_out` on a server that only writes prepared bytes.
 
-    This server, `one send() each`, only writes prepared bytes, with one system call per delivery. The value is in µs.
+    This server, `one send() each`, makes one system call per message and receiver. The value is in µs of CPU time.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)
@@ -114,7 +114,7 @@ async def _measure_single_messages(
     """Sends `count` single messages and measures when each member receives them.
 
     Each message is sent after all members have received the previous message. Returns the latencies in seconds, one per
-    member and message, and the CPU meter.
+    member and message, and the meter of the CPU time.
     """
     latencies: list[float] = []
     crowd.counter.latencies = latencies
@@ -147,7 +147,7 @@ async def ack(server: Server, sizes: Sizes) -> Sample:
 async def _send_requests(crowd: Crowd, count: int) -> None:
     """Sends `count` requests in total, and waits for all acks.
 
-    Each member sends its next request as soon as its previous request is acked.
+    Each client in `crowd` sends its next request as soon as its previous request is acked.
     """
     missing, ack_ids = count, itertools.count()
     done = asyncio.get_running_loop().create_future()

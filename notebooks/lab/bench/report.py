@@ -77,7 +77,7 @@ def remarks(bench: BenchResults) -> list[str]:
     """Returns the lines that are printed below the table of results.
 
     These lines name the reasons to doubt a value, the missing and the measured servers, and the versions of the
-    software. They also name the limits of the good server that were raised for the load.
+    software. They also name the good server's limits, such as rate limits, that were raised for the load.
     """
     environment = bench.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())

@@ -39,7 +39,7 @@ ProgressCallback = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark of `lab bench`: its load and its unit.
+    """One benchmark of `lab bench`: its load (client traffic) and its unit.
 
     `busy_remark` tells the reader what the values mean when the load generator was too busy. A benchmark with `is_long`
     has `Sizes.rounds_when_long` rounds. `better` says whether lower or higher values are better. `connections` is the
@@ -167,7 +167,7 @@ async def measure(
     """Runs each benchmark on every available server, in rounds.
 
     In a round, each benchmark runs once on each server; long benchmarks run only in the first rounds. Before each run
-    of a benchmark on a server, it calls `on_progress` with one line of text.
+    of a benchmark on a server, `on_progress` is called with one line of text.
     """
     peers, absent = available_peers()
     environment, doubts = _environment(sizes, peers), _machine_doubts()

@@ -51,7 +51,7 @@ def create_app(secret: str, issuer: str, audience: str) -> web.Application:
 
 
 def main() -> None:
-    """Serves on a free loopback port until killed, and prints the address."""
+    """Runs the chat server until killed, and prints its address. The server listens on a free loopback port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]} \n")
     sys.stdout.flush()

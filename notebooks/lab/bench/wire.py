@@ -1,4 +1,8 @@
-"""Builds what `lab bench` sends: tokens, packets and WebSocket frames."""
+"""Builds the bytes that the benchmark `lab bench` sends to Socket.IO servers.
+
+The bytes are WebSocket frames with Socket.IO packets. The module also makes the users' tokens, and the frames with
+which a server delivers messages.
+"""
 
 import secrets
 import time
@@ -28,7 +32,8 @@ MASK = b"\x12\x34\x56\x78"
 def token(user: str, *, life_seconds: int = 3600) -> str:
     """Returns a JWT for `user`.
 
-    Its claims are the role `vendor` and permission to join `ROOM`. It expires after `life_seconds` seconds.
+    The token gives the user the role `vendor` and permission to join the room `ROOM`. The token expires after
+    `life_seconds` seconds.
     """
     now = int(time.time())
     claims: dict[str, Any] = {"sub": user, "role": "vendor", "iat": now, "exp": now + life_seconds, "rooms": [ROOM]}
@@ -39,7 +44,8 @@ def token(user: str, *, life_seconds: int = 3600) -> str:
 def frame(payload: bytes, *, first_byte: int = TEXT) -> bytes:
     """Returns `payload` as a client's masked WebSocket frame.
 
-    The format is RFC 6455, section 5.3. Raises `ValueError` when the payload has 64 KiB or more.
+    The format is RFC 6455, section 5.3. `first_byte` is the first byte of the frame, which holds the opcode. Raises
+    `ValueError` when the payload has 64 KiB or more.
     """
     size = len(payload)
     if size >= 1 << 16:
@@ -51,28 +57,35 @@ def frame(payload: bytes, *, first_byte: int = TEXT) -> bytes:
 
 
 def connect_frame(user: str) -> bytes:
-    """Returns a WebSocket frame with a CONNECT packet and the user's token."""
+    """Returns a WebSocket frame with a Socket.IO CONNECT packet.
+
+    The packet contains a token of `user`.
+    """
     return frame(b"40" + orjson.dumps({"token": token(user)}))
 
 
 def chat_frame(text: str, *, ack: int, room: str | None = None, to: str | None = None) -> bytes:
     """Returns the WebSocket frame of a `chat:send` event with an ack id.
 
-    The recipient of the message is the user `to`, or else the room `room`.
+    `ack` is the ack id, and `text` the text of the message. The recipient is the user `to`, or else the room `room`.
     """
     target = {"room": room} if to is None else {"to": to}
     return event_frame("chat:send", {**target, "text": text}, ack=ack)
 
 
 def event_frame(name: str, data: Any, *, ack: int) -> bytes:
-    """Returns the WebSocket frame of the event `name` with an ack id."""
+    """Returns the WebSocket frame of the event `name` with an ack id.
+
+    `ack` is the ack id, and `data` the payload of the event.
+    """
     return frame(b"42%d" % ack + orjson.dumps([name, data]))
 
 
 def delivery_frames(texts: Sequence[str]) -> bytes:
-    """Returns the bytes that deliver chat messages to one client.
+    """Returns the bytes with which a server delivers chat messages.
 
-    Each of `texts` is the text of a message to `ROOM`. A server writes one unmasked WebSocket frame for each message.
+    The bytes are for one client. Each of `texts` is the text of a message to the room `ROOM`. For each message, the
+    bytes contain one unmasked WebSocket frame.
     """
     frames = []
     for number, text in enumerate(texts):

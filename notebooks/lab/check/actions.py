@@ -1,4 +1,4 @@
-"""Finds calls that join or leave a room, or emit an event."""
+"""Finds calls in checked code that join or leave rooms, or emit."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,7 +25,10 @@ Aim = Literal["everyone", "rooms", "self", "lookup"]
 
 @dataclass(slots=True, eq=False)
 class Move:
-    """A call that makes a socket join or leave `rooms`."""
+    """A call that makes a socket join or leave rooms.
+
+    `rooms` has the expressions in the checked code that name the rooms.
+    """
 
     node: Call
     module: Module
@@ -59,7 +62,7 @@ class Emit:
 
 @dataclass(slots=True, eq=False)
 class Actions:
-    """The calls of a project that join rooms, leave rooms, or send."""
+    """The calls in a project that join rooms, leave rooms, or emit."""
 
     joins: list[Move] = field(default_factory=list)
     leaves: list[Move] = field(default_factory=list)
@@ -67,7 +70,7 @@ class Actions:
 
 
 def find_actions(project: Project, values: Values) -> Actions:
-    """Return the room calls and the emits of all loaded modules.
+    """Return the room calls and the emits of all parsed files.
 
     A room call makes a socket join or leave a room. An emit can go to rooms, to one socket or to everyone.
     """
@@ -227,5 +230,5 @@ def _is_place(obj: Node, name: str) -> bool:
 
 
 def is_emit(node: Call) -> bool:
-    """Tell whether a call is named like an emit, such as `send`."""
+    """Tell whether a call's name is that of an emit, like `send`."""
     return getattr(node.func, "name", "") in EMITS

@@ -8,10 +8,11 @@ from lab.system.exit_codes import UsageError
 
 
 def base_of(paths: Sequence[Path]) -> Path:
-    """Return the folder that reported paths are relative to.
+    """Return the folder that the paths in a report are relative to.
 
-    If the only path is a folder, the result is this folder. If the only path is a file outside the working folder, the
-    result is the folder of the file. Otherwise the result is the working folder.
+    `paths` are the files and folders to check. If the only path is a folder, the result is this folder. If the only
+    path is a file outside the working folder, the result is the folder of the file. Otherwise the result is the working
+    folder.
     """
     if len(paths) == 1 and paths[0].is_dir():
         return paths[0]

@@ -1,4 +1,4 @@
-"""Finds the values that an option of a server may have."""
+"""Finds the possible values of a Socket.IO server's options in checked code."""
 
 import re
 
@@ -10,10 +10,10 @@ PRODUCTION = re.compile(r"^(is_?)?prod(uction)?$", re.I)
 
 
 def choices(facts: Facts, value: Node) -> list[Node]:
-    """Return the values that a server's option may have.
+    """Return the possible values of a server option, as syntax-tree nodes.
 
-    `value` is the expression that the checked code passes for the option. `a || b` gives both operands,
-    `getenv(name, default)` gives the default, and a list gives its elements.
+    `value` is the expression that the checked code passes for the option. `a || b` gives both operands, `getenv(name,
+    default)` gives the default, and a list gives its elements.
     """
     found = facts.follow(value)
     match found:

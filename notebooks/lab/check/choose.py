@@ -1,4 +1,8 @@
-"""Chooses rules by id, by its beginning, or by the mistake's number."""
+"""Chooses rules of the checker by id or by mistake.
+
+A rule is chosen by its id (such as `RM021`), by the beginning of its id, or by the number of the mistake that the rule
+finds. The mistakes have the numbers 01 to 10.
+"""
 
 from collections.abc import Sequence
 
@@ -11,9 +15,9 @@ SHORTEST_PREFIX = "RM"
 def choose(rules: Sequence[Rule], select: str | None, ignore: str | None, *, accounts: bool) -> tuple[Rule, ...]:
     """Return the rules that remain after `--select`, `--ignore` and `--no-accounts`.
 
-    `select` and `ignore` are words with commas between them: ids of rules, beginnings of ids, or numbers of mistakes.
-    If `accounts` is False (`--no-accounts`), rules for apps with user accounts are left out. Raises `UsageError` for a
-    word that names no rule, and when no rule remains.
+    `select` and `ignore` are words with commas between them: ids of rules, beginnings of ids, or numbers of mistakes
+    (01 to 10). If `accounts` is False (`--no-accounts`), rules that only concern apps with user accounts are left out.
+    Raises `UsageError` for a word that names no rule, and when no rule remains.
     """
     chosen = set(_named(rules, select, "--select")) if select is not None else {rule.id for rule in rules}
     if ignore is not None:
@@ -25,9 +29,9 @@ def choose(rules: Sequence[Rule], select: str | None, ignore: str | None, *, acc
 
 
 def rule_named(rules: Sequence[Rule], name: str) -> Rule:
-    """Return the rule with this id.
+    """Return the rule with the id `name`.
 
-    Raises `UsageError` if there is none.
+    Raises `UsageError` if no rule has this id.
     """
     for rule in rules:
         if rule.id == name.strip().upper():

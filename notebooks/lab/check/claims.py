@@ -1,4 +1,4 @@
-"""Finds identities that clients claim in payloads and handshakes."""
+"""Finds unverified identities that clients send in payloads and handshakes."""
 
 import re
 from collections.abc import Iterator
@@ -62,7 +62,8 @@ PLAIN_DECORATORS |= {"UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
     """Yield each node that takes the client's identity from a payload.
 
-    A node is an expression or an assignment. Parameters of the handler that hold an identity come first.
+    The payload is that of the handler's event. A node is an expression or an assignment in the syntax tree. Parameters
+    of the handler that hold an identity come first.
     """
     event = f"{handler.event} {handler.func.name}"
     # where nothing verifies a user, a plain name is who somebody is
@@ -87,9 +88,9 @@ def _is_used(func: Func, target: Node) -> bool:
 
 
 def _first_use(func: Func, target: Node) -> Node:
-    """Return the first node that uses the parameter `target`.
+    """Return the first expression in `func` that uses the parameter `target`.
 
-    It returns `target` itself if the function never uses it.
+    If there is none, the result is `target` itself.
     """
     name = getattr(target, "name", "")
     return next((node for node in func.parts() if isinstance(node, Name) and node.name == name), target)
@@ -134,7 +135,7 @@ def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
 
 
 def _is_called(node: Node) -> bool:
-    """Tell whether a member is called as a method: `data.from()`."""
+    """Tell whether a member such as `data.from` is called as a method."""
     return isinstance(node.parent, Call) and node.parent.func is node
 
 
@@ -151,8 +152,8 @@ def _saves_payload(facts: Facts, node: Node) -> bool:
 def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
     """Yield each node that reads the client's identity from a handshake.
 
-    A node is an expression or an assignment. An id that decides what the client may see, such as `tenant_id`, counts as
-    an identity. A call that decodes a token without verifying it counts, too.
+    A node is an expression or an assignment in the syntax tree. An id that decides what the client may see, such as
+    `tenant_id`, counts as an identity. A call that decodes a token without verifying it counts, too.
     """
     for node in func.parts():
         match node:
@@ -198,7 +199,7 @@ def _decides(name: str) -> bool:
 
 
 def proves_itself(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler checks a claimed identity with a secret.
+    """Tell whether a handler checks a client's identity with a secret.
 
     That is so if one call looks up both the identity and the secret, and the client sent both. An example is
     `Driver.findOne({ id: data.id, accessToken: data.token })`.

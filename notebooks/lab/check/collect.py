@@ -1,4 +1,7 @@
-"""Collects the calls of a file, and its writes to collections."""
+"""Collects the calls of a checked file, and its writes to collections.
+
+A collection is, for example, a list, a dict or a `Map`.
+"""
 
 from lab.check.ir import Assign, Call, Index, Member, Record, This
 from lab.check.places import as_function, place_of
@@ -28,7 +31,10 @@ STARTERS = {
 
 
 def collect(project: Project, uses: Uses, module: Module) -> None:
-    """Record in `uses` a module's calls and its writes to collections."""
+    """Record in `uses` a checked file's calls and writes to collections.
+
+    A collection is, for example, a list, a dict or a `Map`.
+    """
     for node in module.nodes:
         match node:
             case Call():

@@ -18,8 +18,8 @@ def is_reversed(part: Node, test: Node, *, around: bool | None) -> bool:
 
     Examples are `if (!seenBy.includes(user.id)) send()` and `if (seenBy.includes(user.id)) return`. Such a condition is
     no membership check. `part` is the expression inside the condition `test` that searches the collection. `around` is
-    True if the condition is around the checked code, and False if the condition ends the function before that code. If
-    `around` is None, neither is known, and the result is False.
+    True if the condition is around the protected code (here `send()`), and False if the condition ends the function
+    before that code. If `around` is None, neither is known, and the result is False.
     """
     match part:
         case Op(op="in" | "not in"):
@@ -39,7 +39,7 @@ def is_reversed(part: Node, test: Node, *, around: bool | None) -> bool:
 
 
 def is_claim(facts: Facts, part: Member) -> bool:
-    """Tell whether a stored field is compared only with client data.
+    """Tell whether the field `part` is compared only with client data.
 
     Such a comparison proves nothing, as the client may know the value of the field. For a secret, such as a password,
     the result is False.

@@ -13,13 +13,13 @@ from lab.check.uses import Content, Uses
 
 
 def is_injected_server(cls: Class, name: str) -> bool:
-    """Tell whether a field of a Nest gateway has the decorator `@WebSocketServer()`."""
+    """Tell whether a class's field has the NestJS decorator `@WebSocketServer()`."""
     marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
     return any(last_name(mark) == "WebSocketServer" for mark in marks)
 
 
 def has_sockets(expr: Node) -> bool:
-    """Tell whether `expr.sockets` is the library's collection of sockets.
+    """Tell whether `expr.sockets` is Socket.IO's own collection of sockets.
 
     The result is True for `io.sockets.sockets` and `io.of(name).sockets`. It is False for `io.sockets`, which is a
     namespace.
@@ -73,7 +73,7 @@ class Contents(Answers):
         return found
 
     def _is_field(self, content: Content) -> bool:
-        """Tell whether a write sets a field of an element.
+        """Tell whether a write sets a field of a collection's element.
 
         An example is `player["sid"] = sid`, where `player` was read from a collection before.
         """
@@ -85,7 +85,7 @@ class Contents(Answers):
     def _type_of(self, expr: Node) -> str:
         """Return the type that the code declares for a field, or "".
 
-        The result is also "" if the type names a socket of another library.
+        The result is also "" if the type names a socket of a library other than the Socket.IO server.
         """
         cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
         if cls is None or not isinstance(expr, Member):
@@ -96,7 +96,8 @@ class Contents(Answers):
     def _is_foreign(self, place: Node, name: str) -> bool:
         """Tell whether a type's name means the socket of another library.
 
-        An example is the socket of Socket.IO's client library. The name is looked up at the node `place`.
+        Another library is, for example, Node's `net` or the client library of Socket.IO. The name is looked up at the
+        syntax-tree node `place`.
         """
         variable = lookup(self.project.module_of(place), place, name)
         source = variable.imported[0] if variable is not None and variable.imported is not None else ""

@@ -1,6 +1,7 @@
-"""Says what each mistake costs, as measured on two example servers.
+"""Says what each Socket.IO mistake costs, as measured on example servers.
 
-This module reads the measured numbers from `costs.json`. `lab.check.cost_document` creates the content of this file.
+One of the two example servers has the mistakes. This module reads the measured numbers from `costs.json`.
+`lab.check.cost_document` creates the content of this file.
 """
 
 import json
@@ -38,7 +39,8 @@ UNMEASURED = frozenset({"RM023", "RM032", "RM033", "RM083", "RM084", "RM103", "R
 def cost_of(rule: Rule) -> str:
     """Return one sentence on what a finding of this rule costs.
 
-    If nothing was measured for the rule, the sentence is the first one of `rule.why`.
+    The sentence has numbers that were measured on two example servers, with and without the mistake. If nothing was
+    measured for the rule, the result is the first sentence of the text `rule.why`.
     """
     numbers = _numbers(rule)
     if rule.id in UNMEASURED or numbers is None:
@@ -75,6 +77,6 @@ def _recorded() -> Mapping[str, Any]:
 def costs_beside(readme: Path) -> Path:
     """Return the path of `costs.json` in the repository of `readme`.
 
-    This file has the measured costs of the mistakes.
+    This file has the measured costs of the ten Socket.IO mistakes.
     """
     return readme.parent / "notebooks" / "lab" / "check" / COSTS.name

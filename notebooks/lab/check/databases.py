@@ -1,6 +1,6 @@
 """Finds calls of the checked code that read or write databases.
 
-They are known by the names of methods and objects.
+The calls are recognised by the names of methods and objects.
 """
 
 import re
@@ -71,9 +71,9 @@ def is_database_write(facts: Facts, call: Call) -> bool:
 
 
 def object_name(node: Node) -> str:
-    """Return the last name of a dotted expression, or "".
+    """Return the last name of a dotted expression, or "" without one.
 
-    Calls and keys at its end are skipped: `this.users[id]` gives "users".
+    Calls and keys at the end of the expression are skipped: `this.users[id]` gives "users".
     """
     while isinstance(node, (Call, Index)):
         node = node.func if isinstance(node, Call) else node.obj
@@ -83,7 +83,7 @@ def object_name(node: Node) -> str:
 def is_written(facts: Facts, node: Node) -> bool:
     """Tell whether an object literal is written to a database.
 
-    That is so if it is in an argument of a call that writes.
+    That is so if the literal is an argument, or part of an argument, of a call that writes to a database.
     """
     above = node.parent
     while isinstance(above, Record | ListOf):

@@ -14,7 +14,7 @@ DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 def sources_of(module: Module) -> set[str]:
     """Return the names of the modules that a module's top-level imports load.
 
-    They are as written in the imports, such as "socket.io" or "./rooms".
+    The names are as written in the imports, such as "socket.io" or "./rooms".
     """
     return {variable.imported[0] for variable in module.names.values() if variable.imported}
 
@@ -22,7 +22,8 @@ def sources_of(module: Module) -> set[str]:
 def dialect_of(module: Module, *, is_flask_project: bool) -> Dialect:
     """Return the Socket.IO API that a module uses.
 
-    A Python file that imports neither python-socketio nor Flask-SocketIO uses Flask-SocketIO if the project does.
+    A Python file that imports neither python-socketio nor Flask-SocketIO counts as Flask-SocketIO if `is_flask_project`
+    is True: another file of the project imports Flask-SocketIO.
     """
     sources = sources_of(module)
     if module.source.language == "py":

@@ -1,4 +1,4 @@
-"""Writes the pages and the table that explain the rules."""
+"""Writes the pages and the table that explain the checker's rules."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ INDENT = "    "
 def page(rule: Rule, *, api: Dialect | None = None, markdown: bool = False) -> str:
     """Return the page that explains a rule, as plain text or Markdown.
 
-    If `api` is given, the page has the examples for this Socket.IO API only.
+    If `api` is given, the page has the examples for this Socket.IO API only. An API is, for example, NestJS.
     """
     sections = [
         ("What it finds", rule.what),
@@ -75,7 +75,7 @@ def table(rules: Sequence[Rule]) -> str:
 
 
 def markdown_table(rules: Sequence[Rule]) -> str:
-    """Return the README's table of rules, with links to the lessons."""
+    """Return the README's table of rules, with links to the notebooks."""
     lines = ["| rule | mistake | level | finds | lesson |", "|---|---|---|---|---|"]
     lines += [_row(rule) for rule in rules]
     return "\n".join(lines) + "\n"

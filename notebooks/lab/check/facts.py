@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(eq=False)
 class Facts:
-    """The analysis results that the rules search for mistakes."""
+    """The analysis results in which the checker's rules search for mistakes."""
 
     project: Project
     values: Values
@@ -68,7 +68,7 @@ class Facts:
 
     @property
     def modules(self) -> Sequence[Module]:
-        """The parsed files with their scopes."""
+        """The parsed files, with the scopes of their variables."""
         return list(self.project.modules.values())
 
     @property
@@ -77,7 +77,7 @@ class Facts:
         return bool(self.servers or self.handlers.all or self.actions.emits)
 
     def nodes(self, *kinds: type[Node]) -> Iterable[tuple[Module, Node]]:
-        """Return all nodes of these kinds, each with its module."""
+        """Return all syntax-tree nodes of these classes, each with its file."""
         if kinds not in self._nodes:
             self._nodes[kinds] = [
                 (module, node) for module in self.modules for node in module.nodes if isinstance(node, kinds)
@@ -98,13 +98,13 @@ class Facts:
     # --- places ---
 
     def path_of(self, node: Node) -> str:
-        """Return the path of the file that contains a node."""
+        """Return the path of the file that contains a syntax-tree node."""
         return self.project.module_of(node).path
 
     def function_at(self, node: Node) -> str:
-        """Return the names of the classes and functions around a node.
+        """Return the names of the classes and functions around a syntax-tree node.
 
-        They are joined by dots.
+        The names are joined by dots.
         """
         around = [part.name for part in enclosing(node, Func, Class) if isinstance(part, (Func, Class)) and part.name]
         return ".".join(reversed(around))
@@ -120,14 +120,14 @@ class Facts:
     # --- handlers ---
 
     def handlers_at(self, node: Node, *kinds: str) -> list[Handler]:
-        """Return the handlers that run a node, directly or through calls.
+        """Return the handlers that run a syntax-tree node, directly or through calls.
 
         If kinds are given (such as "connect" or "event"), only handlers of these kinds are returned.
         """
         return [handler for handler in self.handlers.of(node) if not kinds or handler.kind in kinds]
 
     def always(self, node: Node, *kinds: str) -> bool:
-        """Tell whether only handlers of the given kinds run a node.
+        """Tell whether only handlers of these kinds run a syntax-tree node.
 
         The result is False if no handler runs the node. A kind is, for example, "connect" or "event".
         """
@@ -140,7 +140,7 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the handler around a node, else the innermost function, or None."""
+        """Return the handler (else innermost function) around a syntax-tree node, or None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 

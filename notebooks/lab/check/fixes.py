@@ -38,11 +38,12 @@ class _User(NamedTuple):
 
 
 def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
-    """Return the text that explains a finding's fix, or "" without one.
+    """Return the text that says how to fix a finding.
 
-    `hit` is the place where `rule` found a mistake. The text is written for the Socket.IO API that the file uses. If
-    possible, the example code in the text has two names from the checked code: the field that holds the user, and the
-    room that the client chooses. If there is only one connect handler, the text also says where this handler is.
+    `hit` is the place where `rule` found a mistake. The text is written for the Socket.IO API that the file uses; it is
+    "" if the rule has no fix for this API. If possible, the example code in the text has two names from the checked
+    code: the field that holds the user, and the room that the client chooses. If there is only one connect handler, the
+    text also says where this handler is.
     """
     prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
     fix = "".join(f"\n{line}" for line in code)
@@ -68,7 +69,7 @@ def _connect_handler(facts: Facts) -> tuple[str, int] | None:
 
 
 def _user(facts: Facts) -> _User | None:
-    """Return the fields in which middleware keeps the verified user, or None."""
+    """Return the socket fields where middleware keeps the verified user, or None."""
     if not verifies(facts, "connect", "middleware"):
         return None
     found = [
@@ -82,10 +83,10 @@ def _user(facts: Facts) -> _User | None:
 
 
 def _kept(target: Member, value: Node) -> tuple[_User, str]:
-    """Return the fields in which an assignment keeps a user.
+    """Return the socket fields in which an assignment keeps a user.
 
-    The first result has the fields of the user and of the user's id, such as `data.user` and `data.user.id`. The second
-    result is the name of the assigned field, such as `user`.
+    The assignment is `target = value`. The first result has the fields of the user and of the user's id, such as
+    `data.user` and `data.user.id`. The second result is the name of the assigned field, such as `user`.
     """
     is_data = isinstance(target.obj, Member) and target.obj.name == "data"
     field = f"data.{target.name}" if is_data else target.name
@@ -98,7 +99,7 @@ def _kept(target: Member, value: Node) -> tuple[_User, str]:
 def _ids_in(value: Node) -> dict[str, Node]:
     """Return the values in an object literal that can be an id.
 
-    The result maps the literal's keys to these values.
+    Such a value has a key like `id` or `user_id`. The result maps these keys to their values.
     """
     items = value.items if isinstance(value, Record) else []
     return {
@@ -125,7 +126,7 @@ def _is_verified(facts: Facts, node: Assign, owner: Node) -> bool:
 def _room_at(facts: Facts, hit: Hit) -> str:
     """Return the room expression in a hit's line as text, or "".
 
-    A hit is a place where a rule fires. An expression longer than `LONGEST_ROOM` gives "", too.
+    A hit is a place where a rule found a mistake. An expression longer than `LONGEST_ROOM` characters gives "", too.
     """
     lines = facts.sources[hit.path].lines
     line = lines[hit.node.line - 1] if 0 < hit.node.line <= len(lines) else ""

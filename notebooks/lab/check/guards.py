@@ -20,7 +20,7 @@ STEPS = 2
 
 
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
-    """Yield the statements and conditions that run before a node.
+    """Yield the statements and conditions that run before a syntax-tree node.
 
     Only the function `top`, which contains the node, and the conditions around `top` are searched. Each result is a
     pair: an earlier statement and False, or a condition around the node or around `top` and True.
@@ -136,7 +136,8 @@ def _is_look_up(facts: Facts, node: Node) -> bool:
 def _is_new(facts: Facts, step: Node, named: Node) -> bool:
     """Tell whether a statement refuses the name of an existing room.
 
-    An example is `if (rooms.has(name)) return;`. After it, the client can only create a new room.
+    `step` is the statement, and `named` is the name. An example is `if (rooms.has(name)) return;`. After it, the client
+    can only create a new room.
     """
     if not isinstance(step, If) or not leaves(step) or step.orelse:
         return False
@@ -147,7 +148,7 @@ def _is_new(facts: Facts, step: Node, named: Node) -> bool:
 
 
 def is_listed(facts: Facts, named: Node) -> bool:
-    """Tell whether a filter lets only rooms of a known list pass.
+    """Tell whether a filter lets only rooms of a server-side list pass.
 
     An example is `for (const room of wanted.filter((name) => name in ROOMS))`, where `named` is `room`.
     """
@@ -171,9 +172,9 @@ def _asks_for_entry(facts: Facts, node: Node) -> bool:
 
 
 def _protects(facts: Facts, mark: Node) -> bool:
-    """Tell whether a decorator checks a right.
+    """Tell whether a decorator checks a right, such as room membership.
 
-    The result is False for a decorator that only registers a handler, or only verifies the user.
+    `mark` is the decorator. The result is False if it only registers a handler, or only verifies the user.
     """
     if _registers(mark):
         return False
@@ -217,9 +218,9 @@ def _refuses(facts: Facts, step: If, *, strict: bool) -> bool:
 def _only_ends_loop(part: If, step: Node, asked: set[str]) -> bool:
     """Tell whether an `if` only ends a loop around this `if`.
 
-    Then the code after the loop still runs, so the `if` checks no right. `part` is the `if`, and the loop is in the
-    statement `step`. The result is False if the `if` returns or throws, or if it sets a variable that a later condition
-    tests (a name in `asked`).
+    Then the code after the loop still runs, so the `if` is no permission check. `part` is the `if`, and the loop is in
+    the statement `step`. The result is False if the `if` returns or throws, or if it sets a variable that a later
+    condition tests (a name in `asked`).
     """
     if not any(isinstance(above, Loop) and _is_below(above, step) for above in enclosing(part, Loop)):
         return False
@@ -238,10 +239,11 @@ def _is_below(node: Node | None, top: Node) -> bool:
 
 
 def _checks(facts: Facts, step: Node, asked: set[str], *, around: bool, strict: bool) -> bool:
-    """Tell whether a statement checks a right.
+    """Tell whether a statement checks a right, such as room membership.
 
     If `around`, `step` is a condition around the join or emit. Otherwise `step` is an earlier statement. `asked` has
-    the names in the conditions around the join or emit, and in each earlier `if` that can end the handler.
+    the names in the conditions around the join or emit, and in each earlier `if` that can end the handler. `strict` has
+    the same meaning as in `is_guarded`.
     """
     if around:
         named = names_a_right(facts, step, strict=strict, around=True)

@@ -29,7 +29,7 @@ ROUNDS = 3
 
 @dataclass(slots=True, eq=False)
 class Handler:
-    """A function with the event that runs it."""
+    """A function in checked code, with the Socket.IO event that runs it."""
 
     func: Func
     module: Module
@@ -50,7 +50,7 @@ class Handlers:
     running: dict[int, list[Handler]] = field(default_factory=dict)
 
     def of(self, node: Node) -> list[Handler]:
-        """Return the handlers that run a node, directly or through calls."""
+        """Return the handlers that run a syntax-tree node, directly or through calls."""
         above: Node | None = node
         while above is not None:
             if id(above) in self.running:
@@ -60,7 +60,7 @@ class Handlers:
 
 
 def find_handlers(project: Project, values: Values) -> Handlers:
-    """Return all handlers.
+    """Return all event handlers in the checked code.
 
     The tags (what is known) of each handler's parameters are written to `values.uses.roles`.
     """

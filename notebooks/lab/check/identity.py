@@ -39,9 +39,10 @@ def _verifies(facts: Facts, call: Call) -> bool:
 
 
 def _is_own(facts: Facts, handler: Handler, func: Func, node: Node) -> bool:
-    """Tell whether a node runs as part of this handler.
+    """Tell whether a syntax-tree node runs as part of this handler.
 
-    The result is False for a node in another handler that is written inside this handler.
+    `func` is the function that contains the node: the handler's own function, or a function that it calls. The result
+    is False for a node in another handler that is written inside this handler.
     """
     return func is not handler.func or handler in facts.handlers.of(node)
 

@@ -1,4 +1,4 @@
-"""Finds the files that an import in JavaScript, TypeScript or Python names."""
+"""Finds which file a JavaScript, TypeScript or Python import loads."""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ def candidates(path: str, source: str, language: str) -> Iterator[str]:
     """Yield the possible paths of an imported file, likely paths first.
 
     `path` is the path of the file that has the import. `source` is the imported module as written in the import.
+    `language` is the language of the file that has the import: "js", "ts" or "py".
     """
     folder = PurePosixPath(path).parent
     if language == "py":

@@ -1,7 +1,7 @@
-"""The small syntax tree that all languages are converted to.
+"""The checker's own syntax tree, the same for all checked languages.
 
-`lab.check.parse` converts JavaScript, TypeScript and Python to this tree. So most of the analysis and of the rules is
-written only once.
+`lab.check.parse` converts JavaScript, TypeScript and Python to this tree. So most of the checker's analysis and of its
+rules is written only once.
 """
 
 from dataclasses import dataclass, fields
@@ -88,9 +88,10 @@ class Source:
 
 
 def link(source: Source) -> Source:
-    """Set the `parent` of all nodes in `source`, and return `source`.
+    """Set the `parent` of each syntax node in `source`; return `source`.
 
-    The statements in `source.body` have no parent: their `parent` stays None.
+    The parent of a node is the node that directly contains it. The statements in `source.body` have no parent: their
+    `parent` stays None.
     """
     waiting = list(source.body)
     while waiting:

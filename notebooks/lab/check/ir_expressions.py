@@ -1,4 +1,7 @@
-"""Nodes of the syntax tree for expressions, functions and classes."""
+"""The checker's syntax-tree nodes for expressions, functions and classes.
+
+JavaScript, TypeScript and Python code is converted to these nodes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Node:
-    """A node of the syntax tree, with its place in the file.
+    """A node of the checker's syntax tree, with its source position.
 
     Lines and columns begin at 1; `end_line` is the last line.
     """
@@ -21,7 +24,7 @@ class Node:
     holders: ClassVar[tuple[str, ...]] = ()
 
     def children(self) -> list["Node"]:
-        """Return the nodes directly below this one, in source order."""
+        """Return the nodes directly below this node, in source order."""
         found: list[Node] = []
         for name in self.holders:
             value = getattr(self, name)
@@ -47,14 +50,17 @@ class Node:
 
 @dataclass(slots=True, eq=False)
 class Name(Node):
-    """A plain name in an expression or pattern, such as a variable."""
+    """A plain name in the code, such as a variable's name.
+
+    It stands in an expression, or in a destructuring pattern such as `{a, b}`.
+    """
 
     name: str
 
 
 @dataclass(slots=True, eq=False)
 class This(Node):
-    """`this`, or the first parameter of a Python method."""
+    """JavaScript's `this`, or the first parameter of a Python method (`self`)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +101,7 @@ class Index(Node):
 
 @dataclass(slots=True, eq=False)
 class Call(Node):
-    """A call: `func(args)`. `new` is True for `new func(args)`. A spread argument is a `Spread`."""
+    """A call: `func(args)`. `new` is True for `new func(args)`. An argument `...a` or `*a` is a `Spread` node."""
 
     func: Node
     args: list[Node]
@@ -123,7 +129,7 @@ class Await(Node):
 
 @dataclass(slots=True, eq=False)
 class Record(Node):
-    """An object or dict literal, or a pattern like `{a, b}`.
+    """An object or dict literal, or a destructuring pattern like `{a, b}`.
 
     `items` has pairs of key and value. The key is None for a spread such as `...rest`. A key that is written as a plain
     name, such as `a` in `{a: 1}`, is a `Const`.
@@ -134,7 +140,10 @@ class Record(Node):
 
 @dataclass(slots=True, eq=False)
 class Sequence(Node):
-    """An array, list, tuple or set literal, or a pattern `[a, b]`."""
+    """An array, list, tuple or set literal, or a destructuring pattern.
+
+    An example of a pattern is `[a, b]` in `const [a, b] = value`.
+    """
 
     items: list[Node]
 
@@ -157,7 +166,11 @@ class Op(Node):
 
 @dataclass(slots=True, eq=False)
 class Param(Node):
-    """A parameter. `target` is a `Name`, or a `Record` or `Sequence` pattern."""
+    """A parameter of a function.
+
+    `target` is a `Name`. If the parameter is destructured, as in `function f({a}, [b])`, it is a `Record` or a
+    `Sequence`.
+    """
 
     target: Node
     type: str = ""

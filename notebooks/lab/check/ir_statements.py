@@ -1,4 +1,4 @@
-"""Nodes of the syntax tree for statements.
+"""The checker's syntax-tree nodes for statements.
 
 Statements and expressions have the same base class `Node`, so an expression can stand where a statement stands.
 """
@@ -62,9 +62,9 @@ class Loop(Node):
     """A loop. `kind` is "of", "in", "for" or "while".
 
     A loop "of" visits elements: JavaScript's `for … of`, Python's `for`, or a loop of a comprehension, which stands in
-    a `Block`. A loop "in" is JavaScript's `for … in`, which visits keys. For "for" and "while", `target` is None and
-    `iterable` is the condition (`Const(None)` if there is none). The body of a "for" begins with its start and ends
-    with its step.
+    a `Block` node. A loop "in" is JavaScript's `for … in`, which visits keys. `target` is the loop variable, and
+    `iterable` the visited value. For "for" and "while", `target` is None and `iterable` is the condition (`Const(None)`
+    if there is none). The body of a "for" begins with its initializer (`let i = 0`) and ends with its step (`i++`).
     """
 
     kind: str

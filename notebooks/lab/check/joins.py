@@ -19,7 +19,7 @@ SOCKET = re.compile(r"sock|client|conn|request|session|^ws$|^s$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A call that joins a room."""
+    """A call that puts a socket into a room."""
 
     path: str
     function: str
@@ -31,10 +31,10 @@ class Join:
 
 
 def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
-    """Return the calls that join a room, in certain files.
+    """Return the calls that put sockets into rooms, in certain files.
 
-    The keys of `paths` are the paths of these files. The values are the paths for the results, in case an older version
-    of a file was saved under another path.
+    The keys of `paths` are the paths of these files. The values are the paths that the results get, in case an older
+    version of a file was saved under another path.
     """
     found = []
     sources = facts.sources
@@ -48,10 +48,10 @@ def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
 
 
 def lost(old: Sequence[Join], new: Sequence[Join]) -> list[Join]:
-    """Return the old join calls that are missing from the new ones.
+    """Return the join calls of `old` that are missing from `new`.
 
-    A call that moved to another place is not missing. If a function has a new join of another room, the room is assumed
-    to be renamed, so the old call is not missing either.
+    A join call puts a socket into a room. A call that moved to another place in the code is not missing. If a function
+    has a new call that joins another room, the room is assumed to be renamed, so the old call is not missing either.
     """
     unmatched = Counter((join.path, join.function, join.shape) for join in new)
     absent = []

@@ -1,7 +1,7 @@
-"""Recognises correct emits to a stored socket id.
+"""Recognises correct emits to a socket id that the program stores.
 
-Emits to a stored id are usually a mistake. An emit is correct, for example, if it replies to the socket that has just
-sent an event.
+Such an emit is usually a mistake, because a client gets another socket id with each connection. It is correct, for
+example, if it replies to the socket that has just sent an event.
 """
 
 from lab.check.actions import ENDS, Emit
@@ -80,9 +80,10 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
 
 
 def is_fetched(facts: Facts, room: Node) -> bool:
-    """Tell whether an id was read from a newly fetched socket.
+    """Tell whether a socket id was read from a newly fetched socket.
 
-    The code has just got this socket from the library. An example is `other.id` in a loop over `fetchSockets()`.
+    `room` is the expression that gives the id. A socket is newly fetched if the code has just got it from the library.
+    An example is `other.id` in a loop over `fetchSockets()`.
     """
     if not isinstance(room, Member) or room.name != "id":
         return False
@@ -93,8 +94,9 @@ def is_fetched(facts: Facts, room: Node) -> bool:
 def is_of_fetched(facts: Facts, room: Node) -> bool:
     """Tell whether an id comes from a record of a fetched socket.
 
-    The code has just got the socket from the library, and made the record from this socket. An example of such records
-    is `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
+    `room` is the expression that gives the socket id. The code has just got the socket from the library, and made the
+    record from this socket. An example of such records is
+    `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
     """
     found = facts.follow(room)
     return isinstance(found, Member) and found.name in facts.once(_fields_of_fetched)
@@ -118,9 +120,9 @@ def _fields_of_fetched(facts: Facts) -> set[str]:
 def is_passed(facts: Facts, room: Node) -> bool:
     """Tell whether an emit can go to a stored socket id.
 
-    `room` is the id to which the emit goes. The result is False if this id is a parameter of a helper, and no call
-    passes a stored id for this parameter: a helper that can emit to any socket is no mistake by itself. Otherwise the
-    result is True.
+    A stored id is one that the program keeps in a collection. `room` is the id to which the emit goes. The result is
+    False if this id is a parameter of a helper function, and no call passes a stored id for this parameter: a helper
+    function that can emit to any socket is no mistake by itself. Otherwise the result is True.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):

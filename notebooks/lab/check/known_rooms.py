@@ -1,4 +1,4 @@
-"""Collects the rooms that calls in the checked code join."""
+"""Collects the rooms into which the checked code puts sockets."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ JOIN = re.compile(r"join|enter|subscribe", re.I)
 
 
 class KnownRooms:
-    """The rooms that calls join, or seem to join.
+    """The rooms that the checked code joins, or seems to join.
 
     A call seems to join a room if the called function has a name such as "enter".
     """
@@ -29,9 +29,10 @@ class KnownRooms:
         self._users_join = any(shape.startswith("user") for shape, _ in self._joined)
 
     def has(self, shape: str, room: Node) -> bool:
-        """Tell whether some join may put sockets into an emit's room.
+        """Tell whether any join call may put sockets into a room.
 
-        `shape` is the name of `room` with `*` for the variable parts: `chat:*`.
+        `room` is the room to which some code emits. `shape` is the name of this room with `*` for the variable parts,
+        such as `chat:*` for `chat:${id}`.
         """
         if shape != "*":
             beginning = shape.split("*")[0]
@@ -83,7 +84,8 @@ def _is_user(facts: Facts, room: Node) -> bool:
 def may_be_same(shape: str, other: str) -> bool:
     """Tell whether an emit and a join can mean the same room.
 
-    `shape` is the room of the emit, and `other` is the room of the join. `*` stands for a variable part: `chat:*`.
+    `shape` is the name of the emit's room, and `other` the name of the room that is joined. In both names, `*` stands
+    for a variable part: `chat:*`.
     """
     if shape == other:
         return True

@@ -1,4 +1,4 @@
-"""Finds limits and validation of client messages in the checked code."""
+"""Finds how the checked code limits and validates messages from clients."""
 
 import re
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ DEFAULT_SIZE = 1_000_000
 
 
 def made_servers(facts: Facts) -> list[Server]:
-    """Return the Socket.IO servers, except servers for development only."""
+    """Return the checked code's Socket.IO servers, except those for development only."""
     return [server for server in facts.servers if not is_development(server.node, server.node)]
 
 
 def is_development(node: Node, value: Node) -> bool:
-    """Tell whether the code uses a server or option only during development.
+    """Tell whether a server or a server option is for development only.
 
     `node` is the code that makes the server. `value` is the option, or `node` again if the question is about the
     server. The result is True if a condition mentions a name like "development". The condition is an `if` or a `?:`
@@ -87,8 +87,9 @@ def open_events(facts: Facts) -> list[Handler]:
 def takes_events(facts: Facts, server: Server) -> bool:
     """Tell whether clients can send events to a server.
 
-    A Nest gateway takes events if its class handles an event that every client is allowed to send. A Nest adapter takes
-    no events. Any other server takes events.
+    In the framework NestJS, a gateway is a class with event handlers, and an adapter makes the server of all gateways.
+    A gateway takes events if it handles an event that every client is allowed to send. An adapter takes no events. Any
+    other server takes events.
     """
     if server.gateway is None:
         return not server.adapter
@@ -111,8 +112,8 @@ def is_for_some(facts: Facts, handler: Handler) -> bool:
 def limits_rates(facts: Facts) -> bool:
     """Tell whether the project limits how often clients send events.
 
-    The limit can be in a handler, in a middleware or in a decorator of a Nest gateway. It is recognised by the names in
-    this code, such as `rateLimit`.
+    The limit can be in a handler, in a middleware or in a decorator of a NestJS gateway (a class with event handlers).
+    It is recognised by the names in that code, such as `rateLimit`.
     """
     running = (name for func in _running(facts, "event", "middleware") for name in _names(func))
     return any(RATE_LIMITS.search(name) for name in (*running, *_set_as_middleware(facts), *_on_gateways(facts)))
@@ -128,7 +129,10 @@ def _set_as_middleware(facts: Facts) -> Iterator[str]:
 
 
 def _on_gateways(facts: Facts) -> Iterator[str]:
-    """Yield the names that decorators of Nest's gateways contain."""
+    """Yield the names in the decorators of NestJS gateways.
+
+    A gateway is a class with event handlers in the framework NestJS.
+    """
     for server in facts.servers:
         if server.gateway is not None:
             yield from (name for decorator in server.gateway.decorators for name in names_in(decorator))
@@ -153,7 +157,8 @@ def validates(facts: Facts) -> bool:
 def unpiped_payloads(facts: Facts) -> Iterator[Param]:
     """Yield each gateway's first payload parameter that Nest's `ValidationPipe` cannot check.
 
-    A project that does not use `ValidationPipe` gives nothing.
+    In the framework NestJS, a gateway is a class with event handlers, and `ValidationPipe` validates payloads. A
+    project that does not use `ValidationPipe` gives nothing.
     """
     seen: set[int] = set()
     for handler in facts.once(open_events) if has_validation_pipe(facts) else ():
@@ -166,8 +171,9 @@ def unpiped_payloads(facts: Facts) -> Iterator[Param]:
 def _unpiped_payload(facts: Facts, handler: Handler) -> Param | None:
     """Return the parameter whose payload Nest's `ValidationPipe` cannot check, or None.
 
-    The pipe checks a payload only if the type of the parameter is a class. An inline type, an interface and `any` are
-    no classes. The result is also None for a handler that checks its payload itself.
+    `ValidationPipe` is the validator of the framework NestJS. It checks a payload only if the type of the parameter is
+    a class. An inline type, an interface and `any` are no classes. The result is also None for a handler that checks
+    its payload itself.
     """
     func = handler.func
     is_event = any(last_name(mark) == "SubscribeMessage" for mark in func.decorators)
@@ -189,7 +195,7 @@ def _is_interface(facts: Facts, name: str) -> bool:
 
 
 def has_validation_pipe(facts: Facts) -> bool:
-    """Tell whether Nest's `ValidationPipe` is used anywhere."""
+    """Tell whether the checked code uses `ValidationPipe`, the validator of NestJS."""
     return any(isinstance(node, Name) and node.name == "ValidationPipe" for _, node in facts.nodes(Name))
 
 

@@ -24,9 +24,9 @@ IN_PART = "syntax error; the rest of the file is checked"
 
 @dataclass(slots=True)
 class Loaded:
-    """A project, with its files that could not be read.
+    """A project, and a list of its files that were unreadable.
 
-    The list of these files can grow later: an imported file is parsed only when the checker follows the import.
+    The list can grow later: an imported file is parsed only when the checker follows the import.
     """
 
     project: Project
@@ -38,9 +38,9 @@ class Loaded:
 def load(paths: Sequence[Path], progress: Progress) -> Loaded:
     """Load the files whose text mentions sockets.
 
-    Any other file and any test file is parsed when an import leads to it. During the search, `progress` gets the number
-    of found files and 0. Then it gets the number of parsed files and the number of files to parse. Raises `UsageError`
-    if a path cannot be read.
+    Any other file, and any test file that `paths` does not name, is parsed when an import leads to it. During the
+    search, `progress` gets the number of found files and 0. Then it gets the number of parsed files and the number of
+    files to parse. Raises `UsageError` if a path cannot be read.
     """
     files = _Files(base_of(paths))
     for path in paths:
@@ -57,7 +57,7 @@ def load(paths: Sequence[Path], progress: Progress) -> Loaded:
 
 @dataclass(slots=True)
 class _Files:
-    """The files that were found, by their path in the report.
+    """The files that were found, by their path in the checker's report.
 
     `kept` has the text of files that mention sockets, until these files are parsed. Test files are not in `kept`,
     unless the user named them. Any file that is not in `kept` is read again when it is parsed.
@@ -94,7 +94,7 @@ class _Files:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Stop the garbage collector during the block.
+    """Stop the garbage collector during the `with` block.
 
     The checker keeps all syntax trees. The collector would search these trees again and again, and find nothing to
     free.

@@ -1,4 +1,4 @@
-"""Finds code that uses a database for the members of rooms."""
+"""Finds code that keeps the members of rooms in a database."""
 
 import re
 from collections.abc import Iterator

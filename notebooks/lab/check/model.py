@@ -13,11 +13,11 @@ Level = Literal["error", "warning", "question"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a rule fires, with one sentence about the place.
+    """A place where a checker's rule fires, with one sentence about it.
 
-    `message` is the sentence. `level`, if given, replaces the rule's own level. `part` is the expression that the
-    sentence is about, such as a room. The report gives the column of `part` if `part` and `node` are in the same line,
-    and otherwise the column of `node`.
+    `message` is the sentence. `level`, if given, replaces the rule's own level: "error", "warning" or "question".
+    `node` is the place, and `part` is the expression in it that the sentence is about, such as a room. The report gives
+    the column of `part` if `part` and `node` are in the same line, and otherwise the column of `node`.
     """
 
     path: str
@@ -38,10 +38,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Two short, complete example files for one Socket.IO API.
+    """Two short, complete example files for one Socket.IO library.
 
-    In `bad`, a rule fires at each line that ends in `<- RMxxx`, where RMxxx is the id of the rule. In `good` no rule
-    fires. Both files were written for this project.
+    In `bad`, a rule of the checker fires at each line that ends in `<- RMxxx`, where RMxxx is the id of the rule. In
+    `good` no rule fires. Both files were written for this project.
     """
 
     bad: str

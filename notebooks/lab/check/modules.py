@@ -68,7 +68,7 @@ class Modules:
         return self.module(path) if path is not None else None
 
     def module_of(self, node: Node) -> Module:
-        """Return the module whose code contains a node."""
+        """Return the module whose code contains a syntax node."""
         while node.parent is not None:
             node = node.parent
         return self._home[id(node)]

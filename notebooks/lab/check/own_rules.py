@@ -1,4 +1,7 @@
-"""Rules about comments, and about changes since a commit."""
+"""The checker's rules about comments that suppress findings, and removed joins.
+
+A removed join is a call that put a socket into a room, and that a change of the code has deleted.
+"""
 
 from collections.abc import Iterable
 
@@ -44,8 +47,9 @@ LOST_JOIN = Rule(
 
 
 def every_rule() -> tuple[Rule, ...]:
-    """Return all rules, sorted by id.
+    """Return all rules of the checker, sorted by id.
 
-    The result includes the rule about comments that suppress findings, and the rule about removed joins.
+    The result includes the rule about comments that suppress findings, and the rule about removed joins. A removed join
+    is a deleted call that put a socket into a room.
     """
     return tuple(sorted((SUPPRESSION, LOST_JOIN, *all_rules()), key=lambda rule: rule.id))

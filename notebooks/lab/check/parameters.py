@@ -42,8 +42,9 @@ class Parameters(Contents):
     def of_part(self, variable: Variable, tags: Tag, param: Param) -> Tag:
         """Return the tags (what is known) of one part of a parameter.
 
-        An example is the part `code` in `({ code, name }) => …`. `tags` are the tags of the whole parameter. If each
-        call passes an object literal, only the field of this literal decides whether the part comes from the client.
+        `variable` is the part, such as `code` in `({ code, name }) => …`. `tags` are the tags of the whole parameter.
+        If each call passes an object literal, only the field of this literal decides whether the part comes from the
+        client.
         """
         found = self.along(tags, variable.path, param)
         if not found & CLAIMED or len(variable.path) != 1 or variable.path[0][0] != "field":
@@ -62,9 +63,9 @@ class Parameters(Contents):
         return self._is_foreign(func, text.strip().split("<")[0])
 
     def _argument(self, call: Call, place: int, param: Param) -> Tag:
-        """Return the tags of the value that is passed for a parameter.
+        """Return the tags (what is known) of the value for a parameter.
 
-        `place` is the position of the parameter in the call.
+        `call` passes the value. `place` is the position of the parameter in the call, counted from 0.
         """
         name = getattr(param.target, "name", "")
         for keyword, value in call.keywords:

@@ -1,4 +1,4 @@
-"""Finds the collection that an expression uses, such as a global list."""
+"""Finds the collection, such as a global list, that checked code uses."""
 
 from dataclasses import dataclass, field
 
@@ -27,8 +27,8 @@ from lab.check.scopes import Variable, class_of, function_of, lookup
 def as_function(project: Project, expr: Node | None) -> Func | None:
     """Return the function that an argument stands for, or None.
 
-    The argument can be the function itself, a name of the function, a call that wraps the function, or a call of a
-    factory that returns the function.
+    `expr` is an argument of a call in the checked code. It can be the function itself, a name of the function, a call
+    that wraps the function, or a call of a factory that returns the function.
     """
     for _ in range(4):
         if expr is None or isinstance(expr, Func):
@@ -58,8 +58,8 @@ def _made(project: Project, call: Call) -> Node | None:
 def bases_of(project: Project, cls: Class, steps: int = 4) -> list[str]:
     """Return the dotted names of base classes that come from packages.
 
-    An example is "socketio.AsyncNamespace". Base classes of `cls` that the project declares are followed to their own
-    base classes, up to `steps` levels. The name of an unknown base class is "".
+    An example is "socketio.AsyncNamespace". Base classes of `cls` that the checked code itself declares are followed to
+    their own base classes, up to `steps` levels. The name of an unknown base class is "".
     """
     found = []
     for base in cls.bases:
@@ -79,8 +79,9 @@ MOST_VALUES = 3
 class Place:
     """A collection in the checked code, such as a list.
 
-    `key` is the `id()` of the variable, class or node that holds the collection. `name` is the name of a class's field,
-    or "". Two places with the same `key` and `name` are the same collection.
+    `key` is the `id()` of the variable, class or syntax tree node that holds the collection. If the collection is a
+    field of a class, `name` is the name of the field, else "". Two `Place` objects with the same `key` and `name` are
+    the same collection.
     """
 
     key: int
@@ -93,7 +94,7 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     """Return the collection that an expression uses, or None.
 
     The expression can use only a part of the collection: `games[id].players` uses `games`. At most `steps` variables
-    and operators are followed.
+    and operators are followed to their values.
     """
     inner: Node = expr
     while steps:
@@ -131,9 +132,9 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     """Return the collection that a variable or a field means, or None.
 
-    A field is found only if its object is a known module, object literal, class or instance, or Flask's `current_app`.
-    If a variable is another name for a collection, the result is that collection. At most `steps` variables and
-    operators are followed.
+    A field is found only if its object is a module, object literal, class or instance that the checked code declares,
+    or Flask's `current_app`. If a variable is another name for a collection, the result is that collection. At most
+    `steps` variables and operators are followed to their values.
     """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
     waited = [value for value, _ in variable.values if isinstance(value, Await)] if variable is not None else []
@@ -170,8 +171,8 @@ def _of_getter(project: Project, call: Node, steps: int) -> Place | None:
     """Return the collection that a called function reads for its result.
 
     The function returns the collection itself or an entry of it. Only a collection that outlives the function counts;
-    without one, the result is None. `call` is the call of the function. At most `steps` variables and operators are
-    followed.
+    without such a collection, the result is None. `call` is the call of the function. At most `steps` variables and
+    operators are followed to their values.
     """
     if not isinstance(call, Call) or steps <= 0:
         return None

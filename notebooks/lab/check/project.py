@@ -45,8 +45,8 @@ class Project(Modules):
     def exported(self, module: Module, name: str, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return what a module exports under a name, or None.
 
-        The result is a node, a variable or a module. For the name "*" the result is `module` itself. Exports that come
-        from another module are followed through at most `steps` modules.
+        The result is a node of the syntax tree, a variable or a module. For the name "*" it is `module` itself. Exports
+        that come from another module are followed through at most `steps` modules.
         """
         if name == "*" or steps == 0:
             return module
@@ -65,11 +65,11 @@ class Project(Modules):
         return module if name == "default" and module.exports else None
 
     def meaning(self, expr: Node | Variable | Module | None, steps: int = STEPS) -> Node | Variable | Module | None:
-        """Return the node, variable or module that an expression stands for.
+        """Return the syntax tree node, variable or module that an expression means.
 
-        At most `steps` names, imports and fields are followed. The result is a `Variable` if that variable has no value
-        or several values, or is imported from a package. The result is None for a name that is not declared or is
-        defined by itself.
+        At most `steps` names, imports and fields are followed to their values. The result is a `Variable` if the
+        variable has no value or several values, or is imported from a package. The result is None for a name that is
+        not declared or is defined by itself.
         """
         if id(expr) not in self._meanings:
             # until the answer is known; so a name that is made of itself has none
@@ -129,9 +129,9 @@ class Project(Modules):
         return self.in_class(cls, expr.name) if cls else None
 
     def in_class(self, cls: Class, name: str, steps: int = 4) -> Node | None:
-        """Return a class's method, or the only value of its field.
+        """Return a class's method `name`, or the value of its field `name`.
 
-        Base classes are searched, too, up to `steps` levels. The result is None if nothing has the name `name`.
+        Base classes are searched up to `steps` levels. A field with several values is ignored, as if it did not exist.
         """
         found = method(cls, name)
         if found is not None:
@@ -223,7 +223,7 @@ class Project(Modules):
         return source if name in ("*", "default") else f"{source}.{name}"
 
     def outside_import(self, variable: Variable) -> bool:
-        """Tell whether an import leads out of the checked files."""
+        """Tell whether a variable is imported from outside the checked files."""
         return variable.imported is not None and self.imported_module(variable.module, variable.imported[0]) is None
 
     def _is_foreign(self, obj: Node) -> bool:

@@ -1,4 +1,4 @@
-"""Writes the report as workflow commands of GitHub Actions.
+"""Writes the checker's report as workflow commands of GitHub Actions.
 
 GitHub shows them beside the code. The form and its escapes are described at
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions

@@ -1,4 +1,4 @@
-"""Writes the report as JSON, for other programs."""
+"""Writes the checker's report as JSON, for other programs."""
 
 import json
 from dataclasses import fields

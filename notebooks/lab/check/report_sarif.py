@@ -1,4 +1,4 @@
-"""Writes the report as SARIF 2.1.0, which code hosts and editors show.
+"""Writes the checker's report as SARIF 2.1.0, for code hosts and editors.
 
 The format is described at https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """

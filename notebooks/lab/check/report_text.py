@@ -1,4 +1,4 @@
-"""Writes the report as text for a terminal.
+"""Writes the checker's report as text for a terminal.
 
 The report has one block per finding, with errors first. Then it has one line for each of the ten mistakes of this kit,
 which says whether the mistake was found.
@@ -83,7 +83,8 @@ def _texts(finding: Finding, rule: Rule) -> Iterator[tuple[str, str]]:
 def _paragraph(name: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield the pieces of a labelled paragraph, each with its style.
 
-    `name` is the label. The first line of `text` is prose, and its other lines are code.
+    A style is, for example, "dim". `name` is the label. The first line of `text` is prose, and its other lines are
+    code.
     """
     if not text:
         return
@@ -106,7 +107,7 @@ def _paragraph(name: str, text: str) -> Iterator[tuple[str, str]]:
 def _excerpt(finding: Finding, line: str) -> Iterator[tuple[str, str]]:
     """Yield the finding's line of code, and a caret below its column.
 
-    Each piece of text comes with its style.
+    Each piece of text comes with its style, such as "dim".
     """
     line = line.rstrip()
     start = max(0, finding.column - 1 - BEFORE_COLUMN) if len(line) > LONGEST_LINE else 0

@@ -123,7 +123,10 @@ def _looks_for_itself(facts: Facts, part: Node, *, strict: bool) -> bool:
 
 
 def _is_register(facts: Facts, rooms: Node) -> bool:
-    """Tell whether a collection holds all connections, not only one room's."""
+    """Tell whether a collection holds all connections, not only one room's.
+
+    If a socket is in such a collection, this says nothing about the socket's right to a room.
+    """
     found = facts.made(rooms)
     whole = isinstance(rooms, Name) or (isinstance(rooms, Member) and isinstance(rooms.obj, This))
     is_part = isinstance(found, Index | Op) or (isinstance(found, Call) and isinstance(found.func, Member))
@@ -156,10 +159,10 @@ def leaves(node: Node) -> bool:
 
 
 def asserts(facts: Facts, call: Call) -> bool:
-    """Tell whether a call checks a right by itself, without a condition.
+    """Tell whether a call checks a right, such as membership, by itself.
 
-    That is so if the called function has a name such as `assertMember`. It is also so if that function contains an `if`
-    that tests a right and may end the function or a loop iteration.
+    Then the caller needs no condition. That is so if the called function has a name such as `assertMember`. It is also
+    so if that function contains an `if` that tests a right and may end the function or a loop iteration.
     """
     name = getattr(call.func, "name", "")
     if RIGHTS.search(name) and CHECKS.match(name):
@@ -213,8 +216,9 @@ def _has_client(facts: Facts, arg: Node) -> bool:
 def looks_up(facts: Facts, node: Node) -> bool:
     """Tell whether an expression looks something up for the verified user.
 
-    That is so if one call has two kinds of arguments: a value from the client, and the verified user or the token of
-    the handshake.
+    The checker counts this as a check of a right, such as room membership. The result is True if one call that can
+    refuse the client has two kinds of arguments: a value from the client, and the verified user or the token of the
+    handshake.
     """
     for part in node.walk():
         if not isinstance(part, Call) or not _may_refuse(facts, part):
@@ -233,8 +237,8 @@ def looks_up(facts: Facts, node: Node) -> bool:
 def _may_refuse(facts: Facts, call: Call) -> bool:
     """Tell whether a call can check a right and refuse the client.
 
-    That is so if the function has a name such as `findMember` or `checkRoom`. It is also so for an awaited method that
-    does not write or send.
+    A right is, for example, room membership. The call can do so if the function has a name such as `findMember` or
+    `checkRoom`. An awaited method that does not write or send can do so, too.
     """
     name = getattr(call.func, "name", "")
     if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):

@@ -19,7 +19,7 @@ DEEPEST_LIST = 4
 
 
 class Rooms:
-    """The rooms that the calls of a project join or send to."""
+    """The rooms that calls in the checked code join or send to."""
 
     def __init__(self, project: Project, uses: Uses, actions: Actions) -> None:
         self._project = project
@@ -28,7 +28,7 @@ class Rooms:
 
     @cached_property
     def joins(self) -> list[tuple[Move, Node]]:
-        """Pairs of a join and one of its rooms.
+        """Pairs of a call that joins rooms, and one of its rooms.
 
         A join of a list of rooms gives a pair for each element of the list.
         """
@@ -36,9 +36,9 @@ class Rooms:
 
     @cached_property
     def emits(self) -> list[tuple[Emit, Node]]:
-        """Pairs of an emit and one of its rooms.
+        """Pairs of a call that emits, and one of its rooms.
 
-        An emit to several rooms gives a pair for each of them; an emit without rooms gives none.
+        An emit to several rooms gives a pair for each of them; an emit without rooms gives no pair.
         """
         return [(emit, part) for emit in self._actions.emits for room in emit.rooms for part in self.parts(room)]
 
@@ -64,10 +64,11 @@ class Rooms:
         return None
 
     def parts(self, room: Node, steps: int = DEEPEST_LIST) -> list[Node]:
-        """Return the elements of a list of rooms, or the only room.
+        """Return the rooms that an expression for rooms stands for.
 
-        The list can be a literal, the result of `map`, or a collection that the program fills. Lists inside a list are
-        opened, too, down to `steps` levels.
+        If `room` is a list, the result has the elements of the list. Otherwise it has only `room`. The list can be a
+        literal, the result of `map`, or a collection that the program fills. Lists inside a list are opened, too, down
+        to `steps` levels.
         """
         found = follow(self._project, room)
         if isinstance(found, Await | Spread):

@@ -28,8 +28,9 @@ Progress = Callable[[str, int, int], None]
 def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *_: None) -> Result:
     """Check files and folders, and return the result.
 
-    `progress(stage, done, total)` is called repeatedly; `total` is 0 if it is not known. Raises `UsageError` for a
-    path, rule, baseline or commit that does not exist.
+    `progress(stage, done, total)` is called repeatedly: `stage` says what the checker does, such as "reading files",
+    and `done` counts up to `total`, which is 0 if it is not known. Raises `UsageError` for a path, rule, commit or
+    baseline (a file with known findings) that does not exist.
     """
     began = time.perf_counter()
     check_readable(paths)

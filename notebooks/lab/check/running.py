@@ -1,4 +1,4 @@
-"""Tells how code runs, such as later or in a thread."""
+"""Tells how checked code runs, such as later or in a thread."""
 
 from lab.check.collect import STARTERS
 from lab.check.facts import Facts
@@ -61,7 +61,10 @@ def is_async_server(facts: Facts, server: Node) -> bool:
 
 
 def is_offloaded(node: Node) -> bool:
-    """Tell whether a node runs in its own thread or process."""
+    """Tell whether code runs in a thread or process of its own.
+
+    That is so if a function around `node`, the code in the syntax tree, is an argument of a call such as `to_thread`.
+    """
     for func in enclosing(node, Func):
         call = func.parent
         if isinstance(call, Call) and getattr(call.func, "name", "") in OFFLOADS:
@@ -70,9 +73,9 @@ def is_offloaded(node: Node) -> bool:
 
 
 def runs_later(facts: Facts, node: Node) -> bool:
-    """Tell whether the function around a node is started later.
+    """Tell whether a function around `node` is started later.
 
-    That is so if the function is started as a task, a timer or a job.
+    `node` is a piece of the checked code. The function is started later if it is started as a task, a timer or a job.
     """
     for func in enclosing(node, Func):
         if id(func) in facts.values.uses.later:
@@ -85,9 +88,10 @@ def runs_later(facts: Facts, node: Node) -> bool:
 
 
 def uses_threads(facts: Facts, node: Node) -> bool:
-    """Tell whether the handlers in a node's file run in threads.
+    """Tell whether the handlers in the file of `node` run in threads.
 
-    If so, a handler that blocks does not stop the other handlers.
+    `node` is a piece of the checked code. If the handlers run in threads, a handler that blocks does not stop the
+    others.
     """
     module = facts.project.module_of(node)
     if module.source.language != "py":
@@ -101,8 +105,9 @@ def uses_threads(facts: Facts, node: Node) -> bool:
 def call_from(facts: Facts, handler: Handler, node: Node) -> Node:
     """Return where to report `node`, in the handler's file if possible.
 
-    The result is `node` itself if `node` is in the handler's file. Otherwise the result is the call in the handler's
-    file that leads to `node`. If there is no such call, the result is `node`.
+    `node` is code that runs in `handler` and that a rule reports. The result is `node` itself if `node` is in the
+    handler's file. Otherwise the result is the call in the handler's file that leads to `node`. If there is no such
+    call, the result is `node`.
     """
     module = facts.project.module_of(handler.func)
     if facts.path_of(node) == module.path:

@@ -1,6 +1,6 @@
 """Finds the scopes of a file, and the fields of its classes.
 
-A scope says which variable a name means.
+A scope is the part of the code, such as a function, in which a variable can be used by its name.
 """
 
 from collections.abc import Iterator
@@ -77,7 +77,10 @@ class Module:
 
 
 def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
-    """Yield the nodes of these kinds around a node, innermost first."""
+    """Yield the nodes of these kinds around a node, innermost first.
+
+    `node` is a node of the syntax tree, and `kinds` are classes of nodes.
+    """
     above = node.parent
     while above is not None:
         if isinstance(above, kinds):
@@ -86,7 +89,7 @@ def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
 
 
 def function_of(node: Node) -> Func | None:
-    """Return the innermost function around a node, or None."""
+    """Return the innermost function around a syntax tree node, or None."""
     above = node.parent
     while above is not None and not isinstance(above, Func):
         above = above.parent
@@ -94,7 +97,7 @@ def function_of(node: Node) -> Func | None:
 
 
 def class_of(node: Node) -> Class | None:
-    """Return the innermost class around a node, or None."""
+    """Return the innermost class around a syntax tree node, or None."""
     above = node.parent
     while above is not None and not isinstance(above, Class):
         above = above.parent
@@ -104,8 +107,9 @@ def class_of(node: Node) -> Class | None:
 def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
     """Yield each variable or field that an assignment sets, with its path.
 
-    The path lists the fields and elements that lead from the assigned value to the part that the variable gets. In
-    `{user: {id}} = x`, the variable `id` gets `x.user.id`. `path` is the path of `target` itself.
+    `target` is the left side of the assignment. The path lists the fields and elements that lead from the assigned
+    value to the part that the variable gets. In `{user: {id}} = x`, the variable `id` gets `x.user.id`. `path` is the
+    path of `target` itself.
     """
     if isinstance(target, Record):
         for key, value in target.items:

@@ -11,7 +11,10 @@ from lab.check.tags import SERVER_MAKERS
 
 @dataclass(slots=True, eq=False)
 class Server:
-    """Code that makes a Socket.IO server, or a Nest gateway."""
+    """Code that makes a Socket.IO server, or a NestJS gateway.
+
+    A gateway is a class with socket handlers.
+    """
 
     node: Node
     module: Module

@@ -1,6 +1,7 @@
 """Limits the findings to lines that changed since a git revision.
 
-It also reports calls that joined a room at that revision, and are missing now.
+A finding is a place in the code that `lab check` reports. The module also reports calls that joined a room at that
+revision, and are missing now.
 """
 
 import os
@@ -38,7 +39,8 @@ class Since:
     def lost_joins(self, facts: Facts) -> list[Join]:
         """Return the join calls that the changes deleted.
 
-        The line of each result is the line of the new file where the call is missing.
+        A join call puts a socket into a room. The line of each result is the line of the new file where the call is
+        missing.
         """
         changed = {path: change for path in facts.sources if (change := self._changes.get(self._path(path)))}
         # a new file may have gained what another has lost

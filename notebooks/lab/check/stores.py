@@ -1,6 +1,7 @@
-"""Finds writes to collections, records and shared stores, and removals from collections.
+"""Finds writes to collections, fields, databases and shared stores.
 
-Such state can outlive a handler. A shared store is, for example, Redis.
+The module searches the checked code. It also finds removals from collections. A value that a handler writes to such a
+place can remain after the handler has ended. A shared store is, for example, Redis.
 """
 
 import re
@@ -115,8 +116,8 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
     """Yield each part of a value that is the handler's socket id.
 
-    Each result is a pair: the name of the field that holds the id, or "", and the node of the id. Variables and
-    functions that make records are followed, at most `steps` times.
+    Each result is a pair: the name of the field that holds the id, or "", and the expression for the id. The search
+    follows variables, and calls of functions that return an object literal, at most `steps` times.
     """
     if isinstance(value, Record):
         for key, item in value.items:
@@ -183,7 +184,10 @@ def removals(facts: Facts) -> Iterator[Removal]:
 
 
 def _is_filter(facts: Facts, value: Node) -> bool:
-    """Tell whether a value is a collection without some of its elements."""
+    """Tell whether a value is a filtered copy of a collection.
+
+    Examples are `x.filter(…)`, and a Python comprehension with `if`.
+    """
     match facts.follow(value):
         case Call(func=Member(name="filter")):
             return True

@@ -46,7 +46,8 @@ def counts(findings: Iterable[Finding]) -> str:
 def by_level(findings: Iterable[Finding]) -> list[Finding]:
     """Return the errors, then the warnings, then the questions.
 
-    Errors fail the check, so they come first. The findings of one level keep their order.
+    Errors fail the check, so they come first. A question is a finding that asks what only the author of the code knows.
+    The findings of one level keep their order.
     """
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 

@@ -40,7 +40,7 @@ class Problem:
 
 
 def suppressions(sources: Mapping[str, Source]) -> list[Suppression]:
-    """Return the suppressions in the comments of all files."""
+    """Return all comments that suppress findings, as `Suppression` objects."""
     return [
         suppression
         for path, source in sources.items()
@@ -81,8 +81,9 @@ def apply(
 ) -> tuple[list[Finding], list[Finding], list[Problem]]:
     """Return the remaining findings, the suppressed findings and problems with suppressions.
 
-    A problem is a suppression that has no effect or is written wrongly. `known` has the ids of all rules, and `asked`
-    has the ids of the rules that ran. If a rule did not run, its suppressions are not reported as without effect.
+    A suppression is a comment that suppresses findings; `written` has all of them. A problem is a suppression that has
+    no effect or is written wrongly. `known` has the ids of all rules, and `asked` has the ids of the rules that ran. If
+    a rule did not run, its suppressions are not reported as without effect.
     """
     valid = [suppression for suppression in written if suppression.reason and suppression.rules]
     by_place: dict[tuple[str, int, str], list[int]] = {}

@@ -9,7 +9,7 @@ from lab.check.tags import Tag
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A value that the program puts into a collection.
+    """A value that the checked code puts into a collection.
 
     `key` is None if the value has no key. `write` is the call or assignment that puts the value into the collection.
     """

@@ -1,4 +1,4 @@
-"""Finds out what values are, such as servers, sockets or ids."""
+"""Finds out what a value in the checked code is. Examples are a server, a socket and an id."""
 
 from lab.check.contents import has_sockets, is_injected_server
 from lab.check.flow import arguments, made_record, returned, variable_of

@@ -50,7 +50,7 @@ WRAPPERS = (GATEWAY,)
 
 
 def wrapper_of(project: Project, cls: Class) -> Wrapper | None:
-    """Return the wrapper that a class inherits from, or None."""
+    """Return the wrapper that a class inherits from, or None. A wrapper is a base class that wraps Socket.IO's API."""
     for base in cls.bases:
         name = project.outside(base)
         found = project.meaning(base) if not name else None
@@ -63,7 +63,10 @@ def wrapper_of(project: Project, cls: Class) -> Wrapper | None:
 
 
 def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
-    """Yield the classes of a project that inherit from a wrapper."""
+    """Yield each class of a project that inherits from a wrapper.
+
+    A wrapper is a base class that wraps Socket.IO's API. Each result is a pair: the class and its wrapper.
+    """
     for module in list(project.modules.values()):
         for cls in module.classes:
             wrapper = wrapper_of(project, cls)
@@ -74,7 +77,8 @@ def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
 def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
     """Return the parts of a call that registers a handler.
 
-    The parts are the event, the handler and the description of the base class. The result is None for any other call.
+    The parts are the event, the handler and the `Wrapper`, which describes a base class that wraps Socket.IO's API. The
+    result is None for any other call.
     """
     name = getattr(call.func, "name", "")
     for wrapper in WRAPPERS:

@@ -1,4 +1,4 @@
-"""The command `lab bench`: compares the good server with other servers."""
+"""The command `lab bench`: compares `good_server` with stock python-socketio and Node's Socket.IO."""
 
 import argparse
 import contextlib
@@ -105,8 +105,8 @@ def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
 def _with_enough_files(chosen: "list[Benchmark]", *, is_named: bool) -> "list[Benchmark]":
     """Returns the benchmarks whose clients fit the limit of open files.
 
-    For a benchmark that needs more files it prints a warning. If the user named the benchmarks (`is_named`), it raises
-    `UsageError` instead.
+    For a benchmark that needs more files, the function prints a warning. If the user named the benchmarks (`is_named`),
+    it raises `UsageError` instead.
     """
     from lab.system.open_files import open_files, raise_open_files
 

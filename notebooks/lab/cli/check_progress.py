@@ -9,7 +9,7 @@ from lab.cli.stderr_bar import bar_on_stderr
 
 
 class CheckProgress:
-    """Shows how much of a check is done. Its method `progress` is a callback for `check`."""
+    """Shows how much of a check is done. Its method `progress` is a callback for the function `check`."""
 
     def __init__(self) -> None:
         self._bar: Progress = bar_on_stderr()

@@ -1,4 +1,4 @@
-"""The command `lab compare`: compares the bad and the good server."""
+"""The command `lab compare`: compares `bad_server`, which has ten mistakes, with `good_server`."""
 
 import argparse
 import sys
@@ -57,9 +57,9 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _record_for_quiz(comparison: "Comparison") -> None:
-    """Saves the measured values for `lab quiz`.
+    """Saves the measured values for `lab quiz`, whose answers quote them.
 
-    If that fails, it prints why.
+    If that fails, the function prints why.
     """
     from lab.interview.last_numbers import LastNumbersError, record_comparison
 
@@ -97,8 +97,9 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
 def _costs(readme: Path | None) -> Path | None:
     """Returns the path of the file with the measured costs, or None.
 
-    `lab check` quotes these costs, one for each mistake. The file is in the repository of `readme`. The result is None
-    when `readme` is None or when the folder of the file does not exist.
+    A cost is the damage that a mistake does, as measured, such as a share of lost messages. `lab check` quotes a cost
+    for each mistake. The file is in the repository of `readme`. The result is None when `readme` is None or when the
+    folder of the file does not exist.
     """
     from lab.check.cost import costs_beside
 

@@ -1,4 +1,4 @@
-"""The command `lab dashboard`: draws the graphs of the Grafana dashboard. The data is from a load run."""
+"""The command `lab dashboard`: draws the graphs of the Grafana dashboard. It runs `good_server` under load."""
 
 import argparse
 import sys

@@ -116,10 +116,10 @@ async def _judge(session: "Session", answers: Mapping[str, str]) -> int:
 
 
 async def _hand_in(session: "Session", answers: Mapping[str, str], page: Path | None) -> int:
-    """Judges the learner's answers, and prints and saves the result.
+    """Judges the answers of an examination, and prints and saves the result.
 
     `answers` maps the letter of a server to the learner's diagnosis, and `page` is the HTML file for the result. If
-    servers have no answer yet, it only prints their letters and judges nothing. Returns the exit code.
+    servers have no answer yet, the function only prints their letters and judges nothing. Returns the exit code.
     """
     from lab.diagnosis.result_page import default_page, write_page
     from lab.diagnosis.session import hand_in, open_letters
@@ -137,8 +137,8 @@ async def _hand_in(session: "Session", answers: Mapping[str, str], page: Path | 
 async def _converse(session: "Session", letter: str, page: Path | None) -> int:
     """Lets the learner examine servers and give answers at a prompt.
 
-    `letter` names the first server. `page` is the file for the result of an examination; None means the default file.
-    Returns the exit code.
+    `letter` names the first server. Only the final examination (`--exam`) writes a file with its result: this file is
+    `page`, and None means the default file. Returns the exit code.
     """
     from lab.cli.line_reader import lines
     from lab.diagnosis.prompt import Prompt

@@ -40,7 +40,8 @@ def add_command(commands: Any) -> None:
 def describe_copies(folders: Sequence[str]) -> list[str]:
     """Returns one line for each folder in `folders` that still exists.
 
-    Each folder has a copy of the notebooks. The line names the folder, and the notebooks that the learner has changed.
+    Each folder has a copy of the notebooks. The line names the folder, and the notebooks that the learner has changed
+    or run.
     """
     from lab.lessons.working_copy import begun_notebooks
 

@@ -1,4 +1,4 @@
-"""The command `lab live`: shows the bad and the good server. The user tries both servers on a local page."""
+"""The command `lab live`: runs `bad_server` and `good_server`. The user tries both servers on a local page."""
 
 import argparse
 import sys

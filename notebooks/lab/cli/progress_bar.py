@@ -54,7 +54,8 @@ class NotebookProgress:
 class CompareProgress:
     """Shows on stderr the progress of `lab compare`.
 
-    The methods `progress` and `finished` are callbacks for the function `compare`.
+    The methods `progress` and `finished` are callbacks for the function `compare`, which measures the bad and the good
+    server.
     """
 
     def __init__(self, claims: int) -> None:
@@ -86,7 +87,7 @@ class CompareProgress:
         """Shows that the runs for one claim have finished.
 
         A claim is a statement about both servers. In a terminal, the bar advances. Otherwise, this also prints one
-        line: the verdict on the claim, and the values of both servers.
+        line: whether the runs have shown the claim, and the values of both servers.
         """
         self._bar.advance(self._task)
         if self._console.is_terminal:

@@ -58,8 +58,9 @@ def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
 async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
     """Let each tab send messages to the next tab on a schedule.
 
-    Each tab sends `per_second` messages per second until the `async with` block ends. Then the function waits until
-    every request has its ack or has timed out. The yielded list has one sample per request.
+    A tab is a Socket.IO client that simulates a browser tab. Each tab sends `per_second` messages per second until the
+    `async with` block ends. Then the function waits until every request has its ack or has timed out. The yielded list
+    has one sample per request.
     """
     samples: list[Sample] = []
     requests: set[asyncio.Task[None]] = set()

@@ -19,14 +19,14 @@ FENCE_SECONDS = 10.0
 
 
 def people(count: int, *, rooms: tuple[str, ...] = ()) -> list[Person]:
-    """Create `count` people with the names `user-000`, `user-001`, …."""
+    """Create `count` simulated users: `user-000`, `user-001` and so on. Their tokens have the claim `rooms`."""
     return [Person(f"user-{number:03}", rooms=rooms) for number in range(count)]
 
 
 async def write_to_next(writers: Sequence[Tab], text: str) -> int:
     """Let each tab write `text` to the user of the next tab.
 
-    Returns how many of the messages the server accepted.
+    A tab is a Socket.IO client that simulates a browser tab. Returns how many of the messages the server accepted.
     """
     readers = [*writers[1:], *writers[:1]]
     sending = [
@@ -39,7 +39,7 @@ async def write_to_next(writers: Sequence[Tab], text: str) -> int:
 def messages_received(tab: Tab, text: str) -> list[Received]:
     """Return the messages with this text that the tab received.
 
-    Only messages that were sent to the user of the tab count.
+    A tab is a Socket.IO client of one user. Only messages that were sent to this user count.
     """
     return tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text and data.get("to") == tab.user)
 
@@ -47,8 +47,8 @@ def messages_received(tab: Tab, text: str) -> list[Received]:
 async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
     """Wait until everything that was sent to these tabs has arrived.
 
-    Each tab sends one more request. A connection keeps the order of its packets, so the ack of that request arrives
-    last. A lost message does not make the function wait longer.
+    A tab is a Socket.IO client. Each tab sends one more request. A connection keeps the order of its packets, so the
+    ack of that request arrives last. A lost message does not make the function wait longer.
     """
     # no server knows this event, but the contract demands an ack for every event
     await gather_bounded([lambda tab=tab: tab.ask("lab:settle", {}) for tab in tabs])  # type: ignore[misc]
@@ -59,8 +59,9 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
     """Wait until each tab has received `FENCE` from every server process.
 
-    A message from another process sometimes arrives later than an ack. So this function makes each server process emit
-    the event `FENCE`. When the `FENCE` of a process arrives, all earlier messages of that process have arrived.
+    A tab is a Socket.IO client. A message from another process sometimes arrives later than an ack. So this function
+    makes each server process emit the event `FENCE`. When the `FENCE` of a process arrives, all earlier messages of
+    that process have arrived.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
@@ -74,7 +75,7 @@ async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
 async def cut_and_reconnect(tabs: Sequence[Tab]) -> None:
     """Reset the tabs' connections, and wait until all have reconnected.
 
-    The tabs must be open with `reconnection=True`.
+    A tab is a Socket.IO client. The tabs must be open with `reconnection=True`, so that they reconnect by themselves.
     """
     connects = [tab.connects + 1 for tab in tabs]
     await asyncio.gather(*(tab.link.cut() for tab in tabs))

@@ -22,7 +22,7 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class _ForwardedConnection:
-    """A client's connection and the matching connection to the server."""
+    """A client's connection to the proxy, and the matching server connection."""
 
     def __init__(self, writers: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
         self.writers = writers

@@ -103,8 +103,8 @@ class RawTab:
 async def raw_tab(session: aiohttp.ClientSession, target: Target, *, number: int = 0) -> AsyncIterator[RawTab]:
     """Open a `RawTab` that has not sent its CONNECT packet.
 
-    The tab is closed when the `async with` block ends. When the server has several processes, `number` selects the
-    process: `number` modulo the number of processes.
+    A `RawTab` is a client socket that uses no Socket.IO library. It is closed when the `async with` block ends. When
+    the server has several processes, `number` selects the process: `number` modulo the number of processes.
     """
     url = f"ws://127.0.0.1:{target.ports[number % len(target.ports)]}/socket.io/?EIO=4&transport=websocket"
     async with session.ws_connect(url, max_msg_size=0) as socket:

@@ -198,8 +198,9 @@ async def tabs(
 ) -> AsyncIterator[list[Tab]]:
     """Open and connect `each` tabs for every person.
 
-    Yields the tabs in the order of `people`. With `reconnection`, a tab that loses its connection reconnects after
-    `delays`. All tabs are closed when the `async with` block ends, even after an error.
+    A tab is a Socket.IO client that simulates a browser tab. Yields the tabs in the order of `people`. With
+    `reconnection`, a tab that loses its connection reconnects after `delays`. All tabs are closed when the `async with`
+    block ends, even after an error.
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []

@@ -1,4 +1,7 @@
-"""Defines `Comparison`: the results of one run of `lab compare`."""
+"""Defines `Comparison`: the results of the command `lab compare`.
+
+The command measures the bad and the good server with the same experiments.
+"""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -20,7 +23,8 @@ VERSIONS_OF = ("python-socketio", "python-engineio", "aiohttp", "uvloop")
 class Result:
     """The result of one claim: all its runs and the verdict.
 
-    A claim is a statement about the bad and the good server. The verdict says whether the runs confirm the claim.
+    A claim is a statement about the bad and the good server. A run is one measurement of one of these servers. The
+    verdict says whether the runs confirm the claim.
     """
 
     claim: Claim
@@ -30,11 +34,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of one run of `lab compare`, and its environment.
+    """The results of the command `lab compare`, and its environment.
 
-    The environment is the machine, the versions and the settings. `workers` is the number of processes of each server.
-    If `workers` is greater than 1, some claims (statements about the bad and the good server) are also measured without
-    connection cuts, with one process and with several processes. `before_any_cut` has these results.
+    The command measures the bad and the good server. The environment is the machine, the versions and the settings.
+    `workers` is the number of processes of each server. If `workers` is greater than 1, some claims (statements about
+    the two servers) are also measured without connection cuts, with one process and with several processes.
+    `before_any_cut` has these results.
     """
 
     results: Sequence[Result]
@@ -45,9 +50,9 @@ class Comparison:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the runs confirm every claim.
+        """Whether the measurements confirm every claim.
 
-        A claim is a statement about the bad and the good server. `before_any_cut` has verdicts on runs without
+        A claim is a statement about the bad and the good server. `before_any_cut` has verdicts on measurements without
         connection cuts. These verdicts count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
@@ -57,8 +62,8 @@ class Comparison:
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the machine, the versions and the settings of a comparison.
 
-    `settings` has the server settings of each experiment. The key `raised_limits` of the result has all server settings
-    that the lab changed from their defaults.
+    A comparison measures the bad and the good server. `settings` has the server settings of each experiment. The key
+    `raised_limits` of the result has all server settings that the lab changed from their defaults.
     """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
     for name, value in (item for scenario in settings for item in scenario.items()):

@@ -27,9 +27,10 @@ async def run_once(
 ) -> Run:
     """Run a scenario once on a new server of `workers` processes.
 
-    `claim` is the statement that the scenario tests; its number selects the namespace of the clients. `side` is `good`,
-    `bad`, or an app as `module:function`. `seed` and `parameters` are passed to the scenario. If the run fails, nothing
-    is raised: the field `broken` of the returned run says why the run failed.
+    A scenario is a scripted experiment with clients. `claim` is the statement that the scenario tests; its number
+    selects the namespace of the clients. `side` is `good` (the good server), `bad` (the bad server), or an app as
+    `module:function`. `seed` and `parameters` are passed to the scenario. If the scenario fails, nothing is raised: the
+    field `broken` of the returned run says why.
     """
     lateness, limit = Lateness(), asyncio.timeout(None)
     try:

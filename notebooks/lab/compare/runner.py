@@ -1,10 +1,10 @@
 """Runs the scenario of every chosen claim on both servers.
 
-The two servers are the bad server (with ten mistakes) and the good server. A claim is a statement about them, with a
-bound for each server's measured value. Its scenario is the experiment that measures this value. A run is repeated if
-its value is near the bound or does not meet the bound. A run is also repeated if slow clients have possibly falsified
-its value. Each run has its own new server. Scenarios that mostly wait run at the same time; scenarios that measure time
-or load run alone.
+The two servers are the bad server (with ten mistakes) and the good server. A claim is a statement about them. Its
+scenario is an experiment that measures one value on each server; the claim states a bound for each of the two values. A
+run (one measurement) is repeated if its value is near the bound or does not meet the bound. A run is also repeated if
+slow clients have possibly falsified its value. Each run has its own new server. Scenarios that mostly wait run at the
+same time; scenarios that measure time or load run alone.
 """
 
 import asyncio

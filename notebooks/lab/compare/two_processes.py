@@ -1,7 +1,8 @@
 """Measures which messages and reports servers of several processes lose.
 
-No connection is cut during these measurements. The bad server loses messages when each of its processes knows only the
-users who are connected to that process. A report is the result of heavy work that a user requests.
+The bad and the good server are measured, and no connection is cut meanwhile. The bad server loses messages when each of
+its processes knows only the users who are connected to that process. A report is the result of heavy work that a user
+requests.
 """
 
 import asyncio
@@ -35,8 +36,9 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
     async def run(target: Target, *, seed: int = 7, users: int = 48) -> Run:
         """Measure the percentage of messages or reports that arrive.
 
-        Each of the `users` users sends a message, or each of them requests a report (heavy work for the server). The
-        percentage is the `value` of the returned run. `seed` has no effect, because nothing is random.
+        `target` is the measured server. Each of the `users` users sends a message, or each of them requests a report
+        (heavy work for the server). The percentage is the `value` of the returned run. `seed` has no effect, because
+        nothing is random.
         """
         async with tabs(target, people(users)) as ring:
             accepted, arrived = await (_request_reports(ring) if asks == "report" else _write(ring))
@@ -88,9 +90,9 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 class TwoProcessResult:
     """The runs for one claim, with one and with several processes.
 
-    A claim is a statement about the bad and the good server. `runs` maps a side (bad or good server) and a number of
-    processes to the run. `workers` is the larger number of processes. `bounds` has the bounds that the values of the
-    runs must meet.
+    A claim is a statement about the bad and the good server. A run measures the percentage of messages or reports that
+    arrive. `runs` maps a side (bad or good server) and a number of processes to the run. `workers` is the larger number
+    of processes. `bounds` has the limits for the percentages: if all are kept, the claim is confirmed.
     """
 
     claim: Claim
@@ -101,7 +103,8 @@ class TwoProcessResult:
     def value(self, side: Side, workers: int) -> float | None:
         """Return the percentage of messages or reports that arrived.
 
-        `side` and `workers` (the number of processes) select the run. Returns None when this run failed.
+        `side` (the bad or the good server) and `workers` (its number of processes) select the measurement. Returns None
+        when this measurement failed.
         """
         run = self.runs[side, workers]
         return run.value if run.broken is None else None
@@ -117,7 +120,10 @@ class TwoProcessResult:
 
     @property
     def finding(self) -> str:
-        """One sentence that says what was found, with the measured values."""
+        """One sentence that says what was found, with the measured percentages.
+
+        They are the percentages of the messages or reports that arrived.
+        """
         values = {side: number(self.value(side, self.workers)) for side in SIDES}
         return self.bounds.finding.format(**values, one=number(self.value("bad", 1)))
 
@@ -125,7 +131,8 @@ class TwoProcessResult:
     def verdict(self) -> Verdict:
         """The verdict on the four runs: two servers, two numbers of processes.
 
-        Its outcome is `shown` (the claim is confirmed) when all four values meet their bounds.
+        A run measures the percentage of messages or reports that arrive. The outcome of the verdict is `shown` (the
+        claim is confirmed) when each percentage is in the range that the claim states.
         """
         reasons = []
         for (side, workers), run in self.runs.items():
@@ -156,8 +163,8 @@ async def measure_before_any_cut(
     """Measure which messages and reports arrive before any connection is cut.
 
     A report is the result of heavy work that a user requests. The bad and the good server are measured with one process
-    and with `workers` processes. A claim is a statement about these two servers. Returns one result for each claim that
-    has bounds for several processes.
+    and with `workers` processes. A claim is a statement about these two servers. Returns one result for each claim for
+    which the file claims.toml also states percentages of messages or reports with several processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []
@@ -174,8 +181,9 @@ async def _run_both_sides(
 ) -> Mapping[tuple[Side, int], Run]:
     """Run the scenario on both servers, with one process and with several.
 
-    The bad and the good server are measured at the same time. That is harmless, because the scenario measures no times
-    and needs little CPU. Returns the runs, by server and number of processes.
+    The scenario is an experiment that counts which messages or reports arrive. The bad and the good server are measured
+    at the same time. That is harmless, because the scenario measures no times and needs little CPU. Returns the runs
+    (measurements), by server and number of processes.
     """
 
     async def run(side: Side, count: int) -> Run:

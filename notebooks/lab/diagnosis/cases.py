@@ -1,6 +1,7 @@
 """The cases of the blind diagnosis, and which server has which mistake.
 
-A case is a task of the practice: the learner finds the mistakes of one server.
+In the blind diagnosis, a learner looks for the unknown mistakes of servers. A case is one task for practice: the
+learner finds the mistakes of one server.
 """
 
 import random
@@ -27,9 +28,9 @@ class _Frozen(BaseModel):
 class Mistake(_Frozen):
     """One mistake of the bad server, as data for the blind diagnosis.
 
-    `events` are the events that have a different handler on a server with this mistake. `tell` tells the learner how
-    such a server behaves, and how to see this behaviour. `look` tells the learner where to look, without naming the
-    mistake.
+    In the blind diagnosis, a learner looks for the unknown mistakes of servers. `events` are the events that have a
+    different handler on a server with this mistake. `tell` tells the learner how such a server behaves, and how to see
+    this behaviour. `look` tells the learner where to look, without naming the mistake.
     """
 
     id: str
@@ -52,18 +53,19 @@ class Choice(_Frozen):
 
     @property
     def claims(self) -> tuple[int, ...]:
-        """The ids of the claims whose scenarios measure this server.
+        """The numbers of the claims whose scenarios measure this server.
 
-        A claim is a statement about one mistake, and its scenario is an experiment that measures that mistake. An id is
-        an integer, 1 to 10.
+        A claim is a statement about one mistake, and its scenario is an experiment that measures that mistake. The
+        numbers are 1 to 10.
         """
         return self.measured_by or self.mistakes
 
 
 class Case(_Frozen):
-    """One case of the practice: its title and its possible servers.
+    """One task of the blind diagnosis: its title and its possible servers.
 
-    Each entry of `choice` is a possible server. The seed of the practice decides which of them the learner examines.
+    The learner has to find the mistakes of one server. Each entry of `choice` is a possible server. A seed decides
+    which of them the learner examines.
     """
 
     title: str
@@ -78,10 +80,11 @@ class _File(_Frozen):
 
 @dataclass(frozen=True)
 class Ticket:
-    """Identifies one server of the diagnosis: kind, seed and letter.
+    """Identifies one server of the blind diagnosis: kind, seed and letter.
 
-    `kind` is `practice` or `exam`, and `letter` is the name of the server. `seed` decides which server has which
-    mistakes. A server process finds its mistakes from its ticket.
+    In the blind diagnosis, a learner looks for the unknown mistakes of servers. `kind` is `practice` or `exam`, and
+    `letter` is the name of the server. `seed` decides which server has which mistakes. A server process finds its
+    mistakes from its ticket.
     """
 
     kind: Kind
@@ -95,7 +98,7 @@ class Ticket:
     def parse(cls, text: str) -> "Ticket":
         """Return the ticket for a string that `str(ticket)` has made.
 
-        A ticket identifies one server of the blind diagnosis.
+        A ticket identifies one server whose mistakes a learner has to find.
         """
         kind, seed, letter = text.split()
         return cls("exam" if kind == "exam" else "practice", int(seed), letter)
@@ -103,7 +106,7 @@ class Ticket:
     def open(self) -> Choice:
         """Return the mistakes of the server that this ticket identifies.
 
-        These mistakes are the right answer in the diagnosis.
+        A learner has to find these mistakes. The result also has a user's complaint about the server.
         """
         return assign(self.kind, self.seed)[self.letter]
 
@@ -112,7 +115,7 @@ class Ticket:
 def load() -> _File:
     """Read the mistakes and the cases from the file cases.toml.
 
-    A case is a task of the practice: the learner finds the mistakes of one server.
+    A case is a task of the blind diagnosis: a learner finds the unknown mistakes of one server.
     """
     text = (resources.files("lab.diagnosis") / "cases.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text))
@@ -134,7 +137,8 @@ def look_at(mistakes: tuple[int, ...]) -> str:
 def letters(kind: Kind) -> str:
     """Return the letters that name the servers of a practice or examination.
 
-    The result is a string with one letter per server.
+    In both of them, a learner looks for the unknown mistakes of servers. The result is a string with one letter per
+    server.
     """
     return LETTERS[: len(MISTAKES) + 1 if kind == "exam" else len(load().case)]
 
@@ -150,8 +154,9 @@ def new_seed() -> int:
 def assign(kind: Kind, seed: int) -> Mapping[str, Choice]:
     """Return the mistakes of each server, by the server's letter.
 
-    The same seed always gives the same servers. In a practice, each server is more difficult to diagnose than the one
-    before. In the examination, each server has a different mistake, and one server has none.
+    A learner has to find these mistakes, for practice or in an examination (`kind`). The same seed always gives the
+    same servers. In a practice, each server is more difficult to diagnose than the server before. In the examination,
+    each server has a different mistake, and one server has none.
     """
     source = random.Random(f"{kind} {seed}")  # noqa: S311 - a repeatable choice, not a secret
     if kind == "practice":

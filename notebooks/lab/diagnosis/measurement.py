@@ -28,8 +28,8 @@ AT_ONCE = 3
 class Finding:
     """What the experiment of `claim` measured on an examined server.
 
-    `here` is the run of the experiment on that server. `good` is the run on the good server, or None if the good server
-    was not measured.
+    `claim` is a statement about one mistake, which its experiment measures. `here` is the run (the measurement) on that
+    server. `good` is the run on the good server, or None if the good server was not measured.
     """
 
     claim: Claim
@@ -43,9 +43,10 @@ class Finding:
 
 
 def in_words(claim: Claim, run: Run) -> str:
-    """Return the value that a run measured, in the unit of `claim`.
+    """Return the value that a run measured, with its unit.
 
-    If the run failed, this returns the reason instead.
+    A run is one measurement with the experiment of `claim`, which also has the unit. If the run failed, this function
+    returns the reason instead.
     """
     return f"not measured, {run.broken}" if run.broken is not None else f"{number(run.value)} {claim.unit}"
 
@@ -54,7 +55,7 @@ async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
     """Run the scenarios that measure the mistakes of a server.
 
     `ticket` identifies the server. Each scenario (an experiment) runs on a new server with the same mistakes. With
-    `with_good`, each scenario also runs on a good server. Returns one finding per scenario.
+    `with_good`, each scenario also runs on a good server. Returns one finding (the measured values) per scenario.
     """
     claims = [load_claims()[claim - 1] for claim in ticket.open().claims]
     return [await _measure_one(claim, ticket, with_good=with_good) for claim in claims]
@@ -65,8 +66,9 @@ async def measure_all(
 ) -> Mapping[Ticket, list[Finding]]:
     """Measure the servers that `tickets` identify, without the good server.
 
-    After each server, `measure_all` calls `finished` with the number of servers measured so far. Experiments that
-    measure time or load run one at a time. Returns the findings of each server, by ticket.
+    The servers have mistakes that a learner looks for. After each server, `measure_all` calls `finished` with the
+    number of servers measured so far. Experiments that measure time or load run one at a time. Returns the findings
+    (the measured values) of each server, by ticket.
     """
     scenarios, slots, done = load_scenarios(), asyncio.Semaphore(AT_ONCE), 0
     found: dict[Ticket, list[Finding]] = {}

@@ -105,10 +105,10 @@ class Examination(Practice):
 
 
 def diagnose(seed: int | None = None) -> Practice:
-    """Return the five cases of the blind diagnosis.
+    """Return the blind diagnosis for practice, with its five servers.
 
-    A case is a server whose mistakes the learner has to find. The same seed always gives the same servers. Without a
-    seed, the servers are random.
+    The methods of the returned object are for notebook cells. With them a learner examines the servers and finds the
+    mistakes of each. The same seed always gives the same servers. Without a seed, the servers are random.
     """
     return Practice("practice", seed)
 
@@ -116,13 +116,14 @@ def diagnose(seed: int | None = None) -> Practice:
 def examination(seed: int | None = None) -> Examination:
     """Return the final examination over all mistakes.
 
-    The same seed always gives the same servers. Without a seed, the servers are random.
+    The methods of the returned object are for notebook cells. With them a learner examines servers and answers which
+    mistake each of them has. The same seed always gives the same servers. Without a seed, the servers are random.
     """
     return Examination("exam", seed)
 
 
 def _show_refusal(error: UsageError) -> None:
-    """Show in one line why an answer cannot be read."""
+    """Show in one line why a learner's answer is not valid."""
     show_output(Markdown(f"**Please write it in another way.** {error}."))
 
 

@@ -19,7 +19,7 @@ from lab.system.exit_codes import UsageError
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its arguments, what it does, and the function for it."""
+    """One command that a learner can type: its arguments, purpose and function."""
 
     usage: str
     purpose: str
@@ -29,7 +29,8 @@ class Command:
 class Prompt:
     """Executes the commands that a learner types, line by line.
 
-    `letter` is the server to start with. `say` shows one or more lines of text to the learner.
+    With the commands a learner examines servers with unknown mistakes. `letter` names the server to start with. `say`
+    shows one or more lines of text to the learner.
     """
 
     def __init__(self, session: Session, letter: str, say: Callable[[str], None]) -> None:

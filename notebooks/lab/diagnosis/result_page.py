@@ -1,4 +1,7 @@
-"""Renders the result of an examination as one HTML page."""
+"""Renders the result of an examination as one HTML page.
+
+In the examination, a learner had to find the unknown mistakes of servers.
+"""
 
 import datetime
 from html import escape
@@ -67,14 +70,14 @@ bounds are those of the claims: a server without the mistake has to meet the las
 
 
 def answer_in_words(row: ExamRow) -> str:
-    """Return a learner's answer in words."""
+    """Return in words which mistakes of a server a learner has named."""
     return "given up" if row.answer is None else describe(row.answer)
 
 
 def measured_in_words(row: ExamRow) -> str:
     """Return the values that were measured on a server, in words.
 
-    Each value is followed by the bound that a good server meets.
+    After each value, the text has the range of a good server, such as `at most 0`.
     """
     return "; ".join(
         f"{found.claim.metric}: {in_words(found.claim, found.here)} (a good server: {found.claim.wanted('good')})"

@@ -1,7 +1,8 @@
 """Server of the blind diagnosis: has unknown mistakes in the namespace `/`.
 
-From outside, a learner cannot see the name of a mistake. All these servers handle the same events, have the same
-settings and use the same names in their code, and they log no traceback.
+In the blind diagnosis, a learner has to find the mistakes. From outside, a learner cannot see the name of a mistake.
+All these servers handle the same events, have the same settings and use the same names in their code, and they log no
+traceback.
 """
 
 import inspect
@@ -44,10 +45,11 @@ async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
 class Service(Gateway):
     """The good server's gateway, changed by some of the ten mistakes.
 
-    `mistakes` are gateways of the bad server, one per mistake. `STEPS` names the methods that a mistake can replace.
-    The first mistake that defines such a method replaces it; otherwise the good server's method is used. The gateways
-    in `mistakes` are not registered with Socket.IO, so only their methods are used. `own_routes` replace the good
-    server's routes for the same events.
+    A gateway is a Socket.IO namespace that checks every connect, event and disconnect. `mistakes` are gateways of the
+    bad server, one per mistake. `STEPS` names the methods that a mistake can replace. The first mistake that defines
+    such a method replaces it; otherwise the good server's method is used. The gateways in `mistakes` are not registered
+    with Socket.IO, so only their methods are used. `own_routes` (events with their handlers) replace the good server's
+    routes for the same events.
     """
 
     def __init__(self, parts: Parts, mistakes: Sequence[Gateway], own_routes: Sequence[Route]) -> None:
@@ -81,15 +83,19 @@ class Service(Gateway):
         await self._steps["check_rate"](identity, route)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
-        """Convert the arguments of an event to the route's payload model."""
+        """Convert the arguments of an event to the event's payload model.
+
+        If a mistake of this server has its own method `read`, that method is called. Otherwise the good server's method
+        is called.
+        """
         return self._steps["read"](route, arguments)
 
 
 def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
     """Return the method `name` of the first mistake that defines it.
 
-    `mistakes` are gateways of the bad server, one per mistake. If no mistake defines the method, this returns the
-    method of `Gateway`, bound to `service`.
+    `mistakes` are gateways (Socket.IO namespaces) of the bad server, one per mistake. If no mistake defines the method,
+    this returns the method of `Gateway`, bound to `service`.
     """
     own = [getattr(gateway, name) for gateway in mistakes if name in vars(type(gateway))]
     return own[0] if own else partial(getattr(Gateway, name), service)
@@ -98,8 +104,8 @@ def _step(service: Gateway, mistakes: Sequence[Gateway], name: str) -> Any:
 def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
     """Return the class `Handlers` of a mistake, without the mistake's name.
 
-    The source is compiled again with neutral names for module and file. Otherwise tracebacks and warnings would reveal
-    the name of the mistake.
+    The class is a Socket.IO namespace of the bad server. Its source is compiled again with neutral names for module and
+    file. Otherwise tracebacks and warnings would reveal the name of the mistake.
     """
     names: dict[str, Any] = {"__name__": MODULE}
     source = inspect.getsource(MISTAKES[number - 1])
@@ -112,8 +118,9 @@ def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
 def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
     """Return a server's gateway, and the gateways of its mistakes.
 
-    `choice` names the mistakes. Each mistake has a gateway of the bad server. The first returned gateway is the good
-    server's gateway, changed by these mistakes.
+    A gateway is a Socket.IO namespace that checks every connect, event and disconnect. `choice` names the mistakes.
+    Each mistake has a gateway of the bad server. The first returned gateway is the good server's gateway, changed by
+    these mistakes.
     """
     gateways: list[Any] = [load_handlers(number)("/", parts) for number in choice.mistakes]
     own_routes = [
@@ -142,7 +149,10 @@ def create_app(settings: Settings) -> Application:
 
 
 def hide_tracebacks() -> None:
-    """Make the log show the type of each error, without its traceback."""
+    """Make the log show the type of each error, without its traceback.
+
+    A traceback would show a learner which mistake the server has.
+    """
 
     def hide(_: str, entry: Any) -> None:
         error = entry.pop("exc_info", None)

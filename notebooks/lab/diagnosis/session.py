@@ -17,7 +17,8 @@ from lab.system.exit_codes import UsageError
 class Session:
     """The servers of one practice or examination, labelled with letters.
 
-    Which server has which mistake depends on the seed. Nothing is stored in a file.
+    In both of them, a learner has to find the unknown mistakes of the servers. Which server has which mistake depends
+    on the seed. Nothing is stored in a file.
     """
 
     def __init__(self, kind: Kind = "practice", seed: int | None = None) -> None:
@@ -78,7 +79,7 @@ class Session:
     async def measure(self, letter: str) -> list[Finding]:
         """Measure the server with this letter and, for comparison, the good server.
 
-        Returns one finding per scenario (an experiment): what it measured on these two servers.
+        Returns one finding per scenario (an experiment): what the scenario measured on these two servers.
         """
         return await measure(self.ticket(letter))
 
@@ -87,8 +88,9 @@ class Session:
 class ExamRow:
     """The result of one server of an examination.
 
-    `answer` is None if the learner gave up on this server. `mistakes` are the mistakes that the server really has, and
-    `findings` what was measured.
+    In the examination, a learner looks for the mistakes of servers. `answer` are the mistakes that the learner named,
+    or None if the learner gave up on this server. `mistakes` are the mistakes that the server really has. `findings`
+    are the values that were measured on the server.
     """
 
     letter: str
@@ -98,7 +100,7 @@ class ExamRow:
 
     @property
     def is_right(self) -> bool:
-        """Whether the answer names exactly the mistakes of the server."""
+        """Whether the learner's answer names exactly the mistakes of the server."""
         return self.answer == frozenset(self.mistakes)
 
     @property
@@ -109,7 +111,7 @@ class ExamRow:
 
 @dataclass(frozen=True)
 class ExamResult:
-    """The results of all servers of an examination."""
+    """The results of all servers whose mistakes a learner had to find."""
 
     seed: int
     rows: Sequence[ExamRow]
@@ -128,7 +130,7 @@ class ExamResult:
 def open_letters(session: Session, guesses: Mapping[str, Guess]) -> list[str]:
     """Return the letters of the servers without an answer.
 
-    `guesses` maps letters to answers. Raises `UsageError` when an answer is not valid.
+    `guesses` maps letters to a learner's answers. Raises `UsageError` when an answer is not valid.
     """
     return [letter for letter in session.letters if not _is_answered(guesses.get(letter))]
 
@@ -138,8 +140,9 @@ async def hand_in(
 ) -> ExamResult:
     """Measure all servers of an examination, and judge the learner's answers.
 
-    `guesses` maps the letters of the servers to answers. After each measured server, this function calls `finished`
-    with the number of servers measured so far. Raises `UsageError` when an answer is not valid.
+    An answer says which mistakes a server has. `guesses` maps the letters of the servers to answers. After each
+    measured server, this function calls `finished` with the number of servers measured so far. Raises `UsageError` when
+    an answer is not valid.
     """
     tickets = [session.ticket(letter) for letter in session.letters]
     findings = await measure_all(tickets, finished)

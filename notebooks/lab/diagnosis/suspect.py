@@ -1,4 +1,7 @@
-"""A running server of the blind diagnosis, with tools to examine it."""
+"""A running server of the blind diagnosis, with tools to examine it.
+
+In the blind diagnosis, a learner has to find the unknown mistakes of a server.
+"""
 
 import asyncio
 import contextlib
@@ -88,7 +91,7 @@ class Reading:
 
 
 class Suspect:
-    """One server that a learner examines; a letter is its name."""
+    """One server whose mistakes a learner has to find. Its name is a letter."""
 
     def __init__(self, ticket: Ticket) -> None:
         self.letter = ticket.letter
@@ -104,8 +107,8 @@ class Suspect:
     def target(self) -> Target:
         """All that a client needs to use and measure the server.
 
-        It has the server's address, a probe, and a method that makes tokens for the server. The probe reads the
-        measurements of the server process. Raises `UsageError` when the server is not running.
+        It has the server's address, a method that makes tokens for the server, and a probe. The probe reads
+        measurements from code of the lab inside the server process. Raises `UsageError` when the server is not running.
         """
         if self._target is None:
             raise UsageError(f"server {self.letter} does not run: start it again")
@@ -129,8 +132,8 @@ class Suspect:
     ) -> Tab:
         """Open one more tab for a user, and return the tab.
 
-        The user's token has this role, company and rooms. Like a web page, the tab sends `session:login` only after its
-        first connect, and reconnects by itself.
+        A tab is a simulated browser tab, with its own socket. The user's token has this role, company and rooms. Like a
+        web page, the tab sends the event `session:login` only after its first connect, and reconnects by itself.
         """
         person = Person(user, role, company, tuple(rooms))
         (tab,) = await self._stack.enter_async_context(tabs(self.target, [person], reconnection=True))
@@ -141,9 +144,10 @@ class Suspect:
         return tab
 
     async def ask(self, tab: Tab, event: str, data: Any) -> tuple[dict[str, Any], float]:
-        """Send an event; return its ack and how many seconds it took.
+        """Send an event; return its ack and the duration in seconds.
 
-        When no ack arrives within `ASK_SECONDS`, the returned ack is an error with the code `no ack`.
+        The event is sent from `tab`, a simulated browser tab. The duration is the time until the ack arrived. When no
+        ack arrives within `ASK_SECONDS`, the returned ack is an error with the code `no ack`.
         """
         began = time.monotonic()
         try:
@@ -153,9 +157,10 @@ class Suspect:
         return ack, time.monotonic() - began
 
     async def flood(self, tab: Tab, event: str, data: Any, count: int) -> dict[str, int]:
-        """Send an event `count` times at once.
+        """Send an event from a tab `count` times at once.
 
-        Returns how many events were accepted (key `ok`), and how many were refused with each error code.
+        A tab is a simulated browser tab. Returns how many events were accepted (key `ok`), and how many were refused
+        with each error code.
         """
         acks = await asyncio.gather(*(self.ask(tab, event, data) for _ in range(count)))
         return dict(Counter("ok" if ack.get("ok") else ack.get("error", {}).get("code", "?") for ack, _ in acks))
@@ -163,8 +168,8 @@ class Suspect:
     async def cut(self, tab: Tab) -> bool:
         """Reset a tab's connection, and wait until the tab has reconnected.
 
-        Before the reset, this method waits until everything that was sent to the tabs has arrived. Returns False when
-        the tab does not reconnect within `RETURN_SECONDS`.
+        A tab is a simulated browser tab. Before the reset, this method waits until everything that was sent to the tabs
+        has arrived. Returns False when the tab does not reconnect within `RETURN_SECONDS`.
         """
         await self.settle()
         connects = tab.connects + 1
@@ -178,8 +183,8 @@ class Suspect:
     async def restart(self) -> None:
         """Kill the server process, start it again, and wait for the tabs.
 
-        The new process has the same port and the same mistakes. This method waits until all tabs that were connected
-        have reconnected, but at most `RETURN_SECONDS`.
+        The tabs are simulated browser tabs. The new process has the same port and the same mistakes. This method waits
+        until all tabs that were connected have reconnected, but at most `RETURN_SECONDS`.
         """
         server, before = self.target.server, {name: tab.connects for name, tab in self.tabs.items() if tab.sid}
         await server.kill()
@@ -193,7 +198,7 @@ class Suspect:
     async def settle(self) -> None:
         """Wait until everything that was sent to the open tabs has arrived.
 
-        Wait at most `SETTLE_SECONDS`.
+        The tabs are simulated browser tabs. Wait at most `SETTLE_SECONDS`.
         """
 
         async def ask(tab: Tab) -> None:
@@ -204,7 +209,10 @@ class Suspect:
         await asyncio.gather(*(ask(tab) for tab in self.tabs.values() if tab.sid is not None))
 
     def states(self) -> list[TabState]:
-        """Return the states of all tabs, in the order they were opened."""
+        """Return the states of all tabs, in the order they were opened.
+
+        The tabs are simulated browser tabs.
+        """
         return [TabState(name, tab.sid is not None, tab.connects, heard(tab)) for name, tab in self.tabs.items()]
 
     async def read(self) -> Reading:
@@ -231,7 +239,7 @@ class Suspect:
 def heard(tab: Tab) -> list[str]:
     """Return the events that a tab received, one line each.
 
-    Ids and times are left out.
+    A tab is a simulated browser tab. Ids and times are left out.
     """
     lines = []
     for received in tab.inbox.all:

@@ -1,7 +1,8 @@
 """Faults of an answer: how they are recorded and described.
 
-An answer is a learner's solution of an exercise. The server process that runs the answer appends each fault to a file.
-The process that grades reads the file, also while the server runs.
+An answer is a learner's solution of an exercise. A fault is, for example, an exception or a blocked event loop. The
+server process that runs the answer appends each fault to a file. The process that grades reads the file, also while the
+server runs.
 """
 
 import json
@@ -37,7 +38,7 @@ class Fault:
 
 
 def note(file: Path, fault: Fault) -> None:
-    """Append a fault to `file`."""
+    """Append a fault of a learner's answer to `file`."""
     with file.open("a", encoding="utf-8") as faults:
         faults.write(json.dumps(asdict(fault)) + "\n")
 
@@ -54,14 +55,17 @@ def read(file: Path) -> list[Fault]:
 
 
 def is_held(faults: Sequence[Fault]) -> bool:
-    """Whether one of `faults` says that the event loop was blocked."""
+    """Whether one of `faults` says that the event loop was blocked.
+
+    Faults are problems that were recorded while a learner's answer ran.
+    """
     return any(fault.kind in ("held", "blocked", "stuck") for fault in faults)
 
 
 def is_starved(faults: Sequence[Fault]) -> bool:
     """Whether `faults` say that the server often waited for a CPU.
 
-    The times that were measured during such a run are worthless.
+    The times that were measured during such a run of the server are worthless.
     """
     return sum(fault.kind == "starved" for fault in faults) >= STARVED_MOMENTS
 
@@ -69,7 +73,8 @@ def is_starved(faults: Sequence[Fault]) -> bool:
 def cause(faults: Sequence[Fault], source: str) -> str:
     """Return a sentence about the fault that explains what clients saw.
 
-    If no recorded fault explains it, the result is an empty string. `source` is the code of the learner's answer.
+    A fault is an error in a learner's answer, such as a missing `await`. If no recorded fault explains what the clients
+    saw, the result is an empty string. `source` is the code of the learner's answer.
     """
     for kind in CAUSES:
         for fault in faults:

@@ -60,8 +60,8 @@ class AnswerWatch:
     def wrap(self, gateway: Gateway) -> None:
         """Replace the hooks and handlers of `gateway` with watched versions.
 
-        The hooks are the methods `joined`, `left` and `check_rate`. A watched version calls the original, and records
-        its faults.
+        `gateway` is the Socket.IO namespace with the learner's answer. The hooks are its methods `joined`, `left` and
+        `check_rate`. A watched version calls the original, and records faults such as a handler that waits too long.
         """
         for hook in ("joined", "left", "check_rate"):
             setattr(gateway, hook, self._watched(getattr(gateway, hook), hook))
@@ -71,7 +71,7 @@ class AnswerWatch:
         )
 
     def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
-        """Record a fault of the answer. After `MOST_NOTED` faults, record no more.
+        """Record a fault of the learner's answer. After `MOST_NOTED` faults, record no more.
 
         Faults of the kind `starved` (the server waited for a CPU) are not counted. The parameters are the fields of
         `Fault`.
@@ -82,7 +82,10 @@ class AnswerWatch:
             note(self._file, Fault(kind, text, function, line))
 
     def end(self, kind: Kind, text: str, function: str, line: int) -> NoReturn:
-        """Record a fault, and end the process at once."""
+        """Record a fault of the learner's answer, and end the process.
+
+        The process ends at once. The parameters are the fields of `Fault`.
+        """
         note(self._file, Fault(kind, text, function, line))
         self._exit(1)
 
@@ -108,8 +111,8 @@ class AnswerWatch:
     def _call_later(self, call_later: Callable[..., Any], delay: float, *arguments: Any, **options: Any) -> Any:
         """Schedule a callback with `call_later`, and record a long delay.
 
-        The delay is recorded only if code of the learner's answer schedules the callback. At each place in this code,
-        only the first long delay is recorded.
+        A delay is long if it is more than `LATER_SECONDS`. It is recorded only if code of the learner's answer
+        schedules the callback. At each place in this code, only the first long delay is recorded.
         """
         if delay > LATER_SECONDS and (place := place_of_call(sys._getframe(1))) and place not in self._later:
             self._later.add(place)

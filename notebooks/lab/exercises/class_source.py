@@ -1,6 +1,7 @@
 """Turns a class of a notebook into source code of a module.
 
-The class is graded on a server in another process, and the class object of a notebook cannot be sent there.
+The class is a learner's answer to an exercise. It is graded on a server in another process, and the class object of a
+notebook cannot be sent there.
 """
 
 import ast
@@ -26,9 +27,9 @@ CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 def source_of_class(handlers: type[Any]) -> str:
     """Return the source code of a module that defines the class `handlers`.
 
-    The module contains the imports, constants and functions of the cell that defines the class. It also defines the
-    names that the class uses from other cells. Raises `AnswerError` if such a name can be neither imported nor written
-    as a constant. Also raises `AnswerError` if the class has no method or its source is not known.
+    The module contains the imports, constants and functions of the notebook cell that defines the class. It also
+    defines the names that the class uses from other cells. Raises `AnswerError` if such a name can be neither imported
+    nor written as a constant. Also raises `AnswerError` if the class has no method or its source is not known.
     """
     function = next((value for value in vars(handlers).values() if isinstance(value, FunctionType)), None)
     if function is None:
@@ -47,10 +48,11 @@ def source_of_class(handlers: type[Any]) -> str:
 
 
 def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | None:
-    """Return a cell's code without the statements in `left_out`.
+    """Return a notebook cell's code without the statements in `left_out`.
 
     `lines` is the code of the cell. Spaces replace the left-out statements, so all other lines keep their numbers: an
-    error of the answer is reported with its line number. Returns None if the remaining code is not valid Python.
+    error in the learner's class is reported with its line number. Returns None if the remaining code is not valid
+    Python.
     """
     rest = [line.encode() for line in lines]
     for node in left_out:
@@ -68,11 +70,11 @@ def _as_written(lines: Sequence[str], left_out: Iterable[ast.stmt]) -> str | Non
 
 
 def _is_left_out(node: ast.stmt) -> bool:
-    """Whether an import or assignment of a cell must be left out.
+    """Whether an import or assignment of a notebook must be left out.
 
-    A module is built from the notebook cell, without such a statement. An assignment with `await` is left out, because
-    a module does not allow it. A `__future__` import is left out, because it must stand at the start of a module, and
-    the built module already starts with its own.
+    A module is built from a notebook cell, without such a statement. An assignment with `await` is left out, because a
+    module does not allow it. A `__future__` import is left out, because it must stand at the start of a module, and the
+    built module already starts with its own `__future__` import.
     """
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return True

@@ -58,9 +58,9 @@ NOT_TEN = frozenset(SERVED) - {10}
 class Check:
     """One check of the conformance suite: its name, its events, its function.
 
-    The server has to handle the events in `needs`. `run` raises `Finding` if the check fails. `only` are the exercises
-    that the check is for; None means all exercises. If `crosses` is true, the check also runs on a server of two
-    processes.
+    The conformance suite checks whether a learner's solution of an exercise keeps the server's contract. The server has
+    to handle the events in `needs`. `run` raises `Finding` if the check fails. `only` are the exercises that the check
+    is for; None means all exercises. If `crosses` is true, the check also runs on a server of two processes.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Check:
 async def keep_nothing(stage: Stage) -> None:
     """Check that the server keeps no ids of closed sockets in memory.
 
-    The check closes all tabs first.
+    The check first closes all tabs (simulated browser tabs), and with them all sockets.
     """
     for tab in stage.open_tabs:
         await stage.close(tab)
@@ -101,8 +101,9 @@ async def _nothing_held(stage: Stage) -> bool:
 async def look_again(stage: Stage) -> None:
     """Check that no event has arrived late at a wrong tab.
 
-    The check looks at all events of earlier checks again. It fails if a wrong tab has received one of these events, or
-    if a tab has received an event twice.
+    A tab is a simulated browser tab; a wrong tab is one that must not receive the event. The check looks at all events
+    of earlier checks again. It fails if a wrong tab has received one of these events, or if a tab has received an event
+    twice.
     """
     await stage.look_again()
 
@@ -110,7 +111,8 @@ async def look_again(stage: Stage) -> None:
 async def raise_nothing(stage: Stage) -> None:
     """Check that no handler and no hook has raised an exception.
 
-    A hook is a method such as `joined`, which runs at a connect. The check reads the recorded faults.
+    A hook is a method such as `joined`, which runs at a connect. The check reads the exceptions that the server process
+    has recorded.
     """
     if text := answer_errors.raised(stage.faults(), stage.source).strip():
         raise Finding(text.rstrip("."))
@@ -163,15 +165,17 @@ CHECKS = (
 
 
 def checks_for(number: int, *, workers: int = 1) -> list[Check]:
-    """Return the checks for an exercise on a server of `workers` processes."""
+    """Return the checks of solutions for an exercise.
+
+    `number` is the number of the exercise, and the checks run on a server of `workers` processes.
+    """
     return [check for check in CHECKS if check.is_for(number) and (workers == 1 or check.crosses)]
 
 
 def needs_two_processes(number: int) -> bool:
     """Whether an exercise is also checked on two server processes.
 
-    The file claims.toml lists the exercises that are checked on two processes, with the bounds of the measured values.
-    `number` is the number of the exercise.
+    The file claims.toml lists these exercises. `number` is the number of the exercise.
     """
     return f"{number:02}" in {bounds.id for bounds in load_two_process_bounds()}
 

@@ -1,4 +1,7 @@
-"""Conformance checks of `chat:send`: who may write and who receives messages."""
+"""Checks of `chat:send` in a learner's solution: who writes, who receives.
+
+The checks find out who may write a chat message, and which sockets receive it.
+"""
 
 import secrets
 from collections.abc import Iterable, Mapping
@@ -18,9 +21,10 @@ ANA_AND_BEN_ROOM = "job:17"
 async def chat(stage: Stage, tab: Tab, target: Mapping[str, str], readers: Iterable[Tab], what: str) -> None:
     """Send a message from `tab`, and check who receives it.
 
-    `target` is the part of the payload that names a user (`to`) or a room (`room`). Raises `Finding` if the server
-    refuses the message, if a tab of `readers` does not receive it, or if another tab does. Also raises `Finding` if a
-    copy has a wrong sender, id or target. `what` names the message in the text of the `Finding`.
+    A tab is a simulated browser tab. `target` is the part of the payload that names a user (`to`) or a room (`room`).
+    Raises `Finding` (a failed check) if the server refuses the message, if a tab of `readers` does not receive it, or
+    if another tab receives it. Also raises `Finding` if a received message has a wrong sender, id or target. `what`
+    names the message in the text of the `Finding`.
     """
     text = secrets.token_hex(4)
     ack = await accepted_in_full(stage, tab, events.CHAT_SEND, {**target, "text": text})
@@ -41,7 +45,8 @@ def _expect_true_sender(data: Mapping[str, Any], tab: Tab, what: str) -> None:
 async def reach_a_user(stage: Stage) -> None:
     """Check that a message to a user reaches the right tabs.
 
-    All tabs of the recipient and the other tabs of the sender must receive the message. No other tab may receive it.
+    All tabs (simulated browser tabs) of the recipient and the other tabs of the sender must receive the message. No
+    other tab may receive it.
     """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": BEN.user}, [*stage.of(BEN), *others], "the message from ana to ben")
@@ -57,7 +62,8 @@ async def reach_a_user(stage: Stage) -> None:
 async def reach_the_own_tabs(stage: Stage) -> None:
     """Check that the sender's other tabs also receive the message.
 
-    The check sends one message to a user who has no tab open, and one message to the sender.
+    Tabs are simulated browser tabs. The check sends one message to a user who has no tab open, and one message to the
+    sender's own user.
     """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")
@@ -160,8 +166,8 @@ async def ask_each_tab(stage: Stage) -> None:
 async def trust_the_token(stage: Stage) -> None:
     """Check that recipients see the sender that the token names.
 
-    If a payload names another sender, the server refuses the request or ignores that name. A message id that was sent
-    under a forged name must not block a message of the real user with the same id.
+    If a payload names another sender, the server must refuse the request or ignore that name. A message id that was
+    sent under a forged name must not block a message of the real user with the same id.
     """
     first, *others = stage.of(ANA)
     named = ((ROOT, ROOT.role), (ANA, "admin"), (BEN, ANA.role), (CAROL, CAROL.role))

@@ -1,7 +1,7 @@
 """Conformance checks of rate limits and room limits.
 
-Each check sends requests to a server that runs a learner's answer, and checks which requests are refused and which are
-accepted.
+A conformance check tests whether a server still works as specified when it runs a learner's answer to an exercise. Each
+check here sends requests to the server, and checks which requests are refused and which are accepted.
 """
 
 import asyncio
@@ -54,8 +54,9 @@ async def _outcomes(
 ) -> list[bool | None]:
     """Send all requests at once, and return whether each one was accepted.
 
-    A request is an event and its payload. The result is None for a request without an ack after `seconds`, if
-    the tab is still connected: the server lets it wait. If the server has closed the tab, the request was refused.
+    A request is an event and its payload, sent from `tab`, a simulated browser tab. The result is None for a request
+    without an ack after `seconds`, if the tab is still connected: the server lets the request wait. If the server has
+    closed the connection of the tab, the result is False.
     """
 
     async def send(event: str, payload: dict[str, Any]) -> bool | None:
@@ -75,7 +76,7 @@ def _chats(count: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 async def serve_others_during_a_flood(stage: Stage) -> None:
-    """Check that other users are served while one user floods.
+    """Check that other users are served while one user floods the server.
 
     A flood is `FLOOD` messages at once, and the server must refuse some of them. Some time later, the server accepts
     messages from the flooding user again.
@@ -106,9 +107,10 @@ async def _expect_served(stage: Stage, honest: Tab, text: str) -> None:
 
 
 async def _expect_refill(stage: Stage, mallory: Tab) -> None:
-    """Check that the server accepts messages from the tab `mallory` again.
+    """Wait until the server accepts messages from the tab `mallory` again.
 
-    Raises `Finding` if it still refuses them after `REFILL_SECONDS`.
+    This tab has sent too many messages at once. Raises `Finding` if the server still refuses its messages after
+    `REFILL_SECONDS`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REFILL_SECONDS
@@ -124,7 +126,7 @@ async def _expect_refill(stage: Stage, mallory: Tab) -> None:
 async def count_by_user(stage: Stage) -> None:
     """Check that all tabs of a user share one rate limit.
 
-    After a flood from one tab, the server also refuses requests from the user's other tab.
+    After too many messages at once from one tab, the server also refuses some messages from the user's other tab.
     """
     for number in range(TRIES):
         # the window of a limit may end just between both floods, so one try proves nothing

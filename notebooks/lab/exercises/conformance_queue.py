@@ -1,7 +1,8 @@
 """Conformance checks with many reports at the same time.
 
-A report is heavy work. The server must ack each request at once. A report that waits for an outside service must not
-delay other reports. At most a few processes may make the reports.
+A conformance check tests whether a server still works as specified when it runs a learner's answer to an exercise. A
+report is heavy work that a user requests. The server must ack each request at once. A report that waits for an outside
+service must not delay other reports. At most a few processes may make the reports.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ LOOK_SECONDS = 0.02
 
 
 async def ack_before_the_work(stage: Stage) -> None:
-    """Check that an ack does not wait for its report.
+    """Check that a request's ack does not wait for the report.
 
     The server handles the events of one tab in order. So a late ack delays all later events of this tab.
     """

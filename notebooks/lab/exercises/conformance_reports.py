@@ -1,4 +1,8 @@
-"""Conformance checks of `report:request`: how reports are made and delivered."""
+"""Conformance checks of `report:request`: how reports are made and delivered.
+
+A conformance check tests whether a server still works as specified when it runs a learner's answer to an exercise. A
+report is heavy work that a user requests.
+"""
 
 import asyncio
 import contextlib
@@ -62,14 +66,14 @@ async def request(stage: Stage, tab: Tab, kind: str, milliseconds: int) -> str:
 async def ready(tab: Tab, job: str) -> None:
     """Wait until `tab` has received the report of `job`.
 
-    It returns after `REPORT_SECONDS` at the latest, even if the report has not arrived.
+    This function returns after `REPORT_SECONDS` at the latest, even if the report has not arrived.
     """
     with contextlib.suppress(TimeoutError):
         await tab.received(events.REPORT_READY, where=lambda data: data.get("job") == job, timeout=REPORT_SECONDS)
 
 
 async def reach_all_tabs(stage: Stage) -> None:
-    """Check that a report reaches exactly its user's tabs.
+    """Check that exactly the tabs of the requesting user receive a report.
 
     A tab that the user opens while the report is made also receives the report. A tab that the user opens later does
     not receive it.

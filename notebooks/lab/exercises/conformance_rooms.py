@@ -1,4 +1,8 @@
-"""Conformance checks of topic rooms, tracking and announcements."""
+"""Conformance checks of topic rooms, drivers' positions and announcements.
+
+A conformance check tests whether a server still works as specified when it runs a learner's answer to an exercise. A
+topic room is a room that users may join and leave, such as `job:17`.
+"""
 
 import secrets
 from collections.abc import Iterable
@@ -15,9 +19,9 @@ OTHER_ROOMS = (ANA_AND_BEN_ROOM, "job:99", "job:1", "user:ben", "role:admin", "c
 
 
 async def let_members_join(stage: Stage) -> None:
-    """Check that a user may join each room that the token names.
+    """Check that users may join the rooms that their tokens name.
 
-    The room may be empty or have members.
+    A room may be empty or have members.
     """
     (carol,) = stage.of(CAROL)
     room = CAROL.rooms[0]
@@ -122,7 +126,7 @@ async def follow_drivers(stage: Stage) -> None:
 
 
 async def announce(stage: Stage) -> None:
-    """Check that an announcement reaches the roles that it names.
+    """Check that an announcement reaches the users of the named roles.
 
     An announcement without roles reaches everyone. A user who is not an admin cannot send one.
     """

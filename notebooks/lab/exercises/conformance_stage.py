@@ -63,7 +63,7 @@ class Delivery:
 
 
 class Stage:
-    """Environment of one run of conformance checks: its tabs and sent events."""
+    """The open tabs and sent events of one run of checks. The checks test a server that runs a learner's answer."""
 
     def __init__(
         self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
@@ -240,8 +240,8 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Keep the users of `CAST` connected during the `async with` block.
 
-    Yields the `Stage` with the tabs of these users. `source` is the code of the learner's answer. `faults` returns the
-    faults of the answer that were recorded so far.
+    Yields the `Stage` with the tabs of these users. `target` is the server. `source` is the code of the learner's
+    answer. `faults` returns the faults of the answer (such as a blocked event loop) that were recorded so far.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

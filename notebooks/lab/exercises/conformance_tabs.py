@@ -1,6 +1,7 @@
 """Conformance checks of users who have several tabs.
 
-They check closed tabs, tabs that are silent for some time, ten tabs of one user, and one tab more than the limit.
+A conformance check tests whether a server still works as specified when it runs a learner's answer to an exercise. The
+checks use closed tabs, tabs that are silent for some time, ten tabs of one user, and one tab more than a user may have.
 """
 
 import asyncio
@@ -20,8 +21,8 @@ SILENT_SECONDS, LATER_SECONDS = 2.5, 3.5
 async def survive_a_closed_tab(stage: Stage) -> None:
     """Check that closing one tab does not affect the user's other tabs.
 
-    It closes the newest tab of a user, then the oldest one, and sends a message to the user after each. It also sends a
-    message after the user has closed all tabs and opened a new one.
+    The check closes the newest tab of a user, then the oldest tab. It sends a message to the user after each close, and
+    another message after the user has closed all tabs and opened a new one.
     """
     tess = Person("tess", "vendor")
     sender = stage.of(ANA)[0]
@@ -48,10 +49,10 @@ async def reach_many_tabs(stage: Stage) -> None:
 
 
 async def make_place_for_one_more(stage: Stage) -> None:
-    """Check that one tab more than the limit is accepted.
+    """Check that a user may open one tab more than the limit.
 
-    The server must send `session:evicted` to the tab that has been silent longest, and close this tab. Its client then
-    does not reconnect. The user's other tabs stay open.
+    The limit is `MOST_TABS` open tabs per user. The server must send `session:evicted` to the tab that has been silent
+    longest, and disconnect this tab. The client of this tab then does not reconnect. The user's other tabs stay open.
     """
     lena = Person("lena", "provider")
     opened = [(await stage.open(lena))[0] for _ in range(MOST_TABS)]
@@ -66,7 +67,7 @@ async def make_place_for_one_more(stage: Stage) -> None:
 
 
 async def _expect_evicted(stage: Stage, tab: Tab) -> None:
-    """Check that a tab receives `session:evicted`, and is then closed."""
+    """Check that a tab receives `session:evicted`, and is then disconnected."""
     try:
         await tab.received(events.SESSION_EVICTED, timeout=PATIENCE_SECONDS)
         await tab.received("disconnect", timeout=PATIENCE_SECONDS)

@@ -1,7 +1,7 @@
 """Grades a learner's answer.
 
-The answer passes if its measured value meets the bound of the good server, and if the conformance suite finds no fault.
-The suite is needed because an answer may fix the mistake of its lesson, but break something else.
+The answer passes if its measured value is in the range that is required of the good server, and if the conformance
+suite (checks of what else the server must do) finds no fault: an answer may fix a mistake, but break something else.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ async def grade(number: int, answer: type[Any] | str) -> Grade:
 
 
 class _Grading:
-    """Grades a learner's answer: first by measurement, then by the conformance suite."""
+    """Grades a learner's answer: by a measurement, then by conformance checks. These find what the answer breaks."""
 
     def __init__(self, answer: Answer, exercise: Exercise) -> None:
         self.answer = answer
@@ -140,8 +140,8 @@ class _Grading:
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
         """Measure the learner's answer, and return why it fails, or None.
 
-        `parameters` are passed to the scenario of `claim`. `fault_of` returns why one run fails, or None if the run
-        passes. When the result is in doubt, two of three runs decide.
+        `claim` and `parameters` say what is measured, and how. `fault_of` returns why one run (one measurement) fails,
+        or None if the run passes. When the result is in doubt, two of three runs decide.
         """
         passed: list[Run] = []
         failed: list[tuple[Run, str]] = []
@@ -161,7 +161,7 @@ class _Grading:
                 return failed[0][1]
 
     def _note_lateness(self, claim: Claim, failed: Sequence[Run]) -> None:
-        """Set a remark if slow clients possibly made all `failed` runs fail."""
+        """Set a remark if slow clients possibly made all `failed` runs fail. A run is one measurement."""
         if all(claim.is_spoilt(run) for run in failed):
             worst = max(run.lateness_seconds for run in failed)
             self._lateness = f" But the clients were {worst:.1f} s late: on an idle machine it may pass."
@@ -169,7 +169,7 @@ class _Grading:
     async def _reason_by_suite(self, *, workers: int) -> str | None:
         """Run the conformance suite, and return why the answer fails, or None.
 
-        `workers` is the number of server processes. When the first run finds something, two of three runs decide.
+        The suite checks a server of `workers` processes. When its first run finds a fault, two of three runs decide.
         """
         found = self._found = []
         for tries in range(1, RUNS + 1):
@@ -200,9 +200,9 @@ class _Grading:
 def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
     """Whether another run could lead to a different result.
 
-    `reason` is why `run` fails, or None if `run` passes. A measured time can be in doubt, because times differ from run
-    to run. A run with slow clients can be in doubt, because they lose connections. A count that clearly misses its
-    bound is not in doubt.
+    A run is one measurement. `reason` is why `run` fails, or None if `run` passes. A measured time can be in doubt,
+    because times differ from run to run. A run with slow clients can be in doubt, because they lose connections. A
+    count that is far outside the range required by `claim` is not in doubt.
     """
     distance, scale = abs(run.value - claim.bound("good")), abs(claim.worst - claim.best)
     if reason is None:
@@ -215,7 +215,7 @@ def _measured(claim: Claim, run: Run) -> str:
 
 
 def _fault_of(claim: Claim, exercise: Exercise) -> Callable[[Run], str | None]:
-    """Return a function that says why a run fails.
+    """Return a function that says why a run (one measurement) fails.
 
     The function returns None if the run passes, or else the measured numbers and a question that points at the cause.
     """

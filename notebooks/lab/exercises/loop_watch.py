@@ -28,7 +28,7 @@ STARVED_PAUSE_SECONDS = 0.1
 
 
 class Recorder(Protocol):
-    """Records the faults of a learner's answer."""
+    """Records faults of a learner's answer, such as a blocked event loop."""
 
     def note(self, kind: Kind, text: str, function: str = "", line: int = 0) -> None:
         """Record a fault of the answer.

@@ -14,7 +14,8 @@ from lab.lessons.cell_output import Markdown, ProgressLine, show_output
 async def grade(number: int, handlers: type[Any]) -> None:
     """Grade a learner's class and show the grade below the cell.
 
-    The class is measured with the scenario of the lesson. Example: `await lab.grade(3, Handlers)`.
+    The class is measured with the experiment of the lesson, then checked for other faults. Example:
+    `await lab.grade(3, Handlers)`.
     """
     await background.end()
     try:

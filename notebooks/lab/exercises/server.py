@@ -22,16 +22,16 @@ FAULTS, PROCESSES = ".faults", ".processes"
 
 
 def mistake_module(number: int) -> ModuleType:
-    """Return the bad server's module with the mistake of an exercise."""
+    """Return the module of `bad_server` whose mistake is corrected in an exercise."""
     return MISTAKES[number - 1]
 
 
 def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that a learner's answer defines; raises `AnswerError`.
 
-    `number` is the number of the exercise and of its mistake. The answer can use every name of the module with this
-    mistake, so the answer need not repeat unchanged code of the module. This function runs the code of the answer in
-    this process. So it may never return, and the answer may end the process.
+    `number` is the number of the exercise. The answer can use every name of the module of `bad_server` with the mistake
+    of the exercise, so the answer need not repeat unchanged code of the module. This function runs the code of the
+    answer in this process. So this function may never return, and the answer may end the process.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
@@ -105,8 +105,9 @@ def line_of(error: BaseException) -> str:
 def build(handlers: type[Any], parts: Parts) -> Gateway:
     """Create the gateway of a learner's answer; raises `AnswerError`.
 
-    `handlers` is the learner's class, and `parts` are the objects that the class uses. This function also calls
-    `routes()` of the gateway, to find errors in the routes early.
+    A gateway is the object that handles the events of a namespace. `handlers` is the learner's class, and `parts` are
+    the objects that the class uses. This function also calls `routes()` of the gateway, which names the handler of each
+    event, to find errors early.
     """
     try:
         gateway: Gateway = handlers("/", parts)

@@ -43,10 +43,10 @@ class Remark(BaseModel):
 
 
 class Demand(BaseModel):
-    """A bound for a secondary metric of an answer.
+    """An upper limit for a secondary metric of an answer.
 
-    `key` is the key of the metric in claims.toml. If the metric exceeds `at_most`, the answer fails, and the learner
-    gets the question in `text`.
+    A secondary metric is measured beside the main metric of the lesson. `key` is the key of the secondary metric in
+    claims.toml. If its value exceeds `at_most`, the answer fails, and the learner gets the question in `text`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,10 +57,10 @@ class Demand(BaseModel):
 
 
 class SecondCheck(BaseModel):
-    """Another lesson's scenario that the answer has to pass too.
+    """Another lesson's measurement that the answer has to pass too.
 
-    It detects answers that replace one mistake with another. `claim` is the number of the other lesson. If the answer
-    fails, the learner gets `text`.
+    The second measurement detects answers that replace one mistake with another. `claim` is the number of the other
+    lesson. `parameters` are arguments for the measurement. If the answer fails, the learner gets `text`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

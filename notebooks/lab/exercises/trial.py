@@ -48,7 +48,8 @@ class AnswerEndedError(Exception):
 class Answer:
     """A learner's answer: its exercise, its source code, and its folder.
 
-    The folder also has the files that record the faults of the answer and the ids of its processes.
+    The folder also has the files that record the faults of the answer (such as a blocked event loop) and the ids of its
+    processes.
     """
 
     number: int
@@ -57,13 +58,13 @@ class Answer:
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults of the learner's answer that were recorded so far."""
+        """The recorded faults of the answer, such as a blocked event loop."""
         return answer_errors.read(self.folder / f"answer{server.FAULTS}")
 
     def settings(self, scenario_settings: Mapping[str, str]) -> dict[str, str]:
         """Return the environment variables of a server that runs the learner's answer.
 
-        They include `scenario_settings`.
+        They include `scenario_settings`, the environment variables that the measurement or the checks need.
         """
         own = {
             server.NUMBER_VARIABLE: str(self.number),
@@ -150,9 +151,10 @@ def _silence() -> None:
 
 
 async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -> Run:
-    """Run the scenario of a lesson once on a learner's answer.
+    """Measure a server with a learner's answer once, and return the result.
 
-    Raises `AnswerEndedError` when the answer ends or blocks the server process.
+    `claim` names the lesson. `parameters` are arguments for the experiment (the scenario) of this lesson. Raises
+    `AnswerEndedError` when the answer ends or blocks the server process.
     """
     scenario = load_scenarios()[claim.id]
     # a single process, which makes the reports itself
@@ -163,8 +165,9 @@ async def measure(answer: Answer, claim: Claim, parameters: Mapping[str, Any]) -
 async def conform(answer: Answer, *, workers: int = 1, checks: Sequence[conformance.Check] | None = None) -> str | None:
     """Run the conformance suite once on a learner's answer.
 
-    Without `checks`, it runs all checks for the exercise. Returns what the first failed check has found, in one
-    sentence, or None if all checks pass. Raises `AnswerEndedError` when the answer ends or blocks a server process.
+    The suite checks that a server of `workers` processes still works as specified. Without `checks`, all checks for the
+    exercise are run. Returns what the first failed check has found, in one sentence, or None if all checks pass. Raises
+    `AnswerEndedError` when the answer ends or blocks a server process.
     """
     checks = checks or conformance.checks_for(answer.number, workers=workers)
     return await _while_it_serves(answer, _run_suite(answer, workers, checks))

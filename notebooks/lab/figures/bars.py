@@ -1,6 +1,7 @@
-"""Draws bars that show the bad server beside the good server.
+"""Draws the values of the bad and the good server as bars.
 
-The bars differ in pattern as well as in colour, so that the figures are readable in grey and by colour-blind people.
+The values were measured. The bad server has the mistakes that the good server avoids. The bars differ in pattern as
+well as in colour, so that the figures are readable in grey and by colour-blind people.
 """
 
 import io
@@ -45,8 +46,9 @@ def new_figure(width: float = 6.4, height: float = 1.9) -> tuple[Figure, Axes]:
 def side_by_side(claim: Claim, runs: Runs, *, is_titled: bool = True) -> Figure:
     """Draw the values of both servers for one claim as bars.
 
-    The title says what was found. If a server has several runs, each run is a dot. A dashed line is the bound that the
-    values of a server must meet to confirm the claim.
+    A claim states in which range each server's value is. The title says what was found. If a server has several runs
+    (measurements), each run is a dot. A dashed line is the end of the range in which a server's value must be to
+    confirm the claim.
     """
     figure, axes = new_figure()
     values = {side: reported_value(claim, runs[side]) for side in SIDES}

@@ -29,9 +29,10 @@ REFUSED: Mapping[str, Any] = {
 def bucket_level(users: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], *, title: str) -> Figure:
     """Draw one panel per user: the tokens left after each request.
 
-    `users` is `details["levels"]` of a run of scenario 10. Its keys are `burst` (a user who sends a legitimate burst)
-    and `flood` (a user who floods the server). `names` maps these keys to the names of the panels. A circle is a
-    request that took a token. A cross is a request that was refused because there was no token.
+    `users` is `details["levels"]` of a run of scenario 10, an experiment with an abusive client. The keys of `users`
+    are `burst` (a user who sends a legitimate burst) and `flood` (a user who floods the server). `names` maps these
+    keys to the names of the panels. A circle is a request that took a token. A cross is a request that was refused
+    because there was no token.
     """
     heights = [PANEL_INCHES] * len(users)
     x_label = "seconds since the user's first request"

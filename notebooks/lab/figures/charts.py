@@ -1,4 +1,4 @@
-"""Draws figures of single lessons: timelines, levels and growth."""
+"""Draws figures of single lessons: timelines, counts over time, and fitted lines."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ AXIS_LETTERS = 28
 
 
 def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
-    """Draw one row of marks for each entry of `rows`.
+    """Draw one row of event markers for each entry of `rows`.
 
     A key of `rows` is the name of a row. The value maps each kind of event (a key of `SIGNS`) to the times of these
     events, in seconds.
@@ -98,8 +98,8 @@ def _singular(each: str) -> str:
 def rises(lines: Sequence[Growth]) -> dict[Side, float]:
     """Return the slope of the line through each server's points.
 
-    A line that rises very little, compared with the highest value of both servers, gets the slope 0: its slope is only
-    noise.
+    The keys are the servers, `bad` and `good`. A line that rises very little, compared with the highest value of both
+    servers, gets the slope 0: its slope is only noise.
     """
     tallest = max(abs(y) for _, _, ys in lines for y in ys)
     slopes = {side: slope(xs, ys) for side, xs, ys in lines}
@@ -110,8 +110,8 @@ def rises(lines: Sequence[Growth]) -> dict[Side, float]:
 def growth(lines: Sequence[Growth], *, title: str, x_label: str, y_label: str, each: str) -> Figure:
     """Draw measured points and a fitted line for each server.
 
-    An entry of `lines` is the side (`bad` or `good`), the x values and the y values. The label at the end of a line is
-    its slope, followed by the text `each`, such as `ids for each reconnect`. For the slope 0, the label is
+    An entry of `lines` is the server (`bad` or `good`), its x values and its y values. The label at the end of a line
+    is its slope, followed by the text `each`, such as `ids for each reconnect`. For the slope 0, the label is
     `no change`.
     """
     figure, axes = new_figure(height=2.4)

@@ -25,10 +25,10 @@ MISSED: Mapping[str, Any] = {"marker": "x", "color": MARK_INK, "markersize": 6.5
 
 @dataclass(frozen=True)
 class UserTabs:
-    """The tabs of one user during one run.
+    """The browser tabs of one user during one run of scenario 07.
 
-    `tabs` are the entries for this user in `details["users"]` of a run of scenario 07. `seconds` is the length of the
-    run.
+    Scenario 07 is an experiment in which each user has several tabs. `tabs` are the entries for this user in
+    `details["users"]` of the run. `side` is the server, `bad` or `good`. `seconds` is the length of the run.
     """
 
     name: str
@@ -89,9 +89,9 @@ def _add_legend(figure: Figure, sides: Sequence[Side]) -> None:
 def spans_of(tab: Mapping[str, Any], seconds: float) -> list[tuple[float, float]]:
     """Return the periods during which a tab was connected.
 
-    A period is a pair of start and end, in seconds since the first message of the run. It starts at a connect and ends
-    at the next disconnect, or at the end of the run. `tab` is one entry of `UserTabs.tabs`. `seconds` is the length of
-    the run.
+    A period is a pair of start and end, in seconds since the first message of the experiment. A period starts at a
+    connect and ends at the next disconnect, or at the end of the experiment. `tab` is one entry of `UserTabs.tabs`.
+    `seconds` is the length of the experiment.
     """
     spans = []
     for start in tab["connects"]:

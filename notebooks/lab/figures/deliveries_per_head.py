@@ -22,7 +22,8 @@ def deliveries_per_head(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -
 
     A row is a company of drivers, and a column is a group of receivers. The shade of a cell is the share of the
     company's positions that a member of the group received on average. A frame marks the groups that should receive
-    these positions. `runs` has the `details` of a run of scenario 06 for each server.
+    these positions. `runs` maps a server to the `details` of its run of scenario 06, an experiment in which drivers
+    report their positions.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(4.6 if len(sides) == 1 else 7.4, 3.5), layout="constrained", facecolor="none")

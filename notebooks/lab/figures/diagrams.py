@@ -21,8 +21,8 @@ VIEWERS = (("o", "#0072B2", 6.5), ("x", "#D55E00", 9.0), ("s", "#009E73", 12.0),
 def scores(results: Sequence[Result], *, title: str) -> Figure:
     """Draw one row per claim, with the values of both servers.
 
-    A claim is a statement about both servers, and its metric is what was measured. The left end of a row is the worst
-    value of the metric, the right end is the best.
+    A claim is a statement about the bad and the good server, and its metric is what was measured. The left end of a row
+    is the worst value of the metric, the right end is the best.
     """
     figure, axes = new_figure(7.4, 0.9 + 0.34 * len(results))
     for row, result in enumerate(results):

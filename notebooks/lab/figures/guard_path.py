@@ -1,4 +1,4 @@
-"""Draws how far requests get through the guards of the gateway.
+"""Draws how far requests get through the guards of the server.
 
 A guard is a check that may refuse a request.
 """
@@ -47,8 +47,8 @@ SERVED: Mapping[str, Any] = {"marker": "*", "markersize": 13, "color": COLOURS["
 class Passage:
     """One request: what was wrong with it, and how the server answered.
 
-    A guard is a check of the gateway. `faults` are the names of the guards that have a reason to refuse the request.
-    `code` is the code of the refusal, or None when the request was served.
+    A guard is a check that may refuse a request. `faults` are the names of the guards that have a reason to refuse the
+    request. `code` is the code of the refusal, or None when the request was served.
     """
 
     request: str
@@ -59,7 +59,8 @@ class Passage:
     def stopped_by(self) -> str | None:
         """The guard that refused the request, or None.
 
-        A guard is a check of the gateway. Raises `KeyError` when no guard refuses requests with the error code `code`.
+        A guard is a check that may refuse a request. Raises `KeyError` when no guard refuses with the error code
+        `code`.
         """
         return None if self.code is None else {code: guard for guard, code in GUARDS.items()}[self.code]
 

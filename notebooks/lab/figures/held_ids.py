@@ -16,8 +16,9 @@ MARKERS = {"bad": "s", "good": "o"}
 def held_ids(traces: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw each server's stored socket ids and open connections over time.
 
-    There is one panel per server. `traces` has, for each server, the `details` of a run of scenario 01 with
-    `is_traced=True`.
+    There is one panel per server. `traces` maps a server to the `details` of its run of scenario 01, an experiment in
+    which all connections are lost repeatedly. The run needs the argument `is_traced=True`, so that the ids are counted
+    over time.
     """
     sides = [side for side in SIDES if side in traces]
     figure, panels = new_panels(sides, height=2.0)

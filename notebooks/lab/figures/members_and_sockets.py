@@ -23,8 +23,9 @@ def members_and_sockets(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -
     """Draw known and connected members over time, one panel per server.
 
     On the bad server, the known members are the rows of its database table. On the good server, they are the members
-    with a socket in the room. A connected member has an open socket. `runs` has, for each server, the `details` of a
-    run of scenario 04 with `is_traced=True`.
+    with a socket in the room. A connected member has an open socket. `runs` maps a server to the `details` of its run
+    of scenario 04, an experiment in which members close tabs and the server is killed. The run needs the argument
+    `is_traced=True`, so that the members are counted over time.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=2.0)

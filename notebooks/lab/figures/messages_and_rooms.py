@@ -25,8 +25,9 @@ def messages_and_rooms(runs: Mapping[Side, Mapping[str, Any]], *, title: str) ->
     """Draw users' messages, and below them two counts over time.
 
     The first count is the number of open connections. The second is the number of user rooms with at least one socket;
-    each user has one user room. There is one column per server. `runs` maps a server to the `details` of its run of
-    scenario 03, in which all connections are cut once, with `is_traced=True`.
+    each user has one user room. There is one column per server. `runs` maps a server (`bad` or `good`) to the `details`
+    that an experiment, scenario 03, recorded on this server. Scenario 03 cuts all connections once. Run it with
+    `is_traced=True`: otherwise it does not record the counts.
     """
     sides = [side for side in SIDES if side in runs]
     figure = Figure(figsize=(7.4, 3.9), layout="constrained", facecolor="none")

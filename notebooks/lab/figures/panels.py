@@ -32,7 +32,7 @@ def new_panels(sides: Sequence[Side], *, height: float, width: float = 7.0) -> t
 
 
 def plain(axes: Axes, name: str = "") -> None:
-    """Give a panel a plain style, and write its name above it.
+    """Give a panel a plain style, and write `name` above the panel.
 
     The panel has no background, and lines only at the left and at the bottom.
     """

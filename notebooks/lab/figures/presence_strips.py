@@ -22,8 +22,9 @@ TAB_HEIGHT = 0.36
 def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title: str) -> Figure:
     """Draw one strip per user, in one panel per server.
 
-    A strip shows a user's open tabs and messages over time. `strips` maps a server to `details["strips"]` of its run of
-    scenario 05, in which users close their tabs, with `is_traced=True`.
+    A strip is a row that shows a user's open tabs and messages over time. `strips` maps a server (`bad` or `good`) to
+    the `details["strips"]` that an experiment, scenario 05, recorded on this server. In scenario 05 users close their
+    tabs. Run it with `is_traced=True`: otherwise it does not record the strips.
     """
     sides = [side for side in SIDES if side in strips]
     figure, panels = new_panels(sides, height=0.45 + 0.36 * max(map(len, strips.values())))

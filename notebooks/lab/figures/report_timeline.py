@@ -28,8 +28,9 @@ MARKS: dict[str, tuple[str, str, str, float, float]] = {
 def report_timeline(runs: Mapping[Side, Mapping[str, Any]], *, title: str) -> Figure:
     """Draw a few users' requests and reports, one panel per server.
 
-    A report is the result of heavy work that a user requests. `runs` maps a server to the `details` of its run of
-    scenario 02, in which users lose their connections before their reports are ready, with `is_traced=True`.
+    A report is the result of heavy work that a user requests. `runs` maps a server (`bad` or `good`) to the `details`
+    that an experiment, scenario 02, recorded on this server. In scenario 02 users lose their connections before their
+    reports are ready. Run it with `is_traced=True`: otherwise it does not record when the server emits.
     """
     sides = [side for side in SIDES if side in runs]
     figure, panels = new_panels(sides, height=0.5 + 0.3 * SHOWN_USERS)

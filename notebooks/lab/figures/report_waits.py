@@ -30,12 +30,12 @@ Lane = list[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What scenario 09 measured on the server `side`, in seconds.
+    """What an experiment, scenario 09, measured on the server `side`.
 
     The scenario requests reports (results of heavy work), while bystanders (users who only chat) send requests.
     `reports` has one dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers`
     has one dict per request of a bystander: `due` is the time at which the request had to be sent, and `took` is the
-    time from `due` to the answer. `ready` and `due` count from the start of the measurement.
+    time from `due` to the answer. All times are in seconds. `ready` and `due` count from the start of the measurement.
     """
 
     side: Side
@@ -44,7 +44,7 @@ class ReportRun:
 
 
 def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
-    """Draw the reports and the bystanders' waits of each server.
+    """Draw each server's reports, and how long bystanders waited for answers.
 
     A report is the result of heavy work. Bystanders are users who only chat. Each report is a block, which ends when
     the server sent the report and is as long as the CPU time of the report. Reports that were made at the same time are

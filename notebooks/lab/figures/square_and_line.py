@@ -1,4 +1,7 @@
-"""Draws deliveries against the number of clients: quadratic and linear growth."""
+"""Draws deliveries against the number of clients: quadratic and linear growth.
+
+A delivery is one position of a driver that one client receives.
+"""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -73,8 +73,9 @@ def _arrow(axes: Axes, label: str, start: Point, end: Point) -> None:
 def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
     """Draw a map, and mark the cells whose rooms one screen joins.
 
-    The map is divided into cells, each with a room for the positions of its drivers. The screen receives only the
-    positions of drivers in the marked cells. The `drivers` drivers are at random places, which depend on `seed`.
+    The map is divided into cells, each with a room for the positions of its drivers. A screen is a client that displays
+    a part of the map. It receives only the positions of drivers in the marked cells. The `drivers` drivers are at
+    random places, which depend on `seed`.
     """
     places = random.Random(seed)  # noqa: S311 - an example, no secret
     points = [(places.uniform(0, COLUMNS), places.uniform(0, ROWS)) for _ in range(drivers)]
@@ -106,10 +107,10 @@ def map_cells(*, drivers: int = 240, seed: int = 7) -> Figure:
 def coalescing(*, drivers: int, reads_per_second: float, slow_from: float, slow_until: float) -> Figure:
     """Draw how old the positions on a slow screen are.
 
-    The figure compares two rules: the server queues every position, or it keeps only the newest position of each
-    driver. Each driver sends a position every second. From `slow_from` to `slow_until` (seconds) the screen reads
-    `reads_per_second` positions per second. At other times the screen reads twice as many positions as the drivers
-    send.
+    A screen is a client that displays drivers on a map. The figure compares two rules: the server queues every
+    position, or it keeps only the newest position of each driver. Each driver sends a position every second. From
+    `slow_from` to `slow_until` (seconds) the screen reads `reads_per_second` positions per second. At other times the
+    screen reads twice as many positions as the drivers send.
     """
     slow = (slow_from, slow_until)
     ages = simulate(drivers=drivers, reads_per_second=reads_per_second, slow=slow)

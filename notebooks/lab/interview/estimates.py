@@ -21,7 +21,7 @@ class Hardware:
 
     `cpu_microseconds` is the CPU time of one delivery (one message to one socket). A process holds up to
     `sockets_per_process` sockets. It uses at most the fraction `most_busy` of one CPU core. The number of processes is
-    multiplied by `spare`, as a reserve for lost machines and reconnect storms.
+    multiplied by `spare`, as a reserve for lost machines and for times when many clients reconnect at once.
     """
 
     cpu_microseconds: float
@@ -68,7 +68,10 @@ class ChatLoad:
 
     @property
     def deliveries_per_second(self) -> float:
-        """Deliveries per second to all users together, in the busiest hour."""
+        """Deliveries per second to all users together, in the busiest hour.
+
+        A delivery is one message to one socket.
+        """
         return self.messages_per_second * (self.recipients * self.online + 1) * self.sockets_per_user
 
     def rows(self, hardware: Hardware) -> list[Row]:
@@ -122,7 +125,7 @@ class FleetLoad:
 
     Drivers send their positions. Companies see their own drivers on `screens_per_company` screens each. There are
     `operators` operators, and each sees `drivers_in_view` drivers of any company. With coalescing, the server sends
-    each operator `updates_per_second` messages per second, and each message has many positions.
+    each operator `updates_per_second` messages per second. Each message has the newest positions of many drivers.
     """
 
     drivers: float
@@ -141,19 +144,26 @@ class FleetLoad:
 
     @property
     def company_deliveries(self) -> float:
-        """Deliveries per second if each position goes to its driver's company. Every screen of the company gets it."""
+        """Deliveries per second if each position goes to its driver's company.
+
+        A delivery is one position to one screen. Every screen of the company gets the position.
+        """
         return self.positions_per_second * self.screens_per_company
 
     @property
     def operator_deliveries(self) -> float:
-        """Deliveries per second if each operator receives every driver's position."""
+        """Deliveries per second if each operator receives every driver's position.
+
+        A delivery is one position to one operator. Operators see drivers of all companies on a map.
+        """
         return self.positions_per_second * self.operators
 
     @property
     def operator_updates(self) -> float:
-        """Messages per second to all operators, with coalescing.
+        """Messages per second to all operators together, with coalescing.
 
-        With coalescing, one message has the newest positions of all drivers in the operator's view.
+        With coalescing, one message has the newest positions of all drivers in the part of the map that the operator
+        sees.
         """
         return self.operators * self.updates_per_second
 

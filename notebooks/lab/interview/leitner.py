@@ -1,7 +1,7 @@
 """Spaced repetition with Leitner boxes: which question is due on which day.
 
-After a known answer, a question moves one box up. After an unknown answer, it moves back to the first box. The higher
-the box, the longer the wait until the question is due again.
+A Leitner box is the level of a question, from 1 to 5. After a known answer, the question moves one box up. After an
+unknown answer, it moves back to box 1. The higher the box, the longer the wait until the question is due (asked again).
 """
 
 from collections import Counter
@@ -19,7 +19,11 @@ FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
 
 
 class Card(BaseModel):
-    """A question's Leitner box, and the day the question is due."""
+    """A question's Leitner box, and the day the question is due.
+
+    The Leitner box is the level of the question, from 1 to 5. A question that the learner knows moves up, and is due
+    later.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,8 +37,9 @@ Cards = Mapping[str, Card]
 def move(card: Card | None, *, known: bool, today: date) -> Card:
     """Return the new card of a question that was answered today.
 
-    A card is the question's Leitner box and the day the question is due. `known` says whether the learner knew the
-    answer. `card` is None for a new question, which counts as a question in the first box.
+    A card has the question's Leitner box, and the day on which the question is asked again. The Leitner box is the
+    level of the question, from 1 to 5: after a known answer one higher, after an unknown answer 1. `known` says whether
+    the learner knew the answer. `card` is None for a new question, which counts as a question in box 1.
     """
     before = FIRST_BOX if card is None else card.box
     box = min(before + 1, LAST_BOX) if known else FIRST_BOX
@@ -42,10 +47,11 @@ def move(card: Card | None, *, known: bool, today: date) -> Card:
 
 
 def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -> list[Question]:
-    """Return the questions that are due, and then the new ones.
+    """Return the questions to ask today: due questions, then new ones.
 
-    The question that has been due longest comes first. A new question is one without a card in `cards`. New questions
-    are in the order of their levels.
+    `cards` maps the ids of questions that were answered before to cards; a card has the day on which its question is
+    due. The question that has been due longest comes first. A new question is one without a card. New questions are in
+    the order of their levels.
     """
     asked = list(questions)
     due = [question for question in asked if question.id in cards and cards[question.id].due <= today]
@@ -56,7 +62,7 @@ def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -
 def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tuple[date, int] | None:
     """Return the next day after today with due questions, and their number.
 
-    Returns None if no question is due on a later day.
+    A question is due on the day that its card in `cards` names. Returns None if no question is due on a later day.
     """
     days = Counter(cards[question.id].due for question in questions if question.id in cards)
     later = [day for day in days if day > today]
@@ -66,7 +72,8 @@ def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tup
 def count_by_box(questions: Iterable[Question], cards: Cards) -> dict[int, int]:
     """Return how many of the questions are in each Leitner box.
 
-    Box 0 stands for the new questions, which have no card in `cards`.
+    A Leitner box is the level of a question, from 1 to 5. Box 0 stands for new questions: they have no card in `cards`,
+    because they were never answered.
     """
     counts = Counter(cards[question.id].box if question.id in cards else 0 for question in questions)
     return {box: counts[box] for box in range(LAST_BOX + 1)}

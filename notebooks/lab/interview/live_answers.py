@@ -116,8 +116,8 @@ async def _disconnects(stack: AsyncExitStack, http: aiohttp.ClientSession, targe
 async def _admission() -> dict[str, object]:
     """Connect to a server too often, then stop the server.
 
-    Returns the HTTP status of the refused connection, the number of open connections, and the number of messages about
-    the restart that a client received.
+    The server accepts one connect per second. Returns the HTTP status of the refused connect, the number of open
+    connections, and the number of messages about the restart that a client received.
     """
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running("good", settings=ONE_CONNECT_PER_SECOND))

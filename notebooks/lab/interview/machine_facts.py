@@ -1,7 +1,7 @@
-"""Reads defaults of python-engineio and limits of this machine.
+"""Reads defaults of the library python-engineio, and limits of this machine.
 
-The answers to interview questions quote them as `{fact.key}`. A limit that the operating system does not report is left
-out.
+The answers to interview questions quote these numbers as `{fact.key}`. A limit that the operating system does not
+report is left out.
 """
 
 import contextlib

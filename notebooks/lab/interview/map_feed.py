@@ -1,6 +1,6 @@
 """Simulates how a slow map screen receives the positions of drivers.
 
-It is arithmetic, not a measurement: nothing here depends on the machine.
+The simulation is arithmetic, not a measurement: nothing here depends on the machine.
 """
 
 from collections import deque
@@ -12,10 +12,11 @@ UNTIL = 1.75
 
 
 def simulate(*, drivers: int, reads_per_second: float, slow: tuple[float, float]) -> Mapping[str, Sequence[float]]:
-    """Return how old the oldest position on the screen is each second.
+    """Return how old the oldest position on a screen is each second.
 
-    The result maps each of two rules to a list of ages, in seconds. With the rule `QUEUE` the server queues every
-    position for the screen. With the rule `NEWEST` the server keeps only the newest position of each driver.
+    The screen is a client that displays drivers on a map. The result maps each of two rules to a list of ages, in
+    seconds. With the rule `QUEUE` the server queues every position for the screen. With the rule `NEWEST` the server
+    keeps only the newest position of each driver.
 
     Each driver sends a position every second. `slow` is the start and the end of the slow time, in seconds. In the slow
     time the screen reads `reads_per_second` positions per second. At other times the screen reads twice as many

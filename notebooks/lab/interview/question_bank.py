@@ -14,8 +14,8 @@ class Question(BaseModel):
     """A question of the interview, its short answer and a follow-up.
 
     `measured` is a sentence that quotes measured numbers by keys, such as `{07.good}`; it is empty if no measured
-    number answers the question. `then` is the follow-up question. `id` names the question in the record of `lab quiz`.
-    `level` is 1 (basics) to 3 (several servers and design).
+    number answers the question. `then` is the follow-up question. `level` is 1 (basics) to 3 (several servers and
+    design). `id` names the question in the file in which the command `lab quiz` records answers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -27,7 +27,8 @@ NOT_MEASURED = "not yet"
 class Interview:
     """Shows the interview questions of a theme, with folded answers.
 
-    Example: `ask = await questions()`, then `ask("Rooms")`. A click on a question unfolds its answer.
+    Example: `ask = await questions()`, then `ask("Rooms")` for the theme `Rooms`. A click on a question unfolds its
+    answer.
     """
 
     def __init__(self, numbers: Numbers) -> None:
@@ -55,7 +56,7 @@ class Interview:
             show_output(Markdown(f"<details><summary><b>{summary}</b> {level}</summary>\n\n{answer}\n\n</details>"))
 
     def value(self, key: str, *, otherwise: float) -> float:
-        """Return the number under `key`, or `otherwise` if none was measured. An example of a key is `07.good`."""
+        """Return the measured number with the key `key`, such as `07.good`. If there is none, return `otherwise`."""
         text = self.numbers.texts.get(key)
         return otherwise if text is None else float(text.replace(",", ""))
 

@@ -1,6 +1,7 @@
-"""Stores the Leitner boxes of `lab quiz` in the user's state folder.
+"""Stores the progress of `lab quiz` in the user's state folder.
 
-`lab quiz` asks interview questions. The Leitner box of a question says after how many days the question is due again.
+`lab quiz` asks interview questions. For each question that was answered, the file has the Leitner box (the level of the
+question, from 1 to 5) and the day on which the question is due again.
 """
 
 import os
@@ -16,7 +17,7 @@ from lab.system.state_folder import state_file
 
 
 class QuizFileError(Exception):
-    """The record of the quiz cannot be read or written.
+    """The file with the quiz's progress cannot be read or written.
 
     A one-line message says why.
     """
@@ -25,7 +26,8 @@ class QuizFileError(Exception):
 class QuizRecord(BaseModel):
     """The quiz record: one card for each question that was answered.
 
-    A card has the Leitner box of a question and the day the question is due. `cards` maps question ids to cards.
+    A card has the question's Leitner box (its level, from 1 to 5) and the day on which the question is due again.
+    `cards` maps question ids to cards.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,9 +64,9 @@ def load() -> QuizRecord:
 def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
     """Record whether the user knew the answer to a question.
 
-    Moves the question to its new Leitner box, writes the quiz record to its file, and returns the record. The file is
-    read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError` if the file
-    cannot be read or written.
+    Moves the question to its new Leitner box (its level, from 1 to 5), writes the quiz record to its file, and returns
+    the record. The file is read again first, so that the answers given in another running quiz are kept. Raises
+    `QuizFileError` if the file cannot be read or written.
     """
     path, record = quiz_path(), load()
     record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)
@@ -77,7 +79,10 @@ def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
 
 
 def reset() -> None:
-    """Delete the file of the quiz record. Raises `QuizFileError` if that fails."""
+    """Delete the file that has the user's progress in the quiz.
+
+    Raises `QuizFileError` if that fails.
+    """
     path = quiz_path()
     try:
         path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Quotes measured numbers in the answers to interview questions.
 
-A number in an answer is a key in braces, such as `{07.good}` or `{asked.polling}`. questions.toml explains the keys.
+An answer has a key in braces, such as `{07.good}` or `{asked.polling}`, in the place of each number. questions.toml
+explains the keys.
 """
 
 import re
@@ -89,7 +90,11 @@ def keys(text: str) -> list[str]:
 
 
 def source(key: str) -> str:
-    """Return the source of a key, such as `07` for `07.good`."""
+    """Return the source of a key, such as `07` for `07.good`.
+
+    The source is the text before the first dot. It names where the number comes from, such as the measurement of claim
+    07.
+    """
     return key.partition(".")[0]
 
 

@@ -119,7 +119,8 @@ class ProgressLine:
     async def show_elapsed(self, what: str) -> AsyncIterator[None]:
         """Show the elapsed time while the `async with` block runs.
 
-        Use it for a single run: the number of its steps is not known, so `bar` cannot show it. `what` names the run.
+        Use this for a measurement whose number of steps is not known: `bar` cannot show such a measurement. `what`
+        names the measurement.
         """
         began = time.monotonic()
 

@@ -51,8 +51,9 @@ def _bad_module(mistake: str) -> Path:
 def _node_rule(mistake: str, result: Result) -> Rule:
     """Return a rule of `lab check` that has an example for Node.
 
-    The rule finds `mistake`. `result` is the result for the Python file: a rule that found something there is
-    preferred, so that the same rule is shown for both languages.
+    A rule describes code that `lab check` reports. The returned rule finds `mistake`, the id of a mistake such as `02`.
+    `result` is the result for the Python file: a rule that found something there is preferred, so that the same rule is
+    shown for both languages.
     """
     rules = [rule for rule in all_rules() if rule.mistake == mistake and "node" in rule.snippets]
     found = {finding.rule for finding in result.findings}
@@ -70,7 +71,8 @@ def _check_text(code: str) -> Result:
 def _findings(file: str, mistake: str, result: Result) -> str:
     """Return the command that checks a file, and the findings, as Markdown.
 
-    If there are no findings, the text says so, and adds what `lab check` says about `mistake`.
+    A finding is a line that `lab check` reports. `mistake` is the id of a mistake, such as `02`. If there are no
+    findings, the text says so, and adds what `lab check` says about this mistake.
     """
     command = f"**`lab check {file}`**"
     if not result.findings:

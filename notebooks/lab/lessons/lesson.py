@@ -36,7 +36,11 @@ class LessonError(Exception):
 
 @dataclass(frozen=True)
 class Sweep:
-    """The runs of both servers at several values of one parameter."""
+    """Measurements of both servers with several values of one parameter.
+
+    `parameter` is the name of the parameter of the experiment. `runs` maps a server to its runs (measurements), one for
+    each of `values`.
+    """
 
     parameter: str
     values: Sequence[float]
@@ -67,7 +71,7 @@ class Lesson:
         """Run the lesson's scenario on a new bad or good server.
 
         A scenario is an experiment that measures one server. `parameters` replace the defaults of the scenario. Raises
-        `LessonError` if a precondition of the scenario failed.
+        `LessonError` if the measurement is not valid, for example because the server did not accept every message.
         """
         await background.end()
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
@@ -77,8 +81,8 @@ class Lesson:
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
         """Run the lesson's scenario on both servers for each of `values`.
 
-        A scenario is an experiment that measures one server. Its parameter with the name `parameter` gets these values.
-        `fixed` sets other parameters of the scenario. Returns all runs.
+        A scenario is an experiment that measures one server. The scenario's parameter with the name `parameter` gets
+        these values. `fixed` sets other parameters of the scenario. Returns all measurements.
         """
         await background.end()
         chosen = ", ".join(map(str, values))
@@ -96,10 +100,11 @@ class Lesson:
         return Sweep(parameter, values, {"bad": runs[: len(values)], "good": runs[len(values) :]})
 
     async def _run(self, side: Side, parameters: Mapping[str, Any]) -> Run:
-        """Run the lesson's scenario on a new server.
+        """Run the lesson's scenario, which measures a server, on a new server.
 
-        The run is repeated if its precondition failed, or if it measures times and the clients' event loop was too
-        slow. Raises `LessonError` if the precondition failed again.
+        The measurement is repeated once if it is not valid (for example, because the server did not accept every
+        message), or if it measures times and the clients' event loop was too slow. Raises `LessonError` if the second
+        measurement is not valid.
         """
         for seed in range(7, 7 + MOST_TRIES):
             run = await run_once(self.claim, self._scenario, side, **{"seed": seed, **parameters})
@@ -110,9 +115,10 @@ class Lesson:
         return run
 
     def numbers(self, **runs: Run) -> None:
-        """Show all measurements of the runs in a table.
+        """Show all measured values of the runs in a table.
 
-        The name of each argument is the heading of a column, for example in `numbers(bad=bad, good=good)`.
+        A run is one measurement of a server. The name of each argument is the heading of a column, for example in
+        `numbers(bad=bad, good=good)`.
         """
         rows = [[f"**{self.claim.metric}**", *(number(run.value) for run in runs.values()), self.claim.unit]]
         for also in self.claim.also:
@@ -122,9 +128,9 @@ class Lesson:
         table(["measured", *runs, "unit"], *rows)
 
     def show_guess(self, bad: Run, guess: float | None) -> None:
-        """Show the reader's guess beside the value that the bad server gave.
+        """Show the reader's guess beside the value measured on the bad server.
 
-        If `guess` is None, nothing is shown.
+        `bad` is the measurement of the bad server. If `guess` is None, nothing is shown.
         """
         if guess is not None:
             words = f"You guessed {number(guess)} {self.claim.unit}, and {number(bad.value)} were measured."
@@ -133,8 +139,8 @@ class Lesson:
     def side_by_side(self, figure: "Figure", *, guess: float | None, bad: Run, good: Run) -> None:
         """Show a figure that compares both servers, with the reader's guess.
 
-        The guess stands below the title, beside the values that the runs `bad` and `good` measured. If `guess` is None,
-        the figure is shown without that line.
+        The guess stands below the title, beside the values that the runs (measurements) `bad` and `good` gave. If
+        `guess` is None, the figure is shown without that line.
         """
         note = ""
         if guess is not None:
@@ -150,10 +156,10 @@ class Lesson:
         return "Your guess: {}; measured: bad {}, good {} ({})".format(*numbers, self.claim.metric)
 
     def verdict(self, bad: Run, good: Run) -> None:
-        """Show whether two runs meet the bounds of the lesson's claim.
+        """Show whether two runs confirm the claim of the lesson.
 
-        A claim is a statement about the bad and the good server. claims.toml has, for each server, the bound of its
-        value.
+        A claim is a statement about the bad and the good server. It states a bound (the highest or the lowest allowed
+        value) for each server's measured value. The measured values and the bounds are shown in a table.
         """
         runs: dict[Side, list[Run]] = {"bad": [bad], "good": [good]}
         outcome = OUTCOMES[judge(self.claim, runs).outcome]
@@ -163,10 +169,11 @@ class Lesson:
         show_output(Markdown(f"Why these bounds: {self.claim.reason}"))
 
     def growth(self, sweep: Sweep, *, title: str, each: str, of: str | None = None) -> None:
-        """Draw how a metric of both servers grows with the swept parameter.
+        """Draw how a metric of both servers grows with a parameter.
 
-        `{bad}` and `{good}` in `title` are replaced by the growth per step of the parameter. `each` is the name of one
-        step, such as `user`. `of` is the key of a secondary metric; if it is None, the primary metric is drawn.
+        `sweep` has the measurements for several values of the parameter. `{bad}` and `{good}` in `title` are replaced
+        by the slope of each server's line: the growth of the metric when the parameter grows by 1. `each` names this 1,
+        such as `user`. `of` is the key of a secondary metric; if it is None, the primary metric is drawn.
         """
         from lab.figures.charts import growth, rises
 
@@ -185,7 +192,9 @@ class Lesson:
     def check(self, bad: Run, good: Run) -> None:
         """Check that the runs confirm the claim and all servers have stopped.
 
-        The runs confirm the claim if each meets its server's bound. Raises `AssertionError` if a check fails.
+        The claim states, for each server, the range of the measured value. The runs (measurements) confirm the claim if
+        both are valid, and the value of each is in the range of its server. Raises `AssertionError` if the claim is not
+        confirmed, or if a server or a background task is still running.
         """
         verdict = judge(self.claim, {"bad": [bad], "good": [good]})
         assert verdict.outcome == "shown", verdict.reason
@@ -196,10 +205,10 @@ class Lesson:
 
 
 def _also_values(also: Also, runs: Mapping[str, Run]) -> list[float]:
-    """Return the values of a secondary metric, one per run.
+    """Return the values of the secondary metric `also`, one per run.
 
-    A relative metric is divided by the good server's value. The list is empty if no run measured the metric, or if a
-    relative metric has no value of the good server.
+    A run is one measurement of a server. If the metric is relative, each value is divided by the good server's value.
+    The list is empty if no run measured the metric, or if a relative metric has no value of the good server.
     """
     values = {side: run.also[also.key] for side, run in runs.items() if also.key in run.also}
     if not also.relative or not values:

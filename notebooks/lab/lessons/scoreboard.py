@@ -20,10 +20,10 @@ LONGEST = ("01", "07")
 
 
 async def measure_all() -> Comparison:
-    """Measure the primary metrics of all ten claims on both servers.
+    """Measure all ten claims on the bad and the good server.
 
-    This takes about half a minute. A claim is a statement about the bad and the good server. The scoreboard shows no
-    secondary metrics, so the steps that only measure secondary metrics are left out.
+    This takes about half a minute. A claim states in which range the value of one metric is on each server. The
+    scoreboard shows no other metrics, so the steps that only measure other metrics are left out.
     """
     claims, line, done = sorted(load_claims(), key=_starts_later), ProgressLine(), 0
     scenarios = {claim_id: scenario.without_secondary() for claim_id, scenario in load_scenarios().items()}
@@ -46,9 +46,10 @@ def _starts_later(claim: Claim) -> bool:
 def scoreboard(comparison: Comparison, guesses: Mapping[int, float | None] | None = None) -> None:
     """Show the results of all claims as a table and a figure.
 
-    Each claim in the table links to its lesson. `guesses` maps the number of a lesson to the reader's guess of the bad
-    server's value. If there is at least one guess, the table has a column for guesses. Reasons to doubt a result are
-    shown between the table and the figure.
+    A claim is a statement about the bad and the good server. Each claim has a row with a link to its lesson, a
+    notebook. `guesses` maps the number of a lesson to the reader's guess of the bad server's value. If there is at
+    least one guess, the table has a column for guesses. Reasons to doubt a result are shown between the table and the
+    figure.
     """
     rows, guessed = [], {lesson: guess for lesson, guess in (guesses or {}).items() if guess is not None}
     for result in comparison.results:

@@ -25,7 +25,7 @@ PATTERN = "[0-9][0-9]_*.ipynb"
 
 
 class WorkingCopyError(Exception):
-    """The working copy of the notebooks cannot be made in this folder.
+    """The learner's copies of the notebooks cannot be written to the folder.
 
     A one-line message says why.
     """
@@ -101,7 +101,7 @@ def _prepare(folder: Path, notebooks_folder: Path) -> None:
 
     A working copy is a folder with a learner's copies of the notebooks. Inside the repository, the folder gets a
     .gitignore file, so that git ignores the folder. Raises `WorkingCopyError` if `folder` is a file, is in
-    `notebooks_folder`, or is a folder of the repository with other files.
+    `notebooks_folder`, or is a folder inside the repository that has other files.
     """
     if folder.exists() and not folder.is_dir():
         raise WorkingCopyError(f"{folder} is a file, not a folder")
@@ -129,7 +129,7 @@ def _is_new_or_ours(folder: Path) -> bool:
 def _fresh(notebook: Notebook) -> bytes:
     """Return a new copy of a notebook, as bytes of a file.
 
-    The copy has no outputs. Its metadata has a fingerprint of the cells, with which `is_begun` finds changes.
+    The copy has no outputs. Its metadata has a hash of the cells, with which `is_begun` finds changes.
     """
     copy = notebook.read()
     copy.metadata[KEY] = {FINGERPRINT: _fingerprint(copy.cells)}
@@ -138,7 +138,7 @@ def _fresh(notebook: Notebook) -> bytes:
 
 
 def _fingerprint(cells: Iterable[Any]) -> str:
-    """Return a hash of the kinds and sources of all cells."""
+    """Return a hash of the types and sources of all notebook cells."""
     # in a file, a source may be a list of lines
     content = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """The users, rooms and actions of the live page, per mistake.
 
-The live page is a web page that does the same actions on the bad and the good server.
+The live page is a web page that does the same actions on the bad and the good server. It shows one of the bad server's
+ten mistakes at a time.
 """
 
 from collections.abc import Mapping
@@ -25,12 +26,11 @@ COMMON_ACTIONS = ("send", "cut", "tunnel", "back", "open", "close", "kill", "res
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What the live page shows for one mistake.
+    """What the live page shows for one mistake of the bad server.
 
-    `tabs` says how many tabs each user has at the start. With `logs_in`, each tab sends the event `session:login` once,
-    after it was opened. With `has_bystanders`, light clients (clients without automatic reconnect) send chat messages
-    on a schedule, to measure ack times. `targets` are the users and rooms to which a tab may send; the first is the
-    default.
+    `tabs` says how many simulated browser tabs each user has at the start. With `logs_in`, each tab sends the event
+    `session:login` once, after it was opened. With `has_bystanders`, additional clients send chat messages on a
+    schedule, to measure ack times. `targets` are the users and rooms to which a tab may send; the first is the default.
     """
 
     number: int
@@ -60,12 +60,15 @@ class Arrangement:
 
     @property
     def server_settings(self) -> dict[str, str]:
-        """Return the settings of both servers, as environment variables."""
+        """Return the settings of the bad and the good server.
+
+        The keys are names of environment variables.
+        """
         return {**SETTINGS, **self.settings}
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """Return the names of all actions that the page offers."""
+        """Return the names of all actions that the live page offers."""
         common = COMMON_ACTIONS if self.targets else tuple(name for name in COMMON_ACTIONS if name != "send")
         return common + self.more_actions
 
@@ -126,8 +129,8 @@ ARRANGEMENTS = {
 def arrangement(text: str | int | None) -> Arrangement:
     """Return what the live page shows for one mistake.
 
-    `text` is the number of the mistake, such as `03`; None means mistake 03. Raises `UsageError` when there is no live
-    page for it.
+    `text` is the number of the bad server's mistake, such as `03`; None means mistake 03. Raises `UsageError` when
+    there is no live page for this mistake.
     """
     number = 3 if text is None else int(text) if str(text).isdecimal() else 0
     if number not in ARRANGEMENTS:

@@ -13,7 +13,7 @@ class Board:
     """Stores the values that the page shows about one server.
 
     Some values are in the memory of the server, such as its rooms. The lab has counted or measured the other values.
-    Each change is published as one event of the kind `memory`.
+    Each change is sent to the page as one event of the kind `memory`.
     """
 
     def __init__(self, side: str, stream: Stream) -> None:
@@ -25,13 +25,14 @@ class Board:
 
     @property
     def named(self) -> dict[str, Any]:
-        """Return all values by name."""
+        """Return all values that the page shows, by name."""
         return self._remembered | self._shown
 
     def remember(self, named: Mapping[str, Any], *, kept: int) -> None:
-        """Replace all values from the server's memory, and publish the changes.
+        """Replace the values that were read from the server's memory.
 
-        `named` has the new values by name. `kept` is the number of entries in the memory whose socket or user has gone.
+        These are values such as its rooms. The changes are sent to the page. `named` has the new values by name. `kept`
+        is the number of entries in the server's memory whose socket or user has gone.
         """
         self.kept = kept
         before, self._remembered = self._remembered, dict(named)
@@ -42,7 +43,7 @@ class Board:
                 self._publish(name, value)
 
     def show(self, name: str, value: Any) -> None:
-        """Set and publish a value that the lab has counted or measured."""
+        """Set a value that the lab has measured. The page gets this value."""
         if name not in self._shown or self._shown[name] != value:
             self._shown[name] = value
             self._publish(name, value)

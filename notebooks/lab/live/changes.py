@@ -41,7 +41,7 @@ def changes(side: Side, before: Memory) -> list[str]:
 def _left(side: Side, before: Memory) -> list[str]:
     """Describe which tabs' sockets have left all rooms since `before`.
 
-    Returns one sentence, or an empty list if there is no such tab.
+    `before` is what the server remembered earlier. Returns one sentence, or an empty list if there is no such tab.
     """
     gone = before.rooms_of.keys() - side.memory.rooms_of.keys()
     had_rooms = {sid for sid in gone if before.rooms_of[sid]}
@@ -52,7 +52,7 @@ def _left(side: Side, before: Memory) -> list[str]:
 def _joined(side: Side, before: Memory) -> list[str]:
     """Describe which tabs have joined rooms since `before`.
 
-    Returns one sentence, or an empty list if there is no such tab.
+    `before` is what the server remembered earlier. Returns one sentence, or an empty list if there is no such tab.
     """
     joined = {}
     for tab in side.tabs.values():
@@ -69,7 +69,8 @@ def _tickets(side: Side, before: Memory) -> list[str]:
     """Describe where each report requested since `before` will be sent.
 
     The server stores a ticket for each report: the rooms or socket ids that get the finished report. Returns one
-    sentence per report. The list is empty if the live page has no action `finish`.
+    sentence per report. The list is empty if the live page has no action `finish`, with which its user lets the server
+    make the reports.
     """
     if "finish" not in side.arrangement.actions:
         # a report that needs no ticket to be understood

@@ -64,10 +64,10 @@ class Crowd:
         await gather_bounded([lambda name=name: self._open(name) for name in names if name not in self._members])  # type: ignore[misc]
 
     async def fence(self, mark: str) -> None:
-        """Wait until every client has received the `FENCE` event with `mark`.
+        """Wait until every client has received all earlier emits.
 
-        The server sends this event after all earlier emits, so these have arrived, too. After `FENCE_SECONDS`, return
-        even if the event has not arrived.
+        The server sends the event `FENCE` with the id `mark` after these emits, so they have arrived when this event
+        arrives. After `FENCE_SECONDS`, return even if the event has not arrived.
         """
 
         async def wait(tab: RawTab) -> None:
@@ -103,5 +103,5 @@ class Crowd:
 
 
 def is_driver(name: str) -> bool:
-    """Whether a client of this name, such as `crowd/011`, is a driver."""
+    """Whether a client of this name, such as `crowd/011`, reports positions. Such a client is called a driver."""
     return int(name.partition("/")[2]) % CLIENTS_A_DRIVER == 1

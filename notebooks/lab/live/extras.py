@@ -21,10 +21,11 @@ from lab.servers.target import Target
 
 
 class Extras:
-    """The crowd of mistake 06 and the bystanders of mistake 09.
+    """Additional clients of one server: a crowd, and bystanders.
 
-    The crowd are light clients that receive events; one in ten is a driver. Bystanders are light clients that send chat
-    messages on a schedule, and measure how long the acks take.
+    The live page of mistake 06 (the bad server broadcasts to everyone) has a crowd: clients that receive events, and of
+    which one in ten reports positions. The live page of mistake 09 (a handler blocks the event loop) has bystanders:
+    clients that send chat messages on a schedule, and measure how long the acks take.
     """
 
     def __init__(
@@ -50,16 +51,16 @@ class Extras:
         return self.crowd.link.bytes_to_client if self.crowd is not None else 0
 
     async def fence(self, mark: str) -> None:
-        """Wait until the crowd has received the `FENCE` event with `mark`.
+        """Wait until the crowd's clients have received all earlier emits.
 
-        The server sends this event after all earlier emits, so these have arrived, too. If the event does not arrive,
-        return after some seconds.
+        The server sends the event `FENCE` with the id `mark` after these emits, so they have arrived when this event
+        arrives. If the event does not arrive, return after some seconds.
         """
         if self.crowd is not None:
             await self.crowd.fence(mark)
 
     async def gather_crowd(self, count: int) -> None:
-        """Open or close light clients until the crowd has `count` clients."""
+        """Open or close clients until the crowd has `count` clients."""
         if self.crowd is None:
             link = await self._stack.enter_async_context(FaultyLink(*self._target.ports))
             self.crowd = Crowd(self._target, link, self._observe, company=FLEET_COMPANY)
@@ -70,7 +71,7 @@ class Extras:
     async def start_bystanders(self) -> None:
         """Connect the bystanders, and start to watch the server's event loop.
 
-        Bystanders are light clients that measure ack times. From now on, the page shows these ack times, and whether
+        Bystanders are clients that measure ack times. From now on, the page shows these ack times, and whether
         the event loop runs or is blocked.
         """
         self.pulses = Pulses(self._target, partial(self._board.show, "pulses"))
@@ -83,7 +84,8 @@ class Extras:
     async def choose_way(self, way: str) -> None:
         """Choose how the server makes its next reports.
 
-        `way` is `handler`, or a key of the dict `WAYS`: `thread`, `sliced` or `process`.
+        `way` is `handler` (the handler computes, and blocks the event loop), `thread`, `sliced` (on the event loop, in
+        short slices) or `process`.
         """
         self.way = way
         address = f"{self._target.url}{PATH}"
@@ -91,9 +93,9 @@ class Extras:
             response.raise_for_status()
 
     async def connect_again(self) -> None:
-        """Connect all light clients again, after the server has restarted.
+        """Connect all additional clients again, after the server has restarted.
 
-        Unlike tabs, light clients do not reconnect by themselves. The chosen way to make reports, for example in a
+        Unlike tabs, these clients do not reconnect by themselves. The chosen way to make reports, for example in a
         thread, is also sent to the new server process.
         """
         if self.way != IN_HANDLER:

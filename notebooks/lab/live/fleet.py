@@ -1,6 +1,7 @@
 """Actions of the live page for mistake 06: drivers report positions.
 
-The page shows which clients receive a position that they do not need.
+Mistake 06 is that the bad server broadcasts to everyone. The page shows which clients receive a position that they do
+not need.
 """
 
 import itertools
@@ -55,7 +56,8 @@ async def drive(side: Side, wanted: Wanted) -> Outcome:
 async def round_of_positions(side: Side, wanted: Wanted) -> Outcome:
     """Let all drivers report one position each, at the same time.
 
-    The drivers report to one server, `side`. The live page shows how many deliveries and bytes all positions caused.
+    The drivers report to one server, `side`. The live page shows how many times clients received a position, and how
+    many bytes they received.
     """
     drivers: dict[str, Callable[[str, dict[str, Any]], Awaitable[Answer]]] = {
         tab.name: partial(ask, tab)
@@ -83,9 +85,9 @@ async def round_of_positions(side: Side, wanted: Wanted) -> Outcome:
 
 
 async def crowd(side: Side, wanted: Wanted) -> Outcome:
-    """Open or close light clients until the crowd has `wanted.count` clients.
+    """Open or close clients until the crowd has `wanted.count` clients.
 
-    A light client speaks Socket.IO, but does not reconnect by itself. The clients of the crowd need no positions.
+    The crowd are additional clients of one server, which need no positions.
     """
     if not side.is_running:
         return Outcome("the server is down")
@@ -129,7 +131,7 @@ async def _ask_lightly(crowd: Crowd, name: str, event: str, data: dict[str, Any]
 async def _measure(side: Side, sendings: list[Sending]) -> tuple[list[Answer], int, int]:
     """Send positions, and measure the traffic that they cause.
 
-    Returns the acks, the number of deliveries, and how many bytes all clients together received.
+    Returns the acks, how many times clients received a position, and how many bytes all clients together received.
     """
     # what the lab's own event costs, which tells that all has arrived
     before = side.bytes_to_clients

@@ -1,4 +1,7 @@
-"""Actions of mistake 10: one client sends many requests at once."""
+"""Actions of the live page for mistake 10, which is missing limits.
+
+One client sends many requests at once.
+"""
 
 import asyncio
 from collections import Counter
@@ -42,8 +45,8 @@ async def burst(side: Side, wanted: Wanted) -> Outcome:
 async def _send_many(side: Side, wanted: Wanted, count: int) -> Outcome:
     """Send `count` chat messages at once, and measure the rate limit.
 
-    The page then shows the level of the user's token bucket after each request, and how many were accepted. After that,
-    it shows how the bucket fills again.
+    The page then shows the level of the user's token bucket after each message, and how many messages were accepted.
+    After that, the page shows how the bucket fills again. Returns the number of accepted messages in words.
     """
     live = side.tabs[wanted.tab]
     if not can_send(side, live):
@@ -70,8 +73,8 @@ async def _send_many(side: Side, wanted: Wanted, count: int) -> Outcome:
 async def _show_refill(side: Side, state: StateClient, bucket: dict[str, Any]) -> None:
     """Show on the page how a token bucket fills again, for `REFILL_SECONDS`.
 
-    Nobody sends meanwhile. `bucket` has the user and the earlier levels, which the page shows, too. If the server has
-    no such bucket any more, the function returns early.
+    Nobody sends meanwhile. `bucket` has the user and the earlier levels of the user's bucket, which the page shows,
+    too. If the server has no bucket of this user any more, the function returns early.
     """
     clock = asyncio.get_running_loop().time
     ends_at = clock() + REFILL_SECONDS

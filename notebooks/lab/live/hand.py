@@ -1,7 +1,7 @@
 """Runs an action of the live page on one server.
 
 An action cuts a connection, closes a tab or kills the server, for example. It ends when its effects were observed, or
-after a bounded time.
+after some seconds.
 """
 
 import asyncio

@@ -17,8 +17,8 @@ from lab.servers.state_client import Emit
 class Arrival:
     """The arrival of a message at a tab.
 
-    `at` is in seconds on the event loop's clock. `more` has the text and the author of a chat message, as the tab
-    received them.
+    `tab` is the name of the simulated browser tab, such as `ana/1`. `at` is in seconds on the event loop's clock.
+    `more` has the text and the author of a chat message, as the tab received them.
     """
 
     at: float
@@ -61,7 +61,8 @@ class Ledger:
     def add(self, message: Message, *, to: str | None, room: str | None, at: float) -> None:
         """Publish that a message was sent.
 
-        From now on, `note_received` recognizes the message. `at` is the sending time on the event loop's clock.
+        From now on, `note_received` recognizes the message. `to` or `room` is its target. `at` is the sending time on
+        the event loop's clock, in seconds.
         """
         self._messages[message.key] = message
         self._stream.publish(self._side, "sent", at=at, origin=message.sender, to=to, room=room, id=message.id)

@@ -49,7 +49,8 @@ class LiveTab:
     def state(self) -> str:
         """Return `connected`, `cut`, `silent` or `closed`.
 
-        `silent` means that the plug forwards nothing. `closed` means that the user has closed the tab.
+        `cut` means that the tab has no connection. `silent` means that its proxy forwards nothing. `closed` means that
+        the user has closed the tab.
         """
         if self.is_closed:
             return "closed"
@@ -59,19 +60,19 @@ class LiveTab:
 
     @property
     def can_receive(self) -> bool:
-        """Whether the tab is connected and its plug forwards data."""
+        """Whether the tab is connected and its proxy forwards data."""
         return self.sid is not None and self.plug.state == "in"
 
     async def log_in(self) -> None:
-        """Send the login event, as a page does once it has loaded."""
+        """Send the login event, as a page does after it has loaded."""
         with contextlib.suppress(TimeoutError, socketio.exceptions.SocketIOError):
             await self.tab.ask(SESSION_LOGIN, {}, timeout=LOGIN_SECONDS)
 
     async def fence(self, mark: str) -> None:
-        """Wait until the tab has received the `FENCE` event with `mark`.
+        """Wait until the tab has received all earlier emits.
 
-        The server sends this event after all earlier emits, so these have arrived, too. After `FENCE_SECONDS`, return
-        even if the event has not arrived.
+        The server sends the event `FENCE` with the id `mark` after these emits, so they have arrived when this event
+        arrives. After `FENCE_SECONDS`, return even if the event has not arrived.
         """
         with contextlib.suppress(TimeoutError):
             await self.tab.received(

@@ -15,12 +15,11 @@ SHOW_SECONDS = 0.25
 
 
 class LoopHand:
-    """Reads repeatedly how often a server's event loop has turned.
+    """Reads repeatedly how often a server's event loop has woken a task.
 
-    The turns are counted by the server's probe: code that the lab runs in the server process, to measure it. A task of
-    the probe sleeps 5 ms at a time, and each wake-up counts as one turn. While a handler computes, nothing is counted,
-    and the probe does not answer. `show` is called with `{"turns", "each_second"}`: the number of all turns, and the
-    latest number per second.
+    The task sleeps 5 ms at a time. It belongs to the server's probe: code that the lab runs in the server process, to
+    measure the server. While a handler computes, the task does not wake, and the probe does not answer. `show` is
+    called with `{"turns", "each_second"}`: the number of all wake-ups, and the latest number per second.
     """
 
     def __init__(self, target: Target, show: Callable[[dict[str, Any]], None]) -> None:
@@ -30,11 +29,11 @@ class LoopHand:
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start to read repeatedly how often the event loop has turned."""
+        """Start to read regularly how often the event loop woke a task."""
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Stop reading how often the event loop has turned."""
+        """Stop reading how often the event loop woke a task."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -53,9 +52,9 @@ class LoopHand:
             last, asked_at = now, answered_at
 
     async def _read(self) -> int | None:
-        """Return how many turns the event loop made since the server started.
+        """Return how often a task has woken since the server started.
 
-        A turn is one wake-up of a task that sleeps 5 ms at a time. Returns None if the server does not answer.
+        The task sleeps 5 ms at a time on the server's event loop. Returns None if the server does not answer.
         """
         try:
             return int((await self._target.probe.probes[0].ask("GET", "/answer"))["loop_turns"])

@@ -36,7 +36,7 @@ class Memory:
     def named(self) -> dict[str, Any]:
         """Return a dict of everything that the server remembers.
 
-        `rooms` maps each room to its sockets. The other keys are the names of the tables.
+        `rooms` maps each room to its sockets. The other keys name what the handlers store, such as socket ids.
         """
         rooms: dict[str, list[str]] = {}
         for sid, names in sorted(self.rooms_of.items()):
@@ -48,7 +48,8 @@ class Memory:
     def reports(self) -> Mapping[str, Sequence[str]]:
         """Return the job ids of open reports, each with its addresses.
 
-        The addresses are the rooms and socket ids to which the server will send the finished report.
+        An open report is requested, but not sent yet. The addresses are the rooms and socket ids to which the server
+        will send the finished report.
         """
         found: Mapping[str, Sequence[str]] = self.tables.get("reports", {})
         return found
@@ -60,7 +61,7 @@ class Memory:
 
     @property
     def kept(self) -> int:
-        """Return how many table entries belong to no live socket.
+        """Return how many entries of the handlers belong to no live socket.
 
         Such an entry is the id of a lost socket, or a user who has no tab open.
         """
@@ -72,10 +73,10 @@ class Memory:
         return sum(sid not in addresses for sid in ids) + sum(user_room(user) not in addresses for user in users)
 
     def missing(self, users: Sequence[str]) -> list[str]:
-        """Return connected users that a table of the handlers does not list.
+        """Return connected users that a list of the handlers lacks.
 
-        Such a table has the members of rooms or the users who are online. So the server wrongly treats the returned
-        users as absent. Only users in `users` are checked.
+        The bad server's handlers store who is a member of a room, or who is online. So the bad server wrongly treats
+        the returned users as absent. Only users in `users` are checked.
         """
         rows = {user for _, user in self.tables[ROWS]} if ROWS in self.tables else set(users)
         online = set(self.tables.get(ONLINE, users))
@@ -85,8 +86,7 @@ class Memory:
 async def read_memory(target: Target, *, emits_since: int) -> tuple[Memory, list[Emit]]:
     """Return a server's memory, and the newest emits of this server.
 
-    The memory has the server's rooms and the tables of its handlers. The first `emits_since` recorded emits are left
-    out.
+    The memory has the server's rooms, and what its handlers store. The first `emits_since` recorded emits are left out.
     """
     state = StateClient(target.probe)
     # the emits first: the report of an emit that was read is then no longer among the open ones

@@ -14,11 +14,12 @@ HEIGHT_PIXELS = 860
 
 
 def show_live(number: int = 3, *, height: int = HEIGHT_PIXELS) -> None:
-    """Show the live page of a mistake below the cell.
+    """Show the live page of a mistake below the notebook cell.
 
-    The servers start in the background, and the page appears after some seconds. The servers end when the page is
-    closed, when this function is called again, when a lesson measures, or when the kernel ends. `height` is in pixels.
-    Raises `UsageError` outside a notebook.
+    The live page is a web page that does the same actions on the bad and the good server. `number` is the number of one
+    of the bad server's ten mistakes. The servers start in the background, and the page appears after some seconds. The
+    servers end when the page is closed, when this function is called again, when a lesson starts a measurement, or when
+    the kernel ends. `height` is in pixels. Raises `UsageError` outside a notebook.
     """
     chosen = arrangement(number)
     try:
@@ -34,4 +35,4 @@ def show_live(number: int = 3, *, height: int = HEIGHT_PIXELS) -> None:
 
 
 def _say_nothing(text: str) -> None:
-    """Print nothing: the page itself shows what the text says."""
+    """Ignore `text`, because a notebook shows the page itself."""

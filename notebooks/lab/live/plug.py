@@ -30,11 +30,11 @@ class Plug(FaultyLink):
         await self.go_silent()
 
     async def cut(self) -> None:
-        """Reset every connection, and end a tunnel.
+        """Reset every connection, and end the silence of `enter_tunnel`.
 
-        In a tunnel, the proxy forwards nothing. If the proxy is in a tunnel, only the client's end of each connection
-        is reset, so the server notices nothing. The tunnel has to end, because a client that is connecting would
-        otherwise wait for an answer that never comes.
+        After `enter_tunnel`, the proxy forwards nothing. In this state, only the client's end of each connection is
+        reset, so the server notices nothing. The state has to end, because a client that is connecting would otherwise
+        wait for an answer that never comes.
         """
         if self.state != "tunnel":
             await super().cut()
@@ -47,8 +47,8 @@ class Plug(FaultyLink):
     async def put_back(self) -> None:
         """Let new connections work again.
 
-        After a tunnel, the client's end of each silent connection is reset, as if the client had a new address. The
-        server's end stays open: the server does not know that the client has left.
+        After `enter_tunnel`, the client's end of each silent connection is reset, as if the client had a new address.
+        The server's end stays open: the server does not know that the client has left.
         """
         self.state = "in"
         self._drop_held()

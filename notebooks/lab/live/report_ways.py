@@ -68,13 +68,14 @@ WAYS: dict[str, Callable[[int], Awaitable[float]]] = {
 class Handlers(mistake_09_works_in_the_handler.Handlers):
     """The handlers of mistake 09, which make reports in several ways.
 
-    `way` says how the next report is made: `handler`, `thread`, `sliced` or `process`.
+    Mistake 09 is that a handler blocks the event loop. `way` says how the next report is made: `handler` (the handler
+    computes), `thread`, `sliced` (on the event loop, in short slices) or `process`.
     """
 
     way = IN_HANDLER
 
     async def make_report(self, request: Request, wanted: ReportRequest) -> dict[str, Any]:
-        """Make one report in the way that `way` names, and send it.
+        """Make one report as the attribute `way` says, and send it.
 
         Returns the data of the ack: `{"job": id}`.
         """
@@ -95,7 +96,7 @@ class Handlers(mistake_09_works_in_the_handler.Handlers):
 
 
 def create_app(settings: Settings) -> Application:
-    """Create the server with mistake 09. Its only namespace is `/`."""
+    """Create a server with mistake 09: a handler blocks the event loop. Its only namespace is `/`."""
     parts: Parts = create_parts(settings)
     handlers = Handlers("/", parts)
     application = assemble(parts, [handlers])

@@ -1,4 +1,7 @@
-"""Actions of mistakes 02 and 09: request reports, and let them finish."""
+"""Actions of the live page for mistakes 02 and 09, about reports.
+
+Mistake 02 is that a report is sent to one socket id, and mistake 09 that a handler makes it and blocks the event loop.
+"""
 
 import asyncio
 
@@ -60,7 +63,7 @@ async def compute(side: Side, wanted: Wanted) -> Outcome:
     """Request a report that needs CPU time, and measure the delays.
 
     The page shows how long the event loop was blocked. It also shows the worst ack time of the bystanders, which are
-    light clients that measure ack times.
+    additional clients that measure ack times.
     """
     live, pulses = side.tabs[wanted.tab], side.extras.pulses
     if not can_send(side, live) or pulses is None:

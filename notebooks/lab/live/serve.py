@@ -60,9 +60,9 @@ class Address:
 
 @asynccontextmanager
 async def live_page(arrangement: Arrangement, address: Address) -> AsyncIterator[Session]:
-    """Run the live page with both servers during the `async with` block.
+    """Run the live page with its servers during the `async with` block.
 
-    `arrangement` says what the page shows. Yields the session, which runs actions on both servers.
+    `arrangement` says what the page shows. Yields the session, which runs actions on the bad and the good server.
     """
     try:
         async with Session(arrangement) as session:

@@ -34,8 +34,8 @@ MOST_EMITS = 10_000
 class Side:
     """The good or the bad server, with its simulated users.
 
-    A task reads the server's rooms and tables repeatedly, and publishes what has changed. So the page also shows what
-    happens without an action, such as a missed heartbeat.
+    A task reads repeatedly what the server remembers, such as its rooms, and sends the changes to the live page. So the
+    page also shows what happens without an action, such as a missed heartbeat.
     """
 
     def __init__(self, name: str, arrangement: Arrangement, stream: Stream) -> None:
@@ -61,7 +61,7 @@ class Side:
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the server, and open the tabs of all people. If this fails, the caller calls `stop`."""
+        """Start the server, and open the tabs of all users. If this fails, the caller has to call `stop`."""
         app = self.arrangement.bad_app if self.name == "bad" else self.name
         server = await self._stack.enter_async_context(running(app, settings=self.arrangement.server_settings))
         self.target = DayTarget.of(server, self.arrangement.number)
@@ -130,7 +130,7 @@ class Side:
     def await_report(self, job: str, message: Message) -> None:
         """Remember a report that was requested and is not sent yet.
 
-        `job` is the id of the report's job. `message` is published as finished when the server has sent the report.
+        `job` is the id of the report. When the server has sent the report, the page shows who received `message`.
         """
         self._reports[job] = message
 
@@ -147,7 +147,7 @@ class Side:
         await asyncio.gather(*(tab.fence(mark) for tab in receiving), self.extras.fence(mark))
 
     async def look(self) -> None:
-        """Read the server's rooms, tables and emits, and publish what has changed."""
+        """Read the server's rooms, stored data and emits. Publish to the page what has changed."""
         async with self._looking:
             if not self.is_running:
                 return
@@ -190,7 +190,7 @@ class Side:
         await self.extras.connect_again()
 
     def set_running(self, is_running: bool) -> None:
-        """Publish whether the server runs. If it does not, all open reports are lost."""
+        """Publish whether the server runs. If it does not, all reports that are not sent yet are lost."""
         self.is_running = is_running
         if not is_running:
             self.memory = Memory({}, {})
@@ -200,7 +200,7 @@ class Side:
         self._publish_memory()
 
     def state(self) -> dict[str, Any]:
-        """Return the users, the memory and the counters, for a new page."""
+        """Return the users, what the server remembers, and the message counters."""
         people: dict[str, list[dict[str, Any]]] = {person.user: [] for person in self.arrangement.people}
         for tab in self.tabs.values():
             people[tab.user].append({"name": tab.name, "state": tab.state, "sid": tab.sid})

@@ -1,4 +1,8 @@
-"""Stream of events from two servers to any number of open pages."""
+"""Stream of events from two servers to all open live pages.
+
+The live page is a web page that shows the bad and the good server. An event is what happened on one of them, such as a
+lost message.
+"""
 
 import asyncio
 import contextlib
@@ -14,11 +18,12 @@ KEPT_EVENTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """One event that was observed on one of the two servers.
+    """One event on one of two servers, such as a lost message.
 
-    `seq` is the number of the event, and `side` is `bad` or `good`. `at` is in seconds since the session began.
-    `origin` and `to` are names of tabs or targets, and `id` is the id of a message or of a socket. `more` has further
-    fields that depend on the kind.
+    `seq` is the number of the event, and `side` is the server: `bad` or `good`. `at` is in seconds since the stream
+    began. `origin` is the simulated browser tab (or the user) that sent a message or whose connection changed. `to` is
+    the tab that received or missed the message, or the user to whose tabs it was sent. `id` is the id of a message or
+    of a socket. `more` has further fields that depend on the kind.
     """
 
     seq: int
@@ -32,7 +37,7 @@ class LiveEvent:
     more: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the event as a dict for the page.
+        """Return the event as a dict, for the web page.
 
         In the dict, `origin` is named `from`, and the items of `more` stand beside the other fields.
         """
@@ -42,7 +47,10 @@ class LiveEvent:
 
 
 class Stream:
-    """Numbers the events of a session and gives them to every page."""
+    """Numbers the events on two servers, and gives them to web pages.
+
+    An event is, for example, a lost message. Each web page shows both servers.
+    """
 
     def __init__(self) -> None:
         self.seq = 0
@@ -95,9 +103,9 @@ class Stream:
             self._changed = asyncio.Event()
 
     async def wait_until_left(self, seconds: float) -> None:
-        """Wait until the last page has been closed for `seconds`.
+        """Wait until no web page has read the stream for `seconds` seconds.
 
-        If no page has been opened yet, first wait for one.
+        If no page has read it yet, first wait for one.
         """
         while True:
             changed = self._changed

@@ -22,7 +22,7 @@ ON_SERVERS = ("kill", "restart", "crowd", "round", "finish", *CHOICES)
 class ActionError(ValueError):
     """Error for an action that is unknown or not possible now.
 
-    The message is one line.
+    An action is a command of the live page, such as closing a browser tab. The message is one line.
     """
 
 
@@ -32,8 +32,8 @@ class Wanted:
 
     `tab` is the simulated browser tab that acts, such as `ana/1`. `target` is the user or room that gets a message.
     `number` is the number of this message, the same on both servers. `text` depends on the action: the room to join,
-    the false author of a message, the name of reconnect delays, or how the bad server makes reports (such as `thread`).
-    `count` is how many additional clients shall be connected.
+    the false author of a message, the reconnect delays of the clients (`stock` or `short`), or how the bad server makes
+    reports (such as `thread`). `count` is how many additional clients shall be connected.
     """
 
     action: str

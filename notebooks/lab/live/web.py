@@ -1,7 +1,7 @@
 """Local web server of the live page.
 
 The live page shows the bad and the good server, and sends the same commands to both servers. The web server refuses
-each request without the session's token. A page of another website has neither the token nor an allowed origin. A
+each request without the page's secret token. A page of another website has neither the token nor an allowed origin. A
 request with another host name in its `Host` header is refused, even if that name points to this computer.
 """
 
@@ -28,9 +28,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LivePage:
-    """Serves the live page of one session to any number of browsers.
+    """Serves the live page to any number of browsers.
 
-    The live page shows the bad and the good server, and sends the same commands to both servers.
+    The live page shows the bad and the good server, and sends the same commands to both servers. `session` runs these
+    two servers.
     """
 
     def __init__(self, session: Session, *, port: int, token: str, files: Traversable | None = None) -> None:
@@ -44,7 +45,7 @@ class LivePage:
     def app(self) -> web.Application:
         """Return the web application of the live page.
 
-        It refuses every request without the session's token, or from another origin or host.
+        It refuses every request without the page's secret token, or from another origin or host.
         """
         app = web.Application(middlewares=[self._guard], client_max_size=MOST_BODY_BYTES)
         app.router.add_get("/", self._index)
@@ -128,7 +129,10 @@ class LivePage:
         return response
 
     async def end(self) -> None:
-        """Cancel every running action, and end every event stream."""
+        """Cancel every running action, and end every event stream.
+
+        An action is a command that the web page sent. An event stream tells a browser what happens on the servers.
+        """
         tasks = [*self._actions, *self._streams]
         for task in tasks:
             task.cancel()

@@ -64,7 +64,11 @@ class Told:
 
 
 def describe(wanted: Wanted, sides: Sequence[Told]) -> str:
-    """Return in words what an action did on both servers."""
+    """Return in words what an action did on both servers.
+
+    `wanted` is the action, a command of the live page such as closing a browser tab. `sides` says what happened on each
+    server.
+    """
     opening = OPENINGS[wanted.action].format(
         tab=tab_words(wanted.tab),
         user=wanted.tab.partition("/")[0].capitalize(),
@@ -87,7 +91,8 @@ def _about(told: Told) -> str:
 def _fates(events: Sequence[LiveEvent]) -> list[str]:
     """Return in words which messages arrived, were lost or were wasted.
 
-    A wasted message went to a tab for which it is not meant, or to an address (a room or a socket id) without sockets.
+    A wasted message reached a simulated browser tab for which it is not meant, or reached a tab again, or went to an
+    address (a room or a socket id) without sockets.
     """
     delivered = [event for event in events if event.kind == "delivered"]
     wasted = [event for event in events if event.kind == "wasted"]
@@ -114,8 +119,9 @@ def _addresses(events: Sequence[LiveEvent]) -> str:
 def _count(places: Sequence[str], what: str) -> str:
     """Return a phrase that names the tabs or addresses of messages.
 
-    `places` has one entry per message: a tab in words, or an address (a room or a socket id). If there are more than
-    `MOST_PLACES` different places, the phrase has only their number and the word `what`, such as `clients`.
+    `places` has one entry per message: a simulated browser tab in words, or an address (a room or a socket id). If
+    there are more than `MOST_PLACES` different places, the phrase has only their number and the word `what`, such as
+    `clients`.
     """
     counts = Counter(places)
     if len(counts) > MOST_PLACES:
@@ -130,7 +136,10 @@ def _text(wanted: Wanted) -> str:
 
 
 def _forged(delivered: Sequence[LiveEvent]) -> list[str]:
-    """Return who received a message that names a false author."""
+    """Return in words which tabs show a message with a false author.
+
+    A tab is a simulated browser tab. `delivered` are the events of messages that arrived.
+    """
     authors = {event.to: (event.more or {}).get("author") for event in delivered}
     senders = {event.to: (event.origin or "").partition("/")[0] for event in delivered}
     return [
@@ -143,7 +152,8 @@ def _forged(delivered: Sequence[LiveEvent]) -> list[str]:
 def _memory(side: Side) -> list[str]:
     """Return in words how the server's memory differs from the open tabs.
 
-    The memory is the rooms of the sockets, and everything that the handlers store, such as socket ids.
+    The tabs are simulated browser tabs. The memory is the rooms of the sockets, and everything that the handlers store,
+    such as socket ids.
     """
     if not side.is_running:
         return ["it is down"]

@@ -1,4 +1,7 @@
-"""Renders a comparison as one HTML page that contains its figures."""
+"""Renders a comparison as one HTML page that contains its figures.
+
+A comparison has the measured results of the bad and the good server.
+"""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -19,7 +22,10 @@ SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side
 
 
 def as_html(comparison: Comparison) -> str:
-    """Render a comparison as an HTML page that loads no other file."""
+    """Render a comparison as an HTML page that loads no other file.
+
+    A comparison has the measured results of the bad and the good server.
+    """
     style = (resources.files("lab.report") / "page.css").read_text(encoding="utf-8")
     rows = "".join(_row(result) for result in comparison.results)
     sections = "".join(_section(result) for result in comparison.results)

@@ -1,4 +1,7 @@
-"""Writes a comparison as JSON, to be read by other programs."""
+"""Writes a comparison as JSON, to be read by other programs.
+
+A comparison has the measured results of the bad and the good server.
+"""
 
 from typing import Any
 
@@ -17,7 +20,7 @@ BOUNDS_BEFORE = ("bad_at_most", "bad_at_least", "others_at_least")
 def as_json(comparison: Comparison) -> bytes:
     """Return a comparison as JSON.
 
-    A value that was not measured is null.
+    A comparison has the measured results of the bad and the good server. A value that was not measured is null.
     """
     document = {
         "schema": SCHEMA,
@@ -62,10 +65,10 @@ def _row_as_data(row: TwoProcessResult) -> dict[str, Any]:
 
 
 def also_values(result: Result, also: Also) -> dict[str, float | None]:
-    """Return the value of a secondary metric for each server.
+    """Return the value of the secondary metric `also` for each server.
 
-    A value is None if it was not measured. A relative metric is given as a multiple of the good server's value; if the
-    good server's value is 0 or was not measured, both values are None.
+    The result maps `bad` and `good` to the values. A value is None if it was not measured. A relative metric is given
+    as a multiple of the good server's value; if the good server's value is 0 or was not measured, both values are None.
     """
     values: dict[str, float | None] = {
         side: reported_value(result.claim, result.runs[side], also.key) for side in SIDES

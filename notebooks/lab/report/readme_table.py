@@ -1,6 +1,7 @@
 """Writes the results of a comparison into README.md.
 
-The results are between two HTML comments, the marks.
+A comparison has the measured results of the bad and the good server. In README.md, the results are between two HTML
+comments, the marks.
 """
 
 import datetime
@@ -20,7 +21,7 @@ BLOCK = re.compile(r"(<!-- lab compare: begin\b.*?-->\n).*?(<!-- lab compare: en
 class ReadmeError(Exception):
     """There is no README.md with the two marks for the results.
 
-    The marks are HTML comments. The message is one line.
+    The marks are the HTML comments around the results of `lab compare`. The message is one line.
     """
 
 
@@ -40,7 +41,8 @@ def find_readme() -> Path:
 def write_rows(readme: Path, comparison: Comparison) -> None:
     """Replace the results in a README by those of a comparison.
 
-    The results are between two HTML comments, the marks. Raises `ReadmeError` if the marks are missing.
+    A comparison has the measured results of the bad and the good server. In the README, the results are between two
+    HTML comments, the marks. Raises `ReadmeError` if the marks are missing.
     """
     write(readme, with_rows(readme, comparison))
 
@@ -48,7 +50,8 @@ def write_rows(readme: Path, comparison: Comparison) -> None:
 def with_rows(readme: Path, comparison: Comparison) -> bytes:
     """Return the content of a README with the results of a comparison.
 
-    The results replace the text between two HTML comments, the marks. Raises `ReadmeError` if the marks are missing.
+    A comparison has the measured results of the bad and the good server. They replace the text between two HTML
+    comments, the marks. Raises `ReadmeError` if the marks are missing.
     """
     rows = as_markdown(comparison)
     text = readme.read_text(encoding="utf-8")

@@ -1,4 +1,7 @@
-"""Builds the tables and remarks that show a comparison in a terminal."""
+"""Builds the tables and remarks that show a comparison in a terminal.
+
+A comparison has the measured results of the bad and the good server.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,9 +39,11 @@ def table(comparison: Comparison) -> Table:
 
 
 def before_any_cut(comparison: Comparison) -> Table:
-    """Build the table of messages that arrived before any connection was cut.
+    """Build the table of the measurements without connection cuts.
 
-    Only a comparison with several server processes has this table. It is the second table of that comparison.
+    Each value is the percentage of messages or reports that arrived at the clients. A report is the result of heavy
+    work that a user requests. There is a column for each server with one process, and with several. Only a comparison
+    with several server processes has this table, as its second table.
     """
     title = "before any cut, with one process per side and with several"
     grid = Table(header_style="bold", title=title, title_justify="left")
@@ -63,17 +68,17 @@ def _coloured(outcome: str) -> str:
 def two_process_headings(workers: int) -> list[str]:
     """Return the headings of the value columns in the `before_any_cut` table.
 
-    This table shows the messages that arrived before any connection was cut. Each heading names a server and its number
-    of processes, such as `bad, 2`. `workers` is the larger number of processes in the comparison.
+    This table has the measurements without connection cuts. Each heading names a server and its number of processes,
+    such as `bad, 2`. `workers` is the larger number of processes in the comparison.
     """
     return [f"{side}, {count}" for side, count in sides_and_processes(workers)]
 
 
 def doubts(comparison: Comparison) -> list[str]:
-    """Return the reasons to doubt a comparison, one line each.
+    """Return the reasons to doubt the results of a comparison.
 
-    A reason is for example that a claim (a statement about both servers) was not confirmed, or that the clients' event
-    loop was too slow.
+    Each reason is one line. It is for example that a claim (a statement about both servers) was not confirmed, or that
+    the clients' event loop was too slow.
     """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
@@ -94,8 +99,8 @@ def doubts(comparison: Comparison) -> list[str]:
 def remarks(comparison: Comparison) -> list[str]:
     """Return the lines that are printed below the tables of a comparison.
 
-    They have the results that were measured before any connection was cut, the reasons to doubt a value, the changed
-    server settings, and how many claims (statements about both servers) were confirmed.
+    They have the results that were measured without connection cuts, the reasons to doubt a value, the changed server
+    settings, and how many claims (statements about both servers) were confirmed.
     """
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
@@ -106,8 +111,8 @@ def remarks(comparison: Comparison) -> list[str]:
 def lateness(result: Result) -> float:
     """Return the worst lag of the clients' event loop, in seconds.
 
-    Only late runs count: the lag of a late run is so large that the run's measured times cannot be trusted. Returns 0.0
-    if no run was late.
+    A run is one measurement of one server. Only late runs count: the lag of a late run is so large that the run's
+    measured times cannot be trusted. Returns 0.0 if no run was late.
     """
     return max((run.lateness_seconds for side in SIDES for run in result.runs[side] if is_late(run)), default=0.0)
 
@@ -123,7 +128,10 @@ def summary(comparison: Comparison) -> str:
 
 
 def environment_line(environment: Mapping[str, Any]) -> str:
-    """Describe the machine and the versions of a comparison in one line."""
+    """Describe the machine and the versions of a comparison in one line.
+
+    `environment` also has the seed of the measurements, which is part of the line.
+    """
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     where = f"Python {environment['python']} on {environment['platform']}, {environment['cpus']} CPUs"
     return f"{where}; {versions}; seed {environment['seed']}"

@@ -1,6 +1,7 @@
 """Claims about the bad and the good server, read from claims.toml.
 
-A claim has a metric, and for each server a bound that the measured value must meet.
+A claim is a statement about both servers. It has a metric and, for each server, a bound: the lowest or the highest
+value of the metric that confirms the claim.
 """
 
 import math
@@ -47,9 +48,11 @@ class Also(_Frozen):
 
 
 class Claim(_Frozen):
-    """A claim about both servers: its metric, and each server's bound.
+    """A statement about the bad and the good server, with a metric.
 
-    `better` says whether lower or higher values are better. The claim is confirmed when both servers meet their bounds.
+    For each server, the claim states a bound: the lowest or the highest value of the metric that confirms the claim.
+    The claim is confirmed when the values of both servers meet these bounds. `better` says whether lower or higher
+    values are better.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -82,31 +85,44 @@ class Claim(_Frozen):
 
     @property
     def number(self) -> int:
-        """The number of the claim's lesson, 1 to 10."""
+        """The number of the lesson about this claim, 1 to 10.
+
+        A lesson is a notebook about one mistake.
+        """
         return int(self.id)
 
     def bound(self, side: Side) -> float:
-        """Return the bound that one server's measured value must meet."""
+        """Return the bound that one server's measured value must meet.
+
+        The bound is the lowest or the highest value of the metric that confirms the claim (a statement about the bad
+        and the good server). `side` is the server.
+        """
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
-        """Return a server's bound in words, such as `at least 450`."""
+        """Return a server's bound in words, such as `at least 450`.
+
+        The bound is the lowest or the highest value of the metric that confirms the claim (a statement about the bad
+        and the good server). `side` is the server.
+        """
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
 
     def holds(self, side: Side, value: float) -> bool:
         """Whether a measured value meets the bound of a server.
 
-        The value NaN never meets a bound.
+        The bound is the lowest or the highest value of the metric that confirms the claim (a statement about the bad
+        and the good server). `side` is the server. The value NaN never meets a bound.
         """
         is_upper_bound = (self.better == "lower") == (side == "good")
         return value <= self.bound(side) if is_upper_bound else value >= self.bound(side)
 
     def is_doubtful(self, side: Side, run: Run) -> bool:
-        """Whether a run should be repeated.
+        """Whether a run (a measurement of one server) should be repeated.
 
         A run should be repeated in two cases. In the first case, the clients' slow event loop possibly falsified the
-        run. In the second case, the run is valid, but its value misses the bound or is near the bound.
+        run. In the second case, the run is valid, but its value misses the server's bound or is near this bound. The
+        bound is the lowest or the highest value that the claim (a statement about both servers) states for the server.
         """
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
@@ -116,18 +132,19 @@ class Claim(_Frozen):
     def is_spoilt(self, run: Run) -> bool:
         """Whether the clients' slow event loop possibly falsified the run.
 
-        A slow event loop falsifies measured times. It can also cause the loss of connections. Then the run does not
-        have the connections that it needs.
+        A run is one measurement of one server. A slow event loop falsifies measured times. It can also cause the loss
+        of connections. Then the run does not have the connections that it needs.
         """
         return is_late(run) and (self.timed or run.broken is not None)
 
 
 class TwoProcessBounds(_Frozen):
-    """Bounds for the percentage of messages that arrive.
+    """Bounds for the percentage of messages that arrive without connection cuts.
 
-    The messages are sent before any connection is cut. If `asks` is `report`, reports are counted instead of messages.
-    `bad_at_most` or `bad_at_least` is the bound of the bad server with several processes. `others_at_least` is the
-    bound in all other cases: for both servers with one process, and for the good server with several processes.
+    A bound is the lowest or the highest percentage that is expected of a server. If `asks` is `report`, reports
+    (results of heavy work) are counted instead of messages. `bad_at_most` or `bad_at_least` is the bound of the bad
+    server with several processes. `others_at_least` is the bound in all other cases: for both servers with one process,
+    and for the good server with several processes.
     """
 
     id: Annotated[str, Field(pattern=r"^\d\d$")]
@@ -149,16 +166,18 @@ class TwoProcessBounds(_Frozen):
     def wanted(self, side: Side, workers: int) -> str:
         """Return a server's bound in words, such as `at most 60`.
 
-        `workers` is the number of processes of the server: the bound depends on it.
+        The bound is the lowest or the highest percentage of messages that should arrive. It depends on `workers`, the
+        number of processes of the server.
         """
         if side == "good" or workers == 1:
             return f"at least {self.others_at_least:g}"
         return f"at most {self.bad_at_most:g}" if self.bad_at_most is not None else f"at least {self.bad_at_least:g}"
 
     def holds(self, side: Side, workers: int, value: float) -> bool:
-        """Whether a measured value meets the bound of a server.
+        """Whether a measured percentage of messages meets the bound of a server.
 
-        `workers` is the number of processes of the server: the bound depends on it. The value NaN never meets a bound.
+        The bound is the lowest or the highest percentage of messages that should arrive. It depends on `workers`, the
+        number of processes of the server. The value NaN never meets a bound.
         """
         if side == "good" or workers == 1:
             return value >= self.others_at_least
@@ -185,8 +204,8 @@ def load_claims(text: str | None = None) -> tuple[Claim, ...]:
 def load_two_process_bounds(text: str | None = None) -> tuple[TwoProcessBounds, ...]:
     """Load the bounds of claims.toml for servers of several processes.
 
-    The bounds are for the percentage of messages that arrive. The messages are sent before any connection is cut.
-    `text` replaces the content of the file. Raises `ClaimsError` when the content is invalid.
+    A bound is the lowest or the highest percentage of messages that should arrive when no connection is cut. `text`
+    replaces the content of the file. Raises `ClaimsError` when the content is invalid.
     """
     return _load(text).before_any_cut
 

@@ -16,9 +16,9 @@ class Run:
     """The measurements of one scenario on one server.
 
     A scenario is an experiment with simulated clients. `value` is the primary metric, in the unit that claims.toml
-    gives. `also` maps the keys of the secondary metrics to their values. `broken` says in one sentence which
-    precondition failed; it is None when the run is valid. `details` is JSON-serializable data for figures.
-    `lateness_seconds` is the greatest lag of the clients' event loop.
+    gives. `also` maps the keys of the secondary metrics to their values. `broken` says in one sentence why the run
+    failed, for example that it took too long; it is None when the run is valid. `details` is JSON-serializable data for
+    figures. `lateness_seconds` is the greatest lag of the clients' event loop.
     """
 
     value: float
@@ -31,6 +31,7 @@ class Run:
 def is_late(run: Run) -> bool:
     """Whether the clients' event loop lagged too much during a run.
 
-    If so, the times that the run measured are doubtful, but its counts are valid.
+    A run is one measurement of one server. If its clients were late, the times that the run measured are doubtful, but
+    its counts are valid.
     """
     return run.lateness_seconds > LATE_SECONDS

@@ -1,6 +1,6 @@
 """Judges whether the runs of both servers confirm a claim.
 
-A claim is a statement about the bad and the good server.
+A claim is a statement about the bad and the good server. A run is one measurement of one server.
 """
 
 import math
@@ -19,9 +19,10 @@ RUNS_IN_DOUBT = 3
 class Verdict:
     """The verdict on a claim, from the runs of both servers.
 
-    `outcome` is `shown` when the runs confirm the claim. It is `not_shown` when a precondition failed, or when no run
-    of one server meets its bound. Otherwise it is `inconclusive`: only some runs of a server meet its bound. `reason`
-    says why the claim is not confirmed; it is None when `outcome` is `shown`.
+    A claim is a statement about the bad and the good server. A run is one measurement of one server. `outcome` is
+    `shown` when the value of each run is in the range that the claim states for the server. It is `not_shown` when a
+    run failed, or when one server has no run in its range. Otherwise `outcome` is `inconclusive`. `reason` says why the
+    claim is not confirmed; it is None when `outcome` is `shown`.
     """
 
     outcome: Literal["shown", "not_shown", "inconclusive"]
@@ -31,7 +32,8 @@ class Verdict:
 def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
     """Return the runs of one server that count for the verdict.
 
-    A run does not count if the clients' slow event loop possibly falsified it. If no other run is left, all runs count.
+    A run is one measurement. The verdict says whether the runs confirm the claim. A run does not count if the clients'
+    slow event loop possibly falsified it. If no other run is left, all runs count.
     """
     return [run for run in runs if not claim.is_spoilt(run)] or runs
 
@@ -39,9 +41,10 @@ def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
 def judge(claim: Claim, runs: Runs) -> Verdict:
     """Return the verdict on a claim from the runs of both servers.
 
-    Only the runs that `counting_runs` returns are used. The claim is confirmed when each of these runs meets the bound
-    of its server. If the precondition of one of these runs failed, the claim is not confirmed, even if the measured
-    value is good.
+    A claim is a statement about the bad and the good server. A run is one measurement of one server. Only the runs that
+    `counting_runs` returns are used. The claim is confirmed when the value of each of these runs is in the range that
+    the claim states for the server. If one of these runs failed (its `broken` is set), the claim is not confirmed, even
+    if the measured value is good.
     """
     missed, mixed = [], []
     for side in SIDES:
@@ -63,8 +66,8 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
     """Return the median value of one server's valid runs.
 
-    It is the median of the secondary metric `key`, or of the primary metric if `key` is None. A run is valid if its
-    precondition held and `counting_runs` returns it. Returns None if no valid run has a value.
+    A run is one measurement. It is valid if its `broken` is None and `counting_runs` returns it. The values are those
+    of the secondary metric `key`, or of the primary metric if `key` is None. Returns None if no valid run has a value.
     """
     counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]

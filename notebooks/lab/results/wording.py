@@ -23,8 +23,8 @@ def number(value: float | None) -> str:
 
 
 def finding(claim: Claim, runs: Runs) -> str:
-    """Return the sentence that says what was found for a claim.
+    """Return the sentence that says what was measured for a claim.
 
-    It contains the measured values of both servers.
+    A claim is a statement about the bad and the good server. The sentence contains the measured values of both servers.
     """
     return claim.finding.format(**{side: number(reported_value(claim, runs[side])) for side in SIDES})

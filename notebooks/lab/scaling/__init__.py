@@ -1,1 +1,4 @@
-"""Measures the benefits and costs of several server processes, for lesson 12."""
+"""Measures the benefits and costs of several server processes.
+
+The notebook `12_scaling_out` (lesson 12) shows such measurements.
+"""

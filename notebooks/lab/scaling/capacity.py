@@ -42,8 +42,9 @@ class Measured:
     def of(cls, costs: Costs) -> "Measured":
         """Returns the cost of one operation of each kind, calculated from `costs`.
 
-        The costs in Redis were measured with two server processes, so Redis sent each emit twice. A message id takes
-        two Redis requests: the first claims the id, the second stores the ack.
+        The costs in Redis were measured with two server processes, so Redis sent each emit twice. A message id (by
+        which a server recognises a repeated message) takes two Redis requests: the first reserves the id, the second
+        stores the ack.
         """
         return cls(
             memory_bytes_per_connection=costs.memory_bytes_per_connection,
@@ -62,8 +63,8 @@ class Measured:
 class Assumed:
     """Assumptions of the capacity plan: change them to match your product.
 
-    A driver is a user who sends positions, and a watcher is a user who receives them. `core_share` is the highest
-    planned CPU load of a server process and of Redis; 1 is one core.
+    The plan says how many server processes are needed. A driver is a user who sends positions, and a watcher is a user
+    who receives them. `core_share` is the highest planned CPU load of a server process and of Redis; 1 is one core.
     """
 
     positions_per_second: float = 0.5
@@ -138,7 +139,8 @@ def _processes_per_shard(
 def _process_share(emits: float, processes: int, measured: Measured, assumed: Assumed) -> float:
     """Returns the CPU load of one server process; 1 is one core.
 
-    The process handles its part of the events and deliveries, and receives the emits of all other processes.
+    `emits` is the number of emits per second on all `processes` processes. The process handles its part of the events
+    and deliveries, and receives the emits of all other processes.
     """
     several = processes > 1
     sync = assumed.redis_requests_per_position * measured.seconds_per_redis_request
@@ -203,9 +205,10 @@ HEAD = (
 def plans(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZES) -> list[Plan]:
     """Returns the plans for each number of drivers in `sizes`.
 
-    A driver is a user who sends positions, and a shard is a group of processes with its own Redis. For each number of
-    drivers there is a plan with one shard. If one shard is not enough, a second plan follows, with the smallest number
-    of shards that is enough. Raises `ValueError` when no number of shards is enough.
+    A plan says how many server processes are needed. A driver is a user who sends positions, and a shard is a group of
+    processes with its own Redis. For each number of drivers there is a plan with one shard. If one shard is not enough,
+    a second plan follows, with the smallest number of shards that is enough. Raises `ValueError` when no number of
+    shards is enough.
     """
     found = []
     for drivers in sizes:
@@ -216,14 +219,19 @@ def plans(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZ
 
 
 def rows(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZES) -> list[list[str]]:
-    """Returns the rows of the capacity table, one row for each plan."""
+    """Returns the rows of the capacity table, one row for each plan.
+
+    A plan says how many server processes a number of drivers (users who send positions) needs. `sizes` has these
+    numbers.
+    """
     return [row(planned) for planned in plans(measured, assumed, sizes)]
 
 
 def row(planned: Plan) -> list[str]:
-    """Returns the row of the table for one plan.
+    """Returns the row of the capacity table for one plan.
 
-    The names of its columns are in `HEAD`.
+    A plan says how many server processes a number of drivers (users who send positions) needs. The names of the columns
+    are in `HEAD`.
     """
     return [
         f"{planned.drivers:,}",

@@ -1,6 +1,7 @@
-"""Writes a capacity plan as JSON.
+"""Writes a capacity plan as JSON, and reads costs from such JSON.
 
-This module also reads the measured costs from the JSON.
+A capacity plan says how many server processes are needed. It is calculated from measured costs, such as the CPU seconds
+of a request.
 """
 
 import math
@@ -31,7 +32,10 @@ OTHER_FIELDS = {"latencies"}
 
 @dataclass(frozen=True)
 class MeasuredCosts:
-    """Measured costs, with the machine and the time of the measurement."""
+    """Measured costs, with the machine and the time of the measurement.
+
+    The costs are those of requests, deliveries and connections on a server.
+    """
 
     costs: Costs
     machine: str
@@ -41,8 +45,8 @@ class MeasuredCosts:
 async def measure_costs() -> MeasuredCosts:
     """Measures the costs of requests, deliveries and connections under load.
 
-    The load on the servers is that of lesson 12. The measurement takes about a minute. Raises `UsageError` when
-    redis-server is not installed.
+    Two good servers are measured, one with one process and one with two. The measurement takes about a minute. Raises
+    `UsageError` when redis-server is not installed.
     """
     async with measure.BothServers() as servers:
         spread = await measure.throughput(servers, members=250, seconds=0.3)
@@ -69,9 +73,10 @@ def _cpu_model() -> str:
 
 
 def as_json(measured: MeasuredCosts, assumed: Assumed, plans: Sequence[Plan], found: Sequence[Recommendation]) -> bytes:
-    """Returns the plans, the settings and the costs as JSON.
+    """Returns the capacity plans, the recommended settings and the costs as JSON.
 
-    `found` are the recommended settings. `lab plan --costs` can read the costs from this JSON.
+    A plan says how many server processes are needed. `found` are the recommended settings of a process. `lab plan
+    --costs` can read the costs from this JSON.
     """
     document = {
         "schema": SCHEMA,

@@ -1,4 +1,4 @@
-"""Puts load on a server, for the picture of the server's dashboard.
+"""Puts load on a server, for the picture of its Grafana dashboard.
 
 Some of the clients are slow consumers: they stop reading.
 """
@@ -28,8 +28,9 @@ SLOW_EVERY_SECONDS = 1.5
 class Schedule:
     """The times of the events in a load run.
 
-    All values are in seconds, and times count from the start of the run. Slow consumers join from `slow_at` on. The
-    server is killed at `restart_at`, and is started again after `away_seconds`.
+    In a load run, many clients use a server. All values are in seconds, and times count from the start of the run. Slow
+    consumers (clients that stop reading) join from `slow_at` on. The server is killed at `restart_at`, and is started
+    again after `away_seconds`.
     """
 
     slow_at: float = 70.0
@@ -44,7 +45,7 @@ class Schedule:
 
 
 async def run_clients(port: int, secret: str, schedule: Schedule) -> tuple[float, float]:
-    """Connects all clients, and lets some of them write.
+    """Connects all clients to the server, and lets some of them write.
 
     All clients are in one room. Most clients reconnect with the default delays of the client library. From
     `schedule.slow_at` on, slow consumers join the room and stop reading. The function runs in a separate process until

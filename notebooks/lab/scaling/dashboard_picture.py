@@ -1,7 +1,7 @@
-"""Draws the picture of the dashboard for `lab dashboard`.
+"""Draws the picture of the Grafana dashboard for `lab dashboard`.
 
-The picture contains the answers of a real Prometheus to the queries of `good_server/deploy/dashboard.json` after a load
-run.
+The picture contains the answers of a real Prometheus to the queries of `good_server/deploy/dashboard.json`. Before, the
+server was under load from many clients.
 """
 
 import math
@@ -33,7 +33,7 @@ UNITS = {"cps": "per second"}
 
 
 def draw(observed: Observed) -> Figure:
-    """Draws the panels of the dashboard in two columns.
+    """Draws the panels of the Grafana dashboard in two columns.
 
     Two time spans are shaded. During A, slow consumers (clients that stop reading) join. During B, the server restarts.
     """
@@ -74,9 +74,9 @@ def _draw_panel(axes: Axes, panel: Panel, observed: Observed) -> None:
 
 
 def _with_gaps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Adds a NaN to the points wherever Prometheus had no value.
+    """Returns the points with a NaN wherever Prometheus had no value.
 
-    The NaN makes a gap in the drawn line.
+    A point is a pair: the seconds since the start, and the value. The NaN makes a gap in the drawn line.
     """
     found = list(points[:1])
     for before, after in pairwise(points):

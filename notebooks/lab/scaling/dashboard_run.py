@@ -1,6 +1,7 @@
-"""Sends the dashboard's queries to a real Prometheus after a load run.
+"""Sends the queries of a Grafana dashboard to a real Prometheus.
 
-Prometheus scrapes the good server every second. The queries are in `good_server/deploy/dashboard.json`.
+The good server was under load from many clients before, and Prometheus scraped it every second. The queries are in
+`good_server/deploy/dashboard.json`.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Panel:
-    """The answer of Prometheus to the queries of one panel.
+    """The answer of Prometheus to the queries of one dashboard panel.
 
     `series` maps the name of a line to the points of the line. A point is a pair: the seconds since the start of the
     run, and the value.
@@ -64,10 +65,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Observed:
-    """What Prometheus recorded in a load run, with the run's events.
+    """What Prometheus recorded while clients loaded a server (the run).
 
     Times are in seconds since the start of the run, which lasted `seconds`. During the time span `slow`, the slow
-    consumers joined. During the time span `restart`, there was no server.
+    consumers (clients that stop reading) joined. During the time span `restart`, there was no server.
     """
 
     panels: Sequence[Panel]
@@ -79,7 +80,8 @@ class Observed:
 def panels_of(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns the panels of the dashboard that the picture contains.
 
-    In the queries of the panels, the variables of the dashboard are replaced by their values.
+    The command `lab dashboard` draws the picture. In the queries of the panels, the variables of the dashboard are
+    replaced by their values.
     """
     by_id = {panel["id"]: panel for panel in dashboard["panels"]}
     variables = {
@@ -112,8 +114,8 @@ def prometheus_program() -> str:
 async def observe(schedule: Schedule) -> Observed:
     """Runs the good server under load, and returns what Prometheus recorded.
 
-    `schedule` says when slow consumers join and when the server restarts. Raises `UsageError` when prometheus is not
-    installed.
+    `schedule` says when slow consumers (clients that stop reading) join and when the server restarts. Raises
+    `UsageError` when prometheus is not installed.
     """
     program = prometheus_program()
     dashboard = json.loads(DASHBOARD.read_text("utf-8"))
@@ -216,7 +218,7 @@ async def _ask(session: aiohttp.ClientSession, panel: Mapping[str, Any], began: 
 
 
 def _label(form: str, labels: Mapping[str, str]) -> str:
-    """Returns the name of a line, as Grafana displays it.
+    """Returns the name of a panel's line, as Grafana displays it.
 
     `form` is the legend format of the query, and `labels` are the labels of the line. The label `instance` is replaced
     by the text `the server`.

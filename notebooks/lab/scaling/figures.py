@@ -1,4 +1,7 @@
-"""Draws the bars and the capacity plan of lesson 12."""
+"""Draws the bar charts and the capacity plan of notebook 12.
+
+The capacity plan says how many server processes are needed for how many users.
+"""
 
 import statistics
 import textwrap
@@ -25,9 +28,9 @@ def bars(
 ) -> Figure:
     """Draws one horizontal bar for each entry of `rows`.
 
-    `rows` maps the name of a bar to the values of its runs. The length of the bar is the median of the values, and each
+    `rows` maps the name of a bar to its measured values. The length of the bar is the median of the values, and each
     value is drawn as a dot. `looks` maps the name of a bar to the style `bad` or `good`. `guess` is the value that the
-    reader expected; it is drawn as a vertical line.
+    reader of the notebook expected; it is drawn as a vertical line.
     """
     figure, axes = new_figure(height=1.1 + 0.36 * len(rows))
     largest = max([*(value for runs in rows.values() for value in runs), guess or 0.0])

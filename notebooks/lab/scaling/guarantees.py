@@ -85,11 +85,11 @@ class Outcome:
 
 
 async def measure(way: Way, *, messages: int = 40, cut_every: int = 5, repeat_every: int = 4) -> Outcome:
-    """Let the user ana write to ben, and return the outcome.
+    """Let the user ana write to ben, and return what ben sees.
 
-    The messages are numbered. Before each message whose number is a multiple of `cut_every`, ben's connection is cut.
-    If the number is a multiple of `repeat_every`, ana acts as if the ack was lost: she sends the message again if
-    `way.repeats` is True.
+    `way` says how messages are delivered, for example whether the server stores them. The messages are numbered. Before
+    each message whose number is a multiple of `cut_every`, ben's connection is cut. If the number is a multiple of
+    `repeat_every`, ana acts as if the ack was lost: she sends the message again if `way.repeats` is True.
     """
     outcome = Outcome(way)
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
@@ -111,9 +111,9 @@ async def measure(way: Way, *, messages: int = 40, cut_every: int = 5, repeat_ev
 
 
 async def _write(way: Way, ana: Tab, text: str, loses_ack: bool) -> bool:
-    """Send a message, and return whether it was sent twice.
+    """Send a message to ben, and return whether it was sent twice.
 
-    A message is sent twice if both `loses_ack` and `way.repeats` are True.
+    `loses_ack` says that ana acts as if the ack was lost. Then she sends the message again if `way.repeats` is True.
     """
     event, is_repeated = HISTORY_SEND if way.has_history else CHAT_SEND, way.repeats and loses_ack
     for attempt in range(1 + is_repeated):
@@ -124,7 +124,7 @@ async def _write(way: Way, ana: Tab, text: str, loses_ack: bool) -> bool:
 
 
 class _Reading:
-    """The messages that ben's client displays.
+    """The messages that the client of the user ben displays.
 
     Messages arrive live, but some can be missing. If the server stores a history of the conversation, the client
     requests missing messages from the history.
@@ -138,7 +138,7 @@ class _Reading:
 
     @property
     def shown(self) -> list[str]:
-        """The texts that ben sees in the end."""
+        """The texts that the user ben sees in the end."""
         shown = self._reader.messages if self._way.drops_known else self._all
         return [message["text"] for message in shown]
 

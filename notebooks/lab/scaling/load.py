@@ -1,4 +1,4 @@
-"""Load generator for the measurements of lesson 12.
+"""Load generator for the measurements of the notebook `12_scaling_out`.
 
 The load generator runs in its own process. It counts the bytes that it receives, and measures the CPU time of the
 server processes, of Redis and of itself.
@@ -28,7 +28,10 @@ READ_BYTES = 256 * 1024
 
 
 class ByteCounter:
-    """Counts the bytes that all `Reader` objects together receive."""
+    """Counts the bytes that all `Reader` objects together receive.
+
+    A `Reader` is the asyncio protocol of one client.
+    """
 
     def __init__(self) -> None:
         self.buffer = memoryview(bytearray(READ_BYTES))
@@ -87,16 +90,18 @@ class Load:
 async def in_turn(loads: Sequence[Load]) -> list[Any]:
     """Runs loads one after the other, and returns their results.
 
-    So one process, which is started only once, can put several loads on servers.
+    A load is a coroutine function that puts load on a server. So one process, which is started only once, can run
+    several loads.
     """
     return [await load.run(*load.arguments) for load in loads]
 
 
 async def fan_out(address: ServerAddress, members: int, seconds: float) -> ResourceUse:
-    """Measures the resources that bursts of messages to one room use.
+    """Measures CPU time and bytes that message bursts to a room use.
 
-    The room has `members` clients, spread evenly over the server processes. Bursts are sent for `seconds` seconds. The
-    `count` of the result is the number of deliveries.
+    A burst is `BURST_MESSAGES` messages that one client sends at once. The room has `members` clients, spread evenly
+    over the server processes. Bursts are sent for `seconds` seconds. The `count` of the result is the number of
+    deliveries: each message counts once for each client that receives it.
     """
     wire.SECRET = address.secret
     per_process = members // len(address.ports)
@@ -143,7 +148,8 @@ async def connected_crowd(port: int, count: int, name: str) -> Crowd:
 async def _measure_delivery_bytes(sender: Member, crowds: Sequence[Crowd]) -> int:
     """Returns the size of one delivered message, in bytes.
 
-    It sends one message while there is no other traffic, and counts the bytes that one member receives.
+    `crowds` are the clients in the room. `sender` sends one message to the room while there is no other traffic. The
+    function counts the bytes that one client receives.
     """
     counting_member, counter = crowds[0].members[0], ByteCounter()
     if counting_member.transport is not None:
@@ -158,11 +164,11 @@ async def _measure_delivery_bytes(sender: Member, crowds: Sequence[Crowd]) -> in
 
 
 async def requests(address: ServerAddress, count: int, in_flight: int, fields: dict[str, Any]) -> ResourceUse:
-    """Measures the resources that `count` chat requests with acks use.
+    """Measures the CPU time and bytes that `count` chat requests use.
 
-    All requests go to the first process. `in_flight` users each send one request at a time. `fields` are added to each
-    request, such as `{"to": …}`. If `fields` has a value for `id`, each request gets a different message id instead of
-    this value.
+    Each request asks for an ack. All requests go to the first process of the server. `in_flight` users each send one
+    request at a time. `fields` are added to each request, such as `{"to": …}`. If `fields` has a value for `id`, each
+    request gets a different message id instead of this value.
     """
     wire.SECRET = address.secret
     crowd = await connected_crowd(address.ports[0], in_flight, "asker")

@@ -1,6 +1,7 @@
-"""Measures servers of one and of two processes, for lesson 12.
+"""Measures servers of one and of two processes, for the notebook `12_scaling_out`.
 
-It compares how many messages they deliver, and measures the costs of Redis and of a connection.
+It compares how many messages per second these servers deliver. It also measures what Redis, requests and connections
+cost.
 """
 
 import secrets
@@ -41,12 +42,18 @@ Rate = Callable[[ResourceUse], float]
 
 
 def by_the_clock(run: ResourceUse) -> float:
-    """Returns the deliveries of `run` per second of wall-clock time."""
+    """Returns the deliveries of `run` per second of wall-clock time.
+
+    A delivery is one message that reached one client.
+    """
     return run.each_second
 
 
 def by_the_busiest(run: ResourceUse) -> float:
-    """Returns deliveries of `run` per CPU second of the busiest server process."""
+    """Returns deliveries of `run` per CPU second of the busiest server process.
+
+    A delivery is one message that reached one client.
+    """
     return run.each_busiest_second
 
 
@@ -54,21 +61,25 @@ def by_the_busiest(run: ResourceUse) -> float:
 class Throughput:
     """Results of sending to one room, with one and two processes.
 
-    `runs` maps the number of processes to the results, one per round. `members` is the number of clients in the room.
+    `runs` maps the number of server processes (1 or 2) to the results; each round of the measurement gives one result
+    for each number. `members` is the number of clients in the room.
     """
 
     members: int
     runs: Mapping[int, Sequence[ResourceUse]]
 
     def median(self, processes: int, rate: Rate) -> float:
-        """Returns the median of `rate(run)` over all runs with `processes` processes."""
+        """Returns the median of `rate(run)` over all runs with `processes` processes.
+
+        `rate` computes a rate from one run, such as deliveries per second.
+        """
         return statistics.median(rate(run) for run in self.runs[processes])
 
     def times(self, rate: Rate) -> float:
         """Returns how many times higher the rate is with two processes.
 
-        For each round, `rate` of the run with two processes is divided by `rate` of the run with one process. The
-        result is the median of these ratios.
+        `rate` computes a rate from one run, such as deliveries per second. For each round, the rate with two processes
+        is divided by the rate with one process. The result is the median of these ratios.
         """
         pairs = zip(self.runs[1], self.runs[2], strict=True)
         return statistics.median(rate(two) / rate(one) for one, two in pairs)
@@ -78,12 +89,12 @@ class Throughput:
 class Costs:
     """Measured costs of single operations, in CPU seconds.
 
-    `event` is the cost of a request on a server without Redis. `publish` is the additional cost of publishing to Redis,
-    and `with_id` the additional cost of a message id. `receive` is the cost of receiving an emit in the other process.
-    `redis_per_emit` and `redis_per_id` are the CPU seconds that Redis needs for an emit and for a message id. `connect`
-    is the cost of a new connection.
-    `bytes_per_delivery` is the size of a chat message on the wire, and `other_files` the number of open files besides
-    the connections. `latencies` are in seconds.
+    `event` is the cost of a request on a server without Redis. `publish` is the additional cost of publishing to Redis.
+    `with_id` is the additional cost of a message id, by which a server recognises a repeated message. `receive` is the
+    cost of receiving an emit in the other process. `redis_per_emit` and `redis_per_id` are the CPU seconds that Redis
+    needs for an emit and for a message id. `connect` is the cost of a new connection. `bytes_per_delivery` is the size
+    of a chat message on the wire, and `other_files` the number of open files besides the connections. `latencies` are
+    in seconds.
     """
 
     event: float
@@ -105,8 +116,9 @@ async def throughput(
 ) -> Throughput:
     """Measures the throughput of a server of one process and of two.
 
-    `servers` maps the number of processes (1 and 2) to the address of the server. In each round, one server after the
-    other is under load for `seconds` seconds. `members` is the number of clients in the room that gets the messages.
+    The throughput is the number of messages that clients receive per second. `servers` maps the number of processes (1
+    and 2) to the address of the server. In each round, one server after the other is under load for `seconds` seconds.
+    `members` is the number of clients in the room that gets the messages.
     """
     pair = [Load(load.fan_out, (address, members, seconds)) for address in servers.values()]
     found = await _in_own_process(pair * rounds)
@@ -159,13 +171,13 @@ async def costs(
 def _cost_of_one(runs: Sequence[ResourceUse], cost: Rate) -> float:
     """Returns the median cost of one operation over all rounds.
 
-    `cost` returns the cost of all operations of a round.
+    `runs` has one entry per round. `cost(run)` is the cost of all operations of this round.
     """
     return statistics.median(cost(run) / run.count for run in runs)
 
 
 class BothServers:
-    """Runs a server of one process and a server of two.
+    """Runs two good servers: one with one process, one with two.
 
     Both run at the same time. `async with` returns a dict from the number of processes (1 or 2) to the address of the
     server.

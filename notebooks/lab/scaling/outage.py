@@ -28,8 +28,8 @@ LOST = re.compile(r'^server_redis_lost_total\{reason="(away|full)"\} ([\d.]+)', 
 class SentMessage:
     """One chat message that a user sent during the failure drill.
 
-    `sent_at` is in seconds since the start of the drill. `is_near` is True when sender and recipient are on the same
-    process.
+    In the drill, Redis stops and restarts while users chat. `sent_at` is in seconds since the start of the drill.
+    `is_near` is True when sender and recipient are connected to the same server process.
     """
 
     sent_at: float
@@ -40,11 +40,12 @@ class SentMessage:
 
 @dataclass(frozen=True)
 class Outage:
-    """Result of the failure drill: every message, and the servers' own reports.
+    """Result of the failure drill, in which Redis stops and restarts.
 
-    Times are in seconds since the start of the drill. Redis stopped at `stopped_at` and started again at `started_at`.
-    `ready` has the responses of one process's `/readyz`, with their times. `lost_counted` is how many emits the servers
-    could not publish to the other process; some of these emits had no recipient there.
+    `sent` has every chat message. Times are in seconds since the start of the drill. Redis stopped at `stopped_at` and
+    started again at `started_at`. `ready` has pairs of a time and the new response of one process's readiness check
+    `/readyz`. `lost_counted` is how many emits the servers could not publish to the other process; some of these emits
+    had no recipient there.
     """
 
     sent: Sequence[SentMessage]
@@ -56,7 +57,8 @@ class Outage:
     def missing(self, *, is_near: bool) -> list[SentMessage]:
         """Returns the messages that their recipients did not receive.
 
-        If `is_near` is True, only messages within one process count; otherwise only messages between two processes.
+        If `is_near` is True, only messages between users of the same server process count; otherwise only messages
+        between users of two processes.
         """
         return [message for message in self.sent if message.is_near == is_near and not message.has_arrived]
 
@@ -72,8 +74,9 @@ class Outage:
     def arrived_percent(self, *, is_near: bool) -> tuple[list[float], list[float]]:
         """Returns the start of each time slot, and its percentage of arrivals.
 
-        A slot is `PACE_SECONDS` long. The percentage says how many of the messages sent in this slot arrived. If
-        `is_near` is True, only messages within one process count; otherwise only messages between two processes.
+        A slot is `PACE_SECONDS` long, and its start is in seconds since the start of the drill. The percentage says how
+        many of the messages sent in this slot arrived. If `is_near` is True, only messages between users of the same
+        server process count; otherwise only messages between users of two processes.
         """
         slots: dict[int, list[bool]] = {}
         for message in self.sent:
@@ -86,11 +89,12 @@ class Outage:
 async def outage(
     *, users: int = 40, before_seconds: float = 1.0, away_seconds: float = 1.0, after_seconds: float = 1.0
 ) -> Outage:
-    """Runs the failure drill on a server of two processes.
+    """Runs a failure drill, in which Redis stops and restarts.
 
-    Half of the users write to a user on the same process, and half to a user on the other process. Redis stops after
-    `before_seconds`, and starts again after `away_seconds`. When the servers are ready again, the users continue to
-    write for `after_seconds`. Only Redis is restarted; everything else must recover by itself.
+    The server has two processes, and `users` users send chat messages. Half of the users write to a user on the same
+    process, and half to a user on the other process. Redis stops after `before_seconds`, and starts again after
+    `away_seconds`. When the server is ready again, the users continue to write for `after_seconds`. Only Redis is
+    restarted; everything else must recover by itself.
     """
     async with running("good", workers=2) as fleet:
         assert isinstance(fleet, Fleet)
@@ -128,7 +132,8 @@ async def _drill(fleet: Fleet, ring: Sequence[Tab], before: float, away: float, 
 async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, str]]) -> None:
     """Polls `/readyz` of the first process, and appends changes to `ready`.
 
-    It runs until it is cancelled. An entry is the time in seconds since `began`, and the response.
+    `/readyz` is the readiness check of a server process. The function runs until it is cancelled. An entry of `ready`
+    is the time in seconds since `began`, and the response.
     """
     while True:
         answer = (await fleet.processes[0].probe.internal("/readyz")).strip()
@@ -140,7 +145,8 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
 async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
     """Waits until the last response of `/readyz` is `ready`.
 
-    The wait ends after `RECOVERY_SECONDS` in any case.
+    `/readyz` is the server's readiness check, and the list `ready` has its responses. The wait ends after
+    `RECOVERY_SECONDS` in any case.
     """
 
     async def is_ready() -> bool:
@@ -152,9 +158,10 @@ async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
 async def _write(ring: Sequence[Tab], began: float, is_over: asyncio.Event) -> dict[str, tuple[SentMessage, Tab]]:
     """Lets each user write to the next user in `ring`.
 
-    The last user writes to the first one. Each user writes every `PACE_SECONDS` until `is_over` is set, but not all
-    users at the same moment. `began` is the start of the drill, on the event loop's clock. Returns a dict from the text
-    of each message to the message and its recipient.
+    `ring` has one simulated browser tab per user. The last user writes to the first one. Each user sends a chat message
+    every `PACE_SECONDS` until `is_over` is set, but not all users at the same moment. `began` is the start of the
+    failure drill, on the event loop's clock. Returns a dict from the text of each message to the message and its
+    recipient.
     """
     sent: dict[str, tuple[SentMessage, Tab]] = {}
     processes = assign_processes([tab.person for tab in ring], 2)
@@ -191,7 +198,7 @@ def _mark_arrivals(ring: Sequence[Tab], sent: Mapping[str, tuple[SentMessage, Ta
 def figure(outage: Outage) -> Figure:
     """Draws which percentage of messages arrived, by the time of sending.
 
-    The time without Redis is shaded. The answers of `/readyz` are written at the top.
+    The time without Redis is shaded. The responses of the readiness check `/readyz` are written at the top.
     """
     drawing, axes = new_figure(height=2.6)
     axes.axvspan(outage.stopped_at, outage.started_at, color=INK, alpha=0.18, linewidth=0)

@@ -71,8 +71,9 @@ def _connects_per_second(connections: int, costs: Costs, assumed: Assumed) -> Re
 def _outbox(planned: Plan, connections: int, costs: Costs, assumed: Assumed) -> list[Recommendation]:
     """Returns the limits of the send queue of one connection.
 
-    Watchers receive the positions of drivers, so their connections are the busiest. The limits are calculated for a
-    watcher's connection. All watchers are assumed to receive equally many deliveries.
+    One limit is in bytes, and one is in messages. Drivers are users who send positions, and watchers are users who
+    receive them, so the connections of watchers are the busiest. The limits are calculated for a watcher's connection.
+    All watchers are assumed to receive equally many positions.
     """
     watchers = planned.drivers * assumed.watchers_per_connection
     each_second = planned.emits_per_second * assumed.watchers_per_driver / watchers if watchers else 0.0

@@ -1,6 +1,6 @@
 """Measures the CPU time of server processes, Redis and this process.
 
-It also counts the bytes that Redis sends.
+This process is the load generator. The module also counts the bytes that Redis sends.
 """
 
 import time
@@ -30,9 +30,10 @@ class ServerAddress:
 class ResourceUse:
     """The CPU time and bytes that `count` operations used.
 
-    `wall_seconds` is wall-clock time; all other times are CPU seconds. `server_seconds` has one value per server
-    process. `generator_seconds` is the CPU time of the load generator. `redis_bytes_out` is how many bytes Redis sent.
-    `bytes_each` is the size of one delivery on the wire, or 0 if it was not measured.
+    An operation is, for example, a request or a delivery to one client. `wall_seconds` is wall-clock time; all other
+    times are CPU seconds. `server_seconds` has one value per server process. `generator_seconds` is the CPU time of the
+    load generator. `redis_bytes_out` is how many bytes Redis sent. `bytes_each` is the size of one delivery on the
+    wire, in bytes, or 0 if it was not measured.
     """
 
     count: int
@@ -60,8 +61,8 @@ class ResourceUse:
 class ResourceMeter:
     """Measures CPU time and Redis traffic during an `async with` block.
 
-    The CPU time is that of each server process, of Redis and of this process. The traffic is the bytes that Redis
-    sends. Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
+    The CPU time is that of each server process, of Redis and of this process (the load generator). The traffic is the
+    bytes that Redis sends. Usage: `async with ResourceMeter(address) as meter: …`, then `meter.use_of(count)`.
     """
 
     def __init__(self, address: ServerAddress) -> None:
@@ -82,7 +83,7 @@ class ResourceMeter:
         """Returns the current values of all counters, in a fixed order.
 
         They are the CPU seconds of each server process and of Redis, the bytes that Redis sent, the CPU seconds of this
-        process, and the wall clock.
+        process (the load generator), and the wall clock in seconds.
         """
         servers = [(await ProbeClient(self._session, url).read()).cpu_seconds for url in self._address.probes]
         return [*servers, *await self._read_redis(), time.process_time(), time.perf_counter()]
@@ -97,7 +98,7 @@ class ResourceMeter:
     def use_of(self, count: int) -> ResourceUse:
         """Returns the resources that `count` operations used in the block.
 
-        Call it after the `async with` block.
+        Call it after the `async with` block of this meter. An operation is, for example, a request.
         """
         differences = (after - before for before, after in zip(self._before, self._after, strict=True))
         *servers, redis, bytes_out, generator, wall = differences

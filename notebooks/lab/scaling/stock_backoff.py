@@ -8,8 +8,9 @@ from dataclasses import dataclass
 class Backoff:
     """The delays before each attempt to reconnect, with the client library's defaults.
 
-    The delay doubles with each attempt, up to `most_seconds`. `jitter` is the option `randomizationFactor`; 0 turns the
-    jitter off. The test `tests/lab/scaling/test_storm.py` compares the delays with those of the real client library.
+    The client library is Socket.IO's JavaScript client. The delay doubles with each attempt, up to `most_seconds`.
+    `jitter` is the option `randomizationFactor`; 0 turns the jitter off. The test `tests/lab/scaling/test_storm.py`
+    compares the delays with those of the real client library.
     """
 
     first_seconds: float = 1.0
@@ -19,7 +20,7 @@ class Backoff:
     def delay(self, attempt: int, chance: random.Random) -> float:
         """Returns the seconds to wait before `attempt`; the first attempt is 0.
 
-        `chance` is the source of the jitter. The jitter is applied first, and then the delay is limited to
+        `chance` gives the random numbers for the jitter. The jitter is applied first, and then the delay is limited to
         `most_seconds`. So with the default values, all clients wait `most_seconds` from the fifth attempt on, and the
         jitter has no effect then.
         """

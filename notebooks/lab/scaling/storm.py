@@ -74,10 +74,11 @@ async def storms(
     """Measures reconnect storms with and without jitter and admission control.
 
     In a storm, the server is stopped for `away_seconds` and then started again, and `clients` clients reconnect. Each
-    round measures one storm for each of `conditions`. Admission control accepts `connects_per_second` connects per
-    second. The default is a quarter of `clients`: for 2,000 clients this is also the server's default. `on_progress`
-    gets a line of text before each storm. Raises `UsageError` if the limit of open files is too low, and `LoadError` if
-    not all clients could connect before the restart.
+    round measures one storm for each of `conditions`: combinations of random reconnect delays (jitter) and a limit of
+    connects per second in the server (admission control). The limit is `connects_per_second`. Its default is a quarter
+    of `clients`: for 2,000 clients this is also the server's default. `on_progress` gets a line of text before each
+    storm. Raises `UsageError` if the limit of open files is too low, and `LoadError` if not all clients could connect
+    before the restart.
     """
     check_open_files(clients)
     rate = connects_per_second or max(1, clients // 4)
@@ -119,7 +120,7 @@ async def _storm(condition: Condition, clients: int, rate: int, away_seconds: fl
 async def _restart(
     server: Server, condition: Condition, away_seconds: float, storm: "asyncio.Task[Sequence[ClientLog]]"
 ) -> Storm:
-    """Restarts the server, and measures until the clients are back.
+    """Restarts the server, and measures until the clients are connected again.
 
     The server is stopped for `away_seconds`. `storm` is the task that runs the clients and returns their logs. The
     server is killed: a graceful shutdown would have the same effect on the clients, because they lose their transport
@@ -153,7 +154,7 @@ async def _running_observer(observer: AckObserver) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _cpu_samples(pid: int) -> AsyncIterator[list[tuple[float, float]]]:
-    """Samples the CPU seconds of a process every `CPU_SECONDS` during the block.
+    """Samples a process's CPU seconds every `CPU_SECONDS` during an `async with` block.
 
     Yields the list of samples. A sample is a pair: the time (`time.monotonic`), and the CPU seconds since the process
     started.
@@ -186,10 +187,11 @@ def _result(
     observer: AckObserver,
     cpu: Sequence[tuple[float, float]],
 ) -> Storm:
-    """Combines the measurements of one storm into a `Storm`.
+    """Combines the measurements of one reconnect storm into a `Storm`.
 
-    The measurements are the logs of the clients, the acks of the observer, and the CPU samples. The fields `stall` and
-    `listen_overflows` are NaN in the result: the caller replaces them.
+    The measurements are the logs of the clients, the ack times of a separate client (`observer`), and the CPU samples.
+    `server_back` is the time at which the server listened again. The fields `stall` and `listen_overflows` are NaN in
+    the result: the caller replaces them.
     """
     cut = min(log.lost_at for log in logs if log.lost_at)
     attempts = [Attempt(one.began - cut, one.ended - cut, one.outcome) for log in logs for one in log.attempts]

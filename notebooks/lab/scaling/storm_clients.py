@@ -1,7 +1,8 @@
 """Many light clients that reconnect like default JavaScript clients, in one process.
 
 A real client of python-socketio takes about as much CPU for a connect as the server does. So two thousand real clients
-on the same cores would slow the server down. The light clients send and receive the same packets, with the same delays.
+on the same cores would slow the server down. The light clients need little CPU. They send and receive the same packets,
+with the same delays.
 """
 
 import asyncio
@@ -35,8 +36,8 @@ FIRST_CONNECT_SECONDS = 120.0
 class Attempt:
     """One attempt to connect; times are on the clock `time.monotonic`.
 
-    The outcome `refused` means that admission control answered with HTTP 503. The outcome `unreachable` means that the
-    connection failed, for example because no server listens.
+    The outcome `refused` means that the server answered with HTTP 503, because it limits the connects per second. The
+    outcome `unreachable` means that the connection failed, for example because no server listens.
     """
 
     began: float
@@ -56,7 +57,7 @@ class ClientLog:
 
     @property
     def back_at(self) -> float | None:
-        """The time at which the client was connected again, or None."""
+        """The time (`time.monotonic`) of the reconnect, or None if there was none."""
         return next((attempt.ended for attempt in self.attempts if attempt.outcome == "accepted"), None)
 
 
@@ -74,7 +75,7 @@ class Connection(Member):
             self.lost.set_result(time.monotonic())
 
     def close(self) -> None:
-        """Resets the connection, so that no port stays in TIME_WAIT."""
+        """Resets the TCP connection, so that no port stays in TIME_WAIT."""
         if self.ready.done() and not self.ready.cancelled():
             # retrieve the exception, because no task awaits it any more
             self.ready.exception()
@@ -83,7 +84,7 @@ class Connection(Member):
 
 
 async def attempt_connect(connection: Connection, port: int) -> Attempt:
-    """Tries to connect once, and returns how it ended.
+    """Tries to connect once, and returns how the attempt ended.
 
     After any other outcome than `accepted`, the connection is closed.
     """
@@ -108,12 +109,13 @@ async def attempt_connect(connection: Connection, port: int) -> Attempt:
 async def reconnect_all(
     port: int, secret: str, count: int, backoff: Backoff, most_seconds: float, seed: int, all_connected: PipeEnd
 ) -> Sequence[ClientLog]:
-    """Connects `count` clients, and lets them reconnect after the server is lost.
+    """Connects `count` clients, and lets them reconnect after the server restarts.
 
-    Run this function in a separate process. `secret` signs the clients' tokens, and `seed` is for the random jitter.
-    The function sends None to `all_connected` when all clients are connected. It returns the log of each client when
-    all clients are connected again, at the latest `most_seconds` after the loss. If the server is not lost within
-    `FIRST_CONNECT_SECONDS`, the function returns at the latest `most_seconds` later.
+    Run this function in a separate process. `secret` signs the clients' tokens. `backoff` gives the reconnect delays,
+    and `seed` is for their random jitter. The function sends None to `all_connected` when all clients are connected. It
+    returns the log of each client when all clients are connected again, at the latest `most_seconds` after the first
+    connection was lost. If no connection is lost within `FIRST_CONNECT_SECONDS`, the function returns at the latest
+    `most_seconds` later.
     """
     wire.SECRET = secret
     raise_open_files(count + OTHER_FILES)
@@ -167,10 +169,11 @@ async def connect(user: str, port: int, counter: MessageCounter) -> Connection:
 
 
 class AckObserver:
-    """A client outside the storm that measures how long its acks take.
+    """A separate client that measures how long its acks take.
 
-    It sends requests at a steady pace, and reconnects at once when the server is back. `waits` has a pair for each
-    request: the time at which the request was due, and the seconds until its ack.
+    It is not one of the many clients of the reconnect storm. It sends requests at a steady pace, and reconnects at once
+    when the server is back. `waits` has a pair for each request: the time at which the request was due
+    (`time.monotonic`), and the seconds until its ack.
     """
 
     PACE_SECONDS = 0.05

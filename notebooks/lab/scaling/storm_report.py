@@ -1,4 +1,7 @@
-"""Reports a reconnect storm as a table, sentences, a figure and JSON."""
+"""Reports a reconnect storm as a table, sentences, a figure and JSON.
+
+In a reconnect storm, all clients reconnect after the server restarts.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -74,8 +77,9 @@ JUDGED = ("accepted_per_second", "ack_longest", "login_longest", "wait_95", "wai
 def rows(found: Storms) -> list[list[str]]:
     """Returns the table: a row per measured value, a column per condition.
 
-    A condition says whether the clients used jitter and the server used admission control. The first row has the names
-    of the conditions. A value is the median of all rounds.
+    A condition says whether the clients used random reconnect delays (jitter), and whether the server limited the
+    connects per second (admission control). The first row has the names of the conditions. A value is the median of all
+    rounds.
     """
     head = ["", *(condition.name for condition in found.conditions)]
     return [head, *(_row(found, name, unit, value) for _, name, unit, value in MEASURES)]
@@ -91,17 +95,17 @@ def statements(found: Storms) -> list[str]:
 
     A condition says whether the clients used jitter and the server used admission control. Each sentence compares the
     other conditions with the first condition. If the server was away much longer in one storm than in another, a last
-    sentence warns that the waits are not comparable.
+    sentence warns that the clients' times until they reconnected are not comparable.
     """
     chosen = {key: (name, unit, value) for key, name, unit, value in MEASURES}
     return [*(_statement(found, *chosen[key]) for key in JUDGED), *_doubts(found)]
 
 
 def _doubts(found: Storms) -> list[str]:
-    """Returns one sentence if the measured storms are not comparable, else none.
+    """Returns a list with a warning if the storms are not comparable.
 
-    Storms are not comparable if the server was away much longer in one storm than in another. Otherwise the list is
-    empty.
+    Reconnect storms are not comparable if the server was away much longer in one storm than in another. Otherwise the
+    list is empty.
     """
     away = [run.server_back for run in found.runs]
     if max(away) <= EQUAL * min(away):
@@ -136,9 +140,10 @@ def effect(before: float, after: float) -> str:
 def draw(found: Storms) -> Figure:
     """Draws connects per second against time, one panel per condition.
 
-    A condition is a combination of jitter and admission control. Bars are the connects per second that the server
-    accepted, and the line is the connects per second that it refused. Both are counted in slots of half a second. Each
-    panel shows the storm of the first round, and all panels have the same axes. The time without a server is shaded.
+    A condition is a combination of random reconnect delays (jitter) and a limit of connects per second in the server
+    (admission control). Bars are the connects per second that the server accepted, and the line is the connects per
+    second that it refused. Both are counted in slots of half a second. Each panel shows the reconnect storm of the
+    first round, and all panels have the same axes. The time without a server is shaded.
     """
     conditions = found.conditions
     lines = -(-len(conditions) // 2)
@@ -183,7 +188,7 @@ def _title(found: Storms) -> str:
 
 
 def as_json(found: Storms, machine: str) -> bytes:
-    """Returns the measured values of all storms as JSON.
+    """Returns the measured values of all reconnect storms as JSON.
 
     `machine` describes the computer. A value that was not measured is null.
     """

@@ -1,4 +1,7 @@
-"""Results of reconnect storms under different conditions."""
+"""Results of reconnect storms under different conditions.
+
+In a reconnect storm, all clients reconnect after the server restarts.
+"""
 
 import statistics
 from collections import Counter
@@ -19,8 +22,9 @@ WORDS = {(False, False): "neither", (True, False): "jitter", (False, True): "adm
 class Condition:
     """The condition of a storm: with or without jitter and admission control.
 
-    `has_jitter` is True if the reconnect delays of the clients are random. `has_admission` is True if the server limits
-    how many connects per second it accepts.
+    In a storm, all clients reconnect after the server restarts. `has_jitter` is True if the reconnect delays of the
+    clients are random. `has_admission` is True if the server limits how many connects per second it accepts (admission
+    control).
     """
 
     has_jitter: bool
@@ -34,7 +38,10 @@ class Condition:
 
     @property
     def word(self) -> str:
-        """The condition in one word: `neither`, `jitter`, `admission` or `both`."""
+        """The condition in one word: `neither`, `jitter`, `admission` or `both`.
+
+        `jitter` means random reconnect delays. `admission` means that the server limits the connects per second.
+        """
         return WORDS[self.has_jitter, self.has_admission]
 
 
@@ -44,7 +51,7 @@ NEITHER, BOTH = CONDITIONS[0], CONDITIONS[-1]
 
 @dataclass(frozen=True)
 class Storm:
-    """One storm, with times in seconds since the first lost connection.
+    """One reconnect storm, with times in seconds since the first lost connection.
 
     `server_back` is when the server listened again. `waits` has one value per client: the seconds from the loss of its
     connection until it was connected again. Clients that were not back in time have no value; `missing` is their
@@ -66,7 +73,7 @@ class Storm:
     listen_overflows: float
 
     def count(self, outcome: Outcome) -> int:
-        """Returns how many attempts ended with `outcome`."""
+        """Returns how many attempts to connect ended with `outcome`."""
         return sum(attempt.outcome == outcome for attempt in self.attempts)
 
     def accepted_per_second(self, slot: float) -> list[tuple[float, float]]:
@@ -77,9 +84,10 @@ class Storm:
         return self.per_second("accepted", slot)
 
     def per_second(self, outcome: Outcome, slot: float) -> list[tuple[float, float]]:
-        """Returns the rate of attempts with `outcome` in each time slot.
+        """Returns the rate of connect attempts with `outcome` in each time slot.
 
-        A slot lasts `slot` seconds. A pair is the start of a slot and its attempts per second.
+        A slot lasts `slot` seconds, and an attempt belongs to the slot in which it ended. A pair is the start of a slot
+        and its attempts per second.
         """
         found = Counter(int(one.ended / slot) for one in self.attempts if one.outcome == outcome)
         return [(place * slot, found[place] / slot) for place in range(max(found, default=-1) + 1)]
@@ -92,9 +100,10 @@ class Storm:
 
 @dataclass(frozen=True)
 class Storms:
-    """All storms of one measurement.
+    """All reconnect storms of one measurement.
 
-    `clients` is the number of clients. `connects_per_second` is the rate at which admission control accepts connects.
+    `clients` is the number of clients. `connects_per_second` is how many connects per second the server accepts in
+    storms with admission control.
     """
 
     clients: int
@@ -103,23 +112,27 @@ class Storms:
 
     @property
     def conditions(self) -> list[Condition]:
-        """The measured conditions, in the order of the first round."""
+        """The measured combinations of jitter and admission control.
+
+        They are in the order of the first round.
+        """
         return list(dict.fromkeys(run.condition for run in self.runs))
 
     def of(self, condition: Condition) -> list[Storm]:
-        """Returns the storms of one condition, one per round."""
+        """Returns the reconnect storms of one condition, one per round."""
         return [run for run in self.runs if run.condition == condition]
 
     def median(self, condition: Condition, value: Callable[[Storm], float]) -> float:
-        """Returns the median of `value` over the rounds of one condition."""
+        """Returns the median of `value(storm)` over the storms of one condition."""
         return statistics.median(value(run) for run in self.of(condition))
 
 
 def wait(q: float) -> Callable[[Storm], float]:
     """Returns a function that calculates a percentile of the clients' waits.
 
-    The function takes a `Storm`, and returns the `q`th percentile in seconds. A client that was not back in time counts
-    with the longest possible wait, `STORM_SECONDS`.
+    A wait is the time from the loss of a client's connection until the client is connected again. The function takes a
+    `Storm`, and returns the `q`th percentile in seconds. A client that was not back in time counts with the longest
+    possible wait, `STORM_SECONDS`.
     """
     # a client that never came back waited longer than all others
     return lambda run: percentile([*run.waits, *[STORM_SECONDS] * run.missing], q)

@@ -11,6 +11,7 @@ from lab.scenarios.scenario import Scenario
 def load_scenarios() -> dict[str, Scenario]:
     """Return a dict from the id of each claim to its scenario.
 
+    A claim is one of the ten rules that the lab teaches, and its scenario is the experiment that measures this claim.
     The id is the number `NN` in the name of the scenario's module, `sNN_…`.
     """
     loaded: dict[str, Scenario] = {}

@@ -1,4 +1,4 @@
-"""Records whether a server emits to users while they close their tabs."""
+"""Records whether a server emits to users who close their tabs."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -70,7 +70,7 @@ async def _all(actions: Sequence[Awaitable[Any]]) -> list[Any]:
 async def _write(writer: Tab, reader: str) -> list[_Sent]:
     """Send `MESSAGES` messages to the user `reader` at a steady rate.
 
-    Returns the messages that the server accepted.
+    `writer` is the tab of the sender. Returns the messages that the server accepted.
     """
     clock = asyncio.get_running_loop().time
     started, sent = clock(), []
@@ -83,7 +83,7 @@ async def _write(writer: Tab, reader: str) -> list[_Sent]:
 
 
 async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
-    """Close both tabs of a user in turn; return the times.
+    """Close a user's two tabs one after the other; return the times.
 
     `number` is the position of the user among all users. A user with a higher number closes the tabs later. The
     returned times are on the event loop's clock.
@@ -100,7 +100,8 @@ async def _close(number: int, pair: tuple[Tab, Tab]) -> list[float]:
 def _outcome(message: _Sent, pair: tuple[Tab, Tab], emits: Sequence[Emit], started: float) -> dict[str, Any]:
     """Return whether a message was emitted, and how many tabs received it.
 
-    `pair` are the two tabs of the recipient. The returned dict also has the sending time, in seconds since `started`.
+    `pair` are the two tabs of the recipient, and `emits` are the recorded emits of the server. The returned dict also
+    has the sending time, in seconds since `started`.
     """
     room = user_room(pair[0].user)
     is_emitted = any(emit.rooms[0] == room and message.asked <= emit.at_seconds <= message.acked for emit in emits)

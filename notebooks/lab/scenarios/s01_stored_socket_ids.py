@@ -1,7 +1,7 @@
 """Scenario 01: count the dead socket ids that a server keeps.
 
 A socket id is dead when its connection is lost. In each round, half of the connections are cut, and the others become
-half-open. Then all users reconnect.
+half-open: the server notices their loss only at the heartbeat timeout. Then all users reconnect.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ PING_FRAME = b"\x81\x012"
 
 
 class _Trace:
-    """Samples the server's connections, and the socket ids on its heap.
+    """Samples the server's number of connections, and socket ids on its heap.
 
     The ids are sampled only if `is_traced` is True, because searching the heap for ids blocks the server.
     """
@@ -66,10 +66,11 @@ class _Trace:
         return round((self._clock() if at is None else at) - self._started, 3)
 
     async def sample(self, *, is_last: bool = False) -> int:
-        """Add one sample; return the number of connections.
+        """Add one sample to `samples`; return the number of connections.
 
-        If the run is traced, some samples also have the number of the tabs' socket ids on the server's heap. These ids
-        are counted at most once every `SEARCH_SECONDS` seconds, and always in the last sample.
+        If `is_traced` was True when this object was created, some samples also have the number of the tabs' socket ids
+        on the server's heap. These ids are counted at most once every `SEARCH_SECONDS` seconds, and always in the last
+        sample.
         """
         # the search comes last, because it blocks the server: a slow one can cost connections
         connections = (await self._target.probe.read()).connections
@@ -136,9 +137,9 @@ async def _lose_all_connections(
 ) -> list[Tab]:
     """Cut the connections of `steady`, and make those of `moving` half-open.
 
-    `steady` and `moving` are lists of tabs. A connection becomes half-open because its user changes to another network.
-    Then all users reconnect. `movers` are the users of `moving`. They reconnect with new tabs, which the function
-    returns. The new tabs stay open until `stack` is closed.
+    `steady` and `moving` are lists of tabs. A connection becomes half-open (the server does not notice its loss at
+    once) because its user changes to another network. Then all users reconnect. `movers` are the users of `moving`.
+    They reconnect with new tabs, which the function returns. The new tabs stay open until `stack` is closed.
     """
     await asyncio.gather(*(tab.link.go_silent() for tab in moving))
     await cut_and_reconnect(steady)
@@ -148,9 +149,10 @@ async def _lose_all_connections(
 async def _heap_after_cuts(target: Target, steady: Sequence[Tab]) -> list[dict[str, int]]:
     """Measure the size of the server's heap after each round of cuts.
 
-    In each round the connections of all tabs in `steady` are cut. Returns one dict per round: `reconnects` is the
-    number of reconnects so far, and `heap_bytes` the size. No connection becomes half-open here, because half-open
-    connections hold buffers for a long time and would hide the growth.
+    In each round the connections of all tabs in `steady` are cut. The first rounds are a warm-up, without a
+    measurement. Returns one dict per measured round: `reconnects` is the number of reconnects since the first
+    measurement, and `heap_bytes` the size. No connection becomes half-open here, because half-open connections hold
+    buffers for a long time and would hide the growth of the heap.
     """
     tasks = (await target.probe.heap()).tasks
     for _ in range(WARM_UP_ROUNDS):

@@ -90,7 +90,7 @@ def _to_users(emits: Sequence[Emit], connected_tab: Tab) -> list[Emit]:
 
 
 async def _ask_for_report(tab: Tab, milliseconds: int) -> str | None:
-    """Request a report; return the id of its job.
+    """Request a report; return the id of the job that makes it.
 
     `milliseconds` is how long it takes to make the report. Returns None when the server refuses the request.
     """
@@ -152,7 +152,7 @@ class _Log:
 
         `asked_at` is the time of the request, and `received` are the copies of the report that arrived. The result also
         has the times at which the server emitted the report, in two lists: emits to a room with a live socket, and
-        emits to rooms without one.
+        emits to rooms without a live socket.
         """
         own = {*tab.ids, user_room(tab.user)}
         emits = [emit for emit in self.emits if not own.isdisjoint(emit.rooms)]

@@ -1,6 +1,7 @@
 """Scenario 03: count the users who still receive messages after a reconnect.
 
-A page sends its login event only once. Then its connection is cut, and the client library reconnects by itself.
+A page sends its login event only once. Then its connection is cut, and the client library reconnects by itself. A
+server that joins the user's room only at the login event does not join it after the reconnect.
 """
 
 import asyncio
@@ -62,7 +63,8 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool
 class _Trace:
     """Records the server's emits, and samples its connections and rooms.
 
-    Times are in seconds since the start of the run.
+    A sample has the number of connections and the number of rooms in use. Times are in seconds since the start of the
+    run.
     """
 
     def __init__(self, target: Target, ring: Sequence[Tab]) -> None:
@@ -76,7 +78,8 @@ class _Trace:
     async def record(self) -> AsyncIterator[None]:
         """Record emits, and sample connections and rooms, in an `async with` block.
 
-        The samples are taken until the block ends.
+        The samples are taken until the block ends. A sample has the number of connections and the number of rooms in
+        use.
         """
         await self._state.record_emits()
         async with sampled(self._sample, every_seconds=0.05) as samples:

@@ -77,8 +77,9 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int =
 async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], second: Sequence[Tab]) -> str | None:
     """Send one message to the room, then close the second tabs.
 
-    Each member has two tabs: a tab in `kept` stays open, and a tab in `second` is closed. If a precondition fails,
-    returns one sentence about it, else None.
+    The room is `ROOM`, in which all members are. Each member has two tabs: a tab in `kept` stays open, and a tab in
+    `second` is closed. Returns None if all tabs received the message and the server noticed the closed tabs, else a
+    sentence that says what failed.
     """
     arrived = len(await _write(writer, [*kept, *second], 1, "before"))
     await trace.begin("one of two tabs closed")
@@ -94,10 +95,10 @@ async def _close_second_tabs(trace: "_Trace", writer: Tab, kept: Sequence[Tab], 
 
 
 async def _write(writer: Tab, readers: Sequence[Tab], messages: int, text: str = "after") -> list[float]:
-    """Send `messages` messages to the room.
+    """Send `messages` messages to the room `ROOM`.
 
-    Each message starts with `text`. Returns the delivery times in seconds, one per message and reader. A message that
-    did not arrive has no delivery time.
+    `writer` sends them, and `readers` are the tabs that should receive them. Each message starts with `text`. Returns
+    the delivery times in seconds, one per message and reader. A message that did not arrive has no delivery time.
     """
     latencies = []
     for number in range(messages):
@@ -141,7 +142,7 @@ class _Trace:
         await asyncio.sleep(STEP_SECONDS if self._is_traced else 0)
 
     async def begin(self, step: str) -> None:
-        """Record the time at which a step of the scenario begins.
+        """Record the time at which a step of the experiment begins.
 
         `step` describes the step, such as `opened again`. If the members are counted repeatedly during the run, there
         is a pause before the step.

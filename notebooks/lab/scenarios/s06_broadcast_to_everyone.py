@@ -1,6 +1,6 @@
 """Scenario 06: count the deliveries that do not concern their receiver.
 
-Drivers of ten companies report their positions, and some users chat.
+A delivery is an event that a client receives. Drivers of ten companies report their positions, and some users chat.
 """
 
 import random
@@ -41,9 +41,9 @@ class Cost:
 async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: int = 2, chats: int = 20) -> Run:
     """Measure the percentage of deliveries that do not concern their receiver.
 
-    The percentage is the `value` of the returned run. `bad_server` emits everything to everyone, so its percentage
-    depends on the roles and companies of the clients. Each driver reports `positions` positions, and `chats` chat
-    messages are sent.
+    A delivery is an event that a client receives. The percentage is the `value` of the returned run. `bad_server` emits
+    everything to everyone, so its percentage depends on the roles and companies of the clients. There are `clients`
+    clients. Each driver reports `positions` positions, and `chats` chat messages are sent.
     """
     random_source = random.Random(seed)  # noqa: S311 - repeatable choices, not secrets
     async with tabs(target, create_people(clients)) as opened:
@@ -70,10 +70,11 @@ async def run(target: Target, *, seed: int = 7, clients: int = 200, positions: i
 
 
 def create_people(clients: int) -> list[Person]:
-    """Create the users of the platform.
+    """Create the users of a simulated platform with drivers and companies.
 
-    A tenth are drivers, a fifth work in the offices of the companies, and four are admins. The other users have nothing
-    to do with drivers. With more clients there are more companies, but a company does not become larger.
+    `clients` is the number of users. A tenth are drivers, a fifth work in the offices of the companies, and four are
+    admins. The other users have nothing to do with drivers. With more clients there are more companies, but a company
+    does not become larger.
     """
     company = companies_of(clients)
     drivers, offices = clients // 10, clients // 5
@@ -125,11 +126,11 @@ async def _do_nothing() -> int:
 
 
 async def _cost(target: Target, opened: Sequence[Tab], action: Callable[[], Awaitable[int]]) -> tuple[Cost, int]:
-    """Measure the CPU time and the bytes that an action costs.
+    """Measure the server's CPU time and the bytes that an action costs.
 
     `opened` are all open tabs, and the bytes are those that the server sends to these tabs. After the action, the
-    function waits for all deliveries, and this wait is part of the cost. With the action `_do_nothing`, only the wait
-    is measured. Returns the cost, and the number that `action()` returned.
+    function waits until all events have arrived, and this wait is part of the cost. With the action `_do_nothing`, only
+    the wait is measured. Returns the cost, and the number that `action()` returned.
     """
     before = Cost((await target.probe.read()).cpu_seconds, sum(tab.link.bytes_to_client for tab in opened))
     accepted = await action()
@@ -143,7 +144,7 @@ def _drivers(opened: Sequence[Tab]) -> list[Tab]:
 
 
 def _expected_deliveries(opened: Sequence[Tab], positions: int) -> int:
-    """Return how many deliveries the drivers' positions must cause.
+    """Return how often users must receive a driver's position, in total.
 
     Each driver reports `positions` positions. Each position must reach the admins and the office of the driver's
     company.
@@ -164,9 +165,10 @@ def _author(received: Received) -> str:
 
 
 def _crosses_company_border(person: Person, received: Received, people: Mapping[str, Person]) -> bool:
-    """Whether a delivery reached a user outside its author's company.
+    """Whether an event reached a user outside the author's company.
 
-    `person` is the user who received it. False if the author has no company.
+    `received` is the event, and `person` is the user who received it. The author is the user who sent it. False if the
+    author has no company.
     """
     company = people[_author(received)].company
     return company is not None and company != person.company

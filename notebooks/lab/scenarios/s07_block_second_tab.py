@@ -75,11 +75,11 @@ async def run(
 async def _open_in_rounds(
     target: Target, readers: Sequence[Person], rounds: int, delays: ReconnectDelays
 ) -> AsyncIterator[list[Tab]]:
-    """Open `rounds` tabs for each reader on each process.
+    """Open `rounds` tabs for each user in `readers` on each process.
 
     The tabs stay open until the `async with` block ends. A server that allows only one tab per user may close a tab
-    that is still connecting. So each round opens one tab per reader and process, and the next round starts when these
-    tabs are connected. The tabs of one reader are next to each other in the yielded list.
+    that is still connecting. So each round opens one tab per user and server process, and the next round starts when
+    these tabs are connected. The tabs of one user are next to each other in the yielded list.
     """
     opened: list[Tab] = []
     async with AsyncExitStack() as stack:
@@ -92,9 +92,10 @@ async def _open_in_rounds(
 async def _write_over_time(
     writers: Sequence[Tab], readers: Sequence[Person], messages: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Write `messages` messages to every reader, spread over `seconds`.
+    """Write `messages` messages to every reader, spread over `seconds` seconds.
 
-    Returns a dict from each reader's user id to the sending times of the messages that the server accepted.
+    `writers` are the tabs that send. Returns a dict from each reader's user id to the sending times of the messages
+    that the server accepted.
     """
     clock = asyncio.get_running_loop().time
     started = clock()

@@ -99,8 +99,8 @@ FORGED = (ADMIN, FRIEND, DRIVER, OFFICE)
 async def run(target: Target, *, seed: int = 7, rounds: int = 5) -> Run:
     """Measure the percentage of private messages that the attacker receives.
 
-    The percentage is the `value` of the returned run. Each private message is sent `rounds` times. `seed` has no
-    effect, because nothing is random.
+    The attacker is a user with a valid token who asks to join the rooms of other users. The percentage is the `value`
+    of the returned run. Each private message is sent `rounds` times. `seed` has no effect, because nothing is random.
     """
     async with tabs(target, PEOPLE) as opened:
         by_user = {tab.user: tab for tab in opened}

@@ -33,9 +33,10 @@ HEARTBEAT_SOCKETS = 8
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A finished report, with its user and its CPU time.
+    """A finished report, with the user who requested it.
 
-    `received_at` is when the user received the report, on the event loop's clock.
+    `cpu_seconds` is the CPU time that the report took. `received_at` is when the user received the report, on the event
+    loop's clock.
     """
 
     user: str
@@ -94,7 +95,8 @@ async def run(
 async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[Report]:
     """Let each asker request a report, all at the same time.
 
-    Each report takes `milliseconds` of CPU time. Returns the reports that arrived in time.
+    `askers` are tabs. Each report takes `milliseconds` of CPU time. Returns the reports that arrived within
+    `PATIENCE_SECONDS` after the ack of their request.
     """
     made = await asyncio.gather(*(_request_report(tab, milliseconds) for tab in askers))
     return [report for report in made if report is not None]

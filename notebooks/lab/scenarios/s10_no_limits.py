@@ -1,6 +1,7 @@
 """Scenario 10: count the abusive requests that a server accepts.
 
-One client with a valid token sends as fast as it can, while other users wait for their acks.
+A scenario is an experiment that measures a server. In this one, a client with a valid token sends as fast as it can,
+while other users wait for their acks.
 """
 
 import asyncio
@@ -36,9 +37,9 @@ FEW_SECONDS = 0.02
 async def run(target: Target, *, seed: int = 7, bystanders: int = 10, rooms: int = 2000, chats: int = 5000) -> Run:
     """Measure the percentage of abusive requests that the server accepts.
 
-    An abuser joins `rooms` rooms and sends `chats` messages. Meanwhile `bystanders` other users chat, and their ack
-    times are measured. The percentage is the `value` of the returned run. `seed` has no effect, because nothing is
-    random.
+    One client, the abuser, joins `rooms` rooms and sends `chats` messages. Meanwhile `bystanders` other users chat, and
+    their ack times are measured. `target` says how to reach the server. The percentage is the `value` of the returned
+    run. `seed` has no effect, because nothing is random.
     """
     async with (
         tabs(target, people(bystanders)) as ring,
@@ -80,7 +81,10 @@ async def _send_burst(tab: Tab, *, to: str) -> int:
 
 @asynccontextmanager
 async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
-    """Let the tab send messages during the block, within the rate limits."""
+    """Send messages from `tab` during the block, within the rate limits.
+
+    `tab` is a simulated browser tab, and `to` is the user who receives the messages.
+    """
 
     async def write() -> None:
         while True:
@@ -136,7 +140,8 @@ async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
 def _without_server(target: Target) -> Target:
     """Return a copy of the target for use in another process.
 
-    The copy has no server, because the handle of a process cannot be sent to another process.
+    The target is what the scenario knows about a server, such as its ports. The copy has no `server`, because the
+    handle of a process cannot be sent to another process.
     """
     return dataclasses.replace(target, server=None)  # type: ignore[arg-type]  # an abuser does not need it
 

@@ -15,7 +15,8 @@ class Scenario:
     `run(target, seed=…, …)` measures the server `target` once. `settings` are environment variables of the server.
     `runs_alone` means that no other scenario may run at the same time. `makes_reports` means that a server of several
     processes needs an additional process for the reports, which are slow jobs that clients request. `primary_only` are
-    arguments for `run`: with these arguments, `run` measures only the primary metric, and takes less time.
+    arguments for `run`: with these arguments, `run` measures only its main number, the primary metric, and takes less
+    time.
     """
 
     run: Callable[..., Awaitable[Run]]
@@ -27,6 +28,7 @@ class Scenario:
     def without_secondary(self) -> "Scenario":
         """Return this scenario without the parts for secondary metrics.
 
-        The primary metric is measured in the same way, but the run takes less time.
+        Secondary metrics are additional numbers. The primary metric, which is the main number, is measured in the same
+        way, but the run takes less time.
         """
         return replace(self, run=partial(self.run, **self.primary_only))

@@ -50,7 +50,7 @@ class BucketLevels:
             records.extend((time.monotonic(), level, was_taken))
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes with which the lab starts and reads a recording.
+        """Add the HTTP routes that start and read a recording.
 
         The recording has the level of a user's token bucket after each request. Another route returns the present level
         of each recorded user.

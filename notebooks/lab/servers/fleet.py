@@ -113,8 +113,8 @@ class Fleet:
     def target(self, lesson: int) -> Target:
         """Return what the experiment of a lesson needs to use this server.
 
-        The bad server shows the mistake of each lesson in a separate namespace, and the target uses the namespace of
-        `lesson`. On any other server the target uses the namespace `/`.
+        The result has the ports and the namespace. The bad server shows the mistake of each lesson in a separate
+        namespace, and the result has the namespace of `lesson`. On any other server the namespace is `/`.
         """
         return Target.of(self, lesson)
 

@@ -1,7 +1,7 @@
 """Reads what a server's own code stores about its clients.
 
-The lab reads these records through the probe of the server process. The records do not include the rooms of Socket.IO;
-`ServerState` reads the rooms.
+The lab reads these records through the probe, which is code of the lab inside the server process. The records do not
+include the rooms of Socket.IO; `ServerState` reads the rooms.
 """
 
 import asyncio
@@ -33,7 +33,10 @@ class OwnRecords:
         self._may_run.set()
 
     def install(self) -> None:
-        """Wrap two methods of the report queue, to record the unfinished reports."""
+        """Wrap `EmbeddedReports.request` and `ReportRunner.run` to record the unfinished reports.
+
+        A report is a slow job that a client requests. The wrapper of `run` can also delay the reports.
+        """
         request, run = EmbeddedReports.request, ReportRunner.run
 
         async def note_request(queue: EmbeddedReports, kind: ReportKind, size: int, to: Address) -> str:
@@ -52,9 +55,10 @@ class OwnRecords:
         ReportRunner.run = note_end  # type: ignore[assignment,method-assign]
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes with which the lab reads what handlers store.
+        """Add the HTTP routes with which the lab reads what handlers store.
 
-        Two more routes delay the reports and release them.
+        With two more routes, the lab delays the reports, which are slow jobs that clients request, and then lets them
+        run.
         """
         app.router.add_post("/records", self._records)
         app.router.add_post("/hold", self._hold)
@@ -63,7 +67,7 @@ class OwnRecords:
     def containers(self) -> list[Any]:
         """Return the containers in which this class stores reports.
 
-        They belong to the probe, so a search of the server's heap must ignore them.
+        They belong to the lab and not to the server, so a search of the server's heap must ignore them.
         """
         return [self._reports, *self._reports.values()]
 

@@ -34,8 +34,8 @@ SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 class Counts:
     """What the probe has counted since its last reset.
 
-    An address is a room in a namespace. `addresses` counts the addresses of all emits. `ghost_addresses` counts only
-    addresses that had no live socket at the time of the emit.
+    The probe is code of the lab inside the server process. An address is a room in a namespace. `addresses` counts the
+    addresses of all emits. `ghost_addresses` counts only addresses that had no live socket at the time of the emit.
     """
 
     emits: int = 0

@@ -56,7 +56,7 @@ class HeapReading:
 
 
 async def leave_silent(seconds: float) -> SilentServerError:
-    """Return the error for a server that does not answer its probe.
+    """Return the error for a server that does not answer the lab.
 
     `seconds` is how long the server did not answer. This function does not kill the server. It is the default value of
     `kill_silent` in `ProbeClient`, for a server that another process has started and watches.
@@ -108,23 +108,23 @@ class ProbeClient:
     async def counts(self) -> process_probe.Counts:
         """Return how many emits, SQL statements and errors the probe counted.
 
-        The probe counts from the last `reset`.
+        The probe, which is code of the lab in the server process, counts from the last `reset`.
         """
         return process_probe.Counts(**(await self.ask("GET", "/counts"))["counts"])
 
     async def reset(self) -> None:
-        """Set all counts of the probe, and the worst lag, to zero."""
+        """Set the emit, SQL and error counts and the lag to zero."""
         await self.ask("POST", "/reset")
 
     async def heap(self) -> HeapReading:
         """Measure the heap of the server process.
 
-        This blocks the server for some tenths of a second.
+        Returns its size and the number of asyncio tasks. The call blocks the server for some tenths of a second.
         """
         return HeapReading(**await self.ask("GET", "/heap"))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Return how many of `ids` are on the server's heap.
+        """Return how many of these socket ids are on the server's heap.
 
         The second number of the tuple is how many references the heap has to these ids.
         """
@@ -168,7 +168,7 @@ class ProbeClient:
         """Send a request to the probe and return its parsed JSON answer.
 
         `timeout` is in seconds; the default is `ANSWER_SECONDS`. `more` are further arguments for the request method of
-        aiohttp.
+        aiohttp. Raises `SilentServerError` if the probe, which is in the server process, does not answer in time.
         """
         return await self._within(timeout or ANSWER_SECONDS, self._json(method, path, json=body, **more))
 
@@ -211,7 +211,7 @@ class FleetProbeClient:
         )
 
     async def counts(self) -> process_probe.Counts:
-        """Return the sums of the counts of all server processes.
+        """Return the emit, SQL and error counts, summed over all processes.
 
         `ghost_addresses` counts only addresses (a room in a namespace) for which no process has a live socket at the
         time of this call.
@@ -222,7 +222,7 @@ class FleetProbeClient:
         return counts
 
     async def reset(self) -> None:
-        """Set the counts and the worst lag of all probes to zero."""
+        """Set the counts and worst lag of all server processes to zero."""
         await asyncio.gather(*(probe.reset() for probe in self.probes))
 
     async def heap(self) -> HeapReading:
@@ -231,7 +231,7 @@ class FleetProbeClient:
         return HeapReading(sum(reading.size_bytes for reading in readings), sum(reading.tasks for reading in readings))
 
     async def dead_ids_held(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Return how many of `ids` are on the heap of any process.
+        """Return how many of these socket ids are on any process's heap.
 
         An id on several heaps counts once. The second number of the tuple is how many references all heaps have to
         these ids.

@@ -182,7 +182,7 @@ class Server:
     def target(self, lesson: int) -> Target:
         """Return what the experiment of a lesson needs to use this server.
 
-        The bad server shows the mistake of each lesson in a separate namespace, and the target uses the namespace of
-        `lesson`. On any other server the target uses the namespace `/`.
+        The result has the port and the namespace. The bad server shows the mistake of each lesson in a separate
+        namespace, and the result has the namespace of `lesson`. On any other server the namespace is `/`.
         """
         return Target.of(self, lesson)

@@ -26,7 +26,7 @@ class ServerState:
         self.sio: Any = None
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes with which the lab reads this state.
+        """Add the HTTP routes with which the lab reads this state.
 
         The lab can ask for the rooms, the number of database rows, and the recorded emits.
         """
@@ -53,7 +53,7 @@ class ServerState:
     def containers(self) -> list[Any]:
         """Return the containers that hold the recorded emits.
 
-        They belong to the probe, so a search of the server's heap must ignore them.
+        They belong to the lab and not to the server, so a search of the server's heap must ignore them.
         """
         emits = self.emits or []
         return [emits, *emits, *(emit["rooms"] for emit in emits)]

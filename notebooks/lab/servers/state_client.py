@@ -69,19 +69,25 @@ class StateClient:
     async def records(self, namespace: str) -> dict[str, Any]:
         """Return what the handlers of a namespace have stored about their clients.
 
-        Only the first server process is asked. The result has two keys. `records` maps the name of each attribute, such
-        as `socket_ids`, to what is stored in it. `reports` maps the job id of each unfinished report to the rooms that
-        will receive the report.
+        Only the first server process is asked. The result has two keys. `records` maps the name of each attribute or
+        database table, such as `socket_ids`, to what is stored in it. `reports` maps the job id of each unfinished
+        report, a slow job that a client requested, to the rooms that will receive the report.
         """
         found: dict[str, Any] = await self._probes[0].ask("POST", "/records", {"namespace": namespace})
         return found
 
     async def hold_reports(self) -> None:
-        """Delay all reports until `release_reports`, like a slow outside service."""
+        """Delay all reports until `release_reports`, like a slow outside service.
+
+        A report is a slow job that a client requests.
+        """
         await asyncio.gather(*(probe.ask("POST", "/hold") for probe in self._probes))
 
     async def release_reports(self) -> None:
-        """Let the delayed reports be made. Later requests for reports are still delayed."""
+        """Let the server make the reports that `hold_reports` has delayed.
+
+        A report is a slow job that a client requests. Reports that are requested later are still delayed.
+        """
         await asyncio.gather(*(probe.ask("POST", "/release") for probe in self._probes))
 
     async def rows(self) -> int:

@@ -49,8 +49,8 @@ class Target:
     def of(cls, server: RunningServer, lesson: int) -> Self:
         """Return the target for `server` in the experiment of `lesson`.
 
-        Its namespace on the bad server is `/mistake-01` for lesson 1, and so on. Its namespace on any other server is
-        `/`.
+        A target is what the experiment knows about its server, such as the namespace. On the bad server this is
+        `/mistake-01` for lesson 1, and so on. On any other server it is `/`.
         """
         namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
         return cls(server.ports, namespace, server)

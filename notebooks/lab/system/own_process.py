@@ -20,9 +20,9 @@ async def in_own_process(
     """Runs `function` in a separate process and returns its result.
 
     `function` is a coroutine function. The function, its arguments and its result must be picklable. An exception of
-    the function is raised in the calling process. With `is_fast` the process uses the same event loop as the servers.
-    When the caller is cancelled, the process is killed. Raises `TimeoutError` after `timeout` seconds, and
-    `RuntimeError` when the process ends without a result or its exception cannot be pickled.
+    the function is raised in the calling process. With `is_fast` the process uses uvloop, if it is installed. When the
+    caller is cancelled, the process is killed. Raises `TimeoutError` after `timeout` seconds, and `RuntimeError` when
+    the process ends without a result or its exception cannot be pickled.
     """
     receiving, sending = Pipe(duplex=False)
     process = process_context().Process(target=_run_in_child, args=(function, args, sending, is_fast), daemon=True)  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""Converts source text to the syntax tree of `lab.check.ir`."""
+"""Converts source text to the checker's own syntax tree (`lab.check.ir`)."""

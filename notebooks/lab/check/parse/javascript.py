@@ -1,4 +1,4 @@
-"""Parses JavaScript and TypeScript with tree-sitter."""
+"""Parses JavaScript and TypeScript with the parser library tree-sitter."""
 
 import functools
 import re
@@ -40,7 +40,8 @@ LETTER = re.compile("[^\x00-\x7f]")
 class Grammar:
     """A tree-sitter parser of one language, with its syntax converters.
 
-    `table` maps each kind of syntax node to the function that converts such a node to a node of `lab.check.ir`.
+    `table` maps each kind of tree-sitter's nodes to the function that converts such a node to a node of the checker's
+    own syntax tree.
     """
 
     def __init__(self, name: str) -> None:
@@ -61,7 +62,7 @@ def _converter(name: str) -> Convert | None:
 
 @functools.cache
 def grammar_named(name: str) -> Grammar:
-    """Return the grammar with this name: "js", "jsx", "ts" or "tsx".
+    """Return the `Grammar` (parser) named "js", "jsx", "ts" or "tsx".
 
     Each grammar is loaded only once.
     """
@@ -69,11 +70,11 @@ def grammar_named(name: str) -> Grammar:
 
 
 def parse(text: str, grammar: str) -> ir.Source:
-    """Convert JavaScript or TypeScript text to a `Source` of `lab.check.ir`.
+    """Convert JavaScript or TypeScript text to the checker's own syntax tree.
 
     `grammar` is "js", "jsx", "ts" or "tsx". Raises `Unparsable` only if the parser takes too long. Text that cannot be
     parsed is left out. Code that is nested in more than 100 levels of the syntax tree is left out, too. In both cases
-    the source is marked as `broken`. A chain of `+`, `&&`, commas or `else if` is one level.
+    the returned `Source` is marked as `broken`. A chain of `+`, `&&`, commas or `else if` is one level.
     """
     rules = grammar_named(grammar)
     tree = _tree(rules.parser, LETTER.sub("x", SPACE.sub(" ", text)).encode("ascii"))

@@ -1,4 +1,7 @@
-"""Converts JavaScript and TypeScript classes, interfaces, enums and types to `ir` nodes."""
+"""Converts JavaScript and TypeScript classes to the checker's own syntax tree.
+
+It also converts interfaces, enums and type aliases. The checker's syntax tree (`ir`) is the same for all languages.
+"""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import decorators, key_name, type_text
@@ -25,7 +28,7 @@ def class_(c: Converter, node: Syntax) -> Made:
 
 
 def base_classes(c: Converter, node: Syntax) -> list[ir.Node]:
-    """Convert the base classes and the interfaces of a class."""
+    """Convert a class's bases and interfaces to the checker's syntax nodes."""
     made: list[ir.Node] = []
     for part in c.parts(node):
         if part.type in ("extends_clause", "implements_clause"):
@@ -38,10 +41,11 @@ def base_classes(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert the members of a class or an interface.
+    """Convert the members of a class to the checker's syntax nodes.
 
-    Overloads of a method are left out. The parser puts a decorator of a method before the method, as a separate member.
-    The result has this decorator in the method.
+    `node` is the body of a class, an interface or an object type. Overloads of a class's method are left out. The
+    parser puts a decorator of a method before the method, as a separate member. The result has this decorator in the
+    method.
     """
     body: list[ir.Node] = []
     waiting: list[ir.Node] = []
@@ -63,7 +67,8 @@ def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
 def method_parts(c: Converter, node: Syntax) -> list[ir.Node]:
     """Return the class members that a method's name and parameters add.
 
-    A computed name adds its expression. The parameter in `constructor(private io: Server)` adds the field `io`.
+    They are nodes of the checker's syntax tree. A computed name adds its expression. The parameter in
+    `constructor(private io: Server)` adds the field `io`.
     """
     listed = node.child_by_field_name("parameters")
     name_node = node.child_by_field_name("name")
@@ -78,7 +83,7 @@ def method_parts(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def field(c: Converter, node: Syntax) -> ir.Field:
-    """Convert a field of a class, an interface or an enum."""
+    """Convert a class, interface or enum field to a `Field` node."""
     name_node = node.child_by_field_name("name") or node.child_by_field_name("property")
     value = node.child_by_field_name("value")
     made = ir.Field(key_name(c, name_node), type_text(c, node.child_by_field_name("type")))
@@ -89,7 +94,10 @@ def field(c: Converter, node: Syntax) -> ir.Field:
 
 
 def method_signature(c: Converter, node: Syntax) -> Made:
-    """Convert a method of an interface to a `Field`."""
+    """Convert a method of an interface to a `Field` node.
+
+    The parameters and the result type become the text of the field's type.
+    """
     name_node = node.child_by_field_name("name")
     start = name_node.end_byte if name_node is not None else node.start_byte
     return ir.Field(key_name(c, name_node), " ".join(c.text[start : node.end_byte].removeprefix("?").split()))
@@ -105,9 +113,10 @@ def enum(c: Converter, node: Syntax) -> Made:
 
 
 def type_alias(c: Converter, node: Syntax) -> Made:
-    """Convert the alias of an object type to an interface.
+    """Convert the alias of an object type to a `Class` node.
 
-    An example is `type Chat = { room: string }`. An alias without an object type is left out.
+    An example is `type Chat = { room: string }`. The node has the kind "interface". An alias without an object type is
+    left out.
     """
     fields: list[ir.Node] = []
     bases: list[ir.Node] = []

@@ -1,4 +1,7 @@
-"""Converts access, calls and operators of JavaScript and TypeScript to `ir` nodes."""
+"""Converts JavaScript and TypeScript expressions to the checker's own syntax tree.
+
+The expressions are calls, operators, JSX, and accesses such as `a.b` and `a[b]`.
+"""
 
 from lab.check import ir
 from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, first, is_text, joined, last
@@ -64,7 +67,7 @@ def new(c: Converter, node: Syntax) -> Made:
 
 
 def arguments(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert the arguments of a call.
+    """Convert the arguments of a call to the checker's syntax nodes.
 
     A tagged template has one argument, the template.
     """
@@ -110,7 +113,7 @@ def ternary(c: Converter, node: Syntax) -> Made:
 
 
 def comma(c: Converter, node: Syntax) -> Made:
-    """Convert `a, b, c` to one `ir` node with all operands.
+    """Convert `a, b, c` to one `Op` node with all operands.
 
     Some grammars parse the text as `a, (b, c)`.
     """
@@ -124,13 +127,13 @@ def comma(c: Converter, node: Syntax) -> Made:
 
 
 def wait(c: Converter, node: Syntax) -> Made:
-    """Convert `await x` and `yield x` to `ir` nodes."""
+    """Convert `await x` or `yield x` to an `Await` node."""
     parts = c.parts(node)
     return ir.Await(c.one(parts[0]) if parts else c.place(ir.Const(None), node))
 
 
 def markup(c: Converter, node: Syntax) -> Made:
-    """Convert the expressions in JSX to one `Block`.
+    """Convert the expressions in JSX to one `Block` (a sequence of nodes).
 
     An example is `name` in `<p>{name}</p>`. Tags and plain text are left out.
     """

@@ -1,4 +1,8 @@
-"""Converts JavaScript and TypeScript object literals, patterns and functions to `ir` nodes."""
+"""Converts functions and object literals to the checker's own syntax tree.
+
+The languages are JavaScript and TypeScript. The module also converts object patterns, such as `{a, b}` in
+`const {a, b} = value`.
+"""
 
 from lab.check import ir
 from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax, nothing, spread
@@ -17,7 +21,10 @@ def decorators(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def key(c: Converter, node: Syntax | None) -> ir.Node:
-    """Convert the key of an object; a plain name becomes a `Const`."""
+    """Convert the key of an object; a plain name becomes a `Const`.
+
+    The result is a node of the checker's syntax tree, and `Const` is the node for a literal.
+    """
     if node is not None and node.type in ("property_identifier", "private_property_identifier"):
         return c.place(ir.Const(c.slice(node)), node)
     return c.one(node)
@@ -35,7 +42,10 @@ def key_name(c: Converter, node: Syntax | None) -> str:
 
 
 def record(c: Converter, node: Syntax) -> Made:
-    """Convert an object literal or an object pattern."""
+    """Convert an object literal or an object pattern to a `Record` node.
+
+    An object pattern is, for example, `{a, b}` in `const {a, b} = value`.
+    """
     items: list[tuple[ir.Node | None, ir.Node]] = []
     for part in c.parts(node):
         match part.type:
@@ -52,12 +62,18 @@ def record(c: Converter, node: Syntax) -> Made:
 
 
 def with_default(c: Converter, node: Syntax) -> Made:
-    """Convert `target = default` in a pattern to its target."""
+    """Convert `target = default` in a pattern to its target.
+
+    An example is `a = 1` in `const {a = 1} = value`. The result is the syntax node of `a`; the default is left out.
+    """
     return c.one(node.child_by_field_name("left"))
 
 
 def names_in(target: ir.Node) -> list[str]:
-    """Return the names of the variables that an assignment's target sets."""
+    """Return the names of the variables in an assignment's target.
+
+    The target is the left side, such as `{a, b}` in `const {a, b} = value`.
+    """
     return [node.name for node in target.walk() if isinstance(node, ir.Name)]
 
 
@@ -65,7 +81,7 @@ def names_in(target: ir.Node) -> list[str]:
 
 
 def param(c: Converter, node: Syntax) -> ir.Param | None:
-    """Convert a JavaScript or TypeScript parameter.
+    """Convert a JavaScript or TypeScript parameter to a `Param` node.
 
     The result is None for TypeScript's `this` parameter.
     """
@@ -92,7 +108,7 @@ def param(c: Converter, node: Syntax) -> ir.Param | None:
 
 
 def params(c: Converter, node: Syntax) -> list[ir.Param]:
-    """Convert the parameters of a function."""
+    """Convert the parameters of a function to `Param` nodes."""
     single = node.child_by_field_name("parameter")
     listed = node.child_by_field_name("parameters")
     parts = c.parts(listed) if listed is not None else []
@@ -101,7 +117,7 @@ def params(c: Converter, node: Syntax) -> list[ir.Param]:
 
 
 def function(c: Converter, node: Syntax) -> ir.Func:
-    """Convert a function, an arrow function or a method."""
+    """Convert a function, arrow function or method to a `Func` node."""
     name_node = node.child_by_field_name("name")
     body = node.child_by_field_name("body")
     made = ir.Func(key_name(c, name_node), params(c, node), function_body(c, body))
@@ -130,7 +146,10 @@ def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
 
 
 def function_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert a function's body; an expression body becomes one `Return`."""
+    """Convert the body of a function to the checker's syntax nodes.
+
+    A body that is only an expression, as in `(x) => x + 1`, becomes one `Return` node.
+    """
     if node is None:
         return []
     if node.type == "statement_block":

@@ -1,4 +1,7 @@
-"""Converts imports, exports and assignments of JavaScript and TypeScript to `ir` nodes."""
+"""Converts imports, exports and assignments to the checker's own syntax tree.
+
+The languages are JavaScript and TypeScript.
+"""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import names_in
@@ -60,15 +63,15 @@ def _quoted(c: Converter, node: Syntax | None) -> str:
 
 
 def import_alias(c: Converter, node: Syntax) -> Made:
-    """Convert `import A = B.C` to an `ir` node."""
+    """Convert `import A = B.C` to an assignment (an `Assign` node)."""
     parts = c.parts(node)
     return ir.Assign(c.one(parts[0]), c.one(parts[-1]), declares="const") if parts else []
 
 
 def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
-    """Return the import in a declaration, or None.
+    """Return an `Import` node if a declaration imports a module, else None.
 
-    The declaration is `target = value`. An example is `const {a} = require("x")`.
+    The declaration is `target = value`. Examples are `const {a} = require("x")` and `const a = await import("x")`.
     """
     call = value.value if isinstance(value, ir.Await) else value
     if not (isinstance(call, ir.Call) and isinstance(call.func, ir.Name) and len(call.args) == 1):
@@ -93,9 +96,10 @@ def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
 
 
 def export(c: Converter, node: Syntax) -> Made:
-    """Convert an `export` statement to `ir` nodes.
+    """Convert an `export` statement to the checker's syntax nodes.
 
-    An exported declaration gives two nodes: the declaration, and then an export whose value is the declared name.
+    An exported declaration gives two nodes: the declaration, and then an `Export` node whose value is the declared
+    name.
     """
     source = node.child_by_field_name("source")
     if source is not None:
@@ -140,9 +144,9 @@ def _exported_default(c: Converter, node: Syntax, made: list[ir.Node]) -> Made:
 
 
 def _exported_from(c: Converter, node: Syntax, source: str) -> Made:
-    """Convert `export … from` to an import and exports.
+    """Convert `export … from` to an `Import` and `Export` nodes.
 
-    Each imported name is exported. `export * from "x"` becomes only an export with the name "*".
+    Each imported name is exported. `export * from "x"` becomes only an `Export` with the name "*".
     """
     for child in node.children:
         if child.type == "export_clause":
@@ -178,9 +182,9 @@ def _is_module_exports(node: ir.Node) -> bool:
 
 
 def assignment(c: Converter, node: Syntax) -> Made:
-    """Convert `target = value` to `ir` nodes.
+    """Convert `target = value` to the checker's syntax nodes.
 
-    An assignment to `module.exports` or to a field of `exports` becomes an export.
+    An assignment to `module.exports` or to a field of `exports` becomes an `Export` node.
     """
     children = node.children
     target, value = c.one(children[0]), c.one(children[-1])
@@ -196,7 +200,7 @@ def assignment(c: Converter, node: Syntax) -> Made:
 
 
 def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
-    """Return an export for each key of an exported object literal.
+    """Return an `Export` node for each key of an exported object literal.
 
     For `module.exports = {a: f()}`, the call `f()` moves to the export `a`, and `module.exports.a` replaces the call in
     the literal. So no call stands twice in the tree. If the value is the name of a variable, the literal keeps a copy
@@ -219,7 +223,10 @@ def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
 
 
 def same_place(made: ir.Node, other: ir.Node) -> ir.Node:
-    """Give `made` the lines and column of `other`, and return `made`."""
+    """Give the syntax node `made` the source position of `other`.
+
+    The position is the first line, the last line and the column. Returns `made`.
+    """
     made.line, made.column, made.end_line = other.line, other.column, other.end_line
     return made
 

@@ -1,6 +1,6 @@
-"""Converts syntax nodes and literals of JavaScript and TypeScript.
+"""Defines `Converter`, and converts the names and literals of JavaScript and TypeScript.
 
-The results are nodes of `lab.check.ir`, which are the same for all languages.
+`Converter` makes nodes of the checker's own syntax tree from nodes of the parser library tree-sitter.
 """
 
 import re
@@ -26,10 +26,10 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Converter:
-    """Converts the syntax nodes of one file to `ir` nodes.
+    """Converts one file's tree-sitter nodes to the checker's own nodes (`ir`).
 
-    `table` has the function that converts each kind of named node, and None for tokens and comments. `text` is the
-    source. The parser receives a copy in which each character is one byte, so the byte offsets of a node are also
+    `table` has the function that converts each kind of tree-sitter's nodes, and None for tokens and comments. `text` is
+    the source. The parser receives a copy in which each character is one byte, so the byte offsets of a node are also
     offsets in `text`.
     """
 
@@ -42,9 +42,9 @@ class Converter:
         self.dropped = False
 
     def one(self, node: Syntax | None) -> ir.Node:
-        """Convert a syntax node to one `ir` node.
+        """Convert a tree-sitter node to one node of the checker's tree.
 
-        The result is a `Block` if `node` is None, or if the conversion does not give exactly one node.
+        The result is a `Block` node if `node` is None, or if the conversion does not give exactly one node.
         """
         convert = self.table[node.kind_id] if node is not None else None
         if node is None or convert is None:
@@ -60,7 +60,7 @@ class Converter:
         return made if made.line else self.place(made, node)
 
     def many(self, nodes: Iterable[Syntax]) -> list[ir.Node]:
-        """Convert nodes in order; tokens and comments are left out."""
+        """Convert tree-sitter nodes to the checker's nodes, without tokens and comments."""
         result: list[ir.Node] = []
         if self.level >= MOST_LEVELS:
             self.dropped = True
@@ -79,11 +79,11 @@ class Converter:
         return result
 
     def place(self, made: Placed, node: Syntax) -> Placed:
-        """Set the lines and the column of `made` to those of `node`."""
+        """Give the checker's node `made` the position of `node`; return `made`."""
         return self.place_at(made, node.start_byte, node.end_byte)
 
     def place_at(self, made: Placed, start: int, end: int) -> Placed:
-        """Set the lines and the column of `made` from two source offsets."""
+        """Give `made` the position between two source offsets; return `made`."""
         starts = self.line_starts
         line = bisect_right(starts, start)
         made.line = line
@@ -92,12 +92,12 @@ class Converter:
         return made
 
     def parts(self, node: Syntax) -> list[Syntax]:
-        """Return the named children of a node, without comments."""
+        """Return the children of a node, without tokens and comments."""
         table = self.table
         return [child for child in node.children if table[child.kind_id] is not None]
 
     def slice(self, node: Syntax | None) -> str:
-        """Return the text of a node, and "" for None."""
+        """Return the source text of a node, and "" for None."""
         return self.text[node.start_byte : node.end_byte] if node is not None else ""
 
 
@@ -109,12 +109,12 @@ def nothing(_: Converter, __: Syntax) -> Made:
 
 
 def block(c: Converter, node: Syntax) -> Made:
-    """Convert the named children of a node to one `Block`."""
+    """Convert the children of a node to one `Block` node."""
     return ir.Block(c.many(node.children))
 
 
 def first(c: Converter, node: Syntax) -> Made:
-    """Convert the first named child of a node.
+    """Convert the first child of a node, not counting tokens.
 
     An example is `x` in `(x)`, `x as T` and `x!`.
     """
@@ -194,9 +194,9 @@ def template(c: Converter, node: Syntax) -> Made:
 
 
 def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
-    """Return a list with the text between two offsets.
+    """Return the source text between two offsets as a string node.
 
-    The text is one string node. The list is empty if there is no text between the offsets.
+    The node is the only element of the result. The result is empty if there is no text between the offsets.
     """
     return [c.place_at(ir.Const(unescape(c.text[start:end])), start, end)] if start < end else []
 
@@ -204,7 +204,7 @@ def fixed_text(c: Converter, start: int, end: int) -> list[ir.Node]:
 def regex(c: Converter, node: Syntax) -> Made:
     """Convert the literal `/x/` to the call `new RegExp("/x/")`.
 
-    The checker then does not mistake the pattern for a string.
+    The checker then does not mistake the regular expression for a string.
     """
     pattern = c.place(ir.Const(c.slice(node)), node)
     return ir.Call(c.place(ir.Name("RegExp"), node), [pattern], new=True)

@@ -1,4 +1,4 @@
-"""Converts the statements of JavaScript and TypeScript to `ir` nodes."""
+"""Converts JavaScript and TypeScript statements to the checker's own syntax tree."""
 
 from lab.check import ir
 from lab.check.parse.javascript_functions import type_text
@@ -10,14 +10,20 @@ MOST_NESTED = 50
 
 
 def body(c: Converter, node: Syntax | None) -> list[ir.Node]:
-    """Convert the body of a statement, with or without braces."""
+    """Convert the body of a statement to the checker's syntax nodes.
+
+    The body is a block in braces or a single statement.
+    """
     if node is None:
         return []
     return c.many(node.children) if node.type == "statement_block" else c.many([node])
 
 
 def expression(c: Converter, node: Syntax) -> Made:
-    """Convert an expression statement; `a, b` gives two expressions."""
+    """Convert an expression statement to the checker's syntax nodes.
+
+    The statement `a, b` gives two nodes, one for each expression.
+    """
     made = c.many(node.children)
     if len(made) == 1 and isinstance(made[0], ir.Op) and made[0].op == ",":
         return made[0].operands
@@ -25,7 +31,11 @@ def expression(c: Converter, node: Syntax) -> Made:
 
 
 def declaration(c: Converter, node: Syntax) -> Made:
-    """Convert `const a = 1, b = 2` to `ir` nodes."""
+    """Convert a declaration such as `const a = 1, b = 2`.
+
+    Each variable gives one node of the checker's syntax tree: an `Import` for a value such as `require("x")`, else an
+    `Assign`.
+    """
     kind = node.children[0].type
     declares = kind if kind in ("const", "let", "var") else "const"
     made: list[ir.Node] = []
@@ -42,13 +52,13 @@ def declaration(c: Converter, node: Syntax) -> Made:
 
 
 def augmented(c: Converter, node: Syntax) -> Made:
-    """Convert `a += b` to an `ir` node."""
+    """Convert `a += b` to an `Assign` node."""
     op = node.child_by_field_name("operator")
     return ir.Assign(c.one(node.children[0]), c.one(node.children[-1]), op.type if op is not None else "=")
 
 
 def update(c: Converter, node: Syntax) -> Made:
-    """Convert `a++` to an `ir` node."""
+    """Convert `a++` to an `Assign` node."""
     op = node.child_by_field_name("operator")
     target = c.one(node.child_by_field_name("argument"))
     return ir.Assign(target, c.place(ir.Const(1), node), op.type if op is not None else "++")
@@ -58,9 +68,9 @@ def update(c: Converter, node: Syntax) -> Made:
 
 
 def if_(c: Converter, node: Syntax) -> Made:
-    """Convert an `if` statement to `ir` nodes.
+    """Convert an `if` statement to nested `If` nodes.
 
-    The branches of `else if` are converted in a loop, as there may be hundreds.
+    The branches of `else if` are converted in a loop and not by recursion, as there may be hundreds.
     """
     branches: list[ir.Node] = []
     last: list[ir.Node] = []
@@ -118,9 +128,10 @@ def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
 
 
 def _equal(c: Converter, value: Syntax | None, tested: Syntax, *, again: bool) -> ir.Node:
-    """Return the test `value == tested` of a case.
+    """Return the node for the test `value == tested` of a `case`.
 
-    `again` is true after the first case. A `value` with calls is then left out, so that each call counts only once.
+    `again` is true after the first `case` of the `switch`. A `value` with calls is then left out, so that each call
+    counts only once.
     """
     left = c.one(value)
     if again and any(isinstance(node, (ir.Call, ir.Func, ir.Assign)) for node in left.walk()):
@@ -129,7 +140,7 @@ def _equal(c: Converter, value: Syntax | None, tested: Syntax, *, again: bool) -
 
 
 def _case_body(c: Converter, node: Syntax) -> list[ir.Node]:
-    """Convert the statements of a case without its last `break`."""
+    """Convert the statements of a `case` without its last `break`."""
     statements: list[ir.Node] = []
     for child in node.children_by_field_name("body"):
         statements += body(c, child)
@@ -142,7 +153,7 @@ def _case_body(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def for_in(c: Converter, node: Syntax) -> Made:
-    """Convert loops with `of` and `in` to `ir` nodes."""
+    """Convert loops with `of` and `in` to `Loop` nodes."""
     op = node.child_by_field_name("operator")
     target, iterable = c.one(node.child_by_field_name("left")), c.one(node.child_by_field_name("right"))
     statements = body(c, node.child_by_field_name("body"))
@@ -202,7 +213,7 @@ def labelled(c: Converter, node: Syntax) -> Made:
 
 
 def body_block(c: Converter, node: Syntax) -> Made:
-    """Convert a namespace, a declared module or a `static {}` block."""
+    """Convert a namespace, declared module or `static {}` block to a `Block`."""
     return ir.Block(body(c, node.child_by_field_name("body")))
 
 

@@ -1,4 +1,4 @@
-"""Converts Python source text to the syntax tree of `lab.check.ir`."""
+"""Converts Python source text to the checker's own syntax tree."""
 
 import ast
 import re
@@ -38,7 +38,7 @@ class Scope:
 
 
 def parse(text: str) -> Source:
-    """Return the tree of a Python file. Raises `Unparsable` if the text is not valid Python."""
+    """Return the checker's tree of a Python file. Raises `Unparsable` if `text` is not valid Python."""
     text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     module = _syntax(text)
     tree = Tree(text)
@@ -131,10 +131,11 @@ def _is_static(decorator: ast.expr) -> bool:
 
 
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
-    """Return the scope in a function that is no method.
+    """Return what `self` means inside a function that is no method.
 
     The first parameter of the method around the function, such as `self`, keeps its meaning in the function. It loses
-    this meaning if the function has a variable of the same name.
+    this meaning if the function has a variable of the same name. The returned `Scope` has the name of this parameter,
+    or None if it has lost its meaning.
     """
     if scope.this is None or _binds(node, scope.this):
         return Scope()

@@ -1,4 +1,7 @@
-"""Converts the expressions of Python's `ast` to `ir` nodes."""
+"""Converts Python's `ast` expressions to the checker's own syntax tree.
+
+This tree is `lab.check.ir`. It is the same for all languages that the checker reads.
+"""
 
 import ast
 
@@ -62,7 +65,10 @@ OPERATORS: dict[type[ast.AST], str] = {
 
 
 def operator(node: ast.AST) -> str:
-    """Return the JavaScript spelling of an operator."""
+    """Return how the checker's syntax tree spells a Python operator.
+
+    This is the spelling of JavaScript if there is one: `&&` for `and`, and `==` for `is`.
+    """
     return OPERATORS.get(type(node), "not in")
 
 
@@ -97,9 +103,10 @@ def _call(tree: Tree, node: ast.Call) -> Node:
 
 
 def _at_name(tree: Tree, new: Node, node: ast.Attribute) -> Node:
-    """Give a node the line and column of an attribute expression.
+    """Set the line and column of `new` from an attribute expression.
 
-    If the expression `obj.name` has several lines, the node gets the line and column of `name`.
+    `node` is the expression, such as `obj.name`. If the expression has several lines, `new` gets the line and column of
+    `name`. Returns `new`.
     """
     tree.at(new, node)
     if new.end_line > new.line:

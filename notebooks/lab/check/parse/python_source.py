@@ -72,10 +72,14 @@ class Places:
 
 
 class Tree(Places):
-    """The nodes of a text that are converted so far. Children are converted before their parents."""
+    """The nodes of a Python source text that are converted so far.
+
+    Nodes of `ast` are converted to nodes of `lab.check.ir`, which is the checker's own syntax tree. The children of a
+    node are converted before the node.
+    """
 
     def __init__(self, text: str) -> None:
-        """Begin without nodes; `text` is the Python source."""
+        """Begin without converted nodes; `text` is the Python source."""
         super().__init__(text)
         self.nodes: dict[ast.AST, Node] = {}
         # names that are the first parameter of their method
@@ -85,7 +89,10 @@ class Tree(Places):
         self.fields: set[ast.AST] = set()
 
     def at(self, new: AnyNode, node: Placed) -> AnyNode:
-        """Give `new` the position of an `ast` node, and return `new`."""
+        """Give `new` the position of an `ast` node, and return `new`.
+
+        `new` is a node of the checker's own syntax tree, and `node` is the node of `ast`.
+        """
         line = node.lineno
         new.line = line
         new.column = node.col_offset + 1 if self.is_ascii else self.column(line, node.col_offset)
@@ -93,9 +100,10 @@ class Tree(Places):
         return new
 
     def many(self, nodes: Sequence[ast.AST]) -> list[Node]:
-        """Return the `ir` node of each `ast` node in a list.
+        """Return the converted node of each `ast` node in a list.
 
-        These nodes must be converted already.
+        A converted node belongs to `lab.check.ir`, the checker's own syntax tree. All `nodes` must be converted
+        already.
         """
         converted = self.nodes
         return [converted[node] for node in nodes]
@@ -105,12 +113,17 @@ Converter = Callable[[Tree, Any], Node]
 
 
 class Table(dict[type[ast.AST], Converter]):
-    """Maps each class of `ast` to the function that converts it."""
+    """Maps each class of `ast` to a converter for its nodes.
+
+    A converter is a function that makes a node of the checker's own syntax tree from an `ast` node of this class.
+    """
 
     def converts(self, *names: str) -> Callable[[Converter], Converter]:
-        """Register the decorated converter for the named classes of `ast`.
+        """Return a decorator that registers a converter for classes of `ast`.
 
-        A name that `ast` does not have is left out: an older Python lacks some classes.
+        `names` are the names of these classes. The converter is the decorated function: it makes a node of the
+        checker's own syntax tree from an `ast` node. A name that `ast` does not have is left out: an older Python lacks
+        some classes.
         """
 
         def enter(converter: Converter) -> Converter:

@@ -1,4 +1,4 @@
-"""Converts the statements and patterns of Python's `ast` to `ir` nodes.
+"""Converts Python's statements and `match` patterns to `ir` nodes.
 
 `lab.check.ir` is the syntax tree that the checker uses for all languages.
 """
@@ -206,7 +206,8 @@ def _case_test(tree: Tree, case: ast.match_case, subject: Node) -> Node:
     """Return the condition under which a `case` of a `match` statement runs.
 
     `subject` is the value after `match`. If the pattern sets variables, the condition is an assignment of `subject` to
-    the pattern. Otherwise the condition compares `subject` with the pattern. The guard of the case is added with `&&`.
+    the pattern. Otherwise the condition compares `subject` with the pattern. An `if` after the pattern is added with
+    `&&`.
     """
     place = case.pattern
     binds = any(getattr(part, "name", None) or getattr(part, "rest", None) for part in ast.walk(place))

@@ -1,4 +1,7 @@
-"""Python's formatted strings: `+`, `%` and `str.format`."""
+"""Converts Python's `+`, `%` and `str.format` to string nodes.
+
+A string node is a string in the checker's own syntax tree. The nodes of the inserted values are parts of it.
+"""
 
 import copy
 import re
@@ -16,7 +19,7 @@ def again(node: Node, depth: int = 4) -> Node:
     """Copy a node for a second place in the syntax tree.
 
     Names, literals, and expressions such as `a.b` and `a[0]` are copied, down to `depth` levels. Any other node becomes
-    an empty `Block`, so that no call stands twice in the tree.
+    a `Block` without content, so that no call appears twice in the tree.
     """
     new: Node | None = None
     if isinstance(node, (Name, This, Const)):
@@ -42,9 +45,9 @@ def is_text(node: Node) -> bool:
 
 
 def joined(left: Node, right: Node) -> Node:
-    """Return `left + right` as a string node.
+    """Return one string node for the expression `left + right`.
 
-    At least one of the two has to be a string. Two literals become one literal.
+    At least one of the two operands has to be a string. Two literals become one literal.
     """
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(f"{left.value}{right.value}")
@@ -70,7 +73,10 @@ def _operands(node: Node) -> list[Node]:
 
 
 def percent(template: Node, value: Node) -> Node:
-    """Return `template % value` as a string node."""
+    """Return one string node for the expression `template % value`.
+
+    If `template` is a literal, the nodes of the values take the places of its placeholders, such as `%s`.
+    """
     if not isinstance(template, Const):
         return joined(template, value)
     values: dict[str | int, Node] = {}
@@ -99,10 +105,10 @@ def _percent_parts(template: str) -> Iterator[Part]:
 
 
 def formatted(template: Node, args: list[Node], keywords: list[tuple[str | None, Node]]) -> Node | None:
-    """Return `template.format(...)` as a string node.
+    """Return one string node for the call `template.format(…)`.
 
-    `keywords` has the name and value of each keyword argument; the name is None for `**options`. The result is None if
-    the template is not valid.
+    `args` and `keywords` are the arguments of the call. `keywords` has the name and value of each keyword argument; the
+    name is None for `**options`. The result is None if the template is not valid.
     """
     if not isinstance(template, Const):
         return Text([template, *args, *(value for _, value in keywords)])
@@ -126,10 +132,10 @@ def _format_parts(template: str) -> Iterator[Part]:
 
 
 def _filled(template: Const, parts: Iterable[Part], values: dict[str | int, Node], rest: list[Node]) -> Node:
-    """Return a template with its values filled in.
+    """Return a string node for a template with its values.
 
-    `parts` has each fixed text with the key of the gap after it, and `values` has the values by key. `rest` has values
-    without a key, such as `**options`. These values fill the gaps whose key is not in `values`.
+    `parts` has each fixed text of the template with the key of the placeholder after it, and `values` has the values by
+    key. `rest` has values without a key, such as `**options`, for the placeholders whose key is not in `values`.
     """
     found: list[Node] = []
     unused = dict(values)

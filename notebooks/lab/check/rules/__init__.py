@@ -1,4 +1,7 @@
-"""The rules of the checker, one module each."""
+"""The rules of the checker, one module each.
+
+A rule finds one kind of mistake in code that uses Socket.IO.
+"""
 
 import pkgutil
 import re

@@ -1,4 +1,4 @@
-"""RM011: a socket's own id kept as a value in lasting state."""
+"""RM011: a socket's own id stored in state that outlives the handler."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ FLAG_USES = {"has", "add", "delete", "discard", "remove", "size", "clear"}
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each write that keeps the handler's socket id in lasting state.
 
-    Lasting state outlives the handler. The id counts only if it is written as a value, not as a key.
+    Lasting state, such as a global dict, outlives the handler. The id counts only as a value, not as a key.
     """
     for write in writes(facts):
         if write.kind not in ("collection", "shared", "field") or is_queue(facts, write.place):
@@ -53,7 +53,7 @@ def _is_session(facts: Facts, write: Write) -> bool:
 def _is_kept_field(facts: Facts, write: Write) -> bool:
     """Tell whether `place.field = id` writes to a lasting collection.
 
-    The collection outlives the handlers. For a socket, a server or a single record, the result is False.
+    The collection outlives the handlers. If `place` is a socket, a server or a single record, the result is False.
     """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 
@@ -69,7 +69,7 @@ def _is_flag(facts: Facts, write: Write) -> bool:
 
 
 def _read_places(facts: Facts) -> set[Place | None]:
-    """Return the collections used for more than membership tests and changes."""
+    """Return the collections whose elements are read, not only tested or changed."""
     found: set[Place | None] = set()
     for _, node in facts.nodes(Name, Member):
         above = node.parent

@@ -1,4 +1,4 @@
-"""RM021: an emit to a socket id from a store."""
+"""RM021: an emit to a stored socket id."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,9 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each emit to a socket id that was kept.
+    """Yield each emit to a socket id that was stored before.
 
-    The id comes from a store, a field or a loop.
+    The id comes from a collection, a field of a record or a loop over ids.
     """
     for emit, room in facts.rooms.emits:
         if not facts.is_stored_id(room) or not is_passed(facts, room):

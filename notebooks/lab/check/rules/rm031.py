@@ -62,9 +62,10 @@ def _is_login(handler: Handler) -> bool:
 
 
 def _gateway(handler: Handler) -> int:
-    """Return a number that identifies the class around a handler, or 0.
+    """Return a number that identifies the class of a handler, or 0.
 
-    A join at connect counts only for handlers of the same class, as each class has its own sockets.
+    The number is 0 for a handler outside a class. A join at connect counts only for handlers of the same class, as each
+    class has its own sockets.
     """
     cls = class_of(handler.func)
     return id(cls) if cls is not None else 0

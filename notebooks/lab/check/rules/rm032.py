@@ -1,4 +1,4 @@
-"""RM032: a coroutine of the server that is not awaited."""
+"""RM032: a coroutine of `AsyncServer` that is not awaited."""
 
 from collections.abc import Iterable
 

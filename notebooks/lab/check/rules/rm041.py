@@ -28,7 +28,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _moves(facts: Facts) -> Iterator[Node]:
-    """Yield the project's joins, leaves and emits, except emits to the sender."""
+    """Yield the calls that join a room, leave a room or emit.
+
+    Emits to the sender are left out.
+    """
     yield from (move.node for move in (*facts.actions.joins, *facts.actions.leaves))
     yield from (emit.node for emit in facts.actions.emits if emit.aim != "self")
 

@@ -1,4 +1,7 @@
-"""RM051: lasting state removed by hand at disconnect."""
+"""RM051: an entry of lasting state removed by hand at disconnect.
+
+Lasting state, such as a global dict of users, outlives the connection.
+"""
 
 from collections.abc import Iterable
 

@@ -31,7 +31,8 @@ def is_for_all(event: str) -> bool:
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each emit to everyone, except for events meant for all.
 
-    A program that has neither rooms nor accounts gives nothing: it has no group of clients that must not get the event.
+    For a program that has neither rooms nor user accounts, nothing is reported: it has no group of clients that must
+    not get the event.
     """
     if not (facts.actions.joins or has_accounts(facts)):
         return

@@ -38,7 +38,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_login(facts: Facts, node: Node) -> bool:
-    """Tell whether a node runs when a client connects or logs in."""
+    """Tell whether code runs when a client connects or logs in.
+
+    `node` is the code, as a node of the syntax tree.
+    """
     handlers = facts.handlers_at(node)
     return any(
         handler.kind in ("connect", "middleware") or (LOGIN.search(handler.event) and not ADMIN.search(handler.event))

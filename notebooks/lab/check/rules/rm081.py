@@ -24,7 +24,7 @@ OPEN = "may each user who can log in join each room?"
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each unguarded join of a room that the client names.
 
-    A guard is a check of a right before the join.
+    A join is guarded if the code checks a right of the client, such as membership, before the join.
     """
     accounts = has_accounts(facts)
     seen: set[int] = set()

@@ -17,8 +17,8 @@ UNCHECKED = "the checker found no check that this user may send to the room"
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each unguarded emit to a room that the client names.
 
-    An emit is guarded if the code checks a right of the client before the emit. A socket id that the client sends is a
-    room, too.
+    An emit is guarded if the code checks a right of the client, such as membership, before the emit. A socket id that
+    the client sends is a room, too.
     """
     for emit, room in facts.rooms.emits:
         if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):

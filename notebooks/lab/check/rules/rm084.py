@@ -1,4 +1,8 @@
-"""RM084: code that reads the user where Nest's guards do not run."""
+"""RM084: code that reads the user where Nest's guards do not run.
+
+A guard is a NestJS class that checks the client before a handler runs, and often sets the user. Guards do not run at
+connect.
+"""
 
 from collections.abc import Iterable
 
@@ -13,8 +17,8 @@ from lab.check.tags import VERIFIERS, Tag
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield reads of the user in `handleConnection` of a guarded gateway.
 
-    A gateway is a class with socket handlers. Nest does not run its guards for `handleConnection`, so no guard has set
-    the user there.
+    In NestJS, a gateway is a class with socket handlers, and a guard checks the client before a handler runs. Nest does
+    not run guards before `handleConnection`, so no guard has set the user there.
     """
     # a middleware runs before handleConnection
     servers = [] if verifies(facts, "middleware") else facts.servers

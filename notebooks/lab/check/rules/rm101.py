@@ -13,7 +13,7 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each server that nothing protects from a flood of events.
 
-    A method that overrides the rate check of a known base class and does nothing is reported, too.
+    A method that overrides the rate check of this kit's class `Gateway` and does nothing is reported, too.
     """
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.rate_check)

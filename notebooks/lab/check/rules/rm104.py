@@ -13,8 +13,8 @@ from lab.check.wrappers import does_nothing, wrapped_classes
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each server whose handlers use payloads without validation.
 
-    If the project validates payloads, only payloads that Nest's validation pipe cannot check are reported. A method
-    that overrides the payload check of a known base class and does nothing is reported, too.
+    If the project validates payloads, only payloads that NestJS's `ValidationPipe` cannot check are reported. A method
+    that overrides the payload check of this kit's class `Gateway` and does nothing is reported, too.
     """
     for cls, wrapper in wrapped_classes(facts.project):
         check = method(cls, wrapper.payload_check)
