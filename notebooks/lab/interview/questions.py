@@ -89,11 +89,10 @@ def _one_line(text: str) -> str:
 
 
 async def questions() -> Interview:
-    """Create an interview whose answers quote the last numbers of this machine.
+    """Return the job interview questions, with answers that quote measurements.
 
-    First, this measures the claims (statements about the bad and the good server) that have no number and are quick to
-    measure. Then it starts a good server and collects the answers of this server to small requests. All these results
-    are recorded for `lab quiz`.
+    The measurements were made on this machine. Missing ones that are quick are made first. Then a good server is
+    started, and its answers to small requests are collected. All these results are recorded for `lab quiz`.
     """
     today = datetime.now().astimezone().date()
     last, notes = _recorded()

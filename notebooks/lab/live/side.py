@@ -76,7 +76,7 @@ class Side:
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Close all tabs and proxies, and stop the server."""
+        """Disconnect all simulated clients, and stop the server."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -200,7 +200,7 @@ class Side:
         self._publish_memory()
 
     def state(self) -> dict[str, Any]:
-        """Return the users, what the server remembers, and the message counters."""
+        """Return the users, the rooms and tables of the server, and the message counters."""
         people: dict[str, list[dict[str, Any]]] = {person.user: [] for person in self.arrangement.people}
         for tab in self.tabs.values():
             people[tab.user].append({"name": tab.name, "state": tab.state, "sid": tab.sid})
