@@ -1,4 +1,4 @@
-"""Mistake: positions and chat messages are emitted to everyone. Each client shows only what is meant for its user.
+"""Mistake: drivers' positions and chat messages go to everyone. Each client shows only what is meant for its user.
 Symptom: traffic and CPU grow with the square of the user count, and any browser console shows other companies' drivers.
 Measured by: lab compare --only 06
 Fixed in: good_server/handlers/tracking.py, update: `to=followers_of(request.identity)`; chat.py, deliver, likewise

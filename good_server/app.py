@@ -49,7 +49,7 @@ class Application:
 
     @property
     def default_gateway(self) -> Gateway | None:
-        """The object that serves the default namespace, or None. Back ends send messages to the clients there."""
+        """The object that handles the default namespace, or None. Messages from back ends go to this namespace."""
         return next((gateway for gateway in self.gateways if gateway.namespace == NAMESPACE), None)
 
     @cached_property
@@ -85,10 +85,10 @@ def create_parts(
 ) -> Parts:
     """Create the objects that event handlers use, from the settings.
 
-    Pass your own check of who may join a room as `entitlements`, and your own queue of reports (heavy work) as
-    `reports`. `clock` returns seconds since the epoch. `on_error(error, user=…, event=…, id=…)` is called for each
-    unexpected error while a connect, event or disconnect is handled. `authenticator` decides who a client is. If it is
-    None, tokens decide. Raises `SettingsError` when a setting is wrong, or needs an optional folder that was deleted.
+    Pass your own check of who may join a room as `entitlements`, and your own queue for slow jobs as `reports`. `clock`
+    returns seconds since the epoch. `on_error(error, user=…, event=…, id=…)` is called for each unexpected error while
+    a connect, event or disconnect is handled. `authenticator` decides who a client is; by default, the server verifies
+    tokens. Raises `SettingsError` when a setting is wrong, or needs an optional folder that was deleted.
     """
     metrics = Metrics()
     cluster = create_cluster(settings, metrics, clock)
@@ -212,7 +212,7 @@ def create_delivery(settings: Settings, metrics: Metrics) -> Delivery:
 
 
 def create_reports(settings: Settings, metrics: Metrics) -> Reports:
-    """Return the queue of reports, which are an example of heavy work.
+    """Return the queue for reports, which are slow jobs that clients request.
 
     If the folder `reports/` was deleted, return `NoReports`, a queue that accepts no report.
     """

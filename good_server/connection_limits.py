@@ -102,10 +102,9 @@ class ConnectionLimits:
         return self.connections > self._settings.connections
 
     def address_wait_seconds(self, address: str) -> float:
-        """Count a new socket for the connect rate of its address.
+        """Count a new socket against its address's limit on connects per second.
 
-        The connect rate is a limit on new sockets per second. Return 0.0 if the rate allows the socket. Otherwise
-        return the seconds until the rate allows a new socket.
+        Return 0.0 if the limit allows the socket. Otherwise return the seconds until the limit allows a new socket.
         """
         bucket = self._new_by_address.get(address)
         if bucket is None:
@@ -115,10 +114,9 @@ class ConnectionLimits:
         return bucket.take(self._clock())
 
     def wait_seconds(self) -> float:
-        """Count a new socket for the connect rate of this process.
+        """Count a new socket against this process's limit on connects per second.
 
-        The connect rate is a limit on new sockets per second. Return 0.0 if the rate allows the socket. Otherwise
-        return the seconds until the rate allows a new socket.
+        Return 0.0 if the limit allows the socket. Otherwise return the seconds until the limit allows a new socket.
         """
         return self._new.take(self._clock())
 
@@ -126,8 +124,8 @@ class ConnectionLimits:
     def counted(self, address: str) -> Iterator[Callable[[], None]]:
         """Count one socket of `address` while the `with` block runs.
 
-        Yield a function that sends the address's count to the other processes. If this function was called, the end of
-        the block sends the new count, too.
+        Yield a function that sends the address's number of sockets to the other processes. If the block calls this
+        function, the number without this socket is sent at the end of the block.
         """
         self._sockets[address] += 1
         is_published = False

@@ -106,26 +106,21 @@ class Denials:
             self._on_drop()
 
     async def check(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if a denial refuses the token of `identity`.
+        """Raise `Unauthorized` if a denial rule refuses the token of `identity`.
 
-        A denial is a rule that refuses tokens of one user. The subclass `ClusterDenials` first reads the denials of the
-        user from Redis.
+        The subclass `ClusterDenials` first reads the user's denial rule from Redis.
         """
         self.check_known(identity)
 
     def check_known(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if a denial in memory refuses the token of `identity`.
-
-        A denial is a rule that refuses tokens of one user. Redis is not asked.
-        """
+        """Raise `Unauthorized` if a denial rule in memory refuses `identity`'s token. Redis is not asked."""
         if self.refuses(identity):
             raise Unauthorized(reason=DENIED)
 
     def refuses(self, identity: Identity) -> bool:
-        """Return whether a denial in memory refuses the token of `identity`.
+        """Return whether a denial rule in memory refuses the token of `identity`.
 
-        A denial is a rule that refuses tokens of one user. A token without the time `issued_at` is treated as issued
-        before the denial.
+        A token without the time `issued_at` is treated as issued before the rule.
         """
         denial, now = self._by_user.get(identity.user), self._now_ms()
         if denial is None:
@@ -137,9 +132,9 @@ class Denials:
         return now < self._end_ms(denial) and bool(denial.issued_until) and not is_newer
 
     async def update(self, users: Collection[str]) -> None:
-        """Load the denials that other processes have stored for `users`.
+        """Load the rules by which other processes refuse the tokens of `users`.
 
-        A denial is a rule that refuses tokens of one user. Without Redis, do nothing.
+        Without Redis, do nothing.
         """
 
     def sweep(self) -> None:

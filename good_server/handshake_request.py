@@ -1,6 +1,6 @@
 """Checks the query of a Socket.IO request before python-engineio reads it.
 
-python-engineio then gets only the checked values. So this module and python-engineio cannot read one query differently.
+python-engineio then gets only the checked values. So it cannot understand the query in another way than this module.
 """
 
 import re
@@ -40,8 +40,8 @@ class Query(NamedTuple):
 def read_query(request: web.Request) -> Query:
     """Return the checked query parameters of a Socket.IO request.
 
-    Raises `Refused` if the query is malformed, or if a parameter occurs twice: python-engineio could read such a query
-    differently.
+    Raises `Refused` if the query is malformed, or if a parameter occurs twice: python-engineio could use the other of
+    the two values.
     """
     given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
     if any(len(values) > 1 for values in given.values()):

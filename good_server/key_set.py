@@ -18,7 +18,7 @@ CHUNK_BYTES = 16 * 1024
 
 
 class FetchError(Exception):
-    """The key set could not be fetched. `cause` is one stable word for the log and metrics."""
+    """The key set could not be fetched. `cause` is a short reason, such as `timeout`, for the log and metrics."""
 
     def __init__(self, cause: str, detail: str = "") -> None:
         super().__init__(cause, detail)

@@ -1,7 +1,7 @@
 """Limits the packets of one connection that are not events.
 
-These are pings, unexpected pongs, acks and tiny fragments. The rate limits of users do not count them, but each packet
-costs CPU time.
+These are pings, unexpected pongs, acks and tiny fragments of messages. The rate limits of users do not count them, but
+each packet costs CPU time.
 """
 
 import time

@@ -38,7 +38,7 @@ class RateLimits:
         return bucket.take(now)
 
     def sweep(self) -> None:
-        """Delete full token buckets, so that inactive users need no memory. A new bucket is full, too."""
+        """Delete full token buckets, to save memory. A user's next event creates a new full bucket."""
         now = self._clock()
         full = [key for key, bucket in self._buckets.items() if bucket.is_full(now)]
         for key in full:

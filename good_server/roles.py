@@ -42,7 +42,7 @@ NEEDS_COMPANY: frozenset[Role] = frozenset({Role.COMPANY})
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The verified user of a connection, from its token or your authenticator.
+    """The verified user of a connection, from its token or your `Authenticator`.
 
     `topic_rooms` are the topic rooms, such as `job:17`, that the token grants. `expires_at`, `verified_at` and
     `issued_at` are in seconds since the epoch. Without `expires_at`, the session ends only with its connection. Raises

@@ -39,8 +39,8 @@ class ClusterManager(AsyncPubSubManager):  # type: ignore[misc]  # the library s
     def start(self, on_order: OnOrder) -> None:
         """Subscribe to the messages of other processes, and of back ends.
 
-        A message can be an order, for example to disconnect a user. Then the function of `on_order` for this kind of
-        order is called.
+        A message can be a command, for example to disconnect a user. `on_order` has the callbacks that carry out such
+        commands.
         """
         self._on_order, self._evict = on_order, on_order.evict
         self._link.background.start(LISTENER, self._listen_forever)

@@ -1,4 +1,4 @@
-"""Denials (users whose tokens are refused) that processes share through Redis."""
+"""Shares denials between processes through Redis. A denial is a rule that refuses tokens of one user."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -37,12 +37,11 @@ class ClusterDenials(Denials):
         link.on_reconnect.append(link.has_missed.set)
 
     def start(self, check_connected: Callable[[], Awaitable[None]]) -> None:
-        """Start a task that calls `check_connected` after missed orders.
+        """Start a task that calls `check_connected` after missed messages.
 
-        A denial is a rule that refuses tokens of one user. An order is a message of another process or a back end, for
-        example with a new denial. Whenever this process may have missed an order, the task stores the denials that are
-        not yet in Redis, then calls `check_connected`. `check_connected` must disconnect the users whose tokens are
-        refused.
+        A message can say that the tokens of a user must be refused. Whenever this process may have missed messages, the
+        task stores this process's unsaved refusals in Redis, then calls `check_connected`. `check_connected` must
+        disconnect the users whose tokens are refused.
         """
 
         async def check_forever() -> None:
@@ -81,20 +80,19 @@ class ClusterDenials(Denials):
             self._unsaved.add(user)
 
     async def check(self, identity: Identity) -> None:
-        """Raise `Unauthorized` if a denial refuses the identity's token.
+        """Raise `Unauthorized` if the token of this identity must be refused.
 
-        A denial is a rule that refuses tokens of one user. First, read the user's denial from Redis. While Redis is
-        down, use only the denials in memory.
+        First, read from Redis which tokens of the user are refused. While Redis is down, use only what is in memory.
         """
         # not cancelled together with this connect: others wait for the same answer
         await asyncio.shield(self._ask(identity.user))
         self.check_known(identity)
 
     def _ask(self, user: str) -> asyncio.Task[None]:
-        """Return a task that reads a user's denial from Redis.
+        """Return a task that reads a user's entry from Redis.
 
-        A denial is a rule that refuses tokens of one user. All users who connect in the same iteration of the event
-        loop share one task, so one query reads their denials.
+        The entry says which tokens of the user are refused. All users who connect in the same iteration of the event
+        loop share one task, so one query reads their entries.
         """
         if self._asking is None:
             users: set[str] = set()
@@ -109,9 +107,9 @@ class ClusterDenials(Denials):
             await self.update(users)
 
     async def update(self, users: Collection[str]) -> None:
-        """Read the denials of these users from Redis into memory.
+        """Read from Redis which tokens of these users are refused.
 
-        A denial is a rule that refuses tokens of one user. Raises `RedisUnavailable` if Redis does not answer.
+        The result is stored in memory. Raises `RedisUnavailable` if Redis does not answer.
         """
         names = list(users)
         for start in range(0, len(names), USERS_PER_QUERY):
@@ -124,10 +122,10 @@ class ClusterDenials(Denials):
                     self.learn(user, denial)
 
     async def _save(self) -> None:
-        """Store the denials that are not yet in Redis, and publish them.
+        """Store and publish which tokens are refused, after an outage of Redis.
 
-        A denial is a rule that refuses tokens of one user. The other processes receive each published denial as a
-        message. Raises `RedisUnavailable` if Redis does not answer.
+        The entries of users that could not be stored before are stored in Redis. The other processes also receive each
+        entry as a message. Raises `RedisUnavailable` if Redis does not answer.
         """
         for user in list(self._unsaved):
             denial = self._by_user.get(user, Denial())

@@ -58,7 +58,7 @@ class ClusterRateLimits(RateLimits):
     async def wait_seconds(self, user: str, kind: str) -> float:
         """Count an event and return 0.0. If the user sends too fast, return the seconds to wait.
 
-        `kind` is the kind of rate limit: `events`, or a kind that the product defines, such as `chat`.
+        `kind` is the kind of rate limit: `events`, or a kind from `settings/product.py`, such as `chat`.
         """
         # the local bucket comes first, so that a flood of events does not become a flood of queries
         wait_seconds = await super().wait_seconds(user, kind)

@@ -60,10 +60,9 @@ class RedisCluster:
         """Connect to Redis, and subscribe to the messages of other processes.
 
         Then wait until this process receives its own heartbeat, which shows that the subscription works. If Redis is
-        down or slow, the wait ends without an error. An order is a command of another process or a back end, for
-        example to disconnect a user. For each order, the function of `on_order` for this kind of order is called.
-        Raises `SettingsError` when `SERVER_REDIS_URL` is the URL of a Redis Cluster or of a Sentinel. Call `stop` even
-        if this method raises an error.
+        down or slow, the wait ends without an error. `on_order` has the callbacks that carry out commands from other
+        processes and back ends, for example to disconnect a user. Raises `SettingsError` when `SERVER_REDIS_URL` is the
+        URL of a Redis Cluster or of a Sentinel. Call `stop` even if this method raises an error.
         """
         await require_one_server(self._settings)
         await self.link.start()
@@ -85,7 +84,7 @@ class RedisCluster:
 
     @property
     def reaches_all(self) -> bool:
-        """True when Redis takes messages for the other processes."""
+        """True when Redis accepts messages to the other processes."""
         return self.link.is_up
 
     @property

@@ -37,8 +37,8 @@ class RedisSubscriber:
     """The subscription of one process to the Redis channel for emits.
 
     Processes publish envelopes: `{"from": name, "first": number, "messages": [...]}`. `name` is the name of the sender,
-    and `number` is the sequence number of the first message in the envelope. Each envelope is a heartbeat for its
-    sender.
+    and `number` is the sequence number of the first message in the envelope. A process also receives its own envelopes,
+    and counts them as heartbeats.
     """
 
     def __init__(

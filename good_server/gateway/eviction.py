@@ -31,8 +31,8 @@ class SocketCap:
     async def admit(self, user: str, newest: SocketState) -> None:
         """Disconnect old sockets of `user` until the limit allows the socket `newest`.
 
-        The limit is the number of sockets that a user may have in all processes. If another process has more of these
-        sockets than this process, it is asked to disconnect one.
+        The limit is for the user's sockets in all processes. If another process has more of these sockets than this
+        process, that process is asked to disconnect one socket.
         """
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:
@@ -41,10 +41,11 @@ class SocketCap:
         await self.publish_count(user)
 
     async def evict(self, user: str) -> None:
-        """Disconnect this process's sockets of `user` until the user's limit is kept.
+        """Disconnect sockets of `user` if the user has too many.
 
-        The limit is the number of sockets that a user may have in all processes. This method is called when another
-        process has found that the user has too many sockets.
+        This method is called when another process has found too many. The limit is for the user's sockets in all
+        processes. If another process has more of these sockets than this process, that process is asked to disconnect
+        one socket.
         """
         lock = self.locks.setdefault(user, asyncio.Lock())
         async with lock:

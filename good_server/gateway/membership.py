@@ -1,7 +1,4 @@
-"""Carries out a back end's commands to move and disconnect users.
-
-To move a user means to change the rooms of all sockets of the user.
-"""
+"""Carries out a back end's commands: change users' rooms, or disconnect users."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,8 +17,8 @@ ENDED_SECONDS = 1.0
 class Membership:
     """Changes the rooms of users' sockets, and disconnects users, in all processes.
 
-    In each namespace, the sockets in a user's room are the user's sockets. So this class finds the sockets there, and
-    stores no list of sockets.
+    In each namespace, all sockets of a user are in one room for this user. So this class finds the sockets in that
+    room, and stores no list of sockets.
     """
 
     def __init__(self, gateways: Sequence[Gateway], cluster: Cluster) -> None:

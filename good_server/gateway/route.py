@@ -31,8 +31,8 @@ class Route:
 
     `payload` is the model of the client's data, `answer` the model of the ack's `data`. The command `contract` prints
     both. `rate` names a rate limit of the product, such as `chat`; the limit for all events applies, too. With
-    `after_expiry` the event is also handled when the token has expired. `sends` are the classes of messages that the
-    handler sends. List only classes from outside the module `events`, so that the command `contract` prints them too.
+    `after_expiry` the event is also handled when the token has expired. `sends` are classes of messages that the
+    handler sends, and that are not in the module `events`. The command `contract` prints these classes, too.
     """
 
     event: str
@@ -73,10 +73,10 @@ class Guards:
     def report(self, outcome: Any, *, user: str | None, event: str) -> None:
         """Pass the error that caused a refusal to the hook `on_error`.
 
-        `outcome` is the result of a connect, event or disconnect. Only a refusal with an `id` was caused by an error:
-        `Internal`, and `TemporarilyUnavailable` after an error of `RoomsAtConnect.rooms_of`. For any other `outcome`,
-        or without an `on_error`, this method does nothing. If `on_error` itself raises an error, this error is logged.
-        `user` is None before the token is verified.
+        `outcome` is the result of a connect, event or disconnect. A refusal with an `id` was caused by an
+        unexpected error, such as an error in a handler. For any other `outcome`, or without an `on_error`, this method
+        does nothing. If `on_error` itself raises an error, this error is logged. `user` is None before the token is
+        verified.
         """
         if self.on_error is None or not isinstance(outcome, Refusal) or outcome.id is None:
             return

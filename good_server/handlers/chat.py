@@ -35,7 +35,7 @@ def compose(request: Request, chat: ChatSend) -> ChatMessage:
 async def deliver(request: Request, chat: ChatSend) -> dict[str, Any]:
     """Send a chat message to its target and the sender's other tabs.
 
-    The target is a user with all tabs, or a topic room, such as `job:17`. Each socket receives the message only once,
+    The target is all tabs of a user, or a topic room, such as `job:17`. Each socket receives the message only once,
     and the sending socket does not receive it. Return the `data` of the ack. Raises `Forbidden` if the target is a
     topic room that the sending socket is not in.
     """

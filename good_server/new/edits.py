@@ -16,10 +16,9 @@ TOO_EMPTY = re.compile(r"\n{4,}")
 
 
 class EditError(Exception):
-    """Raised when an edit in `table.py` does not fit its template file.
+    """Raised when a change that `table.py` lists cannot be made.
 
-    The command `new` copies the files of this server, the template, for a new product. An edit is a function that
-    changes the text of such a file.
+    The command `new` copies the files of this server for a new product, and makes these changes in the copies.
     """
 
 

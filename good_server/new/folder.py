@@ -81,10 +81,10 @@ def _read_manifest(folder: Path) -> tuple[Product, dict[str, str], str]:
 def differences(folder: Path) -> Iterator[str]:
     """Yield the lines of a patch that updates a skeleton.
 
-    A skeleton is what the command `new` wrote: a copy of this server, the template, with a product's own names. The
-    patch brings the skeleton in `folder` to the present state of the template. The patch changes only files that nobody
-    has edited in the skeleton. For each edited file that has changed in the template too, the patch has a comment. The
-    commands `git apply` and `patch -p1` accept the output. Raises `NewError` if `folder` has no skeleton.
+    The skeleton in `folder` is a copy of this server, the template, that the command `new` wrote. The patch makes the
+    changes that the template has had since then, but only in files that nobody has edited in `folder`. For an edited
+    file that these changes concern, the patch has only a comment. The commands `git apply` and `patch -p1` accept the
+    output. Raises `NewError` if `folder` has no skeleton.
     """
     product, before, old_version = _read_manifest(folder)
     after = make_files(product)

@@ -24,10 +24,9 @@ ERRORS = re.compile(r"^### Unexpected errors.*?(?=^##)", re.MULTILINE | re.DOTAL
 
 @dataclass(frozen=True)
 class Product:
-    """Names and license of the product that a skeleton is made for.
+    """The names and license for a new product's copy of this server.
 
-    A skeleton is a copy of this server with the product's own names. The file `.skeleton.json` in the skeleton stores
-    this data, so that the command `new --diff` can make the skeleton again.
+    The file `.skeleton.json` in the copy stores this data, so that the command `new --diff` can make the copy again.
     """
 
     names: Names
@@ -43,11 +42,10 @@ def template_version() -> str:
 
 
 def make_files(product: Product) -> dict[str, bytes]:
-    """Return the content of each file of a skeleton, by path.
+    """Return the content of each file of a new product, by path.
 
-    A skeleton is a copy of this server, the template, with the names of `product`. An edit is a function that changes
-    the text of a template file. A path is relative to the skeleton's folder. Raises `EditError` if an edit in
-    `table.py` does not fit its template file.
+    Most files are copies of this server's files, with the names of `product`. A path is relative to the product's
+    folder. Raises `EditError` if a change that `table.py` lists cannot be made.
     """
     values = values_of(product)
     files = {f"{product.names.name}/{path}": content for path, content in _package(values)}
@@ -60,10 +58,10 @@ def make_files(product: Product) -> dict[str, bytes]:
 
 
 def _package(values: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and content of each file of a skeleton's package.
+    """Yield the path and content of each file of a new package.
 
-    A skeleton is a copy of this server with a product's own names. `values` has the product's names. A path is relative
-    to the folder of the Python package.
+    The package is a copy of this server's package with the product's names, which are in `values`. A path is relative
+    to the folder of the package.
     """
     changes = edits(values, filled(_text("events.py.txt"), values))
     missing = set(changes)
@@ -108,7 +106,7 @@ def _text(name: str) -> str:
 
 
 def values_of(product: Product) -> dict[str, str]:
-    """Return the values of the placeholders in the texts of `files/`.
+    """Return the text that replaces each placeholder in a product's files.
 
     Each key is the name of a placeholder, such as `topic` for `@topic@`.
     """

@@ -70,11 +70,11 @@ LICENSES: Mapping[str, str | None] = {
 
 
 def edits(values: Mapping[str, str], events: str) -> Mapping[str, Sequence[Edit]]:
-    """Return the edits for each changed file of a skeleton, by path.
+    """Return the functions that change the text of files, by path.
 
-    A skeleton is a copy of this server with a product's own names. An edit is a function that receives the text of a
-    template file and returns the new text. `values` has the values of the placeholders, such as `topic`. `events` is
-    the text to append to `events.py`.
+    The command `new` copies the files of this server for a new product, and calls these functions for the copies. Each
+    function receives a text and returns the new text. `values` has the values of the placeholders, such as `topic`.
+    `events` is the text to append to `events.py`.
     """
     title, name, topic = values["Title"], values["name"], values["topic"]
     return {

@@ -1,6 +1,6 @@
 """Conversations with their rooms, and the names of presence rooms.
 
-Each user has a presence room. The sockets in this room are told when the user goes online or offline.
+The sockets in the presence room of a user are told when the user goes online or offline.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,6 @@ def presence_room(user: str) -> str:
 def is_presence_room(room: str) -> bool:
     """Return whether `room` is the presence room of a user.
 
-    The sockets in it are told when the user goes online or offline. A client joins a presence room only with the event
-    `presence:watch`.
+    A client joins it only with the event `presence:watch`, to be told when the user goes online or offline.
     """
     return room.startswith(_PRESENCE)

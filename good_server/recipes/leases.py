@@ -40,8 +40,8 @@ class Leases(Protocol):
     async def renew(self, users: Sequence[str]) -> tuple[int, set[str]]:
         """Renew the leases of `users`, so that they stay or become online.
 
-        A lease is an entry with an end time; a user is online while the user's lease exists. Missing leases are
-        created. Returns the present time in milliseconds since the epoch, and the users who had no lease before.
+        Each lease gets a later end time. Missing leases are created. Returns the present time in milliseconds since
+        the epoch, and the users who had no lease before.
         """
 
     async def end(self) -> tuple[int, list[tuple[str, int]]]:
@@ -62,8 +62,8 @@ class Leases(Protocol):
 class LocalLeases:
     """Leases of online users, in the memory of one process.
 
-    A lease is an entry with an end time. A user is online while the user's lease exists. A renewed lease ends after
-    `grace_seconds`. `clock` returns seconds since the epoch.
+    A lease ends, and its user goes offline, `grace_seconds` after the last renewal. `clock` returns seconds since the
+    epoch.
     """
 
     def __init__(self, grace_seconds: float, clock: Callable[[], float]) -> None:

@@ -37,8 +37,8 @@ async def anyone(identity: Identity, user: str) -> bool:
 def create_leases(parts: Parts, grace_seconds: float) -> Leases:
     """Create the store of leases, which tell which users are online.
 
-    A lease is an entry with an end time. A user is online while the user's lease exists. A lease ends `grace_seconds`
-    after its last renewal. The store is in Redis if the server uses Redis, and otherwise in memory.
+    A lease ends, and its user goes offline, `grace_seconds` after the last renewal. The store is in Redis if the server
+    uses Redis, and otherwise in memory.
     """
     if parts.link is None:
         return LocalLeases(grace_seconds, parts.guards.clock)
@@ -71,26 +71,19 @@ class Presence:
         self._gateway = gateway
 
     async def start(self) -> None:
-        """Start the tasks that renew leases and end old leases.
-
-        A lease is an entry with an end time. A user is online while the user's lease exists.
-        """
+        """Start tasks that keep connected users online, and announce who went offline."""
         self._leases.start()
         self._background.repeat("presence renewal", self._grace_seconds / 3, self.renew_all)
         self._background.repeat("presence sweep", SWEEP_SECONDS, self.sweep)
 
     async def stop(self) -> None:
-        """Stop the tasks that renew leases and end old leases.
-
-        A lease is an entry with an end time. A user is online while the user's lease exists.
-        """
+        """Stop the tasks that keep connected users online and announce changes."""
         await self._background.stop()
 
     async def came(self, user: str) -> None:
         """Keep `user`, who has just connected, online for the next grace period.
 
-        This renews the user's lease, the entry that says that the user is online. If the user was offline, those who
-        watch the user are told that the user is online.
+        If the user was offline, those who watch the user are told that the user is online.
         """
         with suppress(LeasesUnavailable):
             now, new = await self._leases.renew([user])
@@ -98,18 +91,12 @@ class Presence:
                 await self._announce(PresenceChanged(user=user, online=True, at=now))
 
     async def went(self, user: str) -> None:
-        """Keep `user` online for the grace period, after a socket was closed.
-
-        This renews the user's lease: an entry with an end time, which says that the user is online.
-        """
+        """Keep `user` online for the grace period, after a socket was closed."""
         with suppress(LeasesUnavailable):
             await self._leases.renew([user])
 
     async def renew_all(self) -> None:
-        """Renew the leases of all users who are connected to this process.
-
-        A lease is an entry with an end time. A user is online while the user's lease exists.
-        """
+        """Keep all users online who are connected to this process."""
         if self._gateway is None:
             return
         sockets = await self._gateway.local_sockets.all()
@@ -119,11 +106,7 @@ class Presence:
                 await self._leases.renew(users[start : start + RENEW_AT_ONCE])
 
     async def sweep(self) -> None:
-        """Announce which users have gone offline, and delete their leases.
-
-        A lease is an entry with an end time. A user is online while the user's lease exists. This deletes the leases
-        whose end time has passed.
-        """
+        """Announce that users are offline when their grace period is over."""
         with suppress(LeasesUnavailable):
             now, ended = await self._leases.end()
             for user, seen in ended:
@@ -167,7 +150,7 @@ class Presence:
 
 
 class PresenceGateway(Gateway):
-    """Handler of a namespace. Tells `presence`, which tracks online users, of each connect and disconnect."""
+    """Handler of a namespace that reports each connect and disconnect to `presence`."""
 
     def __init__(self, namespace: str, parts: Parts, routes: tuple[Route, ...], presence: Presence) -> None:
         super().__init__(namespace, parts.guards, routes)

@@ -1,7 +1,4 @@
-"""Leases, which tell who is online, in Redis for all server processes.
-
-A lease is an entry with an end time. A user is online while the user's lease exists.
-"""
+"""Leases, which tell who is online, in Redis for all server processes."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -42,9 +39,8 @@ return {now, ended}"""
 class RedisLeases:
     """Leases of online users in Redis, which all processes share.
 
-    A lease is an entry with an end time. A user is online while the user's lease exists. A Redis sorted set holds the
-    users, with the end time of each lease. Lua scripts renew and delete leases; Redis runs each script atomically.
-    `link` sends commands to Redis.
+    A Redis sorted set holds the online users, each with the end time of the user's lease. Lua scripts renew and delete
+    leases; Redis runs each script atomically. `link` sends commands to Redis.
     """
 
     def __init__(self, grace_seconds: float, link: Any) -> None:
@@ -58,10 +54,10 @@ class RedisLeases:
         self.wait_for_renewals()
 
     def wait_for_renewals(self) -> None:
-        """End no leases for the next grace period.
+        """Keep all users online for the next grace period.
 
-        A user is online while the user's lease exists. Call this when the server starts, or when Redis is up again. The
-        processes need this time to renew the leases of their users, who would otherwise go offline.
+        Call this when the server starts, or when Redis is up again. The processes need this time to renew the leases of
+        their users, who would otherwise go offline.
         """
         self._end_from = time.monotonic() + self._grace_seconds
 

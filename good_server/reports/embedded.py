@@ -28,7 +28,7 @@ from .turns import Turns, asker_of
 class ReportRunner:
     """Makes reports, the CPU-bound ones in a pool of worker processes.
 
-    A report is a slow job that a client requests. Each report has a deadline.
+    A report is a slow job with a deadline.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -84,8 +84,7 @@ class Report(NamedTuple):
 class EmbeddedReports:
     """A queue of reports in memory. Worker processes of this server make CPU-bound reports.
 
-    A report is a slow job that a client requests. The number of unfinished reports is limited, for each user and in
-    total.
+    A report is a slow job. The number of unfinished reports is limited, for each user and in total.
     """
 
     _publish: Publish

@@ -4,10 +4,10 @@ from ..roles import Identity
 
 
 class TokenEntitlements:
-    """Default entitlements: a user may join topic rooms named in the token.
+    """Default permission check: a token names the rooms its user may join.
 
-    A topic room is a room such as `job:17`. Your own class can ask your database whether a user may join a room. Your
-    database need not store who is in the room, because Socket.IO stores the members.
+    These are topic rooms, such as `job:17`. Your own class can ask your database instead. Your database need not store
+    who is in a room, because Socket.IO stores the members.
     """
 
     async def may_join(self, identity: Identity, room: str) -> bool:

@@ -1,4 +1,4 @@
-"""Interface to the queue of reports, and the message of a report.
+"""Interface of the report queue, and the message about a finished report.
 
 A report is a slow job that a client requests, an example of heavy work. The folder `reports/` implements the queue; a
 team may delete or replace it.

@@ -17,7 +17,7 @@ class Service(Protocol):
         """Start this service, before the first client connects. The server starts its services one after another."""
 
     async def stop(self) -> None:
-        """Stop this service, after the last client has disconnected. Services that started later have stopped."""
+        """Stop this service, after the last client has disconnected. Services that started later stop first."""
 
 
 @asynccontextmanager

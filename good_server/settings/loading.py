@@ -47,9 +47,9 @@ def _refuse_old_names(written: Collection[str]) -> None:
 def _report_unknown(written: dict[str, str], overrides: dict[str, Any]) -> None:
     """Raise `SettingsError` for unknown names in production, and warn in development.
 
-    `written` maps the names in the environment and in `.env` to their values. `overrides` are the arguments of
-    `load_settings`, which may choose production. An unknown name is usually a misspelled setting. Without this report,
-    nobody would notice that such a setting has no effect.
+    `written` maps the names in the environment and in `.env` to their values. `overrides` has the arguments
+    of `load_settings`, one of which may be `env="production"`. An unknown name is usually a misspelled setting. Without
+    this report, nobody would notice that such a setting has no effect.
     """
     unknown = unknown_settings(written, Settings.model_fields)
     env = overrides.get("env") or written.get(f"{PREFIX}ENV")

@@ -66,9 +66,9 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 
 
 async def floor(server: Server, sizes: Sizes) -> Sample:
-    """Measures `fan_out` on a server that only writes prepared bytes.
+    """Measures the load `fan_out` on a server that only writes prepared bytes.
 
-    This server, `one send() each`, makes one system call per message and receiver. The value is in µs of CPU time.
+    This server makes one system call per message and receiver. The value is its CPU time for each of these, in µs.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)

@@ -70,9 +70,9 @@ class Actions:
 
 
 def find_actions(project: Project, values: Values) -> Actions:
-    """Return the room calls and the emits of all parsed files.
+    """Return the calls that join rooms, leave rooms, or emit.
 
-    A room call makes a socket join or leave a room. An emit can go to rooms, to one socket or to everyone.
+    All parsed files are searched. An emit can go to rooms, to one socket or to everyone.
     """
     found = Actions()
     for module in list(project.modules.values()):

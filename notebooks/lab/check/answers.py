@@ -29,13 +29,13 @@ class Answers(ABC):
     def forget(self) -> None:
         """Begin a new round, in which all tags are found again.
 
-        Tags say what is known of values. A newly found handler can change them: its parameters are, for example, sent
-        by the client.
+        A tag says what is known of a value, such as "sent by the client". More can be known after a new handler was
+        found: a client sends the parameters of the handler.
         """
         self._before, self._known = self._known, {}
 
     def of(self, expr: Node | None) -> Tag:
-        """Return the tags of an expression: what is known of its value."""
+        """Return what is known of the value of an expression."""
         if expr is None:
             return Tag.NONE
         key = id(expr)
@@ -52,7 +52,7 @@ class Answers(ABC):
         return found
 
     def of_variable(self, variable: Variable) -> Tag:
-        """Return the tags (what is known) of all values of a variable."""
+        """Return what is known of all values of a variable."""
         key = id(variable)
         if key in self._known:
             return self._known[key]
@@ -67,7 +67,7 @@ class Answers(ABC):
         return found
 
     def of_all(self, exprs: list[Node]) -> Tag:
-        """Return all tags (what is known) of the values of several expressions."""
+        """Return all that is known of the values of several expressions."""
         found = Tag.NONE
         for expr in exprs:
             found |= self.of(expr)

@@ -36,7 +36,7 @@ def check_readable(paths: Sequence[Path]) -> None:
 
 
 def from_working_folder(base: Path, path: str) -> str:
-    """Return a path of a report, relative to the working folder.
+    """Return the path of a checked file, relative to the working folder.
 
     `path` is relative to the folder `base`. If `base` is outside the working folder, `path` is returned unchanged.
     Otherwise the result has `/` as separator. Code hosts such as GitHub need paths that are relative to the

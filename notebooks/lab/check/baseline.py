@@ -21,9 +21,9 @@ Key = tuple[str, str, str, str]
 def key_of(finding: Finding, base: Path, folder: Path) -> Key:
     """Return the key by which a known finding is recognised later.
 
-    The key has the finding's rule, path, enclosing function and line text. `finding.path` is relative to `base`.
-    `folder` is the folder of the baseline, the file of known findings. If the checked file is below `folder`, the path
-    in the key is relative to `folder`. Then the key does not depend on which folder is checked.
+    The key has the finding's rule, path, enclosing function and line text. `finding.path` is relative to `base`. The
+    known findings are stored in `folder`. If the checked file is below `folder`, the path in the key is relative to
+    `folder`. Then the key does not depend on which folder is checked.
     """
     try:
         path = (base / finding.path).resolve().relative_to(folder.resolve()).as_posix()
@@ -74,7 +74,7 @@ def split(
     """Return the new findings and the known findings, as two lists.
 
     `known` says how many findings of each key are known. Further findings with the same key are new. The paths of the
-    findings are relative to `base`, and `folder` is the folder of the file of known findings.
+    findings are relative to `base`, and the known findings are stored in `folder`.
     """
     left = known.copy()
     new: list[Finding] = []

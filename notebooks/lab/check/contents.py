@@ -1,4 +1,7 @@
-"""Finds the tags (what is known) of collections' elements and of fields."""
+"""Finds what is known of the elements of collections, and of fields.
+
+For example, it finds out that the elements of a list are socket ids.
+"""
 
 import re
 
@@ -43,7 +46,7 @@ def _mapping(entries: Node) -> Node | None:
 
 
 class Contents(Answers):
-    """Finds the tags (what is known) of a value's elements and fields."""
+    """Finds what is known of a value's elements and fields."""
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -51,7 +54,7 @@ class Contents(Answers):
         self.uses = Uses()
 
     def held(self, collection: Node, part: str = "values") -> Tag:
-        """Return the tags (what is known) of values read from a collection.
+        """Return what is known of values read from a collection.
 
         `part` says what is read: the "values" of the collection, its "keys", its pairs of key and value ("items"), or
         what a loop over the collection gives ("each").
@@ -129,9 +132,9 @@ class Contents(Answers):
         return tags
 
     def step(self, tags: Tag, name: str) -> Tag:
-        """Return the tags (what is known) of one field of a value.
+        """Return what is known of one field of a value.
 
-        `tags` are the tags of the value. `name` is the name of the field, or "" for an element of a collection.
+        `tags` says what is known of the value. `name` is the name of the field, or "" for an element of a collection.
         """
         found = tags & (CLAIMED | Tag.USER | Tag.STORED)
         # an element

@@ -1,7 +1,7 @@
-"""Says what each Socket.IO mistake costs, as measured on example servers.
+"""Says what harm each Socket.IO mistake does, such as lost messages.
 
-One of the two example servers has the mistakes. This module reads the measured numbers from `costs.json`.
-`lab.check.cost_document` creates the content of this file.
+The harm was measured on two example servers; one of them has the mistakes. The numbers are in `costs.json`, whose
+content `lab.check.cost_document` creates.
 """
 
 import json
@@ -37,7 +37,7 @@ UNMEASURED = frozenset({"RM023", "RM032", "RM033", "RM083", "RM084", "RM103", "R
 
 
 def cost_of(rule: Rule) -> str:
-    """Return one sentence on what a finding of this rule costs.
+    """Return one sentence on the harm that a rule's mistake does.
 
     The sentence has numbers that were measured on two example servers, with and without the mistake. If nothing was
     measured for the rule, the result is the first sentence of the text `rule.why`.
@@ -77,6 +77,6 @@ def _recorded() -> Mapping[str, Any]:
 def costs_beside(readme: Path) -> Path:
     """Return the path of `costs.json` in the repository of `readme`.
 
-    This file has the measured costs of the ten Socket.IO mistakes.
+    This file says how much harm each of the ten Socket.IO mistakes does.
     """
     return readme.parent / "notebooks" / "lab" / "check" / COSTS.name

@@ -1,7 +1,7 @@
-"""Creates the content of `costs.json`: what each Socket.IO mistake costs.
+"""Creates the content of `costs.json`: the harm of each Socket.IO mistake.
 
-`lab compare --readme` measures these costs, and writes them to the README and to `costs.json`. `lab check` only reads
-`costs.json`. So `lab check` does not import the modules that measure, and starts faster.
+`lab compare --readme` measures the harm, such as lost messages, and writes it to the README and to `costs.json`.
+`lab check` only reads `costs.json`. So `lab check` does not import the modules that measure, and starts faster.
 """
 
 import datetime
@@ -22,8 +22,8 @@ def document_of(comparison: Comparison, file: Path) -> bytes:
     """Return the new content of `costs.json`, from a measured comparison.
 
     `comparison` has the measurements of two example servers, one with and one without the mistakes. Numbers are
-    strings, as the README prints them. A claim is a statement about the costs of one mistake. If the measurements do
-    not confirm a claim, the numbers that `file` (the old `costs.json`) has for this claim are kept.
+    strings, as the README prints them. If the measurements do not confirm the harm of a mistake, the numbers that
+    `file` (the old `costs.json`) has for this mistake are kept.
     """
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return _with_rows(json.loads(as_json(comparison))["claims"], file, today)

@@ -140,7 +140,7 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the handler (else innermost function) around a syntax-tree node, or None."""
+        """Return the handler around a node, else the innermost function, else None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
@@ -197,7 +197,7 @@ class Facts:
     def outlives(self, place: Node, handler: Func | None) -> bool:
         """Tell whether a collection (`place`) is kept after a handler ends.
 
-        A collection of one connection does not count. If `handler` is None, the collection must outlive all handlers.
+        A collection of one connection gives False. If `handler` is None, the collection must outlive all handlers.
         """
         found = place_of(self.project, place)
         if found is None:

@@ -23,7 +23,7 @@ def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
     """Yield the statements and conditions that run before a syntax-tree node.
 
     Only the function `top`, which contains the node, and the conditions around `top` are searched. Each result is a
-    pair: an earlier statement and False, or a condition around the node or around `top` and True.
+    pair. Its second part is True for a condition around the node or around `top`, and False for an earlier statement.
     """
     below, above = node, node.parent
     while above is not None:

@@ -62,7 +62,7 @@ class Handlers:
 def find_handlers(project: Project, values: Values) -> Handlers:
     """Return all event handlers in the checked code.
 
-    The tags (what is known) of each handler's parameters are written to `values.uses.roles`.
+    What is known of their parameters, such as "sent by the client", is written to `values.uses.roles`.
     """
     found: dict[int, Handler] = {}
     # a socket is known only when the handler that gets it is known
@@ -93,7 +93,7 @@ class _Reach:
         self._called: dict[int, list[Func]] = {}
 
     def mark(self, handler: Handler, func: Func, depth: int) -> None:
-        """Note that a handler runs `func` and what `func` calls.
+        """Record that a handler runs `func` and the functions called there.
 
         Calls are followed at most `depth` levels deep.
         """
@@ -182,7 +182,7 @@ def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tupl
 
 
 def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
-    """Return the tags (what is known) of a Python handler's parameters. Flask-SocketIO passes no socket id."""
+    """Return what is known of a Python handler's parameters. Flask-SocketIO passes no socket id."""
     if flask:
         return [Tag.HANDSHAKE if event == "connect" else Tag.CLIENT] * len(func.params)
     rest = {"connect": Tag.HANDSHAKE, "disconnect": Tag.NONE}.get(event, Tag.CLIENT)

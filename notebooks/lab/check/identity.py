@@ -69,7 +69,7 @@ def uses_identity(facts: Facts, handler: Handler) -> bool:
 def reached(facts: Facts, handler: Handler) -> Iterator[Func]:
     """Yield the handler's function, and functions that get its payload.
 
-    Only functions that the handler itself calls are yielded.
+    Of the functions that get the payload, only those that the handler calls directly are yielded.
     """
     yield handler.func
     for node in handler.func.parts():

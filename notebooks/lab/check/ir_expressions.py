@@ -65,7 +65,7 @@ class This(Node):
 
 @dataclass(slots=True, eq=False)
 class Const(Node):
-    """A string, number, boolean, or None as a literal.
+    """A literal: a string, a number, a boolean or None.
 
     None also stands for `null` and `undefined`.
     """
@@ -121,7 +121,7 @@ class Spread(Node):
 class Await(Node):
     """An `await value`, a `yield value`, or the value of `async with`.
 
-    For a `yield` without a value, `value` is `Const(None)`.
+    For `async with a() as b`, `value` is `a()`. For a `yield` without a value, it is `Const(None)`.
     """
 
     value: Node

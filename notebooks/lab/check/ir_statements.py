@@ -61,10 +61,10 @@ class If(Node):
 class Loop(Node):
     """A loop. `kind` is "of", "in", "for" or "while".
 
-    A loop "of" visits elements: JavaScript's `for … of`, Python's `for`, or a loop of a comprehension, which stands in
-    a `Block` node. A loop "in" is JavaScript's `for … in`, which visits keys. `target` is the loop variable, and
-    `iterable` the visited value. For "for" and "while", `target` is None and `iterable` is the condition (`Const(None)`
-    if there is none). The body of a "for" begins with its initializer (`let i = 0`) and ends with its step (`i++`).
+    A loop "of" visits elements: JavaScript's `for … of`, Python's `for`, or a loop inside a comprehension. A loop "in"
+    is JavaScript's `for … in`, which visits keys. `target` is the loop variable, and `iterable` the expression after
+    `of` or `in`. For "for" and "while", `target` is None and `iterable` is the condition (`Const(None)` if there is
+    none). The body of a "for" begins with its initializer (`let i = 0`) and ends with its step (`i++`).
     """
 
     kind: str
@@ -90,8 +90,8 @@ class Try(Node):
 class Block(Node):
     """A sequence of nodes, for syntax that has no node class.
 
-    `kind` is "break", "continue" or "comprehension" for this syntax, and "global" for Python's `global` and `nonlocal`.
-    For all other syntax it is "".
+    `kind` is "break", "continue", "comprehension" or "global" (for Python's `global` and `nonlocal`). For all other
+    syntax it is "".
     """
 
     body: list[Node]

@@ -1,7 +1,4 @@
-"""Finds join calls that a change of the code has deleted.
-
-A join call puts a socket into a room.
-"""
+"""Finds calls that join rooms and were deleted by a code change."""
 
 import re
 from collections import Counter
@@ -33,8 +30,8 @@ class Join:
 def joins_of(facts: Facts, paths: Mapping[str, str]) -> list[Join]:
     """Return the calls that put sockets into rooms, in certain files.
 
-    The keys of `paths` are the paths of these files. The values are the paths that the results get, in case an older
-    version of a file was saved under another path.
+    The keys of `paths` are the paths of these files. The value is the path that a `Join` of the file gets: it differs
+    from the key if an older version of the file was saved under another path.
     """
     found = []
     sources = facts.sources

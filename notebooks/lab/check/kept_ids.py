@@ -56,11 +56,10 @@ def is_ended(facts: Facts, emit: Emit, room: Node) -> bool:
 
 
 def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether an emit belongs to a call between two clients.
+    """Tell whether an emit belongs to a voice call or an invitation.
 
-    Here a call is a voice call, a video call or an invitation, for which one client chooses the other client. The call
-    is recognised by the name of the event, such as "offer". `room` is the id to which the emit goes. This id must come
-    from a client or a parameter, and not from a collection that the program keeps.
+    The event's name, such as "offer", shows this. `room` is the id to which the emit goes. This id must come from a
+    client or a parameter, and not from a collection that the program keeps.
     """
     variable = variable_of(facts.project, room)
     named = facts.is_client(room) or (variable is not None and variable.param is not None)
@@ -68,10 +67,10 @@ def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
 
 
 def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
-    """Tell whether an emit's event is about a call or an invitation.
+    """Tell whether an emit's event is about a voice call or invitation.
 
-    A call is a voice or video call. It is recognised by the event's name, such as "offer". If `room`, to which the emit
-    goes, has a name for a socket id, then the event that runs the handler with the emit counts, too.
+    The event's name, such as "offer", shows this. If `room`, to which the emit goes, has a name such as `socketId`, the
+    names of the events that run the emitting code count, too.
     """
     events = list(names_in(emit.event)) if emit.event is not None else []
     if is_id_name(room):
@@ -80,10 +79,9 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
 
 
 def is_fetched(facts: Facts, room: Node) -> bool:
-    """Tell whether a socket id was read from a newly fetched socket.
+    """Tell whether an id is from a socket that Socket.IO just returned.
 
-    `room` is the expression that gives the id. A socket is newly fetched if the code has just got it from the library.
-    An example is `other.id` in a loop over `fetchSockets()`.
+    `room` is the expression that gives the id. An example is `other.id` in a loop over `fetchSockets()`.
     """
     if not isinstance(room, Member) or room.name != "id":
         return False
@@ -92,11 +90,10 @@ def is_fetched(facts: Facts, room: Node) -> bool:
 
 
 def is_of_fetched(facts: Facts, room: Node) -> bool:
-    """Tell whether an id comes from a record of a fetched socket.
+    """Tell whether an id was copied from a socket that Socket.IO returned.
 
-    `room` is the expression that gives the socket id. The code has just got the socket from the library, and made the
-    record from this socket. An example of such records is
-    `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
+    `room` is the expression that gives the id. It reads a field that holds only such ids. An example is the field
+    `socketId` of the objects `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
     """
     found = facts.follow(room)
     return isinstance(found, Member) and found.name in facts.once(_fields_of_fetched)

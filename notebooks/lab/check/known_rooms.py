@@ -56,10 +56,10 @@ def _begins(text: str, beginning: str) -> bool:
 
 
 def _mentioned(facts: Facts) -> Iterator[str]:
-    """Yield the fixed beginnings of strings passed to any kind of join.
+    """Yield the fixed beginning of each string that a join call gets.
 
-    The fixed beginning of `chat:${id}` is `chat:`. A call counts as a join if the called function has a name such as
-    "join" or "enter", on any object.
+    The fixed beginning of `chat:${id}` is `chat:`. A join call is any call of a function whose name contains "join",
+    "enter" or "subscribe".
     """
     for _, call in facts.calls:
         args = call.args if JOIN.search(getattr(call.func, "name", "")) else []

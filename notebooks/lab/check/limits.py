@@ -112,8 +112,8 @@ def is_for_some(facts: Facts, handler: Handler) -> bool:
 def limits_rates(facts: Facts) -> bool:
     """Tell whether the project limits how often clients send events.
 
-    The limit can be in a handler, in a middleware or in a decorator of a NestJS gateway (a class with event handlers).
-    It is recognised by the names in that code, such as `rateLimit`.
+    The limit can be in a handler, in a middleware or in a decorator of a NestJS gateway class. It is recognised by the
+    names in that code, such as `rateLimit`.
     """
     running = (name for func in _running(facts, "event", "middleware") for name in _names(func))
     return any(RATE_LIMITS.search(name) for name in (*running, *_set_as_middleware(facts), *_on_gateways(facts)))
@@ -129,10 +129,7 @@ def _set_as_middleware(facts: Facts) -> Iterator[str]:
 
 
 def _on_gateways(facts: Facts) -> Iterator[str]:
-    """Yield the names in the decorators of NestJS gateways.
-
-    A gateway is a class with event handlers in the framework NestJS.
-    """
+    """Yield the names in the decorators of NestJS gateway classes."""
     for server in facts.servers:
         if server.gateway is not None:
             yield from (name for decorator in server.gateway.decorators for name in names_in(decorator))
@@ -157,8 +154,8 @@ def validates(facts: Facts) -> bool:
 def unpiped_payloads(facts: Facts) -> Iterator[Param]:
     """Yield each gateway's first payload parameter that Nest's `ValidationPipe` cannot check.
 
-    In the framework NestJS, a gateway is a class with event handlers, and `ValidationPipe` validates payloads. A
-    project that does not use `ValidationPipe` gives nothing.
+    In the framework NestJS, a gateway is a class with event handlers, and `ValidationPipe` validates their payloads. If
+    the project does not use `ValidationPipe`, nothing is yielded.
     """
     seen: set[int] = set()
     for handler in facts.once(open_events) if has_validation_pipe(facts) else ():
@@ -211,7 +208,7 @@ def reads_payloads(facts: Facts) -> bool:
 def _running(facts: Facts, *kinds: str) -> Iterator[Func]:
     """Yield each function that handlers of these kinds run.
 
-    Kinds are, for example, "event" and "middleware". A function also counts if a handler runs it through other calls.
+    Kinds are, for example, "event" and "middleware". A handler can run a function directly or through other functions.
     """
     for module in facts.modules:
         for func in module.funcs:

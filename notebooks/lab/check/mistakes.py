@@ -62,6 +62,6 @@ def lesson_of(number: str) -> str:
 def url_of(number: str) -> str:
     """Return the address of a public page about a mistake.
 
-    A number without a mistake gives the first page of Socket.IO's documentation.
+    For an unknown `number`, the result is the first page of Socket.IO's documentation.
     """
     return _BY_NUMBER[number].url if number in _BY_NUMBER else f"{DOCS}/"

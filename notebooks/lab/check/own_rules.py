@@ -1,6 +1,6 @@
-"""The checker's rules about comments that suppress findings, and removed joins.
+"""Two checker rules: about suppression comments, and about deleted room joins.
 
-A removed join is a call that put a socket into a room, and that a change of the code has deleted.
+A suppression comment hides a finding. A room join is a call that puts a socket into a room.
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,7 @@ LOST_JOIN = Rule(
 def every_rule() -> tuple[Rule, ...]:
     """Return all rules of the checker, sorted by id.
 
-    The result includes the rule about comments that suppress findings, and the rule about removed joins. A removed join
-    is a deleted call that put a socket into a room.
+    The result includes the rule about comments that suppress findings, and the rule about deleted calls that joined a
+    room.
     """
     return tuple(sorted((SUPPRESSION, LOST_JOIN, *all_rules()), key=lambda rule: rule.id))

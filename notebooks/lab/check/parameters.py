@@ -12,16 +12,16 @@ from lab.check.tags import CLAIMED, Tag, tag_of_type
 
 
 class Parameters(Contents):
-    """Finds the tags (what is known of a value) of functions' parameters.
+    """Finds what is known of the values of parameters, as tags.
 
-    The tags come from types, from roles in handlers (such as the socket), and from the arguments of calls.
+    The tags come from types, from what the library passes to handlers (such as the socket), and from calls.
     """
 
     def of_param(self, func: Func, param: Param) -> Tag:
-        """Return the tags (what is known) of a parameter's value.
+        """Return what is known of a parameter's value, as tags.
 
-        The tags come from the type of the parameter, from its role in a handler (such as the socket), and from the
-        arguments of all calls.
+        The tags come from the type of the parameter, from what the library passes to a handler (such as the socket),
+        and from the arguments of all calls.
         """
         place = func.params.index(param)
         found = Tag.NONE if self._is_other_type(func, param.type) else tag_of_type(param.type)
@@ -40,11 +40,11 @@ class Parameters(Contents):
         return found
 
     def of_part(self, variable: Variable, tags: Tag, param: Param) -> Tag:
-        """Return the tags (what is known) of one part of a parameter.
+        """Return what is known of one part of a parameter, as tags.
 
         `variable` is the part, such as `code` in `({ code, name }) => …`. `tags` are the tags of the whole parameter.
-        If each call passes an object literal, only the field of this literal decides whether the part comes from the
-        client.
+        If each call passes an object literal, such as `f({ code: x, name: y })`, the value `x` decides whether `code`
+        comes from the client.
         """
         found = self.along(tags, variable.path, param)
         if not found & CLAIMED or len(variable.path) != 1 or variable.path[0][0] != "field":
@@ -63,7 +63,7 @@ class Parameters(Contents):
         return self._is_foreign(func, text.strip().split("<")[0])
 
     def _argument(self, call: Call, place: int, param: Param) -> Tag:
-        """Return the tags (what is known) of the value for a parameter.
+        """Return what is known of the value for a parameter, as tags.
 
         `call` passes the value. `place` is the position of the parameter in the call, counted from 0.
         """

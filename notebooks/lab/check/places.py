@@ -93,8 +93,8 @@ class Place:
 def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
     """Return the collection that an expression uses, or None.
 
-    The expression can use only a part of the collection: `games[id].players` uses `games`. At most `steps` variables
-    and operators are followed to their values.
+    The expression can use only a part of the collection: `games[id].players` uses `games`. `steps` limits how many
+    variables, calls and operators the search follows.
     """
     inner: Node = expr
     while steps:
@@ -133,8 +133,8 @@ def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
     """Return the collection that a variable or a field means, or None.
 
     A field is found only if its object is a module, object literal, class or instance that the checked code declares,
-    or Flask's `current_app`. If a variable is another name for a collection, the result is that collection. At most
-    `steps` variables and operators are followed to their values.
+    or Flask's `current_app`. If a variable is another name for a collection, the result is that collection. `steps`
+    limits how many variables, calls and operators the search follows.
     """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
     waited = [value for value, _ in variable.values if isinstance(value, Await)] if variable is not None else []
@@ -171,8 +171,8 @@ def _of_getter(project: Project, call: Node, steps: int) -> Place | None:
     """Return the collection that a called function reads for its result.
 
     The function returns the collection itself or an entry of it. Only a collection that outlives the function counts;
-    without such a collection, the result is None. `call` is the call of the function. At most `steps` variables and
-    operators are followed to their values.
+    without such a collection, the result is None. `call` is the call of the function. `steps` limits how many
+    variables, calls and operators the search follows.
     """
     if not isinstance(call, Call) or steps <= 0:
         return None

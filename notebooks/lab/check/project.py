@@ -69,7 +69,7 @@ class Project(Modules):
 
         At most `steps` names, imports and fields are followed to their values. The result is a `Variable` if the
         variable has no value or several values, or is imported from a package. The result is None for a name that is
-        not declared or is defined by itself.
+        not declared, or whose value refers to the name itself.
         """
         if id(expr) not in self._meanings:
             # until the answer is known; so a name that is made of itself has none

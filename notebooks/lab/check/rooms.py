@@ -64,7 +64,7 @@ class Rooms:
         return None
 
     def parts(self, room: Node, steps: int = DEEPEST_LIST) -> list[Node]:
-        """Return the rooms that an expression for rooms stands for.
+        """Return the syntax tree nodes of the rooms in an expression.
 
         If `room` is a list, the result has the elements of the list. Otherwise it has only `room`. The list can be a
         literal, the result of `map`, or a collection that the program fills. Lists inside a list are opened, too, down

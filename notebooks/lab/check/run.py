@@ -131,9 +131,8 @@ def _without_suppressed(
 ) -> tuple[list[Finding], list[Finding]]:
     """Return the remaining findings, and the findings that comments suppress.
 
-    A comment that suppresses nothing becomes a finding, too. `is_since` is true if the run compares with a commit. The
-    rule about removed joins runs only in such a run. In other runs, a comment for this rule is never reported as one
-    that suppresses nothing.
+    A comment that suppresses nothing becomes a finding, too. `is_since` is true if the run compares with a commit. In
+    other runs, the rule `LOST_JOIN` does not run, so an unused comment for this rule is not reported.
     """
     asked = {rule.id for rule in rules} - {SUPPRESSION.id}
     if not is_since:

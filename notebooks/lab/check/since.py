@@ -61,5 +61,5 @@ class Since:
             return joins_of(before, {name: names[name] for name in before.sources})
 
     def _path(self, reported: str) -> str:
-        """Return a reported path relative to the repository, with `/` as separator."""
+        """Return a file's path relative to the repository, with `/` as separator."""
         return Path(os.path.relpath(self._base / reported, self._repository.root)).as_posix()

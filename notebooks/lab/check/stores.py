@@ -114,10 +114,10 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
 
 
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
-    """Yield each part of a value that is the handler's socket id.
+    """Find the id of the handler's socket inside a value.
 
-    Each result is a pair: the name of the field that holds the id, or "", and the expression for the id. The search
-    follows variables, and calls of functions that return an object literal, at most `steps` times.
+    Yields pairs: the name of the field that holds the id, or "", and the expression for the id. The search follows
+    variables, and calls of functions that return an object literal, at most `steps` times.
     """
     if isinstance(value, Record):
         for key, item in value.items:
@@ -197,10 +197,10 @@ def _is_filter(facts: Facts, value: Node) -> bool:
 
 
 def _owners(facts: Facts, place: Node) -> Iterator[str]:
-    """Yield the names of a collection, and of the class around it.
+    """Yield the names that describe a collection and its owner.
 
-    `place` is the expression for the collection. The names come from `place`. If `place` begins with a variable, they
-    also come from the value of this variable. The last name is that of the class around `place`, if there is a class.
+    They are the names in `place` (the expression for the collection), the names in the value of the variable at the
+    start of `place`, and the name of the class around `place`.
     """
     yield from names_in(place)
     root = place

@@ -81,9 +81,9 @@ def apply(
 ) -> tuple[list[Finding], list[Finding], list[Problem]]:
     """Return the remaining findings, the suppressed findings and problems with suppressions.
 
-    A suppression is a comment that suppresses findings; `written` has all of them. A problem is a suppression that has
-    no effect or is written wrongly. `known` has the ids of all rules, and `asked` has the ids of the rules that ran. If
-    a rule did not run, its suppressions are not reported as without effect.
+    `written` has the comments that suppress findings. A problem is such a comment that is written wrongly or has no
+    effect. `known` has the ids of all rules, and `asked` has the ids of the rules that ran. For a rule that did not
+    run, a missing effect is no problem.
     """
     valid = [suppression for suppression in written if suppression.reason and suppression.rules]
     by_place: dict[tuple[str, int, str], list[int]] = {}

@@ -20,10 +20,10 @@ EVENT = ("event", "eventName", "name", "on")
 
 
 def functions_of(project: Project, expr: Node) -> list[tuple[str, Func]]:
-    """Return the functions of a table, as pairs of key and function.
+    """Return the functions in an object or list, with their keys.
 
-    A table is an object or list that holds functions. `expr` is the variable of a loop over the table, a field of this
-    variable, or an access with a computed key, such as `handlers[event]`. The key of a pair is "" if it is not known.
+    `expr` is the variable of a loop over the object or list, a field of this variable, or an access with a computed
+    key, such as `handlers[event]`. Each result is a pair of key and function. A key that is not known is "".
     """
     match expr:
         case Index(obj=table, key=key) if not isinstance(key, Const):
@@ -38,8 +38,7 @@ def functions_of(project: Project, expr: Node) -> list[tuple[str, Func]]:
 def called(project: Project, call: Call) -> list[Func]:
     """Return the functions of the project that a call can run.
 
-    A table is an object or list that holds functions. If the called variable loops over a table, the call can run each
-    function of the table.
+    If the called variable loops over an object or list of functions, the call can run each of these functions.
     """
     func = call.func
     if isinstance(func, Member) and func.name in ("call", "apply"):
@@ -80,10 +79,9 @@ def _of_variable(project: Project, name: Name, field: str) -> Iterator[tuple[str
 
 
 def _in_table(project: Project, table: Node, field: str) -> Iterator[tuple[str, Func]]:
-    """Yield pairs of key and function from a table.
+    """Yield pairs of key and function from an object, list or module.
 
-    A table is an object, list or module that holds functions, such as handlers by event. If the entries are objects,
-    `field` names the field that holds the function. Otherwise `field` is "".
+    If the entries are objects, `field` names the field that holds the function. Otherwise `field` is "".
     """
     match table:
         case Call(func=Member(obj=Name(name="Object"), name=method), args=[given]) if method in ENTRIES:

@@ -1,7 +1,7 @@
-"""Tags, which say what is known of a value.
+"""Tags, which say what a value in the checked code is.
 
-The values are those in the checked code, such as variables and the results of calls. The module also has the names of
-functions, methods and fields that give a value its tags.
+For example, the value is a socket, or the client has sent it. The module also has the names of functions, methods and
+fields that give a value its tags.
 """
 
 import re
@@ -9,7 +9,7 @@ from enum import Flag, auto
 
 
 class Tag(Flag):
-    """What is known of a value in the checked code. For example, the client has sent the value."""
+    """What a value in the checked code is. Examples are a socket, and data that the client sent."""
 
     NONE = 0
     # a server, a namespace, or an emit chain that begins at one
@@ -128,7 +128,7 @@ FLASK_STATE = {"flask.session", "flask.g", "flask_login.current_user"}
 
 
 def tag_of_type(text: str) -> Tag:
-    """Return the tag for a type annotation: server, socket or none. A tag says what is known of a value."""
+    """Return `Tag.SERVER`, `Tag.SOCKET` or `Tag.NONE` for the text of a type annotation."""
     if SERVER_TYPE.search(text):
         return Tag.SERVER
     if SOCKET_TYPE.match(text) and not NO_SOCKET_TYPE.search(text):

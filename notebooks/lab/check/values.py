@@ -66,7 +66,7 @@ def converts(func: Node) -> bool:
 
 
 class Values(Parameters):
-    """Finds the tags of expressions: what is known of their values."""
+    """Finds out what an expression evaluates to, such as a socket id."""
 
     def _of_expression(self, expr: Node) -> Tag:
         match expr:
@@ -183,7 +183,7 @@ class Values(Parameters):
         return any(self.project.outside(given) == "flask.request" for given in arguments(self.uses, variable))
 
     def _field(self, expr: Member) -> Tag:
-        """Return the tags of a field of a class. A tag says what is known of the field's value."""
+        """Return what a field of a class holds, such as a socket."""
         cls = self.project.type_of(expr.obj)
         if cls is None:
             meant = self.project.meaning(expr)
@@ -251,6 +251,6 @@ class Values(Parameters):
         return Tag.NONE
 
     def _returned(self, func: Func) -> Tag:
-        """Return the tags of everything that a function returns. A tag says what is known of a value."""
+        """Return what a function returns, such as a socket or an id."""
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKET_TYPE.match(func.returns) else Tag.NONE
         return found | self.of_all(returned(func))

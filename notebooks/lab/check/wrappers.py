@@ -63,9 +63,9 @@ def wrapper_of(project: Project, cls: Class) -> Wrapper | None:
 
 
 def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
-    """Yield each class of a project that inherits from a wrapper.
+    """Yield the classes whose base class wraps Socket.IO's API.
 
-    A wrapper is a base class that wraps Socket.IO's API. Each result is a pair: the class and its wrapper.
+    Each result is a pair: the class, and the `Wrapper` that describes its base class.
     """
     for module in list(project.modules.values()):
         for cls in module.classes:

@@ -1,4 +1,4 @@
-"""The command `lab bench`: compares `good_server` with stock python-socketio and Node's Socket.IO."""
+"""The command `lab bench`: compares `good_server` with plain python-socketio and Node's Socket.IO."""
 
 import argparse
 import contextlib
@@ -84,8 +84,8 @@ def _install_node() -> None:
 def _fit_to_open_files(sizes: "Sizes") -> "Sizes":
     """Returns `sizes` without client groups that need too many open files.
 
-    `sizes.leaving` has the sizes of the groups, whose clients disconnect together. When the function removes a group,
-    it prints a warning. Raises `UsageError` when the limit of open files is too low for the benchmarks.
+    The clients of a group disconnect together. `sizes.leaving` has the number of clients in each group. When a group is
+    removed, a warning is printed. Raises `UsageError` when the limit of open files is too low for the benchmarks.
     """
     import dataclasses
 

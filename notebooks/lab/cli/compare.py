@@ -95,11 +95,10 @@ def _outputs(comparison: "Comparison", options: argparse.Namespace, readme: Path
 
 
 def _costs(readme: Path | None) -> Path | None:
-    """Returns the path of the file with the measured costs, or None.
+    """Returns the path of the file with the measured damage, or None.
 
-    A cost is the damage that a mistake does, as measured, such as a share of lost messages. `lab check` quotes a cost
-    for each mistake. The file is in the repository of `readme`. The result is None when `readme` is None or when the
-    folder of the file does not exist.
+    The file says how much damage each mistake does, such as a share of lost messages. `lab check` quotes it. The
+    file is in the repository of `readme`. The result is None if `readme` is None or the folder of the file is missing.
     """
     from lab.check.cost import costs_beside
 

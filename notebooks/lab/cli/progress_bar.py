@@ -1,7 +1,6 @@
 """Progress display on stderr while experiments or notebooks run.
 
-In a terminal it is a bar. Otherwise it is one line for each finished notebook or measured claim. A claim is a statement
-about the bad and the good server.
+In a terminal it is a bar. Otherwise it is one line for each finished notebook or experiment.
 """
 
 import time
@@ -84,10 +83,10 @@ class CompareProgress:
         self._bar.update(self._task, description=", ".join(self._running.values()))
 
     def finished(self, result: Result) -> None:
-        """Shows that the runs for one claim have finished.
+        """Shows that all runs for one statement about the servers have finished.
 
-        A claim is a statement about both servers. In a terminal, the bar advances. Otherwise, this also prints one
-        line: whether the runs have shown the claim, and the values of both servers.
+        In a terminal, the bar advances. Otherwise, this also prints one line: whether the runs have shown the
+        statement, and the values of the bad and the good server.
         """
         self._bar.advance(self._task)
         if self._console.is_terminal:

@@ -1,4 +1,4 @@
-"""The command `lab quiz`: asks interview questions, with spaced repetition."""
+"""The command `lab quiz`: asks job interview questions, with spaced repetition."""
 
 import argparse
 import contextlib
@@ -108,7 +108,7 @@ def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
 
 
 def _numbers() -> "Numbers":
-    """Returns the last measured numbers, which the interview answers quote.
+    """Returns the last measured numbers, which the answers of the quiz quote.
 
     `lab compare` measures them on this machine. If it has not run yet, or if the file with the numbers cannot be read,
     this function prints a line that says so, and the result has no numbers of `lab compare`.

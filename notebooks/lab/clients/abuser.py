@@ -95,7 +95,7 @@ async def _send_flood(
     """Send the requests on one connection, as fast as possible.
 
     When the server closes the connection, the client reconnects to the next server process and continues there, up to
-    `RECONNECTS` times. Returns the outcome of each request.
+    `RECONNECTS` times. Returns the outcome of each request, such as `accepted` or `closed`.
     """
     outcomes: list[str] = []
     for number in range(1 + RECONNECTS):

@@ -56,11 +56,10 @@ def as_series(samples: Sequence[Sample]) -> list[dict[str, float]]:
 
 @asynccontextmanager
 async def chat_on_schedule(ring: Sequence[Tab], *, per_second: float = 4) -> AsyncIterator[list[Sample]]:
-    """Let each tab send messages to the next tab on a schedule.
+    """Let simulated browser tabs send messages in a ring on a schedule.
 
-    A tab is a Socket.IO client that simulates a browser tab. Each tab sends `per_second` messages per second until the
-    `async with` block ends. Then the function waits until every request has its ack or has timed out. The yielded list
-    has one sample per request.
+    Each tab sends `per_second` messages per second to the next tab, until the `async with` block ends. Then the
+    function waits until every message has its ack or has timed out. The yielded list has one sample per message.
     """
     samples: list[Sample] = []
     requests: set[asyncio.Task[None]] = set()

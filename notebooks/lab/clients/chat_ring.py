@@ -1,7 +1,7 @@
-"""Steps that many scenarios share: send messages, cut connections, wait.
+"""Steps that many experiments share: send messages, cut connections, wait.
 
-A scenario is a scripted experiment on a server. Often its users send in a ring: each user writes to the next user. So
-all users send equally often, and no user exceeds a rate limit.
+Often the simulated users send in a ring: each user writes to the next user. So all users send equally often, and no
+user exceeds a rate limit.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ def people(count: int, *, rooms: tuple[str, ...] = ()) -> list[Person]:
 
 
 async def write_to_next(writers: Sequence[Tab], text: str) -> int:
-    """Let each tab write `text` to the user of the next tab.
+    """Let each simulated browser tab write `text` to the next tab's user.
 
-    A tab is a Socket.IO client that simulates a browser tab. Returns how many of the messages the server accepted.
+    Returns how many of the messages the server accepted.
     """
     readers = [*writers[1:], *writers[:1]]
     sending = [
@@ -37,18 +37,18 @@ async def write_to_next(writers: Sequence[Tab], text: str) -> int:
 
 
 def messages_received(tab: Tab, text: str) -> list[Received]:
-    """Return the messages with this text that the tab received.
+    """Return the messages with this text that a simulated tab received.
 
-    A tab is a Socket.IO client of one user. Only messages that were sent to this user count.
+    Only messages that were sent to the user of this tab count.
     """
     return tab.inbox.of(events.CHAT_MESSAGE, lambda data: data["text"] == text and data.get("to") == tab.user)
 
 
 async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
-    """Wait until everything that was sent to these tabs has arrived.
+    """Wait until everything sent to these simulated browser tabs has arrived.
 
-    A tab is a Socket.IO client. Each tab sends one more request. A connection keeps the order of its packets, so the
-    ack of that request arrives last. A lost message does not make the function wait longer.
+    Each tab sends one more request. A connection keeps the order of its packets, so the ack of that request arrives
+    last. A lost message does not make the function wait longer.
     """
     # no server knows this event, but the contract demands an ack for every event
     await gather_bounded([lambda tab=tab: tab.ask("lab:settle", {}) for tab in tabs])  # type: ignore[misc]
@@ -57,11 +57,10 @@ async def wait_until_delivered(tabs: Sequence[Tab]) -> None:
 
 
 async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
-    """Wait until each tab has received `FENCE` from every server process.
+    """Wait until each simulated tab has received `FENCE` from every server process.
 
-    A tab is a Socket.IO client. A message from another process sometimes arrives later than an ack. So this function
-    makes each server process emit the event `FENCE`. When the `FENCE` of a process arrives, all earlier messages of
-    that process have arrived.
+    A message from another process sometimes arrives later than an ack. So this function makes each server process emit
+    the event `FENCE`. When the `FENCE` of a process arrives, all earlier messages of that process have arrived.
     """
     target, mark = tabs[0].target, secrets.token_hex(4)
     await target.probe.fence(target.namespace, [tab.ids[-1] for tab in tabs], mark)
@@ -73,9 +72,9 @@ async def _wait_for_fences(tabs: Sequence[Tab]) -> None:
 
 
 async def cut_and_reconnect(tabs: Sequence[Tab]) -> None:
-    """Reset the tabs' connections, and wait until all have reconnected.
+    """Reset the connections of simulated browser tabs, and wait for their reconnects.
 
-    A tab is a Socket.IO client. The tabs must be open with `reconnection=True`, so that they reconnect by themselves.
+    The tabs must be open with `reconnection=True`, so that they reconnect by themselves.
     """
     connects = [tab.connects + 1 for tab in tabs]
     await asyncio.gather(*(tab.link.cut() for tab in tabs))

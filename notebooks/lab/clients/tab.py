@@ -171,9 +171,9 @@ class Tab:
 
 
 def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
-    """Return, for each tab, the index of its first server process.
+    """Return the index of the first server process for each browser tab.
 
-    `people` has one entry per tab: the user of that tab. The tabs of one user are on different processes. Users are
+    `people` has one entry per tab: the user of that tab. The tabs of one user are spread over the processes. Users are
     assigned in pairs, and the first tabs of a pair are on the same process. So, when each user writes to the next user,
     half of the messages stay within one process.
     """
@@ -196,11 +196,10 @@ async def tabs(
     reconnection: bool = False,
     delays: ReconnectDelays = LAB_DELAYS,
 ) -> AsyncIterator[list[Tab]]:
-    """Open and connect `each` tabs for every person.
+    """Open and connect `each` simulated browser tabs for every person.
 
-    A tab is a Socket.IO client that simulates a browser tab. Yields the tabs in the order of `people`. With
-    `reconnection`, a tab that loses its connection reconnects after `delays`. All tabs are closed when the `async with`
-    block ends, even after an error.
+    Yields the tabs in the order of `people`. With `reconnection`, a tab that loses its connection reconnects after
+    `delays`. All tabs are closed when the `async with` block ends, even after an error.
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []

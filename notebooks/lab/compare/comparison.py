@@ -50,10 +50,9 @@ class Comparison:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the measurements confirm every claim.
+        """Whether the measurements confirm all statements about the two servers.
 
-        A claim is a statement about the bad and the good server. `before_any_cut` has verdicts on measurements without
-        connection cuts. These verdicts count too.
+        The measurements in `before_any_cut`, which were made without connection cuts, count too.
         """
         verdicts = [result.verdict for result in self.results] + [row.verdict for row in self.before_any_cut]
         return all(verdict.outcome == "shown" for verdict in verdicts)
@@ -62,8 +61,8 @@ class Comparison:
 def environment(seed: int, settings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Return the machine, the versions and the settings of a comparison.
 
-    A comparison measures the bad and the good server. `settings` has the server settings of each experiment. The key
-    `raised_limits` of the result has all server settings that the lab changed from their defaults.
+    `settings` has the server settings of each experiment. The key `raised_limits` of the result has all server settings
+    that the lab changed from their defaults.
     """
     raised: dict[str, set[str]] = {name: {value} for name, value in LAB_SETTINGS.items() if not name.endswith("_PORT")}
     for name, value in (item for scenario in settings for item in scenario.items()):

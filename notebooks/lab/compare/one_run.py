@@ -1,7 +1,4 @@
-"""Runs a scenario once on a new server.
-
-A scenario is a scripted experiment with clients.
-"""
+"""Runs a scenario (a scripted experiment) once on a new server."""
 
 import asyncio
 import dataclasses
@@ -27,8 +24,8 @@ async def run_once(
 ) -> Run:
     """Run a scenario once on a new server of `workers` processes.
 
-    A scenario is a scripted experiment with clients. `claim` is the statement that the scenario tests; its number
-    selects the namespace of the clients. `side` is `good` (the good server), `bad` (the bad server), or an app as
+    `scenario` is a scripted experiment with clients, and `claim` is the statement that it tests. The number of the
+    claim selects the namespace of the clients. `side` is `good` (the good server), `bad` (the bad server), or an app as
     `module:function`. `seed` and `parameters` are passed to the scenario. If the scenario fails, nothing is raised: the
     field `broken` of the returned run says why.
     """

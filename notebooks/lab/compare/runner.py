@@ -1,10 +1,9 @@
-"""Runs the scenario of every chosen claim on both servers.
+"""Runs the experiments of all chosen claims on both servers.
 
-The two servers are the bad server (with ten mistakes) and the good server. A claim is a statement about them. Its
-scenario is an experiment that measures one value on each server; the claim states a bound for each of the two values. A
-run (one measurement) is repeated if its value is near the bound or does not meet the bound. A run is also repeated if
-slow clients have possibly falsified its value. Each run has its own new server. Scenarios that mostly wait run at the
-same time; scenarios that measure time or load run alone.
+A claim is a statement about the bad server (with ten mistakes) and the good server. Its experiment measures one value
+on each server, and the claim states a bound for each value. A measurement is repeated if its value is near the bound or
+does not meet the bound, or if slow clients have possibly falsified it. Each measurement has its own new server.
+Experiments that mostly wait run at the same time; experiments that measure time or load run alone.
 """
 
 import asyncio
@@ -27,10 +26,7 @@ Finished = Callable[[Result], None]
 
 
 class ExperimentRunner:
-    """Runs scenarios on new servers, in parallel or one at a time.
-
-    A scenario is a scripted experiment on a server.
-    """
+    """Runs experiments on new servers, in parallel or one at a time."""
 
     def __init__(
         self,
@@ -49,10 +45,10 @@ class ExperimentRunner:
         self._semaphore = asyncio.Semaphore(AT_ONCE)
 
     async def results(self, claims: Sequence[Claim]) -> list[Result]:
-        """Run the scenarios of all claims; return one result per claim.
+        """Test each claim with its experiment; return one result per claim.
 
-        A claim is a statement about the bad and the good server, and its scenario measures them. The results are sorted
-        by the id of the claim. If a scenario fails, the verdict on its claim is `not_shown` (not confirmed).
+        A claim is a statement about the bad and the good server. The results are sorted by the id of the claim. If an
+        experiment fails, the verdict on its claim is `not_shown` (not confirmed).
         """
         alone = [claim for claim in claims if self._scenarios[claim.id].runs_alone]
         # after an interruption the task group waits until every server has stopped
@@ -96,13 +92,12 @@ async def compare(
     scenarios: Mapping[str, Scenario] | None = None,
     workers: int = 1,
 ) -> Comparison:
-    """Run the scenario of each of `claims` on both servers.
+    """Test each claim with its experiment on both servers.
 
-    A claim is a statement about the bad and the good server, and its scenario measures them. `scenarios` maps the id of
-    a claim to its scenario; the default is the scenarios of `lab.scenarios`. Each server has `workers` processes. If
-    `workers` is greater than 1, `compare` also measures what percentage of messages and reports arrives when no
-    connection is cut. A report is the result of heavy work that a user requests. `compare` calls `progress` when a run
-    starts or ends, and `finished` with each result.
+    Each of `claims` is a statement about the bad and the good server. `scenarios` maps the id of a claim to its
+    experiment; the default is the experiments of `lab.scenarios`. Each server has `workers` processes. If `workers` is
+    greater than 1, `compare` also measures what percentage of messages and requested reports arrives when no connection
+    is cut. `compare` calls `progress` when a measurement starts or ends, and `finished` with each result.
     """
     scenarios = scenarios if scenarios is not None else load_scenarios()
     started = time.monotonic()

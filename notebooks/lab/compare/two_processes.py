@@ -51,7 +51,7 @@ def scenario_without_cuts(asks: Literal["chat", "report"]) -> Scenario:
 async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
     """Let each user write to the next user; return two counts.
 
-    `ring` has one tab (simulated browser tab) per user; the last user writes to the first. The counts are the number of
+    `ring` has one simulated browser tab per user; the last user writes to the first. The counts are the number of
     messages that the server accepted, and the number of messages that arrived exactly once.
     """
     accepted = await write_to_next(ring, "hello")
@@ -62,8 +62,8 @@ async def _write(ring: Sequence[Tab]) -> tuple[int, int]:
 async def _request_reports(ring: Sequence[Tab]) -> tuple[int, int]:
     """Let each user request a report; return two counts.
 
-    A report is the result of heavy work on the server. `ring` has one tab (simulated browser tab) per user. The counts
-    are the number of requests that the server accepted, and the number of reports that arrived.
+    `ring` has one simulated browser tab per user. The counts are the number of requests that the server accepted, and
+    the number of reports that arrived.
     """
     jobs = await gather_bounded([lambda tab=tab: _request_report(tab) for tab in ring])  # type: ignore[misc]
     arrivals = await asyncio.gather(*(_arrives(tab, job) for tab, job in zip(ring, jobs, strict=True)))
@@ -88,11 +88,12 @@ async def _arrives(tab: Tab, job: str | None) -> bool:
 
 @dataclass(frozen=True)
 class TwoProcessResult:
-    """The runs for one claim, with one and with several processes.
+    """The measurements for one claim, with one and with several processes.
 
-    A claim is a statement about the bad and the good server. A run measures the percentage of messages or reports that
-    arrive. `runs` maps a side (bad or good server) and a number of processes to the run. `workers` is the larger number
-    of processes. `bounds` has the limits for the percentages: if all are kept, the claim is confirmed.
+    A claim is a statement about the bad and the good server. Each measurement is the percentage of messages or reports
+    that arrived. `runs` maps a server (`bad` or `good`) and its number of processes to the measurement. `workers` is
+    the larger number of processes. `bounds` has the limits for the percentages: if all are kept, the claim is
+    confirmed.
     """
 
     claim: Claim
@@ -120,19 +121,17 @@ class TwoProcessResult:
 
     @property
     def finding(self) -> str:
-        """One sentence that says what was found, with the measured percentages.
-
-        They are the percentages of the messages or reports that arrived.
-        """
+        """One sentence with the measured percentages of arrived messages or reports."""
         values = {side: number(self.value(side, self.workers)) for side in SIDES}
         return self.bounds.finding.format(**values, one=number(self.value("bad", 1)))
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the four runs: two servers, two numbers of processes.
+        """The verdict: whether the four measured percentages confirm the claim.
 
-        A run measures the percentage of messages or reports that arrive. The outcome of the verdict is `shown` (the
-        claim is confirmed) when each percentage is in the range that the claim states.
+        These are the percentages of messages or reports that arrived from two servers, with one and with several
+        processes. The outcome is `shown` (the claim is confirmed) when each percentage is in the range that the claim
+        states.
         """
         reasons = []
         for (side, workers), run in self.runs.items():
@@ -145,10 +144,10 @@ class TwoProcessResult:
 
 
 def sides_and_processes(workers: int) -> Sequence[tuple[Side, int]]:
-    """Return the four pairs of side and number of processes.
+    """Return the four pairs of a server and its number of processes.
 
-    A side is the bad or the good server, and the number of processes is 1 or `workers`. The table of the results has
-    one column per pair, in this order.
+    The server is `bad` or `good`, and the number is 1 or `workers`. The table of the results has one column per pair,
+    in this order.
     """
     return [(side, count) for side in SIDES for count in (1, workers)]
 
@@ -160,11 +159,11 @@ async def measure_before_any_cut(
     seed: int = 7,
     progress: Progress = lambda claim, side, phase: None,
 ) -> list[TwoProcessResult]:
-    """Measure which messages and reports arrive before any connection is cut.
+    """Measure which messages and requested reports arrive while no connection is cut.
 
-    A report is the result of heavy work that a user requests. The bad and the good server are measured with one process
-    and with `workers` processes. A claim is a statement about these two servers. Returns one result for each claim for
-    which the file claims.toml also states percentages of messages or reports with several processes.
+    The bad and the good server are measured with one process and with `workers` processes. Returns one result for each
+    of `claims` (statements about these servers) for which the file claims.toml also states percentages with several
+    processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []
@@ -179,11 +178,11 @@ async def measure_before_any_cut(
 async def _run_both_sides(
     claim: Claim, scenario: Scenario, *, workers: int, seed: int, progress: Progress
 ) -> Mapping[tuple[Side, int], Run]:
-    """Run the scenario on both servers, with one process and with several.
+    """Run the experiment on both servers, with one process and with several.
 
-    The scenario is an experiment that counts which messages or reports arrive. The bad and the good server are measured
-    at the same time. That is harmless, because the scenario measures no times and needs little CPU. Returns the runs
-    (measurements), by server and number of processes.
+    The experiment counts which messages or reports arrive. The bad and the good server are measured at the same time.
+    That is harmless, because the experiment measures no times and needs little CPU. Returns the measurements, by server
+    and number of processes.
     """
 
     async def run(side: Side, count: int) -> Run:

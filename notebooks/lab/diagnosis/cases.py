@@ -1,7 +1,6 @@
-"""The cases of the blind diagnosis, and which server has which mistake.
+"""The tasks in which a learner has to find servers' mistakes.
 
-In the blind diagnosis, a learner looks for the unknown mistakes of servers. A case is one task for practice: the
-learner finds the mistakes of one server.
+This module decides which server has which mistakes. A task for practice is called a case.
 """
 
 import random
@@ -26,11 +25,10 @@ class _Frozen(BaseModel):
 
 
 class Mistake(_Frozen):
-    """One mistake of the bad server, as data for the blind diagnosis.
+    """One mistake of the bad server, with hints for learners.
 
-    In the blind diagnosis, a learner looks for the unknown mistakes of servers. `events` are the events that have a
-    different handler on a server with this mistake. `tell` tells the learner how such a server behaves, and how to see
-    this behaviour. `look` tells the learner where to look, without naming the mistake.
+    `events` are the events that have a different handler on a server with this mistake. `tell` tells a learner how such
+    a server behaves, and how to see this behaviour. `look` tells a learner where to look, without naming the mistake.
     """
 
     id: str
@@ -42,9 +40,8 @@ class Mistake(_Frozen):
 class Choice(_Frozen):
     """The mistakes of one server, and what a user complains about.
 
-    A claim is a statement about one mistake, and its scenario is an experiment that measures that mistake.
-    `measured_by` has the numbers of the claims whose scenarios measure the server. It is empty if the claims have the
-    same numbers as the mistakes.
+    A claim is a statement about one mistake, which an experiment tests. `measured_by` has the numbers of the claims
+    that are tested on this server. If it is empty, the claims have the same numbers as the mistakes.
     """
 
     mistakes: tuple[int, ...]
@@ -53,10 +50,9 @@ class Choice(_Frozen):
 
     @property
     def claims(self) -> tuple[int, ...]:
-        """The numbers of the claims whose scenarios measure this server.
+        """The numbers (1 to 10) of the claims tested on this server.
 
-        A claim is a statement about one mistake, and its scenario is an experiment that measures that mistake. The
-        numbers are 1 to 10.
+        A claim is a statement about one mistake, which an experiment tests.
         """
         return self.measured_by or self.mistakes
 
@@ -80,11 +76,10 @@ class _File(_Frozen):
 
 @dataclass(frozen=True)
 class Ticket:
-    """Identifies one server of the blind diagnosis: kind, seed and letter.
+    """Identifies one server whose mistakes a learner has to find.
 
-    In the blind diagnosis, a learner looks for the unknown mistakes of servers. `kind` is `practice` or `exam`, and
-    `letter` is the name of the server. `seed` decides which server has which mistakes. A server process finds its
-    mistakes from its ticket.
+    `kind` is `practice` or `exam`, and `letter` is the name of the server. `seed` decides which server has which
+    mistakes. A server process finds its mistakes from its ticket.
     """
 
     kind: Kind
@@ -113,10 +108,7 @@ class Ticket:
 
 @cache
 def load() -> _File:
-    """Read the mistakes and the cases from the file cases.toml.
-
-    A case is a task of the blind diagnosis: a learner finds the unknown mistakes of one server.
-    """
+    """Read the mistakes and the practice tasks from the file cases.toml."""
     text = (resources.files("lab.diagnosis") / "cases.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text))
 
@@ -137,8 +129,7 @@ def look_at(mistakes: tuple[int, ...]) -> str:
 def letters(kind: Kind) -> str:
     """Return the letters that name the servers of a practice or examination.
 
-    In both of them, a learner looks for the unknown mistakes of servers. The result is a string with one letter per
-    server.
+    A learner has to find the mistakes of these servers. The result is a string with one letter per server.
     """
     return LETTERS[: len(MISTAKES) + 1 if kind == "exam" else len(load().case)]
 

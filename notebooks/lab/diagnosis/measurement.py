@@ -1,8 +1,4 @@
-"""Measures a server of the blind diagnosis with the lessons' scenarios.
-
-A scenario is a scripted experiment with clients. In the blind diagnosis, a learner has to find the mistakes of an
-unknown server.
-"""
+"""Measures servers whose mistakes a learner must find, with the lessons' experiments."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -43,19 +39,18 @@ class Finding:
 
 
 def in_words(claim: Claim, run: Run) -> str:
-    """Return the value that a run measured, with its unit.
+    """Return the value that `run` measured, with the unit of `claim`.
 
-    A run is one measurement with the experiment of `claim`, which also has the unit. If the run failed, this function
-    returns the reason instead.
+    If the measurement failed, return the reason instead.
     """
     return f"not measured, {run.broken}" if run.broken is not None else f"{number(run.value)} {claim.unit}"
 
 
 async def measure(ticket: Ticket, *, with_good: bool = True) -> list[Finding]:
-    """Run the scenarios that measure the mistakes of a server.
+    """Run the experiments that measure the mistakes of a server.
 
-    `ticket` identifies the server. Each scenario (an experiment) runs on a new server with the same mistakes. With
-    `with_good`, each scenario also runs on a good server. Returns one finding (the measured values) per scenario.
+    `ticket` identifies the server. Each experiment runs on a new server with the same mistakes. With `with_good`, each
+    experiment also runs on a good server. Returns one finding (the measured values) per experiment.
     """
     claims = [load_claims()[claim - 1] for claim in ticket.open().claims]
     return [await _measure_one(claim, ticket, with_good=with_good) for claim in claims]
@@ -103,10 +98,10 @@ async def _measure_one(claim: Claim, ticket: Ticket, *, with_good: bool) -> Find
 
 
 async def _run(claim: Claim, scenario: Scenario, side: str) -> Run:
-    """Run a scenario; repeat the run once if it is not valid.
+    """Run an experiment; repeat it once if the measurement is not valid.
 
-    A run is not valid if it failed, or if slow clients have possibly falsified its values. The parameters of the
-    scenario (an experiment) are as small as in the grading of an exercise, so that a busy machine can run it.
+    A measurement is not valid if it failed, or if slow clients have possibly falsified its values. The parameters of
+    the experiment are as small as in the grading of an exercise, so that a busy machine can run it.
     """
     parameters: Mapping[str, Any] = load_exercise(claim.number).parameters
     for seed in range(7, 7 + MOST_TRIES):

@@ -38,11 +38,11 @@ class Practice:
         return suspect
 
     async def look(self, letter: str) -> None:
-        """Show what the tabs of one server received, and the server's state.
+        """Show what a server's simulated browser tabs received, and the server's state.
 
-        `letter` names the server, which is started if it does not run. A tab is a simulated browser tab that the
-        learner has opened. The state is measured by a probe, which is code of the lab inside the server process. First,
-        this method waits until everything that was sent to the tabs has arrived.
+        `letter` names the server, which is started if it does not run. The state, such as the memory use, is measured
+        by code of the lab inside the server process. First, this method waits until everything that was sent to the
+        tabs has arrived.
         """
         suspect = await self._session.start(letter)
         await suspect.settle()

@@ -1,8 +1,7 @@
-"""Server of the blind diagnosis: has unknown mistakes in the namespace `/`.
+"""Server whose mistakes, in the namespace `/`, a learner has to find.
 
-In the blind diagnosis, a learner has to find the mistakes. From outside, a learner cannot see the name of a mistake.
-All these servers handle the same events, have the same settings and use the same names in their code, and they log no
-traceback.
+From outside, a learner cannot see the name of a mistake. All these servers handle the same events, have the same
+settings and use the same names in their code, and they log no traceback.
 """
 
 import inspect
@@ -43,13 +42,12 @@ async def log_in(request: Request, _: SessionLogin) -> dict[str, Any]:
 
 
 class Service(Gateway):
-    """The good server's gateway, changed by some of the ten mistakes.
+    """The good server's Socket.IO namespace, changed by some of the ten mistakes.
 
-    A gateway is a Socket.IO namespace that checks every connect, event and disconnect. `mistakes` are gateways of the
-    bad server, one per mistake. `STEPS` names the methods that a mistake can replace. The first mistake that defines
-    such a method replaces it; otherwise the good server's method is used. The gateways in `mistakes` are not registered
-    with Socket.IO, so only their methods are used. `own_routes` (events with their handlers) replace the good server's
-    routes for the same events.
+    `mistakes` are namespaces of the bad server, one per mistake. `STEPS` names the methods that a mistake can replace.
+    The first mistake that defines such a method replaces it; otherwise the good server's method is used. The namespaces
+    in `mistakes` are not registered with Socket.IO, so only their methods are used. `own_routes` (events with their
+    handlers) replace the good server's routes for the same events.
     """
 
     def __init__(self, parts: Parts, mistakes: Sequence[Gateway], own_routes: Sequence[Route]) -> None:
@@ -61,32 +59,32 @@ class Service(Gateway):
     async def joined(self, request: Request) -> None:
         """Put a new socket into its rooms.
 
-        If a mistake of this server has its own method `joined`, that method is called. Otherwise the good server's
-        method is called.
+        If the class of one of this server's mistakes defines `joined`, that method is called. Otherwise the good
+        server's method is called.
         """
         await self._steps["joined"](request)
 
     async def left(self, request: Request) -> None:
         """Handle a disconnect.
 
-        If a mistake of this server has its own method `left`, that method is called, for example to remove stored data.
-        Otherwise nothing is done.
+        If the class of one of this server's mistakes defines `left`, that method is called, for example to remove
+        stored data. Otherwise nothing is done.
         """
         await self._steps["left"](request)
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
         """Count one event of the user for the rate limit.
 
-        If a mistake of this server has its own method `check_rate`, that method is called. Otherwise the good server's
-        method is called.
+        If the class of one of this server's mistakes defines `check_rate`, that method is called. Otherwise the good
+        server's method is called.
         """
         await self._steps["check_rate"](identity, route)
 
     def read(self, route: Route, arguments: Sequence[Any]) -> Any:
         """Convert the arguments of an event to the event's payload model.
 
-        If a mistake of this server has its own method `read`, that method is called. Otherwise the good server's method
-        is called.
+        If the class of one of this server's mistakes defines `read`, that method is called. Otherwise the good server's
+        method is called.
         """
         return self._steps["read"](route, arguments)
 
@@ -116,11 +114,10 @@ def load_handlers(number: int) -> Callable[[str, Parts], Gateway]:
 
 
 def create_service(parts: Parts, choice: Choice) -> tuple[Service, list[Any]]:
-    """Return a server's gateway, and the gateways of its mistakes.
+    """Return a server's Socket.IO namespace, and the namespaces of its mistakes.
 
-    A gateway is a Socket.IO namespace that checks every connect, event and disconnect. `choice` names the mistakes.
-    Each mistake has a gateway of the bad server. The first returned gateway is the good server's gateway, changed by
-    these mistakes.
+    `choice` names the mistakes. Each mistake has a namespace of the bad server. The first returned namespace is the
+    good server's namespace, changed by these mistakes.
     """
     gateways: list[Any] = [load_handlers(number)("/", parts) for number in choice.mistakes]
     own_routes = [

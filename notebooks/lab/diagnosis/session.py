@@ -79,7 +79,7 @@ class Session:
     async def measure(self, letter: str) -> list[Finding]:
         """Measure the server with this letter and, for comparison, the good server.
 
-        Returns one finding per scenario (an experiment): what the scenario measured on these two servers.
+        Returns one finding per experiment: what the experiment measured on these two servers.
         """
         return await measure(self.ticket(letter))
 

@@ -1,7 +1,4 @@
-"""A running server of the blind diagnosis, with tools to examine it.
-
-In the blind diagnosis, a learner has to find the unknown mistakes of a server.
-"""
+"""A server with unknown mistakes, and tools for learners to examine it."""
 
 import asyncio
 import contextlib
@@ -46,10 +43,9 @@ HIDDEN_KEYS = ("id", "at", "job")
 
 @dataclass(frozen=True)
 class TabState:
-    """What a learner can see of one tab.
+    """What a learner can see of one simulated browser tab.
 
-    A tab is a simulated browser tab. `connects` is how often the tab has connected, including the first time.
-    `received` has one line per received event.
+    `connects` is how often the tab has connected, including the first time. `received` has one line per received event.
     """
 
     name: str
@@ -66,11 +62,11 @@ class TabState:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the probe inside the server process measured.
+    """Measurements that code of the lab made inside the server process.
 
-    The probe is code of the lab. `lost_ids` is the number of socket ids that tabs of this server had before they lost a
-    connection. `lost_ids_held` is how many of these ids are still on the server's heap. `since_last` maps labels to
-    counts and times since the probe was last read.
+    `lost_ids` is the number of socket ids that simulated browser tabs had before they lost a connection.
+    `lost_ids_held` is how many of these ids are still on the server's heap. `since_last` maps labels to counts and
+    times since the previous measurement.
     """
 
     connections: int
@@ -122,7 +118,7 @@ class Suspect:
         self._target = Target.of(server, 0)
 
     async def stop(self) -> None:
-        """Close all tabs (simulated browser tabs), and stop the server process."""
+        """Close all simulated browser tabs, and stop the server process."""
         self._target = None
         self.tabs.clear()
         await self._stack.aclose()
@@ -130,10 +126,10 @@ class Suspect:
     async def open(
         self, user: str, role: str = "vendor", *, company: str | None = None, rooms: Sequence[str] = ()
     ) -> Tab:
-        """Open one more tab for a user, and return the tab.
+        """Open and return one more simulated browser tab for a user.
 
-        A tab is a simulated browser tab, with its own socket. The user's token has this role, company and rooms. Like a
-        web page, the tab sends the event `session:login` only after its first connect, and reconnects by itself.
+        The tab has its own socket. The user's token has this role, company and rooms. Like a web page, the tab sends
+        the event `session:login` only after its first connect, and reconnects by itself.
         """
         person = Person(user, role, company, tuple(rooms))
         (tab,) = await self._stack.enter_async_context(tabs(self.target, [person], reconnection=True))
@@ -157,19 +153,18 @@ class Suspect:
         return ack, time.monotonic() - began
 
     async def flood(self, tab: Tab, event: str, data: Any, count: int) -> dict[str, int]:
-        """Send an event from a tab `count` times at once.
+        """Send an event `count` times at once from a simulated browser tab.
 
-        A tab is a simulated browser tab. Returns how many events were accepted (key `ok`), and how many were refused
-        with each error code.
+        Returns how many events were accepted (key `ok`), and how many were refused with each error code.
         """
         acks = await asyncio.gather(*(self.ask(tab, event, data) for _ in range(count)))
         return dict(Counter("ok" if ack.get("ok") else ack.get("error", {}).get("code", "?") for ack, _ in acks))
 
     async def cut(self, tab: Tab) -> bool:
-        """Reset a tab's connection, and wait until the tab has reconnected.
+        """Reset a simulated browser tab's connection, and wait until the tab reconnects.
 
-        A tab is a simulated browser tab. Before the reset, this method waits until everything that was sent to the tabs
-        has arrived. Returns False when the tab does not reconnect within `RETURN_SECONDS`.
+        Before the reset, this method waits until everything that was sent to the tabs has arrived. Returns False when
+        the tab does not reconnect within `RETURN_SECONDS`.
         """
         await self.settle()
         connects = tab.connects + 1
@@ -183,8 +178,8 @@ class Suspect:
     async def restart(self) -> None:
         """Kill the server process, start it again, and wait for the tabs.
 
-        The tabs are simulated browser tabs. The new process has the same port and the same mistakes. This method waits
-        until all tabs that were connected have reconnected, but at most `RETURN_SECONDS`.
+        The new process has the same port and the same mistakes. This method waits until all simulated browser tabs that
+        were connected have reconnected, but at most `RETURN_SECONDS`.
         """
         server, before = self.target.server, {name: tab.connects for name, tab in self.tabs.items() if tab.sid}
         await server.kill()
@@ -196,9 +191,9 @@ class Suspect:
         await poll_until(are_back, timeout=RETURN_SECONDS)
 
     async def settle(self) -> None:
-        """Wait until everything that was sent to the open tabs has arrived.
+        """Wait until the simulated browser tabs received everything sent to them.
 
-        The tabs are simulated browser tabs. Wait at most `SETTLE_SECONDS`.
+        Wait at most `SETTLE_SECONDS`.
         """
 
         async def ask(tab: Tab) -> None:
@@ -209,16 +204,13 @@ class Suspect:
         await asyncio.gather(*(ask(tab) for tab in self.tabs.values() if tab.sid is not None))
 
     def states(self) -> list[TabState]:
-        """Return the states of all tabs, in the order they were opened.
-
-        The tabs are simulated browser tabs.
-        """
+        """Return the states of all simulated browser tabs, oldest tab first."""
         return [TabState(name, tab.sid is not None, tab.connects, heard(tab)) for name, tab in self.tabs.items()]
 
     async def read(self) -> Reading:
-        """Read the probe inside the server process, and reset its counters.
+        """Return measurements of the server process, and reset its counters.
 
-        The probe is code of the lab that measures the process. It searches the heap for the socket ids of lost
+        Code of the lab inside the server process measures it. This code searches the heap for the socket ids of lost
         connections, which blocks the server for some tenths of a second.
         """
         probe = self.target.probe
@@ -237,9 +229,9 @@ class Suspect:
 
 
 def heard(tab: Tab) -> list[str]:
-    """Return the events that a tab received, one line each.
+    """Return the events that a simulated browser tab received, one line each.
 
-    A tab is a simulated browser tab. Ids and times are left out.
+    Ids and times are left out.
     """
     lines = []
     for received in tab.inbox.all:

@@ -1,8 +1,7 @@
-"""Faults of an answer: how they are recorded and described.
+"""Records and describes the faults of a learner's answer to an exercise.
 
-An answer is a learner's solution of an exercise. A fault is, for example, an exception or a blocked event loop. The
-server process that runs the answer appends each fault to a file. The process that grades reads the file, also while the
-server runs.
+A fault is, for example, an exception or a blocked event loop. The server process that runs the answer appends each
+fault to a file. The process that grades reads the file, also while the server runs.
 """
 
 import json
@@ -71,10 +70,10 @@ def is_starved(faults: Sequence[Fault]) -> bool:
 
 
 def cause(faults: Sequence[Fault], source: str) -> str:
-    """Return a sentence about the fault that explains what clients saw.
+    """Return a sentence about the fault that caused the clients' problems.
 
-    A fault is an error in a learner's answer, such as a missing `await`. If no recorded fault explains what the clients
-    saw, the result is an empty string. `source` is the code of the learner's answer.
+    A fault is an error in a learner's answer, such as a missing `await`. If no fault is a possible cause, the result is
+    an empty string. `source` is the code of the learner's answer.
     """
     for kind in CAUSES:
         for fault in faults:

@@ -26,7 +26,7 @@ def place_of(error: BaseException) -> tuple[str, int] | None:
 
 
 def place_in(frame: types.FrameType | None) -> tuple[str, int] | None:
-    """Return which line of a learner's answer a call stack executes.
+    """Find the running line of a learner's answer in a call stack.
 
     `frame` is the innermost frame of the stack. The result is a function name and a line, or None if no frame of the
     stack is in the answer.

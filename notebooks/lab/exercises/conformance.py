@@ -77,7 +77,7 @@ class Check:
 async def keep_nothing(stage: Stage) -> None:
     """Check that the server keeps no ids of closed sockets in memory.
 
-    The check first closes all tabs (simulated browser tabs), and with them all sockets.
+    The check first closes all simulated browser tabs, and with them all sockets.
     """
     for tab in stage.open_tabs:
         await stage.close(tab)
@@ -101,9 +101,8 @@ async def _nothing_held(stage: Stage) -> bool:
 async def look_again(stage: Stage) -> None:
     """Check that no event has arrived late at a wrong tab.
 
-    A tab is a simulated browser tab; a wrong tab is one that must not receive the event. The check looks at all events
-    of earlier checks again. It fails if a wrong tab has received one of these events, or if a tab has received an event
-    twice.
+    The check looks again at all events of earlier checks. It fails if a simulated browser tab has received an event
+    that it must not receive, or has received an event twice.
     """
     await stage.look_again()
 

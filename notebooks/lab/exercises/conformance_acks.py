@@ -25,10 +25,10 @@ CLOCK_SECONDS = 600.0
 
 
 async def accepted_in_full(stage: Stage, tab: Tab, event: str, payload: Any) -> dict[str, Any]:
-    """Send an event from a tab; return the data of its ack.
+    """Send an event from a simulated browser tab; return its ack's data.
 
-    A tab is a simulated browser tab. Raises `Finding` (a failed check) when the server refuses the event, or when the
-    data of the ack is not complete and valid.
+    Raises `Finding` (a failed check) when the server refuses the event, or when the data of the ack is not complete and
+    valid.
     """
     data = await stage.accepted(tab, event, payload)
     model = ANSWERS[event]

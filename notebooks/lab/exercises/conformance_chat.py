@@ -45,8 +45,8 @@ def _expect_true_sender(data: Mapping[str, Any], tab: Tab, what: str) -> None:
 async def reach_a_user(stage: Stage) -> None:
     """Check that a message to a user reaches the right tabs.
 
-    All tabs (simulated browser tabs) of the recipient and the other tabs of the sender must receive the message. No
-    other tab may receive it.
+    All simulated browser tabs of the recipient and the other tabs of the sender must receive the message. No other tab
+    may receive it.
     """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": BEN.user}, [*stage.of(BEN), *others], "the message from ana to ben")
@@ -62,8 +62,8 @@ async def reach_a_user(stage: Stage) -> None:
 async def reach_the_own_tabs(stage: Stage) -> None:
     """Check that the sender's other tabs also receive the message.
 
-    Tabs are simulated browser tabs. The check sends one message to a user who has no tab open, and one message to the
-    sender's own user.
+    The check sends one message to a user who has no simulated browser tab open, and one message to the sender's own
+    user.
     """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")
@@ -167,7 +167,7 @@ async def trust_the_token(stage: Stage) -> None:
     """Check that recipients see the sender that the token names.
 
     If a payload names another sender, the server must refuse the request or ignore that name. A message id that was
-    sent under a forged name must not block a message of the real user with the same id.
+    sent under a forged name must not block a message with the same id from the real user.
     """
     first, *others = stage.of(ANA)
     named = ((ROOT, ROOT.role), (ANA, "admin"), (BEN, ANA.role), (CAROL, CAROL.role))

@@ -1,4 +1,4 @@
-"""Environment of the conformance checks: users with open tabs on a server.
+"""Simulated browser tabs for checks that a server works as specified.
 
 A check sends an event and names the tabs that must receive the event. `Stage` waits until these tabs have received it.
 Then `Stage` emits the event `FENCE` to every tab. A tab that has received `FENCE` has also received all earlier emits.
@@ -63,7 +63,7 @@ class Delivery:
 
 
 class Stage:
-    """The open tabs and sent events of one run of checks. The checks test a server that runs a learner's answer."""
+    """The simulated browser tabs and sent events of some checks. The checks test a learner's answer."""
 
     def __init__(
         self, target: Target, stack: AsyncExitStack, source: str, faults: Callable[[], Sequence[Fault]]
@@ -80,16 +80,16 @@ class Stage:
         self._stack = stack
 
     def of(self, person: Person) -> list[Tab]:
-        """Return the open tabs of a person, the oldest first."""
+        """Return the open browser tabs of a simulated user, the oldest first."""
         return [tab for tab in self.open_tabs if tab.user == person.user]
 
     @property
     def open_tabs(self) -> list[Tab]:
-        """All tabs that no check has closed."""
+        """All simulated browser tabs that no check has closed."""
         return [tab for tab in self.tabs if tab not in self._closed]
 
     async def open(self, *people: Person) -> list[Tab]:
-        """Open one tab for each of `people`.
+        """Open a simulated browser tab for each of `people`.
 
         A person may be named several times. Raises `Finding` when the server refuses a connection.
         """
@@ -102,7 +102,7 @@ class Stage:
         return opened
 
     async def close(self, tab: Tab) -> None:
-        """Close a tab and wait until the server notices. Raises `Finding` after a timeout."""
+        """Close a simulated browser tab, and wait until the server notices. Raises `Finding` after a timeout."""
         before = (await self.target.probe.read()).connections + (tab.sid is None)  # it may be closed already
         self._closed.add(tab)
         self.closed_ids += tab.ids
@@ -195,7 +195,7 @@ class Stage:
             raise Finding(f"{label}, {pronoun} {reason}, received {delivery.what}")
 
     def expect_open(self, tab: Tab) -> None:
-        """Raise `Finding` when the server has closed a tab."""
+        """Raise `Finding` when the server has closed the connection of `tab`."""
         if tab.sid is None:
             raise Finding(f"the server closed {self.label(tab)}, which its user had open")
 
@@ -238,10 +238,10 @@ class Stage:
 async def stage(
     target: Target, source: str = "", faults: Callable[[], Sequence[Fault]] = tuple
 ) -> AsyncIterator[Stage]:
-    """Keep the users of `CAST` connected during the `async with` block.
+    """Keep simulated users connected during the `async with` block.
 
-    Yields the `Stage` with the tabs of these users. `target` is the server. `source` is the code of the learner's
-    answer. `faults` returns the faults of the answer (such as a blocked event loop) that were recorded so far.
+    Yields a `Stage` with the browser tabs of the users in `CAST`. `target` is the server, and `source` the code of the
+    learner's answer. `faults` returns the faults of the answer (such as a blocked event loop) recorded so far.
     """
     async with AsyncExitStack() as stack:
         opened = Stage(target, stack, source, faults)

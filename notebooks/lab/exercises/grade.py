@@ -140,8 +140,8 @@ class _Grading:
     async def _voted(self, claim: Claim, parameters: Any, fault_of: Callable[[Run], str | None]) -> str | None:
         """Measure the learner's answer, and return why it fails, or None.
 
-        `claim` and `parameters` say what is measured, and how. `fault_of` returns why one run (one measurement) fails,
-        or None if the run passes. When the result is in doubt, two of three runs decide.
+        `claim` and `parameters` say what is measured, and how. `fault_of` returns why one measurement fails, or None if
+        it passes. When the result is in doubt, two of three measurements decide.
         """
         passed: list[Run] = []
         failed: list[tuple[Run, str]] = []
@@ -161,7 +161,7 @@ class _Grading:
                 return failed[0][1]
 
     def _note_lateness(self, claim: Claim, failed: Sequence[Run]) -> None:
-        """Set a remark if slow clients possibly made all `failed` runs fail. A run is one measurement."""
+        """Tell the learner if slow clients possibly caused all failures. `failed` are the failed measurements."""
         if all(claim.is_spoilt(run) for run in failed):
             worst = max(run.lateness_seconds for run in failed)
             self._lateness = f" But the clients were {worst:.1f} s late: on an idle machine it may pass."
@@ -198,10 +198,10 @@ class _Grading:
 
 
 def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
-    """Whether another run could lead to a different result.
+    """Whether another measurement could lead to a different result.
 
-    A run is one measurement. `reason` is why `run` fails, or None if `run` passes. A measured time can be in doubt,
-    because times differ from run to run. A run with slow clients can be in doubt, because they lose connections. A
+    `run` is one measurement, and `reason` is why it fails, or None if it passes. A measured time can be in doubt,
+    because it differs each time. A measurement with slow clients can be in doubt, because they lose connections. A
     count that is far outside the range required by `claim` is not in doubt.
     """
     distance, scale = abs(run.value - claim.bound("good")), abs(claim.worst - claim.best)
@@ -215,9 +215,9 @@ def _measured(claim: Claim, run: Run) -> str:
 
 
 def _fault_of(claim: Claim, exercise: Exercise) -> Callable[[Run], str | None]:
-    """Return a function that says why a run (one measurement) fails.
+    """Return a function that says why one measurement fails.
 
-    The function returns None if the run passes, or else the measured numbers and a question that points at the cause.
+    The function returns None if a measurement passes, or else its numbers and a question that points at the cause.
     """
 
     def fault_of(run: Run) -> str | None:

@@ -29,9 +29,9 @@ def mistake_module(number: int) -> ModuleType:
 def load_handlers(source: str, number: int) -> type[Any]:
     """Return the class `Handlers` that a learner's answer defines; raises `AnswerError`.
 
-    `number` is the number of the exercise. The answer can use every name of the module of `bad_server` with the mistake
-    of the exercise, so the answer need not repeat unchanged code of the module. This function runs the code of the
-    answer in this process. So this function may never return, and the answer may end the process.
+    `number` is the number of the exercise. The answer can use every name of the module `mistake_module(number)`, so
+    it need not repeat unchanged code of this module. The code of the answer runs in this process. So this function may
+    never return, and the answer may end the process.
     """
     module = mistake_module(number)
     names: dict[str, Any] = {**vars(module), "__name__": "answer"}
@@ -75,10 +75,10 @@ def _count_from_cell(tree: ast.Module, source: str) -> None:
 
 
 def _others(names: dict[str, Any]) -> str:
-    """Return a phrase that names the classes of a learner's answer.
+    """Return the end of an error message, with an answer's class names.
 
-    The phrase is for an answer without a class `Handlers`. It is empty if the answer has this class, or no class at
-    all. `names` are all names that the answer can use.
+    The message says that a learner's answer must define a class `Handlers`. Returns an empty text if the answer has a
+    class of this name, or no class at all. `names` are all names that the answer can use.
     """
     found = [name for name, value in names.items() if isinstance(value, type) and value.__module__ == "answer"]
     return f"; it defines class {', '.join(found)}" if found and "Handlers" not in found else ""
@@ -106,8 +106,8 @@ def build(handlers: type[Any], parts: Parts) -> Gateway:
     """Create the gateway of a learner's answer; raises `AnswerError`.
 
     A gateway is the object that handles the events of a namespace. `handlers` is the learner's class, and `parts` are
-    the objects that the class uses. This function also calls `routes()` of the gateway, which names the handler of each
-    event, to find errors early.
+    the objects that the class uses. This function also calls `routes()` of the gateway, so that errors in this method
+    are found now.
     """
     try:
         gateway: Gateway = handlers("/", parts)

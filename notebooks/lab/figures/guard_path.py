@@ -1,7 +1,4 @@
-"""Draws how far requests get through the guards of the server.
-
-A guard is a check that may refuse a request.
-"""
+"""Draws how far requests get through the checks of the server."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,8 +44,8 @@ SERVED: Mapping[str, Any] = {"marker": "*", "markersize": 13, "color": COLOURS["
 class Passage:
     """One request: what was wrong with it, and how the server answered.
 
-    A guard is a check that may refuse a request. `faults` are the names of the guards that have a reason to refuse the
-    request. `code` is the code of the refusal, or None when the request was served.
+    `faults` are the names of the server's checks that have a reason to refuse the request. `code` is the code of the
+    refusal, or None when the request was served.
     """
 
     request: str
@@ -57,19 +54,15 @@ class Passage:
 
     @property
     def stopped_by(self) -> str | None:
-        """The guard that refused the request, or None.
-
-        A guard is a check that may refuse a request. Raises `KeyError` when no guard refuses with the error code
-        `code`.
-        """
+        """The check that refused the request, or None. Raises `KeyError` when no check has the error code `code`."""
         return None if self.code is None else {code: guard for guard, code in GUARDS.items()}[self.code]
 
 
 def guard_path(passages: Sequence[Passage], *, title: str) -> Figure:
-    """Draw one row per request, with the guards from left to right.
+    """Draw one row per request, with the checks from left to right.
 
-    A guard is a check that may refuse a request. A row ends at the guard that refused the request. An empty diamond
-    marks a later guard that also had a reason to refuse the request.
+    A row ends at the check that refused the request. An empty diamond marks a later check that also had a reason to
+    refuse the request.
     """
     figure, (axes,) = stacked_panels([""], [ROW_INCHES * len(passages)], x_label="", extra_height=1.3)
     names = [*GUARDS, HANDLER]

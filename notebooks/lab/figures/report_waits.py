@@ -1,6 +1,6 @@
-"""Draws how long bystanders waited while a server made reports.
+"""Draws how long chatting users waited while a server made reports.
 
-Bystanders are users who only chat. A report is the result of heavy work that another user requests.
+A report is the result of heavy work that another user requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,10 +32,10 @@ Lane = list[Mapping[str, float]]
 class ReportRun:
     """What an experiment, scenario 09, measured on the server `side`.
 
-    The scenario requests reports (results of heavy work), while bystanders (users who only chat) send requests.
-    `reports` has one dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers`
-    has one dict per request of a bystander: `due` is the time at which the request had to be sent, and `took` is the
-    time from `due` to the answer. All times are in seconds. `ready` and `due` count from the start of the measurement.
+    In scenario 09 some users request reports (results of heavy work), while other users only chat. `reports` has one
+    dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers` has one dict per
+    chat message: `due` is the time at which the message had to be sent, and `took` is the time from `due` to the ack.
+    All times are in seconds. `ready` and `due` count from the start of the measurement.
     """
 
     side: Side
@@ -44,9 +44,9 @@ class ReportRun:
 
 
 def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
-    """Draw each server's reports, and how long bystanders waited for answers.
+    """Draw each server's reports, and how long chatting users waited meanwhile.
 
-    A report is the result of heavy work. Bystanders are users who only chat. Each report is a block, which ends when
+    A report is the result of heavy work. Each report is a block, which ends when
     the server sent the report and is as long as the CPU time of the report. Reports that were made at the same time are
     in different lanes (rows of the figure).
     """

@@ -1,1 +1,1 @@
-"""Interview questions, with answers that quote fresh measurements."""
+"""Job interview questions, with answers that quote fresh measurements."""

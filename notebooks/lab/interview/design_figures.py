@@ -1,4 +1,4 @@
-"""Draws figures for the two system designs in the interview notebook.
+"""Draws the two system designs of the job interview notebook.
 
 The designs are a chat and the live tracking of drivers. A figure shows a design, an example or a simulation. No figure
 shows a measurement.

@@ -1,6 +1,6 @@
 """Estimates the load of two system designs, from stated assumptions.
 
-The designs are those of the interview notebook: a chat, and the live tracking of drivers.
+The designs are those of the job interview notebook: a chat, and the live tracking of drivers.
 
 Nothing here is measured, except the CPU time of a delivery, which the notebook passes to `Hardware`.
 """

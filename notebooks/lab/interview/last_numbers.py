@@ -1,7 +1,7 @@
-"""Keeps the last numbers measured on this machine, for interview answers.
+"""Keeps the last numbers that the lab measured on this machine.
 
-`lab compare` and the interview notebook write these numbers to a file in the user's state folder. `lab quiz`, which
-asks interview questions, reads this file.
+The answers to job interview questions quote these numbers. `lab compare` and the notebook with the questions write them
+to a file in the user's state folder. `lab quiz`, which asks the questions, reads this file.
 """
 
 import os
@@ -37,10 +37,10 @@ class _Also(BaseModel):
 
 
 class _Claim(BaseModel):
-    """The numbers of one claim, and the day of their measurement.
+    """The measured numbers of one claim about the bad and good server.
 
-    A claim is a statement about the bad and the good server. `bad` and `good` are the measured values of the claim's
-    metric. All fields except `measured_on` are also in the output of `lab compare --json`.
+    `bad` and `good` are the measured values of the claim's metric. All fields except `measured_on` are also in the
+    output of `lab compare --json`.
     """
 
     id: str
@@ -53,11 +53,10 @@ class _Claim(BaseModel):
 
 
 class LastNumbers(BaseModel):
-    """The last numbers of each claim, and the last live answers.
+    """The last measured numbers, and the last answers of a good server.
 
-    A claim is a statement about the bad and the good server; `claims` maps its id to the measured numbers. A live
-    answer is what a running good server answered to a small request. `asked` maps a key to a live answer, and
-    `asked_on` is the day on which the live answers were collected.
+    `claims` maps the id of each claim about the bad and good server to the numbers measured for it. `asked` maps a key
+    to the answer of a running good server to a small request. `asked_on` is the day of these answers.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,8 +69,8 @@ class LastNumbers(BaseModel):
     def add_comparison(self, comparison: "Comparison", *, today: date) -> None:
         """Replace the numbers of the claims that `comparison` measured.
 
-        A claim is a statement about the bad and the good server. `today` is stored as the day of the measurement. A
-        claim keeps its old numbers if `comparison` has no valid value for one of the servers.
+        `today` is stored as the day of the measurement. A claim about the bad and good server keeps its old numbers if
+        `comparison` has no valid value for one of the servers.
         """
         from lab.report.json_document import as_json
 
@@ -130,11 +129,10 @@ def load() -> LastNumbers:
 
 
 def record_comparison(comparison: "Comparison", *, today: date) -> None:
-    """Record the numbers of the claims that `comparison` measured.
+    """Write the numbers that `comparison` measured to the file of last numbers.
 
-    A claim is a statement about the bad and the good server. The other claims keep their numbers. A comparison with
-    several server processes is not recorded, because the interview quotes numbers of one process. Raises
-    `LastNumbersError` if the file cannot be written.
+    Claims that it did not measure keep their numbers. A comparison of servers with several processes is not recorded,
+    because interview answers quote numbers of one process. Raises `LastNumbersError` if the file cannot be written.
     """
     if comparison.workers > 1:
         return

@@ -1,7 +1,8 @@
 """Spaced repetition with Leitner boxes: which question is due on which day.
 
-A Leitner box is the level of a question, from 1 to 5. After a known answer, the question moves one box up. After an
-unknown answer, it moves back to box 1. The higher the box, the longer the wait until the question is due (asked again).
+There are five boxes, and each answered question is in one of them. After a known answer, the question moves one box up.
+After an unknown answer, it moves back to box 1. The higher the box, the longer the wait until the question is due
+(asked again).
 """
 
 from collections import Counter
@@ -19,9 +20,9 @@ FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
 
 
 class Card(BaseModel):
-    """A question's Leitner box, and the day the question is due.
+    """A question's Leitner box (1 to 5), and its next day.
 
-    The Leitner box is the level of the question, from 1 to 5. A question that the learner knows moves up, and is due
+    On that day the question is due (asked again). A question that the learner knows moves to a higher box, and is due
     later.
     """
 
@@ -37,9 +38,9 @@ Cards = Mapping[str, Card]
 def move(card: Card | None, *, known: bool, today: date) -> Card:
     """Return the new card of a question that was answered today.
 
-    A card has the question's Leitner box, and the day on which the question is asked again. The Leitner box is the
-    level of the question, from 1 to 5: after a known answer one higher, after an unknown answer 1. `known` says whether
-    the learner knew the answer. `card` is None for a new question, which counts as a question in box 1.
+    A card has the question's Leitner box, and the day on which the question is asked again. After a known answer the
+    box is one higher, at most 5; after an unknown answer it is 1. `known` says whether the learner knew the answer.
+    `card` is None for a new question, which counts as a question in box 1.
     """
     before = FIRST_BOX if card is None else card.box
     box = min(before + 1, LAST_BOX) if known else FIRST_BOX
@@ -50,8 +51,8 @@ def due_questions(questions: Iterable[Question], cards: Cards, *, today: date) -
     """Return the questions to ask today: due questions, then new ones.
 
     `cards` maps the ids of questions that were answered before to cards; a card has the day on which its question is
-    due. The question that has been due longest comes first. A new question is one without a card. New questions are in
-    the order of their levels.
+    due. The question that has been due longest comes first. A new question is one without a card. Of the new questions,
+    the easiest come first.
     """
     asked = list(questions)
     due = [question for question in asked if question.id in cards and cards[question.id].due <= today]
@@ -70,10 +71,9 @@ def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tup
 
 
 def count_by_box(questions: Iterable[Question], cards: Cards) -> dict[int, int]:
-    """Return how many of the questions are in each Leitner box.
+    """Return how many questions are in each Leitner box, 1 to 5.
 
-    A Leitner box is the level of a question, from 1 to 5. Box 0 stands for new questions: they have no card in `cards`,
-    because they were never answered.
+    Box 0 stands for new questions: they have no card in `cards`, because they were never answered.
     """
     counts = Counter(cards[question.id].box if question.id in cards else 0 for question in questions)
     return {box: counts[box] for box in range(LAST_BOX + 1)}

@@ -1,7 +1,7 @@
-"""Collects live answers: sends small requests to a running good server.
+"""Sends small requests to a running good server, and collects its answers.
 
-Answers to interview questions quote these live answers. Each live answer is a number or a code, such as an HTTP status
-or the code of an error.
+The texts that answer job interview questions quote them. Each collected answer is a number or a code, such as an HTTP
+status or the code of an error.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Reads defaults of the library python-engineio, and limits of this machine.
 
-The answers to interview questions quote these numbers as `{fact.key}`. A limit that the operating system does not
+The answers to job interview questions quote these numbers as `{fact.key}`. A limit that the operating system does not
 report is left out.
 """
 

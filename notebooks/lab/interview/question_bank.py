@@ -1,4 +1,4 @@
-"""The interview questions, read from questions.toml."""
+"""The job interview questions, read from questions.toml."""
 
 import tomllib
 from functools import cache
@@ -11,7 +11,7 @@ LEVELS = (1, 2, 3)
 
 
 class Question(BaseModel):
-    """A question of the interview, its short answer and a follow-up.
+    """A job interview question, its short answer and a follow-up question.
 
     `measured` is a sentence that quotes measured numbers by keys, such as `{07.good}`; it is empty if no measured
     number answers the question. `then` is the follow-up question. `level` is 1 (basics) to 3 (several servers and

@@ -1,6 +1,6 @@
-"""Shows interview questions in a notebook, with answers that quote measurements.
+"""Shows job interview questions in a notebook, with answers that quote measurements.
 
-The numbers are the last ones of this machine. Missing numbers that are quick to measure are measured first.
+The measurements are the last ones on this machine. Missing ones that are quick are made first.
 """
 
 import re
@@ -25,7 +25,7 @@ NOT_MEASURED = "not yet"
 
 
 class Interview:
-    """Shows the interview questions of a theme, with folded answers.
+    """Shows the job interview questions of a theme, with folded answers.
 
     Example: `ask = await questions()`, then `ask("Rooms")` for the theme `Rooms`. A click on a question unfolds its
     answer.
@@ -61,10 +61,10 @@ class Interview:
         return otherwise if text is None else float(text.replace(",", ""))
 
     def show_numbers(self) -> None:
-        """Show a table of all claims, with their numbers and measurement days.
+        """Show a table with the numbers of each claim about the servers.
 
-        A claim is a statement about the bad and the good server. Claims that were not confirmed by their last
-        measurement are listed below the table.
+        The table also has the day of each measurement. Claims that were not confirmed by their last measurement are
+        listed below it.
         """
         rows = []
         for claim in load_claims():

@@ -1,7 +1,7 @@
 """Stores the progress of `lab quiz` in the user's state folder.
 
-`lab quiz` asks interview questions. For each question that was answered, the file has the Leitner box (the level of the
-question, from 1 to 5) and the day on which the question is due again.
+`lab quiz` asks job interview questions. For each question that was answered, the file has its Leitner box (1 to 5) and
+the day on which the question is asked again.
 """
 
 import os
@@ -24,10 +24,10 @@ class QuizFileError(Exception):
 
 
 class QuizRecord(BaseModel):
-    """The quiz record: one card for each question that was answered.
+    """The user's progress in the quiz: a card for each answered question.
 
-    A card has the question's Leitner box (its level, from 1 to 5) and the day on which the question is due again.
-    `cards` maps question ids to cards.
+    A card has the question's Leitner box (1 to 5) and the day on which the question is asked again. `cards` maps
+    question ids to cards.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -37,18 +37,17 @@ class QuizRecord(BaseModel):
 
 
 def quiz_path() -> Path:
-    """Return the path of the quiz record; the file may not exist.
+    """Return the path of the file with the progress in the quiz.
 
-    The quiz record has the day on which each answered question is due again.
+    The file may not exist.
     """
     return state_file("quiz.json")
 
 
 def load() -> QuizRecord:
-    """Read the quiz record from its file.
+    """Read the user's progress in the quiz from its file.
 
-    The quiz record has the day on which each answered question is due again. If there is no file, the record is empty.
-    Raises `QuizFileError` if the file cannot be read or is not a quiz record.
+    If there is no file, the result is empty. Raises `QuizFileError` if the file cannot be read or is not valid.
     """
     path = quiz_path()
     try:
@@ -64,9 +63,9 @@ def load() -> QuizRecord:
 def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
     """Record whether the user knew the answer to a question.
 
-    Moves the question to its new Leitner box (its level, from 1 to 5), writes the quiz record to its file, and returns
-    the record. The file is read again first, so that the answers given in another running quiz are kept. Raises
-    `QuizFileError` if the file cannot be read or written.
+    Moves the question to its new Leitner box (1 to 5), writes the progress to its file, and returns the progress. The
+    file is read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError` if the
+    file cannot be read or written.
     """
     path, record = quiz_path(), load()
     record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)

@@ -1,4 +1,4 @@
-"""Quotes measured numbers in the answers to interview questions.
+"""Quotes measured numbers in the answers to job interview questions.
 
 An answer has a key in braces, such as `{07.good}` or `{asked.polling}`, in the place of each number. questions.toml
 explains the keys.
@@ -75,8 +75,8 @@ class Numbers:
     def doubted(self, text: str) -> list[str]:
         """Return the ids of the unconfirmed claims that `text` quotes.
 
-        `text` quotes a claim by a key, such as `{07.good}`. A claim is a statement about the bad and the good server.
-        It is unconfirmed if its last measurement did not confirm it.
+        `text` quotes a claim about the servers by a key, such as `{07.good}`; `07` is the id of the claim. A claim is
+        unconfirmed if its last measurement did not confirm it.
         """
         return sorted({source(key) for key in keys(text)} & self.not_shown)
 
@@ -101,8 +101,8 @@ def source(key: str) -> str:
 def claim_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the measured values of claims as text, by keys like `07.good`.
 
-    A claim is a statement about the bad and the good server. Each row is a claim as in `lab compare --json`. A row
-    whose metric is no longer the metric of its claim is left out.
+    Each row is a claim about the servers, as in `lab compare --json`. A row whose metric is no longer the metric of its
+    claim is left out.
     """
     claims = {claim.id: claim for claim in load_claims()}
     texts = {}

@@ -51,9 +51,8 @@ def _bad_module(mistake: str) -> Path:
 def _node_rule(mistake: str, result: Result) -> Rule:
     """Return a rule of `lab check` that has an example for Node.
 
-    A rule describes code that `lab check` reports. The returned rule finds `mistake`, the id of a mistake such as `02`.
-    `result` is the result for the Python file: a rule that found something there is preferred, so that the same rule is
-    shown for both languages.
+    The rule finds the mistake with the id `mistake`, such as `02`. `result` is the result for the Python file. If
+    possible, the rule is one that found something there, so that the same rule is shown for both languages.
     """
     rules = [rule for rule in all_rules() if rule.mistake == mistake and "node" in rule.snippets]
     found = {finding.rule for finding in result.findings}

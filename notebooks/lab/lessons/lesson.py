@@ -38,8 +38,7 @@ class LessonError(Exception):
 class Sweep:
     """Measurements of both servers with several values of one parameter.
 
-    `parameter` is the name of the parameter of the experiment. `runs` maps a server to its runs (measurements), one for
-    each of `values`.
+    `parameter` is the name of this parameter. `runs` maps a server to its measurements, one for each of `values`.
     """
 
     parameter: str
@@ -68,10 +67,10 @@ class Lesson:
         return f"lesson {self.claim.id}: {self.claim.title}"
 
     async def measure(self, side: Side, **parameters: Any) -> Run:
-        """Run the lesson's scenario on a new bad or good server.
+        """Run the lesson's experiment on a new bad or good server.
 
-        A scenario is an experiment that measures one server. `parameters` replace the defaults of the scenario. Raises
-        `LessonError` if the measurement is not valid, for example because the server did not accept every message.
+        `parameters` replace the defaults of the experiment. Raises `LessonError` if the measurement is not valid, for
+        example because the server did not accept every message.
         """
         await background.end()
         chosen = "".join(f", {name} = {value}" for name, value in parameters.items())
@@ -79,10 +78,10 @@ class Lesson:
             return await self._run(side, parameters)
 
     async def sweep(self, parameter: str, values: Sequence[float], **fixed: Any) -> Sweep:
-        """Run the lesson's scenario on both servers for each of `values`.
+        """Run the lesson's experiment on both servers for each of `values`.
 
-        A scenario is an experiment that measures one server. The scenario's parameter with the name `parameter` gets
-        these values. `fixed` sets other parameters of the scenario. Returns all measurements.
+        The experiment's parameter with the name `parameter` gets these values. `fixed` sets other parameters of the
+        experiment. Returns all measurements.
         """
         await background.end()
         chosen = ", ".join(map(str, values))
@@ -100,7 +99,7 @@ class Lesson:
         return Sweep(parameter, values, {"bad": runs[: len(values)], "good": runs[len(values) :]})
 
     async def _run(self, side: Side, parameters: Mapping[str, Any]) -> Run:
-        """Run the lesson's scenario, which measures a server, on a new server.
+        """Run the lesson's experiment on a new server.
 
         The measurement is repeated once if it is not valid (for example, because the server did not accept every
         message), or if it measures times and the clients' event loop was too slow. Raises `LessonError` if the second
@@ -115,10 +114,9 @@ class Lesson:
         return run
 
     def numbers(self, **runs: Run) -> None:
-        """Show all measured values of the runs in a table.
+        """Show the values of some measurements in a table.
 
-        A run is one measurement of a server. The name of each argument is the heading of a column, for example in
-        `numbers(bad=bad, good=good)`.
+        The name of each argument is the heading of a column, for example in `numbers(bad=bad, good=good)`.
         """
         rows = [[f"**{self.claim.metric}**", *(number(run.value) for run in runs.values()), self.claim.unit]]
         for also in self.claim.also:
@@ -139,8 +137,8 @@ class Lesson:
     def side_by_side(self, figure: "Figure", *, guess: float | None, bad: Run, good: Run) -> None:
         """Show a figure that compares both servers, with the reader's guess.
 
-        The guess stands below the title, beside the values that the runs (measurements) `bad` and `good` gave. If
-        `guess` is None, the figure is shown without that line.
+        The guess stands below the title, beside the values of the measurements `bad` and `good`. If `guess` is None,
+        the figure is shown without that line.
         """
         note = ""
         if guess is not None:
@@ -156,10 +154,10 @@ class Lesson:
         return "Your guess: {}; measured: bad {}, good {} ({})".format(*numbers, self.claim.metric)
 
     def verdict(self, bad: Run, good: Run) -> None:
-        """Show whether two runs confirm the claim of the lesson.
+        """Show whether two measurements confirm the claim of the lesson.
 
-        A claim is a statement about the bad and the good server. It states a bound (the highest or the lowest allowed
-        value) for each server's measured value. The measured values and the bounds are shown in a table.
+        The claim states a bound (the highest or the lowest allowed value) for each server's measured value. The
+        measured values and the bounds are shown in a table.
         """
         runs: dict[Side, list[Run]] = {"bad": [bad], "good": [good]}
         outcome = OUTCOMES[judge(self.claim, runs).outcome]
@@ -190,10 +188,10 @@ class Lesson:
         draw(figure)
 
     def check(self, bad: Run, good: Run) -> None:
-        """Check that the runs confirm the claim and all servers have stopped.
+        """Check that the measurements confirm the claim, and all servers have stopped.
 
-        The claim states, for each server, the range of the measured value. The runs (measurements) confirm the claim if
-        both are valid, and the value of each is in the range of its server. Raises `AssertionError` if the claim is not
+        The claim states, for each server, the range of the measured value. It is confirmed if both measurements are
+        valid, and the value of each is in the range of its server. Raises `AssertionError` if the claim is not
         confirmed, or if a server or a background task is still running.
         """
         verdict = judge(self.claim, {"bad": [bad], "good": [good]})
@@ -205,10 +203,10 @@ class Lesson:
 
 
 def _also_values(also: Also, runs: Mapping[str, Run]) -> list[float]:
-    """Return the values of the secondary metric `also`, one per run.
+    """Return the values of the secondary metric `also`, one per measurement.
 
-    A run is one measurement of a server. If the metric is relative, each value is divided by the good server's value.
-    The list is empty if no run measured the metric, or if a relative metric has no value of the good server.
+    If the metric is relative, each value is divided by the good server's value. The list is empty if the metric was not
+    measured, or if a relative metric has no value of the good server.
     """
     values = {side: run.also[also.key] for side, run in runs.items() if also.key in run.also}
     if not also.relative or not values:

@@ -1,6 +1,6 @@
-"""The scoreboard of a notebook: the results of all ten claims.
+"""Measures ten claims about the two servers, and shows the results.
 
-A claim is a statement about the bad and the good server.
+A claim states in which range a metric is on the bad and on the good server.
 """
 
 from collections.abc import Mapping
@@ -46,10 +46,9 @@ def _starts_later(claim: Claim) -> bool:
 def scoreboard(comparison: Comparison, guesses: Mapping[int, float | None] | None = None) -> None:
     """Show the results of all claims as a table and a figure.
 
-    A claim is a statement about the bad and the good server. Each claim has a row with a link to its lesson, a
-    notebook. `guesses` maps the number of a lesson to the reader's guess of the bad server's value. If there is at
-    least one guess, the table has a column for guesses. Reasons to doubt a result are shown between the table and the
-    figure.
+    Each row is a claim about the bad and the good server, with a link to its lesson, a notebook. `guesses` maps the
+    number of a lesson to the reader's guess of the bad server's value. If there is at least one guess, the table has a
+    column for guesses. Reasons to doubt a result are shown between the table and the figure.
     """
     rows, guessed = [], {lesson: guess for lesson, guess in (guesses or {}).items() if guess is not None}
     for result in comparison.results:

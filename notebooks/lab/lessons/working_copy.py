@@ -97,11 +97,10 @@ def begun_notebooks(folder: Path) -> list[str]:
 
 
 def _prepare(folder: Path, notebooks_folder: Path) -> None:
-    """Create the folder of a working copy, if it does not exist.
+    """Create the folder for a learner's notebooks, if it does not exist.
 
-    A working copy is a folder with a learner's copies of the notebooks. Inside the repository, the folder gets a
-    .gitignore file, so that git ignores the folder. Raises `WorkingCopyError` if `folder` is a file, is in
-    `notebooks_folder`, or is a folder inside the repository that has other files.
+    Inside the repository, the folder gets a .gitignore file, so that git ignores the folder. Raises `WorkingCopyError`
+    if `folder` is a file, is in `notebooks_folder`, or is a folder inside the repository that has other files.
     """
     if folder.exists() and not folder.is_dir():
         raise WorkingCopyError(f"{folder} is a file, not a folder")
@@ -115,10 +114,9 @@ def _prepare(folder: Path, notebooks_folder: Path) -> None:
 
 
 def _is_new_or_ours(folder: Path) -> bool:
-    """Whether `folder` is missing, empty, or a working copy.
+    """Whether `folder` is missing, empty, or has a learner's notebooks.
 
-    A working copy is a folder with a learner's copies of the notebooks. The `.gitignore` file that `_prepare` writes
-    shows that a folder is a working copy.
+    The `.gitignore` file that `_prepare` writes shows that a folder has a learner's notebooks.
     """
     if not folder.exists() or not any(folder.iterdir()):
         return True

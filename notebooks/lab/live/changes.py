@@ -1,7 +1,7 @@
 """Describes how a click on the live page changed a server's memory.
 
-The live page is a web page that sends actions to the bad and the good server. A server's memory has its rooms, and the
-tickets of open reports. A ticket says to which rooms or socket ids the server will send the finished report.
+The live page is a web page that sends actions to the bad and the good server. A server's memory has its rooms. For each
+report that is not sent yet, the memory has the rooms or socket ids to which the server will send the report.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ def address_words(address: str) -> str:
 def changes(side: Side, before: Memory) -> list[str]:
     """Describe how a server's memory differs from `before`.
 
-    `side` is the good or the bad server. `before` is what this server remembered earlier: its rooms and its open
-    reports. Each string of the result describes one change. The list is empty if the server is down.
+    `side` is the good or the bad server. `before` is what this server remembered earlier: its rooms and the
+    reports that were not sent yet. Each returned string describes one change. The list is empty if the server is down.
     """
     if not side.is_running:
         return []
@@ -39,9 +39,9 @@ def changes(side: Side, before: Memory) -> list[str]:
 
 
 def _left(side: Side, before: Memory) -> list[str]:
-    """Describe which tabs' sockets have left all rooms since `before`.
+    """Describe which tabs' sockets left all rooms since the earlier memory `before`.
 
-    `before` is what the server remembered earlier. Returns one sentence, or an empty list if there is no such tab.
+    Returns one sentence, or an empty list if there is no such tab.
     """
     gone = before.rooms_of.keys() - side.memory.rooms_of.keys()
     had_rooms = {sid for sid in gone if before.rooms_of[sid]}
@@ -50,9 +50,9 @@ def _left(side: Side, before: Memory) -> list[str]:
 
 
 def _joined(side: Side, before: Memory) -> list[str]:
-    """Describe which tabs have joined rooms since `before`.
+    """Describe which tabs have joined rooms since the earlier memory `before`.
 
-    `before` is what the server remembered earlier. Returns one sentence, or an empty list if there is no such tab.
+    Returns one sentence, or an empty list if there is no such tab.
     """
     joined = {}
     for tab in side.tabs.values():
@@ -68,9 +68,8 @@ def _joined(side: Side, before: Memory) -> list[str]:
 def _tickets(side: Side, before: Memory) -> list[str]:
     """Describe where each report requested since `before` will be sent.
 
-    The server stores a ticket for each report: the rooms or socket ids that get the finished report. Returns one
-    sentence per report. The list is empty if the live page has no action `finish`, with which its user lets the server
-    make the reports.
+    `before` is what the server remembered earlier. Returns one sentence per report, with its rooms or socket ids. The
+    list is empty on a live page without the action `finish`, which lets the server make the reports.
     """
     if "finish" not in side.arrangement.actions:
         # a report that needs no ticket to be understood

@@ -1,6 +1,6 @@
-"""A crowd: many light clients that connect through one proxy.
+"""A crowd: many simulated clients that connect through one proxy.
 
-A light client speaks Socket.IO, but does not reconnect by itself.
+These clients do not reconnect by themselves.
 """
 
 import asyncio
@@ -25,12 +25,11 @@ CLIENTS_A_DRIVER = 10
 
 
 class Crowd:
-    """Many light clients; every tenth client is a driver.
+    """Many simulated clients, of which every tenth reports positions.
 
-    A light client speaks Socket.IO, but does not reconnect by itself. Drivers report positions, which no client of the
-    crowd needs to receive. The drivers belong to `company`. All clients connect through the proxy `link`, which counts
-    the bytes that the clients receive. `observe` is called with the name of a client and each event that this client
-    receives.
+    The clients that report positions belong to `company`. No client of the crowd needs to receive the positions. The
+    clients do not reconnect by themselves. All clients connect through the proxy `link`, which counts the bytes that
+    the clients receive. `observe` is called with the name of a client and each event that this client receives.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Crowd:
 
     @property
     def drivers(self) -> list[str]:
-        """Return the names of the clients who are drivers."""
+        """Return the names of the clients that report positions."""
         return [name for name in self._members if is_driver(name)]
 
     async def resize(self, count: int) -> None:

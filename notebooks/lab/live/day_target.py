@@ -1,7 +1,4 @@
-"""A `Target` whose tokens outlast a long session of the live page.
-
-A target has a server's ports and namespace, and makes tokens that the server accepts.
-"""
+"""Creates tokens that stay valid during a long session of the live page."""
 
 from collections.abc import Sequence
 
@@ -12,10 +9,9 @@ DAY_SECONDS = 20 * 3600
 
 
 class DayTarget(Target):
-    """A `Target` whose tokens are valid for 20 hours.
+    """Creates tokens that a server accepts for 20 hours.
 
-    A target has a server's ports and namespace, and makes tokens that the server accepts. The live page may stay open
-    for a working day.
+    It also has the server's ports and namespace. The live page may stay open for a working day.
     """
 
     def token(

@@ -1,6 +1,6 @@
-"""Light clients of one server, in addition to its users' tabs.
+"""Simulated clients of one server, in addition to its users' tabs.
 
-A light client speaks Socket.IO, but does not reconnect by itself.
+These clients do not reconnect by themselves.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from lab.servers.target import Target
 
 
 class Extras:
-    """Additional clients of one server: a crowd, and bystanders.
+    """Additional simulated clients of one server: a crowd, and bystanders.
 
-    The live page of mistake 06 (the bad server broadcasts to everyone) has a crowd: clients that receive events, and of
-    which one in ten reports positions. The live page of mistake 09 (a handler blocks the event loop) has bystanders:
-    clients that send chat messages on a schedule, and measure how long the acks take.
+    The live page of mistake 06 (the bad server broadcasts to everyone) has a crowd: clients that receive events. Every
+    tenth client of the crowd reports positions. The live page of mistake 09 (a handler blocks the event loop) has
+    bystanders: clients that send chat messages on a schedule, and measure how long the acks take.
     """
 
     def __init__(

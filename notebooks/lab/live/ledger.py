@@ -47,9 +47,8 @@ class Ledger:
     """Publishes what became of each message, and counts the results.
 
     A message is `delivered` to an expected tab, or `lost` if that tab did not receive it. The message is `wasted` if
-    another tab received it, if a tab received it again, or if the server emitted it to an address without a socket. An
-    address is a room or a socket id. The addresses come from the server's probe: code that the lab runs in the server
-    process, to measure it.
+    another tab received it, if a tab received it again, or if the server emitted it to a room or socket id without a
+    socket. The lab's code in the server process records the emits.
     """
 
     def __init__(self, side: str, stream: Stream) -> None:

@@ -1,6 +1,6 @@
-"""One tab of the live page: a Socket.IO client behind a `Plug`.
+"""One tab of the live page: a Socket.IO client behind a proxy.
 
-The plug is a proxy that can cut or silence the tab's connection.
+The proxy can cut the tab's connection, or stop forwarding its data.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ FENCE_SECONDS = 1.5
 
 @dataclass
 class LiveTab:
-    """A named client of the live page, with its own proxy.
+    """A simulated browser tab of the live page, with its own proxy.
 
-    `plug` is the proxy between the client and the server. It can cut or silence the connection.
+    `plug` is the proxy between the tab and the server. It can cut the connection, or stop forwarding data.
     """
 
     name: str

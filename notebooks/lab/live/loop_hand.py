@@ -17,9 +17,9 @@ SHOW_SECONDS = 0.25
 class LoopHand:
     """Reads repeatedly how often a server's event loop has woken a task.
 
-    The task sleeps 5 ms at a time. It belongs to the server's probe: code that the lab runs in the server process, to
-    measure the server. While a handler computes, the task does not wake, and the probe does not answer. `show` is
-    called with `{"turns", "each_second"}`: the number of all wake-ups, and the latest number per second.
+    The lab runs this task in the server process; it sleeps 5 ms at a time. While a handler computes, the task does not
+    wake, and the lab gets no answer. `show` is called with `{"turns", "each_second"}`: the number of all wake-ups, and
+    the latest number per second.
     """
 
     def __init__(self, target: Target, show: Callable[[dict[str, Any]], None]) -> None:

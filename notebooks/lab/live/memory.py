@@ -1,6 +1,6 @@
 """What a server remembers about its clients.
 
-This memory is read by the server's probe: code that the lab runs in the server process, to measure it.
+Code that the lab runs in the server process reads this memory.
 """
 
 import asyncio
@@ -61,9 +61,9 @@ class Memory:
 
     @property
     def kept(self) -> int:
-        """Return how many entries of the handlers belong to no live socket.
+        """Return how many entries in `tables` belong to no live socket.
 
-        Such an entry is the id of a lost socket, or a user who has no tab open.
+        `tables` has what the handlers store. Such an entry is the id of a lost socket, or a user without a socket.
         """
         addresses = self.addresses
         ids = [sid for held in self.tables.get(SOCKET_IDS, {}).values() for sid in held]
@@ -73,10 +73,10 @@ class Memory:
         return sum(sid not in addresses for sid in ids) + sum(user_room(user) not in addresses for user in users)
 
     def missing(self, users: Sequence[str]) -> list[str]:
-        """Return connected users that a list of the handlers lacks.
+        """Return the connected users that the server wrongly treats as absent.
 
-        The bad server's handlers store who is a member of a room, or who is online. So the bad server wrongly treats
-        the returned users as absent. Only users in `users` are checked.
+        The bad server's handlers store who is a member of a room, or who is online. A returned user is connected, but
+        is not stored. Only users in `users` are checked.
         """
         rows = {user for _, user in self.tables[ROWS]} if ROWS in self.tables else set(users)
         online = set(self.tables.get(ONLINE, users))

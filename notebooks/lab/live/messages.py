@@ -87,8 +87,8 @@ def chat_to(
     """Create a chat message to a user, but do not send it.
 
     `live` is the tab of the sender. `name` is the id of the message on the page. `more` has further fields of the
-    payload. `copies` are the names of the sender's tabs that should receive the message, too; `live` may be among them,
-    but is not expected to receive it.
+    payload. `copies` are the names of the sender's tabs that should receive the message, too. `live` is not expected
+    to receive the message, even if its name is in `copies`.
     """
     expected = {tab.name for tab in side.tabs_of(f"user:{user}")} | copies
     data = {"to": user, "text": text, **(more or {})}

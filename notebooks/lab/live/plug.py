@@ -10,7 +10,7 @@ class Plug(FaultyLink):
     """A `FaultyLink` proxy that stays cut or silent until `put_back`.
 
     After `pull`, new connections are reset. After `enter_tunnel`, the proxy forwards nothing, and new connections get
-    no answer. The state after `enter_tunnel` is called a tunnel.
+    no answer.
     """
 
     def __init__(self, *target_ports: int) -> None:

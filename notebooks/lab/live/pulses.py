@@ -1,7 +1,6 @@
-"""Bystanders: light clients that measure the ack times of a server.
+"""Bystanders: simulated clients that measure the ack times of a server.
 
-A light client speaks Socket.IO, but does not reconnect by itself. Each bystander sends chat messages on a schedule.
-While the server's event loop is blocked, the acks are late.
+Each bystander sends chat messages on a schedule. While the server's event loop is blocked, the acks are late.
 """
 
 import asyncio
@@ -131,8 +130,8 @@ class Pulses:
 
 
 def is_for_bystanders(rooms: Sequence[str]) -> bool:
-    """Whether one of these rooms is the user room of a bystander.
+    """Whether one of `rooms` belongs to a client that measures ack times.
 
-    A bystander is a simulated client that measures ack times. A user room has all sockets of one user.
+    The name of such a room starts with `user:bystander-`.
     """
     return any(str(room).startswith(user_room(NAME)) for room in rooms)

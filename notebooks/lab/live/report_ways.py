@@ -30,18 +30,17 @@ SLICE_MILLISECONDS = 10
 
 
 async def burn_in_thread(milliseconds: int) -> float:
-    """Use CPU time in a thread of this process.
+    """Simulate the work of a report: use CPU time in a thread.
 
-    This simulates the work of a report. The thread and the event loop share the interpreter's lock. Returns the seconds
-    of CPU time.
+    The thread and the event loop share the interpreter's lock. Returns the seconds of CPU time.
     """
     return await asyncio.to_thread(burn, milliseconds)
 
 
 async def burn_in_slices(milliseconds: int) -> float:
-    """Use CPU time on the event loop, in short slices.
+    """Simulate the work of a report on the event loop, in short slices.
 
-    This simulates the work of a report. After each slice, the loop may do other work. Returns the seconds of CPU time.
+    After each slice, the loop may do other work. Returns the seconds of CPU time.
     """
     used = 0.0
     while used < milliseconds / 1000:
@@ -51,9 +50,9 @@ async def burn_in_slices(milliseconds: int) -> float:
 
 
 async def burn_in_process(milliseconds: int) -> float:
-    """Use CPU time in a worker process, as the good server does.
+    """Simulate the work of a report in a worker process.
 
-    This simulates the work of a report. Returns the seconds of CPU time.
+    The good server does this, too. Returns the seconds of CPU time.
     """
     return await to_process.run_sync(run_in_worker, burn, milliseconds)
 

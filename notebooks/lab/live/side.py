@@ -200,7 +200,7 @@ class Side:
         self._publish_memory()
 
     def state(self) -> dict[str, Any]:
-        """Return the users, the rooms and tables of the server, and the message counters."""
+        """Return the users, the values that the page shows, and message counters."""
         people: dict[str, list[dict[str, Any]]] = {person.user: [] for person in self.arrangement.people}
         for tab in self.tabs.values():
             people[tab.user].append({"name": tab.name, "state": tab.state, "sid": tab.sid})

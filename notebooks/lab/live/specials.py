@@ -1,7 +1,7 @@
 """Maps the names of actions of the live page to functions.
 
-The live page of a mistake has only some of these actions. Other actions, such as closing a tab or killing the server,
-are in `hand.py`.
+The page for one mistake offers only some of these actions. `hand.py` has the other actions, such as closing a tab or
+killing the server.
 """
 
 from collections.abc import Awaitable, Callable

@@ -20,9 +20,9 @@ ON_SERVERS = ("kill", "restart", "crowd", "round", "finish", *CHOICES)
 
 
 class ActionError(ValueError):
-    """Error for an action that is unknown or not possible now.
+    """Error for a command that is unknown or not possible now.
 
-    An action is a command of the live page, such as closing a browser tab. The message is one line.
+    A web page sends the commands, for example to close a simulated browser tab. The message is one line.
     """
 
 

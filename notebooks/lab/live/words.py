@@ -64,10 +64,9 @@ class Told:
 
 
 def describe(wanted: Wanted, sides: Sequence[Told]) -> str:
-    """Return in words what an action did on both servers.
+    """Return in words what a command did on both servers.
 
-    `wanted` is the action, a command of the live page such as closing a browser tab. `sides` says what happened on each
-    server.
+    `wanted` is the command, such as closing a simulated browser tab. `sides` says what happened on each server.
     """
     opening = OPENINGS[wanted.action].format(
         tab=tab_words(wanted.tab),
@@ -117,7 +116,7 @@ def _addresses(events: Sequence[LiveEvent]) -> str:
 
 
 def _count(places: Sequence[str], what: str) -> str:
-    """Return a phrase that names the tabs or addresses of messages.
+    """Return a phrase that says where messages went.
 
     `places` has one entry per message: a simulated browser tab in words, or an address (a room or a socket id). If
     there are more than `MOST_PLACES` different places, the phrase has only their number and the word `what`, such as
@@ -136,9 +135,9 @@ def _text(wanted: Wanted) -> str:
 
 
 def _forged(delivered: Sequence[LiveEvent]) -> list[str]:
-    """Return in words which tabs show a message with a false author.
+    """Return in words which simulated browser tabs show a false author.
 
-    A tab is a simulated browser tab. `delivered` are the events of messages that arrived.
+    `delivered` are the events of messages that arrived.
     """
     authors = {event.to: (event.more or {}).get("author") for event in delivered}
     senders = {event.to: (event.origin or "").partition("/")[0] for event in delivered}

@@ -1,6 +1,6 @@
-"""Renders a comparison as one HTML page that contains its figures.
+"""Renders a comparison of two servers as one HTML page.
 
-A comparison has the measured results of the bad and the good server.
+The page contains its figures.
 """
 
 import datetime
@@ -22,9 +22,9 @@ SWATCHES = "".join(f'<th class="number"><span class="swatch {side}"></span>{side
 
 
 def as_html(comparison: Comparison) -> str:
-    """Render a comparison as an HTML page that loads no other file.
+    """Render a comparison of two servers as an HTML page.
 
-    A comparison has the measured results of the bad and the good server.
+    The page loads no other file.
     """
     style = (resources.files("lab.report") / "page.css").read_text(encoding="utf-8")
     rows = "".join(_row(result) for result in comparison.results)

@@ -1,7 +1,4 @@
-"""Writes a comparison as JSON, to be read by other programs.
-
-A comparison has the measured results of the bad and the good server.
-"""
+"""Writes a comparison of two servers as JSON, for other programs."""
 
 from typing import Any
 
@@ -18,9 +15,9 @@ BOUNDS_BEFORE = ("bad_at_most", "bad_at_least", "others_at_least")
 
 
 def as_json(comparison: Comparison) -> bytes:
-    """Return a comparison as JSON.
+    """Return a comparison of two servers as JSON.
 
-    A comparison has the measured results of the bad and the good server. A value that was not measured is null.
+    A value that was not measured is null.
     """
     document = {
         "schema": SCHEMA,

@@ -1,7 +1,6 @@
-"""Writes the results of a comparison into README.md.
+"""Writes the results of a comparison of two servers into README.md.
 
-A comparison has the measured results of the bad and the good server. In README.md, the results are between two HTML
-comments, the marks.
+In README.md, the results are between two HTML comments.
 """
 
 import datetime
@@ -19,17 +18,17 @@ BLOCK = re.compile(r"(<!-- lab compare: begin\b.*?-->\n).*?(<!-- lab compare: en
 
 
 class ReadmeError(Exception):
-    """There is no README.md with the two marks for the results.
+    """There is no README.md with the HTML comments for the results.
 
-    The marks are the HTML comments around the results of `lab compare`. The message is one line.
+    `lab compare` writes its results between these two comments. The message is one line.
     """
 
 
 def find_readme() -> Path:
-    """Return the path of the README.md that has the two marks.
+    """Return the path of the README.md that has the measured results.
 
-    The marks are the HTML comments around the results of a comparison. The README.md is in the repository that the lab
-    is installed from, or else in the working directory. Raises `ReadmeError` if neither has a README.md with the marks.
+    The results are between two HTML comments. The README.md is in the repository that the lab is installed from, or
+    else in the working directory. Raises `ReadmeError` if neither has a README.md with these comments.
     """
     for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
         readme = folder / "README.md"
@@ -41,8 +40,8 @@ def find_readme() -> Path:
 def write_rows(readme: Path, comparison: Comparison) -> None:
     """Replace the results in a README by those of a comparison.
 
-    A comparison has the measured results of the bad and the good server. In the README, the results are between two
-    HTML comments, the marks. Raises `ReadmeError` if the marks are missing.
+    In the README, the results of the two servers are between two HTML comments. Raises `ReadmeError` if these comments
+    are missing.
     """
     write(readme, with_rows(readme, comparison))
 
@@ -50,8 +49,8 @@ def write_rows(readme: Path, comparison: Comparison) -> None:
 def with_rows(readme: Path, comparison: Comparison) -> bytes:
     """Return the content of a README with the results of a comparison.
 
-    A comparison has the measured results of the bad and the good server. They replace the text between two HTML
-    comments, the marks. Raises `ReadmeError` if the marks are missing.
+    The results of the two servers replace the text between two HTML comments. Raises `ReadmeError` if these comments
+    are missing.
     """
     rows = as_markdown(comparison)
     text = readme.read_text(encoding="utf-8")
@@ -61,10 +60,10 @@ def with_rows(readme: Path, comparison: Comparison) -> bytes:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Return a comparison as a Markdown table, one row per claim.
+    """Return a comparison of two servers as a Markdown table.
 
-    A claim is a statement about the bad and the good server. The line below the table says where and when the claims
-    were measured.
+    The table has one row per claim about the servers. The line below the table says where and when the claims were
+    measured.
     """
     lines = ["| | claim | measured | bad | good | |", "|---|---|---|---:|---:|---|"]
     for result in comparison.results:

@@ -1,7 +1,4 @@
-"""Builds the tables and remarks that show a comparison in a terminal.
-
-A comparison has the measured results of the bad and the good server.
-"""
+"""Shows a comparison of two servers in a terminal: tables and remarks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,10 +17,9 @@ COLOURS = {"shown": "green", "not_shown": "bold red", "inconclusive": "bold yell
 
 
 def table(comparison: Comparison) -> Table:
-    """Build the table of all claims, one row per claim.
+    """Build the table of results, one row per claim about the servers.
 
-    A claim is a statement about the bad and the good server. Colours only repeat what the words say, so the table is
-    complete without colours.
+    Colours only repeat what the words say, so the table is complete without colours.
     """
     grid = Table(header_style="bold")
     for name in ("", "claim", "measured"):
@@ -77,8 +73,8 @@ def two_process_headings(workers: int) -> list[str]:
 def doubts(comparison: Comparison) -> list[str]:
     """Return the reasons to doubt the results of a comparison.
 
-    Each reason is one line. It is for example that a claim (a statement about both servers) was not confirmed, or that
-    the clients' event loop was too slow.
+    Each reason is one line, for example that a claim about the servers was not confirmed, or that the clients' event
+    loop was too slow.
     """
     lines = [
         f"{result.claim.id} {OUTCOMES[result.verdict.outcome]}: {result.verdict.reason}"
@@ -99,8 +95,8 @@ def doubts(comparison: Comparison) -> list[str]:
 def remarks(comparison: Comparison) -> list[str]:
     """Return the lines that are printed below the tables of a comparison.
 
-    They have the results that were measured without connection cuts, the reasons to doubt a value, the changed server
-    settings, and how many claims (statements about both servers) were confirmed.
+    The lines have the results that were measured without connection cuts, the reasons to doubt a value, the changed
+    server settings, and how many claims about the servers were confirmed.
     """
     raised = comparison.environment["raised_limits"].items()
     settings = ", ".join(f"{name}={value}" for name, value in raised)
@@ -118,10 +114,7 @@ def lateness(result: Result) -> float:
 
 
 def summary(comparison: Comparison) -> str:
-    """Say in one line how many claims the measurements confirmed.
-
-    A claim is a statement about the bad and the good server.
-    """
+    """Say in one line how many claims about the servers were confirmed."""
     shown = sum(result.verdict.outcome == "shown" for result in comparison.results)
     processes = f" with {comparison.workers} processes per side" if comparison.workers > 1 else ""
     return f"{shown} of {len(comparison.results)} claims shown{processes} in {comparison.seconds:.1f} s"

@@ -1,7 +1,7 @@
 """Claims about the bad and the good server, read from claims.toml.
 
-A claim is a statement about both servers. It has a metric and, for each server, a bound: the lowest or the highest
-value of the metric that confirms the claim.
+A claim has a metric and, for each server, a bound: the lowest or the highest value of the metric that confirms the
+claim.
 """
 
 import math
@@ -35,10 +35,10 @@ class _Frozen(BaseModel):
 
 
 class Also(_Frozen):
-    """A secondary metric of a claim, reported beside the primary metric.
+    """A secondary metric of a claim about the two servers.
 
-    A claim is a statement about the bad and the good server. `Run.also[key]` is the value of the metric in one run. If
-    `relative` is True, the value is reported as a multiple of the good server's value.
+    It is reported beside the primary metric. `Run.also[key]` is its value in one run. If `relative` is True, the value
+    is reported as a multiple of the good server's value.
     """
 
     key: str
@@ -85,25 +85,20 @@ class Claim(_Frozen):
 
     @property
     def number(self) -> int:
-        """The number of the lesson about this claim, 1 to 10.
-
-        A lesson is a notebook about one mistake.
-        """
+        """The number of the notebook about this claim, 1 to 10."""
         return int(self.id)
 
     def bound(self, side: Side) -> float:
         """Return the bound that one server's measured value must meet.
 
-        The bound is the lowest or the highest value of the metric that confirms the claim (a statement about the bad
-        and the good server). `side` is the server.
+        The bound is the lowest or the highest value that the claim allows for the server `side`.
         """
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
         """Return a server's bound in words, such as `at least 450`.
 
-        The bound is the lowest or the highest value of the metric that confirms the claim (a statement about the bad
-        and the good server). `side` is the server.
+        The bound is the lowest or the highest value that the claim allows for the server `side`.
         """
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
@@ -111,8 +106,8 @@ class Claim(_Frozen):
     def holds(self, side: Side, value: float) -> bool:
         """Whether a measured value meets the bound of a server.
 
-        The bound is the lowest or the highest value of the metric that confirms the claim (a statement about the bad
-        and the good server). `side` is the server. The value NaN never meets a bound.
+        The bound is the lowest or the highest value that the claim allows for the server `side`. The value NaN never
+        meets a bound.
         """
         is_upper_bound = (self.better == "lower") == (side == "good")
         return value <= self.bound(side) if is_upper_bound else value >= self.bound(side)
@@ -120,9 +115,9 @@ class Claim(_Frozen):
     def is_doubtful(self, side: Side, run: Run) -> bool:
         """Whether a run (a measurement of one server) should be repeated.
 
-        A run should be repeated in two cases. In the first case, the clients' slow event loop possibly falsified the
-        run. In the second case, the run is valid, but its value misses the server's bound or is near this bound. The
-        bound is the lowest or the highest value that the claim (a statement about both servers) states for the server.
+        This is so if the clients' slow event loop possibly falsified the run. It is also so if the run is valid, but
+        its value misses the server's bound or is near this bound. The bound is the lowest or the highest value that the
+        claim allows for the server.
         """
         bound, end = self.bound(side), self.best if side == "good" else self.worst
         is_near = run.value != end and abs(run.value - bound) <= NEAR * abs(end - bound)
@@ -190,10 +185,9 @@ class _File(_Frozen):
 
 
 def load_claims(text: str | None = None) -> tuple[Claim, ...]:
-    """Load the claims of claims.toml.
+    """Load the claims about the two servers from claims.toml.
 
-    A claim is a statement about the bad and the good server. `text` replaces the content of the file. Raises
-    `ClaimsError` when the content is invalid.
+    `text` replaces the content of the file. Raises `ClaimsError` when the content is invalid.
     """
     claims = _load(text).claim
     if len({claim.id for claim in claims}) < len(claims):

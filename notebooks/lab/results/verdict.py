@@ -1,7 +1,4 @@
-"""Judges whether the runs of both servers confirm a claim.
-
-A claim is a statement about the bad and the good server. A run is one measurement of one server.
-"""
+"""Judges whether measurements confirm a claim about the two servers."""
 
 import math
 import statistics
@@ -17,12 +14,12 @@ RUNS_IN_DOUBT = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim, from the runs of both servers.
+    """The verdict on a claim about the two servers.
 
-    A claim is a statement about the bad and the good server. A run is one measurement of one server. `outcome` is
-    `shown` when the value of each run is in the range that the claim states for the server. It is `not_shown` when a
-    run failed, or when one server has no run in its range. Otherwise `outcome` is `inconclusive`. `reason` says why the
-    claim is not confirmed; it is None when `outcome` is `shown`.
+    A run is one measurement of one server. `outcome` is `shown` when the value of each run is in the range that the
+    claim states for the server. It is `not_shown` when a run failed, or when one server has no run in its range.
+    Otherwise `outcome` is `inconclusive`. `reason` says why the claim is not confirmed; it is None when `outcome` is
+    `shown`.
     """
 
     outcome: Literal["shown", "not_shown", "inconclusive"]
@@ -39,12 +36,11 @@ def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
 
 
 def judge(claim: Claim, runs: Runs) -> Verdict:
-    """Return the verdict on a claim from the runs of both servers.
+    """Return the verdict on a claim about the two servers.
 
-    A claim is a statement about the bad and the good server. A run is one measurement of one server. Only the runs that
-    `counting_runs` returns are used. The claim is confirmed when the value of each of these runs is in the range that
-    the claim states for the server. If one of these runs failed (its `broken` is set), the claim is not confirmed, even
-    if the measured value is good.
+    `runs` has the measurements of each server. Only the runs that `counting_runs` returns are used. The claim is
+    confirmed when the value of each of these runs is in the range that the claim states for the server. If one of these
+    runs failed (its `broken` is set), the claim is not confirmed, even if the measured value is good.
     """
     missed, mixed = [], []
     for side in SIDES:

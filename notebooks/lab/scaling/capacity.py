@@ -42,9 +42,8 @@ class Measured:
     def of(cls, costs: Costs) -> "Measured":
         """Returns the cost of one operation of each kind, calculated from `costs`.
 
-        The costs in Redis were measured with two server processes, so Redis sent each emit twice. A message id (by
-        which a server recognises a repeated message) takes two Redis requests: the first reserves the id, the second
-        stores the ack.
+        In `costs`, the cost of an emit in Redis covers the sending to two server processes. The cost of a message id
+        covers two Redis requests: one reserves the id, and one stores the ack. So these costs are halved.
         """
         return cls(
             memory_bytes_per_connection=costs.memory_bytes_per_connection,
@@ -205,10 +204,9 @@ HEAD = (
 def plans(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZES) -> list[Plan]:
     """Returns the plans for each number of drivers in `sizes`.
 
-    A plan says how many server processes are needed. A driver is a user who sends positions, and a shard is a group of
-    processes with its own Redis. For each number of drivers there is a plan with one shard. If one shard is not enough,
-    a second plan follows, with the smallest number of shards that is enough. Raises `ValueError` when no number of
-    shards is enough.
+    A plan says how many server processes these drivers (users who send positions) need. The first plan has one shard:
+    one group of processes with its own Redis. If one shard is not enough, a second plan follows, with the smallest
+    number of shards that is enough. Raises `ValueError` when no number of shards is enough.
     """
     found = []
     for drivers in sizes:
@@ -221,8 +219,8 @@ def plans(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZ
 def rows(measured: Measured, assumed: Assumed, sizes: Sequence[int] = FLEET_SIZES) -> list[list[str]]:
     """Returns the rows of the capacity table, one row for each plan.
 
-    A plan says how many server processes a number of drivers (users who send positions) needs. `sizes` has these
-    numbers.
+    A plan says how many server processes some number of drivers needs. Drivers are users who send positions, and
+    `sizes` has the numbers of drivers.
     """
     return [row(planned) for planned in plans(measured, assumed, sizes)]
 

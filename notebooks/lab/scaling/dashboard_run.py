@@ -1,6 +1,6 @@
-"""Sends the queries of a Grafana dashboard to a real Prometheus.
+"""Runs the good server under load, and asks Prometheus about it.
 
-The good server was under load from many clients before, and Prometheus scraped it every second. The queries are in
+Prometheus scrapes the server every second. The queries are those of the Grafana dashboard in
 `good_server/deploy/dashboard.json`.
 """
 
@@ -65,10 +65,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Observed:
-    """What Prometheus recorded while clients loaded a server (the run).
+    """What Prometheus recorded while a server was under load.
 
-    Times are in seconds since the start of the run, which lasted `seconds`. During the time span `slow`, the slow
-    consumers (clients that stop reading) joined. During the time span `restart`, there was no server.
+    Times are in seconds since the start of the load, which lasted `seconds`. During the time span `slow`, the clients
+    that stop reading joined. During the time span `restart`, there was no server.
     """
 
     panels: Sequence[Panel]
@@ -78,10 +78,9 @@ class Observed:
 
 
 def panels_of(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the panels of the dashboard that the picture contains.
+    """Returns the dashboard's panels that `lab dashboard` draws.
 
-    The command `lab dashboard` draws the picture. In the queries of the panels, the variables of the dashboard are
-    replaced by their values.
+    In the queries of the panels, the variables of the dashboard are replaced by their values.
     """
     by_id = {panel["id"]: panel for panel in dashboard["panels"]}
     variables = {
@@ -114,8 +113,8 @@ def prometheus_program() -> str:
 async def observe(schedule: Schedule) -> Observed:
     """Runs the good server under load, and returns what Prometheus recorded.
 
-    `schedule` says when slow consumers (clients that stop reading) join and when the server restarts. Raises
-    `UsageError` when prometheus is not installed.
+    `schedule` says when clients that stop reading join, and when the server restarts. Raises `UsageError` when
+    prometheus is not installed.
     """
     program = prometheus_program()
     dashboard = json.loads(DASHBOARD.read_text("utf-8"))
@@ -138,8 +137,8 @@ def _since(began: float, span: tuple[float, float]) -> tuple[float, float]:
 async def _run(server: Server, secret: str, schedule: Schedule) -> tuple[tuple[float, float], tuple[float, float]]:
     """Runs the clients that load the server, and restarts the server meanwhile.
 
-    Returns two time spans, in seconds since the epoch. In the first time span, the slow consumers (clients that stop
-    reading) joined. In the second time span, there was no server.
+    Returns two time spans, in seconds since the epoch. In the first time span, the clients that stop reading joined. In
+    the second time span, there was no server.
     """
     arguments = (server.port, secret, schedule)
     work = in_own_process(

@@ -26,10 +26,10 @@ LOST = re.compile(r'^server_redis_lost_total\{reason="(away|full)"\} ([\d.]+)', 
 
 @dataclass
 class SentMessage:
-    """One chat message that a user sent during the failure drill.
+    """One chat message of the drill in which Redis stops and restarts.
 
-    In the drill, Redis stops and restarts while users chat. `sent_at` is in seconds since the start of the drill.
-    `is_near` is True when sender and recipient are connected to the same server process.
+    `sent_at` is in seconds since the start of the drill. `is_near` is True when sender and recipient are connected to
+    the same server process.
     """
 
     sent_at: float
@@ -143,10 +143,10 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
 
 
 async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
-    """Waits until the last response of `/readyz` is `ready`.
+    """Waits until the readiness check of the server responds `ready`.
 
-    `/readyz` is the server's readiness check, and the list `ready` has its responses. The wait ends after
-    `RECOVERY_SECONDS` in any case.
+    The list `ready` has the times and the responses of the check, `/readyz`. The wait ends after `RECOVERY_SECONDS` in
+    any case.
     """
 
     async def is_ready() -> bool:

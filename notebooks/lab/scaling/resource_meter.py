@@ -83,7 +83,7 @@ class ResourceMeter:
         """Returns the current values of all counters, in a fixed order.
 
         They are the CPU seconds of each server process and of Redis, the bytes that Redis sent, the CPU seconds of this
-        process (the load generator), and the wall clock in seconds.
+        process, and the wall clock in seconds.
         """
         servers = [(await ProbeClient(self._session, url).read()).cpu_seconds for url in self._address.probes]
         return [*servers, *await self._read_redis(), time.process_time(), time.perf_counter()]

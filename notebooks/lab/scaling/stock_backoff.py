@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backoff:
-    """The delays before each attempt to reconnect, with the client library's defaults.
+    """The reconnect delays of Socket.IO's JavaScript client, with its default options.
 
-    The client library is Socket.IO's JavaScript client. The delay doubles with each attempt, up to `most_seconds`.
-    `jitter` is the option `randomizationFactor`; 0 turns the jitter off. The test `tests/lab/scaling/test_storm.py`
-    compares the delays with those of the real client library.
+    The delay doubles with each attempt, up to `most_seconds`. `jitter` is the option `randomizationFactor`; 0 turns the
+    jitter off. The test `tests/lab/scaling/test_storm.py` compares the delays with those of the real client.
     """
 
     first_seconds: float = 1.0

@@ -36,8 +36,9 @@ FIRST_CONNECT_SECONDS = 120.0
 class Attempt:
     """One attempt to connect; times are on the clock `time.monotonic`.
 
-    The outcome `refused` means that the server answered with HTTP 503, because it limits the connects per second. The
-    outcome `unreachable` means that the connection failed, for example because no server listens.
+    The outcome `refused` means that the server refused the connect, for example with HTTP 503 because it limits the
+    connects per second. The outcome `unreachable` means that the connection failed, for example because no server
+    listens.
     """
 
     began: float

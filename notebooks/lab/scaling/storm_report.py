@@ -77,9 +77,8 @@ JUDGED = ("accepted_per_second", "ack_longest", "login_longest", "wait_95", "wai
 def rows(found: Storms) -> list[list[str]]:
     """Returns the table: a row per measured value, a column per condition.
 
-    A condition says whether the clients used random reconnect delays (jitter), and whether the server limited the
-    connects per second (admission control). The first row has the names of the conditions. A value is the median of all
-    rounds.
+    A condition is with or without jitter (random reconnect delays), and with or without admission control (a limit of
+    connects per second). The first row has the names of the conditions. A value is the median of all rounds.
     """
     head = ["", *(condition.name for condition in found.conditions)]
     return [head, *(_row(found, name, unit, value) for _, name, unit, value in MEASURES)]
@@ -140,8 +139,8 @@ def effect(before: float, after: float) -> str:
 def draw(found: Storms) -> Figure:
     """Draws connects per second against time, one panel per condition.
 
-    A condition is a combination of random reconnect delays (jitter) and a limit of connects per second in the server
-    (admission control). Bars are the connects per second that the server accepted, and the line is the connects per
+    A condition is with or without jitter (random reconnect delays), and with or without admission control (a limit of
+    connects per second). Bars are the connects per second that the server accepted, and the line is the connects per
     second that it refused. Both are counted in slots of half a second. Each panel shows the reconnect storm of the
     first round, and all panels have the same axes. The time without a server is shaded.
     """

@@ -23,8 +23,7 @@ class Condition:
     """The condition of a storm: with or without jitter and admission control.
 
     In a storm, all clients reconnect after the server restarts. `has_jitter` is True if the reconnect delays of the
-    clients are random. `has_admission` is True if the server limits how many connects per second it accepts (admission
-    control).
+    clients are random, and `has_admission` if the server limits how many connects per second it accepts.
     """
 
     has_jitter: bool

@@ -1,6 +1,5 @@
-"""Experiments that measure a server, one module per claim.
+"""Experiments (scenarios) that measure a server, one module per rule.
 
-A claim is one of the ten rules that the lab teaches, such as "Never store socket ids". Such an experiment is called a
-scenario. It knows the URL and the namespace of the server, and how to make tokens. It knows nothing about the server's
-code.
+The lab teaches ten rules, such as "Never store socket ids". A scenario measures how a server behaves with respect to
+one rule. It uses the URL and the namespace of the server, and makes tokens. It knows nothing about the server's code.
 """

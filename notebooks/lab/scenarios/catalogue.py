@@ -9,10 +9,10 @@ from lab.scenarios.scenario import Scenario
 
 
 def load_scenarios() -> dict[str, Scenario]:
-    """Return a dict from the id of each claim to its scenario.
+    """Return a dict from a number, such as "01", to its scenario.
 
-    A claim is one of the ten rules that the lab teaches, and its scenario is the experiment that measures this claim.
-    The id is the number `NN` in the name of the scenario's module, `sNN_…`.
+    A scenario is an experiment about one of the ten rules that the lab teaches. The number of the rule is the `NN` in
+    the name of the scenario's module, `sNN_…`.
     """
     loaded: dict[str, Scenario] = {}
     for module in pkgutil.iter_modules(scenarios.__path__):

@@ -128,7 +128,7 @@ class _Log:
     """Calculates when connections were cut, and when requested reports were emitted.
 
     `started` and `cut_at` are times on the event loop's clock. `emits` are the emits of the reports. The results are in
-    seconds since the first request, at `started`.
+    seconds since `started`, the time of the first request.
     """
 
     started: float

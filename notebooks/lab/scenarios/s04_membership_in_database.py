@@ -37,9 +37,9 @@ STEP_SECONDS = 0.3
 async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int = 4, is_traced: bool = False) -> Run:
     """Measure the percentage of members with an open tab who receive messages.
 
-    There are `users` members. After each member has closed one of two tabs, `messages` messages are sent. The
-    percentage is the `value` of the returned run. If `is_traced` is True, the run also counts repeatedly how many
-    members are in the server's database, and how many are connected.
+    The members are `users` users in one room. After each member has closed one of two tabs, `messages` messages are
+    sent. The percentage is the `value` of the returned run. If `is_traced` is True, the run also counts repeatedly how
+    many members are in the server's database, and how many are connected.
     """
     members = people(users, rooms=(ROOM,))
     random.Random(seed).shuffle(members)  # noqa: S311 - a repeatable choice, not a secret
@@ -121,9 +121,9 @@ async def _kill_and_start_again(trace: "_Trace", target: Target) -> None:
 
 
 class _Trace:
-    """Counts the members in the database and the connected members over time.
+    """Counts a room's members in the database, and its connected members.
 
-    If `is_traced` is False, it counts nothing. Times are in seconds since the start of the run.
+    It counts repeatedly, or never if `is_traced` is False. Times are in seconds since the start of the run.
     """
 
     def __init__(self, target: Target, members: Sequence[Person], *, is_traced: bool) -> None:
@@ -155,7 +155,7 @@ class _Trace:
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[None]:
-        """Count the members repeatedly until the `async with` block ends.
+        """Count a room's members repeatedly until the `async with` block ends.
 
         It counts the members in the database and the connected members. In a run that is not traced, it counts nothing.
         """

@@ -90,10 +90,10 @@ def _is_reached(tab: Tab, text: str) -> bool:
 
 
 async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
-    """Close the tabs `closing` as a browser does, with some exceptions.
+    """Close the tabs in `closing`, except those that `by_event` names.
 
-    `by_event` contains indexes of `closing`. The tabs at these indexes send an event with the name `disconnect`
-    instead, and keep their connections open.
+    `by_event` contains indexes of `closing`. The tabs at these indexes only send an event with the name `disconnect`,
+    and keep their connections open.
     """
 
     async def close(index: int, tab: Tab) -> None:

@@ -53,11 +53,11 @@ async def run(
     report_milliseconds: int = 150,
     is_idle_measured: bool = True,
 ) -> Run:
-    """Measure how long bystanders wait for acks while reports are made.
+    """Measure how long chat users wait for acks while reports are made.
 
-    Bystanders are users who only chat. The `value` of the returned run is the 99th percentile of their ack times,
-    divided by the CPU time of one report. `seed` has no effect, because nothing is random. With `is_idle_measured` the
-    ack times and the heartbeats of an idle server are recorded first, for comparison.
+    `bystanders` is the number of these users. The `value` of the returned run is the 99th percentile of their ack
+    times, divided by the CPU time of one report. `seed` has no effect, because nothing is random. If `is_idle_measured`
+    is false, ack times before the reports and missed heartbeats are not measured.
     """
     heartbeat_sockets = HEARTBEAT_SOCKETS if is_idle_measured else 0
     async with (
@@ -93,9 +93,9 @@ async def run(
 
 
 async def _request_reports(askers: Sequence[Tab], milliseconds: int) -> list[Report]:
-    """Let each asker request a report, all at the same time.
+    """Request one report per simulated browser tab, all at the same time.
 
-    `askers` are tabs. Each report takes `milliseconds` of CPU time. Returns the reports that arrived within
+    Each report takes `milliseconds` of CPU time. Returns the reports that arrived within
     `PATIENCE_SECONDS` after the ack of their request.
     """
     made = await asyncio.gather(*(_request_report(tab, milliseconds) for tab in askers))

@@ -1,7 +1,6 @@
 """Scenario 10: count the abusive requests that a server accepts.
 
-A scenario is an experiment that measures a server. In this one, a client with a valid token sends as fast as it can,
-while other users wait for their acks.
+A client with a valid token sends as fast as it can, while other users wait for their acks.
 """
 
 import asyncio
@@ -81,9 +80,9 @@ async def _send_burst(tab: Tab, *, to: str) -> int:
 
 @asynccontextmanager
 async def _calm_writing(tab: Tab, *, to: str) -> AsyncIterator[None]:
-    """Send messages from `tab` during the block, within the rate limits.
+    """Send chat messages from a simulated browser tab during the block.
 
-    `tab` is a simulated browser tab, and `to` is the user who receives the messages.
+    `to` is the user who receives the messages. The messages stay within the rate limits.
     """
 
     async def write() -> None:
@@ -138,10 +137,9 @@ async def _sampled_memory(target: Target) -> AsyncIterator[list[int]]:
 
 
 def _without_server(target: Target) -> Target:
-    """Return a copy of the target for use in another process.
+    """Return a copy of `target` that can be sent to another process.
 
-    The target is what the scenario knows about a server, such as its ports. The copy has no `server`, because the
-    handle of a process cannot be sent to another process.
+    The copy has no `server`, because the handle of the server's process cannot be sent.
     """
     return dataclasses.replace(target, server=None)  # type: ignore[arg-type]  # an abuser does not need it
 

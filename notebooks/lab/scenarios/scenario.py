@@ -26,9 +26,8 @@ class Scenario:
     primary_only: Mapping[str, Any] = field(default_factory=dict)
 
     def without_secondary(self) -> "Scenario":
-        """Return this scenario without the parts for secondary metrics.
+        """Return a version of this scenario that takes less time.
 
-        Secondary metrics are additional numbers. The primary metric, which is the main number, is measured in the same
-        way, but the run takes less time.
+        It measures the primary metric, which is the main number, in the same way, and omits additional measurements.
         """
         return replace(self, run=partial(self.run, **self.primary_only))

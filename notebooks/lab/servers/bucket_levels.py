@@ -1,6 +1,6 @@
 """Records the levels of token buckets inside a server process.
 
-The lab reads the levels over HTTP from the probe, which is code of the lab inside the server process.
+The lab reads the levels over HTTP.
 """
 
 import time

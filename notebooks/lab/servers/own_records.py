@@ -1,7 +1,6 @@
 """Reads what a server's own code stores about its clients.
 
-The lab reads these records through the probe, which is code of the lab inside the server process. The records do not
-include the rooms of Socket.IO; `ServerState` reads the rooms.
+The lab reads these records over HTTP. The records do not include the rooms of Socket.IO; `ServerState` reads the rooms.
 """
 
 import asyncio
@@ -33,9 +32,9 @@ class OwnRecords:
         self._may_run.set()
 
     def install(self) -> None:
-        """Wrap `EmbeddedReports.request` and `ReportRunner.run` to record the unfinished reports.
+        """Wrap `EmbeddedReports.request` and `ReportRunner.run` to record unfinished slow jobs.
 
-        A report is a slow job that a client requests. The wrapper of `run` can also delay the reports.
+        The wrapper of `run` can also delay the jobs.
         """
         request, run = EmbeddedReports.request, ReportRunner.run
 
@@ -57,15 +56,14 @@ class OwnRecords:
     def add_routes(self, app: web.Application) -> None:
         """Add the HTTP routes with which the lab reads what handlers store.
 
-        With two more routes, the lab delays the reports, which are slow jobs that clients request, and then lets them
-        run.
+        With two more routes, the lab delays slow jobs that clients request, and then lets them run.
         """
         app.router.add_post("/records", self._records)
         app.router.add_post("/hold", self._hold)
         app.router.add_post("/release", self._release)
 
     def containers(self) -> list[Any]:
-        """Return the containers in which this class stores reports.
+        """Return the containers in which this class records slow jobs.
 
         They belong to the lab and not to the server, so a search of the server's heap must ignore them.
         """

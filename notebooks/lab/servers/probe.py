@@ -32,10 +32,10 @@ SQL_STATEMENTS = ("SELECT", "INSERT", "DELETE", "UPDATE")
 
 @dataclass
 class Counts:
-    """What the probe has counted since its last reset.
+    """Counts of a server process since the last reset.
 
-    The probe is code of the lab inside the server process. An address is a room in a namespace. `addresses` counts the
-    addresses of all emits. `ghost_addresses` counts only addresses that had no live socket at the time of the emit.
+    An address is a room in a namespace. `addresses` counts the addresses of all emits. `ghost_addresses` counts only
+    addresses that had no live socket at the time of the emit.
     """
 
     emits: int = 0

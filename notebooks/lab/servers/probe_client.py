@@ -23,9 +23,9 @@ ALONE = {"Connection": "close"}
 
 
 class SilentServerError(Exception):
-    """A server did not answer its probe in time.
+    """A server process did not answer the lab in time.
 
-    The probe is code of the lab inside the server process. The error message is one line.
+    The error message is one line.
     """
 
 
@@ -106,9 +106,9 @@ class ProbeClient:
         return await self._within(ANSWER_SECONDS, self._text(url + path))
 
     async def counts(self) -> process_probe.Counts:
-        """Return how many emits, SQL statements and errors the probe counted.
+        """Return the process's counts of emits, SQL statements and logged errors.
 
-        The probe, which is code of the lab in the server process, counts from the last `reset`.
+        The counts start at the last `reset`.
         """
         return process_probe.Counts(**(await self.ask("GET", "/counts"))["counts"])
 

@@ -38,7 +38,7 @@ class ServerError(Exception):
 
 
 class Server:
-    """A server of one process: the good, the bad or another server.
+    """A server of one process: `good_server`, `bad_server` or another server.
 
     Create it with the function `running`.
     """

@@ -1,7 +1,7 @@
-"""Asks the processes of a server for their state.
+"""Reads the state of a server's processes over HTTP.
 
-The state is the rooms, the database rows, the recorded calls of `emit`, and the levels of token buckets. In each server
-process a probe, which is code of the lab, answers.
+The state is the rooms, the database rows, the recorded calls of `emit`, and the levels of token buckets. Code of the
+lab inside each server process answers.
 """
 
 import asyncio
@@ -70,23 +70,23 @@ class StateClient:
         """Return what the handlers of a namespace have stored about their clients.
 
         Only the first server process is asked. The result has two keys. `records` maps the name of each attribute or
-        database table, such as `socket_ids`, to what is stored in it. `reports` maps the job id of each unfinished
-        report, a slow job that a client requested, to the rooms that will receive the report.
+        database table, such as `socket_ids`, to what is stored in it. `reports` maps the id of each unfinished slow
+        job to the rooms that will receive its result.
         """
         found: dict[str, Any] = await self._probes[0].ask("POST", "/records", {"namespace": namespace})
         return found
 
     async def hold_reports(self) -> None:
-        """Delay all reports until `release_reports`, like a slow outside service.
+        """Delay all reports, which are slow jobs, until `release_reports`.
 
-        A report is a slow job that a client requests.
+        The delay simulates a slow outside service.
         """
         await asyncio.gather(*(probe.ask("POST", "/hold") for probe in self._probes))
 
     async def release_reports(self) -> None:
-        """Let the server make the reports that `hold_reports` has delayed.
+        """Let the server run the slow jobs that `hold_reports` has delayed.
 
-        A report is a slow job that a client requests. Reports that are requested later are still delayed.
+        Jobs that are requested later are still delayed.
         """
         await asyncio.gather(*(probe.ask("POST", "/release") for probe in self._probes))
 

@@ -1,7 +1,4 @@
-"""The information that a scenario has about its server.
-
-A scenario is the experiment of a lesson.
-"""
+"""The information that a lesson's experiment has about its server."""
 
 import time
 from collections.abc import Sequence
@@ -47,10 +44,9 @@ class Target:
 
     @classmethod
     def of(cls, server: RunningServer, lesson: int) -> Self:
-        """Return the target for `server` in the experiment of `lesson`.
+        """Return what the experiment of a lesson knows about `server`.
 
-        A target is what the experiment knows about its server, such as the namespace. On the bad server this is
-        `/mistake-01` for lesson 1, and so on. On any other server it is `/`.
+        On the bad server, the namespace is `/mistake-01` for lesson 1, and so on. On any other server it is `/`.
         """
         namespace = f"/mistake-{lesson:02}" if server.side == "bad" else "/"
         return cls(server.ports, namespace, server)

@@ -203,8 +203,8 @@ def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
     """Return an `Export` node for each key of an exported object literal.
 
     For `module.exports = {a: f()}`, the call `f()` moves to the export `a`, and `module.exports.a` replaces the call in
-    the literal. So no call stands twice in the tree. If the value is the name of a variable, the literal keeps a copy
-    of that name.
+    the literal. So no call stands twice in the tree. For `{a: b}`, where `b` is a variable, the literal keeps the name
+    `b`.
     """
     made: list[ir.Node] = []
     if not isinstance(value, ir.Record):

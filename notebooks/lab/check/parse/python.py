@@ -131,11 +131,11 @@ def _is_static(decorator: ast.expr) -> bool:
 
 
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
-    """Return what `self` means inside a function that is no method.
+    """Return the `Scope` inside a function that is no method.
 
-    The first parameter of the method around the function, such as `self`, keeps its meaning in the function. It loses
-    this meaning if the function has a variable of the same name. The returned `Scope` has the name of this parameter,
-    or None if it has lost its meaning.
+    The first parameter of the method around the function, such as `self`, also means the instance in the function. The
+    `this` of the result is its name. It is None if there is no such method, or if the function has a variable of the
+    same name.
     """
     if scope.this is None or _binds(node, scope.this):
         return Scope()

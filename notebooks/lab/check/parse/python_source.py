@@ -72,14 +72,14 @@ class Places:
 
 
 class Tree(Places):
-    """The nodes of a Python source text that are converted so far.
+    """Stores the nodes that are already converted from a Python source.
 
-    Nodes of `ast` are converted to nodes of `lab.check.ir`, which is the checker's own syntax tree. The children of a
+    The parser converts each node of `ast` to a node of `lab.check.ir`, the checker's own syntax tree. The children of a
     node are converted before the node.
     """
 
     def __init__(self, text: str) -> None:
-        """Begin without converted nodes; `text` is the Python source."""
+        """Store the Python source `text`; no node is converted yet."""
         super().__init__(text)
         self.nodes: dict[ast.AST, Node] = {}
         # names that are the first parameter of their method

@@ -8,10 +8,7 @@ class Unparsable(Exception):
     """
 
     def __init__(self, reason: str, line: int | None = None) -> None:
-        """Store the reason and, if it is known, the line number.
-
-        The message of the error has the reason and, if it is known, the line.
-        """
+        """Make the message from the reason and, if given, the line number."""
         self.reason = " ".join(reason.split()) or "invalid syntax"
         self.line = line
         super().__init__(f"line {line}: {self.reason}" if line else self.reason)

@@ -1,7 +1,7 @@
-"""First lines of the rules' NestJS examples: limits, validation and authentication.
+"""First lines of a NestJS gateway class, for the rules' examples.
 
-Each example shows the mistake of one rule, or how to fix it. Without these lines, the rules RM085 (handshake), RM101
-(rate limit) and RM104 (validation) would also report the example.
+The lines set limits, validation and authentication. Each example shows the mistake of one rule, or how to fix it.
+Without these lines, RM085 (handshake), RM101 (rate limit) and RM104 (validation) would also report the example.
 """
 
 GATEWAY = """\

@@ -1,4 +1,4 @@
-"""RM014: a schema field named for socket ids."""
+"""RM014: a schema field with a name like `socketId`."""
 
 import re
 from collections.abc import Iterable, Iterator
