@@ -162,9 +162,9 @@ class Values(Parameters):
         return found
 
     def _is_set_to_id(self, expr: Member) -> bool:
-        """Tell whether other code sets a field to a socket's id.
+        """Tell whether the field that `expr` reads holds a socket's id.
 
-        An example is `room.hostId = socket.id`.
+        It does if an assignment such as `room.hostId = socket.id` sets this field of the same class, in any file.
         """
         written = self.uses.on_field.get(expr.name, [])
         cls = self.project.type_of(expr.obj) if written else None

@@ -1,4 +1,4 @@
-"""Creates tokens that stay valid during a long session of the live page."""
+"""Creates tokens that stay valid while the live page is open."""
 
 from collections.abc import Sequence
 

@@ -38,7 +38,7 @@ async def burn_in_thread(milliseconds: int) -> float:
 
 
 async def burn_in_slices(milliseconds: int) -> float:
-    """Simulate the work of a report on the event loop, in short slices.
+    """Use CPU time on the event loop, in short slices.
 
     After each slice, the loop may do other work. Returns the seconds of CPU time.
     """
