@@ -1,4 +1,4 @@
-"""The information that a lesson's experiment has about its server."""
+"""The address of the server that an experiment measures, and its user tokens."""
 
 import time
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ class RunningServer(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """All that the experiment of a lesson knows about its server.
+    """The server that the experiment of a lesson measures.
 
-    It has the ports and the namespace, and makes tokens that the server accepts.
+    It has the server's ports and namespace, and makes tokens that the server accepts.
     """
 
     ports: tuple[int, ...]
@@ -44,7 +44,7 @@ class Target:
 
     @classmethod
     def of(cls, server: RunningServer, lesson: int) -> Self:
-        """Return what the experiment of a lesson knows about `server`.
+        """Return `server` as the target of a lesson's experiment.
 
         On the bad server, the namespace is `/mistake-01` for lesson 1, and so on. On any other server it is `/`.
         """
