@@ -4,8 +4,8 @@ It checks JavaScript, TypeScript and Python. Its main modules form numbered laye
 layer and from layers with lower numbers:
 
 1. `ir` has the syntax tree; `parse` converts all languages to this tree.
-2. `names`, `scopes`, `dialects`, `modules`, `project` find out what a name means, across files.
-3. `places`, `tables`, `tags`, `uses`, `collect` find the calls and collections, and what is written to collections.
+2. `names`, `scopes`, `dialects`, `modules`, `project` find which declaration a name refers to, across files.
+3. `places`, `tables`, `tags`, `uses`, `collect` find the calls and collections, and what the code puts into them.
 4. `flow`, `answers`, `contents`, `parameters`, `values` find out where a value comes from, and what it is.
 5. `wrappers`, `handlers`, `actions`, `servers`, `rooms` find out what the checked code does with Socket.IO.
 6. `files`, `load`, `facts` read and analyse all files.
@@ -13,5 +13,5 @@ layer and from layers with lower numbers:
    `membership`, `known_rooms` answer questions about the checked code that several rules ask.
 8. `model`, `rules`, `own_rules` define what a rule is, and all rules; `rules` has one module for each rule.
 9. `run` does one check. `fixes` writes how to fix each finding. `suppress`, `baseline` and `since` hide findings.
-10. `report_text`, `report_json`, `report_sarif`, `report_github` write the result of a check in different forms.
+10. `report_text`, `report_json`, `report_sarif`, `report_github` write the result of a check in different formats.
 """

@@ -112,9 +112,10 @@ def _move(project: Project, values: Values, module: Module, call: Call, name: st
 
 
 def flat(rooms: list[Node]) -> list[Node]:
-    """Return the rooms that an argument list names, as one list.
+    """Return the rooms in the arguments of a call, as one list.
 
-    If an argument is an array literal, its elements are the rooms.
+    `rooms` has the arguments. If an argument is an array literal, as in `io.to([a, b])`, its elements are the rooms.
+    For `...a` or `await a`, the room is `a`.
     """
     found: list[Node] = []
     for room in rooms:
@@ -183,8 +184,8 @@ def _is_none(node: Node) -> bool:
 def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
     """Return the parts of an emit chain such as `io.to(room).volatile`.
 
-    The first part is the server or socket at the beginning of the chain. The second part is the rooms of `to` and `in`.
-    The third part says whether the chain contains `broadcast`.
+    `expr` is the chain. The first part is the server or socket at the beginning of the chain. The second part has the
+    arguments of `to` and `in`. The third part says whether the chain contains `broadcast`.
     """
     rooms: list[Node] = []
     broadcast = False
@@ -211,7 +212,8 @@ def chain(project: Project, expr: Node) -> tuple[Node, list[Node], bool]:
 def _is_namespace_of_one(project: Project, expr: Node) -> bool:
     """Tell whether an emit goes to a namespace with a computed name.
 
-    An example is ``io.of(`/game/${id}`)``. Such a namespace serves as a room, so the emit does not go to everyone.
+    `expr` is the object on which the code calls `emit`, such as ``io.of(`/game/${id}`)``. Such a namespace serves as a
+    room, so the emit does not go to everyone.
     """
     found = project.meaning(expr) if isinstance(expr, Name) else expr
     match found:
@@ -230,5 +232,5 @@ def _is_place(obj: Node, name: str) -> bool:
 
 
 def is_emit(node: Call) -> bool:
-    """Tell whether a call's name is that of an emit, like `send`."""
+    """Tell whether `node` calls a function named `emit`, `send`, `emitWithAck` or `broadcast`."""
     return getattr(node.func, "name", "") in EMITS

@@ -1,6 +1,7 @@
-"""Finds and caches tags: what the checker knows of values.
+"""Finds and caches what is known of values in checked code.
 
-An example of a tag is "sent by the client". The tags of several values can depend on each other, even in a circle.
+Each known fact is called a tag, such as "sent by the client". The tags of several values can depend on each other, even
+in a circle (`a = b` and later `b = a`).
 """
 
 from abc import ABC, abstractmethod
@@ -16,9 +17,10 @@ DEEPEST = 60
 class Answers(ABC):
     """Finds and caches the tags of expressions and variables.
 
-    A tag says what is known of a value, such as "sent by the client". The tags are found in several rounds; `forget`
-    begins a new round. In each round, the tags of a value are found once and then cached. If the tags of a value depend
-    on themselves, the tags of the previous round are used. Without a previous round, the value has no tags.
+    A tag says what is known of a value in checked code, such as "sent by the client". The tags are found in several
+    rounds; `forget` begins a new round. In each round, the tags of a value are found once and then cached. If the tags
+    of a value depend on themselves (`a = b` and later `b = a`), the tags of the previous round are used. Without a
+    previous round, the value has no tags.
     """
 
     def __init__(self) -> None:
@@ -35,7 +37,10 @@ class Answers(ABC):
         self._before, self._known = self._known, {}
 
     def of(self, expr: Node | None) -> Tag:
-        """Return what is known of the value of an expression."""
+        """Return the tags of the expression `expr`.
+
+        A tag says what is known of its value, such as "sent by the client". If `expr` is None, there are no tags.
+        """
         if expr is None:
             return Tag.NONE
         key = id(expr)
@@ -52,7 +57,10 @@ class Answers(ABC):
         return found
 
     def of_variable(self, variable: Variable) -> Tag:
-        """Return what is known of all values of a variable."""
+        """Return the tags of all values that `variable` can have.
+
+        A tag says what is known of a value, such as "sent by the client".
+        """
         key = id(variable)
         if key in self._known:
             return self._known[key]
@@ -67,7 +75,10 @@ class Answers(ABC):
         return found
 
     def of_all(self, exprs: list[Node]) -> Tag:
-        """Return all that is known of the values of several expressions."""
+        """Return the tags of several expressions, all together.
+
+        A tag says what is known of a value, such as "sent by the client".
+        """
         found = Tag.NONE
         for expr in exprs:
             found |= self.of(expr)

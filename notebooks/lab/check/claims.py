@@ -60,10 +60,11 @@ PLAIN_DECORATORS |= {"UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
 
 
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
-    """Yield each node that takes the client's identity from a payload.
+    """Yield the code that takes the client's identity from a payload.
 
-    The payload is that of the handler's event. A node is an expression or an assignment in the syntax tree. Parameters
-    of the handler that hold an identity come first.
+    The payload is that of the event of `handler`. Examples of the code are `data.userId` and `const { userId } = data`.
+    Parameters of the handler that hold an identity come first. A call that saves the whole payload to a database
+    counts, too. Each result is a node of the syntax tree.
     """
     event = f"{handler.event} {handler.func.name}"
     # where nothing verifies a user, a plain name is who somebody is
@@ -115,7 +116,10 @@ def _is_bare_id(name: str, event: str) -> bool:
 
 
 def _is_wrapped(func: Func) -> bool:
-    """Tell whether a decorator may change the parameters of a handler."""
+    """Tell whether a decorator may change the parameters of the handler `func`.
+
+    Only known decorators, such as `@SubscribeMessage`, do not change them.
+    """
     return any(last_name(mark) not in PLAIN_DECORATORS for mark in func.decorators)
 
 
@@ -135,14 +139,15 @@ def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
 
 
 def _is_called(node: Node) -> bool:
-    """Tell whether a member such as `data.from` is called as a method."""
+    """Tell whether `node`, such as `data.from`, is called as a method."""
     return isinstance(node.parent, Call) and node.parent.func is node
 
 
 def _saves_payload(facts: Facts, node: Node) -> bool:
-    """Tell whether a call writes a client's whole payload to the database.
+    """Tell whether `node` saves a client's whole payload to a database.
 
-    Then the database contains the sender that the client has written into the payload.
+    An example is the call `Message.create(data)`. Then the database contains the sender that the client has written
+    into the payload.
     """
     if not isinstance(node, Call) or not is_database_write(facts, node):
         return False
@@ -150,10 +155,11 @@ def _saves_payload(facts: Facts, node: Node) -> bool:
 
 
 def handshake_claims(facts: Facts, func: Func) -> Iterator[Node]:
-    """Yield each node that reads the client's identity from a handshake.
+    """Yield the parts of `func` that read an identity from the handshake.
 
-    A node is an expression or an assignment in the syntax tree. An id that decides what the client may see, such as
-    `tenant_id`, counts as an identity. A call that decodes a token without verifying it counts, too.
+    The identity is that of the client. An example is `socket.handshake.auth.userId`. An id that decides what the client
+    may see, such as `tenant_id`, counts as an identity. A call that decodes a token without verifying it counts, too.
+    Each result is a node of the syntax tree.
     """
     for node in func.parts():
         match node:
@@ -218,8 +224,8 @@ def proves_itself(facts: Facts, handler: Handler) -> bool:
 def has_accounts(facts: Facts) -> bool:
     """Tell whether the app has accounts, so that clients are users.
 
-    That is so if a handler verifies the client or uses a verified identity, or if clients send an
-    id or email as their own.
+    That is so if a handler verifies the client, or if an event handler uses a verified identity or data of the
+    handshake. It is also so if clients send an id or email as their own.
     """
     return facts.once(_has_accounts)
 

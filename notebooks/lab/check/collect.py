@@ -1,6 +1,6 @@
-"""Collects the calls of a checked file, and its writes to collections.
+"""Collects a checked file's calls, and what it puts into collections.
 
-A collection is, for example, a list, a dict or a `Map`.
+A collection is, for example, a list, a dict or a `Map`. `users.set(id, socket)` puts `socket` into the `Map` `users`.
 """
 
 from lab.check.ir import Assign, Call, Index, Member, Record, This
@@ -31,9 +31,10 @@ STARTERS = {
 
 
 def collect(project: Project, uses: Uses, module: Module) -> None:
-    """Record in `uses` a checked file's calls and writes to collections.
+    """Record in `uses` a file's calls, and what it puts into collections.
 
-    A collection is, for example, a list, a dict or a `Map`.
+    `module` is the file. A collection is, for example, a list, a dict or a `Map`. `users.set(id, socket)` puts `socket`
+    into the `Map` `users`.
     """
     for node in module.nodes:
         match node:

@@ -1,6 +1,6 @@
 """Recognises comparisons that only look like permission checks.
 
-Such a comparison does not check whether a client has a right, such as membership in a room.
+An example is `if (seenBy.includes(user.id)) return`, which does not check what the user may do.
 """
 
 import re
@@ -14,12 +14,13 @@ SECRETS = re.compile(r"pass|code|pin|secret|token|key|hash|otp", re.I)
 
 
 def is_reversed(part: Node, test: Node, *, around: bool | None) -> bool:
-    """Tell whether a condition lets only values outside a collection pass.
+    """Tell whether code runs only for values outside a collection.
 
-    Examples are `if (!seenBy.includes(user.id)) send()` and `if (seenBy.includes(user.id)) return`. Such a condition is
-    no membership check. `part` is the expression inside the condition `test` that searches the collection. `around` is
-    True if the condition is around the protected code (here `send()`), and False if the condition ends the function
-    before that code. If `around` is None, neither is known, and the result is False.
+    Examples are `if (!seenBy.includes(user.id)) send()` and `if (seenBy.includes(user.id)) return; send()`. Here,
+    `send()` runs only for users who are not in `seenBy`, so this is no check that a user is a member. `test` is the
+    condition, and `part` is the expression in `test` that searches the collection. `around` is True if `send()` is
+    inside the `if`, and False if the `if` ends the function before `send()`. If `around` is None, neither is known, and
+    the result is False. The result is also False if the `if` has an `else`.
     """
     match part:
         case Op(op="in" | "not in"):
@@ -41,8 +42,8 @@ def is_reversed(part: Node, test: Node, *, around: bool | None) -> bool:
 def is_claim(facts: Facts, part: Member) -> bool:
     """Tell whether the field `part` is compared only with client data.
 
-    Such a comparison proves nothing, as the client may know the value of the field. For a secret, such as a password,
-    the result is False.
+    An example is `room.number` in `room.number == data.number`. Such a comparison proves nothing, as the client may
+    know the value of the field. For a secret, such as a password, the result is False.
     """
     above = part.parent
     if not isinstance(above, Op) or above.op not in ("==", "!=") or SECRETS.search(part.name):

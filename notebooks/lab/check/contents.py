@@ -16,7 +16,7 @@ from lab.check.uses import Content, Uses
 
 
 def is_injected_server(cls: Class, name: str) -> bool:
-    """Tell whether a class's field has the NestJS decorator `@WebSocketServer()`."""
+    """Tell whether the field `name` of `cls` has NestJS's decorator `@WebSocketServer()`."""
     marks = (mark for part in cls.body if isinstance(part, Field) and part.name == name for mark in part.decorators)
     return any(last_name(mark) == "WebSocketServer" for mark in marks)
 
@@ -33,7 +33,7 @@ def has_sockets(expr: Node) -> bool:
 
 
 def _mapping(entries: Node) -> Node | None:
-    """Return the collection whose keys and values an expression lists, or None.
+    """Return the collection whose keys and values `entries` lists, or None.
 
     For `Object.entries(users)` and `users.items()` the result is `users`.
     """
@@ -46,7 +46,10 @@ def _mapping(entries: Node) -> Node | None:
 
 
 class Contents(Answers):
-    """Finds what is known of a value's elements and fields."""
+    """Finds what is known of a value's elements and fields.
+
+    For example, it finds out that the elements of a list are sockets.
+    """
 
     def __init__(self, project: Project) -> None:
         super().__init__()
@@ -54,10 +57,11 @@ class Contents(Answers):
         self.uses = Uses()
 
     def held(self, collection: Node, part: str = "values") -> Tag:
-        """Return what is known of values read from a collection.
+        """Return what is known of values that code reads from `collection`.
 
-        `part` says what is read: the "values" of the collection, its "keys", its pairs of key and value ("items"), or
-        what a loop over the collection gives ("each").
+        `part` says what the code reads: the "values" of the collection, its "keys", its pairs of key and value
+        ("items"), or what a loop over the collection gives ("each"). An example of a result is `Tag.IDS`: ids of
+        sockets.
         """
         place = place_of(self.project, collection)
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
@@ -76,9 +80,10 @@ class Contents(Answers):
         return found
 
     def _is_field(self, content: Content) -> bool:
-        """Tell whether a write sets a field of a collection's element.
+        """Tell whether an assignment sets a field of a collection's element.
 
-        An example is `player["sid"] = sid`, where `player` was read from a collection before.
+        An example is `player["sid"] = sid`, where `player` was read from a collection before. `content` has the
+        assignment.
         """
         match content:
             case Content(key=Const(), write=Assign(target=Index(obj=Name() as element))):
@@ -88,7 +93,8 @@ class Contents(Answers):
     def _type_of(self, expr: Node) -> str:
         """Return the type that the code declares for a field, or "".
 
-        The result is also "" if the type names a socket of a library other than the Socket.IO server.
+        `expr` is the field, such as `this.clients`. The result is also "" if the type names a socket of a library other
+        than the Socket.IO server.
         """
         cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
         if cls is None or not isinstance(expr, Member):
@@ -97,19 +103,20 @@ class Contents(Answers):
         return "" if any(self._is_foreign(cls, name) for name in re.findall(r"\w*Socket\w*", text)) else text
 
     def _is_foreign(self, place: Node, name: str) -> bool:
-        """Tell whether a type's name means the socket of another library.
+        """Tell whether the type `name` is the socket of another library.
 
-        Another library is, for example, Node's `net` or the client library of Socket.IO. The name is looked up at the
-        syntax-tree node `place`.
+        Another library is, for example, Node's `net` or the client library of Socket.IO. `place` is a syntax-tree node
+        in the file whose imports are searched for `name`.
         """
         variable = lookup(self.project.module_of(place), place, name)
         source = variable.imported[0] if variable is not None and variable.imported is not None else ""
         return source.removeprefix("node:") in OTHER_SOCKETS
 
     def holds_in(self, collection: Node, name: str) -> bool:
-        """Tell whether a field of a collection's elements holds socket ids.
+        """Tell whether the field `name` of a collection's elements holds socket ids.
 
-        The elements are object literals, and `name` is the field.
+        That is so for the field "sid" if the code puts an object literal such as `{ sid: socket.id }` into
+        `collection`.
         """
         records = (content.value for content in self.uses.of_place(place_of(self.project, collection)))
         return any(
@@ -135,6 +142,7 @@ class Contents(Answers):
         """Return what is known of one field of a value.
 
         `tags` says what is known of the value. `name` is the name of the field, or "" for an element of a collection.
+        For the handler's socket and the field "id", the result is `Tag.SID`.
         """
         found = tags & (CLAIMED | Tag.USER | Tag.STORED)
         # an element

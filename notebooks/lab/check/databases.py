@@ -51,7 +51,8 @@ SQL = re.compile(r"\s*(select|insert|update|delete|with)\b", re.I)
 def is_database_write(facts: Facts, call: Call) -> bool:
     """Tell whether a call writes to a database.
 
-    This is judged by the names of the method and of its object.
+    This is judged by the names of the method and of its object. An HTTP request that writes, such as `axios.post(…)`,
+    counts, too.
     """
     if not isinstance(call.func, Member):
         return False
@@ -81,9 +82,10 @@ def object_name(node: Node) -> str:
 
 
 def is_written(facts: Facts, node: Node) -> bool:
-    """Tell whether an object literal is written to a database.
+    """Tell whether the object literal `node` is written to a database.
 
-    That is so if the literal is an argument, or part of an argument, of a call that writes to a database.
+    That is so if the literal is an argument, or part of an argument, of a call that writes to a database. A call of a
+    method such as `save` or `update` is enough, whatever its object is called.
     """
     above = node.parent
     while isinstance(above, Record | ListOf):
@@ -92,9 +94,10 @@ def is_written(facts: Facts, node: Node) -> bool:
 
 
 def is_record(facts: Facts, expr: Node) -> bool:
-    """Tell whether a variable holds what a database query returned.
+    """Tell whether the variable `expr` holds what a database query returned.
 
-    That is so if the variable was assigned the result of a method with a name such as `findOne`.
+    That is so if the variable was assigned the result of a method with a name such as `findOne`. What comes from a
+    collection that the program keeps in memory does not count.
     """
     match facts.made(expr):
         case Call(func=Member(name=name)):
@@ -114,7 +117,7 @@ def sql_of(facts: Facts, call: Call) -> str:
 
 
 def is_injected(obj: Node) -> bool:
-    """Tell whether an object is a class's field with a declared type.
+    """Tell whether `obj` is a class's field with a declared type.
 
     Frameworks such as Nest put repositories and services into such fields.
     """

@@ -20,7 +20,7 @@ def sources_of(module: Module) -> set[str]:
 
 
 def dialect_of(module: Module, *, is_flask_project: bool) -> Dialect:
-    """Return the Socket.IO API that a module uses.
+    """Return the Socket.IO API that a module uses, such as "nest".
 
     A Python file that imports neither python-socketio nor Flask-SocketIO counts as Flask-SocketIO if `is_flask_project`
     is True: another file of the project imports Flask-SocketIO.

@@ -104,7 +104,7 @@ class Facts:
     def function_at(self, node: Node) -> str:
         """Return the names of the classes and functions around a syntax-tree node.
 
-        The names are joined by dots.
+        The names are joined by dots, as in "ChatGateway.join".
         """
         around = [part.name for part in enclosing(node, Func, Class) if isinstance(part, (Func, Class)) and part.name]
         return ".".join(reversed(around))
@@ -120,16 +120,16 @@ class Facts:
     # --- handlers ---
 
     def handlers_at(self, node: Node, *kinds: str) -> list[Handler]:
-        """Return the handlers that run a syntax-tree node, directly or through calls.
+        """Return the handlers that run the code `node`, directly or through calls.
 
-        If kinds are given (such as "connect" or "event"), only handlers of these kinds are returned.
+        If `kinds` are given (such as "connect" or "event"), only handlers of these kinds are returned.
         """
         return [handler for handler in self.handlers.of(node) if not kinds or handler.kind in kinds]
 
     def always(self, node: Node, *kinds: str) -> bool:
-        """Tell whether only handlers of these kinds run a syntax-tree node.
+        """Tell whether only handlers of these kinds run the code `node`.
 
-        The result is False if no handler runs the node. A kind is, for example, "connect" or "event".
+        The result is False if no handler runs this code. A kind is, for example, "connect" or "event".
         """
         found = self.handlers.of(node)
         return bool(found) and all(handler.kind in kinds for handler in found)
@@ -140,12 +140,12 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the handler around a node, else the innermost function, else None."""
+        """Return the handler around `node`, else the innermost function, else None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
     def is_handler(self, func: Func) -> bool:
-        """Tell whether a function itself is a handler."""
+        """Tell whether `func` is a handler, not only called by a handler."""
         return id(func) in self._handling
 
     @cached_property
@@ -155,24 +155,24 @@ class Facts:
     # --- values ---
 
     def is_client(self, expr: Node) -> bool:
-        """Tell whether a value in the code comes from a client's event."""
+        """Tell whether the value of `expr` comes from a client's event."""
         return Tag.CLIENT in self.values.of(expr)
 
     def is_named_by_client(self, room: Node) -> bool:
-        """Tell whether the client alone names a room.
+        """Tell whether the client alone decides the name of `room`.
 
-        That is so if no part of the name comes from the server.
+        Fixed text in the name does not matter. A part that the server stored or verified makes the result False.
         """
         tags = self.values.of(room)
         return bool(tags & CLAIMED) and not tags & (Tag.USER | Tag.STORED | Tag.SID | Tag.IDS)
 
     def is_own_id(self, expr: Node) -> bool:
-        """Tell whether a value is the id of the handler's own socket."""
+        """Tell whether `expr` is the id of the handler's own socket."""
         tags = self.values.of(expr)
         return Tag.SID in tags and not tags & (Tag.IDS | Tag.STORED)
 
     def is_stored_id(self, expr: Node) -> bool:
-        """Tell whether a value is a socket id that the program stored.
+        """Tell whether `expr` is a socket id that the program stored.
 
         This is judged by where the value comes from, or else by the name of the variable, field or function.
         """
@@ -183,9 +183,9 @@ class Facts:
         return not tags & (Tag.SID | Tag.SERVER) and (is_id_name(expr) or is_id_name(self.follow(expr)))
 
     def is_own_rooms(self, expr: Node) -> bool:
-        """Tell whether a Python call returns the rooms of the handler's socket.
+        """Tell whether `expr` returns the rooms of the handler's own socket.
 
-        The calls are `rooms()` of Flask-SocketIO and `sio.rooms(sid)`.
+        Such Python calls are `rooms()` of Flask-SocketIO and `sio.rooms(sid)`.
         """
         if not isinstance(expr, Call):
             return False
@@ -195,9 +195,9 @@ class Facts:
         return method is not None and Tag.SERVER in self.values.of(method.obj)
 
     def outlives(self, place: Node, handler: Func | None) -> bool:
-        """Tell whether a collection (`place`) is kept after a handler ends.
+        """Tell whether the collection `place` is kept after a handler ends.
 
-        A collection of one connection gives False. If `handler` is None, the collection must outlive all handlers.
+        A collection that a handler creates gives False. If `handler` is None, the result is about all handlers.
         """
         found = place_of(self.project, place)
         if found is None:
@@ -210,36 +210,36 @@ class Facts:
         return handler is None or owner in enclosing(handler, Func)
 
     def keeps(self, place: Node) -> bool:
-        """Tell whether an expression is a collection that outlives the handlers."""
+        """Tell whether `place` is a collection that is kept after handlers end."""
         return self.outlives(place, None)
 
     def assigned(self, name: Name) -> list[Node]:
-        """Return all values that a variable is assigned directly.
+        """Return all values that the code assigns directly to a variable.
 
-        Destructuring assignments, such as `const {a} = x`, are left out.
+        `name` is the variable. Destructuring assignments, such as `const {a} = x`, are left out.
         """
         variable = flow.variable_of(self.project, name)
         return [value for value, path in variable.values if not path] if variable is not None else []
 
     def parameter(self, expr: Node) -> Variable | None:
-        """Return the parameter that a name means, or None."""
+        """Return the function parameter that `expr` names, or None."""
         variable = flow.variable_of(self.project, expr)
         return variable if variable is not None and variable.param is not None and not variable.path else None
 
     def arguments(self, param: Variable) -> list[Node]:
-        """Return the arguments that calls in the project pass for a parameter."""
+        """Return the arguments that calls in the project pass for `param`."""
         return flow.arguments(self.values.uses, param)
 
     def element_source(self, name: Name) -> Node | None:
-        """Return the collection whose elements a variable stands for, or None.
+        """Return the collection over which the code loops with `name`, or None.
 
-        Such a variable is set by a loop, or is the parameter of a function that runs for each element, as with
-        `forEach`.
+        For `for (const user of users)` and `users.forEach((user) => …)`, the collection of `user` is `users`. For
+        `promise.then((user) => …)`, the result is `promise`.
         """
         return flow.element_source(self.project, self.values.uses, name)
 
     def follow(self, expr: Node) -> Node:
-        """Return what a variable was assigned, or else `expr` itself.
+        """Return what the variable `expr` was assigned, or else `expr` itself.
 
         The assigned value is returned only if the variable is not a parameter and is assigned once, directly. A
         destructuring assignment such as `const {a} = x` is not direct.
@@ -247,7 +247,7 @@ class Facts:
         return flow.follow(self.project, expr)
 
     def made(self, expr: Node) -> Node:
-        """Return what a variable was assigned, without a leading `await`.
+        """Return what the variable `expr` was assigned, without a leading `await`.
 
         If `follow` returns `await x`, the result is `x`. Otherwise the result is what `follow` returns.
         """

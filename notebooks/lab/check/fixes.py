@@ -99,7 +99,8 @@ def _kept(target: Member, value: Node) -> tuple[_User, str]:
 def _ids_in(value: Node) -> dict[str, Node]:
     """Return the values in an object literal that can be an id.
 
-    Such a value has a key like `id` or `user_id`. The result maps these keys to their values.
+    `value` is the literal. A value that can be an id has a key like `id` or `user_id`. The result maps these keys to
+    their values.
     """
     items = value.items if isinstance(value, Record) else []
     return {
@@ -112,9 +113,9 @@ def _ids_in(value: Node) -> dict[str, Node]:
 def _is_verified(facts: Facts, node: Assign, owner: Node) -> bool:
     """Tell whether middleware sets a field to a verified value.
 
-    `owner` is the object that has the field: a socket or its `data`. A value that the client chose is not verified. If
-    the value is an object literal with an id, only the id must be verified. The user's name, for example, can be chosen
-    by the client.
+    `node` is the assignment, and `owner` is the object that has the field: a socket or its `data`. A value that the
+    client chose is not verified. If the value is an object literal with an id, only the id must be verified. The user's
+    name, for example, can be chosen by the client.
     """
     socket = owner.obj if isinstance(owner, Member) and owner.name == "data" else owner
     chosen = list(_ids_in(node.value).values()) or [node.value]

@@ -11,7 +11,7 @@ STEPS = 6
 
 
 def variable_of(project: Project, expr: Node) -> Variable | None:
-    """Return the variable that an expression names, or None.
+    """Return the variable that `expr` names, or None.
 
     The result is None for an expression that is more than a name, such as `a.b`.
     """
@@ -19,10 +19,11 @@ def variable_of(project: Project, expr: Node) -> Variable | None:
 
 
 def follow(project: Project, expr: Node) -> Node:
-    """Return what a variable was assigned, or else `expr` itself.
+    """Return what the variable `expr` was assigned, or else `expr` itself.
 
     The assigned value is returned only if the variable is not a parameter and is assigned once, directly. A
-    destructuring assignment such as `const {a} = x` is not direct.
+    destructuring assignment such as `const {a} = x` is not direct. If the value is again a variable, the result is what
+    that variable was assigned.
     """
     for _ in range(STEPS):
         variable = variable_of(project, expr)
@@ -33,9 +34,10 @@ def follow(project: Project, expr: Node) -> Node:
 
 
 def element_source(project: Project, uses: Uses, name: Name) -> Node | None:
-    """Return the collection whose elements a variable stands for, or None.
+    """Return the collection over which the code loops with `name`, or None.
 
-    Such a variable is set by a loop, or is the parameter of a function that runs for each element, as with `forEach`.
+    For `for (const user of users)` and `users.forEach((user) => …)`, the collection of `user` is `users`. For
+    `promise.then((user) => …)`, the result is `promise`.
     """
     variable = variable_of(project, name)
     if variable is not None and len(variable.values) == 1 and variable.values[0][1] == EACH:
@@ -47,7 +49,7 @@ def element_source(project: Project, uses: Uses, name: Name) -> Node | None:
 
 
 def arguments(uses: Uses, param: Variable) -> list[Node]:
-    """Return the arguments that calls in the project pass for a parameter."""
+    """Return the arguments that calls in the project pass for `param`."""
     func = param.owner
     if func is None or param.param is None:
         return []
@@ -60,10 +62,10 @@ def arguments(uses: Uses, param: Variable) -> list[Node]:
 
 
 def is_given_kept(project: Project, uses: Uses, place: Node) -> bool:
-    """Tell whether a helper's parameter receives a collection that outlives handlers.
+    """Tell whether a parameter receives a collection of a module or class.
 
-    `place` is the parameter, or a part of it such as `room.players`. One call in the project that passes such a
-    collection is enough.
+    Such a collection, for example a global dict, is kept after handlers end. `place` is the parameter, or a part of it
+    such as `room.players`. One call in the project that passes such a collection is enough.
     """
     root, made = place, None
     while made is not root:
@@ -77,9 +79,10 @@ def is_given_kept(project: Project, uses: Uses, place: Node) -> bool:
 
 
 def made_record(project: Project, expr: Node) -> Record | None:
-    """Return the object literal that an expression stands for, or None.
+    """Return the object literal that `expr` stands for, or None.
 
-    A variable is replaced by its assigned value, and a call by the value that the function returns.
+    A variable is replaced by its assigned value, and a call by the value that the function returns. After
+    `const user = { id: 1 }`, the variable `user` stands for `{ id: 1 }`.
     """
     for _ in range(STEPS):
         expr = follow(project, expr)
@@ -95,7 +98,10 @@ def made_record(project: Project, expr: Node) -> Record | None:
 
 
 def returned(func: Func) -> list[Node]:
-    """Return the values that a function returns."""
+    """Return the expression of each `return` statement in `func`.
+
+    Functions inside `func`, and `return` without an expression, are left out.
+    """
     nodes = (node for statement in func.body for node in statement.walk())
     return [
         node.value

@@ -1,6 +1,6 @@
 """Finds the permission checks that come before a join or an emit.
 
-Such a check keeps clients without a right (such as membership) out of a room.
+An example is `if (!isMember(user, room)) return`. It keeps users out of rooms that they may not use.
 """
 
 import re
@@ -20,10 +20,11 @@ STEPS = 2
 
 
 def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
-    """Yield the statements and conditions that run before a syntax-tree node.
+    """Yield the statements and conditions that run before the code `node`.
 
-    Only the function `top`, which contains the node, and the conditions around `top` are searched. Each result is a
-    pair. Its second part is True for a condition around the node or around `top`, and False for an earlier statement.
+    Only the function `top`, which contains `node`, and the conditions around `top` are searched. Each result is a pair.
+    Its second part is True for a condition, or the collection of a loop, around `node` or around `top`. It is False for
+    an earlier statement.
     """
     below, above = node, node.parent
     while above is not None:
@@ -61,10 +62,11 @@ def _lists(node: Node) -> Iterator[list[Node]]:
 def is_guarded(
     facts: Facts, node: Node, named: Node, steps: int = STEPS, *, is_open: bool = False, strict: bool = False
 ) -> bool:
-    """Tell whether a right is checked before a join or an emit.
+    """Tell whether code checks the user's permission before a join or emit.
 
-    A right is, for example, membership in the room. `node` is the join or emit, and `named` is its room, which a client
-    chose. `steps` is how many levels of callers are searched for the check. In an app without accounts (`is_open`), a
+    An example is a check that the user is a member of the room. `node` is the join or emit, and `named` is its room,
+    which a client chose. The result is also True if the client can choose only from a server-side list, or only a new
+    room. `steps` is how many levels of callers are searched for the check. In an app without accounts (`is_open`), a
     check that the room exists is enough. If `strict` is True, it is not enough to check that the socket is in a
     collection of all connections.
     """
@@ -88,7 +90,7 @@ def is_guarded(
 
 
 def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool, strict: bool) -> bool:
-    """Tell whether a right is checked before each call of `func`.
+    """Tell whether the user's permission is checked before each call of `func`.
 
     `func` is a helper that joins or emits. Only calls that pass a value from a client are looked at. If there are no
     such calls, the result is False. The other parameters have the same meaning as in `is_guarded`.
@@ -106,10 +108,10 @@ def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open
 
 
 def _finds(facts: Facts, step: Node, named: Node, *, around: bool) -> bool:
-    """Tell whether a statement checks that a room exists.
+    """Tell whether `step` checks that the room `named` exists.
 
-    `step` is the statement, and `named` is the room. If `around` is True, `step` is a condition around the join or
-    emit. Otherwise `step` is an earlier statement, and only an `if` that can end the handler counts.
+    If `around` is True, `step` is a condition around the join or emit. Otherwise `step` is an earlier statement, and
+    only an `if` that can end the handler counts.
     """
     if not around and (not isinstance(step, If) or not leaves(step)):
         return False
@@ -123,7 +125,7 @@ def _finds(facts: Facts, step: Node, named: Node, *, around: bool) -> bool:
 
 
 def _is_look_up(facts: Facts, node: Node) -> bool:
-    """Tell whether an expression looks something up on the server.
+    """Tell whether `node` looks something up on the server.
 
     Examples are `rooms.get(name)` and `rooms[name]`. Reading something from the client's payload is no look-up.
     """
@@ -134,10 +136,9 @@ def _is_look_up(facts: Facts, node: Node) -> bool:
 
 
 def _is_new(facts: Facts, step: Node, named: Node) -> bool:
-    """Tell whether a statement refuses the name of an existing room.
+    """Tell whether `step` stops the handler if the room `named` exists.
 
-    `step` is the statement, and `named` is the name. An example is `if (rooms.has(name)) return;`. After it, the client
-    can only create a new room.
+    An example is `if (rooms.has(name)) return;`. After this statement, the client can only create a new room.
     """
     if not isinstance(step, If) or not leaves(step) or step.orelse:
         return False
@@ -148,9 +149,10 @@ def _is_new(facts: Facts, step: Node, named: Node) -> bool:
 
 
 def is_listed(facts: Facts, named: Node) -> bool:
-    """Tell whether a filter lets only rooms of a server-side list pass.
+    """Tell whether `named` is always a room from a server-side list.
 
-    An example is `for (const room of wanted.filter((name) => name in ROOMS))`, where `named` is `room`.
+    That is so if a filter removes all other rooms. An example is
+    `for (const room of wanted.filter((name) => name in ROOMS))`, where `named` is `room`.
     """
     source = facts.element_source(named) if isinstance(named, Name) else None
     for part in facts.follow(source).walk() if source is not None else ():
@@ -172,9 +174,10 @@ def _asks_for_entry(facts: Facts, node: Node) -> bool:
 
 
 def _protects(facts: Facts, mark: Node) -> bool:
-    """Tell whether a decorator checks a right, such as room membership.
+    """Tell whether the decorator `mark` checks the user's permission.
 
-    `mark` is the decorator. The result is False if it only registers a handler, or only verifies the user.
+    An example is `@UseGuards(MemberGuard)`. The result is False if `mark` only registers a handler, or only verifies
+    the user.
     """
     if _registers(mark):
         return False
@@ -186,15 +189,16 @@ def _protects(facts: Facts, mark: Node) -> bool:
 def _registers(decorator: Node) -> bool:
     """Tell whether a decorator only registers a handler.
 
-    The words in such a decorator are an event's name, so they say nothing about rights.
+    An example is `@sio.on("invite_member")`. The words in it are an event's name, so they say nothing about
+    permissions.
     """
     return last_name(decorator) in ("on", "event", "on_event", "SubscribeMessage")
 
 
 def _always_run(step: Node) -> Iterator[Node]:
-    """Yield the parts of a statement that always run with it.
+    """Yield the parts of `step`, except the code inside an `if`.
 
-    The branches of an `if` and the bodies of inner functions are left out.
+    The condition of the `if` is yielded. The bodies of functions inside `step` are left out.
     """
     waiting = [step]
     while waiting:
@@ -216,11 +220,11 @@ def _refuses(facts: Facts, step: If, *, strict: bool) -> bool:
 
 
 def _only_ends_loop(part: If, step: Node, asked: set[str]) -> bool:
-    """Tell whether an `if` only ends a loop around this `if`.
+    """Tell whether the `if` statement `part` only ends a loop around it.
 
-    Then the code after the loop still runs, so the `if` is no permission check. `part` is the `if`, and the loop is in
-    the statement `step`. The result is False if the `if` returns or throws, or if it sets a variable that a later
-    condition tests (a name in `asked`).
+    Then the code after the loop still runs, so `part` is no permission check. The loop is in the statement `step`. The
+    result is False if `part` contains `return` or `throw`, or if it sets a variable whose name is in `asked`: another
+    condition reads this variable.
     """
     if not any(isinstance(above, Loop) and _is_below(above, step) for above in enclosing(part, Loop)):
         return False
@@ -239,7 +243,7 @@ def _is_below(node: Node | None, top: Node) -> bool:
 
 
 def _checks(facts: Facts, step: Node, asked: set[str], *, around: bool, strict: bool) -> bool:
-    """Tell whether a statement checks a right, such as room membership.
+    """Tell whether `step` checks the user's permission, such as room membership.
 
     If `around`, `step` is a condition around the join or emit. Otherwise `step` is an earlier statement. `asked` has
     the names in the conditions around the join or emit, and in each earlier `if` that can end the handler. `strict` has

@@ -50,7 +50,7 @@ class Handlers:
     running: dict[int, list[Handler]] = field(default_factory=dict)
 
     def of(self, node: Node) -> list[Handler]:
-        """Return the handlers that run a syntax-tree node, directly or through calls."""
+        """Return the handlers that run the code `node`, directly or through calls."""
         above: Node | None = node
         while above is not None:
             if id(above) in self.running:
@@ -60,7 +60,7 @@ class Handlers:
 
 
 def find_handlers(project: Project, values: Values) -> Handlers:
-    """Return all event handlers in the checked code.
+    """Return all handlers (functions that Socket.IO calls) in the checked code.
 
     What is known of their parameters, such as "sent by the client", is written to `values.uses.roles`.
     """
@@ -95,7 +95,7 @@ class _Reach:
     def mark(self, handler: Handler, func: Func, depth: int) -> None:
         """Record that a handler runs `func` and the functions called there.
 
-        Calls are followed at most `depth` levels deep.
+        Calls are followed at most `depth` levels deep, where `func` is the first level.
         """
         running = self._running.setdefault(id(func), [])
         if handler in running or depth == 0:
@@ -182,7 +182,7 @@ def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tupl
 
 
 def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
-    """Return what is known of a Python handler's parameters. Flask-SocketIO passes no socket id."""
+    """Return what is known of each parameter of a Python handler. Flask-SocketIO (`flask`) passes no socket id."""
     if flask:
         return [Tag.HANDSHAKE if event == "connect" else Tag.CLIENT] * len(func.params)
     rest = {"connect": Tag.HANDSHAKE, "disconnect": Tag.NONE}.get(event, Tag.CLIENT)
@@ -195,9 +195,9 @@ def kind_of(event: str) -> str:
 
 
 def event_name(expr: Node) -> str:
-    """Return the name of an event as it is written.
+    """Return the name of an event, which the expression `expr` gives.
 
-    For a constant such as `Events.JOIN`, the result is the name of the constant: "JOIN".
+    For a constant such as `Events.JOIN`, the result is "JOIN". For code such as `name()`, it is "".
     """
     match expr:
         case Const(value=str(text)):

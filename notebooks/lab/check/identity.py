@@ -9,9 +9,9 @@ from lab.check.tags import VERIFIERS, Tag
 
 
 def verifies(facts: Facts, *kinds: str) -> bool:
-    """Tell whether a handler of one of these kinds verifies the client.
+    """Tell whether any handler of these `kinds` checks who the client is.
 
-    A kind is, for example, "connect", "middleware" or "event".
+    A kind is, for example, "connect", "middleware" or "event". The check can be in a function that the handler calls.
     """
     return not facts.once(_verifying_kinds).isdisjoint(kinds)
 
@@ -21,9 +21,9 @@ def _verifying_kinds(facts: Facts) -> set[str]:
 
 
 def logs_in(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler verifies the client.
+    """Tell whether a handler checks who the client is.
 
-    The handler verifies the client itself, or calls a function that does so.
+    The check is a call such as `jwt.verify(token)`, in the handler or in a function that the handler calls.
     """
     for func in (handler.func, *_called(facts, handler.func)):
         for node in func.parts():
@@ -39,10 +39,10 @@ def _verifies(facts: Facts, call: Call) -> bool:
 
 
 def _is_own(facts: Facts, handler: Handler, func: Func, node: Node) -> bool:
-    """Tell whether a syntax-tree node runs as part of this handler.
+    """Tell whether the code `node` runs as part of `handler`.
 
-    `func` is the function that contains the node: the handler's own function, or a function that it calls. The result
-    is False for a node in another handler that is written inside this handler.
+    `func` is the function that contains this code: the handler's own function, or a function that the handler calls.
+    The result is False for code in another handler that is written inside this handler.
     """
     return func is not handler.func or handler in facts.handlers.of(node)
 
@@ -54,9 +54,9 @@ def _called(facts: Facts, func: Func) -> Iterator[Func]:
 
 
 def uses_identity(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler uses a verified identity or the handshake.
+    """Tell whether a handler uses the client's verified identity or the handshake.
 
-    A value that comes from an event does not count.
+    Examples are `socket.data.user` and `socket.handshake.auth`. Data that the client sent in an event does not count.
     """
     for func in reached(facts, handler):
         for node in func.parts():

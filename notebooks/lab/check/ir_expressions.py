@@ -112,7 +112,7 @@ class Call(Node):
 
 @dataclass(slots=True, eq=False)
 class Spread(Node):
-    """A spread of a value: `...value` or `*value`."""
+    """An unpacked value: `...value` in JavaScript, or `*value` in Python."""
 
     value: Node
 
@@ -153,8 +153,8 @@ class Op(Node):
     """An operator that has no node class of its own.
 
     `op` is its JavaScript spelling. Python's `and`, `or`, `not`, `in`, `not in` are `&&`, `||`, `!`, `in`, `not in`.
-    Python's `is` and JavaScript's `===` are `==`. The operands of `?:` are the test, the value if it is true, and the
-    value if it is false.
+    Python's `is` and JavaScript's `===` are `==`. The operands of `?:` are the condition, the value for True, and the
+    value for False, in this order.
     """
 
     op: str

@@ -49,7 +49,7 @@ class If(Node):
     """An `if` or `assert` statement, or one case of `switch` or `match`.
 
     `orelse` has the statements of `else`. For a case of `switch` or `match`, it usually has the next case. If the
-    pattern of a `match` case sets variables, the test contains an `Assign` of the matched value to the pattern.
+    pattern of a `match` case sets variables, `test` contains an `Assign` of the matched value to the pattern.
     """
 
     test: Node
@@ -75,9 +75,9 @@ class Loop(Node):
 
 @dataclass(slots=True, eq=False)
 class Try(Node):
-    """A `try` statement with its handlers.
+    """A `try` statement with its `catch` or `except` parts.
 
-    `handlers` has the statements of all `catch` or `except` parts. `final` has the statements of `finally`. Python's
+    `handlers` has the statements of all these parts. `final` has the statements of `finally`. Python's
     `else` part is the end of `body`.
     """
 

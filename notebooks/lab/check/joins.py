@@ -96,9 +96,9 @@ def _is_join(call: Call) -> bool:
 
 
 def _shape(node: Node) -> str:
-    """Return a text for an expression, to compare it with others.
+    """Return a text that is the same for equal expressions.
 
-    Equal expressions give the same text, wherever they stand in the code.
+    `node` is the expression. Its line and column are not part of the text.
     """
     words = [type(node).__name__]
     words += [repr(value) for name in ("name", "value", "op") if not isinstance(value := getattr(node, name, ""), Node)]

@@ -18,8 +18,8 @@ from lab.check.tags import Tag
 def is_compared(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether a condition limits an emit to the handler's own socket.
 
-    `emit` goes to the socket id `room`. The condition compares this id with the id of the socket that sent the event.
-    It is around the emit, or it is an earlier `if` that can end the handler.
+    `emit` goes to the socket id `room`. The handler's own socket is the one that sent the event. An example is
+    `if (room === socket.id)` around the emit, or `if (room !== socket.id) return` before the emit.
     """
     if not isinstance(room, Name | Member):
         return False
@@ -58,8 +58,8 @@ def is_ended(facts: Facts, emit: Emit, room: Node) -> bool:
 def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit belongs to a voice call or an invitation.
 
-    The event's name, such as "offer", shows this. `room` is the id to which the emit goes. This id must come from a
-    client or a parameter, and not from a collection that the program keeps.
+    The event's name, such as "offer", shows this. `room` is the id to which the emit goes. The result is True only if
+    this id is a parameter or comes from a client, and is not read from a collection of the program.
     """
     variable = variable_of(facts.project, room)
     named = facts.is_client(room) or (variable is not None and variable.param is not None)
@@ -70,7 +70,7 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit's event is about a voice call or invitation.
 
     The event's name, such as "offer", shows this. If `room`, to which the emit goes, has a name such as `socketId`, the
-    names of the events that run the emitting code count, too.
+    names of the events whose handlers run the emit count, too.
     """
     events = list(names_in(emit.event)) if emit.event is not None else []
     if is_id_name(room):
@@ -92,7 +92,7 @@ def is_fetched(facts: Facts, room: Node) -> bool:
 def is_of_fetched(facts: Facts, room: Node) -> bool:
     """Tell whether an id was copied from a socket that Socket.IO returned.
 
-    `room` is the expression that gives the id. It reads a field that holds only such ids. An example is the field
+    `room` is the expression that gives the id. This expression reads a field that holds only such ids, such as
     `socketId` of the objects `(await io.fetchSockets()).map((one) => ({ socketId: one.id }))`.
     """
     found = facts.follow(room)

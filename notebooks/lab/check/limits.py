@@ -79,7 +79,7 @@ def _number(node: Node) -> float:
 def open_events(facts: Facts) -> list[Handler]:
     """Return the handlers of events that every client is allowed to send.
 
-    A handler is left out if the code registers it only for clients with a right, such as administrators.
+    A handler is left out if the code registers it only for some clients, such as administrators.
     """
     return [handler for handler in facts.events if not is_for_some(facts, handler)]
 
@@ -101,9 +101,10 @@ def _classes_with_events(facts: Facts) -> set[int]:
 
 
 def is_for_some(facts: Facts, handler: Handler) -> bool:
-    """Tell whether a handler is registered only for clients with a right.
+    """Tell whether a handler is registered only for some clients.
 
-    The registration is then inside an `if` whose condition mentions a right, such as a role.
+    The registration is then inside an `if` that checks a permission or a role, as in
+    `if (user.isAdmin) socket.on("kick", kick)`.
     """
     conditions = (outer.test for outer in enclosing(handler.node, If) if isinstance(outer, If))
     return any(names_a_right(facts, test) for test in conditions)
@@ -136,7 +137,10 @@ def _on_gateways(facts: Facts) -> Iterator[str]:
 
 
 def validates(facts: Facts) -> bool:
-    """Tell whether any event handler checks the form of its payload."""
+    """Tell whether any event handler validates its payload.
+
+    Examples are `isinstance(data, dict)` and `schema.parse(data)`, in the handler or in a function that it runs.
+    """
     piped = has_validation_pipe(facts)
     for func in _running(facts, "event"):
         if any(CHECKS.search(name) for name in _names(func)):
@@ -169,8 +173,8 @@ def _unpiped_payload(facts: Facts, handler: Handler) -> Param | None:
     """Return the parameter whose payload Nest's `ValidationPipe` cannot check, or None.
 
     `ValidationPipe` is the validator of the framework NestJS. It checks a payload only if the type of the parameter is
-    a class. An inline type, an interface and `any` are no classes. The result is also None for a handler that checks
-    its payload itself.
+    a class. An inline type, an interface and `any` are no classes. The result is also None for a handler whose own
+    code validates the payload.
     """
     func = handler.func
     is_event = any(last_name(mark) == "SubscribeMessage" for mark in func.decorators)

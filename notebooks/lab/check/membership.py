@@ -45,7 +45,8 @@ def _runs_sql(facts: Facts, call: Call) -> bool:
 def _asks_model(facts: Facts, call: Call) -> bool:
     """Tell whether a call asks the database who is in a room.
 
-    A call that also names a single user does not count: such a call checks the right of that user.
+    An example is `RoomMember.find({ roomId })`. A call that names a single user, such as
+    `RoomMember.find({ roomId, userId })`, does not count: such a call checks whether this user is a member.
     """
     if not isinstance(call.func, Member) or not FINDS.match(call.func.name):
         return False

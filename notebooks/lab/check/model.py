@@ -13,10 +13,10 @@ Level = Literal["error", "warning", "question"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where a checker's rule fires, with one sentence about it.
+    """Code that a checker's rule reports, with one sentence about it.
 
     `message` is the sentence. `level`, if given, replaces the rule's own level: "error", "warning" or "question".
-    `node` is the place, and `part` is the expression in it that the sentence is about, such as a room. The report gives
+    `node` is the code, and `part` is the expression in it that the sentence is about, such as a room. The report gives
     the column of `part` if `part` and `node` are in the same line, and otherwise the column of `node`.
     """
 

@@ -33,14 +33,14 @@ class Modules:
     _paths: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def add(self, module: Module) -> None:
-        """Add a parsed module to the modules of the project."""
+        """Add a parsed file to the files of the project."""
         self.modules[module.path] = module
         self.imported_sources |= sources_of(module)
         for statement in module.source.body:
             self._home[id(statement)] = module
 
     def module(self, path: str) -> Module | None:
-        """Return the module of a path, or None.
+        """Return the parsed file with this path, or None.
 
         The file is parsed at the first call. The result is None if the path is unknown or its file cannot be parsed.
         """
@@ -53,7 +53,7 @@ class Modules:
         return self.modules.get(path)
 
     def imported_module(self, module: Module, source: str) -> Module | None:
-        """Return the module that an import names.
+        """Return the parsed file that an import loads.
 
         `module` contains the import, and `source` is the imported path or name. The result is None for a package from
         outside the project, or if the file cannot be parsed.
@@ -68,7 +68,7 @@ class Modules:
         return self.module(path) if path is not None else None
 
     def module_of(self, node: Node) -> Module:
-        """Return the module whose code contains a syntax node."""
+        """Return the parsed file that contains the syntax-tree node `node`."""
         while node.parent is not None:
             node = node.parent
         return self._home[id(node)]

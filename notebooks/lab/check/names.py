@@ -43,7 +43,7 @@ def last_name(node: Node | None) -> str:
 
 
 def is_id_name(expr: Node) -> bool:
-    """Tell whether the name of an expression suggests a socket id.
+    """Tell whether `expr` has a name that suggests a socket id.
 
     Examples are `socketId` and `user["socket_id"]`.
     """

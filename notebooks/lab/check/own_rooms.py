@@ -34,7 +34,7 @@ def is_own_room(facts: Facts, room: Node) -> bool:
 
 
 def _is_of_user(facts: Facts, found: Node) -> bool:
-    """Tell whether a value was looked up with the client's verified identity.
+    """Tell whether `found` was looked up with the client's verified identity.
 
     An example is `profile.id` after `const profile = await load(socket.data.user.id)`.
     """
@@ -63,10 +63,10 @@ def _is_of_user(facts: Facts, found: Node) -> bool:
 
 
 def _made_of(facts: Facts, name: Name) -> Node:
-    """Return the expression that is assigned to a variable.
+    """Return the expression that is assigned to the variable `name`.
 
-    The variable can hold only a part of the expression, as in `const { data } = await load(user)`. If the expression is
-    not known, the result is the variable itself.
+    The variable can hold only a part of the expression, as in `const { data } = await load(user)`. If the variable is
+    a parameter, or does not have exactly one assignment, the result is `name`.
     """
     variable = variable_of(facts.project, name)
     if variable is None or variable.param is not None or len(variable.values) != 1:

@@ -14,14 +14,15 @@ from lab.check.tags import CLAIMED, Tag, tag_of_type
 class Parameters(Contents):
     """Finds what is known of the values of parameters, as tags.
 
-    The tags come from types, from what the library passes to handlers (such as the socket), and from calls.
+    An example is `Tag.CLIENT` for data from the client. The tags come from types, from what the library passes to
+    handlers (such as the socket), and from the arguments of calls.
     """
 
     def of_param(self, func: Func, param: Param) -> Tag:
         """Return what is known of a parameter's value, as tags.
 
-        The tags come from the type of the parameter, from what the library passes to a handler (such as the socket),
-        and from the arguments of all calls.
+        An example is `Tag.CLIENT` for data from the client. The tags come from the type of the parameter, from what the
+        library passes to a handler (such as the socket), and from the arguments of all calls.
         """
         place = func.params.index(param)
         found = Tag.NONE if self._is_other_type(func, param.type) else tag_of_type(param.type)
@@ -42,9 +43,9 @@ class Parameters(Contents):
     def of_part(self, variable: Variable, tags: Tag, param: Param) -> Tag:
         """Return what is known of one part of a parameter, as tags.
 
-        `variable` is the part, such as `code` in `({ code, name }) => …`. `tags` are the tags of the whole parameter.
-        If each call passes an object literal, such as `f({ code: x, name: y })`, the value `x` decides whether `code`
-        comes from the client.
+        `variable` is the part, such as `code` in `({ code, name }) => …`. `tags` are the tags of the whole parameter,
+        such as `Tag.CLIENT` for data from the client. If each call passes an object literal, such as
+        `f({ code: x, name: y })`, the value `x` decides whether `code` comes from the client.
         """
         found = self.along(tags, variable.path, param)
         if not found & CLAIMED or len(variable.path) != 1 or variable.path[0][0] != "field":
@@ -58,14 +59,16 @@ class Parameters(Contents):
     def _is_other_type(self, func: Func, text: str) -> bool:
         """Tell whether a type such as `Socket` comes from another library.
 
-        Another library is, for example, `net`, `ws` or the client of Socket.IO. `text` is the type annotation.
+        Another library is, for example, `net`, `ws` or the client of Socket.IO. `text` is the type of a parameter of
+        `func`.
         """
         return self._is_foreign(func, text.strip().split("<")[0])
 
     def _argument(self, call: Call, place: int, param: Param) -> Tag:
-        """Return what is known of the value for a parameter, as tags.
+        """Return what is known of the argument that `call` passes, as tags.
 
-        `call` passes the value. `place` is the position of the parameter in the call, counted from 0.
+        An example is `Tag.CLIENT` for data from the client. The argument is for the parameter `param`, whose position
+        in the called function is `place`, counted from 0.
         """
         name = getattr(param.target, "name", "")
         for keyword, value in call.keywords:

@@ -27,8 +27,9 @@ from lab.check.scopes import Variable, class_of, function_of, lookup
 def as_function(project: Project, expr: Node | None) -> Func | None:
     """Return the function that an argument stands for, or None.
 
-    `expr` is an argument of a call in the checked code. It can be the function itself, a name of the function, a call
-    that wraps the function, or a call of a factory that returns the function.
+    `expr` is an argument of a call in the checked code. It can be the function itself, its name, or a call that passes
+    the function on, such as `wrap(handler)` or `handler.bind(this)`. A call such as `makeHandler()` stands for the
+    function that it returns.
     """
     for _ in range(4):
         if expr is None or isinstance(expr, Func):
@@ -58,8 +59,9 @@ def _made(project: Project, call: Call) -> Node | None:
 def bases_of(project: Project, cls: Class, steps: int = 4) -> list[str]:
     """Return the dotted names of base classes that come from packages.
 
-    An example is "socketio.AsyncNamespace". Base classes of `cls` that the checked code itself declares are followed to
-    their own base classes, up to `steps` levels. The name of an unknown base class is "".
+    An example is "socketio.AsyncNamespace". If the checked code itself declares a base class of `cls`, the base classes
+    of that class are returned in its place; this is done for up to `steps` levels. The name of an unknown base class is
+    "".
     """
     found = []
     for base in cls.bases:
@@ -79,9 +81,9 @@ MOST_VALUES = 3
 class Place:
     """A collection in the checked code, such as a list.
 
-    `key` is the `id()` of the variable, class or syntax tree node that holds the collection. If the collection is a
-    field of a class, `name` is the name of the field, else "". Two `Place` objects with the same `key` and `name` are
-    the same collection.
+    `key` is the `id()` of the variable, class or syntax tree node that holds the collection, or 0 for Flask's
+    `current_app`. `name` is the name of the field for a field of a class or of `current_app`, else "". Two `Place`
+    objects with the same `key` and `name` are the same collection.
     """
 
     key: int
@@ -130,11 +132,12 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
 
 
 def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
-    """Return the collection that a variable or a field means, or None.
+    """Return the collection that a variable or field stands for, or None.
 
-    A field is found only if its object is a module, object literal, class or instance that the checked code declares,
-    or Flask's `current_app`. If a variable is another name for a collection, the result is that collection. `steps`
-    limits how many variables, calls and operators the search follows.
+    `expr` is the variable or the field. For a field such as `state.games`, the result is None unless `state` is a
+    module, object literal, class or instance that the checked code declares, or Flask's `current_app`. If a variable is
+    another name for a collection, the result is that collection. `steps` limits how many variables, calls and operators
+    the search follows.
     """
     variable = lookup(project.module_of(expr), expr, expr.name) if isinstance(expr, Name) else None
     waited = [value for value, _ in variable.values if isinstance(value, Await)] if variable is not None else []
@@ -168,11 +171,11 @@ def _named(project: Project, expr: Name | Member, steps: int) -> Place | None:
 
 
 def _of_getter(project: Project, call: Node, steps: int) -> Place | None:
-    """Return the collection that a called function reads for its result.
+    """Return the collection from which a called function takes its result.
 
-    The function returns the collection itself or an entry of it. Only a collection that outlives the function counts;
-    without such a collection, the result is None. `call` is the call of the function. `steps` limits how many
-    variables, calls and operators the search follows.
+    `call` is the call, such as `getGame(id)`; the function returns a collection or an entry of it. Only a collection
+    outside functions counts, such as a variable of a module or a field of a class. Without such a collection, the
+    result is None. `steps` limits how many variables, calls and operators the search follows.
     """
     if not isinstance(call, Call) or steps <= 0:
         return None

@@ -1,4 +1,4 @@
-"""Follows names across files: imports, classes, and the functions that calls reach."""
+"""Finds what names mean across files: imports, classes and called functions."""
 
 from dataclasses import dataclass, field
 
@@ -67,9 +67,9 @@ class Project(Modules):
     def meaning(self, expr: Node | Variable | Module | None, steps: int = STEPS) -> Node | Variable | Module | None:
         """Return the syntax tree node, variable or module that an expression means.
 
-        At most `steps` names, imports and fields are followed to their values. The result is a `Variable` if the
-        variable has no value or several values, or is imported from a package. The result is None for a name that is
-        not declared, or whose value refers to the name itself.
+        For `a` after `const a = f()`, the result is the node of `f()`. Such names are followed at most `steps` times.
+        For a variable without exactly one known value, such as a parameter or a name from a package, it is a
+        `Variable`. For a name that is not declared, or whose value refers to the name itself, it is None.
         """
         if id(expr) not in self._meanings:
             # until the answer is known; so a name that is made of itself has none
@@ -181,9 +181,9 @@ class Project(Modules):
         return found[0] if len(found) == 1 else None
 
     def outside(self, expr: Node) -> str:
-        """Return the dotted name of what an expression takes from a package.
+        """Return the dotted name of what `expr` names in a package.
 
-        An example is "socket.io.Server". The result is "" if the expression takes nothing from a package.
+        For `Server` after `import {Server} from "socket.io"`, it is "socket.io.Server". Without a package, it is "".
         """
         found = self._outside.get(id(expr))
         if found is None:
@@ -229,7 +229,7 @@ class Project(Modules):
     def _is_foreign(self, obj: Node) -> bool:
         """Tell whether an object comes from outside the project.
 
-        That is assumed if it comes from a package, or is a field of `this` or `self` with a type annotation.
+        That is assumed if `obj` comes from a package, or is a field of `this` or `self` that has a type annotation.
         """
         if isinstance(obj, Member) and isinstance(obj.obj, This):
             cls = class_of(obj)
@@ -239,7 +239,7 @@ class Project(Modules):
     def callees(self, call: Call) -> list[Func]:
         """Return a list with the project's function that a call runs.
 
-        The list is empty if the function is not known. A method with a unique name is found by this name alone.
+        It is empty if the function is not known. A method with a unique name of 6 or more letters can be found by name.
         """
         known = self._callees.get(id(call))
         if known is None:

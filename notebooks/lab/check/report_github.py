@@ -1,6 +1,7 @@
 """Writes the checker's report as workflow commands of GitHub Actions.
 
-GitHub shows them beside the code. The form and its escapes are described at
+A workflow command is a printed line such as `::error file=a.py,line=3::text`. GitHub shows its text beside the code.
+The format and its escape sequences are described at
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
 
@@ -19,8 +20,9 @@ PROPERTY = MESSAGE | {":": "%3A", ",": "%2C"}
 def as_github(result: Result) -> str:
     """Return one annotation per finding, then a line of summary.
 
-    Errors come first, because GitHub shows only the first annotations of a step. An unreadable file has an annotation,
-    too. Paths are relative to the working folder, which is the repository in a workflow.
+    An annotation is a line such as `::error file=a.py,line=3::text`, and GitHub shows its text beside the code. Errors
+    come first, because GitHub shows only the first annotations of a step. An unreadable file has an annotation, too.
+    Paths are relative to the working folder, which is the repository in a workflow.
     """
     titles = {rule.id: rule for rule in result.rules}
     lines = [_annotation(result, finding, titles[finding.rule]) for finding in by_level(result.findings)]

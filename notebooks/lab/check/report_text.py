@@ -83,8 +83,8 @@ def _texts(finding: Finding, rule: Rule) -> Iterator[tuple[str, str]]:
 def _paragraph(name: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield the pieces of a labelled paragraph, each with its style.
 
-    A style is, for example, "dim". `name` is the label. The first line of `text` is prose, and its other lines are
-    code.
+    A style is, for example, "dim". `name` is the label. The first line of `text` is plain English, and the other lines
+    are code.
     """
     if not text:
         return
@@ -105,9 +105,10 @@ def _paragraph(name: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _excerpt(finding: Finding, line: str) -> Iterator[tuple[str, str]]:
-    """Yield the finding's line of code, and a caret below its column.
+    """Yield the finding's line of code, and a `^` below it.
 
-    Each piece of text comes with its style, such as "dim".
+    The `^` is below the column of the finding. `line` is the line of code. Each piece of text comes with its style,
+    such as "dim".
     """
     line = line.rstrip()
     start = max(0, finding.column - 1 - BEFORE_COLUMN) if len(line) > LONGEST_LINE else 0

@@ -1,4 +1,4 @@
-"""Finds conditions and calls that check a right, such as room membership."""
+"""Finds conditions and calls that check permissions, such as room membership."""
 
 import re
 
@@ -44,12 +44,13 @@ TOKEN = re.compile("token|cookie|authorization", re.I)
 def names_a_right(
     facts: Facts, node: Node, steps: int = 2, *, strict: bool = False, around: bool | None = None
 ) -> bool:
-    """Tell whether an expression mentions a right, such as membership.
+    """Tell whether an expression looks like a permission check.
 
-    A right that only the client claims does not count. A variable that holds a condition is followed, at most `steps`
-    times. If `strict` is false, a test that the socket is in a collection of all connections counts, too. `around` is
-    True if the expression is a condition around the code that the right protects. `around` is False if the condition
-    ends the function before that code, and None if this is not known.
+    Examples are `canJoin`, `room.members` and `order.userId == user.id`. A value that comes only from the client, such
+    as `data.isAdmin`, does not count. If `node` uses a variable or calls a function, the assigned condition or the
+    returned expression is searched, too, for at most `steps` levels. If `strict` is True, it is not enough to check
+    that the socket is in a collection of all connections. `around` is True if `node` is a condition around the code
+    that it protects, False if the condition ends the function before that code, and None if this is not known.
     """
     for part in node.walk():
         if isinstance(part, Name | Member) and RIGHTS.search(part.name):
@@ -70,10 +71,10 @@ def names_a_right(
 
 
 def _returns_a_right(facts: Facts, call: Call, steps: int) -> bool:
-    """Tell whether a called function checks a right for client data.
+    """Tell whether a called function checks the user's permission.
 
-    That is so if the call passes a value from the client, and the function returns an expression that mentions a right.
-    At most `steps` calls and variables are followed in this expression.
+    That is so if `call` passes a value that the client sent, and the function returns an expression that looks like a
+    permission check, such as `isMember(id)`. At most `steps` calls and variables in this expression are followed.
     """
     if not any(facts.values.of(arg) & CLAIMED for arg in call.args):
         return False
@@ -82,9 +83,9 @@ def _returns_a_right(facts: Facts, call: Call, steps: int) -> bool:
 
 
 def _is_word_of_a_right(facts: Facts, part: Node) -> bool:
-    """Tell whether a string names a right, such as a role.
+    """Tell whether `part` is a string about permissions, such as "admin".
 
-    A string that is compared with a value from the client does not count.
+    A string that is compared with a value from the client, as in `data.role == "admin"`, does not count.
     """
     if not isinstance(part, Const) or not isinstance(part.value, str) or not RIGHTS.search(part.value[:LONGEST_WORD]):
         return False
@@ -97,9 +98,9 @@ def _is_nothing(node: Node) -> bool:
 
 
 def _looks_for_itself(facts: Facts, part: Node, *, strict: bool) -> bool:
-    """Tell whether a condition is about the socket or its user.
+    """Tell whether a condition is about the handler's own socket or user.
 
-    Examples are `sid in room` and `order.userId == user.id`. If `strict` is true, a search for the socket in a
+    Examples are `sid in room` and `order.userId == user.id`. If `strict` is True, a search for the socket in a
     collection of all connections does not count.
     """
     match part:
@@ -123,9 +124,9 @@ def _looks_for_itself(facts: Facts, part: Node, *, strict: bool) -> bool:
 
 
 def _is_register(facts: Facts, rooms: Node) -> bool:
-    """Tell whether a collection holds all connections, not only one room's.
+    """Tell whether the collection `rooms` holds all connections, not one room's.
 
-    If a socket is in such a collection, this says nothing about the socket's right to a room.
+    An example is a global `users`, but not `rooms[id]`. Such a collection does not say who may enter a room.
     """
     found = facts.made(rooms)
     whole = isinstance(rooms, Name) or (isinstance(rooms, Member) and isinstance(rooms.obj, This))
@@ -149,9 +150,9 @@ def is_about_others(facts: Facts, test: Node) -> bool:
 
 
 def leaves(node: Node) -> bool:
-    """Tell whether a statement may end the function or an iteration.
+    """Tell whether a statement may end its function or loop iteration.
 
-    That is so if it contains `return`, `throw`, `continue` or `break`.
+    That is so if it contains `return`, `throw` (in Python `raise`), `continue` or `break`.
     """
     return any(
         isinstance(part, (Return, Throw)) or getattr(part, "kind", "") in ("continue", "break") for part in node.walk()
@@ -159,10 +160,10 @@ def leaves(node: Node) -> bool:
 
 
 def asserts(facts: Facts, call: Call) -> bool:
-    """Tell whether a call checks a right, such as membership, by itself.
+    """Tell whether a called function itself checks the user's permission.
 
-    Then the caller needs no condition. That is so if the called function has a name such as `assertMember`. It is also
-    so if that function contains an `if` that tests a right and may end the function or a loop iteration.
+    Then the calling code needs no condition. That is so if the function has a name such as `assertMember`, or contains
+    an `if` that looks like a permission check and may end the function or a loop iteration.
     """
     name = getattr(call.func, "name", "")
     if RIGHTS.search(name) and CHECKS.match(name):
@@ -176,11 +177,11 @@ def _refuses(facts: Facts, func: Func) -> bool:
 
 
 def uses_record(facts: Facts, test: Node, *, around: bool | None = None) -> bool:
-    """Tell whether a condition compares a field of a looked-up record.
+    """Tell whether a condition uses a field of a looked-up record.
 
-    The record is looked up with a value from the client. Such a condition checks more than the existence of the record.
-    `around` is True if the condition is around the code that it protects. `around` is False if the condition ends the
-    function before that code, and None if this is not known.
+    An example is `if (!room.isOpen) return` after `const room = findRoom(data.id)`, where the client sent `data`. Such
+    a condition checks more than the existence of the record. `around` is True if `test` is a condition around the code
+    that it protects, False if `test` ends the function before that code, and None if this is not known.
     """
     for part in test.walk():
         if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
@@ -216,9 +217,9 @@ def _has_client(facts: Facts, arg: Node) -> bool:
 def looks_up(facts: Facts, node: Node) -> bool:
     """Tell whether an expression looks something up for the verified user.
 
-    The checker counts this as a check of a right, such as room membership. The result is True if one call that can
-    refuse the client has two kinds of arguments: a value from the client, and the verified user or the token of the
-    handshake.
+    An example is `findMember(data.room, user.id)`. The checker counts this as a permission check. The result is True if
+    one call that can refuse the client has two kinds of arguments: a value from the client, and the verified user or
+    the token of the handshake.
     """
     for part in node.walk():
         if not isinstance(part, Call) or not _may_refuse(facts, part):
@@ -235,10 +236,10 @@ def looks_up(facts: Facts, node: Node) -> bool:
 
 
 def _may_refuse(facts: Facts, call: Call) -> bool:
-    """Tell whether a call can check a right and refuse the client.
+    """Tell whether a call can check permissions and refuse the client.
 
-    A right is, for example, room membership. The call can do so if the function has a name such as `findMember` or
-    `checkRoom`. An awaited method that does not write or send can do so, too.
+    The call can do so if the function has a name such as `findMember` or `checkRoom`. A method that is called with
+    `await` and does not write or send anything can do so, too.
     """
     name = getattr(call.func, "name", "")
     if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):

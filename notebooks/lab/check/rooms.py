@@ -1,6 +1,6 @@
-"""Finds the rooms that calls use, and the shapes of room names.
+"""Finds the rooms that calls join or send to.
 
-A shape is a room name with `*` in place of each variable part, such as `user:*`.
+It also finds the shape of a room's name: the name with `*` in place of each variable part, such as `user:*`.
 """
 
 from functools import cached_property

@@ -112,7 +112,7 @@ def _finding(facts: Facts, sources: Mapping[str, Source], rule: Rule, hit: Hit) 
 
 
 def _at(facts: Facts, sources: Mapping[str, Source], rule: Rule, path: str, line: int, message: str) -> Finding:
-    """Return a finding of a rule at a given line."""
+    """Return a finding of `rule` for a line of the file `path`."""
     lines = sources[path].lines
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     column = len(text) - len(text.lstrip()) + 1

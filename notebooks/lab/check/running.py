@@ -75,7 +75,8 @@ def is_offloaded(node: Node) -> bool:
 def runs_later(facts: Facts, node: Node) -> bool:
     """Tell whether a function around `node` is started later.
 
-    `node` is a piece of the checked code. The function is started later if it is started as a task, a timer or a job.
+    `node` is a piece of the checked code. The function is started later if it is started as a task, in a thread or with
+    a timer, such as `setTimeout`.
     """
     for func in enclosing(node, Func):
         if id(func) in facts.values.uses.later:

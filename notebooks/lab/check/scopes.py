@@ -72,14 +72,14 @@ class Module:
 
     @property
     def names(self) -> dict[str, Variable]:
-        """The variables of the outermost scope of the module, by name."""
+        """The variables that the file sets outside all functions, by name."""
         return self.scopes[0]
 
 
 def enclosing(node: Node, *kinds: type[Node]) -> Iterator[Node]:
-    """Yield the nodes of these kinds around a node, innermost first.
+    """Yield the syntax-tree nodes around `node`, the innermost first.
 
-    `node` is a node of the syntax tree, and `kinds` are classes of nodes.
+    Only nodes of the classes `kinds`, such as `Func` and `If`, are yielded.
     """
     above = node.parent
     while above is not None:
@@ -108,8 +108,8 @@ def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
     """Yield each variable or field that an assignment sets, with its path.
 
     `target` is the left side of the assignment. The path lists the fields and elements that lead from the assigned
-    value to the part that the variable gets. In `{user: {id}} = x`, the variable `id` gets `x.user.id`. `path` is the
-    path of `target` itself.
+    value to the part that the variable gets. In `{user: {id}} = x`, the variable `id` gets `x.user.id`. Each
+    path begins with the argument `path`.
     """
     if isinstance(target, Record):
         for key, value in target.items:
@@ -124,7 +124,7 @@ def patterns(target: Node, path: Path = ()) -> Iterator[tuple[Node, Path]]:
 
 
 def build(path: str, source: Source) -> Module:
-    """Return a `Module` with the scopes and variables of a parsed file."""
+    """Return a `Module` with variables, functions and calls of a parsed file."""
     module = Module(path, source, {0: {}})
     python = source.language == "py"
     later: list[Assign] = []
@@ -234,5 +234,5 @@ def field_type(cls: Class, name: str) -> str:
 
 
 def record_value(record: Record, name: str) -> Node | None:
-    """Return the value of a key of an object literal, or None."""
+    """Return the value of key `name` in an object literal, or None."""
     return next((value for key, value in record.items if isinstance(key, Const) and key.value == name), None)

@@ -1,7 +1,7 @@
-"""Finds writes to collections, fields, databases and shared stores.
+"""Finds code that stores values in collections, fields, databases and Redis.
 
-The module searches the checked code. It also finds removals from collections. A value that a handler writes to such a
-place can remain after the handler has ended. A shared store is, for example, Redis.
+The module also finds code that removes entries from collections. A value that a handler stores in this way can remain
+after the handler has ended. Other stores that several processes share, such as Memcached, are treated like Redis.
 """
 
 import re
@@ -56,9 +56,9 @@ QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 @dataclass(slots=True, eq=False)
 class Write:
-    """A write of a value to a collection, field, store or database.
+    """Code that stores a value, such as `users[name] = id`.
 
-    `place` is the object that the value is written to. `key` is None if the write has no key.
+    `place` is the object that gets the value, here `users`. `key` is the key, here `name`, or None if there is no key.
     """
 
     node: Node
@@ -71,7 +71,7 @@ class Write:
 
 
 def writes(facts: Facts) -> list[Write]:
-    """Return the project's writes to collections, fields, stores and databases."""
+    """Return the code that stores values in collections, fields, Redis or databases."""
     return facts.once(_all_writes)
 
 
@@ -114,7 +114,7 @@ def _by_call(facts: Facts, module: Module, call: Call) -> Iterator[Write]:
 
 
 def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[str, Node]]:
-    """Find the id of the handler's socket inside a value.
+    """Find the id of the handler's socket inside the expression `value`.
 
     Yields pairs: the name of the field that holds the id, or "", and the expression for the id. The search follows
     variables, and calls of functions that return an object literal, at most `steps` times.
@@ -142,7 +142,7 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
 
 
 def _makes(facts: Facts, value: Node) -> bool:
-    """Tell whether a call makes an instance of a project's class."""
+    """Tell whether `value` makes an instance of a class of the project."""
     return isinstance(value, Call) and isinstance(facts.project.meaning(value.func), Class)
 
 
@@ -167,9 +167,9 @@ class Removal:
 
 
 def removals(facts: Facts) -> Iterator[Removal]:
-    """Yield all removals from collections.
+    """Yield all code that removes entries from collections.
 
-    They are `delete x[y]`, `x.delete(y)`, `x = x.filter(…)` and their Python forms.
+    Examples are `delete x[y]`, `x.delete(y)` and `x = x.filter(…)`, and in Python `del x[y]`.
     """
     for module, node in facts.nodes(Call, Delete, Assign):
         match node:
@@ -233,7 +233,7 @@ def is_only_closed(facts: Facts, place: Node) -> bool:
 
 
 def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
-    """Return the names of methods called on elements of collections, by collection."""
+    """Return, for each collection, the methods that are called on its elements."""
     found: dict[Place | None, set[str]] = {}
     for _, call in facts.calls:
         if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):

@@ -58,9 +58,9 @@ def explain_command(finding: Finding) -> str:
 
 
 def first_to_fix(result: Result) -> str:
-    """Return the line that says where to begin.
+    """Return the line that says which finding to fix first.
 
-    It names the first error, or else the first finding. Returns "" if nothing was found.
+    It names the first error, else the first warning, else the first question. Returns "" if nothing was found.
     """
     first = next(iter(by_level(result.findings)), None)
     if first is None:

@@ -16,7 +16,10 @@ AROUND_REASON = " \t:-–—*/}"
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A comment that suppresses rules on one or two lines."""
+    """A comment that suppresses findings on one or two lines.
+
+    Only findings of the rules in `rules` are suppressed.
+    """
 
     path: str
     # the line of the comment
@@ -59,9 +62,9 @@ def _in_comment(path: str, line: int, text: str, lines: Sequence[str]) -> Iterat
 
 
 def _lines_of(line: int, lines: Sequence[str]) -> frozenset[int]:
-    """Return the lines that a comment suppresses.
+    """Return the numbers of the lines whose findings a comment suppresses.
 
-    They are the line of the comment and, if nothing else is on that line, the next line of code.
+    They are `line`, which is the line of the comment, and, if nothing else is on that line, the next line of code.
     """
     if not _has_only_comment(line, lines):
         return frozenset({line})
@@ -79,7 +82,7 @@ def _has_only_comment(line: int, lines: Sequence[str]) -> bool:
 def apply(
     found: Sequence[Finding], written: Sequence[Suppression], *, known: Collection[str], asked: Collection[str]
 ) -> tuple[list[Finding], list[Finding], list[Problem]]:
-    """Return the remaining findings, the suppressed findings and problems with suppressions.
+    """Return the remaining findings, the suppressed findings and problems with comments.
 
     `written` has the comments that suppress findings. A problem is such a comment that is written wrongly or has no
     effect. `known` has the ids of all rules, and `asked` has the ids of the rules that ran. For a rule that did not

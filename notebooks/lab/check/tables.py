@@ -38,7 +38,7 @@ def functions_of(project: Project, expr: Node) -> list[tuple[str, Func]]:
 def called(project: Project, call: Call) -> list[Func]:
     """Return the functions of the project that a call can run.
 
-    If the called variable loops over an object or list of functions, the call can run each of these functions.
+    For the call `run()` in `for (const run of [load, save]) run()`, the result is `load` and `save`.
     """
     func = call.func
     if isinstance(func, Member) and func.name in ("call", "apply"):
@@ -48,7 +48,7 @@ def called(project: Project, call: Call) -> list[Func]:
 
 
 def passed(call: Call) -> list[Node]:
-    """Return the arguments that the function of a call gets.
+    """Return the arguments that the called function gets.
 
     For `run.call(this, a)` and `run.apply(this, [a])`, the only argument is `a`.
     """

@@ -56,9 +56,9 @@ def is_unseen_server(variable: Variable) -> bool:
 
 
 def converts(func: Node) -> bool:
-    """Tell whether a function only changes the form of its argument.
+    """Tell whether `func` is a plain name, or a method like `JSON.parse`.
 
-    Examples are `String(x)`, `JSON.parse(x)` and `int(x)`.
+    Then a call such as `int(x)` only converts `x`. The caller makes sure that the name is that of a conversion.
     """
     if isinstance(func, Member):
         return getattr(func.obj, "name", "") in CONVERTERS
@@ -183,7 +183,7 @@ class Values(Parameters):
         return any(self.project.outside(given) == "flask.request" for given in arguments(self.uses, variable))
 
     def _field(self, expr: Member) -> Tag:
-        """Return what a field of a class holds, such as a socket."""
+        """Return what the field that `expr` reads contains, such as a socket."""
         cls = self.project.type_of(expr.obj)
         if cls is None:
             meant = self.project.meaning(expr)

@@ -1,6 +1,6 @@
 """Base classes that wrap Socket.IO's API, and their handler methods.
 
-To make the checker know a wrapper of your own, add it to `WRAPPERS`.
+To make the checker know a base class of your own, add a `Wrapper` that describes it to `WRAPPERS`.
 """
 
 import re
@@ -16,7 +16,7 @@ from lab.check.tags import Tag
 class Wrapper:
     """Describes a base class that wraps Socket.IO's API in its own methods.
 
-    The pattern `base` matches the dotted name of the class.
+    The regular expression `base` matches the dotted name of the class.
     """
 
     base: re.Pattern[str]
@@ -50,7 +50,7 @@ WRAPPERS = (GATEWAY,)
 
 
 def wrapper_of(project: Project, cls: Class) -> Wrapper | None:
-    """Return the wrapper that a class inherits from, or None. A wrapper is a base class that wraps Socket.IO's API."""
+    """Return the `Wrapper` that describes a base class of `cls`, or None."""
     for base in cls.bases:
         name = project.outside(base)
         found = project.meaning(base) if not name else None
@@ -77,8 +77,8 @@ def wrapped_classes(project: Project) -> Iterator[tuple[Class, Wrapper]]:
 def route_parts(call: Call) -> tuple[Node, Node, Wrapper] | None:
     """Return the parts of a call that registers a handler.
 
-    The parts are the event, the handler and the `Wrapper`, which describes a base class that wraps Socket.IO's API. The
-    result is None for any other call.
+    For `Route("say", Text, on_say)`, the parts are `"say"`, `on_say` and a `Wrapper`, which describes the base class
+    of the handler's class. The result is None for any other call.
     """
     name = getattr(call.func, "name", "")
     for wrapper in WRAPPERS:

@@ -46,11 +46,11 @@ class Numbers:
         return sorted({source(key) for key in keys(text) if key not in self.texts})
 
     def measured_sentence(self, text: str) -> str:
-        """Return `text` with its keys replaced by numbers, as Markdown.
+        """Return `text`, as Markdown, with numbers in place of its keys.
 
-        The result also says when the oldest of these numbers was measured, and which of the quoted claims were not
-        confirmed by their last measurement. If a number is missing, the result says instead how to measure it, or that
-        this system does not report it.
+        A key is a placeholder such as `{07.good}`. The result also says when the oldest number was measured, and for
+        which of the ten mistakes the last measurement did not show the expected difference. If a number is missing,
+        the result says instead how to measure it, or that this system does not report it.
         """
         missing = self.missing(text)
         if FACT in missing:

@@ -40,8 +40,8 @@ LETTER = re.compile("[^\x00-\x7f]")
 class Grammar:
     """A tree-sitter parser of one language, with its syntax converters.
 
-    `table` maps each kind of tree-sitter's nodes to the function that converts such a node to a node of the checker's
-    own syntax tree.
+    `table` maps each type of tree-sitter node, such as `call_expression`, to the function that converts such a node to
+    a node of the checker's own syntax tree.
     """
 
     def __init__(self, name: str) -> None:

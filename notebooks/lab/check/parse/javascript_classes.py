@@ -67,8 +67,8 @@ def class_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
 def method_parts(c: Converter, node: Syntax) -> list[ir.Node]:
     """Return the class members that a method's name and parameters add.
 
-    They are nodes of the checker's syntax tree. A computed name adds its expression. The parameter in
-    `constructor(private io: Server)` adds the field `io`.
+    They are nodes of the checker's syntax tree. A computed name such as `[key]` adds the expression `key`. The
+    parameter in `constructor(private io: Server)` adds the field `io`.
     """
     listed = node.child_by_field_name("parameters")
     name_node = node.child_by_field_name("name")

@@ -21,9 +21,9 @@ def decorators(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def key(c: Converter, node: Syntax | None) -> ir.Node:
-    """Convert the key of an object; a plain name becomes a `Const`.
+    """Convert the key of an object literal to a syntax node.
 
-    The result is a node of the checker's syntax tree, and `Const` is the node for a literal.
+    For the plain name in `{name: 1}`, the result is a `Const`, the node for a literal, with the value "name".
     """
     if node is not None and node.type in ("property_identifier", "private_property_identifier"):
         return c.place(ir.Const(c.slice(node)), node)
@@ -31,7 +31,11 @@ def key(c: Converter, node: Syntax | None) -> ir.Node:
 
 
 def key_name(c: Converter, node: Syntax | None) -> str:
-    """Return the name of a key, or "" for a computed key."""
+    """Return the name of an object's key, or "".
+
+    The result is "" if there is no name, or if the name is known only when the code runs, as in `{[f()]: 1}`. `node`
+    can also be the name of a function, method or field.
+    """
     if node is not None and node.type == "identifier":
         return c.slice(node)
     made = key(c, node)
@@ -62,9 +66,9 @@ def record(c: Converter, node: Syntax) -> Made:
 
 
 def with_default(c: Converter, node: Syntax) -> Made:
-    """Convert `target = default` in a pattern to its target.
+    """Convert only the target of `target = default`.
 
-    An example is `a = 1` in `const {a = 1} = value`. The result is the syntax node of `a`; the default is left out.
+    For `a = 1` in `const {a = 1} = value`, the result is the syntax node of `a`; the default `1` is left out.
     """
     return c.one(node.child_by_field_name("left"))
 
@@ -129,10 +133,10 @@ def function(c: Converter, node: Syntax) -> ir.Func:
 
 
 def accessor(c: Converter, node: Syntax, name: str) -> list[ir.Node]:
-    """Convert a method's `get`, `set` or `static` to Python's decorators.
+    """Return decorator nodes for a method's `get`, `set` or `static`.
 
-    `get` becomes `property`, and `static` becomes `staticmethod`. `set` becomes `x.setter`, where `x` is the `name` of
-    the method.
+    The decorators are those of Python: `property` for `get`, `staticmethod` for `static`, and `x.setter` for `set`,
+    where `x` is the `name` of the method.
     """
     made: list[ir.Node] = []
     for child in node.children:

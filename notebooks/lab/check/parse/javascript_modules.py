@@ -11,7 +11,10 @@ from lab.check.parse.javascript_nodes import Convert, Converter, Made, Syntax
 
 
 def _source(c: Converter, node: Syntax) -> str:
-    """Return the module name in an import or export, or ""."""
+    """Return the module name in an import or export, or "".
+
+    For `import a from "x"` it is "x". The result is "" if the statement names no module.
+    """
     made = c.one(node.child_by_field_name("source"))
     return made.value if isinstance(made, ir.Const) and isinstance(made.value, str) else ""
 
@@ -42,9 +45,9 @@ def _imported(c: Converter, node: Syntax) -> list[tuple[str, str]]:
 
 
 def _specifiers(c: Converter, node: Syntax) -> list[tuple[str, str]]:
-    """Return pairs of names in `{…}`: before and after `as`.
+    """Return pairs of the names before and after `as`.
 
-    `{a as b}` gives `("a", "b")`, and `{a}` gives `("a", "a")`.
+    The names stand in the braces of an import or export: `{a as b}` gives `("a", "b")`, and `{a}` gives `("a", "a")`.
     """
     pairs = []
     for part in node.children:
@@ -98,8 +101,7 @@ def required(target: ir.Node, value: ir.Node) -> ir.Import | None:
 def export(c: Converter, node: Syntax) -> Made:
     """Convert an `export` statement to the checker's syntax nodes.
 
-    An exported declaration gives two nodes: the declaration, and then an `Export` node whose value is the declared
-    name.
+    For `export const a = 1`, the result is the node of the declaration, and then an `Export` node for the name `a`.
     """
     source = node.child_by_field_name("source")
     if source is not None:
@@ -184,7 +186,7 @@ def _is_module_exports(node: ir.Node) -> bool:
 def assignment(c: Converter, node: Syntax) -> Made:
     """Convert `target = value` to the checker's syntax nodes.
 
-    An assignment to `module.exports` or to a field of `exports` becomes an `Export` node.
+    An assignment to `module.exports`, `module.exports.a` or `exports.a` gives `Export` nodes.
     """
     children = node.children
     target, value = c.one(children[0]), c.one(children[-1])
@@ -204,7 +206,7 @@ def _record_exports(c: Converter, value: ir.Node) -> list[ir.Node]:
 
     For `module.exports = {a: f()}`, the call `f()` moves to the export `a`, and `module.exports.a` replaces the call in
     the literal. So no call stands twice in the tree. For `{a: b}`, where `b` is a variable, the literal keeps the name
-    `b`.
+    `b`. If `value` is no object literal, the list is empty.
     """
     made: list[ir.Node] = []
     if not isinstance(value, ir.Record):

@@ -28,9 +28,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 class Converter:
     """Converts one file's tree-sitter nodes to the checker's own nodes (`ir`).
 
-    `table` has the function that converts each kind of tree-sitter's nodes, and None for tokens and comments. `text` is
-    the source. The parser receives a copy in which each character is one byte, so the byte offsets of a node are also
-    offsets in `text`.
+    `table` maps the number of a tree-sitter node type to the function that converts such nodes, or to None for comments
+    and tokens such as `(`. `text` is the source. The parser gets a copy in which each character is one byte, so the
+    byte offsets of a node are also offsets in `text`.
     """
 
     def __init__(self, text: str, table: dict[int, Convert | None]) -> None:
@@ -224,9 +224,9 @@ def is_text(node: ir.Node) -> bool:
 
 
 def joined(parts: list[ir.Node]) -> ir.Node:
-    """Join the parts of a string to one string node.
+    """Join the syntax nodes of a string's parts to one node.
 
-    A nested string is replaced with its own parts, and neighbouring literals become one literal.
+    In `x${a}y` the parts are `x`, `a` and `y`. A nested string gives its own parts, and neighbouring texts become one.
     """
     flat: list[ir.Node] = []
     for outer in parts:

@@ -113,9 +113,10 @@ def switch(c: Converter, node: Syntax) -> Made:
 
 
 def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
-    """Nest `If` nodes: each becomes the `else` of the node before.
+    """Put each `If` node into the `else` of the previous `If`.
 
-    `default` is the last `else`. After `MOST_NESTED` levels, the other `If` nodes stand side by side.
+    `branches` are the `If` nodes, and `default` are the statements of the last `else`. After `MOST_NESTED` levels, the
+    remaining `If` nodes stand side by side.
     """
     result: list[ir.Node] = []
     level = result
@@ -128,10 +129,11 @@ def _nested(branches: list[ir.Node], default: list[ir.Node]) -> list[ir.Node]:
 
 
 def _equal(c: Converter, value: Syntax | None, tested: Syntax, *, again: bool) -> ir.Node:
-    """Return the node for the test `value == tested` of a `case`.
+    """Return the node of the comparison that a `case` makes.
 
-    `again` is true after the first `case` of the `switch`. A `value` with calls is then left out, so that each call
-    counts only once.
+    `value` is the expression after `switch`, and `tested` is the expression after `case`. `again` is True for a later
+    `case` of the same `switch`. If `value` contains a call, a later comparison leaves `value` out, so that the tree
+    contains each call only once.
     """
     left = c.one(value)
     if again and any(isinstance(node, (ir.Call, ir.Func, ir.Assign)) for node in left.walk()):
@@ -153,7 +155,10 @@ def _case_body(c: Converter, node: Syntax) -> list[ir.Node]:
 
 
 def for_in(c: Converter, node: Syntax) -> Made:
-    """Convert loops with `of` and `in` to `Loop` nodes."""
+    """Convert a `for` loop with `of` or `in` to a `Loop`.
+
+    Examples are `for (const a of list)` and `for (const key in object)`. `Loop` is a node of the checker's syntax tree.
+    """
     op = node.child_by_field_name("operator")
     target, iterable = c.one(node.child_by_field_name("left")), c.one(node.child_by_field_name("right"))
     statements = body(c, node.child_by_field_name("body"))

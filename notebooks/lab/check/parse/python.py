@@ -73,8 +73,9 @@ def _unknown(tree: Tree, node: ast.AST) -> Node:
 def _ordered(tree: Tree, module: ast.Module) -> list[Placed]:
     """Return the nodes of `module` that the checker needs, parents before children.
 
-    The caller converts these nodes to the checker's own form. The function also marks some nodes in `tree`: the names
-    that mean the instance (`self`), the methods, and the fields of classes.
+    The caller converts these nodes to the checker's own form. The function also adds nodes to three sets of `tree`:
+    names that mean the instance (`self`) to `these`, methods to `methods`, and assignments in the body of a class to
+    `fields`.
     """
     ordered: list[Placed] = []
     waiting: list[tuple[Any, Scope]] = [(module, Scope())]
@@ -133,9 +134,10 @@ def _is_static(decorator: ast.expr) -> bool:
 def _enter_nested(tree: Tree, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Scope:
     """Return the `Scope` inside a function that is no method.
 
-    The first parameter of the method around the function, such as `self`, also means the instance in the function. The
-    `this` of the result is its name. It is None if there is no such method, or if the function has a variable of the
-    same name.
+    `node` is the function, and `scope` is the `Scope` around it. If the function is inside a method, the first
+    parameter of the method, such as `self`, means the instance in the function, too. Then `this` of the result is the
+    name of this parameter. `this` is None if there is no such parameter, or if the function has a variable of the same
+    name.
     """
     if scope.this is None or _binds(node, scope.this):
         return Scope()

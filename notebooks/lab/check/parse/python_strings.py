@@ -132,10 +132,11 @@ def _format_parts(template: str) -> Iterator[Part]:
 
 
 def _filled(template: Const, parts: Iterable[Part], values: dict[str | int, Node], rest: list[Node]) -> Node:
-    """Return a string node for a template with its values.
+    """Return one string node for a template and its inserted values.
 
-    `parts` has each fixed text of the template with the key of the placeholder after it, and `values` has the values by
-    key. `rest` has values without a key, such as `**options`, for the placeholders whose key is not in `values`.
+    A template has placeholders such as `%s` or `{name}`. `parts` are pairs of a fixed text and the key (a number or a
+    name) of the placeholder after it; the key is None if no placeholder follows. `values` maps keys to inserted values.
+    `rest` has values without a key, such as `**options`, for the placeholders whose key is not in `values`.
     """
     found: list[Node] = []
     unused = dict(values)

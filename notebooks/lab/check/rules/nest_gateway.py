@@ -1,7 +1,8 @@
-"""First lines of a NestJS gateway class, for the rules' examples.
+"""Code that most NestJS examples of the checker's rules share.
 
-The lines set limits, validation and authentication. Each example shows the mistake of one rule, or how to fix it.
-Without these lines, RM085 (handshake), RM101 (rate limit) and RM104 (validation) would also report the example.
+The code begins a class with socket handlers, and sets limits, validation and authentication. Each example shows the
+mistake of one rule, or how to fix it. Without this code, other rules could also report the example: RM101 (rate limit)
+and RM104 (validation).
 """
 
 GATEWAY = """\

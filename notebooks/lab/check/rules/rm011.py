@@ -15,9 +15,10 @@ FLAG_USES = {"has", "add", "delete", "discard", "remove", "size", "clear"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write that keeps the handler's socket id in lasting state.
+    """Yield each statement that stores the handler's socket id in lasting state.
 
-    Lasting state, such as a global dict, outlives the handler. The id counts only as a value, not as a key.
+    Lasting state, such as a global dict or Redis, outlives the handler. `users[name] = socket.id` is yielded, but not
+    `users[socket.id] = name`: RM012 reports this. In Redis, an id that is a key counts, too.
     """
     for write in writes(facts):
         if write.kind not in ("collection", "shared", "field") or is_queue(facts, write.place):
@@ -33,10 +34,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_session(facts: Facts, write: Write) -> bool:
-    """Tell whether a write keeps an object that serves one connection.
+    """Tell whether a statement stores an object that serves one connection.
 
-    The object is an instance of a class, kept under the socket's id or in a collection of such objects. RM011 leaves
-    such a write to RM012, the rule for state whose key is a socket's id.
+    The object is an instance of a class, such as `new Game()`, and is stored under the socket's id or in a collection
+    with a name such as `timers`. RM011 does not report such a statement.
     """
     if not isinstance(write.value, Name) or write.key is None:
         return False
@@ -51,25 +52,24 @@ def _is_session(facts: Facts, write: Write) -> bool:
 
 
 def _is_kept_field(facts: Facts, write: Write) -> bool:
-    """Tell whether `place.field = id` writes to a lasting collection.
+    """Tell whether `write` sets a field in a collection that outlives handlers.
 
-    The collection outlives the handlers. If `place` is a socket, a server or a single record, the result is False.
+    An example is `rooms[name].hostId = id`, if `rooms` is global. A field of a socket or of a server does not count.
     """
     return not facts.values.of(write.place) & (Tag.SOCKET | Tag.SERVER) and facts.keeps(write.place)
 
 
 def _is_flag(facts: Facts, write: Write) -> bool:
-    """Tell whether a write goes to a set that only marks connections.
+    """Tell whether a statement adds to a set that is never read.
 
-    The program calls only methods such as `has`, `add` and `delete` on the set, and never reads its ids to emit to
-    them. RM011 then gives a warning instead of an error.
+    The program calls only `has`, `add` and the like on the set, so it cannot emit to the ids. RM011 then only warns.
     """
     place = place_of(facts.project, write.place)
     return write.kind == "collection" and write.key is None and place not in facts.once(_read_places)
 
 
 def _read_places(facts: Facts) -> set[Place | None]:
-    """Return the collections whose elements are read, not only tested or changed."""
+    """Return the collections whose elements the code reads. `ids.has(id)` and `ids.add(id)` do not read elements."""
     found: set[Place | None] = set()
     for _, node in facts.nodes(Name, Member):
         above = node.parent

@@ -1,4 +1,4 @@
-"""RM012: state keyed by a socket's own id."""
+"""RM012: state stored under a socket's own id."""
 
 from collections.abc import Iterable
 
@@ -14,10 +14,10 @@ NEXT = 3
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write to a collection with the socket's id as key.
+    """Yield each statement that stores something under the handler's socket id.
 
-    The collection outlives the handler. A write to a shared store, such as Redis, counts if its key contains the id.
-    Collections of things that each serve one connection, such as timers, are left out.
+    An example is `carts[socket.id] = []`, if `carts` outlives the handler. In Redis, a key that contains the id counts,
+    too. Collections of things that each serve one connection, such as timers, are left out.
     """
     last: tuple[Func | None, int] = (None, 0)
     for write in writes(facts):
@@ -36,7 +36,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _mentions_id(facts: Facts, key: Node) -> bool:
-    """Tell whether a key contains the id of the handler's socket."""
+    """Tell whether the expression `key` contains the id of the handler's socket."""
     found = facts.follow(key)
     return any(facts.is_own_id(part) for part in found.walk() if isinstance(part, Name | Member))
 

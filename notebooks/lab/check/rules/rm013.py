@@ -25,10 +25,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_record_field(facts: Facts, write: Write) -> bool:
-    """Tell whether a socket's id is assigned to a record's field.
+    """Tell whether a statement stores a socket's id in a record.
 
-    The field has a name such as `socketId`. Every object counts as a record, except sockets, servers and collections
-    that outlive the handlers.
+    An example is `user.socketId = socket.id`. The field must have a name like `socketId`. Every object counts as a
+    record, except sockets, servers and collections that outlive the handlers, such as a global dict.
     """
     target = write.node.target if isinstance(write.node, Assign) else None
     if not isinstance(target, Member) or facts.values.of(target.obj) & (Tag.SOCKET | Tag.SERVER):

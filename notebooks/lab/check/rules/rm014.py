@@ -37,7 +37,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _keys(call: Call) -> Iterator[Node]:
     """Yield the fields of a schema that have a name like `socketId`.
 
-    `call` makes the schema. Object literals inside its object literals are searched, too.
+    `call` makes the schema, as in `new Schema({ socketId: String })`. Objects inside this object are searched, too.
     """
     waiting = [(arg, 3) for arg in call.args if isinstance(arg, Record)]
     while waiting:

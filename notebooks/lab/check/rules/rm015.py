@@ -11,9 +11,10 @@ from lab.check.tags import Tag
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each write of a socket object to a collection.
+    """Yield each statement that stores a socket object in a collection.
 
-    The collection outlives the handler.
+    The collection, such as a global `Map`, outlives the handler. If the program only closes the sockets in the
+    collection, nothing is reported.
     """
     for write in writes(facts):
         if write.kind not in ("collection", "field"):

@@ -13,10 +13,10 @@ ENDS = {"disconnect", "disconnectSockets"}
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield look-ups of sockets by id, and emits to kept sockets.
+    """Yield look-ups of sockets by id, and emits to stored sockets.
 
-    A look-up reads Socket.IO's own collection of sockets by a key. A kept socket comes from a collection of the
-    program.
+    A look-up is, for example, `io.sockets.sockets.get(id)`. A stored socket comes from a collection of the program, as
+    in `players.get(name).emit(…)`.
     """
     reported: set[tuple[str, int]] = set()
     for module, node in facts.nodes(Call, Index):
@@ -63,10 +63,10 @@ def _is_fresh(facts: Facts, key: Node) -> bool:
 
 
 def _ends(facts: Facts, node: Node) -> bool:
-    """Tell whether the code disconnects the socket that it looked up.
+    """Tell whether the code disconnects the socket that `node` looks up.
 
-    The code can keep the socket in a variable first. Such a look-up is not reported: administrators end connections in
-    this way.
+    `node` is, for example, `io.sockets.sockets.get(id)`. The code can assign the socket to a variable first. RM022 does
+    not report such a look-up, because administrators end connections in this way.
     """
     above = node.parent
     if isinstance(above, Member):
@@ -79,7 +79,7 @@ def _ends(facts: Facts, node: Node) -> bool:
 
 
 def _is_kept(facts: Facts, found: Node) -> bool:
-    """Tell whether a socket was just read from the program's own collection."""
+    """Tell whether the socket `found` was read from the program's own collection."""
     made = facts.follow(found)
     made = made.value if isinstance(made, Await) else made
     return Tag.KEPT in facts.values.of(found) and isinstance(made, Call | Index)

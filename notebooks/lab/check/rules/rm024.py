@@ -28,9 +28,9 @@ QUEUES = re.compile(r"(queue|job|task|worker|celery|bull|agenda)", re.I)
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of the handler's socket id in later code.
+    """Yield each later emit to the handler's socket id.
 
-    Code in a timer, a task or a job runs later than its handler.
+    Such an emit runs after the handler, as in `setTimeout`. A call that passes the id to a job is yielded, too.
     """
     yield from _emits_later(facts)
     for module, call in facts.calls:
@@ -53,7 +53,7 @@ def _in_timer(node: Node) -> bool:
 def _is_job(facts: Facts, call: Call) -> bool:
     """Tell whether a call passes the handler's socket id to a job.
 
-    That is so if the id goes into a queue of jobs, or into `socket.address(…)`, whose result is used for later emits.
+    Examples are `queue.add(socket.id)`, and `socket.address(socket.id)`, whose result is used for later emits.
     """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)

@@ -64,8 +64,8 @@ def _is_login(handler: Handler) -> bool:
 def _gateway(handler: Handler) -> int:
     """Return a number that identifies the class of a handler, or 0.
 
-    The number is 0 for a handler outside a class. A join at connect counts only for handlers of the same class, as each
-    class has its own sockets.
+    The number is 0 for a handler outside a class. RM031 compares the joins of a login handler only with the joins of
+    connect handlers in the same class, because each class has its own sockets.
     """
     cls = class_of(handler.func)
     return id(cls) if cls is not None else 0

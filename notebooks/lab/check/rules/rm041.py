@@ -11,9 +11,10 @@ from lab.check.running import call_from
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each use of a database for the membership of rooms.
+    """Yield code that reads or writes a room's members in a database.
 
-    Only uses in handlers that join, leave or emit are reported.
+    Only code in a connect or event handler is reported, and only if this handler also joins a room, leaves a room or
+    emits to other clients.
     """
     moving = {id(handler.func) for node in _moves(facts) for handler in facts.handlers_at(node, "event", "connect")}
     seen: set[tuple[str, int]] = set()

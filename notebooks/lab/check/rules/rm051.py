@@ -35,9 +35,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_by_hand(facts: Facts, removal: Removal) -> bool:
-    """Tell whether a disconnect handler deletes an entry of a collection.
+    """Tell whether a disconnect handler removes an entry of a lasting collection.
 
-    The collection outlives the handler. For state that belongs to one connection, such as a timer, the result is False.
+    `removal` is code such as `users.delete(id)`. A lasting collection, such as a global dict or a Redis set, outlives
+    the handler. For things that each serve one connection, such as timers, the result is False.
     """
     if not facts.handlers_at(removal.node, "disconnect"):
         return False

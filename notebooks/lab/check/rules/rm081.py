@@ -22,9 +22,10 @@ OPEN = "may each user who can log in join each room?"
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each unguarded join of a room that the client names.
+    """Yield each unchecked join of a room that the client names.
 
-    A join is guarded if the code checks a right of the client, such as membership, before the join.
+    A join is unchecked if nothing like `if (!isMember(user, room)) return;` comes before it. An unchecked join of a
+    room for staff, such as `admins`, is yielded, too.
     """
     accounts = has_accounts(facts)
     seen: set[int] = set()
@@ -41,10 +42,10 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _is_one_group(facts: Facts) -> bool:
-    """Tell whether a login is the only check of the app.
+    """Tell whether all users of the app probably have the same permissions.
 
-    That is so if the connect handler or a middleware verifies the client, and no event handler uses the identity of the
-    client or takes an identity from a payload. All users then probably have the same rights.
+    That is so if a connect handler or a middleware checks who the client is, and no event handler uses this identity or
+    takes an identity, such as a user id, from a payload.
     """
     if not verifies(facts, "connect", "middleware"):
         return False
@@ -52,9 +53,10 @@ def _is_one_group(facts: Facts) -> bool:
 
 
 def _is_privileged(facts: Facts, move: Move, room: Node) -> bool:
-    """Tell whether an event lets any client join a room for staff.
+    """Tell whether an event handler joins a room for staff.
 
-    `move` is the join. A room whose name comes from the verified user is left out.
+    `move` is the join, and `room` is the room, such as `admins`. If the name of the room comes from the verified user,
+    the result is False.
     """
     shape = facts.rooms.shape(room) or ""
     return bool(STAFF.match(shape)) and facts.always(move.node, "event") and not facts.values.of(room) & Tag.USER

@@ -13,8 +13,9 @@ from lab.check.rules.nest_gateway import GATEWAY
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the first identity that each event handler takes from its payload.
 
-    A handler is left out if it uses the verified identity, or checks the identity together with a secret such as a
-    token. A handler that is registered only for clients with a right, such as a role, is left out, too.
+    An identity is, for example, `data.userId`. A handler is left out if it uses an identity that the server verified,
+    or checks the identity together with a secret such as a token. A handler that the code registers only for some
+    clients, as in `if (user.isAdmin) socket.on(…)`, is left out, too.
     """
     for handler in facts.events:
         if uses_identity(facts, handler) or is_for_some(facts, handler) or proves_itself(facts, handler):

@@ -15,10 +15,10 @@ UNCHECKED = "the checker found no check that this user may send to the room"
 
 
 def find(facts: Facts) -> Iterable[Hit]:
-    """Yield each unguarded emit to a room that the client names.
+    """Yield each unchecked emit to a room that the client names.
 
-    An emit is guarded if the code checks a right of the client, such as membership, before the emit. A socket id that
-    the client sends is a room, too.
+    An emit is unchecked if nothing like `if (!isMember(user, room)) return;` comes before it. The room can also be a
+    socket id that the client sends.
     """
     for emit, room in facts.rooms.emits:
         if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
@@ -31,9 +31,9 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _has_joined(facts: Facts, emit: Emit) -> bool:
-    """Tell whether the handler of an emit has joined a room before.
+    """Tell whether a handler joins a room before its call `emit`.
 
-    If so, RM083 does not report the emit: either a check guards the join, or RM081 reports the join.
+    If so, RM083 does not report the emit: RM081 looks for the permission check, which belongs before the join.
     """
     joins = facts.once(_joins_by_handler)
     moves = (move for handler in facts.handlers_at(emit.node) for move in joins.get(id(handler.func), []))

@@ -52,7 +52,7 @@ def _is_user(facts: Facts, node: Node) -> bool:
 
 
 def _verifies(func: Func) -> bool:
-    """Tell whether the function calls something that verifies a token."""
+    """Tell whether `func` calls a function with a name like `verifyToken`."""
     calls = (node for statement in func.body for node in statement.walk() if isinstance(node, Call))
     return any(VERIFIERS.search(_called(call)) for call in calls)
 

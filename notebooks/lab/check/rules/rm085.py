@@ -13,7 +13,8 @@ from lab.check.scopes import function_of
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield the first identity that each function reads from the handshake.
 
-    Nothing is reported if a connect handler or middleware verifies the client.
+    An identity is, for example, the `userId` of the query. Only functions that handlers run are searched. Nothing is
+    reported if a connect handler or a middleware checks who the client is, for example with `verifyToken(…)`.
     """
     if verifies(facts, "connect", "middleware"):
         return
