@@ -86,7 +86,8 @@ async def serve_until_closed(
 ) -> None:
     """Serve the live page, and return soon after it is closed.
 
-    `say` is called with a line for the user, such as the address of the page.
+    The live page shows a bad and a good server at work, side by side. `arrangement` says what it shows. `say` is called
+    with a line for the user, such as the address of the page.
     """
     async with live_page(arrangement, address) as session:
         say(f"open {address.url}")

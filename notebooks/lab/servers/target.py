@@ -1,4 +1,4 @@
-"""The address of the server that an experiment measures, and its user tokens."""
+"""The address of a server to measure, and tokens that it accepts."""
 
 import time
 from collections.abc import Sequence
