@@ -25,16 +25,10 @@ from lab.bench.sizes import Sizes
 from lab.figures.bars import as_png
 from rich.console import Console
 
+from .required_peer import PEER_PARAMETERS, require
+
 TINY = Sizes(1, 1, 12, 1, 2, 40, 10, (10, 20), 20, 20, 0.5, 0.5)
 PEERS = [peers.GOOD, peers.STOCK, peers.NODE]
-# Node's peer needs packages that npm installs
-PEER_PARAMETERS = [peers.GOOD, peers.STOCK, pytest.param(peers.NODE, marks=pytest.mark.slow)]
-
-
-def require(peer: peers.Peer) -> peers.Peer:
-    if peer is peers.NODE and node.version() is None:
-        pytest.skip("node or socket.io is not installed: run lab bench --with-node")
-    return peer
 
 
 def make_bench(values: dict[str, float], *, share: float = 0.1) -> BenchResults:

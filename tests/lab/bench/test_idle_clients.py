@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 from lab.__main__ import main
-from lab.bench import idle_clients, node, peers, report, run, wire
+from lab.bench import idle_clients, peers, report, run, wire
 from lab.bench.crowd import Crowd, LoadError
 from lab.bench.idle_clients import among
 from lab.bench.run import BENCHMARKS, Benchmark
@@ -17,16 +17,10 @@ from lab.cli import bench
 
 from good_server.settings import Settings
 
+from .required_peer import PEER_PARAMETERS, require
+
 CLIENTS = 30
 TINY = Sizes(1, 1, 12, 1, 2, 40, 10, (10, 20), 20, 20, 0.5, 0.5)
-# Node's peer needs packages that npm installs
-PEER_PARAMETERS = [peers.GOOD, peers.STOCK, pytest.param(peers.NODE, marks=pytest.mark.slow)]
-
-
-def require(peer: peers.Peer) -> peers.Peer:
-    if peer is peers.NODE and node.version() is None:
-        pytest.skip("node or socket.io is not installed: run lab bench --with-node")
-    return peer
 
 
 @pytest.mark.slow
