@@ -83,7 +83,7 @@ async def test_reports_may_end_while_the_memory_is_read(monkeypatch, read):
     original, all_emits, records = getattr(StateClient, read), StateClient.emits, StateClient.records
 
     async def read_after_the_end(state, *args, **kwargs):
-        """End all reports, wait until the server has sent both, and only then read."""
+        """End all reports, and read only after both were sent."""
 
         async def have_ended():
             sent = [emit for emit in await all_emits(state) if emit.event == events.REPORT_READY]
