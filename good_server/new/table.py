@@ -56,7 +56,7 @@ RENAMED = {
     "good-worker": "@dash@-worker",
     "Dispatch platform": "@Title@",
     # the room that docstrings have as their example
-    "job:17": "@topic@:17",
+    "`job:17`": "`@topic@:17`",
 }
 # the name in Kubernetes and in Prometheus
 RENAMED_IN_DEPLOY = {"realtime": "@dash@", "Realtime server": "@Title@"}
