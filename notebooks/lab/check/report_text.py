@@ -1,7 +1,7 @@
 """Writes the checker's report as text for a terminal.
 
-The report has one block per finding, with errors first. Then it has one line for each of the ten mistakes of this kit,
-which says whether the mistake was found.
+The report has one block per finding, with errors first. Then it has one line for each of the ten mistakes that
+the checker looks for. The line says whether the mistake was found.
 """
 
 import textwrap

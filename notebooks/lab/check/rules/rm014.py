@@ -1,4 +1,4 @@
-"""RM014: a schema field with a name like `socketId`."""
+"""RM014: a database field with a name like `socketId`."""
 
 import re
 from collections.abc import Iterable, Iterator
