@@ -1,4 +1,8 @@
-"""Records whether a server emits to users who close their tabs."""
+"""Records how a server handles messages to a user whose tabs close.
+
+Each user has two tabs, and closes one after the other. The record shows whether the server emitted each message, and
+whether an open tab received it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
