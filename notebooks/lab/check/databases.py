@@ -97,7 +97,7 @@ def is_record(facts: Facts, expr: Node) -> bool:
     """Tell whether the variable `expr` holds what a database query returned.
 
     That is so if the variable was assigned the result of a method with a name such as `findOne`. What comes from a
-    collection that the program keeps in memory does not count.
+    collection that the checked code keeps in memory does not count.
     """
     match facts.made(expr):
         case Call(func=Member(name=name)):

@@ -172,7 +172,7 @@ class Facts:
         return Tag.SID in tags and not tags & (Tag.IDS | Tag.STORED)
 
     def is_stored_id(self, expr: Node) -> bool:
-        """Tell whether `expr` is a socket id that the program stored.
+        """Tell whether `expr` is a socket id that the checked code stored.
 
         This is judged by where the value comes from, or else by the name of the variable, field or function.
         """

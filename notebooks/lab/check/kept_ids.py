@@ -1,4 +1,4 @@
-"""Recognises correct emits to a socket id that the program stores.
+"""Recognises correct emits to a socket id that the checked code stores.
 
 Such an emit is usually a mistake, because a client gets another socket id with each connection. It is correct, for
 example, if it replies to the socket that has just sent an event.
@@ -59,7 +59,7 @@ def is_of_call(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit belongs to a voice call or an invitation.
 
     The event's name, such as "offer", shows this. `room` is the id to which the emit goes. The result is True only if
-    this id is a parameter or comes from a client, and is not read from a collection of the program.
+    this id is a parameter or comes from a client, and is not read from a collection of the checked code.
     """
     variable = variable_of(facts.project, room)
     named = facts.is_client(room) or (variable is not None and variable.param is not None)
@@ -117,7 +117,7 @@ def _fields_of_fetched(facts: Facts) -> set[str]:
 def is_passed(facts: Facts, room: Node) -> bool:
     """Tell whether an emit can go to a stored socket id.
 
-    A stored id is one that the program keeps in a collection. `room` is the id to which the emit goes. The result is
+    A stored id is one that the code keeps in a collection. `room` is the id to which the emit goes. The result is
     False if this id is a parameter of a helper function, and no call passes a stored id for this parameter: a helper
     function that can emit to any socket is no mistake by itself. Otherwise the result is True.
     """

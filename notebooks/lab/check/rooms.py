@@ -67,7 +67,7 @@ class Rooms:
         """Return the syntax tree nodes of the rooms in an expression.
 
         If `room` is a list, the result has the elements of the list. Otherwise it has only `room`. The list can be a
-        literal, the result of `map`, or a collection that the program fills. Lists inside a list are opened, too, down
+        literal, the result of `map`, or a collection that the code fills. Lists inside a list are opened, too, down
         to `steps` levels.
         """
         found = follow(self._project, room)

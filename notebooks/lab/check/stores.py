@@ -223,10 +223,10 @@ def is_of_connection(facts: Facts, place: Node) -> bool:
 
 
 def is_only_closed(facts: Facts, place: Node) -> bool:
-    """Tell whether the program only closes the sockets of a collection.
+    """Tell whether the checked code only closes the sockets of a collection.
 
     The program never emits to these sockets and never lets them join or leave a room. An example is a collection that
-    the program uses only at shutdown.
+    the checked code uses only at shutdown.
     """
     called = facts.once(_called_on_kept).get(place_of(facts.project, place), set())
     return not called.isdisjoint(ENDS) and called.isdisjoint(USES)

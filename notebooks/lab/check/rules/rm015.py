@@ -13,7 +13,7 @@ from lab.check.tags import Tag
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each statement that stores a socket object in a collection.
 
-    The collection, such as a global `Map`, outlives the handler. If the program only closes the sockets in the
+    The collection, such as a global `Map`, outlives the handler. If the checked code only closes the sockets in the
     collection, nothing is reported.
     """
     for write in writes(facts):

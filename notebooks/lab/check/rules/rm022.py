@@ -15,7 +15,7 @@ ENDS = {"disconnect", "disconnectSockets"}
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield look-ups of sockets by id, and emits to stored sockets.
 
-    A look-up is, for example, `io.sockets.sockets.get(id)`. A stored socket comes from a collection of the program, as
+    A look-up is, for example, `io.sockets.sockets.get(id)`. A stored socket comes from a collection of the code, as
     in `players.get(name).emit(…)`.
     """
     reported: set[tuple[str, int]] = set()
@@ -79,7 +79,10 @@ def _ends(facts: Facts, node: Node) -> bool:
 
 
 def _is_kept(facts: Facts, found: Node) -> bool:
-    """Tell whether the socket `found` was read from the program's own collection."""
+    """Tell whether the checked code reads `found` from its own collection.
+
+    `found` is a socket. The collection is, for example, a global `Map`, and not one of Socket.IO's.
+    """
     made = facts.follow(found)
     made = made.value if isinstance(made, Await) else made
     return Tag.KEPT in facts.values.of(found) and isinstance(made, Call | Index)
