@@ -55,7 +55,11 @@ def read_query(request: web.Request) -> Query:
 
 
 def rewritten(request: web.Request, query: Query) -> web.Request:
-    """Return a copy of the request with only the checked query. The copy asks for no WebSocket compression."""
+    """Return a copy of the request for python-engineio.
+
+    The query string of the copy has only the checked parameters in `query`. The copy does not ask for WebSocket
+    compression.
+    """
     # bytes that are no UTF-8, in an old cookie for example, are surrogates here, and `clone` cannot encode these
     headers = request.headers.copy()
     headers.clear()
