@@ -31,10 +31,13 @@ class Reports(Protocol):
     """
 
     async def start(self, publish: Publish) -> None:
-        """Start the queue, before the first request. The queue calls `publish(address, report)` for each result."""
+        """Start to make reports, before the first one is requested.
+
+        For each finished report, call `publish(address, report)`: it sends the report to the rooms in `address`.
+        """
 
     async def stop(self) -> None:
-        """Stop the queue, after the last request."""
+        """Stop to make reports, when no more are requested."""
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
         """Queue a report and return its job id.
