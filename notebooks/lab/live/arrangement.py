@@ -1,4 +1,4 @@
-"""The users, rooms and actions of the live page, per mistake.
+"""The users, rooms and actions of `lab live`'s page, per mistake.
 
 The live page is a web page that does the same actions on the bad and the good server. It shows one of the bad server's
 ten mistakes at a time.
@@ -26,7 +26,7 @@ COMMON_ACTIONS = ("send", "cut", "tunnel", "back", "open", "close", "kill", "res
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What the live page shows for one mistake of the bad server.
+    """What `lab live`'s page shows for one mistake of the bad server.
 
     `tabs` says how many simulated browser tabs each user has at the start. With `logs_in`, each tab sends the event
     `session:login` once, after it was opened. With `has_bystanders`, additional clients send chat messages on a
@@ -68,7 +68,7 @@ class Arrangement:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """Return the names of all actions that the live page offers."""
+        """Return the names of all actions that `lab live`'s page offers."""
         common = COMMON_ACTIONS if self.targets else tuple(name for name in COMMON_ACTIONS if name != "send")
         return common + self.more_actions
 
@@ -127,7 +127,7 @@ ARRANGEMENTS = {
 
 
 def arrangement(text: str | int | None) -> Arrangement:
-    """Return what the live page shows for one mistake.
+    """Return what `lab live`'s page shows for one mistake.
 
     `text` is the number of the bad server's mistake, such as `03`; None means mistake 03. Raises `UsageError` when
     there is no live page for this mistake.

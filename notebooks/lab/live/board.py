@@ -1,4 +1,4 @@
-"""The named values that the live page shows about one server."""
+"""The values that `lab live`'s page shows about one server."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Describes how a click on the live page changed a server's memory.
+"""Describes how a click on `lab live`'s page changed a server's memory.
 
 The live page is a web page that sends actions to the bad and the good server. A server's memory has its rooms. For each
 report that is not sent yet, the memory has the rooms or socket ids to which the server will send the report.

@@ -1,4 +1,4 @@
-"""Creates tokens that stay valid while the live page is open."""
+"""Creates tokens that stay valid while `lab live`'s page is open."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Actions of the live page for mistake 06: drivers report positions.
+"""Actions of `lab live`'s page for mistake 06: drivers report positions.
 
 Mistake 06 is that the bad server broadcasts to everyone. The page shows which clients receive a position that they do
 not need.

@@ -1,4 +1,4 @@
-"""Actions of the live page for mistake 10, which is missing limits.
+"""Actions of `lab live`'s page for mistake 10, which is missing limits.
 
 One client sends many requests at once.
 """

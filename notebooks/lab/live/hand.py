@@ -1,4 +1,4 @@
-"""Runs an action of the live page on one server.
+"""Runs an action of `lab live`'s page on one server.
 
 An action cuts a connection, closes a tab or kills the server, for example. It ends when its effects were observed, or
 after some seconds.

@@ -28,7 +28,7 @@ class Arrival:
 
 @dataclass
 class Message:
-    """One message of the live page, with the tabs that received it.
+    """One message of `lab live`'s page, with the tabs that received it.
 
     `key` identifies the message in a received event: a text, a latitude or a job id, for example. `expected` are the
     tabs that should receive it. `received` has one entry for each time that a tab received it.

@@ -1,4 +1,4 @@
-"""One tab of the live page: a Socket.IO client behind a proxy.
+"""One tab of `lab live`'s page: a Socket.IO client behind a proxy.
 
 The proxy can cut the tab's connection, or stop forwarding its data.
 """
@@ -25,7 +25,7 @@ FENCE_SECONDS = 1.5
 
 @dataclass
 class LiveTab:
-    """A simulated browser tab of the live page, with its own proxy.
+    """A simulated browser tab of `lab live`'s page, with its own proxy.
 
     `plug` is the proxy between the tab and the server. It can cut the connection, or stop forwarding data.
     """

@@ -1,4 +1,4 @@
-"""Shows on the live page whether a server's event loop is blocked.
+"""Shows on `lab live`'s page whether a server's event loop is blocked.
 
 The lab counts how often the loop wakes a task that sleeps 5 ms at a time. The page shows this count as a clock hand,
 which stops while the event loop is blocked.

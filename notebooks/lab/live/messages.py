@@ -1,4 +1,4 @@
-"""Actions of the live page that send chat messages.
+"""Actions of `lab live`'s page that send chat messages.
 
 The function `follow` sends messages, and publishes which tabs received them. Other actions use this function, too.
 """

@@ -1,4 +1,4 @@
-"""Shows the live page inside a notebook."""
+"""Shows `lab live`'s page inside a notebook."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ HEIGHT_PIXELS = 860
 
 
 def show_live(number: int = 3, *, height: int = HEIGHT_PIXELS) -> None:
-    """Show the live page of a mistake below the notebook cell.
+    """Show `lab live`'s page for a mistake below the notebook cell.
 
     The live page is a web page that does the same actions on the bad and the good server. `number` is the number of one
     of the bad server's ten mistakes. The servers start in the background, and the page appears after some seconds. The

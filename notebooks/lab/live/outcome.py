@@ -1,4 +1,4 @@
-"""The result of an action on one server of the live page."""
+"""The result of an action on one server of `lab live`'s page."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of an action of the live page on one server.
+    """The result of an action of `lab live`'s page on one server.
 
     `problem` is a sentence that comes first when the page describes the result, such as why the server refused.
     `answer` is the server's ack, which the page's console shows.

@@ -1,4 +1,4 @@
-"""Actions of the live page for mistakes 02 and 09, about reports.
+"""Actions of `lab live`'s page for mistakes 02 and 09, about reports.
 
 Mistake 02 is that a report is sent to one socket id, and mistake 09 that a handler makes it and blocks the event loop.
 """

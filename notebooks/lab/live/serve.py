@@ -1,4 +1,4 @@
-"""Serves the live page until the browser has closed it."""
+"""Serves `lab live`'s page until the browser has closed it."""
 
 import asyncio
 import contextlib
@@ -60,7 +60,7 @@ class Address:
 
 @asynccontextmanager
 async def live_page(arrangement: Arrangement, address: Address) -> AsyncIterator[Session]:
-    """Run the live page with its servers during the `async with` block.
+    """Run `lab live`'s page with its servers during the `async with` block.
 
     `arrangement` says what the page shows. Yields the session, which runs actions on the bad and the good server.
     """
@@ -84,7 +84,7 @@ async def live_page(arrangement: Arrangement, address: Address) -> AsyncIterator
 async def serve_until_closed(
     arrangement: Arrangement, address: Address, *, is_browser_wanted: bool, say: Callable[[str], None]
 ) -> None:
-    """Serve the live page, and return soon after it is closed.
+    """Serve `lab live`'s page, and return soon after it is closed.
 
     The live page shows a bad and a good server at work, side by side. `arrangement` says what it shows. `say` is called
     with a line for the user, such as the address of the page.

@@ -1,4 +1,4 @@
-"""Runs each action of the live page on both servers."""
+"""Runs each action of `lab live`'s page on both servers."""
 
 import asyncio
 from collections.abc import Mapping

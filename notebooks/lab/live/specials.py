@@ -1,4 +1,4 @@
-"""Maps the names of actions of the live page to functions.
+"""Maps the names of actions of `lab live`'s page to functions.
 
 The page for one mistake offers only some of these actions. `hand.py` has the other actions, such as closing a tab or
 killing the server.

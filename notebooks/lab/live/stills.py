@@ -1,4 +1,4 @@
-"""Takes screenshots of the page of `lab live`, for the README.
+"""Takes screenshots of `lab live`'s page, for the README.
 
 A script presses buttons of the page in Chromium, with real servers behind it. Each screenshot shows one moment, once in
 light and once in dark colours.
@@ -61,7 +61,7 @@ STILLS = (
 
 
 async def take_stills(folder: Path, say: Callable[[str], None]) -> None:
-    """Write all screenshots of the live page into a folder.
+    """Write all screenshots of `lab live`'s page into a folder.
 
     It calls `say` with one line for each screenshot. Raises `UsageError` when the folder cannot be used, or when
     there is no browser.

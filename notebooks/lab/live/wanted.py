@@ -1,4 +1,4 @@
-"""Checks a command of the live page before the servers execute it.
+"""Checks a command of `lab live`'s page before the servers execute it.
 
 The live page is a web page that sends the same commands to the bad and the good server.
 """
@@ -28,7 +28,7 @@ class ActionError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A valid command of the live page: an action and its parameters.
+    """A valid command of `lab live`'s page: an action and its parameters.
 
     `tab` is the simulated browser tab that acts, such as `ana/1`. `target` is the user or room that gets a message.
     `number` is the number of this message, the same on both servers. `text` depends on the action: the room to join,

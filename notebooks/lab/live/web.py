@@ -1,4 +1,4 @@
-"""Local web server of the live page.
+"""Local web server of `lab live`'s page.
 
 The live page shows the bad and the good server, and sends the same commands to both servers. The web server refuses
 each request without the page's secret token. A page of another website has neither the token nor an allowed origin. A
@@ -28,7 +28,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LivePage:
-    """Serves the live page to any number of browsers.
+    """Serves `lab live`'s page to any number of browsers.
 
     The live page shows the bad and the good server, and sends the same commands to both servers. `session` runs these
     two servers.
@@ -43,7 +43,7 @@ class LivePage:
         self._streams: set[asyncio.Task[None]] = set()
 
     def app(self) -> web.Application:
-        """Return the web application of the live page.
+        """Return the web application of `lab live`'s page.
 
         It refuses every request without the page's secret token, or from another origin or host.
         """

@@ -144,8 +144,8 @@ class _Trace:
     async def begin(self, step: str) -> None:
         """Record the time at which a step of the experiment begins.
 
-        `step` describes the step, such as `opened again`. If the members are counted repeatedly during the run, there
-        is a pause before the step.
+        `step` describes the step, such as `opened again`. In a traced run, which counts the members of a room
+        repeatedly, this method first waits `STEP_SECONDS`.
         """
         await self.pause()
         self.note(step)
