@@ -30,7 +30,7 @@ Lane = list[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What an experiment, scenario 09, measured on the server `side`.
+    """What an experiment, scenario 09, measured on one server.
 
     In scenario 09 some users request reports (results of heavy work), while other users only chat. `reports` has one
     dict per report: its CPU time `cpu`, and the time `ready` at which the server sent it. `answers` has one dict per

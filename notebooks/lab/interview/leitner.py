@@ -20,7 +20,7 @@ FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
 
 
 class Card(BaseModel):
-    """A question's Leitner box (1 to 5), and its next day.
+    """The level of a question (its Leitner box, 1 to 5), and its next day.
 
     On that day the question is due (asked again). A question that the learner knows moves to a higher box, and is due
     later.
@@ -38,7 +38,7 @@ Cards = Mapping[str, Card]
 def move(card: Card | None, *, known: bool, today: date) -> Card:
     """Return the new card of a question that was answered today.
 
-    A card has the question's Leitner box, and the day on which the question is asked again. After a known answer the
+    A card has the question's level (its Leitner box) and the day on which the question is asked again. After a known answer the
     box is one higher, at most 5; after an unknown answer it is 1. `known` says whether the learner knew the answer.
     `card` is None for a new question, which counts as a question in box 1.
     """
@@ -71,9 +71,10 @@ def next_due(questions: Sequence[Question], cards: Cards, *, today: date) -> tup
 
 
 def count_by_box(questions: Iterable[Question], cards: Cards) -> dict[int, int]:
-    """Return how many questions are in each Leitner box, 1 to 5.
+    """Return how many questions are at each level, as a dict.
 
-    Box 0 stands for new questions: they have no card in `cards`, because they were never answered.
+    Level 1 to 5 is the question's Leitner box: the better the learner knows a question, the higher its box. Level 0 has
+    the questions that were never answered; they have no card in `cards`.
     """
     counts = Counter(cards[question.id].box if question.id in cards else 0 for question in questions)
     return {box: counts[box] for box in range(LAST_BOX + 1)}

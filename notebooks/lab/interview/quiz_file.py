@@ -1,7 +1,7 @@
 """Stores the progress of `lab quiz` in the user's state folder.
 
-`lab quiz` asks job interview questions. For each question that was answered, the file has its Leitner box (1 to 5) and
-the day on which the question is asked again.
+`lab quiz` asks job interview questions. For each question that was answered, the file has its level (its Leitner box,
+1 to 5) and the day on which the question is asked again.
 """
 
 import os
@@ -26,7 +26,7 @@ class QuizFileError(Exception):
 class QuizRecord(BaseModel):
     """The user's progress in the quiz: a card for each answered question.
 
-    A card has the question's Leitner box (1 to 5) and the day on which the question is asked again. `cards` maps
+    A card has the question's level (its Leitner box, 1 to 5) and the day on which the question is asked again. `cards` maps
     question ids to cards.
     """
 
@@ -63,7 +63,7 @@ def load() -> QuizRecord:
 def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
     """Record whether the user knew the answer to a question.
 
-    Moves the question to its new Leitner box (1 to 5), writes the progress to its file, and returns the progress. The
+    Moves the question to its new level (its Leitner box, 1 to 5), writes the progress to its file, and returns the progress. The
     file is read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError` if the
     file cannot be read or written.
     """

@@ -91,14 +91,14 @@ class Claim(_Frozen):
     def bound(self, side: Side) -> float:
         """Return the bound that one server's measured value must meet.
 
-        The bound is the lowest or the highest value that the claim allows for the server `side`.
+        The bound is the lowest or the highest value that the claim allows for the server `side`, good or bad.
         """
         return float(getattr(self, BOUNDS[self.better][side]))
 
     def wanted(self, side: Side) -> str:
         """Return a server's bound in words, such as `at least 450`.
 
-        The bound is the lowest or the highest value that the claim allows for the server `side`.
+        The bound is the lowest or the highest value that the claim allows for the server `side`, good or bad.
         """
         words = BOUNDS[self.better][side].removeprefix(f"{side}_").replace("_", " ")
         return f"{words} {self.bound(side):g}"
@@ -106,7 +106,7 @@ class Claim(_Frozen):
     def holds(self, side: Side, value: float) -> bool:
         """Whether a measured value meets the bound of a server.
 
-        The bound is the lowest or the highest value that the claim allows for the server `side`. The value NaN never
+        The bound is the lowest or the highest value that the claim allows for the server `side`, good or bad. The value NaN never
         meets a bound.
         """
         is_upper_bound = (self.better == "lower") == (side == "good")
