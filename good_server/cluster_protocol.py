@@ -60,14 +60,14 @@ def denials_options(
 class Health(NamedTuple):
     """The readiness of a process, and the word that `/readyz` answers.
 
-    `word` sometimes ends with a colon and a detail, see `because`.
+    An example of `word` is `ready`. It sometimes ends with a colon and a detail, see `because`.
     """
 
     is_ready: bool
     word: str
 
     def because(self, detail: str) -> "Health":
-        """Return a copy with a colon and `detail` added to `word`."""
+        """Return a copy whose `word` also gives the reason `detail`."""
         return self._replace(word=f"{self.word}: {detail}")
 
 

@@ -20,10 +20,9 @@ FIRST_BOX, LAST_BOX = 1, len(WAIT_DAYS)
 
 
 class Card(BaseModel):
-    """The level of a question (its Leitner box, 1 to 5), and its next day.
+    """The level of a question, and the day of its next repetition.
 
-    On that day the question is due (asked again). A question that the learner knows moves to a higher box, and is due
-    later.
+    The level is a Leitner box from 1 to 5. A question that the learner knows moves to a higher box, and is due later.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,9 +37,9 @@ Cards = Mapping[str, Card]
 def move(card: Card | None, *, known: bool, today: date) -> Card:
     """Return the new card of a question that was answered today.
 
-    A card has the question's level (its Leitner box) and the day on which the question is asked again. After a known answer the
-    box is one higher, at most 5; after an unknown answer it is 1. `known` says whether the learner knew the answer.
-    `card` is None for a new question, which counts as a question in box 1.
+    A card has the question's level (its Leitner box) and the day on which the question is asked again. After a known
+    answer the box is one higher, at most 5; after an unknown answer it is 1. `known` says whether the learner knew the
+    answer. `card` is None for a new question, which counts as a question in box 1.
     """
     before = FIRST_BOX if card is None else card.box
     box = min(before + 1, LAST_BOX) if known else FIRST_BOX

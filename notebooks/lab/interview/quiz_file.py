@@ -26,8 +26,8 @@ class QuizFileError(Exception):
 class QuizRecord(BaseModel):
     """The user's progress in the quiz: a card for each answered question.
 
-    A card has the question's level (its Leitner box, 1 to 5) and the day on which the question is asked again. `cards` maps
-    question ids to cards.
+    A card has the question's level (its Leitner box, 1 to 5) and the day on which the question is asked again. `cards`
+    maps question ids to cards.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -63,9 +63,9 @@ def load() -> QuizRecord:
 def record_answer(question_id: str, *, known: bool, today: date) -> QuizRecord:
     """Record whether the user knew the answer to a question.
 
-    Moves the question to its new level (its Leitner box, 1 to 5), writes the progress to its file, and returns the progress. The
-    file is read again first, so that the answers given in another running quiz are kept. Raises `QuizFileError` if the
-    file cannot be read or written.
+    Moves the question to its new level (its Leitner box, 1 to 5), writes the progress to its file, and returns the
+    progress. The file is read again first, so that the answers given in another running quiz are kept. Raises
+    `QuizFileError` if the file cannot be read or written.
     """
     path, record = quiz_path(), load()
     record.cards[question_id] = move(record.cards.get(question_id), known=known, today=today)

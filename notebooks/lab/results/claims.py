@@ -106,8 +106,8 @@ class Claim(_Frozen):
     def holds(self, side: Side, value: float) -> bool:
         """Whether a measured value meets the bound of a server.
 
-        The bound is the lowest or the highest value that the claim allows for the server `side`, good or bad. The value NaN never
-        meets a bound.
+        The bound is the lowest or the highest value that the claim allows for the server `side`, good or bad. The value
+        NaN never meets a bound.
         """
         is_upper_bound = (self.better == "lower") == (side == "good")
         return value <= self.bound(side) if is_upper_bound else value >= self.bound(side)

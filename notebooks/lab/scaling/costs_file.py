@@ -93,9 +93,10 @@ def as_json(measured: MeasuredCosts, assumed: Assumed, plans: Sequence[Plan], fo
 
 
 def read_costs(path: Path) -> MeasuredCosts:
-    """Reads the costs from a file that `lab plan --json` has written.
+    """Reads measured costs, such as CPU time per event, from a file.
 
-    Raises `UsageError` when the file cannot be read or contains no valid costs.
+    The command `lab plan --json` writes such a file. Raises `UsageError` when the file cannot be read or contains no
+    valid costs.
     """
     try:
         document = orjson.loads(path.read_bytes())
