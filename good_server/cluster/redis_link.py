@@ -1,4 +1,4 @@
-"""The link between one process and Redis, for messages and queries.
+"""The link between one process and Redis, to publish and to read.
 
 While Redis is down, the server continues, and counts the messages that are lost.
 """

@@ -54,10 +54,10 @@ def is_development(node: Node, value: Node) -> bool:
 
 
 def limits_size(server: Server) -> bool:
-    """Tell whether a server limits messages to at most 1 MB.
+    """Tell whether the code itself limits messages to at most 1 MB.
 
-    1 MB (1,000,000 bytes) is Socket.IO's own default. The result is False if the code does not set the option, which is
-    `maxHttpBufferSize` in JavaScript. It is True if the checker cannot calculate the value of the option.
+    1 MB (1,000,000 bytes) is also Socket.IO's default; but if the code does not set the option (`maxHttpBufferSize` in
+    JavaScript), the result is False. It is True if the checker cannot calculate the value of the option.
     """
     value = server.option("maxHttpBufferSize", "max_http_buffer_size")
     return value is not None and _number(value) <= DEFAULT_SIZE
