@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.check.cost import cost_of
 from lab.check.dialects import Dialect
+from lab.check.fixes import lines_that_set_user
 from lab.check.mistakes import lesson_of
 from lab.check.model import Rule
 
@@ -48,10 +49,10 @@ def _dialect(rule: Rule, dialect: Dialect, name: str, *, markdown: bool) -> Iter
     if snippet is not None:
         yield from _code("Bad:", snippet.bad, FENCES[dialect], markdown=markdown)
     if fix is not None:
-        sentence, *code = fix.split("\n")
+        sentence, _, code = fix.partition("\n")
         yield from (f"Fix: {sentence}", "")
         if code:
-            yield from _code("", "\n".join(code), FENCES[dialect], markdown=markdown)
+            yield from _code("", code + lines_that_set_user(code, dialect), FENCES[dialect], markdown=markdown)
     if snippet is not None:
         yield from _code("Good:", snippet.good, FENCES[dialect], markdown=markdown)
 

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from lab.check.dialects import Dialect
 from lab.check.facts import Facts
 from lab.check.identity import verifies
 from lab.check.ir import Assign, Const, Member, Node, Record
@@ -16,8 +17,16 @@ USER = re.compile(r"(current_?)?user", re.I)
 USER_ID = re.compile(r"(user_?id|uid)", re.I)
 # keys of a user object under which its id may stand
 ID_KEY = re.compile(r"_?id|sub|user_?id|uid", re.I)
-# a line of a fix that only projects need where nothing sets the user
-IF_NOT_SET = re.compile(r"\n[^\n]*// if nothing sets [^\n]*")
+# lines that a fix needs in addition if the checked code does not set the user
+SETS_USER: dict[Dialect, str] = {
+    "node": (
+        "\nio.use((socket, next) => verify(socket.handshake.auth.token).then( // if nothing sets socket.data.user yet"
+        "\n  (user) => { socket.data.user = user; next(); }, next)); // write `verify`; page: io({ auth: { token } })"
+    ),
+    "nest": "\nafterInit(server: Server) { server.use(verifyToken); } // write it, if nothing sets client.data.user",
+}
+# in a fix that has such lines itself
+SETTER = re.compile(r"data\.user = |verifyToken")
 # the call that names a room in JavaScript, and the word for that room in a fix
 NAMES_ROOM = re.compile(r"\.(?:join|to|in)\(")
 ROOM = re.compile(r"(?<=[ (])room(?=\))")
@@ -50,13 +59,23 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     if AT_CONNECT.search(fix) and (place := facts.once(_connect_handler)):
         where = f"line {place[1]}" if place[0] == hit.path else f"{place[0]}:{place[1]}"
         fix = AT_CONNECT.sub(lambda found: f"{found[0]}: {where}", fix)
-    if KEPT.search(fix) and (user := facts.once(_user)):
+    if user := facts.once(_user):
         fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
-        fix = IF_NOT_SET.sub("", fix)
+    else:
+        fix += lines_that_set_user(fix, facts.dialect(hit.path))
     # other rules may stand at a line of a database, whose queries have methods of these names
     if rule.mistake == CLIENT_TRUSTED and (room := _room_at(facts, hit)):
         fix = ROOM.sub(lambda _: room, fix)
     return prose + fix
+
+
+def lines_that_set_user(code: str, dialect: Dialect) -> str:
+    """Return the lines of code that set the user which `code` reads.
+
+    `code` is the code of a fix, for the Socket.IO API `dialect`. The result is "" if `code` reads no user, or sets it
+    itself.
+    """
+    return SETS_USER.get(dialect, "") if KEPT.search(code) and not SETTER.search(code) else ""
 
 
 def _connect_handler(facts: Facts) -> tuple[str, int] | None:

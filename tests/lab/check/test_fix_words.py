@@ -1,8 +1,13 @@
 """Test that a fix uses the names of the checked code."""
 
 import pytest
+from lab.check.explain import page
+from lab.check.fixes import lines_that_set_user
 from lab.check.result import Options
+from lab.check.rules import all_rules
 from lab.check.run import check
+
+from .test_fixes import LONGEST_CODE
 
 SERVER = """\
 const {{ Server }} = require("socket.io");
@@ -96,12 +101,30 @@ def test_the_user_has_the_name_that_middleware_gives_it(tmp_path, user, name):
 def test_a_user_that_the_client_names_is_not_taken(tmp_path):
     code = fix_in(tmp_path, user="socket.userId = socket.handshake.query.userId")
     assert "mayJoin(socket.data.user, " in code[0]
-    assert code[1].startswith("io.use(")
+    assert code[-2].startswith("io.use(")
 
 
 @pytest.mark.parametrize("user", [user for user, _ in VERIFIED])
 def test_a_user_that_is_set_needs_no_middleware(tmp_path, user):
-    assert len(fix_in(tmp_path, user=user)) == 1
+    assert not any("io.use(" in line for line in fix_in(tmp_path, user=user))
+
+
+READS_USER = [
+    pytest.param(rule, api, id=f"{rule.id}-{api}")
+    for rule in all_rules()
+    for api in ("node", "nest")
+    if ".data.user" in "".join(rule.fix.get(api, "").partition("\n")[2])
+]
+
+
+@pytest.mark.parametrize(("rule", "api"), READS_USER)
+def test_a_fix_that_reads_the_user_says_what_sets_it(rule, api):
+    code = rule.fix[api].partition("\n")[2]
+    added = lines_that_set_user(code, api)
+    [setter] = [name for name in ("data.user = user", "verifyToken") if name in code + added]
+    assert (added == "") == (setter in code)
+    assert added.strip() in page(rule, api=api).replace("\n    ", "\n")
+    assert all(len(line) <= LONGEST_CODE for line in added.split("\n"))
 
 
 @pytest.mark.parametrize("room", ["orderId", "`a(${orderId})`", 'String("b" + orderId)'])

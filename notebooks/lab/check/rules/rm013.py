@@ -160,26 +160,30 @@ RULE = Rule(
     exceptions="The payload that call signalling sends to the other side of a call is not a record.",
     fix={
         "node": (
-            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
-            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            "Write no ids, and remove the field: let each connection join a room of its user, and emit to that room. "
+            "Name the room for an id that a reconnect does not change: the account's, or a random one that the client "
+            "keeps.\n"
             'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
             'io.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id'
         ),
         "nest": (
-            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
-            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            "Write no ids, and remove the field: let each connection join a room of its user, and emit to that room. "
+            "Name the room for an id that a reconnect does not change: the account's, or a random one that the client "
+            "keeps.\n"
             "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
             'this.server.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id'
         ),
         "python-socketio": (
-            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
-            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            "Write no ids, and remove the field: let each connection join a room of its user, and emit to that room. "
+            "Name the room for an id that a reconnect does not change: the account's, or a random one that the client "
+            "keeps.\n"
             'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
             'await sio.emit("event", data, to=f"user:{user_id}")  # in place of each emit to the kept id'
         ),
         "flask": (
-            "Write no ids: let each connection join a room of its user, and emit to that room. Name the room for "
-            "an id that a reconnect does not change: the account's, or a random one that the client keeps.\n"
+            "Write no ids, and remove the field: let each connection join a room of its user, and emit to that room. "
+            "Name the room for an id that a reconnect does not change: the account's, or a random one that the client "
+            "keeps.\n"
             'join_room(f"user:{current_user.id}")  # in the connect handler\n'
             'socketio.emit("event", data, to=f"user:{user_id}")  # in place of each emit to the kept id'
         ),

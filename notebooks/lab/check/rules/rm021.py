@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from lab.check.facts import Facts
 from lab.check.kept_ids import is_compared, is_ended, is_fetched, is_of_call, is_of_fetched, is_passed
 from lab.check.model import Hit, Rule, Snippet
-from lab.check.rules import set_user
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
@@ -207,13 +206,13 @@ RULE = Rule(
             "Emit to the user's room instead, and let each connection join it. Name the room for an id "
             "that a reconnect does not change: the account's, or a random one that the client keeps.\n"
             'io.to(`user:${userId}`).emit("event", data);\n'
-            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n' + set_user.NODE
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)'
         ),
         "nest": (
             "Emit to the user's room instead, and let each connection join it. Name the room for an id "
             "that a reconnect does not change: the account's, or a random one that the client keeps.\n"
             'this.server.to(`user:${userId}`).emit("event", data);\n'
-            "client.join(`user:${client.data.user.id}`); // in handleConnection\n" + set_user.NEST
+            "client.join(`user:${client.data.user.id}`); // in handleConnection"
         ),
         "python-socketio": (
             "Emit to the user's room instead, and let each connection join it. Name the room for an id "

@@ -8,7 +8,6 @@ from lab.check.handlers import Handler
 from lab.check.identity import logs_in, verifies
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.own_rooms import is_own_room
-from lab.check.rules import set_user
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import class_of
 
@@ -221,11 +220,11 @@ RULE = Rule(
     fix={
         "node": (
             "Move the join to the connection handler: it runs again after every reconnect.\n"
-            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n' + set_user.NODE
+            'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)'
         ),
         "nest": (
             "Move the join to `handleConnection`: it runs again after every reconnect.\n"
-            "client.join(`user:${client.data.user.id}`); // in handleConnection\n" + set_user.NEST
+            "client.join(`user:${client.data.user.id}`); // in handleConnection"
         ),
         "python-socketio": (
             "Move the join to the connect handler, after the user is verified: it runs again after every reconnect.\n"

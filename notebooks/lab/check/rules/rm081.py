@@ -10,7 +10,6 @@ from lab.check.guards import is_guarded
 from lab.check.identity import uses_identity, verifies
 from lab.check.ir import Node
 from lab.check.model import Hit, Rule, Snippet
-from lab.check.rules import set_user
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
 
@@ -209,27 +208,30 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Check before the join that this user may be in the room: `mayJoin` is a function that you write, such as "
-            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
-            "if (!(await mayJoin(socket.data.user, room))) return; // in an async handler\n" + set_user.NODE
+            "Join only rooms that the server computes from the verified user, or check before the join that this user "
+            "may be in the room: `mayJoin` is a function that you write, such as a database query for the members.\n"
+            "if (!(await mayJoin(socket.data.user, room))) return; // in an async handler\n"
+            "socket.join(`user:${socket.data.user.id}`); // the user's own room needs no check"
         ),
         "nest": (
-            "Check before the join that this user may be in the room: `access` is a service that you write, such as "
-            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
+            "Join only rooms that the server computes from the verified user, or check before the join that this user "
+            "may be in the room: `access` is a service that you write, such as a database query for the members.\n"
             "// in an async handler; WsException is in @nestjs/websockets\n"
             'if (!(await this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden");\n'
-            + set_user.NEST
+            "client.join(`user:${client.data.user.id}`); // the user's own room needs no check"
         ),
         "python-socketio": (
-            "Check before the join that this user may be in the room: `may_join` is a function that you write, such as "
-            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
+            "Join only rooms that the server computes from the verified user, or check before the join that this user "
+            "may be in the room: `may_join` is a function that you write, such as a database query for the members.\n"
             'user = (await sio.get_session(sid))["user"]  # saved in the connect handler, from a verified token\n'
-            "if not await may_join(user, room): return"
+            "if not await may_join(user, room): return\n"
+            'await sio.enter_room(sid, f"user:{user_id}")  # the user\'s own room needs no check'
         ),
         "flask": (
-            "Check before the join that this user may be in the room: `may_join` is a function that you write, such as "
-            "a database query for the members. Or join only rooms that the server computes from the verified user.\n"
-            "if not may_join(current_user, room): return"
+            "Join only rooms that the server computes from the verified user, or check before the join that this user "
+            "may be in the room: `may_join` is a function that you write, such as a database query for the members.\n"
+            "if not may_join(current_user, room): return\n"
+            'join_room(f"user:{current_user.id}")  # the user\'s own room needs no check'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

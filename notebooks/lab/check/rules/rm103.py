@@ -222,17 +222,17 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "List the origins of your own pages, in both options: `cors` answers long polling, and only `allowRequest` "
-            "refuses a WebSocket. A client without an Origin is no browser page, and may connect. The `cors` setting "
-            "of your HTTP routes is another one.\n"
+            "List the origins of your own pages, and set both options: `cors` is for long polling, and only "
+            "`allowRequest` refuses a WebSocket. A client without an Origin is no browser page, and may connect. The "
+            "`cors` setting of your HTTP routes is separate.\n"
             'const ORIGINS = ["https://app.example.com"]; // scheme, host, and port if it has one\n'
             "const io = new Server(httpServer, { cors: { origin: ORIGINS }, // and your other options\n"
             "  allowRequest: (req, done) => done(null, !req.headers.origin || ORIGINS.includes(req.headers.origin)) });"
         ),
         "nest": (
-            "List the origins of your own pages, in both options: `cors` answers long polling, and only `allowRequest` "
-            "refuses a WebSocket. A client without an Origin is no browser page, and may connect. The `cors` setting "
-            "of your HTTP routes is another one.\n"
+            "List the origins of your own pages, and set both options: `cors` is for long polling, and only "
+            "`allowRequest` refuses a WebSocket. A client without an Origin is no browser page, and may connect. The "
+            "`cors` setting of your HTTP routes is separate.\n"
             'const ORIGINS = ["https://app.example.com"]; // scheme, host, and port if it has one\n'
             "@WebSocketGateway({ cors: { origin: ORIGINS }, // and your other options\n"
             "  allowRequest: (req, done) => done(null, !req.headers.origin || ORIGINS.includes(req.headers.origin)) })"
