@@ -6,12 +6,14 @@ from typing import NamedTuple
 from lab.check.dialects import Dialect
 from lab.check.facts import Facts
 from lab.check.identity import verifies
-from lab.check.ir import Assign, Const, Member, Node, Record
+from lab.check.ir import Assign, Const, Member, Name, Node, Record
 from lab.check.model import Hit, Rule
 from lab.check.tags import CLAIMED, Tag
 
 # where the fixes of the rules keep the verified user
 KEPT = re.compile(r"\b(socket|client)\.data\.user\b(\.id\b)?")
+# the socket in the code of a fix
+SOCKET = re.compile(r"\b(?:socket|client)(?=\.(?!io\b)|[,:])")
 # fields of a socket that hold the user, or the user's id
 USER = re.compile(r"(current_?)?user", re.I)
 USER_ID = re.compile(r"(user_?id|uid)", re.I)
@@ -50,9 +52,9 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     """Return the text that says how to fix a finding.
 
     `hit` is the place where `rule` found a mistake. The text is written for the Socket.IO API that the file uses; it is
-    "" if the rule has no fix for this API. If possible, the example code in the text has two names from the checked
-    code: the field that holds the user, and the room that the client chooses. If there is only one connect handler, the
-    text also says where this handler is.
+    "" if the rule has no fix for this API. If possible, the example code in the text has names from the checked code:
+    the socket, the field that holds the user, and the room that the client chooses. If there is only one connect
+    handler, the text also says where this handler is.
     """
     prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
     fix = "".join(f"\n{line}" for line in code)
@@ -63,6 +65,8 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
         fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
     else:
         fix += lines_that_set_user(fix, facts.dialect(hit.path))
+    if facts.dialect(hit.path) in SETS_USER and (name := facts.once(_socket_name)):
+        fix = SOCKET.sub(name, fix)
     # other rules may stand at a line of a database, whose queries have methods of these names
     if rule.mistake == CLIENT_TRUSTED and (room := _room_at(facts, hit)):
         fix = ROOM.sub(lambda _: room, fix)
@@ -85,6 +89,17 @@ def _connect_handler(facts: Facts) -> tuple[str, int] | None:
     """
     found = {(handler.module.path, handler.func.line) for handler in facts.handlers.all if handler.kind == "connect"}
     return found.pop() if len(found) == 1 else None
+
+
+def _socket_name(facts: Facts) -> str | None:
+    """Return the name that all connect handlers give their socket, or None."""
+    sockets = [
+        handler.func.params[0].target
+        for handler in facts.handlers.all
+        if handler.kind == "connect" and handler.func.params
+    ]
+    names = {socket.name if isinstance(socket, Name) else None for socket in sockets}
+    return names.pop() if len(names) == 1 else None
 
 
 def _user(facts: Facts) -> _User | None:

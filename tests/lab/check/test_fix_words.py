@@ -109,6 +109,25 @@ def test_a_user_that_is_set_needs_no_middleware(tmp_path, user):
     assert not any("io.use(" in line for line in fix_in(tmp_path, user=user))
 
 
+@pytest.mark.parametrize("select", ["RM021", "RM101"])
+def test_the_socket_has_the_name_that_the_connect_handler_gives_it(tmp_path, select):
+    text = KEPT.format(user="setUser(socket)").replace('"connection", (socket)', '"connection", (player)')
+    (tmp_path / "io.js").write_text(
+        text.replace("socket.on(", "player.on(").replace("name, socket.id", "name, player.id")
+    )
+    [finding] = check([tmp_path], Options(select=select)).findings
+    code = "\n".join(finding.fix.split("\n")[1:])
+    assert "player.data.user" in code
+    assert "socket." not in code.replace('"socket.io"', "")
+
+
+def test_two_names_of_a_socket_are_not_taken(tmp_path):
+    text = KEPT.format(user=VERIFIED[0][0]) + 'io.of("/x").on("connection", (player) => player.join("all"));\n'
+    (tmp_path / "io.js").write_text(text)
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    assert "socket.join(" in finding.fix
+
+
 READS_USER = [
     pytest.param(rule, api, id=f"{rule.id}-{api}")
     for rule in all_rules()
