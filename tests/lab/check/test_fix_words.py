@@ -110,7 +110,7 @@ def test_a_user_that_is_set_needs_no_middleware(tmp_path, user):
 
 
 @pytest.mark.parametrize("select", ["RM021", "RM101"])
-def test_the_socket_has_the_name_that_the_connect_handler_gives_it(tmp_path, select):
+def test_the_socket_has_the_name_of_the_connect_handler(tmp_path, select):
     text = KEPT.format(user="setUser(socket)").replace('"connection", (socket)', '"connection", (player)')
     (tmp_path / "io.js").write_text(
         text.replace("socket.on(", "player.on(").replace("name, socket.id", "name, player.id")
