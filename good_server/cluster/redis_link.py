@@ -254,6 +254,6 @@ class RedisLink:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Call the functions in `on_reconnect`, when Redis works again. They repeat skipped and refused commands."""
+        """Call the functions in `on_reconnect`. They repeat commands that Redis missed or refused."""
         for callback in self.on_reconnect:
             callback()

@@ -53,9 +53,9 @@ class Leases(Protocol):
         """
 
     async def states(self, users: Sequence[str]) -> list[State]:
-        """Return for each user whether and when the user was online.
+        """Return for each user whether the user is online now.
 
-        The states are in the order of `users`.
+        A state also has the time at which the user was last online. The states are in the order of `users`.
         """
 
 
