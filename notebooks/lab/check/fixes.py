@@ -61,11 +61,12 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     if AT_CONNECT.search(fix) and (place := facts.once(_connect_handler)):
         where = f"line {place[1]}" if place[0] == hit.path else f"{place[0]}:{place[1]}"
         fix = AT_CONNECT.sub(lambda found: f"{found[0]}: {where}", fix)
-    if user := facts.once(_user):
-        fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
-    else:
-        fix += lines_that_set_user(fix, facts.dialect(hit.path))
-    if facts.dialect(hit.path) in SETS_USER and (name := facts.once(_socket_name)):
+    if KEPT.search(fix):
+        if user := facts.once(_user):
+            fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
+        else:
+            fix += lines_that_set_user(fix, facts.dialect(hit.path))
+    if facts.dialect(hit.path) in SETS_USER and SOCKET.search(fix) and (name := facts.once(_socket_name)):
         fix = SOCKET.sub(name, fix)
     # other rules may stand at a line of a database, whose queries have methods of these names
     if rule.mistake == CLIENT_TRUSTED and (room := _room_at(facts, hit)):
