@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(eq=False)
 class Facts:
-    """The analysis results in which the checker's rules search for mistakes."""
+    """What the checker knows about the checked code. Its rules search this."""
 
     project: Project
     values: Values

@@ -196,10 +196,11 @@ async def tabs(
     reconnection: bool = False,
     delays: ReconnectDelays = LAB_DELAYS,
 ) -> AsyncIterator[list[Tab]]:
-    """Open and connect `each` simulated browser tabs for every person.
+    """Open and connect simulated browser tabs.
 
-    Yields the tabs in the order of `people`. With `reconnection`, a tab that loses its connection reconnects after
-    `delays`. All tabs are closed when the `async with` block ends, even after an error.
+    Every person in `people` gets as many tabs as `each` says. Yields the tabs in the order of `people`. With
+    `reconnection`, a tab that loses its connection reconnects after `delays`. All tabs are closed when the
+    `async with` block ends, even after an error.
     """
     async with contextlib.AsyncExitStack() as stack:
         opened: list[Tab] = []

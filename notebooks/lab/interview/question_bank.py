@@ -15,7 +15,7 @@ class Question(BaseModel):
 
     `measured` is a sentence that quotes measured numbers by keys, such as `{07.good}`; it is empty if no measured
     number answers the question. `then` is the follow-up question. `level` is 1 (basics) to 3 (several servers and
-    design). `id` names the question in the file in which the command `lab quiz` records answers.
+    design). `id` identifies the question. The command `lab quiz` records answers under this `id`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
