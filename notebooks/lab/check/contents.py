@@ -132,6 +132,9 @@ class Contents(Answers):
         if mapping is not None:
             tags, path = tags & (CLAIMED | Tag.USER | Tag.STORED) | self.held(mapping, "keys"), path[2:]
             return self.along(tags, path, mapping) if path else tags
+        if Tag.SOCKETS in tags and path[1:2] == (("item", "1"),):
+            # the second of two, in `for (const [id, socket] of io.sockets.sockets)`
+            path = (path[0], *path[2:])
         for number, step in enumerate(path):
             tags = self.step(tags, step[1] if step[0] == "field" else "")
             if number == 0 and step[0] != "field":

@@ -174,13 +174,14 @@ class Facts:
     def is_stored_id(self, expr: Node) -> bool:
         """Tell whether `expr` is a socket id that the checked code stored.
 
-        This is judged by where the value comes from, or else by the name of the variable, field or function.
+        This is judged by where the value comes from, or else by its name, or by the name of the collection in a loop.
         """
         tags = self.values.of(expr)
-        if Tag.IDS in tags:
+        if tags & (Tag.SID | Tag.SERVER | Tag.IDS):
             # a parameter that gets both is mostly the handler's own
-            return Tag.SID not in tags
-        return not tags & (Tag.SID | Tag.SERVER) and (is_id_name(expr) or is_id_name(self.follow(expr)))
+            return Tag.IDS in tags and Tag.SID not in tags
+        source = self.element_source(expr) if isinstance(expr, Name) else None
+        return any(is_id_name(part) or is_id_name(self.made(part)) for part in (expr, source) if part)
 
     def is_own_rooms(self, expr: Node) -> bool:
         """Tell whether `expr` returns the rooms of the handler's own socket.
@@ -233,8 +234,7 @@ class Facts:
     def element_source(self, name: Name) -> Node | None:
         """Return the collection over which the code loops with `name`, or None.
 
-        For `for (const user of users)` and `users.forEach((user) => …)`, the collection of `user` is `users`. For
-        `promise.then((user) => …)`, the result is `promise`.
+        For `users.forEach((user) => …)`, the result is `users`. For `promise.then((user) => …)`, it is `promise`.
         """
         return flow.element_source(self.project, self.values.uses, name)
 

@@ -119,9 +119,12 @@ def is_passed(facts: Facts, room: Node) -> bool:
 
     A stored id is one that the code keeps in a collection. `room` is the id to which the emit goes. The result is
     False if this id is a parameter of a helper function, and no call passes a stored id for this parameter: a helper
-    function that can emit to any socket is no mistake by itself. Otherwise the result is True.
+    function that can emit to any socket is no mistake by itself. Otherwise the result is True, also for the parameter
+    of a callback such as `ids.forEach((id) => …)`.
     """
     param = facts.parameter(room)
     if param is None or Tag.IDS in facts.values.of(room):
+        return True
+    if isinstance(room, Name) and facts.element_source(room) is not None:
         return True
     return any(facts.is_stored_id(arg) for arg in facts.arguments(param))

@@ -18,8 +18,8 @@ ID = re.compile(
 )
 # these alone often are ids of a customer, or of a connection to something else
 UNCLEAR_ID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
-# functions that return the id of a socket: getSocketId(), user_sid()
-ID_GETTER = re.compile(r"(?i:(socket|sock)_?id$|(^|_)sid$)|Sid$")
+# functions that return ids of sockets: getSocketId(), findSocketIdsByUser(), user_sid()
+ID_GETTER = re.compile(r"(?i:(socket|sock)_?ids?((_?by|_?of|_?for)_?[a-z]+)?$|(^|_)sids?$)|Sids?$")
 # events of a call between two clients, which one of them names
 CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
 

@@ -237,7 +237,7 @@ class Values(Parameters):
         if Tag.SERVER in base and func.name == "fetchSockets":
             return Tag.SOCKETS
         if Tag.SOCKETS in base:
-            return Tag.SOCKET | Tag.STORED
+            return Tag.SOCKETS if func.name in ("values", "filter", "slice") else Tag.SOCKET | Tag.STORED
         if base & (Tag.SERVER | Tag.SOCKET) and func.name in (SERVER_CHAIN | SOCKET_CHAIN):
             return base
         if base & DATA and not base & (Tag.SERVER | Tag.SOCKET):
@@ -252,5 +252,7 @@ class Values(Parameters):
 
     def _returned(self, func: Func) -> Tag:
         """Return what a function returns, such as a socket or an id."""
-        found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKET_TYPE.match(func.returns) else Tag.NONE
-        return found | self.of_all(returned(func))
+        found = self.of_all(returned(func))
+        # the values say more than the declared type
+        is_declared = SOCKET_TYPE.match(func.returns) and Tag.SOCKET not in found
+        return found | Tag.SOCKET | Tag.STORED | Tag.KEPT if is_declared else found

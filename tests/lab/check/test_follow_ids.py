@@ -49,6 +49,27 @@ function tell(user) {
   }
 }
 """,
+    "named-ids": """\
+async function tell(user) {
+  const socketIds = await redis.hvals(`user:${user}`);
+  socketIds.forEach((one) => io.to(one).emit("note")); // <- RM021
+  for (const one of socketIds) io.to(one).emit("note"); // <- RM021
+}
+""",
+    "got-ids": """\
+async function tell(user) {
+  const open = await findSocketIds(user);
+  open.forEach((one) => io.to(one).emit("note")); // <- RM021
+  const others = await getSocketIdsByUser(user);
+  others.forEach((one) => io.to(one).emit("note")); // <- RM021
+}
+""",
+    "other-ids": """\
+async function tell(user) {
+  const teams = await findTeams(user);
+  teams.forEach((one) => io.to(one).emit("note"));
+}
+""",
     "kept-records": """\
 const people = [];
 io.on("connection", (socket) => {
@@ -65,6 +86,31 @@ function tell(user) {
 @pytest.mark.parametrize("form", LOOPS)
 def test_an_id_from_a_loop_is_known(tmp_path, form):
     assert differences(tmp_path, HEAD + LOOPS[form]) == []
+
+
+# a socket that the code has just found among all sockets is connected
+FRESH = {
+    "entries": "for (const [, other] of io.sockets.sockets) if (other.data.user === user) return other;",
+    "values": "for (const other of io.sockets.sockets.values()) if (other.data.user === user) return other;",
+    "fetched": "return (await io.fetchSockets()).find((other) => other.data.user === user);",
+}
+
+
+@pytest.mark.parametrize("form", FRESH)
+def test_a_socket_that_was_just_found_is_no_kept_one(tmp_path, form):
+    text = f"""\
+import type {{ Socket }} from "socket.io";
+async function find(user: string): Promise<Socket | undefined> {{
+  {FRESH[form]}
+}}
+const findNow = (user: string): Socket => find(user);
+async function tell(user: string) {{
+  const found = await find(user);
+  found?.emit("note");
+  findNow(user).emit("note");
+}}
+"""
+    assert differences(tmp_path, HEAD + text, name="server.ts") == []
 
 
 # what belongs to one connection, in each form

@@ -88,7 +88,7 @@ PATTERNS = [
      "Assign(x, Record(['a':a, 'b':1, 'c':2, d:3, 'e':Func(e, True), None:f]), =)"),
     ("const {a: {b = 1}, c = 2, ...r} = q",
      "Assign(Record(['a':Record(['b':b]), 'c':c, None:r]), q, =, const)"),
-    ("let [x, , ...y] = z, w", "Assign(Sequence([x, Spread(y)]), z, =, let)\nAssign(w, None, =, let)"),
+    ("let [x, , ...y] = z, w", "Assign(Sequence([x, None, Spread(y)]), z, =, let)\nAssign(w, None, =, let)"),
     ("({a: b.c, d = 1} = e)", "Assign(Record(['a':Member(b, c), 'd':d]), e, =)"),
     ("f((a, {b}, [c] = [], ...d) => e)",
      "Call(f, [Func([Param(a), Param(Record(['b':b])), Param(Sequence([c]), Sequence()), Param(d, True)], "
@@ -340,3 +340,20 @@ def test_walks_know_every_field_that_holds_nodes():
     assert holders["Call"] == {"func", "args", "keywords"}
     assert holders["Func"] == {"params", "body", "decorators"}
     assert holders["Param"] == {"target", "default", "decorators"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("target", "items"),
+    [
+        ("[a]", "[a]"),
+        ("[, a]", "[None, a]"),
+        ("[, , a]", "[None, None, a]"),
+        ("[a, , b]", "[a, None, b]"),
+        ("[a, /* no b */, c]", "[a, None, c]"),
+        ("[a, ]", "[a]"),
+        ("[[, a], b]", "[Sequence([None, a]), b]"),
+    ],
+)
+def test_a_variable_keeps_its_position_in_a_pattern(target, items, dialect):
+    assert f"Sequence({items})" in shown(f"const {target} = value;", dialect)

@@ -1,6 +1,6 @@
 """Converts functions and object literals to the checker's own syntax tree.
 
-The languages are JavaScript and TypeScript. The module also converts object patterns, such as `{a, b}` in
+The languages are JavaScript and TypeScript. The module also converts patterns, such as `{a, b}` in
 `const {a, b} = value`.
 """
 
@@ -71,6 +71,22 @@ def with_default(c: Converter, node: Syntax) -> Made:
     For `a = 1` in `const {a = 1} = value`, the result is the syntax node of `a`; the default `1` is left out.
     """
     return c.one(node.child_by_field_name("left"))
+
+
+def array_pattern(c: Converter, node: Syntax) -> Made:
+    """Convert the target `[a, b]` of an assignment.
+
+    A position without a variable, as before `b` in `[, b]`, becomes a `Const` node, so that `b` keeps its position.
+    """
+    items: list[ir.Node] = []
+    is_empty = True
+    for child in node.children:
+        if child.type == "," and is_empty:
+            items.append(c.place(ir.Const(None), child))
+        made = c.many([child])
+        items += made
+        is_empty = child.type in "[," or (is_empty and not made)
+    return ir.Sequence(items)
 
 
 def names_in(target: ir.Node) -> list[str]:
@@ -163,6 +179,7 @@ def function_body(c: Converter, node: Syntax | None) -> list[ir.Node]:
 
 FUNCTIONS: dict[str, Convert] = {
     **dict.fromkeys(("object", "object_pattern"), record),
+    "array_pattern": array_pattern,
     **dict.fromkeys(("assignment_pattern", "object_assignment_pattern"), with_default),
     **dict.fromkeys(("function_expression", "function_declaration", "arrow_function"), function),
     **dict.fromkeys(("generator_function", "generator_function_declaration"), function),

@@ -253,6 +253,6 @@ LITERALS: dict[str, Convert] = {
     "template_string": template,
     "template_substitution": first,
     "regex": regex,
-    **dict.fromkeys(("array", "array_pattern"), array),
+    "array": array,
     **dict.fromkeys(("spread_element", "rest_pattern"), spread),
 }
