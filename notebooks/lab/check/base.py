@@ -40,7 +40,7 @@ def from_working_folder(base: Path, path: str) -> str:
 
     `path` is relative to the folder `base`. If `base` is outside the working folder, `path` is returned unchanged.
     Otherwise the result has `/` as separator. Code hosts such as GitHub need paths that are relative to the
-    repository's root, so a check for a code host must run in this root.
+    repository's root, so run the checker in this root for them.
     """
     try:
         folder = base.resolve().relative_to(Path.cwd().resolve())

@@ -1,4 +1,7 @@
-"""Finds the collection, such as a global list, that checked code uses."""
+"""Finds the collection that an expression in the checked code uses.
+
+A collection is, for example, a global list or dict.
+"""
 
 from dataclasses import dataclass, field
 

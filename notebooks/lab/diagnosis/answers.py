@@ -74,8 +74,9 @@ def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
 
 
 def _refutation(number: int) -> str:
-    """Return the reply to an answer that names a wrong mistake.
+    """Return the reply to an answer that names a mistake wrongly.
 
-    `number` is a mistake that the server does not have. The reply says how a server with this mistake behaves.
+    `number` is the named mistake, which the server does not have. The reply says how a server with this mistake
+    behaves.
     """
     return f"A server with this mistake {mistake(number).tell} Here you see something else."

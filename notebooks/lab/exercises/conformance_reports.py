@@ -175,8 +175,8 @@ def _expect_result(data: dict[str, Any], asked: float) -> None:
 async def keep_the_loop_free(stage: Stage) -> None:
     """Check that other users get their acks while a report is made.
 
-    Another user may wait for an ack at most `LONGEST_HOLD` times the CPU time of the report. The check is repeated up
-    to `TRIES` times, because a busy machine also delays acks.
+    Another user may wait for an ack at most as long as the CPU time of the report, multiplied by `LONGEST_HOLD`. The
+    check is repeated up to `TRIES` times, because a busy machine also delays acks.
     """
     (tab,) = await stage.open(Person("rolf", "vendor"))
     for number in range(1, TRIES + 1):

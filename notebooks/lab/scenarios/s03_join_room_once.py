@@ -76,9 +76,9 @@ class _Trace:
 
     @asynccontextmanager
     async def record(self) -> AsyncIterator[None]:
-        """Record emits, and sample connections and rooms, in an `async with` block.
+        """Record the server's emits, and take samples, in an `async with` block.
 
-        The samples are taken until the block ends. A sample has the number of connections and the number of rooms in
+        Samples are taken until the block ends. Each sample has the number of connections and the number of rooms in
         use.
         """
         await self._state.record_emits()
