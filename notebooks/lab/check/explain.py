@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from lab.check.cost import cost_of
 from lab.check.dialects import Dialect
-from lab.check.fixes import lines_that_set_user
 from lab.check.mistakes import lesson_of
 from lab.check.model import Rule
+from lab.check.set_user import lines_that_set_user
 
 NAMES: dict[Dialect, str] = {
     "node": "Socket.IO on Node",

@@ -55,6 +55,8 @@ MARKS = (
 )
 # in a text about sockets, in lower case; plain words are searched first, because that is ten times faster
 CONCERN_WORDS = ("socket", "gateway", "emit", "handshake", "connectionid", "connection_id", "validationpipe")
+# in a text about the login of users
+LOGIN_WORDS = ("jsonwebtoken", "express-session", "cookie-session")
 CONCERN = re.compile(r"s(?:ids?\b|io\b(?<![a-z]sio))|_room\b|io\b(?:(?<=getio)|(?<!\wio)\s*[.(\[,})])")
 
 
@@ -79,12 +81,12 @@ class Unreadable:
 
 
 def may_concern(text: str) -> bool:
-    """Tell whether the text of a file can be about sockets.
+    """Tell whether a file can be about sockets or the login.
 
     The text is only searched for certain words, which is quick.
     """
     text = text.lower()
-    return any(word in text for word in CONCERN_WORDS) or CONCERN.search(text) is not None
+    return any(word in text for word in CONCERN_WORDS + LOGIN_WORDS) or CONCERN.search(text) is not None
 
 
 def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:

@@ -3,36 +3,28 @@
 import re
 from typing import NamedTuple
 
-from lab.check.dialects import Dialect
 from lab.check.facts import Facts
 from lab.check.identity import verifies
-from lab.check.ir import Assign, Const, Member, Name, Node, Record
+from lab.check.ir import Assign, Member, Name, Node
+from lab.check.login import USER, USER_ID, ids_in, login_of
 from lab.check.model import Hit, Rule
+from lab.check.own_rooms import is_own_room
+from lab.check.set_user import KEPT, SETS_USER, id_key, lines_that_set_user
 from lab.check.tags import CLAIMED, Tag
 
-# where the fixes of the rules keep the verified user
-KEPT = re.compile(r"\b(socket|client)\.data\.user\b(\.id\b)?")
 # the socket in the code of a fix
 SOCKET = re.compile(r"\b(?:socket|client)(?=\.(?!io\b)|[,:])")
-# fields of a socket that hold the user, or the user's id
-USER = re.compile(r"(current_?)?user", re.I)
-USER_ID = re.compile(r"(user_?id|uid)", re.I)
-# keys of a user object under which its id may stand
-ID_KEY = re.compile(r"_?id|sub|user_?id|uid", re.I)
-# lines that a fix needs in addition if the checked code does not set the user
-SETS_USER: dict[Dialect, str] = {
-    "node": (
-        "\nio.use((socket, next) => verify(socket.handshake.auth.token).then( // if nothing sets socket.data.user yet"
-        "\n  (user) => { socket.data.user = user; next(); }, next)); // write `verify`; page: io({ auth: { token } })"
-    ),
-    "nest": "\nafterInit(server: Server) { server.use(verifyToken); } // write it, if nothing sets client.data.user",
-}
-# in a fix that has such lines itself
-SETTER = re.compile(r"data\.user = |verifyToken")
 # the call that names a room in JavaScript, and the word for that room in a fix
 NAMES_ROOM = re.compile(r"\.(?:join|to|in)\(")
-ROOM = re.compile(r"(?<=[ (])room(?=\))")
+ROOM = re.compile(r"(?<=\()room(?=\))")
+# what the client chose of this room, as the argument of a check
+CHOSEN = re.compile(r"(?<=, )room(?=\))")
+# a template string with one inserted value
+TEMPLATE = re.compile(r"`[^`$]*\$\{([^{}]+)\}[^`$]*`")
 LONGEST_ROOM = 40
+# in a fix, a join of the user's own room at each connection, and the name of this room
+JOIN_OWN = re.compile(r"\n[^\n]*\.join\(`user:[^\n]*// in [^\n]*")
+OWN = re.compile(r"\buser:(\$\{[^}]*\})")
 # the end of a comment that says where a line of a fix belongs
 AT_CONNECT = re.compile(r"(?<= in )(io\.on\(.connection., …\)|handleConnection|the connect handler)$", re.M)
 CLIENT_TRUSTED = "08"
@@ -48,6 +40,18 @@ class _User(NamedTuple):
     id: str
 
 
+class _OwnRoom(NamedTuple):
+    """The room of a user that each connection joins.
+
+    `code` names it in the checked code, as in `userRoom(user.id)`. `shape` is its name with `*` in place of the user,
+    such as "user:*". `place` is the path and line of the join.
+    """
+
+    code: str
+    shape: str
+    place: tuple[str, int]
+
+
 def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     """Return the text that says how to fix a finding.
 
@@ -58,29 +62,49 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     """
     prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
     fix = "".join(f"\n{line}" for line in code)
+    if OWN.search(fix) and (own := facts.once(_own_room)):
+        joined = f"\n// each connection joins {own.code} already: {_where(own.place, hit)}"
+        fix = JOIN_OWN.sub(lambda _: joined, fix)
+        fix = OWN.sub(lambda found: own.shape.replace("*", found[1]), fix)
     if AT_CONNECT.search(fix) and (place := facts.once(_connect_handler)):
-        where = f"line {place[1]}" if place[0] == hit.path else f"{place[0]}:{place[1]}"
-        fix = AT_CONNECT.sub(lambda found: f"{found[0]}: {where}", fix)
+        fix = AT_CONNECT.sub(lambda found: f"{found[0]}: {_where(place, hit)}", fix)
     if KEPT.search(fix):
         if user := facts.once(_user):
             fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
         else:
-            fix += lines_that_set_user(fix, facts.dialect(hit.path))
+            login = facts.once(login_of)
+            fix += lines_that_set_user(fix, facts.dialect(hit.path), login)
+            fix = KEPT.sub(lambda kept: f"{kept[1]}.data.user{f'.{id_key(login)}' if kept[2] else ''}", fix)
     if facts.dialect(hit.path) in SETS_USER and SOCKET.search(fix) and (name := facts.once(_socket_name)):
         fix = SOCKET.sub(name, fix)
     # other rules may stand at a line of a database, whose queries have methods of these names
-    if rule.mistake == CLIENT_TRUSTED and (room := _room_at(facts, hit)):
-        fix = ROOM.sub(lambda _: room, fix)
+    if rule.mistake == CLIENT_TRUSTED and (room := _room_text(facts, hit.path, hit.node.line)):
+        chosen = found[1] if (found := TEMPLATE.fullmatch(room)) else room
+        fix = CHOSEN.sub(lambda _: chosen, ROOM.sub(lambda _: room, fix))
     return prose + fix
 
 
-def lines_that_set_user(code: str, dialect: Dialect) -> str:
-    """Return the lines of code that set the user which `code` reads.
+def _where(place: tuple[str, int], hit: Hit) -> str:
+    """Return a place as text: its path and line.
 
-    `code` is the code of a fix, for the Socket.IO API `dialect`. The result is "" if `code` reads no user, or sets it
-    itself.
+    In the file of `hit`, the path is left out.
     """
-    return SETS_USER.get(dialect, "") if KEPT.search(code) and not SETTER.search(code) else ""
+    return f"line {place[1]}" if place[0] == hit.path else f"{place[0]}:{place[1]}"
+
+
+def _own_room(facts: Facts) -> _OwnRoom | None:
+    """Return the room of a user that each connection joins, or None.
+
+    The result is also None if the name of the room has no variable part, or if connections join several such rooms.
+    """
+    found = {
+        shape: _OwnRoom(_room_text(facts, move.module.path, move.node.line), shape, (move.module.path, move.node.line))
+        for move, room in facts.rooms.joins
+        if move.own and facts.always(move.node, "connect", "middleware") and not facts.is_named_by_client(room)
+        if (shape := facts.rooms.shape(room)) and shape.count("*") == 1 and is_own_room(facts, room)
+    }
+    own = found.popitem()[1] if len(found) == 1 else None
+    return own if own is not None and own.code else None
 
 
 def _connect_handler(facts: Facts) -> tuple[str, int] | None:
@@ -127,22 +151,8 @@ def _kept(target: Member, value: Node) -> tuple[_User, str]:
     field = f"data.{target.name}" if is_data else target.name
     if USER_ID.fullmatch(target.name):
         return _User(field, field), target.name
-    key = next(iter(_ids_in(value)), "id")
+    key = next(iter(ids_in(value)), "id")
     return _User(field, f"{field}.{key}"), target.name
-
-
-def _ids_in(value: Node) -> dict[str, Node]:
-    """Return the values in an object literal that can be an id.
-
-    `value` is the literal. A value that can be an id has a key like `id` or `user_id`. The result maps these keys to
-    their values.
-    """
-    items = value.items if isinstance(value, Record) else []
-    return {
-        key.value: part
-        for key, part in items
-        if isinstance(key, Const) and isinstance(key.value, str) and ID_KEY.fullmatch(key.value)
-    }
 
 
 def _is_verified(facts: Facts, node: Assign, owner: Node) -> bool:
@@ -153,19 +163,20 @@ def _is_verified(facts: Facts, node: Assign, owner: Node) -> bool:
     name, for example, can be chosen by the client.
     """
     socket = owner.obj if isinstance(owner, Member) and owner.name == "data" else owner
-    chosen = list(_ids_in(node.value).values()) or [node.value]
+    chosen = list(ids_in(node.value).values()) or [node.value]
     if not facts.values.of(socket) & Tag.SOCKET or any(facts.values.of(value) & CLAIMED for value in chosen):
         return False
     return any(handler.kind == "middleware" for handler in facts.handlers_at(node))
 
 
-def _room_at(facts: Facts, hit: Hit) -> str:
-    """Return the room expression in a hit's line as text, or "".
+def _room_text(facts: Facts, path: str, number: int) -> str:
+    """Return the room expression in a line as text, or "".
 
-    A hit is a place where a rule found a mistake. An expression longer than `LONGEST_ROOM` characters gives "", too.
+    `number` is the number of the line in the file `path`. An expression longer than `LONGEST_ROOM` characters gives "",
+    too.
     """
-    lines = facts.sources[hit.path].lines
-    line = lines[hit.node.line - 1] if 0 < hit.node.line <= len(lines) else ""
+    lines = facts.sources[path].lines
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
     call = NAMES_ROOM.search(line)
     if call is None:
         return ""

@@ -18,6 +18,7 @@ from lab.check.load import no_garbage_collection
 from lab.check.mistakes import lesson_of
 from lab.check.model import Finding, Hit, Rule
 from lab.check.own_rules import LOST_JOIN, SUPPRESSION, every_rule
+from lab.check.related import with_related
 from lab.check.result import Hidden, Options, Result
 from lab.check.since import Since
 
@@ -83,7 +84,7 @@ def _findings(facts: Facts, rules: Sequence[Rule], progress: Progress) -> tuple[
             found |= {_finding(facts, sources, rule, hit) for hit in rule.find(facts)}
         except Exception as error:  # noqa: BLE001 - the other rules still report what they find
             failures.append(f"{rule.id} failed and reports nothing ({type(error).__name__}: {error}); please report it")
-    return sorted(found, key=_place), failures
+    return with_related(sorted(found, key=_place)), failures
 
 
 def _place(finding: Finding) -> tuple[str, int, int, str]:

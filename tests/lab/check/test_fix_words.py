@@ -2,10 +2,10 @@
 
 import pytest
 from lab.check.explain import page
-from lab.check.fixes import lines_that_set_user
 from lab.check.result import Options
 from lab.check.rules import all_rules
 from lab.check.run import check
+from lab.check.set_user import lines_that_set_user
 
 from .test_fixes import LONGEST_CODE
 
@@ -95,13 +95,13 @@ def test_the_column_is_that_of_the_room(tmp_path):
 
 @pytest.mark.parametrize(("user", "name"), VERIFIED)
 def test_the_user_has_the_name_that_middleware_gives_it(tmp_path, user, name):
-    assert fix_in(tmp_path, user=user)[0].startswith(f"if (!(await mayJoin({name}, {ROOM}))) return;")
+    assert fix_in(tmp_path, user=user)[0].startswith(f"if (!(await mayJoin({name}, orderId))) return;")
 
 
 def test_a_user_that_the_client_names_is_not_taken(tmp_path):
     code = fix_in(tmp_path, user="socket.userId = socket.handshake.query.userId")
     assert "mayJoin(socket.data.user, " in code[0]
-    assert code[-2].startswith("io.use(")
+    assert any(line.startswith("io.use(") for line in code)
 
 
 @pytest.mark.parametrize("user", [user for user, _ in VERIFIED])
@@ -128,6 +128,43 @@ def test_two_names_of_a_socket_are_not_taken(tmp_path):
     assert "socket.join(" in finding.fix
 
 
+JOINS = {
+    "socket.join(`user_${socket.user.id}`)": "user_${userId}",
+    'socket.join("u/" + socket.user.id + "/all")': "u/${userId}/all",
+    "socket.join(socket.user.id)": "${userId}",
+    "socket.join(roomOf(socket.user.id))": "person-${userId}",
+}
+
+
+@pytest.mark.parametrize("join", JOINS)
+def test_a_room_that_each_connection_joins_is_used(tmp_path, join):
+    text = KEPT.format(user=VERIFIED[0][0]).replace("  socket.on(", f"  {join};\n  socket.on(")
+    (tmp_path / "io.js").write_text(text + "const roomOf = (id) => `person-${id}`;\n")
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    code = finding.fix.split("\n")[1:]
+    room = join.removeprefix("socket.join(").removesuffix(")")
+    assert code == [
+        f'io.to(`{JOINS[join]}`).emit("event", data);',
+        f"// each connection joins {room} already: line 9",
+    ]
+
+
+OTHER_JOINS = {
+    "two": "socket.join(`user:${socket.user.id}`);\n  socket.join(`mail:${socket.user.id}`)",
+    "chosen": "socket.join(`user:${socket.handshake.query.user}`)",
+    "shared": "socket.join(`company:${socket.handshake.query.company}`)",
+    "in-an-event": 'socket.on("login", () => socket.join(`user:${socket.user.id}`))',
+}
+
+
+@pytest.mark.parametrize("join", OTHER_JOINS)
+def test_no_other_room_is_taken_for_the_users_own(tmp_path, join):
+    text = KEPT.format(user=VERIFIED[0][0]).replace("  socket.on(", f"  {OTHER_JOINS[join]};\n  socket.on(")
+    (tmp_path / "io.js").write_text(text)
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    assert "socket.join(`user:${socket.user.id}`); // in io.on" in finding.fix
+
+
 READS_USER = [
     pytest.param(rule, api, id=f"{rule.id}-{api}")
     for rule in all_rules()
@@ -146,9 +183,27 @@ def test_a_fix_that_reads_the_user_says_what_sets_it(rule, api):
     assert all(len(line) <= LONGEST_CODE for line in added.split("\n"))
 
 
-@pytest.mark.parametrize("room", ["orderId", "`a(${orderId})`", 'String("b" + orderId)'])
-def test_the_room_is_the_one_of_the_line(tmp_path, room):
-    assert f"mayJoin(socket.data.user, {room})" in fix_in(tmp_path, room=room)[0]
+# what the check of a join asks about: what the client chose of the room
+CHOSEN = [
+    ("orderId", "orderId"),
+    ("`a(${orderId})`", "orderId"),
+    ("`a:${orderId.trim()}:b`", "orderId.trim()"),
+    ("`a:${orderId}:${orderId}`", "`a:${orderId}:${orderId}`"),
+    ('String("b" + orderId)', 'String("b" + orderId)'),
+]
+
+
+@pytest.mark.parametrize(("room", "chosen"), CHOSEN)
+def test_the_check_of_a_join_asks_about_the_clients_part(tmp_path, room, chosen):
+    assert f"mayJoin(socket.data.user, {chosen})" in fix_in(tmp_path, room=room)[0]
+
+
+@pytest.mark.parametrize("room", [room for room, _ in CHOSEN])
+def test_the_check_of_an_emit_asks_about_the_whole_room(tmp_path, room):
+    text = SERVER.format(user="setUser(socket)", room="x").replace("socket.join(x)", f"io.to({room}).emit('moved')")
+    (tmp_path / "io.js").write_text(text)
+    [finding] = check([tmp_path], Options(select="RM083")).findings
+    assert f"socket.rooms.has({room})" in finding.fix
 
 
 def test_a_long_room_is_not_copied(tmp_path):

@@ -237,12 +237,12 @@ RULE = Rule(
         "node": (
             KEEP_NONE + 'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
             'io.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id\n'
-            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;"
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0; // each has `data`"
         ),
         "nest": (
             KEEP_NONE + "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
             'this.server.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id\n'
-            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;"
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0; // each has `data`"
         ),
         "python-socketio": (
             KEEP_NONE + 'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'

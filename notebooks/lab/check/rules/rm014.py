@@ -231,25 +231,25 @@ RULE = Rule(
     exceptions="There is none known. If the field holds something else, give it a name that says so.",
     fix={
         "node": (
-            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            "Remove the field, its writes and its reads. To emit, or to ask who is online, use the user's room.\n"
             'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
             'io.to(`user:${userId}`).emit("event", data);\n'
             "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "nest": (
-            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            "Remove the field, its writes and its reads. To emit, or to ask who is online, use the user's room.\n"
             "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
             'this.server.to(`user:${userId}`).emit("event", data);\n'
             "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;"
         ),
         "python-socketio": (
-            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            "Remove the field, its writes and its reads. To emit, or to ask who is online, use the user's room.\n"
             'await sio.enter_room(sid, f"user:{user_id}")  # in the connect handler\n'
             'await sio.emit("event", data, to=f"user:{user_id}")\n'
             'is_online = any(sio.manager.get_participants("/", f"user:{user_id}"))'
         ),
         "flask": (
-            "Remove the field; where the code reads it, use the user's room, to emit or to ask who is online.\n"
+            "Remove the field, its writes and its reads. To emit, or to ask who is online, use the user's room.\n"
             'join_room(f"user:{current_user.id}")  # in the connect handler\n'
             'socketio.emit("event", data, to=f"user:{user_id}")\n'
             'is_online = any(socketio.server.manager.get_participants("/", f"user:{user_id}"))'

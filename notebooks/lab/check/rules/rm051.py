@@ -201,13 +201,13 @@ RULE = Rule(
             "Keep what belongs to the connection in `socket.data`. To know who is online, ask the user's room, "
             "which each connection joins.\n"
             'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
-            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0;"
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0; // each has `data`"
         ),
         "nest": (
             "Keep what belongs to the connection in `client.data`. To know who is online, ask the user's room, "
             "which each connection joins.\n"
             "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
-            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0;"
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0; // each has `data`"
         ),
         "python-socketio": (
             "Keep what belongs to the connection in its session. To know who is online, ask the user's room, "

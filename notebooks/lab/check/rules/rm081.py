@@ -210,28 +210,28 @@ RULE = Rule(
         "node": (
             "Join only rooms that the server computes from the verified user, or check before the join that this user "
             "may be in the room: `mayJoin` is a function that you write, such as a database query for the members.\n"
-            "if (!(await mayJoin(socket.data.user, room))) return; // in an async handler\n"
-            "socket.join(`user:${socket.data.user.id}`); // the user's own room needs no check"
+            "if (!(await mayJoin(socket.data.user, room))) return; // in an async handler that catches errors\n"
+            "socket.join(`user:${socket.data.user.id}`); // instead, if it is the user's own room"
         ),
         "nest": (
             "Join only rooms that the server computes from the verified user, or check before the join that this user "
             "may be in the room: `access` is a service that you write, such as a database query for the members.\n"
             "// in an async handler; WsException is in @nestjs/websockets\n"
             'if (!(await this.access.mayJoin(client.data.user, room))) throw new WsException("forbidden");\n'
-            "client.join(`user:${client.data.user.id}`); // the user's own room needs no check"
+            "client.join(`user:${client.data.user.id}`); // instead, if it is the user's own room"
         ),
         "python-socketio": (
             "Join only rooms that the server computes from the verified user, or check before the join that this user "
             "may be in the room: `may_join` is a function that you write, such as a database query for the members.\n"
             'user = (await sio.get_session(sid))["user"]  # saved in the connect handler, from a verified token\n'
             "if not await may_join(user, room): return\n"
-            'await sio.enter_room(sid, f"user:{user_id}")  # the user\'s own room needs no check'
+            'await sio.enter_room(sid, f"user:{user_id}")  # instead, if it is the user\'s own room'
         ),
         "flask": (
             "Join only rooms that the server computes from the verified user, or check before the join that this user "
             "may be in the room: `may_join` is a function that you write, such as a database query for the members.\n"
             "if not may_join(current_user, room): return\n"
-            'join_room(f"user:{current_user.id}")  # the user\'s own room needs no check'
+            'join_room(f"user:{current_user.id}")  # instead, if it is the user\'s own room'
         ),
     },
     snippets={"node": NODE, "nest": NEST, "python-socketio": PYTHON_SOCKETIO, "flask": FLASK},

@@ -1,0 +1,75 @@
+"""Writes the lines of a fix that set `socket.data.user`.
+
+Many fixes read this field, which holds the verified user. If the checked code does not set it, the fix shows how: with
+the token or the session that the code already uses for its HTTP requests.
+"""
+
+import re
+
+from lab.check.dialects import Dialect
+from lab.check.login import USER_ID, Login
+
+# where the fixes of the rules keep the verified user
+KEPT = re.compile(r"\b(socket|client)\.data\.user\b(\.id\b)?")
+# in a fix that sets the user itself
+SETTER = re.compile(r"data\.user = |verifyToken")
+# the lines, by how the checked code recognises users in HTTP requests; "" if that is not known
+SETS_USER: dict[Dialect, dict[str, str]] = {
+    "node": {
+        "": """
+// if nothing sets socket.data.user yet{place}
+// (a client without a token is then refused; page: {page})
+io.use((socket, next) => verify({token}).then( // write `verify`
+  (user) => {{ socket.data.user = user; next(); }}, next));""",
+        "token": """
+// if nothing sets socket.data.user yet{place}
+// (a client without it is then refused; page: {page})
+io.use((socket, next) => jwt.verify({token},
+  {secret}, (error, user) => {{ socket.data.user = user; next(error); }}));""",
+        "session": """
+// if nothing sets socket.data.user yet{place}
+io.engine.use(sessionMiddleware); // the result of `session(…)`
+io.use((socket, next) => {{ socket.data.user = {user};
+  next({session} ? undefined : new Error("unauthorized")); }});""",
+    },
+    "nest": {
+        "": """
+afterInit(server: Server) {{ server.use(verifyToken); }} // write it, if nothing sets client.data.user{place}""",
+    },
+}
+PLACE = {"token": ": with the token that {} checks, too", "session": ": with the session of {}"}
+NO_FIELD = {"token": "; its id may have another name", "session": "; the user may have another name there"}
+NO_LOGIN = "\n// an app without a login: in place of the token, each page sends a random id that it keeps secret"
+TOKEN, PAGE = "socket.handshake.auth.token", "io({ auth: (set) => set({ token }) })"
+COOKIE, COOKIE_PAGE = 'cookie.parse(socket.handshake.headers.cookie ?? "").', "io({ withCredentials: true })"
+
+
+def lines_that_set_user(code: str, dialect: Dialect, login: Login | None = None) -> str:
+    """Return the lines of code that set the user which `code` reads.
+
+    `code` is the code of a fix, for the Socket.IO API `dialect`. `login` says how the checked code recognises a user in
+    an HTTP request. The result is "" if `code` reads no user, or sets it itself.
+    """
+    forms = SETS_USER.get(dialect)
+    if forms is None or not KEPT.search(code) or SETTER.search(code):
+        return ""
+    if login is None:
+        return forms[""].format(place="", token=TOKEN, page=PAGE) + (NO_LOGIN if dialect == "node" else "")
+    is_written = login.kind == "session" or login.secret
+    session = f"socket.request.session.{login.field or 'user'}"
+    return forms[login.kind if is_written and login.kind in forms else ""].format(
+        place=PLACE[login.kind].format(login.place) + ("" if login.field else NO_FIELD[login.kind]),
+        token=COOKIE + login.cookie if login.cookie else TOKEN,
+        page=COOKIE_PAGE if login.cookie else PAGE,
+        secret=login.secret,
+        session=session,
+        user=f"{{ id: {session} }}" if USER_ID.fullmatch(login.field) else session,
+    )
+
+
+def id_key(login: Login | None) -> str:
+    """Return the key of the user's id in `socket.data.user`.
+
+    This is about a user that the lines of `lines_that_set_user` set.
+    """
+    return login.field if login is not None and login.kind == "token" and login.field else "id"

@@ -1,0 +1,150 @@
+"""Test that a fix uses the login of the checked code."""
+
+import pytest
+from lab.check.result import Options
+from lab.check.run import check
+from tree_sitter_javascript import language as javascript
+from tree_sitter_typescript import language_typescript as typescript
+
+from .projects import files_of, write_files
+from .test_fixes import is_javascript
+
+SERVER = """\
+=== server.js
+const { Server } = require("socket.io");
+const io = new Server(3000);
+io.on("connection", (socket) => {
+  socket.on("order:track", (orderId) => socket.join(orderId));
+});
+"""
+SIGNED = """\
+=== accounts.js
+const jwt = require("jsonwebtoken");
+module.exports.tokenOf = (account) => jwt.sign({PAYLOAD}, process.env.JWT_SECRET);
+"""
+CHECKED = """\
+=== login.js
+const jwt = require("jsonwebtoken");
+module.exports = (req, res, next) => {
+  const token = req.headers.authorization.slice(7);
+  req.user = jwt.verify(token, process.env.JWT_SECRET);
+  next();
+};
+"""
+SESSION = """\
+=== app.js
+const session = require("express-session");
+app.use(session({ secret: process.env.SECRET }));
+app.get("/me", (req, res) => res.json(req.session.userId));
+"""
+READ = "req.headers.authorization.slice(7)"
+
+
+def fix_of(folder, text, *, select="RM081"):
+    """Return the code of the fix of the only finding."""
+    write_files(folder, files_of(SERVER + text))
+    [finding] = check([folder], Options(select=select)).findings
+    return finding.fix.partition("\n")[2]
+
+
+@pytest.mark.parametrize("key", ["id", "_id", "userId", "sub"])
+def test_the_token_of_the_http_routes_is_used(tmp_path, key):
+    fix = fix_of(tmp_path, CHECKED + SIGNED.replace("PAYLOAD", f" {key}: account.id, name: account.name "))
+    assert "// if nothing sets socket.data.user yet: with the token that login.js:4 checks, too" in fix
+    assert "jwt.verify(socket.handshake.auth.token,\n  process.env.JWT_SECRET, (error, user) =>" in fix
+    assert f"`user:${{socket.data.user.{key}}}`" in fix
+
+
+PAYLOADS = {
+    "variable": "const payload = { userId: 1 };\njwt.sign(payload, SECRET);",
+    "parameter": "const sign = (payload) => jwt.sign(payload, SECRET);\nsign({ userId: 1 });",
+    "part": "const sign = ({ payload }) => jwt.sign(payload, SECRET);\nsign({ payload: { userId: 1 } });",
+}
+
+
+@pytest.mark.parametrize("form", PAYLOADS)
+def test_the_key_of_the_id_is_found(tmp_path, form):
+    text = f'=== accounts.js\nconst jwt = require("jsonwebtoken");\n{PAYLOADS[form]}\n'
+    assert "socket.data.user.userId" in fix_of(tmp_path, CHECKED + text)
+
+
+def test_an_unknown_key_is_said(tmp_path):
+    assert "login.js:4 checks, too; its id may have another name" in fix_of(tmp_path, CHECKED)
+
+
+COOKIES = [
+    "const token = req.cookies.login",
+    "const { login: token } = req.cookies",
+    "const token = req.signedCookies.login",
+]
+
+
+@pytest.mark.parametrize("read", COOKIES)
+def test_a_token_in_a_cookie_is_read_there(tmp_path, read):
+    fix = fix_of(tmp_path, CHECKED.replace(f"const token = {READ}", read))
+    assert 'jwt.verify(cookie.parse(socket.handshake.headers.cookie ?? "").login,' in fix
+    assert "page: io({ withCredentials: true })" in fix
+
+
+def test_the_session_of_the_http_routes_is_used(tmp_path):
+    fix = fix_of(tmp_path, SESSION)
+    assert "with the session of app.js:2" in fix
+    assert "socket.data.user = { id: socket.request.session.userId }" in fix
+
+
+def test_a_user_in_the_session_is_the_user(tmp_path):
+    assert "socket.data.user = socket.request.session.user;" in fix_of(tmp_path, SESSION.replace("userId", "user"))
+
+
+OTHER = {
+    "none": "",
+    "both": CHECKED + SESSION,
+    "refresh": CHECKED.replace("JWT_SECRET", "REFRESH_SECRET"),
+    "reset": CHECKED.replace("login.js", "reset_password.js"),
+}
+
+
+@pytest.mark.parametrize("form", OTHER)
+def test_no_other_check_is_taken_for_the_login(tmp_path, form):
+    fix = fix_of(tmp_path, OTHER[form])
+    assert "// write `verify`" in fix
+    assert "an app without a login" in fix
+
+
+@pytest.mark.parametrize("form", ["id", "jose", *OTHER, "session", "cookie"])
+def test_the_code_with_a_login_is_valid(tmp_path, form):
+    texts = {
+        "id": CHECKED,
+        "jose": '=== login.js\nimport { jwtVerify } from "jose"; // jsonwebtoken\nawait jwtVerify(token, secret);\n',
+        "session": SESSION,
+        "cookie": CHECKED.replace(f"const token = {READ}", COOKIES[0]),
+    }
+    assert is_javascript(fix_of(tmp_path, {**OTHER, **texts}[form]).split("\n"), javascript())
+
+
+def test_a_gateway_names_the_check_of_the_token(tmp_path):
+    gateway = """\
+=== chat.gateway.ts
+import { SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+import { Socket } from "socket.io";
+@WebSocketGateway()
+export class ChatGateway {
+  @SubscribeMessage("join")
+  join(client: Socket, room: string) {
+    client.join(room);
+  }
+}
+=== auth.guard.ts
+import { JwtService } from "@nestjs/jwt";
+export class AuthGuard {
+  constructor(private readonly jwtService: JwtService) {}
+  canActivate(request) {
+    // the socket is checked elsewhere
+    return this.jwtService.verifyAsync(request.token);
+  }
+}
+"""
+    write_files(tmp_path, files_of(gateway))
+    [finding] = check([tmp_path], Options(select="RM081")).findings
+    assert "if nothing sets client.data.user: with the token that auth.guard.ts:6 checks, too" in finding.fix
+    assert is_javascript(finding.fix.split("\n")[1:], typescript())
