@@ -140,7 +140,7 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the handler around `node`, else the innermost function, else None."""
+        """Return the handler or else the innermost function around `node`, or None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 

@@ -62,8 +62,9 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
     """Return the median value of one server's valid runs.
 
-    A run is one measurement. It is valid if its `broken` is None and `counting_runs` returns it. The values are those
-    of the secondary metric `key`, or of the primary metric if `key` is None. Returns None if no valid run has a value.
+    `runs` are measurements of one server. A run is valid if its `broken` is None, and if it is among the results of the
+    function `counting_runs`. The values are those of the secondary metric `key`, or of the primary metric if `key` is
+    None. Returns None if no valid run has a value.
     """
     counting = [run for run in counting_runs(claim, runs) if run.broken is None]
     values = [run.value if key is None else run.also.get(key, math.nan) for run in counting]

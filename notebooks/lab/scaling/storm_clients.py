@@ -63,7 +63,10 @@ class ClientLog:
 
 
 class Connection(Member):
-    """A simulated client whose future `lost` completes when its connection is lost."""
+    """A simulated client that tells when its connection is lost.
+
+    Its future `lost` then completes.
+    """
 
     def __init__(self, user: str, counter: MessageCounter) -> None:
         super().__init__(user, counter)
