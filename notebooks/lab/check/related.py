@@ -1,38 +1,73 @@
 """Says in a fix where the other half of the mistake is.
 
 A fix of code that keeps socket ids names the emits to them. A fix of such an emit names where the ids are kept. A fix
-of a database field names where the ids are written.
+of a database field names where the code uses a field of this name.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lab.check.facts import Facts
+from lab.check.ir import Member, Record
 from lab.check.model import Finding
 
 KEEPS = ("RM011", "RM013")
 USES = ("RM021", "RM022")
-WORDS = {
-    "RM014": (("RM013",), "Ids are written to the database at {}."),
+# the rules that find the other half, and the words for their places
+OTHER_HALF = {
     **dict.fromkeys(KEEPS, (USES, "Kept ids are used at {}.")),
     **dict.fromkeys(USES, (KEEPS, "Socket ids are kept at {}: keep ids of users there, or nothing.")),
 }
+FIELD = "RM014"
+USED = "The code uses the field at {}."
 # places that a fix names
-MOST_PLACES = 3
+MOST_PLACES = 5
+
+Place = tuple[str, int]
 
 
-def with_related(found: Sequence[Finding]) -> list[Finding]:
-    """Return the findings, with the places of related findings in their fixes."""
-    return [replace(finding, fix=_fix(finding, found)) if finding.rule in WORDS else finding for finding in found]
+def with_related(facts: Facts, found: Sequence[Finding]) -> list[Finding]:
+    """Return the findings, with the places of related code in their fixes."""
+    return [_with_places(finding, *_related(facts, finding, found)) for finding in found]
 
 
-def _fix(finding: Finding, found: Sequence[Finding]) -> str:
-    rules, words = WORDS[finding.rule]
-    places = list(dict.fromkeys((one.path, one.line) for one in found if one.rule in rules))
+def _related(facts: Facts, finding: Finding, found: Sequence[Finding]) -> tuple[list[Place], str]:
+    """Return the places of code that is related to a finding.
+
+    The text names what the places are, with `{}` for the places.
+    """
+    if finding.rule == FIELD:
+        return _uses(facts, finding), USED
+    rules, words = OTHER_HALF.get(finding.rule, ((), ""))
+    return [(one.path, one.line) for one in found if one.rule in rules], words
+
+
+def _uses(facts: Facts, finding: Finding) -> list[Place]:
+    """Return where the code uses the name of a database field.
+
+    `finding` is about the field. Examples of uses are `user.socketId` and `{ socketId: id }`.
+    """
+    line = facts.sources[finding.path].lines[finding.line - 1]
+    name = re.match(r"\W*(\w*)", line[finding.column - 1 :])
+    if name is None:
+        return []
+    places = [
+        (module.path, part.line)
+        for module, node in facts.nodes(Member, Record)
+        for part in ([key for key, _ in node.items] if isinstance(node, Record) else [node])
+        if part is not None and name[1] in (getattr(part, "name", None), getattr(part, "value", None))
+    ]
+    return [place for place in places if place != (finding.path, finding.line)]
+
+
+def _with_places(finding: Finding, places: list[Place], words: str) -> Finding:
     if not places:
-        return finding.fix
+        return finding
+    places = list(dict.fromkeys(places))
     named = [f"line {line}" if path == finding.path else f"{path}:{line}" for path, line in places[:MOST_PLACES]]
     if len(places) > MOST_PLACES:
         named.append(f"{len(places) - MOST_PLACES} more")
     listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     prose, *code = finding.fix.split("\n")
-    return "\n".join([f"{prose} {words.format(listed)}", *code])
+    return replace(finding, fix="\n".join([f"{prose} {words.format(listed)}", *code]))

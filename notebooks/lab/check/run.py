@@ -84,7 +84,7 @@ def _findings(facts: Facts, rules: Sequence[Rule], progress: Progress) -> tuple[
             found |= {_finding(facts, sources, rule, hit) for hit in rule.find(facts)}
         except Exception as error:  # noqa: BLE001 - the other rules still report what they find
             failures.append(f"{rule.id} failed and reports nothing ({type(error).__name__}: {error}); please report it")
-    return with_related(sorted(found, key=_place)), failures
+    return with_related(facts, sorted(found, key=_place)), failures
 
 
 def _place(finding: Finding) -> tuple[str, int, int, str]:

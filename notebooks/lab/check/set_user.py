@@ -18,17 +18,18 @@ SETS_USER: dict[Dialect, dict[str, str]] = {
     "node": {
         "": """
 // if nothing sets socket.data.user yet{place}
-// (a client without a token is then refused; page: {page})
+// (a client without a token is then refused; page, after its login: {page})
 io.use((socket, next) => verify({token}).then( // write `verify`
   (user) => {{ socket.data.user = user; next(); }}, next));""",
         "token": """
 // if nothing sets socket.data.user yet{place}
-// (a client without it is then refused; page: {page})
+// (a client without it is then refused; page, after its login: {page})
 io.use((socket, next) => jwt.verify({token},
   {secret}, (error, user) => {{ socket.data.user = user; next(error); }}));""",
         "session": """
 // if nothing sets socket.data.user yet{place}
-io.engine.use(sessionMiddleware); // the result of `session(…)`
+// (page, after its login: {page}; another origin: cors: {{ credentials: true }})
+io.use((socket, next) => sessionMiddleware(socket.request, {{}}, next)); // made by `session(…)`, also for app.use
 io.use((socket, next) => {{ socket.data.user = {user};
   next({session} ? undefined : new Error("unauthorized")); }});""",
     },
@@ -60,7 +61,7 @@ def lines_that_set_user(code: str, dialect: Dialect, login: Login | None = None)
     return forms[login.kind if is_written and login.kind in forms else ""].format(
         place=PLACE[login.kind].format(login.place) + ("" if login.field else NO_FIELD[login.kind]),
         token=COOKIE + login.cookie if login.cookie else TOKEN,
-        page=COOKIE_PAGE if login.cookie else PAGE,
+        page=COOKIE_PAGE if login.cookie or login.kind == "session" else PAGE,
         secret=login.secret,
         session=session,
         user=f"{{ id: {session} }}" if USER_ID.fullmatch(login.field) else session,

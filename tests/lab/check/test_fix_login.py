@@ -83,12 +83,13 @@ COOKIES = [
 def test_a_token_in_a_cookie_is_read_there(tmp_path, read):
     fix = fix_of(tmp_path, CHECKED.replace(f"const token = {READ}", read))
     assert 'jwt.verify(cookie.parse(socket.handshake.headers.cookie ?? "").login,' in fix
-    assert "page: io({ withCredentials: true })" in fix
+    assert "page, after its login: io({ withCredentials: true })" in fix
 
 
 def test_the_session_of_the_http_routes_is_used(tmp_path):
     fix = fix_of(tmp_path, SESSION)
     assert "with the session of app.js:2" in fix
+    assert "page, after its login: io({ withCredentials: true })" in fix
     assert "socket.data.user = { id: socket.request.session.userId }" in fix
 
 

@@ -32,7 +32,7 @@ def fixes(folder, *, tells=0, select=None):
         (1, "tell0.js:2."),
         (2, "tell0.js:2 and tell1.js:2."),
         (3, "tell0.js:2, tell1.js:2 and tell2.js:2."),
-        (5, "tell0.js:2, tell1.js:2, tell2.js:2 and 2 more."),
+        (7, "tell0.js:2, tell1.js:2, tell2.js:2, tell3.js:2, tell4.js:2 and 2 more."),
     ],
 )
 def test_where_ids_are_kept_the_emits_are_named(tmp_path, tells, places):
@@ -52,3 +52,44 @@ def test_a_place_in_the_same_file_is_a_line(tmp_path):
 @pytest.mark.parametrize(("tells", "select"), [(0, None), (1, "RM011")])
 def test_without_the_other_half_nothing_is_named(tmp_path, tells, select):
     assert "used at" not in fixes(tmp_path, tells=tells, select=select)["RM011 server.js:4"]
+
+
+USES = {
+    "read": "find(1).then((user) => tell(user.socketId));",
+    "written": "find(1).then((user) => { user.socketId = 2; });",
+    "filter": "Users.findOne({ socketId: 3 });",
+    "update": "Users.updateOne({ id: 4 }, { $set: {\n  socketId: 5 } });",
+}
+
+
+@pytest.mark.parametrize("form", USES)
+def test_where_a_field_is_declared_its_uses_are_named(tmp_path, form):
+    text = """\
+=== users.js
+const Users = new Schema({
+  name: String,
+  socketId: { type: String },
+});
+=== socket.js
+const { Server } = require("socket.io");
+const io = new Server(3000);
+USE
+"""
+    write_files(tmp_path, files_of(text.replace("USE", USES[form])))
+    [finding] = check([tmp_path], Options(select="RM014")).findings
+    line = 4 if form == "update" else 3
+    assert finding.fix.partition("\n")[0].endswith(f" The code uses the field at socket.js:{line}.")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("models.ts", "@Entity()\nexport class Users {\n  @Column() public socketId: string;\n}\n"),
+        ("models.py", "class Users(db.Model):\n    socketId = db.Column(db.String)\n"),
+    ],
+)
+def test_the_field_of_a_class_has_its_uses_too(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    (tmp_path / f"use{name[6:]}").write_text("print(user.socketId)\n")
+    [finding] = check([tmp_path], Options(select="RM014")).findings
+    assert finding.fix.partition("\n")[0].endswith(f" The code uses the field at use{name[6:]}:1.")
