@@ -35,14 +35,20 @@ io.use((socket, next) => {{ socket.data.user = {user};
     },
     "nest": {
         "": """
-afterInit(server: Server) {{ server.use(verifyToken); }} // write it, if nothing sets client.data.user{place}""",
+// if nothing sets client.data.user yet{place}
+afterInit(server: Server) {{ server.use(verifyToken); }} // write `verifyToken`""",
+        "token": """
+// if nothing sets client.data.user yet{place}
+// (a client without it is then refused; page, after its login: {page})
+afterInit(server: Server) {{ server.use((client, next) => this.jwtService.verifyAsync({token})
+  .then((user) => {{ client.data.user = user; next(); }}, next)); }} // inject JwtService""",
     },
 }
 PLACE = {"token": ": with the token that {} checks, too", "session": ": with the session of {}"}
 NO_FIELD = {"token": "; its id may have another name", "session": "; the user may have another name there"}
 NO_LOGIN = "\n// an app without a login: in place of the token, each page sends a random id that it keeps secret"
-TOKEN, PAGE = "socket.handshake.auth.token", "io({ auth: (set) => set({ token }) })"
-COOKIE, COOKIE_PAGE = 'cookie.parse(socket.handshake.headers.cookie ?? "").', "io({ withCredentials: true })"
+TOKEN, PAGE = "{}.handshake.auth.token", "io({ auth: (set) => set({ token }) })"
+COOKIE, COOKIE_PAGE = 'cookie.parse({}.handshake.headers.cookie ?? "").', "io({ withCredentials: true })"
 
 
 def lines_that_set_user(code: str, dialect: Dialect, login: Login | None = None) -> str:
@@ -54,13 +60,15 @@ def lines_that_set_user(code: str, dialect: Dialect, login: Login | None = None)
     forms = SETS_USER.get(dialect)
     if forms is None or not KEPT.search(code) or SETTER.search(code):
         return ""
+    socket = "client" if dialect == "nest" else "socket"
+    token = TOKEN.format(socket)
     if login is None:
-        return forms[""].format(place="", token=TOKEN, page=PAGE) + (NO_LOGIN if dialect == "node" else "")
-    is_written = login.kind == "session" or login.secret
+        return forms[""].format(place="", token=token, page=PAGE) + (NO_LOGIN if dialect == "node" else "")
+    is_known = login.kind in forms and (login.kind == "session" or login.secret or dialect == "nest")
     session = f"socket.request.session.{login.field or 'user'}"
-    return forms[login.kind if is_written and login.kind in forms else ""].format(
+    return forms[login.kind if is_known else ""].format(
         place=PLACE[login.kind].format(login.place) + ("" if login.field else NO_FIELD[login.kind]),
-        token=COOKIE + login.cookie if login.cookie else TOKEN,
+        token=COOKIE.format(socket) + login.cookie if login.cookie else token,
         page=COOKIE_PAGE if login.cookie or login.kind == "session" else PAGE,
         secret=login.secret,
         session=session,

@@ -147,5 +147,8 @@ export class AuthGuard {
 """
     write_files(tmp_path, files_of(gateway))
     [finding] = check([tmp_path], Options(select="RM081")).findings
-    assert "if nothing sets client.data.user: with the token that auth.guard.ts:6 checks, too" in finding.fix
-    assert is_javascript(finding.fix.split("\n")[1:], typescript())
+    assert "if nothing sets client.data.user yet: with the token that auth.guard.ts:6 checks, too" in finding.fix
+    assert "this.jwtService.verifyAsync(client.handshake.auth.token)" in finding.fix
+    added = finding.fix.partition("// if nothing")[2].split("\n")[1:]
+    assert len(added) == 3
+    assert is_javascript(added, typescript())
