@@ -21,6 +21,8 @@ JWT_SIGN = re.compile(r"sign(Async)?")
 SESSIONS = ("express-session", "cookie-session")
 # `req.cookies.jwt`
 COOKIE = re.compile(r"\b(?:signedC|c)ookies\.(\w+)$")
+# `socket.handshake.query.token`
+SENT = re.compile(r"\.(handshake\.(?:auth|query)\.\w*(?:[tT]oken|jwt|JWT))$")
 # tokens that do not log a user in
 OTHER_TOKEN = re.compile(r"refresh|reset|e?mail|csrf|invit|verification", re.I)
 # fields that hold the user, or the user's id
@@ -33,28 +35,35 @@ ID_KEY = re.compile(r"_?id|sub|user_?id|uid", re.I)
 class Login(NamedTuple):
     """How the checked code recognises a user in an HTTP request.
 
-    `kind` is "token" or "session". `place` is where the code checks the token, or makes the session, such as
+    `kind` is "token", "session", or "" if this is not known. `place` is where the code checks the token, or makes the session, such as
     "src/login.js:12". The other fields are "" if they are not known:
 
     - `field`: the token's key for the user's id, such as "sub", or the session's field for the user
+    - `other`: another key for the user's id, which some tokens have
     - `secret`: the code of the secret that jsonwebtoken verifies a token with, such as "process.env.JWT_SECRET"
     - `cookie`: the name of the cookie that holds the token
+    - `sent`: where clients send a token; this is never ""
     """
 
     kind: str
     place: str
     field: str = ""
+    other: str = ""
     secret: str = ""
     cookie: str = ""
+    sent: str = "handshake.auth.token"
 
 
-def login_of(facts: Facts) -> Login | None:
+UNKNOWN = Login("", "")
+
+
+def login_of(facts: Facts) -> Login:
     """Return how the checked code recognises a user in an HTTP request.
 
-    The result is None if the code uses neither a known library for tokens nor one for sessions, or uses both.
+    The result is `UNKNOWN` if the code uses neither a known library for tokens nor one for sessions, or uses both.
     """
     found = [login for login in (_token(facts), _session(facts)) if login is not None]
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 else UNKNOWN
 
 
 def ids_in(value: Node) -> dict[str, Node]:
@@ -81,12 +90,15 @@ def _token(facts: Facts) -> Login | None:
         return None
     path, call = found
     is_plain = facts.project.outside(call.func) == "jsonwebtoken.verify" and len(call.args) > 1
+    keys = [*dict.fromkeys(_id_keys(facts)), "", ""]
     return Login(
         "token",
         f"{path}:{call.line}",
-        next(_id_keys(facts), ""),
-        code_of(call.args[1]) if is_plain else "",
-        _cookie(facts, call.args[0]) if call.args else "",
+        field=keys[0],
+        other=keys[1],
+        secret=code_of(call.args[1]) if is_plain else "",
+        cookie=_cookie(facts, call.args[0]) if call.args else "",
+        sent=_sent(facts),
     )
 
 
@@ -131,6 +143,15 @@ def _cookie(facts: Facts, token: Node) -> str:
     return ""
 
 
+def _sent(facts: Facts) -> str:
+    """Return the field of the handshake from which tokens are read.
+
+    An example is "handshake.query.token". If the code reads none, it is the usual field.
+    """
+    found = (SENT.search(code_of(node)) for _, node in facts.nodes(Member))
+    return next((match[1] for match in found if match), UNKNOWN.sent)
+
+
 def _jwt_calls(facts: Facts, package: re.Pattern[str], method: re.Pattern[str]) -> Iterator[tuple[str, Call]]:
     """Yield each call that verifies or signs a user's token.
 
@@ -157,7 +178,7 @@ def _session(facts: Facts) -> Login | None:
     """Return how the code recognises a user by a session, or None."""
     for module, call in facts.calls:
         if facts.project.outside(call.func) in SESSIONS:
-            return Login("session", f"{module.path}:{call.line}", _session_field(facts))
+            return Login("session", f"{module.path}:{call.line}", field=_session_field(facts))
     return None
 
 

@@ -7,7 +7,7 @@ the token or the session that the code already uses for its HTTP requests.
 import re
 
 from lab.check.dialects import Dialect
-from lab.check.login import USER_ID, Login
+from lab.check.login import UNKNOWN, USER_ID, Login
 
 # where the fixes of the rules keep the verified user
 KEPT = re.compile(r"\b(socket|client)\.data\.user\b(\.id\b)?")
@@ -44,14 +44,16 @@ afterInit(server: Server) {{ server.use((client, next) => this.jwtService.verify
   .then((user) => {{ client.data.user = user; next(); }}, next)); }} // inject JwtService""",
     },
 }
-PLACE = {"token": ": with the token that {} checks, too", "session": ": with the session of {}"}
-NO_FIELD = {"token": "; its id may have another name", "session": "; the user may have another name there"}
+PLACE = {"": "", "token": ": with the token that {} checks, too", "session": ": with the session of {}"}
+NO_FIELD = {"": "", "token": "; its id may have another name", "session": "; the user may have another name there"}
+OTHER_KEY = "; the id is {} or {}"
 NO_LOGIN = "\n// an app without a login: in place of the token, each page sends a random id that it keeps secret"
-TOKEN, PAGE = "{}.handshake.auth.token", "io({ auth: (set) => set({ token }) })"
-COOKIE, COOKIE_PAGE = 'cookie.parse({}.handshake.headers.cookie ?? "").', "io({ withCredentials: true })"
+COOKIE = 'cookie.parse({}.handshake.headers.cookie ?? "").'
+COOKIE_PAGE = "io({ withCredentials: true }); npm i cookie"
+SESSION_PAGE = "io({ withCredentials: true })"
 
 
-def lines_that_set_user(code: str, dialect: Dialect, login: Login | None = None) -> str:
+def lines_that_set_user(code: str, dialect: Dialect, login: Login = UNKNOWN) -> str:
     """Return the lines of code that set the user which `code` reads.
 
     `code` is the code of a fix, for the Socket.IO API `dialect`. `login` says how the checked code recognises a user in
@@ -61,24 +63,39 @@ def lines_that_set_user(code: str, dialect: Dialect, login: Login | None = None)
     if forms is None or not KEPT.search(code) or SETTER.search(code):
         return ""
     socket = "client" if dialect == "nest" else "socket"
-    token = TOKEN.format(socket)
-    if login is None:
-        return forms[""].format(place="", token=token, page=PAGE) + (NO_LOGIN if dialect == "node" else "")
     is_known = login.kind in forms and (login.kind == "session" or login.secret or dialect == "nest")
     session = f"socket.request.session.{login.field or 'user'}"
-    return forms[login.kind if is_known else ""].format(
-        place=PLACE[login.kind].format(login.place) + ("" if login.field else NO_FIELD[login.kind]),
-        token=COOKIE.format(socket) + login.cookie if login.cookie else token,
-        page=COOKIE_PAGE if login.cookie or login.kind == "session" else PAGE,
+    lines = forms[login.kind if is_known else ""].format(
+        place=PLACE[login.kind].format(login.place) + _doubt(login),
+        token=COOKIE.format(socket) + login.cookie if login.cookie else f"{socket}.{login.sent}",
+        page=SESSION_PAGE if login.kind == "session" else COOKIE_PAGE if login.cookie else _page(login.sent),
         secret=login.secret,
         session=session,
         user=f"{{ id: {session} }}" if USER_ID.fullmatch(login.field) else session,
     )
+    return lines if login.kind or dialect == "nest" else lines + NO_LOGIN
 
 
-def id_key(login: Login | None) -> str:
+def _doubt(login: Login) -> str:
+    """Return words that say which name is not certain."""
+    if not login.field:
+        return NO_FIELD[login.kind]
+    return OTHER_KEY.format(login.field, login.other) if login.other else ""
+
+
+def _page(sent: str) -> str:
+    """Return the JavaScript with which a page sends its token.
+
+    `sent` is the field of the handshake that gets the token. An example is "handshake.query.token".
+    """
+    _, option, key = sent.split(".")
+    field = "token" if key == "token" else f"{key}: token"
+    return f"io({{ query: {{ {field} }} }})" if option == "query" else f"io({{ auth: (set) => set({{ {field} }}) }})"
+
+
+def id_key(login: Login) -> str:
     """Return the key of the user's id in `socket.data.user`.
 
     This is about a user that the lines of `lines_that_set_user` set.
     """
-    return login.field if login is not None and login.kind == "token" and login.field else "id"
+    return login.field if login.kind == "token" and login.field else "id"

@@ -86,6 +86,31 @@ def test_a_token_in_a_cookie_is_read_there(tmp_path, read):
     assert "page, after its login: io({ withCredentials: true })" in fix
 
 
+def test_a_second_key_of_the_id_is_said(tmp_path):
+    signed = SIGNED.replace("PAYLOAD", " _id: account._id ")
+    other = signed.replace("accounts.js", "google.js").replace("_id: account._id", "id: account.id")
+    fix = fix_of(tmp_path, CHECKED + signed + other)
+    assert "login.js:4 checks, too; the id is _id or id" in fix
+
+
+SENT = {
+    "query.token": ("query.token", "io({ query: { token } })"),
+    "auth.accessToken": ("auth.accessToken", "io({ auth: (set) => set({ accessToken: token }) })"),
+    "auth?.token": ("auth.token", "io({ auth: (set) => set({ token }) })"),
+    "query.orderId": ("auth.token", "io({ auth: (set) => set({ token }) })"),
+}
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_a_token_is_read_where_clients_send_it(tmp_path, sent):
+    field, page = SENT[sent]
+    text = SERVER.replace("socket.join(orderId)", f"log(socket.handshake.{sent})")
+    write_files(tmp_path, files_of(text + CHECKED))
+    [finding] = check([tmp_path], Options(select="RM101")).findings
+    assert f"jwt.verify(socket.handshake.{field}," in finding.fix
+    assert f"page, after its login: {page})" in finding.fix
+
+
 def test_the_session_of_the_http_routes_is_used(tmp_path):
     fix = fix_of(tmp_path, SESSION)
     assert "with the session of app.js:2" in fix

@@ -214,9 +214,9 @@ def register(socketio):
 )
 
 KEEP_NONE = (
-    "Keep no ids, and no clean-up at disconnect: let each connection join the room of its user or role, and emit to "
-    "that room. Name the room for an id that a reconnect does not change: the account's, or a random one that the "
-    "client keeps.\n"
+    "Keep no ids, and no clean-up at disconnect. If the code uses the ids, let each connection join the room of its "
+    "user or role, and emit to it. Name the room for an id that a reconnect does not change: the account's, or a "
+    "random one that the client keeps.\n"
 )
 RULE = Rule(
     id="RM011",

@@ -216,20 +216,23 @@ RULE = Rule(
     ),
     fix={
         "node": (
-            "Check before the emit that the sender is in the room, and before a join who may be in it.\n"
+            "Check before the emit that the sender is in the room, and before a join who may be in it. After a "
+            "reconnect, a socket is in no room: the page joins again at each `connect`.\n"
             "if (!socket.rooms.has(room)) return;"
         ),
         "nest": (
-            "Check before the emit that the sender is in the room, and before a join who may be in it.\n"
+            "Check before the emit that the sender is in the room, and before a join who may be in it. After a "
+            "reconnect, a socket is in no room: the page joins again at each `connect`.\n"
             'if (!client.rooms.has(room)) throw new WsException("forbidden");'
         ),
         "python-socketio": (
-            "Check before the emit that the sender is in the room, and before a join who may be in it.\n"
+            "Check before the emit that the sender is in the room, and before a join who may be in it. After a "
+            "reconnect, a socket is in no room: the page joins again at each `connect`.\n"
             "if room not in sio.rooms(sid): return"
         ),
         "flask": (
-            "Check before the emit that the sender is in the room, and before a join who may be in it. `rooms` is in "
-            "flask_socketio.\n"
+            "Check before the emit that the sender is in the room, and before a join who may be in it. After a "
+            "reconnect, a socket is in no room: the page joins again at each `connect`. `rooms` is in flask_socketio.\n"
             "if room not in rooms(): return"
         ),
     },

@@ -225,7 +225,7 @@ RULE = Rule(
             "List the origins of your own pages, and set both options: `cors` is for long polling, and only "
             "`allowRequest` refuses a WebSocket. A client without an Origin is no browser page, and may connect. The "
             "`cors` setting of your HTTP routes is separate.\n"
-            'const ORIGINS = ["https://app.example.com"]; // scheme, host, and port if it has one\n'
+            'const ORIGINS = (process.env.ORIGINS ?? "http://localhost:3000").split(","); // scheme, host, port\n'
             "const io = new Server(httpServer, { cors: { origin: ORIGINS }, // and your other options\n"
             "  allowRequest: (req, done) => done(null, !req.headers.origin || ORIGINS.includes(req.headers.origin)) });"
         ),
@@ -233,7 +233,7 @@ RULE = Rule(
             "List the origins of your own pages, and set both options: `cors` is for long polling, and only "
             "`allowRequest` refuses a WebSocket. A client without an Origin is no browser page, and may connect. The "
             "`cors` setting of your HTTP routes is separate.\n"
-            'const ORIGINS = ["https://app.example.com"]; // scheme, host, and port if it has one\n'
+            'const ORIGINS = (process.env.ORIGINS ?? "http://localhost:3000").split(","); // scheme, host, port\n'
             "@WebSocketGateway({ cors: { origin: ORIGINS }, // and your other options\n"
             "  allowRequest: (req, done) => done(null, !req.headers.origin || ORIGINS.includes(req.headers.origin)) })"
         ),
