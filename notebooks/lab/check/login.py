@@ -35,8 +35,8 @@ ID_KEY = re.compile(r"_?id|sub|user_?id|uid", re.I)
 class Login(NamedTuple):
     """How the checked code recognises a user in an HTTP request.
 
-    `kind` is "token", "session", or "" if this is not known. `place` is where the code checks the token, or makes the session, such as
-    "src/login.js:12". The other fields are "" if they are not known:
+    `kind` is "token", "session", or "" if this is not known. `place` is where the code checks the token, or makes the
+    session, such as "src/login.js:12". The other fields are "" if they are not known:
 
     - `field`: the token's key for the user's id, such as "sub", or the session's field for the user
     - `other`: another key for the user's id, which some tokens have
