@@ -90,13 +90,17 @@ def _token(facts: Facts) -> Login | None:
         return None
     path, call = found
     is_plain = facts.project.outside(call.func) == "jsonwebtoken.verify" and len(call.args) > 1
+    secret = code_of(call.args[1]) if is_plain else ""
+    if secret.startswith("process.env.") and path.endswith((".ts", ".tsx")):
+        # it may be undefined, which TypeScript's strict mode refuses
+        secret += "!"
     keys = [*dict.fromkeys(_id_keys(facts)), "", ""]
     return Login(
         "token",
         f"{path}:{call.line}",
         field=keys[0],
         other=keys[1],
-        secret=code_of(call.args[1]) if is_plain else "",
+        secret=secret,
         cookie=_cookie(facts, call.args[0]) if call.args else "",
         sent=_sent(facts),
     )

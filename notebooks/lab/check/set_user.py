@@ -25,10 +25,10 @@ io.use((socket, next) => verify({token}).then( // write `verify`
 // if nothing sets socket.data.user yet{place}
 // (a client without it is then refused; page, after its login: {page})
 io.use((socket, next) => jwt.verify({token},
-  {secret}, (error, user) => {{ socket.data.user = user; next(error); }}));""",
+  {secret}, (error, user) => {{ socket.data.user = user; next(error ?? undefined); }}));""",
         "session": """
 // if nothing sets socket.data.user yet{place}
-// (page, after its login: {page}; another origin: cors: {{ credentials: true }})
+// (page, after its login: {page})
 io.use((socket, next) => sessionMiddleware(socket.request, {{}}, next)); // made by `session(…)`, also for app.use
 io.use((socket, next) => {{ socket.data.user = {user};
   next({session} ? undefined : new Error("unauthorized")); }});""",
@@ -49,8 +49,8 @@ NO_FIELD = {"": "", "token": "; its id may have another name", "session": "; the
 OTHER_KEY = "; the id is {} or {}"
 NO_LOGIN = "\n// an app without a login: in place of the token, each page sends a random id that it keeps secret"
 COOKIE = 'cookie.parse({}.handshake.headers.cookie ?? "").'
-COOKIE_PAGE = "io({ withCredentials: true }); npm i cookie"
-SESSION_PAGE = "io({ withCredentials: true })"
+SESSION_PAGE = "io({ withCredentials: true }); server: cors: { credentials: true }"
+COOKIE_PAGE = f"{SESSION_PAGE}; npm i cookie"
 
 
 def lines_that_set_user(code: str, dialect: Dialect, login: Login = UNKNOWN) -> str:

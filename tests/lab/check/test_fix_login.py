@@ -55,6 +55,12 @@ def test_the_token_of_the_http_routes_is_used(tmp_path, key):
     assert f"`user:${{socket.data.user.{key}}}`" in fix
 
 
+def test_typescript_gets_a_secret_that_is_not_undefined(tmp_path):
+    fix = fix_of(tmp_path, CHECKED.replace("login.js", "login.ts"))
+    assert "process.env.JWT_SECRET!, (error, user) =>" in fix
+    assert is_javascript(fix.split("\n"), typescript())
+
+
 PAYLOADS = {
     "variable": "const payload = { userId: 1 };\njwt.sign(payload, SECRET);",
     "parameter": "const sign = (payload) => jwt.sign(payload, SECRET);\nsign({ userId: 1 });",
@@ -83,7 +89,7 @@ COOKIES = [
 def test_a_token_in_a_cookie_is_read_there(tmp_path, read):
     fix = fix_of(tmp_path, CHECKED.replace(f"const token = {READ}", read))
     assert 'jwt.verify(cookie.parse(socket.handshake.headers.cookie ?? "").login,' in fix
-    assert "page, after its login: io({ withCredentials: true })" in fix
+    assert "page, after its login: io({ withCredentials: true }); server: cors: { credentials: true }" in fix
 
 
 def test_a_second_key_of_the_id_is_said(tmp_path):
@@ -114,7 +120,7 @@ def test_a_token_is_read_where_clients_send_it(tmp_path, sent):
 def test_the_session_of_the_http_routes_is_used(tmp_path):
     fix = fix_of(tmp_path, SESSION)
     assert "with the session of app.js:2" in fix
-    assert "page, after its login: io({ withCredentials: true })" in fix
+    assert "page, after its login: io({ withCredentials: true }); server: cors: { credentials: true }" in fix
     assert "socket.data.user = { id: socket.request.session.userId }" in fix
 
 

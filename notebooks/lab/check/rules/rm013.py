@@ -164,14 +164,16 @@ RULE = Rule(
             "Name the room for an id that a reconnect does not change: the account's, or a random one that the client "
             "keeps.\n"
             'socket.join(`user:${socket.data.user.id}`); // in io.on("connection", …)\n'
-            'io.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id'
+            'io.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id\n'
+            "const isOnline = (await io.in(`user:${userId}`).fetchSockets()).length > 0; // each has `data`"
         ),
         "nest": (
             "Write no ids, and remove the field: let each connection join a room of its user, and emit to that room. "
             "Name the room for an id that a reconnect does not change: the account's, or a random one that the client "
             "keeps.\n"
             "client.join(`user:${client.data.user.id}`); // in handleConnection\n"
-            'this.server.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id'
+            'this.server.to(`user:${userId}`).emit("event", data); // in place of each emit to the kept id\n'
+            "const isOnline = (await this.server.in(`user:${userId}`).fetchSockets()).length > 0; // each has `data`"
         ),
         "python-socketio": (
             "Write no ids, and remove the field: let each connection join a room of its user, and emit to that room. "
