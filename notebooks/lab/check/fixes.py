@@ -8,7 +8,7 @@ from lab.check.identity import verifies
 from lab.check.ir import Assign, Member, Name, Node
 from lab.check.login import USER, USER_ID, ids_in, login_of
 from lab.check.model import Hit, Rule
-from lab.check.own_rooms import is_own_room
+from lab.check.own_rooms import is_own_room, is_shared_room
 from lab.check.set_user import KEPT, SETS_USER, id_key, lines_that_set_user
 from lab.check.tags import CLAIMED, Tag
 
@@ -25,6 +25,8 @@ LONGEST_ROOM = 40
 # in a fix, a join of the user's own room at each connection, and the name of this room
 JOIN_OWN = re.compile(r"\n[^\n]*\.join\(`user:[^\n]*// in [^\n]*")
 OWN = re.compile(r"\buser:(\$\{[^}]*\})")
+# the end of a line that is only for a user's own room
+IF_OWN = "instead, if it is the user's own room"
 # the end of a comment that says where a line of a fix belongs
 AT_CONNECT = re.compile(r"(?<= in )(io\.on\(.connection., …\)|handleConnection|the connect handler)$", re.M)
 CLIENT_TRUSTED = "08"
@@ -61,7 +63,7 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     handler, the text also says where this handler is.
     """
     prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
-    fix = "".join(f"\n{line}" for line in code)
+    fix = "".join(f"\n{line}" for line in _for_room(facts, hit, code))
     if OWN.search(fix) and (own := facts.once(_own_room)):
         joined = f"\n// each connection joins {own.code} already: {_where(own.place, hit)}"
         fix = JOIN_OWN.sub(lambda _: joined, fix)
@@ -82,6 +84,20 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
         chosen = found[1] if (found := TEMPLATE.fullmatch(room)) else room
         fix = CHOSEN.sub(lambda _: chosen, ROOM.sub(lambda _: room, fix))
     return prose + fix
+
+
+def _for_room(facts: Facts, hit: Hit, code: list[str]) -> list[str]:
+    """Return the lines of a fix that fit a join's room.
+
+    One line is only for the user's own room, and the others are only for rooms of several users. If the kind of the
+    room is not clear, all lines are returned.
+    """
+    own = [line for line in code if line.endswith(IF_OWN)]
+    if not own or hit.part is None:
+        return code
+    if is_own_room(facts, hit.part):
+        return [line.replace(IF_OWN, "in place of this join") for line in own]
+    return [line for line in code if line not in own] if is_shared_room(facts, hit.part) else code
 
 
 def _where(place: tuple[str, int], hit: Hit) -> str:

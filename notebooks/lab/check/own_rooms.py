@@ -33,6 +33,14 @@ def is_own_room(facts: Facts, room: Node) -> bool:
     return not any(THINGS.search(name) for name in names) and any(OWN.match(name) for name in names)
 
 
+def is_shared_room(facts: Facts, room: Node) -> bool:
+    """Tell whether a room has the name of what several users share.
+
+    An example is `conversationId`.
+    """
+    return any(THINGS.search(name) for name in names_in(facts.follow(room)))
+
+
 def _is_of_user(facts: Facts, found: Node) -> bool:
     """Tell whether `found` was looked up with the client's verified identity.
 

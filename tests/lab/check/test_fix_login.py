@@ -49,10 +49,11 @@ def fix_of(folder, text, *, select="RM081"):
 
 @pytest.mark.parametrize("key", ["id", "_id", "userId", "sub"])
 def test_the_token_of_the_http_routes_is_used(tmp_path, key):
-    fix = fix_of(tmp_path, CHECKED + SIGNED.replace("PAYLOAD", f" {key}: account.id, name: account.name "))
+    signed = SIGNED.replace("PAYLOAD", f" {key}: account.id, name: account.name ")
+    fix = fix_of(tmp_path, CHECKED + signed, select="RM101")
     assert "// if nothing sets socket.data.user yet: with the token that login.js:4 checks, too" in fix
     assert "jwt.verify(socket.handshake.auth.token,\n  process.env.JWT_SECRET, (error, user) =>" in fix
-    assert f"`user:${{socket.data.user.{key}}}`" in fix
+    assert f"limiter.consume(socket.data.user.{key})" in fix
 
 
 def test_typescript_gets_a_secret_that_is_not_undefined(tmp_path):
@@ -71,7 +72,7 @@ PAYLOADS = {
 @pytest.mark.parametrize("form", PAYLOADS)
 def test_the_key_of_the_id_is_found(tmp_path, form):
     text = f'=== accounts.js\nconst jwt = require("jsonwebtoken");\n{PAYLOADS[form]}\n'
-    assert "socket.data.user.userId" in fix_of(tmp_path, CHECKED + text)
+    assert "socket.data.user.userId" in fix_of(tmp_path, CHECKED + text, select="RM101")
 
 
 def test_an_unknown_key_is_said(tmp_path):

@@ -1,5 +1,7 @@
 """Test that a fix uses the names of the checked code."""
 
+import re
+
 import pytest
 from lab.check.explain import page
 from lab.check.result import Options
@@ -163,6 +165,27 @@ def test_no_other_room_is_taken_for_the_users_own(tmp_path, join):
     (tmp_path / "io.js").write_text(text)
     [finding] = check([tmp_path], Options(select="RM021")).findings
     assert "socket.join(`user:${socket.user.id}`); // in io.on" in finding.fix
+
+
+KINDS = {
+    "userId": "own",
+    "data.user._id": "own",
+    "`user:${driverId}`": "own",
+    "conversationId": "shared",
+    "`order:${id}`": "shared",
+    "data.room": "shared",
+    "id": "unclear",
+    "name": "unclear",
+}
+
+
+@pytest.mark.parametrize("room", KINDS)
+def test_the_fix_of_a_join_is_for_the_kind_of_the_room(tmp_path, room):
+    [name, *_] = re.findall(r"data|\w*[iI]d\b|name", room)
+    (tmp_path / "io.js").write_text(SERVER.format(user="setUser(socket)", room=room).replace("(orderId)", f"({name})"))
+    [finding] = check([tmp_path], Options(select="RM081")).findings
+    assert ("mayJoin(" in finding.fix.partition("\n")[2]) == (KINDS[room] != "own")
+    assert ("socket.join(`user:" in finding.fix) == (KINDS[room] != "shared")
 
 
 READS_USER = [
