@@ -96,7 +96,7 @@ def _for_room(facts: Facts, hit: Hit, code: list[str]) -> list[str]:
     if not own or hit.part is None:
         return code
     if is_own_room(facts, hit.part):
-        return [line.replace(IF_OWN, "in place of this join") for line in own]
+        return [line.replace(IF_OWN, "in place of this join; an emit names the same room") for line in own]
     return [line for line in code if line not in own] if is_shared_room(facts, hit.part) else code
 
 

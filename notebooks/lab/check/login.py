@@ -27,7 +27,7 @@ SENT = re.compile(r"\.(handshake\.(?:auth|query)\.\w*(?:[tT]oken|jwt|JWT))$")
 OTHER_TOKEN = re.compile(r"refresh|reset|e?mail|csrf|invit|verification", re.I)
 # fields that hold the user, or the user's id
 USER = re.compile(r"(current_?)?user", re.I)
-USER_ID = re.compile(r"(user_?id|uid)", re.I)
+USER_ID = re.compile(r"(user_?id|uid|_id)", re.I)
 # keys of a user object under which its id may stand
 ID_KEY = re.compile(r"_?id|sub|user_?id|uid", re.I)
 

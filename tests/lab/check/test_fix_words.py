@@ -37,6 +37,7 @@ def fix_in(folder, *, user="", room=ROOM):
 VERIFIED = [
     ("socket.user = verify(socket.handshake.auth.token)", "socket.user"),
     ("socket.userId = verify(socket.handshake.auth.token).sub", "socket.userId"),
+    ("socket._id = verify(socket.handshake.auth.token).sub", "socket._id"),
     ("socket.data.user = verify(socket.handshake.auth.token)", "socket.data.user"),
     ("socket.data.userId = verify(socket.handshake.auth.token).sub", "socket.data.userId"),
 ]
