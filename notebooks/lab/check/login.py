@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lab.check.facts import Facts
 from lab.check.flow import made_record, variable_of
-from lab.check.ir import Call, Const, Member, Name, Node, Record
+from lab.check.ir import Call, Const, Index, Member, Name, Node, Record
 from lab.check.scopes import record_value
 
 VERIFY = re.compile(r"(jsonwebtoken\.verify|jose\.jwtVerify)$")
@@ -128,8 +128,9 @@ def _given(facts: Facts, expr: Node) -> list[Node]:
     given = facts.arguments(variable)
     if not variable.path:
         return given
-    records = [made_record(facts.project, value) for value in given]
-    values = [record_value(record, variable.path[0][1]) for record in records if record is not None]
+    kind, *name = variable.path[0]
+    records = [made_record(facts.project, value) for value in given] if kind == "field" else []
+    values = [record_value(record, name[0]) for record in records if record is not None]
     return [value for value in values if value is not None]
 
 
@@ -141,7 +142,7 @@ def _cookie(facts: Facts, token: Node) -> str:
     """
     variable = variable_of(facts.project, token)
     for value, path in variable.values if variable is not None else [(token, ())]:
-        name = ".".join([code_of(value), *(step[1] for step in path)])
+        name = ".".join([code_of(value), *(step[1] for step in path if step[0] == "field")])
         if found := COOKIE.search(name):
             return found[1]
     return ""
@@ -208,5 +209,7 @@ def code_of(expr: Node) -> str:
         case Name(name=name):
             return name
         case Member(obj=obj, name=name):
+            return f"{code}.{name}" if (code := code_of(obj)) else ""
+        case Index(obj=obj, key=Const(value=str(name))) if name.isidentifier():
             return f"{code}.{name}" if (code := code_of(obj)) else ""
     return ""

@@ -83,6 +83,8 @@ COOKIES = [
     "const token = req.cookies.login",
     "const { login: token } = req.cookies",
     "const token = req.signedCookies.login",
+    'const token = req.cookies["login"]',
+    "const token = req.cookies?.login",
 ]
 
 
@@ -116,6 +118,23 @@ def test_a_token_is_read_where_clients_send_it(tmp_path, sent):
     [finding] = check([tmp_path], Options(select="RM101")).findings
     assert f"jwt.verify(socket.handshake.{field}," in finding.fix
     assert f"page, after its login: {page})" in finding.fix
+
+
+ODD = {
+    "loop": "for (const token of tokens) jwt.verify(token, process.env.JWT_SECRET);",
+    "part": "const check = ([token]) => jwt.verify(token, process.env.JWT_SECRET);\ncheck(tokens);",
+    "rest": "const check = (...all) => jwt.verify(...all);\ncheck(token, process.env.JWT_SECRET);",
+    "nothing": "jwt.verify();\njwt.sign();",
+    "signed-part": "const sign = ([payload]) => jwt.sign(payload, process.env.JWT_SECRET);\nsign([{ id: 1 }]);",
+    "itself": "let token = token;\njwt.verify(token, token);\njwt.sign(token, token);",
+}
+
+
+@pytest.mark.parametrize("form", ODD)
+def test_odd_code_of_a_login_is_no_trouble(tmp_path, form):
+    text = f'=== login.js\nconst jwt = require("jsonwebtoken");\n{ODD[form]}\n'
+    fix = fix_of(tmp_path, text, select="RM101")
+    assert is_javascript(fix.split("\n"), javascript())
 
 
 def test_the_session_of_the_http_routes_is_used(tmp_path):
