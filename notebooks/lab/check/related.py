@@ -48,8 +48,8 @@ def _uses(facts: Facts, finding: Finding) -> list[Place]:
 
     `finding` is about the field. Examples of uses are `user.socketId` and `{ socketId: id }`.
     """
-    line = facts.sources[finding.path].lines[finding.line - 1]
-    name = re.match(r"\W*(\w*)", line[finding.column - 1 :])
+    lines = facts.sources[finding.path].lines
+    name = re.match(r"\W*(\w+)", "".join(lines[finding.line - 1 : finding.line])[finding.column - 1 :])
     if name is None:
         return []
     places = [

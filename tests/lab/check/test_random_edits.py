@@ -15,8 +15,22 @@ from lab.check.run import check
 SUFFIX = {"node": ".js", "nest": ".ts", "python-socketio": ".py", "flask": ".py"}
 TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 PLAIN = Path(__file__).parent / "data" / "plain"
+# what the texts of fixes look for in other files
+LOGIN = """\
+const jwt = require("jsonwebtoken");
+const session = require("express-session");
+const users = new Schema({ name: String, socketId: { type: String } });
+const tokenOf = ({ user, payload }) => jwt.sign(payload, process.env.JWT_SECRET, { expiresIn: "1h" });
+app.post("/login", (req, res) => res.json(tokenOf({ user: 1, payload: { userId: req.session.userId } })));
+app.use((req, res, next) => {
+  const { token } = req.cookies;
+  for (const other of [token, req.cookies["token"]]) req.user = jwt.verify(other, process.env.JWT_SECRET);
+  users.updateOne({ _id: req.user.userId }, { socketId: null }).then(([user]) => next(user.socketId));
+});
+"""
 VALID = sorted(
-    {
+    {(LOGIN, ".js"), (LOGIN, ".ts")}
+    | {
         (text, SUFFIX[dialect])
         for rule in all_rules()
         for dialect, snippet in rule.snippets.items()
@@ -76,6 +90,15 @@ def test_an_edited_file_never_breaks_the_checker(tmp_path_factory, seed, chosen,
     text, suffix = VALID[chosen]
     folder = tmp_path_factory.mktemp("edited")
     assert_is_checked(folder, [(edited(text, random.Random(seed), kinds), suffix)])  # noqa: S311 - not for security
+
+
+@given(
+    seed=SEEDS, kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6), suffix=st.sampled_from([".js", ".ts"])
+)
+@settings(BOUNDED, max_examples=60)
+def test_an_edited_login_never_breaks_a_fix(tmp_path_factory, seed, kinds, suffix):
+    folder = tmp_path_factory.mktemp("login")
+    assert_is_checked(folder, [(edited(LOGIN, random.Random(seed), kinds), suffix)])  # noqa: S311 - not for security
 
 
 @given(seed=SEEDS, chosen=st.lists(st.integers(0, len(VALID) - 1), min_size=2, max_size=8))
