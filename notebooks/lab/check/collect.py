@@ -13,7 +13,7 @@ from lab.check.uses import Content, Uses
 # methods that put their last argument into a collection; with two arguments, the first is the key
 WRITERS = {"set", "add", "push", "append", "unshift", "setdefault", "insert", "update", "appendleft"}
 # methods that call a function with each element
-ITERATING = {"forEach", "map", "filter", "find", "some", "every", "flatMap", "findIndex", "sort", "reduce"}
+ITERATING = {"forEach", "map", "filter", "find", "some", "every", "flatMap", "findIndex", "sort"}
 PROMISES = {"then", "finally"}
 # functions that start another one later, with the number of their own arguments before and after it
 STARTERS = {

@@ -180,8 +180,8 @@ class Facts:
         if tags & (Tag.SID | Tag.SERVER | Tag.IDS):
             # a parameter that gets both is mostly the handler's own
             return Tag.IDS in tags and Tag.SID not in tags
-        source = self.element_source(expr) if isinstance(expr, Name) else None
-        return any(is_id_name(part) or is_id_name(self.made(part)) for part in (expr, source) if part)
+        is_named = is_id_name(expr) or is_id_name(self.made(expr))
+        return is_named or flow.is_of_id_list(self.project, self.values.uses, expr)
 
     def is_own_rooms(self, expr: Node) -> bool:
         """Tell whether `expr` returns the rooms of the handler's own socket.

@@ -56,7 +56,7 @@ MARKS = (
 # in a text about sockets, in lower case; plain words are searched first, because that is ten times faster
 CONCERN_WORDS = ("socket", "gateway", "emit", "handshake", "connectionid", "connection_id", "validationpipe")
 # in a text about the login of users
-LOGIN_WORDS = ("jsonwebtoken", "express-session", "cookie-session")
+LOGIN_WORDS = ("jsonwebtoken", "nestjs/jwt", '"jose"', "'jose'", "express-session", "cookie-session")
 CONCERN = re.compile(r"s(?:ids?\b|io\b(?<![a-z]sio))|_room\b|io\b(?:(?<=getio)|(?<!\wio)\s*[.(\[,})])")
 
 

@@ -1,14 +1,16 @@
 """Writes how to fix a finding, with names from the checked code."""
 
 import re
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lab.check.dialects import Dialect
 from lab.check.facts import Facts
 from lab.check.identity import verifies
 from lab.check.ir import Assign, Member, Name, Node
 from lab.check.login import USER, USER_ID, ids_in, login_of
 from lab.check.model import Hit, Rule
-from lab.check.own_rooms import is_own_room, is_shared_room
+from lab.check.own_rooms import is_named_for_user, is_shared_room, joined_room
 from lab.check.set_user import KEPT, SETS_USER, id_key, lines_that_set_user
 from lab.check.tags import CLAIMED, Tag
 
@@ -30,6 +32,8 @@ IF_OWN = "instead, if it is the user's own room"
 # the end of a comment that says where a line of a fix belongs
 AT_CONNECT = re.compile(r"(?<= in )(io\.on\(.connection., …\)|handleConnection|the connect handler)$", re.M)
 CLIENT_TRUSTED = "08"
+# the first of the characters for private use, which no text of a fix has
+FIRST_MARK = 0xE000
 
 
 class _User(NamedTuple):
@@ -42,16 +46,37 @@ class _User(NamedTuple):
     id: str
 
 
-class _OwnRoom(NamedTuple):
-    """The room of a user that each connection joins.
+@dataclass
+class _Draft:
+    """The code of a fix, before it is finished.
 
-    `code` names it in the checked code, as in `userRoom(user.id)`. `shape` is its name with `*` in place of the user,
-    such as "user:*". `place` is the path and line of the join.
+    Names from the checked code are put into it. Text of the checked code is put in last: until then, a mark stands for
+    it, so that nothing in it is replaced.
     """
 
+    facts: Facts
+    hit: Hit
     code: str
-    shape: str
-    place: tuple[str, int]
+    quoted: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The Socket.IO API of the file."""
+        return self.facts.dialect(self.hit.path)
+
+    def quote(self, text: str) -> str:
+        """Return a mark that stands for `text`. Without text, return ""."""
+        mark = chr(FIRST_MARK + len(self.quoted))
+        self.quoted[mark] = text
+        return mark if text else ""
+
+    def where(self, path: str, line: int) -> str:
+        """Return a mark for a place. In the file of the finding, the path is left out."""
+        return self.quote(f"line {line}" if path == self.hit.path else f"{path}:{line}")
+
+    def finished(self) -> str:
+        """Return the code with the quoted text."""
+        return "".join(self.quoted.get(character, character) for character in self.code)
 
 
 def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
@@ -63,27 +88,61 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
     handler, the text also says where this handler is.
     """
     prose, *code = rule.fix.get(facts.dialect(hit.path), "").split("\n")
-    fix = "".join(f"\n{line}" for line in _for_room(facts, hit, code))
-    if OWN.search(fix) and (own := facts.once(_own_room)):
-        joined = f"\n// each connection joins {own.code} already: {_where(own.place, hit)}"
-        fix = JOIN_OWN.sub(lambda _: joined, fix)
-        fix = OWN.sub(lambda found: own.shape.replace("*", found[1]), fix)
-    if AT_CONNECT.search(fix) and (place := facts.once(_connect_handler)):
-        fix = AT_CONNECT.sub(lambda found: f"{found[0]}: {_where(place, hit)}", fix)
-    if KEPT.search(fix):
-        if user := facts.once(_user):
-            fix = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", fix)
-        else:
-            login = facts.once(login_of)
-            fix += lines_that_set_user(fix, facts.dialect(hit.path), login)
-            fix = KEPT.sub(lambda kept: f"{kept[1]}.data.user{f'.{id_key(login)}' if kept[2] else ''}", fix)
-    if facts.dialect(hit.path) in SETS_USER and SOCKET.search(fix) and (name := facts.once(_socket_name)):
-        fix = SOCKET.sub(name, fix)
+    draft = _Draft(facts, hit, "".join(f"\n{line}" for line in _for_room(facts, hit, code)))
+    _name_own_room(draft)
+    _name_connect_handler(draft)
+    _name_user(draft)
+    _name_socket(draft)
     # other rules may stand at a line of a database, whose queries have methods of these names
-    if rule.mistake == CLIENT_TRUSTED and (room := _room_text(facts, hit.path, hit.node.line)):
+    if rule.mistake == CLIENT_TRUSTED:
+        _name_room(draft)
+    return prose + draft.finished()
+
+
+def _name_own_room(draft: _Draft) -> None:
+    """Use the user's room that each connection joins already."""
+    if OWN.search(draft.code) and (own := draft.facts.once(joined_room)):
+        room = draft.quote(_room_text(draft.facts, own.path, own.line) or "the user's room")
+        joined = f"\n// each connection joins {room} already: {draft.where(own.path, own.line)}"
+        draft.code = OWN.sub(lambda found: own.shape.replace("*", found[1]), JOIN_OWN.sub(joined, draft.code))
+
+
+def _name_connect_handler(draft: _Draft) -> None:
+    """Say where the connect handler is, if there is only one."""
+    if AT_CONNECT.search(draft.code) and (place := draft.facts.once(_connect_handler)):
+        draft.code = AT_CONNECT.sub(lambda found: f"{found[0]}: {draft.where(*place)}", draft.code)
+
+
+def _name_user(draft: _Draft) -> None:
+    """Use the field that holds the verified user.
+
+    Without such a field, lines that set it are added.
+    """
+    if not KEPT.search(draft.code):
+        return
+    if user := draft.facts.once(_user):
+        draft.code = KEPT.sub(lambda kept: f"{kept[1]}.{user.id if kept[2] else user.field}", draft.code)
+        return
+    login = draft.facts.once(login_of)
+    # it may be undefined, which TypeScript's strict mode refuses
+    is_loose = login.secret.startswith("process.env.") and draft.hit.path.endswith((".ts", ".tsx"))
+    secret = draft.quote(login.secret + "!" if is_loose else login.secret)
+    marked = login._replace(place=draft.quote(login.place), secret=secret)
+    draft.code += lines_that_set_user(draft.code, draft.dialect, marked)
+    draft.code = KEPT.sub(lambda kept: f"{kept[1]}.data.user{f'.{id_key(login)}' if kept[2] else ''}", draft.code)
+
+
+def _name_socket(draft: _Draft) -> None:
+    """Use the name that connect handlers give to the socket."""
+    if draft.dialect in SETS_USER and SOCKET.search(draft.code) and (name := draft.facts.once(_socket_name)):
+        draft.code = SOCKET.sub(name, draft.code)
+
+
+def _name_room(draft: _Draft) -> None:
+    """Use the room of the finding's line, and the client's part."""
+    if room := _room_text(draft.facts, draft.hit.path, draft.hit.node.line):
         chosen = found[1] if (found := TEMPLATE.fullmatch(room)) else room
-        fix = CHOSEN.sub(lambda _: chosen, ROOM.sub(lambda _: room, fix))
-    return prose + fix
+        draft.code = CHOSEN.sub(lambda _: chosen, ROOM.sub(lambda _: room, draft.code))
 
 
 def _for_room(facts: Facts, hit: Hit, code: list[str]) -> list[str]:
@@ -95,32 +154,9 @@ def _for_room(facts: Facts, hit: Hit, code: list[str]) -> list[str]:
     own = [line for line in code if line.endswith(IF_OWN)]
     if not own or hit.part is None:
         return code
-    if is_own_room(facts, hit.part):
+    if is_named_for_user(facts, hit.part):
         return [line.replace(IF_OWN, "in place of this join; an emit names the same room") for line in own]
     return [line for line in code if line not in own] if is_shared_room(facts, hit.part) else code
-
-
-def _where(place: tuple[str, int], hit: Hit) -> str:
-    """Return a place as text: its path and line.
-
-    In the file of `hit`, the path is left out.
-    """
-    return f"line {place[1]}" if place[0] == hit.path else f"{place[0]}:{place[1]}"
-
-
-def _own_room(facts: Facts) -> _OwnRoom | None:
-    """Return the room of a user that each connection joins, or None.
-
-    The result is also None if the name of the room has no variable part, or if connections join several such rooms.
-    """
-    found = {
-        shape: _OwnRoom(_room_text(facts, move.module.path, move.node.line), shape, (move.module.path, move.node.line))
-        for move, room in facts.rooms.joins
-        if move.own and facts.always(move.node, "connect", "middleware") and not facts.is_named_by_client(room)
-        if (shape := facts.rooms.shape(room)) and shape.count("*") == 1 and is_own_room(facts, room)
-    }
-    own = found.popitem()[1] if len(found) == 1 else None
-    return own if own is not None and own.code else None
 
 
 def _connect_handler(facts: Facts) -> tuple[str, int] | None:

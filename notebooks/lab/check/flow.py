@@ -1,6 +1,7 @@
 """Finds where a value comes from: variables, parameters and returned values."""
 
-from lab.check.ir import Call, Func, Index, Member, Name, Node, Record, Return
+from lab.check.ir import Await, Call, Func, Index, Member, Name, Node, Record, Return
+from lab.check.names import UNCLEAR_IDS, is_id_name, last_name
 from lab.check.places import place_of
 from lab.check.project import Project
 from lab.check.scopes import EACH, Variable, function_of, lookup
@@ -33,7 +34,7 @@ def follow(project: Project, expr: Node) -> Node:
     return expr
 
 
-def element_source(project: Project, uses: Uses, name: Name) -> Node | None:
+def element_source(project: Project, uses: Uses, name: Node) -> Node | None:
     """Return the collection over which the code loops with `name`, or None.
 
     For `for (const user of users)` and `users.forEach((user) => …)`, the collection of `user` is `users`. For
@@ -44,8 +45,26 @@ def element_source(project: Project, uses: Uses, name: Name) -> Node | None:
         return variable.values[0][0]
     if variable is None or variable.param is None or variable.owner is None:
         return None
+    if variable.param is not variable.owner.params[0]:
+        return None
     source = uses.each.get(id(variable.owner))
     return source[0] if source is not None else None
+
+
+def is_of_id_list(project: Project, uses: Uses, expr: Node) -> bool:
+    """Tell whether `expr` is an element of a list of socket ids.
+
+    The code loops over the list with the variable `expr`. This is judged by the name of the list. In a loop over a
+    dict, the elements are its keys, so the result is False.
+    """
+    source = element_source(project, uses, expr)
+    if source is None or UNCLEAR_IDS.search(last_name(source)):
+        return False
+    made = follow(project, source)
+    place = place_of(project, source) if isinstance(source, Name | Member) else None
+    if isinstance(made, Record) or any(part.key is not None or part.is_nested for part in uses.of_place(place)):
+        return False
+    return is_id_name(source) or is_id_name(made.value if isinstance(made, Await) else made)
 
 
 def arguments(uses: Uses, param: Variable) -> list[Node]:

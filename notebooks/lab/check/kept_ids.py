@@ -99,6 +99,28 @@ def is_of_fetched(facts: Facts, room: Node) -> bool:
     return isinstance(found, Member) and found.name in facts.once(_fields_of_fetched)
 
 
+def is_fresh(facts: Facts, key: Node) -> bool:
+    """Tell whether the code has just got a socket id from Socket.IO.
+
+    `key` is the id. The result is True if `key` comes from a loop over Socket.IO's sockets, or over Socket.IO's list of
+    the sockets in a room.
+    """
+    if Tag.SOCKET in facts.values.of(key):
+        return True
+    if Tag.IDS not in facts.values.of(key) and is_of_fetched(facts, key):
+        return True
+    source = facts.element_source(key) if isinstance(key, Name) else None
+    if source is None:
+        return False
+    found = facts.follow(source)
+    parts = [*found.walk(), *(inner for part in found.walk() for inner in facts.made(part).walk())]
+    return any(
+        getattr(part, "name", "") in ("adapter", "allSockets") or Tag.SOCKETS in facts.values.of(part)
+        for part in parts
+        if isinstance(part, Name | Member | Call)
+    )
+
+
 def _fields_of_fetched(facts: Facts) -> set[str]:
     """Return the names of fields that only hold ids of fetched sockets.
 

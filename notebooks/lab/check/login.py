@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from lab.check.facts import Facts
 from lab.check.flow import made_record, variable_of
-from lab.check.ir import Call, Const, Index, Member, Name, Node, Record
+from lab.check.ir import Call, Const, Func, Index, Member, Name, Node, Record, This
 from lab.check.scopes import record_value
 
+PLAIN_VERIFY = "jsonwebtoken.verify"
 VERIFY = re.compile(r"(jsonwebtoken\.verify|jose\.jwtVerify)$")
 SIGN = re.compile(r"jsonwebtoken\.sign$")
 # methods of Nest's `JwtService`, and of objects with such a name
@@ -20,11 +21,11 @@ JWT_VERIFY = re.compile(r"verify(Async)?")
 JWT_SIGN = re.compile(r"sign(Async)?")
 SESSIONS = ("express-session", "cookie-session")
 # `req.cookies.jwt`
-COOKIE = re.compile(r"\b(?:signedC|c)ookies\.(\w+)$")
+COOKIE = re.compile(r"\bcookies\.(\w+)$")
 # `socket.handshake.query.token`
 SENT = re.compile(r"\.(handshake\.(?:auth|query)\.\w*(?:[tT]oken|jwt|JWT))$")
 # tokens that do not log a user in
-OTHER_TOKEN = re.compile(r"refresh|reset|e?mail|csrf|invit|verification", re.I)
+OTHER_TOKEN = re.compile(r"refresh|reset|e?mail|csrf|invit|verification|push|fcm|device", re.I)
 # fields that hold the user, or the user's id
 USER = re.compile(r"(current_?)?user", re.I)
 USER_ID = re.compile(r"(user_?id|uid|_id)", re.I)
@@ -40,7 +41,9 @@ class Login(NamedTuple):
 
     - `field`: the token's key for the user's id, such as "sub", or the session's field for the user
     - `other`: another key for the user's id, which some tokens have
-    - `secret`: the code of the secret that jsonwebtoken verifies a token with, such as "process.env.JWT_SECRET"
+    - `secret`: the code of the secret, such as "process.env.JWT_SECRET", if the code only calls
+      `jwt.verify(token, secret)` of jsonwebtoken
+    - `service`: the code of a Nest service that verifies tokens, such as "this.jwtService"
     - `cookie`: the name of the cookie that holds the token
     - `sent`: where clients send a token; this is never ""
     """
@@ -50,6 +53,7 @@ class Login(NamedTuple):
     field: str = ""
     other: str = ""
     secret: str = ""
+    service: str = ""
     cookie: str = ""
     sent: str = "handshake.auth.token"
 
@@ -89,21 +93,15 @@ def _token(facts: Facts) -> Login | None:
     if found is None:
         return None
     path, call = found
-    is_plain = facts.project.outside(call.func) == "jsonwebtoken.verify" and len(call.args) > 1
-    secret = code_of(call.args[1]) if is_plain else ""
-    if secret.startswith("process.env.") and path.endswith((".ts", ".tsx")):
-        # it may be undefined, which TypeScript's strict mode refuses
-        secret += "!"
     keys = [*dict.fromkeys(_id_keys(facts)), "", ""]
-    return Login(
-        "token",
-        f"{path}:{call.line}",
-        field=keys[0],
-        other=keys[1],
-        secret=secret,
-        cookie=_cookie(facts, call.args[0]) if call.args else "",
-        sent=_sent(facts),
-    )
+    login = Login("token", f"{path}:{call.line}", field=keys[0], other=keys[1], sent=_sent(facts))
+    match call:
+        # with other arguments there are options, which a fix must not leave out
+        case Call(args=[token, secret] | [token, secret, Func()]) if facts.project.outside(call.func) == PLAIN_VERIFY:
+            return login._replace(cookie=_cookie(facts, token), secret=code_of(secret))
+        case Call(func=Member(obj=service), args=[token]) if not facts.project.outside(call.func):
+            return login._replace(cookie=_cookie(facts, token), service=code_of(service))
+    return login
 
 
 def _id_keys(facts: Facts) -> Iterator[str]:
@@ -154,7 +152,7 @@ def _sent(facts: Facts) -> str:
     An example is "handshake.query.token". If the code reads none, it is the usual field.
     """
     found = (SENT.search(code_of(node)) for _, node in facts.nodes(Member))
-    return next((match[1] for match in found if match), UNKNOWN.sent)
+    return next((match[1] for match in found if match and not OTHER_TOKEN.search(match[1])), UNKNOWN.sent)
 
 
 def _jwt_calls(facts: Facts, package: re.Pattern[str], method: re.Pattern[str]) -> Iterator[tuple[str, Call]]:
@@ -174,7 +172,7 @@ def _jwt_calls(facts: Facts, package: re.Pattern[str], method: re.Pattern[str]) 
         )
         if not is_method and not package.match(facts.project.outside(func)):
             continue
-        words = [module.path, facts.function_at(call), *map(code_of, call.args)]
+        words = [module.path.split("/")[-1], facts.function_at(call), *map(code_of, call.args)]
         if not any(OTHER_TOKEN.search(word) for word in words):
             yield module.path, call
 
@@ -208,6 +206,8 @@ def code_of(expr: Node) -> str:
     match expr:
         case Name(name=name):
             return name
+        case This():
+            return "this"
         case Member(obj=obj, name=name):
             return f"{code}.{name}" if (code := code_of(obj)) else ""
         case Index(obj=obj, key=Const(value=str(name))) if name.isidentifier():

@@ -18,8 +18,12 @@ ID = re.compile(
 )
 # these alone often are ids of a customer, or of a connection to something else
 UNCLEAR_ID = re.compile(r"^(client|connection|conn)_?ids?$", re.I)
+# the same for lists, whatever comes before: activeClientIds
+UNCLEAR_IDS = re.compile(r"(client|connection|conn)_?ids?$", re.I)
 # functions that return ids of sockets: getSocketId(), findSocketIdsByUser(), user_sid()
 ID_GETTER = re.compile(r"(?i:(socket|sock)_?ids?((_?by|_?of|_?for)_?[a-z]+)?$|(^|_)sids?$)|Sids?$")
+# functions that get something else with such an id: roomsBySocketId(), room_of_sid()
+BY_ID = re.compile(r"(by|of|for|from|with)_?((socket|sock)_?id|sid)s?$", re.I)
 # events of a call between two clients, which one of them names
 CALL = re.compile(r"invit|(^|[^a-z])(call|ring)|offer|answer|(^|[^a-z])ice|candidate|sdp|rtc", re.I)
 
@@ -59,5 +63,5 @@ def is_id_name(expr: Node) -> bool:
         case Call(func=Member(name="hget" | "hGet"), args=[_, key]):
             return bool(ID.search(str(getattr(key, "value", ""))))
         case Call(func=(Name(name=name) | Member(name=name))):
-            return bool(ID_GETTER.search(name))
+            return bool(ID_GETTER.search(name)) and not BY_ID.search(name)
     return False

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lab.check.facts import Facts
-from lab.check.ir import Member, Record
+from lab.check.ir import Member, Node, Record
 from lab.check.model import Finding
+from lab.check.tags import Tag
 
 KEEPS = ("RM011", "RM013")
 USES = ("RM021", "RM022")
@@ -20,7 +21,7 @@ OTHER_HALF = {
     **dict.fromkeys(USES, (KEEPS, "Socket ids are kept at {}: keep ids of users there, or nothing.")),
 }
 FIELD = "RM014"
-USED = "The code uses the field at {}."
+USED = "This name is used at {}."
 # places that a fix names
 MOST_PLACES = 5
 
@@ -50,15 +51,26 @@ def _uses(facts: Facts, finding: Finding) -> list[Place]:
     """
     lines = facts.sources[finding.path].lines
     name = re.match(r"\W*(\w+)", "".join(lines[finding.line - 1 : finding.line])[finding.column - 1 :])
-    if name is None:
-        return []
-    places = [
-        (module.path, part.line)
-        for module, node in facts.nodes(Member, Record)
-        for part in ([key for key, _ in node.items] if isinstance(node, Record) else [node])
-        if part is not None and name[1] in (getattr(part, "name", None), getattr(part, "value", None))
-    ]
+    places = facts.once(_fields).get(name[1], []) if name is not None else []
     return [place for place in places if place != (finding.path, finding.line)]
+
+
+def _fields(facts: Facts) -> dict[str, list[Place]]:
+    """Return where the code uses fields, by the name of the field.
+
+    Fields of a socket or a request, such as `request.sid`, and fields of emitted data are left out.
+    """
+    emitted = {id(part) for emit in facts.actions.emits for value in emit.payload for part in value.walk()}
+    found: dict[str, list[Place]] = {}
+    for module, node in facts.nodes(Member, Record):
+        if id(node) in emitted and isinstance(node, Record):
+            continue
+        parts: list[Node | None] = [key for key, _ in node.items] if isinstance(node, Record) else [node]
+        for part in parts:
+            name = getattr(part, "name", None) or getattr(part, "value", None)
+            if part is not None and isinstance(name, str) and Tag.SID not in facts.values.of(part):
+                found.setdefault(name, []).append((module.path, part.line))
+    return found
 
 
 def _with_places(finding: Finding, places: list[Place], words: str) -> Finding:

@@ -28,8 +28,8 @@ io.use((socket, next) => jwt.verify({token},
   {secret}, (error, user) => {{ socket.data.user = user; next(error ?? undefined); }}));""",
         "session": """
 // if nothing sets socket.data.user yet{place}
-// (page, after its login: {page})
-io.use((socket, next) => sessionMiddleware(socket.request, {{}}, next)); // made by `session(…)`, also for app.use
+// (`sessionMiddleware` is made there, and given to app.use, too; page, after its login: {page})
+io.use((socket, next) => sessionMiddleware(socket.request, {{ getHeader: () => [], setHeader() {{}} }}, next));
 io.use((socket, next) => {{ socket.data.user = {user};
   next({session} ? undefined : new Error("unauthorized")); }});""",
     },
@@ -37,11 +37,16 @@ io.use((socket, next) => {{ socket.data.user = {user};
         "": """
 // if nothing sets client.data.user yet{place}
 afterInit(server: Server) {{ server.use(verifyToken); }} // write `verifyToken`""",
+        "service": """
+// if nothing sets client.data.user yet{place}
+// (a client without it is then refused; page, after its login: {page})
+afterInit(server: Server) {{ server.use((client, next) => {service}.verifyAsync({token})
+  .then((user) => {{ client.data.user = user; next(); }}, next)); }} // inject JwtService""",
         "token": """
 // if nothing sets client.data.user yet{place}
 // (a client without it is then refused; page, after its login: {page})
-afterInit(server: Server) {{ server.use((client, next) => this.jwtService.verifyAsync({token})
-  .then((user) => {{ client.data.user = user; next(); }}, next)); }} // inject JwtService""",
+afterInit(server: Server) {{ server.use((client, next) => jwt.verify({token},
+  {secret}, (error, user) => {{ client.data.user = user; next(error ?? undefined); }})); }}""",
     },
 }
 PLACE = {"": "", "token": ": with the token that {} checks, too", "session": ": with the session of {}"}
@@ -63,17 +68,26 @@ def lines_that_set_user(code: str, dialect: Dialect, login: Login = UNKNOWN) -> 
     if forms is None or not KEPT.search(code) or SETTER.search(code):
         return ""
     socket = "client" if dialect == "nest" else "socket"
-    is_known = login.kind in forms and (login.kind == "session" or login.secret or dialect == "nest")
-    session = f"socket.request.session.{login.field or 'user'}"
-    lines = forms[login.kind if is_known else ""].format(
+    session = f"socket.request.session?.{login.field or 'user'}"
+    lines = forms[_form(login, dialect)].format(
         place=PLACE[login.kind].format(login.place) + _doubt(login),
         token=COOKIE.format(socket) + login.cookie if login.cookie else f"{socket}.{login.sent}",
         page=SESSION_PAGE if login.kind == "session" else COOKIE_PAGE if login.cookie else _page(login.sent),
         secret=login.secret,
+        service=login.service,
         session=session,
         user=f"{{ id: {session} }}" if USER_ID.fullmatch(login.field) else session,
     )
     return lines if login.kind or dialect == "nest" else lines + NO_LOGIN
+
+
+def _form(login: Login, dialect: Dialect) -> str:
+    """Return the key in `SETS_USER[dialect]` of the lines for a login."""
+    if login.kind == "session" and dialect == "node":
+        return "session"
+    if login.service and dialect == "nest":
+        return "service"
+    return "token" if login.secret else ""
 
 
 def _doubt(login: Login) -> str:

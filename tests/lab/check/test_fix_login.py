@@ -56,10 +56,12 @@ def test_the_token_of_the_http_routes_is_used(tmp_path, key):
     assert f"limiter.consume(socket.data.user.{key})" in fix
 
 
-def test_typescript_gets_a_secret_that_is_not_undefined(tmp_path):
-    fix = fix_of(tmp_path, CHECKED.replace("login.js", "login.ts"))
-    assert "process.env.JWT_SECRET!, (error, user) =>" in fix
-    assert is_javascript(fix.split("\n"), typescript())
+@pytest.mark.parametrize(("suffix", "secret"), [("ts", "process.env.JWT_SECRET!"), ("js", "process.env.JWT_SECRET")])
+def test_only_typescript_says_that_a_secret_is_set(tmp_path, suffix, secret):
+    write_files(tmp_path, files_of(SERVER.replace("server.js", f"server.{suffix}") + CHECKED))
+    [finding] = check([tmp_path], Options(select="RM081")).findings
+    assert f"{secret}, (error, user) =>" in finding.fix
+    assert is_javascript(finding.fix.split("\n")[1:], typescript() if suffix == "ts" else javascript())
 
 
 PAYLOADS = {
@@ -82,7 +84,6 @@ def test_an_unknown_key_is_said(tmp_path):
 COOKIES = [
     "const token = req.cookies.login",
     "const { login: token } = req.cookies",
-    "const token = req.signedCookies.login",
     'const token = req.cookies["login"]',
     "const token = req.cookies?.login",
 ]
@@ -141,11 +142,48 @@ def test_the_session_of_the_http_routes_is_used(tmp_path):
     fix = fix_of(tmp_path, SESSION)
     assert "with the session of app.js:2" in fix
     assert "page, after its login: io({ withCredentials: true }); server: cors: { credentials: true }" in fix
-    assert "socket.data.user = { id: socket.request.session.userId }" in fix
+    assert "socket.data.user = { id: socket.request.session?.userId }" in fix
 
 
 def test_a_user_in_the_session_is_the_user(tmp_path):
-    assert "socket.data.user = socket.request.session.user;" in fix_of(tmp_path, SESSION.replace("userId", "user"))
+    assert "socket.data.user = socket.request.session?.user;" in fix_of(tmp_path, SESSION.replace("userId", "user"))
+
+
+def test_a_signed_cookie_is_not_read_as_a_plain_one(tmp_path):
+    assert "cookie.parse" not in fix_of(tmp_path, CHECKED.replace(READ, "req.signedCookies.login"))
+
+
+def test_a_check_with_options_is_not_copied_without_them(tmp_path):
+    fix = fix_of(tmp_path, CHECKED.replace("JWT_SECRET)", 'JWT_SECRET, { audience: "app" })'))
+    assert "login.js:4 checks, too" in fix
+    assert "// write `verify`" in fix
+
+
+def test_a_callback_is_no_option(tmp_path):
+    fix = fix_of(tmp_path, CHECKED.replace("JWT_SECRET)", "JWT_SECRET, (error, user) => next(error))"))
+    assert "process.env.JWT_SECRET, (error, user) =>" in fix
+
+
+def test_a_folder_name_says_nothing_of_a_login(tmp_path):
+    assert "invite-app/login.js:4 checks, too" in fix_of(tmp_path, CHECKED.replace("login.js", "invite-app/login.js"))
+
+
+@pytest.mark.parametrize("field", ["auth.pushToken", "query.deviceToken", "query.resetToken"])
+def test_another_token_of_the_handshake_is_not_taken(tmp_path, field):
+    text = SERVER.replace("socket.join(orderId)", f"log(socket.handshake.{field})")
+    write_files(tmp_path, files_of(text + CHECKED))
+    [finding] = check([tmp_path], Options(select="RM101")).findings
+    assert "jwt.verify(socket.handshake.auth.token," in finding.fix
+
+
+def test_paths_are_quoted_as_they_are(tmp_path):
+    text = (
+        SERVER.replace("(socket) => {", "(one) => {").replace("socket.on", "one.on").replace("socket.join", "one.join")
+    )
+    write_files(tmp_path, files_of(text + CHECKED.replace("login.js", "socket.data.user.id/socket.js")))
+    [finding] = check([tmp_path], Options(select="RM081")).findings
+    assert "with the token that socket.data.user.id/socket.js:4 checks, too" in finding.fix
+    assert "one.data.user = user" in finding.fix
 
 
 OTHER = {

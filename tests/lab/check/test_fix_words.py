@@ -136,6 +136,10 @@ JOINS = {
     'socket.join("u/" + socket.user.id + "/all")': "u/${userId}/all",
     "socket.join(socket.user.id)": "${userId}",
     "socket.join(roomOf(socket.user.id))": "person-${userId}",
+    "socket.join(`app:user:${socket.user.id}`)": "app:user:${userId}",
+    "socket.join(`user:${socket.user.id}:main`)": "user:${userId}:main",
+    "socket.join(socket.user.id.toString())": "${userId}",
+    "if (socket.user) socket.join(`user:${socket.user.id}`)": "user:${userId}",
 }
 
 
@@ -145,7 +149,7 @@ def test_a_room_that_each_connection_joins_is_used(tmp_path, join):
     (tmp_path / "io.js").write_text(text + "const roomOf = (id) => `person-${id}`;\n")
     [finding] = check([tmp_path], Options(select="RM021")).findings
     code = finding.fix.split("\n")[1:]
-    room = join.removeprefix("socket.join(").removesuffix(")")
+    room = join.partition("socket.join(")[2].removesuffix(")")
     assert code == [
         f'io.to(`{JOINS[join]}`).emit("event", data);',
         f"// each connection joins {room} already: line 9",
@@ -153,6 +157,9 @@ def test_a_room_that_each_connection_joins_is_used(tmp_path, join):
 
 
 OTHER_JOINS = {
+    "team": "socket.join(`team:${socket.user.teamId}`)",
+    "some": 'if (socket.user.role === "driver") socket.join(`driver:${socket.user.id}`)',
+    "pair": "socket.join(`${socket.user.id}-${socket.user.friendId}`)",
     "two": "socket.join(`user:${socket.user.id}`);\n  socket.join(`mail:${socket.user.id}`)",
     "chosen": "socket.join(`user:${socket.handshake.query.user}`)",
     "shared": "socket.join(`company:${socket.handshake.query.company}`)",
@@ -175,6 +182,10 @@ KINDS = {
     "conversationId": "shared",
     "`order:${id}`": "shared",
     "data.room": "shared",
+    "`rider:${riderId}`": "own",
+    "`${userId}-${friendId}`": "unclear",
+    "[userId, friendId].sort().join()": "unclear",
+    "`team-${data.teamId}`": "unclear",
     "id": "unclear",
     "name": "unclear",
 }
@@ -182,8 +193,8 @@ KINDS = {
 
 @pytest.mark.parametrize("room", KINDS)
 def test_the_fix_of_a_join_is_for_the_kind_of_the_room(tmp_path, room):
-    [name, *_] = re.findall(r"data|\w*[iI]d\b|name", room)
-    (tmp_path / "io.js").write_text(SERVER.format(user="setUser(socket)", room=room).replace("(orderId)", f"({name})"))
+    names = ", ".join(dict.fromkeys(re.findall(r"data|(?<![.\w])\w*[iI]d\b|name", room)))
+    (tmp_path / "io.js").write_text(SERVER.format(user="setUser(socket)", room=room).replace("(orderId)", f"({names})"))
     [finding] = check([tmp_path], Options(select="RM081")).findings
     assert ("mayJoin(" in finding.fix.partition("\n")[2]) == (KINDS[room] != "own")
     assert ("socket.join(`user:" in finding.fix) == (KINDS[room] != "shared")

@@ -68,6 +68,15 @@ async function tell(user) {
 async function tell(user) {
   const teams = await findTeams(user);
   teams.forEach((one) => io.to(one).emit("note"));
+  for (const one of getRoomsBySocketId(user)) io.to(one).emit("note");
+  roomsOfSid(user).forEach((one) => io.to(one).emit("note"));
+  for (const one of activeClientIds) io.to(one).emit("note");
+}
+""",
+    "keys": """\
+const socketIds = new Map();
+function tell() {
+  socketIds.forEach((ids, room) => io.to(room).emit("note", ids.size));
 }
 """,
     "kept-records": """\
@@ -81,6 +90,57 @@ function tell(user) {
 }
 """,
 }
+
+
+# ids of sockets that are connected now
+NOW = {
+    "adapter": 'io.sockets.adapter.rooms.get("lobby")?.forEach((socketId) => io.to(socketId).emit("note"));',
+    "adapter-for": 'for (const socketId of io.sockets.adapter.rooms.get("lobby")) io.to(socketId).emit("note");',
+    "mapped": "const ids = (await io.fetchSockets()).map((one) => one.id);\n"
+    '  ids.forEach((socketId) => io.to(socketId).emit("note"));',
+}
+
+
+@pytest.mark.parametrize("form", NOW)
+def test_a_loop_over_connected_sockets_is_a_warning(tmp_path, form):
+    (tmp_path / "server.js").write_text(f"{HEAD}async function tell() {{\n  {NOW[form]}\n}}\n")
+    [finding] = check([tmp_path], Options(select="RM021")).findings
+    assert (finding.level, finding.message) == (
+        "warning",
+        "this loop emits to each socket: one emit to a room does the same",
+    )
+
+
+def test_the_first_of_the_sockets_is_no_look_up(tmp_path):
+    text = """\
+async function tell() {
+  const sockets = await io.fetchSockets();
+  sockets[0].emit("note");
+  const admins = sockets.filter((one) => one.data.admin);
+  admins[0].emit("note");
+  const kept = 4;
+  sockets[people[kept]].emit("note"); // <- RM022
+}
+"""
+    assert differences(tmp_path, HEAD + text) == []
+
+
+@pytest.mark.parametrize("form", ["room_sids = {}", "room_sids = defaultdict(list)"])
+def test_a_loop_over_a_dict_gives_its_keys(tmp_path, form):
+    text = f"""\
+import socketio
+
+sio = socketio.AsyncServer()
+{form}
+
+def count(room, name):
+    room_sids[room] = name
+
+async def tell():
+    for room in room_sids:
+        await sio.emit("note", to=room)
+"""
+    assert differences(tmp_path, text, name="app.py") == []
 
 
 @pytest.mark.parametrize("form", LOOPS)

@@ -78,7 +78,7 @@ USE
     write_files(tmp_path, files_of(text.replace("USE", USES[form])))
     [finding] = check([tmp_path], Options(select="RM014")).findings
     line = 4 if form == "update" else 3
-    assert finding.fix.partition("\n")[0].endswith(f" The code uses the field at socket.js:{line}.")
+    assert finding.fix.partition("\n")[0].endswith(f" This name is used at socket.js:{line}.")
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,23 @@ def test_the_field_of_a_class_has_its_uses_too(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     (tmp_path / f"use{name[6:]}").write_text("print(user.socketId)\n")
     [finding] = check([tmp_path], Options(select="RM014")).findings
-    assert finding.fix.partition("\n")[0].endswith(f" The code uses the field at use{name[6:]}:1.")
+    assert finding.fix.partition("\n")[0].endswith(f" This name is used at use{name[6:]}:1.")
+
+
+def test_other_things_of_this_name_are_not_named(tmp_path):
+    text = """\
+=== models.py
+class Users(db.Model):
+    sid = db.Column(db.String)
+=== app.py
+from flask import request
+from flask_socketio import SocketIO, emit
+socketio = SocketIO(app)
+@socketio.on("who")
+def who():
+    emit("who", {"sid": request.sid})
+    emit("known", find().sid)
+"""
+    write_files(tmp_path, files_of(text))
+    [finding] = check([tmp_path], Options(select="RM014")).findings
+    assert finding.fix.partition("\n")[0].endswith(" This name is used at app.py:7.")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.kept_ids import is_compared, is_ended, is_fetched, is_of_call, is_of_fetched, is_passed
+from lab.check.kept_ids import is_compared, is_ended, is_fetched, is_fresh, is_of_call, is_of_fetched, is_passed
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
@@ -21,7 +21,7 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if Tag.IDS not in facts.values.of(room) and is_of_fetched(facts, room):
             continue
-        if is_fetched(facts, room):
+        if is_fetched(facts, room) or is_fresh(facts, room):
             told = "this loop emits to each socket: one emit to a room does the same"
             yield Hit(emit.module.path, emit.node, told, "warning", part=room)
         else:

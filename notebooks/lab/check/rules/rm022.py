@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.ir import Await, Call, Index, Member, Name, Node
-from lab.check.kept_ids import is_of_fetched
+from lab.check.ir import Await, Call, Const, Index, Member, Name, Node
+from lab.check.kept_ids import is_fresh
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
@@ -34,32 +34,12 @@ def _looks_up(facts: Facts, node: Node) -> bool:
     match node:
         case Call(func=Member(obj=obj, name="get"), args=[key]):
             found = Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
-        case Index(obj=obj, key=key):
+        # `sockets[0]` is the first one
+        case Index(obj=obj, key=key) if not isinstance(key, Const):
             found = Tag.SOCKETS in facts.values.of(obj) and not facts.is_own_id(key)
         case _:
             return False
-    return found and not _is_fresh(facts, key)
-
-
-def _is_fresh(facts: Facts, key: Node) -> bool:
-    """Tell whether the code has just got a socket id from Socket.IO.
-
-    `key` is the id. The result is True if `key` comes from a loop over Socket.IO's sockets, or over Socket.IO's list of
-    the sockets in a room.
-    """
-    if Tag.SOCKET in facts.values.of(key):
-        return True
-    if Tag.IDS not in facts.values.of(key) and is_of_fetched(facts, key):
-        return True
-    source = facts.element_source(key) if isinstance(key, Name) else None
-    if source is None:
-        return False
-    found = facts.follow(source)
-    parts = [*found.walk(), *(inner for part in found.walk() for inner in facts.made(part).walk())]
-    return any(
-        isinstance(part, Member) and (part.name in ("adapter", "allSockets") or Tag.SOCKETS in facts.values.of(part))
-        for part in parts
-    )
+    return found and not is_fresh(facts, key)
 
 
 def _ends(facts: Facts, node: Node) -> bool:
