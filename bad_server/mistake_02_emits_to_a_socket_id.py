@@ -1,4 +1,4 @@
-"""Mistake: a finished report is sent to one socket id. It is the id of the socket that requested it.
+"""Mistake: a finished report is sent to one socket id. It is the id of the socket that requested the report.
 Symptom: a user who reconnects while the report is made never receives it, and nobody sees an error.
 Measured by: lab compare --only 02
 Fixed in: good_server/handlers/reports.py, request_report: `to = request.address(user_room(request.identity.user))`

@@ -102,7 +102,7 @@ def create_parts(
 def create_auth(
     settings: Settings, metrics: Metrics, clock: Callable[[], float], authenticator: Authenticator | None
 ) -> ManagedAuthenticator:
-    """Return the object that identifies clients. If `authenticator` is None, this object verifies tokens."""
+    """Return the object that identifies clients. It uses `authenticator`, or verifies tokens if that is None."""
     if isinstance(authenticator, TokenAuth):
         return authenticator
     if authenticator is not None:

@@ -90,7 +90,7 @@ class TokenAuth:
             await self._published.start()
 
     async def drain(self) -> None:
-        """Stop fetching the issuer's keys. Token checks then no longer wait for keys."""
+        """Stop fetching the issuer's keys. Token checks that wait for a key then fail immediately."""
         await self.stop()
 
     async def stop(self) -> None:

@@ -15,7 +15,7 @@ CANCEL_SECONDS = 0.2
 
 
 class Background:
-    """The long-lived tasks of one part of the server."""
+    """A group of long-lived tasks. A task that ends or fails is started again."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._failures = metrics.task_failures

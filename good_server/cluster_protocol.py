@@ -60,7 +60,7 @@ def denials_options(
 class Health(NamedTuple):
     """The readiness of a process, and the word that `/readyz` answers.
 
-    An example of `word` is `ready`. It sometimes ends with a colon and a detail, see `because`.
+    `word` is, for example, `ready` or `degraded`. `because` adds a colon and a detail to the word.
     """
 
     is_ready: bool
@@ -86,7 +86,7 @@ class Cluster(Protocol):
         """True when `publish` reaches all other processes."""
 
     def client_manager(self, delivery_manager: type) -> Any:
-        """Create the Socket.IO client manager, which stores rooms and emits to them.
+        """Create the Socket.IO client manager, which stores rooms and delivers emits.
 
         Its class is `delivery_manager` or a subclass of it.
         """

@@ -17,9 +17,9 @@ ADDRESS_BURST_SECONDS = 2.0
 
 
 class Counts:
-    """Connection counts of the other processes of this server.
+    """Interface to the connection counts of the other server processes.
 
-    This class is for a server with only one process: it stores no counts, and its methods do nothing. The subclass
+    This class itself is used if there is only one process: it stores nothing, and returns no counts. The subclass
     `ClusterCounts` implements the methods with Redis. The parameter `kind` of the methods is `address` or `user`, and
     `name` is one address or one user.
     """

@@ -60,7 +60,7 @@ class Denial(NamedTuple):
     def stored(cls, value: bytes | None) -> "Denial":
         """Return the denial that is stored in Redis as `value`.
 
-        If `value` is None or has another form, return a denial that refuses no token.
+        If `value` is None or malformed, return a denial that refuses no token.
         """
         found = STORED.fullmatch(value or b"")
         return cls(int(found[1]), int(found[2])) if found else cls()

@@ -40,8 +40,8 @@ class Query(NamedTuple):
 def read_query(request: web.Request) -> Query:
     """Return the checked query parameters of a Socket.IO request.
 
-    Raises `Refused` if the query is malformed, or if a parameter occurs twice: python-engineio could use the other of
-    the two values.
+    Raises `Refused` if the query is malformed, or if a parameter occurs twice: of two values, python-engineio could use
+    the one that this function did not check.
     """
     given = {name: request.query.getall(name, [""]) for name in ("EIO", "transport", "sid")}
     if any(len(values) > 1 for values in given.values()):

@@ -114,8 +114,8 @@ async def _services(application: Application) -> AsyncIterator[None]:
 async def _cluster(application: Application) -> AsyncIterator[None]:
     """Share state with other processes during an `async with` block.
 
-    The state is rate limits, connection counts, acks, denials (which users' tokens are refused) and emits. Commands of
-    back ends arrive during the block, too. Without Redis, nothing is shared.
+    The state is rate limits, connection counts, acks and denials (which users' tokens are refused). Emits of other
+    processes and commands of back ends also arrive during the block. Without Redis, nothing is shared.
     """
     gateways, cluster = {gateway.namespace: gateway for gateway in application.gateways}, application.guards.cluster
     membership = application.membership

@@ -75,7 +75,7 @@ def indented(render: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 class _Lines:
-    """A file-like object whose `write` appends a string to `texts`."""
+    """A file-like object whose `write` appends a string to the list `texts`."""
 
     def __init__(self, texts: list[str]) -> None:
         self.write = texts.append

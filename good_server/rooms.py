@@ -1,4 +1,4 @@
-"""Every room: its name, its members, and who may join it.
+"""Names of all rooms, and rules about who may be in them.
 
 Rooms are temporary. On every connect a socket joins the rooms of its verified identity. On disconnect, Socket.IO
 removes the socket from them. So this code stores no members, and cleans up no rooms.
@@ -129,7 +129,7 @@ class Entitlements(Protocol):
 
 @runtime_checkable
 class RoomsAtConnect(Protocol):
-    """Optional method of `Entitlements`, which decides who may be in a room.
+    """Interface of an `Entitlements` object that has the optional method `rooms_of`.
 
     The method names the topic rooms, such as `job:17`, that a user's socket joins automatically.
     """
@@ -138,6 +138,7 @@ class RoomsAtConnect(Protocol):
         """Return the topic rooms of `identity`, the most important ones first.
 
         A socket joins these rooms, such as `job:17`, at every connect and at `auth:refresh`, the event with a new
-        token. If this raises an error, takes too long, or returns a name that is no topic room, the connect is refused
-        for now, and standard clients try again.
+        token. If this method fails, takes too long, or returns a name that is no topic room, the connect or
+        `auth:refresh` fails for now; standard clients repeat the connect. A `Refusal` that this method raises is used
+        unchanged.
         """

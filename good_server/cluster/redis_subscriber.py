@@ -138,7 +138,7 @@ class RedisSubscriber:
 
         A packet is an envelope (a batch of messages from one process), or one message of another program, such as an
         emit of a write-only manager. If the envelope comes from this process itself, it counts only as a heartbeat, and
-        the list is empty. Packets of another form, for example from another release, are counted and ignored.
+        the list is empty. All other packets, for example from another release, are counted and ignored.
         """
         if packet is None:
             return []

@@ -73,7 +73,7 @@ def _operation(action: str, key: str) -> dict[str, Any]:
 def _guards(route: Route) -> dict[str, Any]:
     """Return who may send an event, and how often, as `x-` fields.
 
-    These fields (AsyncAPI extensions) are the allowed roles, the settings of the rate limits (such as
+    These fields (AsyncAPI extensions) are the allowed roles, the names of the settings that limit the rate (such as
     `events_per_second`), and whether the event is also handled when the token has expired.
     """
     rates = ["events", *([route.rate] if route.rate else [])]

@@ -21,8 +21,8 @@ class Refusals:
     """A count of rate-limit refusals that decreases with time.
 
     An accepted event does not reset the count. For `NOTICE_SECONDS` after the first refusal, refusals are not counted,
-    because the client may not know of the first refusal yet. After `QUIET_SECONDS` without a refusal, the count starts
-    again, and the next refusal is again a first refusal.
+    because the client may not know of the first refusal yet. After `QUIET_SECONDS` without a refusal, the count is 0,
+    and the next refusal is again treated as the first.
     """
 
     count: float = 0.0

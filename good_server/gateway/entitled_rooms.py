@@ -49,9 +49,10 @@ def _check(rooms: Sequence[object]) -> None:
 
 
 def _within(rooms: Sequence[str], space: int, besides: Set[str], identity: Identity) -> tuple[str, ...]:
-    """Return `rooms`, but at most `space` rooms that are not in `besides`.
+    """Return `rooms`, with at most `space` new rooms.
 
-    `besides` are the rooms that the socket already has. Further rooms are left out, and a warning is logged.
+    A room is new if it is not in `besides`, the rooms that the socket already has. If there are too many new rooms, the
+    last of them are left out, and a warning is logged.
     """
     new = [room for room in rooms if room not in besides]
     left_out = set(new[max(0, space) :])

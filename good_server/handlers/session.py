@@ -16,8 +16,8 @@ def routes(auth: ManagedAuthenticator, entitlements: Entitlements) -> tuple[Rout
 
     A client sends `auth:refresh` with a new token. `auth` verifies the new token. The role or company in this token may
     be new, but the user must be the same. `entitlements` decides which topic rooms (rooms that clients may join and
-    leave) the user may stay in. A session without an expiry (for example, if a cookie identifies the user) cannot be
-    extended.
+    leave) the user may stay in. If `auth` returns an identity without an expiry (for example, because a cookie
+    identifies the user), the event is refused.
     """
 
     async def refresh(request: Request, fresh: AuthRefresh) -> dict[str, Any]:
@@ -37,10 +37,10 @@ async def move(request: Request, identity: Identity, entitlements: Entitlements)
     """Move a socket to the rooms of its new identity.
 
     `entitlements` decides who may be in which topic room (a room that clients may join and leave). If the role or
-    company changes, the socket first leaves all rooms that the new token does not grant. Then `entitlements` is asked.
-    So a user who has lost a role cannot stay in the old rooms during a slow or failed check. In the end, the socket is
-    only in topic rooms that the new token or `entitlements` allows. It also joins the rooms that
-    `entitlements.rooms_of` names.
+    company changes, the socket first leaves all rooms that the new token does not grant. Then `entitlements` decides
+    which topic rooms the socket joins again. So a user who has lost a role cannot stay in the old rooms during a slow
+    or failed check. In the end, the socket is only in topic rooms that the new token or `entitlements` allows. It also
+    joins the rooms that `entitlements.rooms_of` names.
     """
     before = request.identity
     topics = {room for room in request.rooms() if is_topic_room(room)}

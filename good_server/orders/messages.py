@@ -74,7 +74,7 @@ def _check_finite(data: Mapping[str, Any]) -> None:
 def encoded(order: Mapping[str, Any]) -> bytes:
     """Return an order (a command of a back end) as JSON.
 
-    Raises `ValueError` with one line if the order cannot be JSON, or has more than `MOST_BYTES` bytes.
+    Raises `ValueError` with one line if the order cannot be written as JSON, or has more than `MOST_BYTES` bytes.
     """
     try:
         text = orjson.dumps(order)

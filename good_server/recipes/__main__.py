@@ -10,10 +10,10 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the chat server's command, and return its exit code.
+    """Run the chat server from the command line. Return the exit code.
 
-    The exit code is 2 after a wrong setting; stderr then gets one line. `arguments` are those of the command line, or
-    None for `sys.argv`.
+    The exit code is 2 after a wrong setting; stderr then gets one line. `arguments` are the command-line arguments;
+    None means the arguments in `sys.argv`.
     """
     from ..__main__ import add_workers, run
     from ..command_line import OneLineParser

@@ -38,7 +38,7 @@ class Leases(Protocol):
         """Prepare the store of leases, which tell who is online. This is called when the server starts."""
 
     async def renew(self, users: Sequence[str]) -> tuple[int, set[str]]:
-        """Renew the leases of `users`, so that they stay or become online.
+        """Renew the leases of `users`, who then stay or become online.
 
         Each lease gets a later end time. Missing leases are created. Returns the present time in milliseconds since
         the epoch, and the users who had no lease before.

@@ -18,8 +18,8 @@ MOST_CONVERSATIONS = 200
 def routes(database: Database) -> tuple[Route, ...]:
     """Return the routes of `history:read` and `history:unread`.
 
-    A route is an event with its handler. `history:read` stores how far the user has read. `history:unread` returns the
-    user's numbers of unread messages.
+    A route is an event with its handler. `history:read` stores how far the user has read. `history:unread` returns how
+    many messages the user has not read, for each conversation.
     """
     receipts = Receipts(database)
 

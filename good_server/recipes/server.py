@@ -41,10 +41,10 @@ def create_chat_app(
 ) -> Application:
     """Build the server with all optional chat features.
 
-    If `database_url` is None, the environment variable `CHAT_DATABASE_URL` is used; without it, a SQLite file in the
-    working folder. A user who disconnects stays online for `grace_seconds`. `services` are objects that start and stop
-    with the server, and `routes` are plain HTTP routes. `options` are passed to `create_parts`. Raises `SettingsError`
-    if a setting or the URL is wrong.
+    If `database_url` is None, the environment variable `CHAT_DATABASE_URL` is used. If this variable is not set either,
+    the database is a SQLite file in the working folder. A user who disconnects stays online for `grace_seconds`.
+    `services` are objects that start and stop with the server, and `routes` are plain HTTP routes. `options` are passed
+    to `create_parts`. Raises `SettingsError` if a setting or the URL is wrong.
     """
     database = Database(database_url or os.environ.get(DATABASE_URL) or DEFAULT_URL)
     parts = create_parts(settings, **options)

@@ -28,7 +28,7 @@ MOST_BUCKETS = 1000
 def routes(*, clock: Callable[[], float] = time.monotonic) -> tuple[Route, ...]:
     """Return the route of `typing:set`: the event with its handler.
 
-    `clock` returns seconds, for the limit of how many indicators a user sends.
+    The rate limit for typing indicators measures time with `clock`, in seconds.
     """
     throttle = Throttle(clock)
 

@@ -137,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Requeue a dead worker's job, like `_sweep_job`. Log errors and return False, but raise Redis errors."""
+        """Call `_sweep_job` and return its result. Log errors and return False, but raise Redis errors."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:

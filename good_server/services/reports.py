@@ -31,13 +31,13 @@ class Reports(Protocol):
     """
 
     async def start(self, publish: Publish) -> None:
-        """Start to make reports, before the first one is requested.
+        """Start making reports. The server calls this once, when it starts.
 
         For each finished report, call `publish(address, report)`: it sends the report to the rooms in `address`.
         """
 
     async def stop(self) -> None:
-        """Stop to make reports, when no more are requested."""
+        """Stop making reports. The server calls this after it has disconnected its clients."""
 
     async def request(self, kind: ReportKind, size: int, to: Address) -> str:
         """Queue a report and return its job id.

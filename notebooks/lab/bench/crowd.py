@@ -152,7 +152,8 @@ class Member(asyncio.Protocol):
     def _handle(self, first_byte: int, payload: bytes) -> None:
         """Handles a frame from the server that is not a chat message.
 
-        It answers pings and the handshake, calls `on_ack`, and notices a CONNECT that was accepted or refused.
+        It answers pings, sends CONNECT after the server's handshake packet, calls `on_ack` for an ack, and records
+        whether the server accepted the CONNECT.
         """
         if first_byte == wire.PING:
             self.write(wire.frame(payload, first_byte=wire.PONG))

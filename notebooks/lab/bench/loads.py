@@ -68,7 +68,7 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 async def floor(server: Server, sizes: Sizes) -> Sample:
     """Measures the load `fan_out` on a server that only writes prepared bytes.
 
-    This server makes one system call per message and receiver. The value is its CPU time for each of these, in µs.
+    This server makes one system call per message and receiver. The value is the server's CPU time per call, in µs.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)

@@ -12,8 +12,8 @@ PRODUCTION = re.compile(r"^(is_?)?prod(uction)?$", re.I)
 def choices(facts: Facts, value: Node) -> list[Node]:
     """Return the possible values of a server option, as syntax-tree nodes.
 
-    `value` is the expression that the checked code passes for the option. `a || b` gives both operands, `getenv(name,
-    default)` gives the default, and a list gives its elements.
+    `value` is the expression that the checked code passes for the option. For `a || b`, the result has both operands,
+    for `getenv(name, default)` the default, and for a list its elements.
     """
     found = facts.follow(value)
     match found:

@@ -1,4 +1,4 @@
-"""Chooses rules of the checker by id or by mistake.
+"""Chooses rules of the checker by id or by mistake number.
 
 A rule is chosen by its id (such as `RM021`), by the beginning of its id, or by the number of the mistake that the rule
 finds. The mistakes have the numbers 01 to 10.

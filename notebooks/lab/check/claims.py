@@ -62,9 +62,9 @@ PLAIN_DECORATORS |= {"UseGuards", "UsePipes", "UseFilters", "UseInterceptors"}
 def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
     """Yield the code that takes the client's identity from a payload.
 
-    The payload is that of the event of `handler`. Examples of the code are `data.userId` and `const { userId } = data`.
-    Parameters of the handler that hold an identity come first. A call that saves the whole payload to a database
-    counts, too. Each result is a node of the syntax tree.
+    The payload is the one that `handler` receives. Examples of the code are `data.userId` and
+    `const { userId } = data`. Parameters of the handler that hold an identity come first. A call that saves the
+    whole payload to a database counts, too. Each result is a node of the syntax tree.
     """
     event = f"{handler.event} {handler.func.name}"
     # where nothing verifies a user, a plain name is who somebody is
@@ -195,7 +195,7 @@ def _decodes(facts: Facts, call: Call) -> bool:
 
 
 def _owner(call: Call) -> str:
-    """Return the name of the object whose method is called, or ""."""
+    """Return the name of the object whose method is called. Without such a name, return ""."""
     obj = call.func.obj if isinstance(call.func, Member) else None
     return obj.name if isinstance(obj, Name | Member) else ""
 

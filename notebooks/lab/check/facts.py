@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(eq=False)
 class Facts:
-    """What the checker knows about the checked code. Its rules search this."""
+    """What the checker found out about the checked code. The rules search these facts for mistakes."""
 
     project: Project
     values: Values
@@ -140,7 +140,7 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the handler or else the innermost function around `node`, or None."""
+        """Return the innermost handler around `node`. Without a handler, return the innermost function or None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
@@ -174,7 +174,7 @@ class Facts:
     def is_stored_id(self, expr: Node) -> bool:
         """Tell whether `expr` is a socket id that the checked code stored.
 
-        This is judged by where the value comes from, or else by its name, or by the name of the collection in a loop.
+        The value's origin decides. If it is unknown, the name of `expr`, or of the list that contains it, decides.
         """
         tags = self.values.of(expr)
         if tags & (Tag.SID | Tag.SERVER | Tag.IDS):
@@ -196,9 +196,9 @@ class Facts:
         return method is not None and Tag.SERVER in self.values.of(method.obj)
 
     def outlives(self, place: Node, handler: Func | None) -> bool:
-        """Tell whether the collection `place` is kept after a handler ends.
+        """Tell whether the collection `place` is kept after `handler` ends.
 
-        A collection that a handler creates gives False. If `handler` is None, the result is about all handlers.
+        If a handler creates the collection, the result is False. If `handler` is None, any handler is meant.
         """
         found = place_of(self.project, place)
         if found is None:

@@ -48,10 +48,10 @@ class _User(NamedTuple):
 
 @dataclass
 class _Draft:
-    """The code of a fix, before it is finished.
+    """The example code of a fix, before it is finished.
 
-    Names from the checked code are put into it. Text of the checked code is put in last: until then, a mark stands for
-    it, so that nothing in it is replaced.
+    General names in this code are replaced by names from the checked code. Text in `quoted` is inserted last: until
+    then, a placeholder character is in its place, so that no replacement changes the text.
     """
 
     facts: Facts
@@ -61,21 +61,21 @@ class _Draft:
 
     @property
     def dialect(self) -> Dialect:
-        """The Socket.IO API of the file."""
+        """The Socket.IO API that the file with the finding uses."""
         return self.facts.dialect(self.hit.path)
 
     def quote(self, text: str) -> str:
-        """Return a mark that stands for `text`. Without text, return ""."""
+        """Return a character that `finished` later replaces by `text`. For an empty text, return ""."""
         mark = chr(FIRST_MARK + len(self.quoted))
         self.quoted[mark] = text
         return mark if text else ""
 
     def where(self, path: str, line: int) -> str:
-        """Return a mark for a place. In the file of the finding, the path is left out."""
+        """Return a placeholder for a path and line number. For the file of the finding, the path is left out."""
         return self.quote(f"line {line}" if path == self.hit.path else f"{path}:{line}")
 
     def finished(self) -> str:
-        """Return the code with the quoted text."""
+        """Return the code, with each placeholder replaced by its text."""
         return "".join(self.quoted.get(character, character) for character in self.code)
 
 
@@ -100,7 +100,7 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
 
 
 def _name_own_room(draft: _Draft) -> None:
-    """Use the user's room that each connection joins already."""
+    """Put into the fix the user's room that each connection already joins."""
     if OWN.search(draft.code) and (own := draft.facts.once(joined_room)):
         room = draft.quote(_room_text(draft.facts, own.path, own.line) or "the user's room")
         joined = f"\n// each connection joins {room} already: {draft.where(own.path, own.line)}"
@@ -108,15 +108,15 @@ def _name_own_room(draft: _Draft) -> None:
 
 
 def _name_connect_handler(draft: _Draft) -> None:
-    """Say where the connect handler is, if there is only one."""
+    """Write into the fix where the connect handler is. If there is not exactly one, write nothing."""
     if AT_CONNECT.search(draft.code) and (place := draft.facts.once(_connect_handler)):
         draft.code = AT_CONNECT.sub(lambda found: f"{found[0]}: {draft.where(*place)}", draft.code)
 
 
 def _name_user(draft: _Draft) -> None:
-    """Use the field that holds the verified user.
+    """Put into the fix the field that holds the verified user.
 
-    Without such a field, lines that set it are added.
+    If the checked code has no such field, lines that set this field are added to the fix.
     """
     if not KEPT.search(draft.code):
         return
@@ -133,13 +133,16 @@ def _name_user(draft: _Draft) -> None:
 
 
 def _name_socket(draft: _Draft) -> None:
-    """Use the name that connect handlers give to the socket."""
+    """Put the connect handlers' name for the socket into the fix."""
     if draft.dialect in SETS_USER and SOCKET.search(draft.code) and (name := draft.facts.once(_socket_name)):
         draft.code = SOCKET.sub(name, draft.code)
 
 
 def _name_room(draft: _Draft) -> None:
-    """Use the room of the finding's line, and the client's part."""
+    """Put the room of the finding's line into the fix.
+
+    A permission check in the fix gets only the part that the client chose, such as `id` in `job:${id}`.
+    """
     if room := _room_text(draft.facts, draft.hit.path, draft.hit.node.line):
         chosen = found[1] if (found := TEMPLATE.fullmatch(room)) else room
         draft.code = CHOSEN.sub(lambda _: chosen, ROOM.sub(lambda _: room, draft.code))

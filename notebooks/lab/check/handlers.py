@@ -107,7 +107,7 @@ class _Reach:
             self.mark(handler, callee, depth - 1)
 
     def _callees(self, func: Func) -> Iterator[Func]:
-        """Yield the functions that `func` calls, except calls in handlers inside `func`."""
+        """Yield the functions, except handlers, that `func` calls. Calls in nested handlers are left out."""
         waiting: list[Node] = list(func.body)
         while waiting:
             node = waiting.pop()
@@ -195,7 +195,7 @@ def kind_of(event: str) -> str:
 
 
 def event_name(expr: Node) -> str:
-    """Return the name of an event, which the expression `expr` gives.
+    """Return the event name that the expression `expr` stands for.
 
     For a constant such as `Events.JOIN`, the result is "JOIN". For code such as `name()`, it is "".
     """

@@ -70,7 +70,7 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit's event is about a voice call or invitation.
 
     The event's name, such as "offer", shows this. If `room`, to which the emit goes, has a name such as `socketId`, the
-    names of the events whose handlers run the emit count, too.
+    result is also True if the handler that runs the emit receives an event with such a name.
     """
     events = list(names_in(emit.event)) if emit.event is not None else []
     if is_id_name(room):

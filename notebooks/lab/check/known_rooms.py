@@ -56,7 +56,7 @@ def _begins(text: str, beginning: str) -> bool:
 
 
 def _mentioned(facts: Facts) -> Iterator[str]:
-    """Yield the fixed beginning of each string that a join call gets.
+    """Yield the fixed beginning of each string argument of a join call.
 
     The fixed beginning of `chat:${id}` is `chat:`. A join call is any call of a function whose name contains "join",
     "enter" or "subscribe".

@@ -87,9 +87,9 @@ def open_events(facts: Facts) -> list[Handler]:
 def takes_events(facts: Facts, server: Server) -> bool:
     """Tell whether clients can send events to a server.
 
-    In the framework NestJS, a gateway is a class with event handlers, and an adapter makes the server of all gateways.
-    A gateway takes events if it handles an event that every client is allowed to send. An adapter takes no events. Any
-    other server takes events.
+    In the framework NestJS, a gateway is a class with event handlers, and an adapter creates the server that all
+    gateways use. A gateway takes events if it handles an event that every client is allowed to send. An adapter takes
+    no events. Any other server takes events.
     """
     if server.gateway is None:
         return not server.adapter

@@ -117,8 +117,8 @@ def _id_keys(facts: Facts) -> Iterator[str]:
 def _given(facts: Facts, expr: Node) -> list[Node]:
     """Return the arguments that calls pass for the parameter `expr`.
 
-    It can be a part of a parameter, such as `payload` in `({ payload }) => …`. If `expr` is no parameter, the result is
-    `expr` itself.
+    `expr` can be a part of a parameter, such as `payload` in `({ payload }) => …`. If `expr` is no parameter, the
+    result is `expr` itself.
     """
     variable = variable_of(facts.project, expr)
     if variable is None or variable.param is None:
@@ -149,7 +149,7 @@ def _cookie(facts: Facts, token: Node) -> str:
 def _sent(facts: Facts) -> str:
     """Return the field of the handshake from which tokens are read.
 
-    An example is "handshake.query.token". If the code reads none, it is the usual field.
+    An example is "handshake.query.token". If the code reads no token there, the result is "handshake.auth.token".
     """
     found = (SENT.search(code_of(node)) for _, node in facts.nodes(Member))
     return next((match[1] for match in found if match and not OTHER_TOKEN.search(match[1])), UNKNOWN.sent)

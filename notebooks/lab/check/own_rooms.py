@@ -40,7 +40,7 @@ def is_own_room(facts: Facts, room: Node) -> bool:
 
 
 class JoinedRoom(NamedTuple):
-    """The room of a user that each connection joins.
+    """The room that each of a user's connections joins.
 
     `shape` is its name with `*` in place of the user, such as "user:*". `path` and `line` are the place of the join.
     """
@@ -68,7 +68,7 @@ def joined_room(facts: Facts) -> JoinedRoom | None:
 def _is_always_run(facts: Facts, node: Node) -> bool:
     """Tell whether a handler runs `node` for each connection.
 
-    A test whether there is a user, such as `if (user)`, does not matter.
+    The result is True also if `node` is inside an `if` that only tests whether there is a user, such as `if (user)`.
     """
     for around in enclosing(node, If, Func):
         if around is facts.handler_function(node):
@@ -81,7 +81,7 @@ def _is_always_run(facts: Facts, node: Node) -> bool:
 
 
 def is_named_for_user(facts: Facts, room: Node) -> bool:
-    """Tell whether a user is the only variable part of a room.
+    """Tell whether a room's name has one variable part, the user.
 
     Examples are `userId`, `user:${user.id}` and `userRoom(user.id)`. A name with several variable parts, as in
     `${userId}-${friendId}`, gives False.
@@ -98,7 +98,10 @@ def is_named_for_user(facts: Facts, room: Node) -> bool:
 
 
 def _without_plain(facts: Facts, expr: Node) -> Node:
-    """Return what `expr` was assigned, without a call such as `toString()`."""
+    """Return the value of `expr`, without a call such as `toString()`.
+
+    For `room` after `const room = user.id.toString()`, the result is `user.id`.
+    """
     found = facts.follow(expr)
     match found:
         case Call(func=Member(obj=obj, name=name), args=[]) if PLAIN.match(name):
@@ -107,9 +110,9 @@ def _without_plain(facts: Facts, expr: Node) -> Node:
 
 
 def is_shared_room(facts: Facts, room: Node) -> bool:
-    """Tell whether a room has the name of what several users share.
+    """Tell whether a room is named after something that users share.
 
-    An example is `conversationId`.
+    An example is the room in the variable `conversationId`.
     """
     return any(THINGS.search(name) for name in names_in(facts.follow(room)))
 

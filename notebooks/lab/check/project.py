@@ -181,9 +181,9 @@ class Project(Modules):
         return found[0] if len(found) == 1 else None
 
     def outside(self, expr: Node) -> str:
-        """Return the dotted name of what `expr` names in a package.
+        """Return the dotted name of `expr` if it comes from a package.
 
-        For `Server` after `import {Server} from "socket.io"`, it is "socket.io.Server". Without a package, it is "".
+        For `Server` after `import {Server} from "socket.io"`, it is "socket.io.Server". For any other code, it is "".
         """
         found = self._outside.get(id(expr))
         if found is None:

@@ -1,7 +1,8 @@
-"""Says in a fix where the other half of the mistake is.
+"""Adds the places of related code to the fix in a finding.
 
-A fix of code that keeps socket ids names the emits to them. A fix of such an emit names where the ids are kept. A fix
-of a database field names where the code uses a field of this name.
+The fix is a text. For code that keeps socket ids, it gets the places where kept ids are used, for example for emits.
+For such a use, it gets the places where ids are kept. For a database field, it gets the places where the code uses a
+field of this name.
 """
 
 import re
@@ -29,14 +30,15 @@ Place = tuple[str, int]
 
 
 def with_related(facts: Facts, found: Sequence[Finding]) -> list[Finding]:
-    """Return the findings, with the places of related code in their fixes."""
+    """Return the findings, with related places in their fixes."""
     return [_with_places(finding, *_related(facts, finding, found)) for finding in found]
 
 
 def _related(facts: Facts, finding: Finding, found: Sequence[Finding]) -> tuple[list[Place], str]:
     """Return the places of code that is related to a finding.
 
-    The text names what the places are, with `{}` for the places.
+    The text is a sentence about these places, such as "This name is used at {}.". It is "" for a rule that has no
+    related code.
     """
     if finding.rule == FIELD:
         return _uses(facts, finding), USED

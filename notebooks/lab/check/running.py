@@ -63,7 +63,7 @@ def is_async_server(facts: Facts, server: Node) -> bool:
 def is_offloaded(node: Node) -> bool:
     """Tell whether code runs in a thread or process of its own.
 
-    That is so if a function around `node`, the code in the syntax tree, is an argument of a call such as `to_thread`.
+    That is so if the code, `node`, is inside a function that is passed to a call such as `to_thread`.
     """
     for func in enclosing(node, Func):
         call = func.parent
@@ -73,10 +73,10 @@ def is_offloaded(node: Node) -> bool:
 
 
 def runs_later(facts: Facts, node: Node) -> bool:
-    """Tell whether a function around `node` is started later.
+    """Tell whether code is inside a function that is started later.
 
-    `node` is a piece of the checked code. The function is started later if it is started as a task, in a thread or with
-    a timer, such as `setTimeout`.
+    `node` is the code. A function is started later if it is started as a task, in a thread or with a timer, such as
+    `setTimeout`.
     """
     for func in enclosing(node, Func):
         if id(func) in facts.values.uses.later:

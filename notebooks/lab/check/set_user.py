@@ -82,7 +82,10 @@ def lines_that_set_user(code: str, dialect: Dialect, login: Login = UNKNOWN) -> 
 
 
 def _form(login: Login, dialect: Dialect) -> str:
-    """Return the key in `SETS_USER[dialect]` of the lines for a login."""
+    """Return the key of `SETS_USER[dialect]` that fits a login.
+
+    `login` says how the checked code recognises a user. The value of the key is code that sets the verified user.
+    """
     if login.kind == "session" and dialect == "node":
         return "session"
     if login.service and dialect == "nest":
@@ -91,7 +94,10 @@ def _form(login: Login, dialect: Dialect) -> str:
 
 
 def _doubt(login: Login) -> str:
-    """Return words that say which name is not certain."""
+    """Return a note if the name of a field is not certain.
+
+    The field holds the user or the user's id, in a token or a session. If there is nothing to note, return "".
+    """
     if not login.field:
         return NO_FIELD[login.kind]
     return OTHER_KEY.format(login.field, login.other) if login.other else ""
@@ -110,6 +116,6 @@ def _page(sent: str) -> str:
 def id_key(login: Login) -> str:
     """Return the key of the user's id in `socket.data.user`.
 
-    This is about a user that the lines of `lines_that_set_user` set.
+    This is the key if the code from `lines_that_set_user` sets the user.
     """
     return login.field if login.kind == "token" and login.field else "id"

@@ -197,10 +197,10 @@ def _is_filter(facts: Facts, value: Node) -> bool:
 
 
 def _owners(facts: Facts, place: Node) -> Iterator[str]:
-    """Yield the names that describe a collection and its owner.
+    """Yield names that can say what a collection is used for.
 
     They are the names in `place` (the expression for the collection), the names in the value of the variable at the
-    start of `place`, and the name of the class around `place`.
+    start of `place`, and the name of the class that contains `place`.
     """
     yield from names_in(place)
     root = place
@@ -216,8 +216,8 @@ def _owners(facts: Facts, place: Node) -> Iterator[str]:
 def is_of_connection(facts: Facts, place: Node) -> bool:
     """Tell whether a collection holds things that each serve one connection.
 
-    Examples are timers, streams and rate limits. This is judged by the names of the collection and of its owner, such
-    as the class around it.
+    Examples are timers, streams and rate limits. This is judged by names, such as the name of the collection, or of the
+    class that contains it.
     """
     return any(OF_CONNECTION.search(name) for name in _owners(facts, place))
 

@@ -56,9 +56,10 @@ def is_unseen_server(variable: Variable) -> bool:
 
 
 def converts(func: Node) -> bool:
-    """Tell whether `func` is a plain name, or a method like `JSON.parse`.
+    """Tell whether a call of `func` only converts its arguments.
 
-    Then a call such as `int(x)` only converts `x`. The caller makes sure that the name is that of a conversion.
+    `func` must have the name of a conversion. The result is True for a function like `int`, or a method like
+    `JSON.parse`, but False for a method of an object that is not in `CONVERTERS`.
     """
     if isinstance(func, Member):
         return getattr(func.obj, "name", "") in CONVERTERS

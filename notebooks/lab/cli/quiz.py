@@ -111,7 +111,7 @@ def _numbers() -> "Numbers":
     """Returns the last measured numbers, which the answers of the quiz quote.
 
     `lab compare` measures them on this machine. If it has not run yet, or if the file with the numbers cannot be read,
-    this function prints a line that says so, and the result has no numbers of `lab compare`.
+    this function prints a line that says so, and the result has only other numbers, such as limits of the machine.
     """
     from lab.interview.last_numbers import LastNumbers, LastNumbersError, load
 

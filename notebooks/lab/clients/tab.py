@@ -171,11 +171,11 @@ class Tab:
 
 
 def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
-    """Return the index of the first server process for each browser tab.
+    """Return the server process to which each browser tab first connects.
 
-    `people` has one entry per tab: the user of that tab. The tabs of one user are spread over the processes. Users are
-    assigned in pairs, and the first tabs of a pair are on the same process. So, when each user writes to the next user,
-    half of the messages stay within one process.
+    The result has the index of a process per tab. `people` has the user of each tab, in the same order. The tabs of one
+    user are spread over the processes. Users are assigned in pairs, and the first tabs of a pair are on the same
+    process. So, when each user writes to the next user, half of the messages stay within one process.
     """
     assigned: list[int] = []
     tabs_of: dict[str, int] = {}

@@ -131,7 +131,7 @@ class TwoProcessResult:
 
         These are the percentages of messages or reports that arrived from two servers, with one and with several
         processes. The outcome is `shown` (the claim is confirmed) when each percentage is in the range that the claim
-        states.
+        states, and `not_shown` otherwise.
         """
         reasons = []
         for (side, workers), run in self.runs.items():

@@ -74,9 +74,9 @@ def judge(answer: Answer, mistakes: tuple[int, ...], tries: int) -> Judgement:
 
 
 def _refutation(number: int) -> str:
-    """Return the reply to an answer that names a mistake wrongly.
+    """Return the reply to a learner's wrong answer.
 
-    `number` is the named mistake, which the server does not have. The reply says how a server with this mistake
+    The answer names the mistake `number`, which the server does not have. The reply says how a server with this mistake
     behaves.
     """
     return f"A server with this mistake {mistake(number).tell} Here you see something else."

@@ -1,7 +1,7 @@
-"""Server whose mistakes, in the namespace `/`, a learner has to find.
+"""A server with unknown mistakes, which a learner has to find.
 
-From outside, a learner cannot see the name of a mistake. All these servers handle the same events, have the same
-settings and use the same names in their code, and they log no traceback.
+The mistakes are in the namespace `/`. So that nothing shows their names, all such servers handle the same events, have
+the same settings, use the same names in their code, and log no traceback.
 """
 
 import inspect

@@ -164,7 +164,7 @@ CHECKS = (
 
 
 def checks_for(number: int, *, workers: int = 1) -> list[Check]:
-    """Return the checks of solutions for an exercise.
+    """Return the checks to run on a solution of an exercise.
 
     `number` is the number of the exercise, and the checks run on a server of `workers` processes.
     """

@@ -166,7 +166,7 @@ async def limit_rooms(stage: Stage) -> None:
 
 
 async def allow_rooms(stage: Stage) -> None:
-    """Check that a token may put a socket into sixteen rooms."""
+    """Check that a user's token may name sixteen rooms."""
     rooms = tuple(f"job:s{number}" for number in range(MOST_TOKEN_ROOMS))
     (tab,) = await stage.open(Person("sam", "company", "acme", rooms=rooms))
     for event in (events.ROOM_LEAVE, events.ROOM_JOIN):
@@ -186,7 +186,7 @@ async def keep_the_chat_limit(stage: Stage) -> None:
 
 
 async def keep_the_tracking_limit(stage: Stage) -> None:
-    """Check that positions still have their own rate limit.
+    """Check that drivers' positions still have their own rate limit.
 
     This limit is lower than the limit on all events of a user.
     """

@@ -65,9 +65,9 @@ async def _share_of_ack(stage: Stage, tab: Tab, kind: str) -> tuple[float, float
 
 
 async def let_reports_wait(stage: Stage) -> None:
-    """Check that many reports can wait for an outside service together.
+    """Check that many reports can wait for an outside service simultaneously.
 
-    The server must accept all these reports. A waiting report must not delay the other reports.
+    The server must accept the requests for all these reports. A waiting report must not delay the other reports.
     """
     (tab,) = await stage.open(Person("rick", "vendor"))
     earlier, began = len(stage.faults()), asyncio.get_running_loop().time()

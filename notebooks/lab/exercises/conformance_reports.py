@@ -108,7 +108,7 @@ async def reach_all_tabs(stage: Stage) -> None:
 async def wait_for_outside_work(stage: Stage) -> None:
     """Check that a report of the kind `outside` is not ready early.
 
-    The event `report:request` has the time that such a report takes: it simulates the answer of an outside service.
+    Such a report waits for a simulated outside service. The event `report:request` says how long it has to wait.
     """
     (tab,) = await stage.open(Person("rob", "vendor"))
     asked = asyncio.get_running_loop().time()

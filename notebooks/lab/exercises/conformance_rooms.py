@@ -92,8 +92,9 @@ async def keep_others_out(stage: Stage) -> None:
 async def track(stage: Stage, tab: Tab, readers: Iterable[Tab], what: str) -> None:
     """Send a position from `tab`, and check who receives it.
 
-    Raises `Finding` if the server refuses the position, if a tab of `readers` does not receive it, if another tab does,
-    or if a received position differs from the sent one. `what` names the position in the text of the `Finding`.
+    Raises `Finding` if the server refuses the position, if a tab of `readers` does not receive it, if another tab
+    receives it, or if a received position differs from the sent one. `what` names the position in the text of
+    the `Finding`.
     """
     # recognized by its position, which no other update has
     latitude = secrets.randbelow(80_000_000) / 1_000_000

@@ -200,9 +200,9 @@ class _Grading:
 def _is_in_doubt(claim: Claim, run: Run, reason: str | None) -> bool:
     """Whether another measurement could lead to a different result.
 
-    `run` is one measurement, and `reason` is why it fails, or None if it passes. A measured time can be in doubt,
-    because it differs each time. A measurement with slow clients can be in doubt, because they lose connections. A
-    count that is far outside the range required by `claim` is not in doubt.
+    `run` is one measurement, and `reason` is why it fails, or None if it passes. A passed measurement can be in doubt
+    only if it measured a time, because times vary. A failed measurement is in doubt if it measured a time, if it ended
+    with an error (`run.broken`), or if its value only just misses the range that `claim` requires.
     """
     distance, scale = abs(run.value - claim.bound("good")), abs(claim.worst - claim.best)
     if reason is None:

@@ -61,8 +61,8 @@ class Passage:
 def guard_path(passages: Sequence[Passage], *, title: str) -> Figure:
     """Draw one row per request, with the checks from left to right.
 
-    A row ends at the check that refused the request. An empty diamond marks a later check that also had a reason to
-    refuse the request.
+    A row ends at the check that refused the request, or at the handler that served it. An empty diamond marks a later
+    check that also had a reason to refuse the request.
     """
     figure, (axes,) = stacked_panels([""], [ROW_INCHES * len(passages)], x_label="", extra_height=1.3)
     names = [*GUARDS, HANDLER]

@@ -46,9 +46,9 @@ class ReportRun:
 def report_waits(runs: Sequence[ReportRun], *, title: str) -> Figure:
     """Draw each server's reports, and how long chatting users waited meanwhile.
 
-    A report is the result of heavy work. Each report is a block, which ends when
-    the server sent the report and is as long as the CPU time of the report. Reports that were made at the same time are
-    in different lanes (rows of the figure).
+    A report is the result of heavy work. Each report is a block, which ends when the server sent the report and is as
+    long as the CPU time of the report. Reports that were made at the same time are in different lanes (rows). A dot
+    below them is the time that one chat message waited for its ack.
     """
     lanes = [lanes_of(run.reports) for run in runs]
     heights = [height for rows in lanes for height in (LANE_INCHES * max(1, len(rows)) + 0.1, WAITS_INCHES)]

@@ -55,8 +55,8 @@ class _Claim(BaseModel):
 class LastNumbers(BaseModel):
     """The last measured numbers, and the last answers of a good server.
 
-    `claims` maps the id of each claim about the bad and good server to the numbers measured for it. `asked` maps a key
-    to the answer of a running good server to a small request. `asked_on` is the day of these answers.
+    `claims` maps the id of each claim about the bad and good server to the numbers measured for it. `asked` maps keys
+    to the answers that a running good server gave to small requests. `asked_on` is the day of these answers.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -1,7 +1,7 @@
 """Sends small requests to a running good server, and collects its answers.
 
-The texts that answer job interview questions quote them. Each collected answer is a number or a code, such as an HTTP
-status or the code of an error.
+The lab's answers to job interview questions quote what the server answered. Each collected answer is a
+number or a code, such as an HTTP status or the code of an error.
 """
 
 from collections.abc import Mapping

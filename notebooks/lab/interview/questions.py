@@ -1,6 +1,6 @@
 """Shows job interview questions in a notebook, with answers that quote measurements.
 
-The measurements are the last ones on this machine. Missing ones that are quick are made first.
+The measurements are the last ones on this machine. Measurements that are missing and take little time are made first.
 """
 
 import re
@@ -91,8 +91,9 @@ def _one_line(text: str) -> str:
 async def questions() -> Interview:
     """Return the job interview questions, with answers that quote measurements.
 
-    The measurements were made on this machine. Missing ones that are quick are made first. Then a good server is
-    started, and its answers to small requests are collected. All these results are recorded for `lab quiz`.
+    The answers quote the last measurements on this machine. Measurements that are missing and take little time are made
+    now. Then a good server is started, and its answers to small requests are collected. All these results are recorded
+    for `lab quiz`.
     """
     today = datetime.now().astimezone().date()
     last, notes = _recorded()

@@ -1,1 +1,1 @@
-"""Functions that cells of lesson notebooks call, and the notebooks' build."""
+"""Functions that lesson notebooks call, and code that builds the notebooks."""

@@ -1,7 +1,8 @@
 """Runs tasks of a notebook that continue after their cell has ended.
 
-An example is a live page (a web page with buttons for clients of both servers): its servers run while the reader plays.
-Background tasks and measurements would disturb each other. So a lesson ends all background tasks before it measures.
+An example is a live page: a web page with buttons for clients of the bad and the good server. Its servers run while
+the reader plays. Background tasks and measurements would disturb each other. So a lesson ends all background tasks
+before it measures.
 """
 
 import asyncio

@@ -138,7 +138,7 @@ class _KernelManager(AsyncKernelManager):
     """
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        """Return the command of a kernel that ends when this process ends."""
+        """Return the command that starts a kernel that ends with this process."""
         return ending_with_parent(super().format_kernel_cmd(extra_arguments))
 
 

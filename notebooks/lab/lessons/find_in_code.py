@@ -52,7 +52,7 @@ def _node_rule(mistake: str, result: Result) -> Rule:
     """Return a rule of `lab check` that has an example for Node.
 
     The rule finds the mistake with the id `mistake`, such as `02`. `result` is the result for the Python file. If
-    possible, the rule is one that found something there, so that the same rule is shown for both languages.
+    possible, the rule is one that also found something in the Python file: then both files show the same rule.
     """
     rules = [rule for rule in all_rules() if rule.mistake == mistake and "node" in rule.snippets]
     found = {finding.rule for finding in result.findings}

@@ -54,9 +54,9 @@ class Sweep:
 
 
 class Lesson:
-    """Measures and shows the claim of one lesson, in its notebook.
+    """Runs the measurements of one lesson, and shows their results.
 
-    The claim is a statement about the bad and the good server. The scenario is the experiment that tests the claim.
+    The lesson's claim is a statement about the bad and the good server. The experiment (scenario) tests the claim.
     """
 
     def __init__(self, claim: Claim, scenario: Scenario) -> None:
@@ -138,7 +138,7 @@ class Lesson:
         """Show a figure that compares both servers, with the reader's guess.
 
         The guess stands below the title, beside the values of the measurements `bad` and `good`. If `guess` is None,
-        the figure is shown without that line.
+        only the figure is shown.
         """
         note = ""
         if guess is not None:
@@ -170,8 +170,8 @@ class Lesson:
         """Draw how a metric of both servers grows with a parameter.
 
         `sweep` has the measurements for several values of the parameter. `{bad}` and `{good}` in `title` are replaced
-        by the slope of each server's line: the growth of the metric when the parameter grows by 1. `each` names this 1,
-        such as `user`. `of` is the key of a secondary metric; if it is None, the primary metric is drawn.
+        by the slope of each server's line: the growth of the metric when the parameter grows by 1. `each` is one unit
+        of the parameter in words, such as `user`. `of` is the key of a secondary metric; None draws the primary metric.
         """
         from lab.figures.charts import growth, rises
 

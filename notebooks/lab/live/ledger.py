@@ -44,11 +44,11 @@ class Message:
 
 
 class Ledger:
-    """Publishes what became of each message, and counts the results.
+    """Tells the live page what became of each message, and counts.
 
     A message is `delivered` to an expected tab, or `lost` if that tab did not receive it. The message is `wasted` if
     another tab received it, if a tab received it again, or if the server emitted it to a room or socket id without a
-    socket. The lab's code in the server process records the emits.
+    socket. `counters` has the number of each.
     """
 
     def __init__(self, side: str, stream: Stream) -> None:

@@ -128,8 +128,8 @@ async def follow(side: Side, sendings: Sequence[Sending]) -> list[Answer]:
 def _give(emits: list[Emit], messages: Sequence[Message], answers: Sequence[Answer]) -> None:
     """Assign the server's emits to the messages that caused them.
 
-    A single message gets all emits. Several messages go to the same rooms, and the server handles them in order, so
-    each accepted message gets the next emit.
+    A single message gets all emits. The server handles several messages in order, so the first accepted message gets
+    the first emit, the second gets the second emit, and so on.
     """
     if len(messages) == 1:
         messages[0].emits = emits

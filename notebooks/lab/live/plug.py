@@ -30,11 +30,10 @@ class Plug(FaultyLink):
         await self.go_silent()
 
     async def cut(self) -> None:
-        """Reset every connection, and end the silence of `enter_tunnel`.
+        """Reset every connection; after `enter_tunnel`, also reset new connections.
 
-        After `enter_tunnel`, the proxy forwards nothing. In this state, only the client's end of each connection is
-        reset, so the server notices nothing. The state has to end, because a client that is connecting would otherwise
-        wait for an answer that never comes.
+        After `enter_tunnel`, only the client's end of each connection is reset, so the server notices nothing. New
+        connections are reset, because a connecting client would otherwise wait for an answer that never comes.
         """
         if self.state != "tunnel":
             await super().cut()

@@ -38,9 +38,9 @@ async def burn_in_thread(milliseconds: int) -> float:
 
 
 async def burn_in_slices(milliseconds: int) -> float:
-    """Use CPU time on the event loop, in short slices.
+    """Simulate the work of a report on the event loop, in slices.
 
-    After each slice, the loop may do other work. Returns the seconds of CPU time.
+    The work uses CPU time. After each slice (10 ms), the loop may do other work. Returns the seconds of CPU time.
     """
     used = 0.0
     while used < milliseconds / 1000:

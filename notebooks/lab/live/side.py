@@ -107,7 +107,7 @@ class Side:
         return [tab for tab in self.tabs.values() if tab.user in users and not tab.is_closed]
 
     async def begin(self) -> list[Emit]:
-        """Return a new, empty list. `look` adds the server's next emits to it until `begin` is called again."""
+        """Return an empty list, which `look` fills with the server's next emits. Each `begin` starts a new list."""
         await self.look()
         if self._emits_read > MOST_EMITS:
             async with self._looking:
@@ -135,7 +135,7 @@ class Side:
         self._reports[job] = message
 
     async def settle(self) -> None:
-        """Wait until everything that was sent to the tabs has arrived."""
+        """Wait until the connected tabs have received all earlier emits. After some seconds, return anyway."""
         receiving = [tab for tab in self.tabs.values() if tab.can_receive]
         if not receiving or not self.is_running:
             return
@@ -169,7 +169,7 @@ class Side:
             self._publish_memory()
 
     async def wait_for(self, holds: Callable[[], bool], *, timeout: float) -> bool:
-        """Call `look` repeatedly until `holds()` is true. Return False if this takes `timeout` seconds."""
+        """Read the server's memory repeatedly until `holds()` is true. Return False after `timeout` seconds."""
 
         async def look_and_check() -> bool:
             await self.look()

@@ -23,7 +23,7 @@ class LiveEvent:
     `seq` is the number of the event, and `side` is the server: `bad` or `good`. `at` is in seconds since the stream
     began. `origin` is the simulated browser tab (or the user) that sent a message or whose connection changed. `to` is
     the tab that received or missed the message, or the user to whose tabs it was sent. `id` is the id of a message or
-    of a socket. `more` has further fields that depend on the kind.
+    of a socket. `more` has further fields that depend on `kind`.
     """
 
     seq: int

@@ -1,4 +1,4 @@
-"""Statistics of samples: percentile and slope."""
+"""Computes percentiles, and the slope of a line through points."""
 
 from collections.abc import Sequence
 

@@ -60,9 +60,9 @@ def judge(claim: Claim, runs: Runs) -> Verdict:
 
 
 def reported_value(claim: Claim, runs: Sequence[Run], key: str | None = None) -> float | None:
-    """Return the median value of one server's valid runs.
+    """Return the median value of the valid measurements in `runs`.
 
-    `runs` are measurements of one server. A run is valid if its `broken` is None, and if it is among the results of the
+    All `runs` measured the same server. A run is valid if its `broken` is None, and if it is among the results of the
     function `counting_runs`. The values are those of the secondary metric `key`, or of the primary metric if `key` is
     None. Returns None if no valid run has a value.
     """

@@ -113,8 +113,8 @@ def read_costs(path: Path) -> MeasuredCosts:
 def _are_costs(costs: Any) -> bool:
     """Returns whether `costs` is a dict with valid values for `Costs`.
 
-    The dict must have exactly the fields of `Costs`. A cost must be above zero, except if it is the difference of two
-    measurements.
+    The dict must have exactly the fields of `Costs`. A cost must be above zero; only a cost that is the difference of
+    two measurements may be zero or negative.
     """
     if not isinstance(costs, dict) or costs.keys() != {field.name for field in fields(Costs)}:
         return False

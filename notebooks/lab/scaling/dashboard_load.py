@@ -45,7 +45,7 @@ class Schedule:
 
 
 async def run_clients(port: int, secret: str, schedule: Schedule) -> tuple[float, float]:
-    """Connects all clients to the server, and lets some of them write.
+    """Connects all clients to the server; some of them send messages.
 
     All clients are in one room. Most clients reconnect with the default delays of the client library. From
     `schedule.slow_at` on, slow consumers join the room and stop reading. The function runs in a separate process until
@@ -84,7 +84,7 @@ async def _stay(user: str, port: int, counter: MessageCounter, chance: random.Ra
 
 
 async def _write(user: str, port: int, counter: MessageCounter, written: "itertools.count[int]") -> None:
-    """Writes to the room at a steady pace. After a lost connection, the client reconnects at once."""
+    """Sends messages to the room at a steady pace. After a lost connection, the client reconnects at once."""
     while True:
         connection = await connect(user, port, counter)
         while not connection.is_lost:

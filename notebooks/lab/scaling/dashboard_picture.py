@@ -1,7 +1,7 @@
 """Draws the picture of the Grafana dashboard for `lab dashboard`.
 
-The picture contains the answers of a real Prometheus to the queries of `good_server/deploy/dashboard.json`. Before, the
-server was under load from many clients.
+The picture contains the answers of a real Prometheus to the queries of `good_server/deploy/dashboard.json`. Prometheus
+recorded these values while many clients used the server.
 """
 
 import math

@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def times_shown(self) -> list[int]:
-        """How often the reader's client shows each message, in written order."""
+        """How many times the reader's client shows each message, in written order."""
         counts = Counter(self.shown)
         return [counts[text] for text in self.written]
 

@@ -91,10 +91,10 @@ class Costs:
 
     `event` is the cost of a request on a server without Redis. `publish` is the additional cost of publishing to Redis.
     `with_id` is the additional cost of a message id, by which a server recognises a repeated message. `receive` is the
-    cost of receiving an emit in the other process. `redis_per_emit` and `redis_per_id` are the CPU seconds that Redis
-    needs for an emit and for a message id. `connect` is the cost of a new connection. `bytes_per_delivery` is the size
-    of a chat message on the wire, and `other_files` the number of open files besides the connections. `latencies` are
-    in seconds.
+    cost for one process to receive an emit of another process. `redis_per_emit` and `redis_per_id` are the CPU seconds
+    that Redis needs for an emit and for a message id. `connect` is the cost of a new connection. `bytes_per_delivery`
+    is the size of a chat message on the wire, and `other_files` the number of open files besides the connections.
+    `latencies` are in seconds.
     """
 
     event: float

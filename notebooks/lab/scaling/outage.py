@@ -43,9 +43,9 @@ class Outage:
     """Result of the failure drill, in which Redis stops and restarts.
 
     `sent` has every chat message. Times are in seconds since the start of the drill. Redis stopped at `stopped_at` and
-    started again at `started_at`. `ready` has pairs of a time and the new response of one process's readiness check
-    `/readyz`. `lost_counted` is how many emits the servers could not publish to the other process; some of these emits
-    had no recipient there.
+    started again at `started_at`. `ready` has a pair for each change of the readiness check `/readyz` of the first
+    server process: the time and the new response. `lost_counted` is how many emits a server process could not publish
+    to the other process; some of these emits had no recipient in the other process.
     """
 
     sent: Sequence[SentMessage]
@@ -145,8 +145,8 @@ async def _poll_readiness(fleet: Fleet, began: float, ready: list[tuple[float, s
 async def _wait_until_ready(ready: Sequence[tuple[float, str]]) -> None:
     """Waits until the readiness check of the server responds `ready`.
 
-    The list `ready` has the times and the responses of the check, `/readyz`. The wait ends after `RECOVERY_SECONDS` in
-    any case.
+    Another task appends the time and the response of this check, `/readyz`, to `ready` whenever the response changes.
+    The wait ends after `RECOVERY_SECONDS` in any case.
     """
 
     async def is_ready() -> bool:

@@ -63,9 +63,9 @@ class ClientLog:
 
 
 class Connection(Member):
-    """A simulated client that tells when its connection is lost.
+    """A simulated client with a future that completes at connection loss.
 
-    Its future `lost` then completes.
+    The result of this future, `lost`, is the time of the loss (`time.monotonic`).
     """
 
     def __init__(self, user: str, counter: MessageCounter) -> None:
@@ -90,7 +90,7 @@ class Connection(Member):
 async def attempt_connect(connection: Connection, port: int) -> Attempt:
     """Tries to connect once, and returns how the attempt ended.
 
-    After any other outcome than `accepted`, the connection is closed.
+    If the outcome is not `accepted`, the connection is closed.
     """
     began = time.monotonic()
     outcome: Outcome = "accepted"
@@ -176,8 +176,8 @@ class AckObserver:
     """A separate client that measures how long its acks take.
 
     It is not one of the many clients of the reconnect storm. It sends requests at a steady pace, and reconnects at once
-    when the server is back. `waits` has a pair for each request: the time at which the request was due
-    (`time.monotonic`), and the seconds until its ack.
+    when the server is back. `waits` has a pair for each request that received its ack: the time at which the
+    request was due (`time.monotonic`), and the seconds until the ack. The method `end` adds the requests still waiting.
     """
 
     PACE_SECONDS = 0.05
@@ -216,7 +216,7 @@ class AckObserver:
             self.waits.append((due, time.monotonic() - due))
 
     def end(self) -> None:
-        """Adds the requests that have no ack to `waits`.
+        """Adds the requests that still wait for an ack to `waits`.
 
         The wait of such a request ends when `end` is called.
         """

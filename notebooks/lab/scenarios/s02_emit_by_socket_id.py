@@ -34,7 +34,7 @@ async def run(
     report_milliseconds: int = 1500,
     is_traced: bool = False,
 ) -> Run:
-    """Measure the percentage of tabs that receive their user's report.
+    """Measure the percentage of tabs that receive their user's report exactly once.
 
     Each user has `tabs_each` tabs and requests one report, which takes `report_milliseconds` to make. Meanwhile all
     these tabs lose their connections and reconnect. The percentage is the `value` of the returned run. `seed` has no

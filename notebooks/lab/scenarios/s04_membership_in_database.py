@@ -1,4 +1,4 @@
-"""Scenario 04: count the members of a room who receive its messages.
+"""Scenario 04: count the messages of a room that its members receive.
 
 First each member closes one of two tabs. Later the server is killed, and half of the members come back.
 """
@@ -35,7 +35,7 @@ STEP_SECONDS = 0.3
 
 
 async def run(target: Target, *, seed: int = 7, users: int = 50, messages: int = 4, is_traced: bool = False) -> Run:
-    """Measure the percentage of members with an open tab who receive messages.
+    """Measure the percentage of a room's messages that its members receive.
 
     The members are `users` users in one room. After each member has closed one of two tabs, `messages` messages are
     sent. The percentage is the `value` of the returned run. If `is_traced` is True, the run also counts repeatedly how

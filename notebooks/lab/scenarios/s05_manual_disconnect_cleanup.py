@@ -93,7 +93,7 @@ async def _close(closing: Sequence[Tab], by_event: Collection[int]) -> None:
     """Close the tabs in `closing`, except those that `by_event` names.
 
     `by_event` contains indexes of `closing`. The tabs at these indexes only send an event with the name `disconnect`,
-    and keep their connections open.
+    and the server is expected to close their connections.
     """
 
     async def close(index: int, tab: Tab) -> None:

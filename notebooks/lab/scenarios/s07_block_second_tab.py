@@ -1,4 +1,4 @@
-"""Scenario 07: count the tabs that a message to their user reaches.
+"""Scenario 07: count how many of a user's tabs receive a message.
 
 Each user has three tabs. The tabs reconnect by themselves, with the default delays of the client library, because the
 reconnects per second depend on these delays. On a server of several processes, each user has three tabs on each

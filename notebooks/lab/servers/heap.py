@@ -82,7 +82,7 @@ def _names_in(text: str, wanted: frozenset[str], lengths: Iterable[int]) -> Iter
 
 
 def _strings(ignored: set[int]) -> Iterator[str]:
-    """Yield the strings in all containers, once for each reference.
+    """Yield the strings in the heap's containers, once for each reference.
 
     Containers whose `id()` is in `ignored` are left out.
     """

@@ -31,7 +31,7 @@ class BucketLevel:
     """The level of a user's token bucket just after one request.
 
     `level` is the number of tokens. `was_taken` is False when the bucket had no token for the request. `at_seconds` is
-    on the same clock as `Emit.at_seconds`.
+    on the monotonic clock of the machine.
     """
 
     user: str

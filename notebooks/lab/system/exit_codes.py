@@ -27,5 +27,5 @@ class Parser(argparse.ArgumentParser):
     """An argument parser with one-line error messages."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises `UsageError` with this message and the command for help."""
+        """Raises `UsageError` with this message and the command that shows help."""
         raise UsageError(f"{message}; see {self.prog} --help")

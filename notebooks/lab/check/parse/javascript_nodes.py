@@ -60,7 +60,7 @@ class Converter:
         return made if made.line else self.place(made, node)
 
     def many(self, nodes: Iterable[Syntax]) -> list[ir.Node]:
-        """Convert tree-sitter nodes to the checker's nodes, without tokens and comments."""
+        """Convert tree-sitter nodes to the checker's nodes, without punctuation, keywords and comments."""
         result: list[ir.Node] = []
         if self.level >= MOST_LEVELS:
             self.dropped = True
@@ -92,7 +92,7 @@ class Converter:
         return made
 
     def parts(self, node: Syntax) -> list[Syntax]:
-        """Return the children of a node, without tokens and comments."""
+        """Return the children of a node, without punctuation, keywords and comments."""
         table = self.table
         return [child for child in node.children if table[child.kind_id] is not None]
 
@@ -114,7 +114,7 @@ def block(c: Converter, node: Syntax) -> Made:
 
 
 def first(c: Converter, node: Syntax) -> Made:
-    """Convert the first child of a node, not counting tokens.
+    """Convert the first child that is no punctuation, keyword or comment.
 
     An example is `x` in `(x)`, `x as T` and `x!`.
     """
@@ -226,7 +226,8 @@ def is_text(node: ir.Node) -> bool:
 def joined(parts: list[ir.Node]) -> ir.Node:
     """Join the syntax nodes of a string's parts to one node.
 
-    In `x${a}y` the parts are `x`, `a` and `y`. A nested string gives its own parts, and neighbouring texts become one.
+    In `x${a}y` the parts are `x`, `a` and `y`. A nested string is replaced by its own parts, and
+    neighbouring fixed texts become one.
     """
     flat: list[ir.Node] = []
     for outer in parts:

@@ -18,7 +18,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     """Yield each statement that stores the handler's socket id in lasting state.
 
     Lasting state, such as a global dict or Redis, outlives the handler. `users[name] = socket.id` is yielded, but not
-    `users[socket.id] = name`: RM012 reports this. In Redis, an id that is a key counts, too.
+    `users[socket.id] = name`: RM012 reports this. For Redis, a call with the id as key is yielded, too.
     """
     for write in writes(facts):
         if write.kind not in ("collection", "shared", "field") or is_queue(facts, write.place):
