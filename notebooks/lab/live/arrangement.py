@@ -55,7 +55,7 @@ class Arrangement:
 
     @property
     def id(self) -> str:
-        """Return the number of the mistake with two digits."""
+        """The mistake that the page shows, as two digits: "01" to "10"."""
         return f"{self.number:02}"
 
     @property

@@ -1,6 +1,6 @@
 """Renders a comparison of two servers as one HTML page.
 
-The page contains its figures.
+The figures are inside the page, so it is a single file.
 """
 
 import datetime
