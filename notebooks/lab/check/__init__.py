@@ -9,8 +9,8 @@ layer and from layers with lower numbers:
 4. `flow`, `answers`, `contents`, `parameters`, `values` find out where a value comes from, and what it is.
 5. `wrappers`, `handlers`, `actions`, `servers`, `rooms` find out what the checked code does with Socket.IO.
 6. `files`, `load`, `facts` read and analyse all files.
-7. `databases`, `stores`, `rights`, `guards`, `kept_ids`, `identity`, `login`, `claims`, `choices`, `limits`,
-   `running`, `membership`, `known_rooms` answer questions about the checked code that several rules ask.
+7. `databases`, `stores`, `purposes`, `rights`, `guards`, `kept_ids`, `identity`, `login`, `claims`, `choices`,
+   `limits`, `running`, `membership`, `known_rooms` answer questions about the checked code that several rules ask.
 8. `model`, `rules`, `own_rules` define what a rule is, and all rules; `rules` has one module for each rule.
 9. `run` does one check. `fixes`, `set_user` and `related` write how to fix each finding. `suppress`, `baseline` and
    `since` hide findings.

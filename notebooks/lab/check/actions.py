@@ -132,7 +132,8 @@ def _emit(project: Project, values: Values, module: Module, call: Call) -> Emit 
     if not isinstance(call.func, Member):
         return None
     root, rooms, broadcast = chain(project, call.func.obj)
-    tags = values.of(root)
+    # `this.gateway.server`, where the gateway itself is no server
+    tags = values.of(root) or values.of(call.func.obj) & Tag.SERVER
     if not tags & (Tag.SERVER | Tag.SOCKET):
         return None
     event, payload = (call.args[0] if call.args else None), call.args[1:]

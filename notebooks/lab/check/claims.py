@@ -9,7 +9,7 @@ from lab.check.handlers import Handler
 from lab.check.identity import reached, uses_identity, verifies
 from lab.check.ir import Assign, Call, Const, Func, Index, Member, Name, Node
 from lab.check.names import last_name, names_in
-from lab.check.scopes import patterns
+from lab.check.scopes import enclosing, patterns
 from lab.check.tags import CLAIMED, Tag
 
 # kinds of people; `my` and the like say that the client means itself
@@ -79,7 +79,8 @@ def claims_in(facts: Facts, handler: Handler) -> Iterator[Node]:
                 yield target if path else _first_use(handler.func, target)
     for func in reached(facts, handler):
         for node in func.parts():
-            if _is_claim(facts, node, event, is_open=is_open) or _saves_payload(facts, node):
+            is_claim = _is_claim(facts, node, event, is_open=is_open) and not _is_receiver(node)
+            if is_claim or _saves_payload(facts, node):
                 yield node
 
 
@@ -135,6 +136,14 @@ def _is_claim(facts: Facts, node: Node, event: str, *, is_open: bool) -> bool:
         case Assign():
             names = [path[-1][-1] for _, path in patterns(node.target) if path and path[-1][0] == "field"]
             return any(_says_who(name, event, is_open=is_open) for name in names) and facts.is_client(node.value)
+    return False
+
+
+def _is_receiver(node: Node) -> bool:
+    """Tell whether `node` only says who receives an emit, as in `io.to(data.userId)`."""
+    for call in enclosing(node, Call):
+        if isinstance(call, Call) and last_name(call) in ("to", "in"):
+            return any(part is node for arg in call.args for part in arg.walk())
     return False
 
 

@@ -8,7 +8,7 @@ import re
 from lab.check.answers import Answers
 from lab.check.ir import Assign, Call, Class, Const, Field, Index, Member, Name, Node, Record, This
 from lab.check.names import last_name
-from lab.check.places import place_of
+from lab.check.places import is_entry, place_of
 from lab.check.project import Project
 from lab.check.scopes import Path, Variable, class_of, field_type, lookup
 from lab.check.tags import CLAIMED, OTHER_SOCKETS, SERVER_CHAIN, SOCKET_CHAIN, SOCKETS_TYPE, STATE_FIELDS, Tag
@@ -66,6 +66,8 @@ class Contents(Answers):
         place = place_of(self.project, collection)
         found = Tag.SOCKET | Tag.STORED | Tag.KEPT if SOCKETS_TYPE.search(self._type_of(collection)) else Tag.NONE
         whole = isinstance(collection, Name | Member)
+        # keys of an inner collection are no keys of the outer one
+        is_outer = whole and not is_entry(self.project, collection)
         for content in self.uses.of_place(place):
             # what is put into an entry of a collection is no element of the collection itself
             inner = whole and content.key is None and content.is_nested
@@ -75,7 +77,7 @@ class Contents(Answers):
                 found |= tags & Tag.SOCKET
                 if Tag.SID in tags and (content.key is None or part != "each") and not self._is_field(content):
                     found |= Tag.IDS
-            if part != "values" and Tag.SID in self.of(content.key):
+            if part != "values" and Tag.SID in self.of(content.key) and not (is_outer and content.is_deep):
                 found |= Tag.IDS
         return found
 

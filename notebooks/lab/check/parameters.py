@@ -3,12 +3,17 @@
 An example of a tag is "sent by the client".
 """
 
+import re
+
 from lab.check.contents import Contents
 from lab.check.flow import arguments, made_record
 from lab.check.ir import Call, Func, Param, Spread
 from lab.check.scopes import EACH, Variable, record_value
 from lab.check.tables import passed
 from lab.check.tags import CLAIMED, Tag, tag_of_type
+
+# the name of a socket's type, as in `Socket | null`
+TYPE_NAME = re.compile(r"\w*Socket\w*")
 
 
 class Parameters(Contents):
@@ -62,7 +67,7 @@ class Parameters(Contents):
         Another library is, for example, `net`, `ws` or the client of Socket.IO. `text` is the type of a parameter of
         `func`.
         """
-        return self._is_foreign(func, text.strip().split("<")[0])
+        return any(self._is_foreign(func, name) for name in TYPE_NAME.findall(text))
 
     def _argument(self, call: Call, place: int, param: Param) -> Tag:
         """Return what is known of the argument that `call` passes, as tags.

@@ -3,6 +3,7 @@
 A collection is, for example, a global list or dict.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from lab.check.ir import (
@@ -23,8 +24,12 @@ from lab.check.ir import (
     This,
 )
 from lab.check.ir import Sequence as ListOf
+from lab.check.names import last_name
 from lab.check.project import Project
 from lab.check.scopes import Variable, class_of, function_of, lookup
+
+# functions and classes that make a collection
+COLLECTION = re.compile(r"((Weak)?(Set|Map)|Array|set|dict|list|deque|defaultdict|OrderedDict)$")
 
 
 def as_function(project: Project, expr: Node | None) -> Func | None:
@@ -57,6 +62,20 @@ def _made(project: Project, call: Call) -> Node | None:
             if isinstance(statement, Return) and statement.value is not None:
                 return statement.value
     return None
+
+
+def is_collection(project: Project, expr: Node) -> bool:
+    """Tell whether the checked code assigns a new collection to `expr`.
+
+    Examples are `[]`, `{}` and `new Set()`. For a field of a class, one such assignment is enough.
+    """
+    values = [project.meaning(expr)]
+    if isinstance(expr, Member) and isinstance(expr.obj, This) and (cls := class_of(expr)) is not None:
+        values += project.fields(cls).get(expr.name, [])
+    return any(
+        isinstance(made, ListOf | Record) or (isinstance(made, Call) and bool(COLLECTION.match(last_name(made))))
+        for made in values
+    )
 
 
 def bases_of(project: Project, cls: Class, steps: int = 4) -> list[str]:
@@ -93,6 +112,20 @@ class Place:
     name: str = ""
     # the function that makes it; None for one of a module or class
     owner: Func | None = field(default=None, compare=False)
+
+
+def is_entry(project: Project, expr: Node) -> bool:
+    """Tell whether an expression is a part of a collection's entry.
+
+    Examples are `games[id]`, `games[id].players`, and `game.players` after `const game = games[id]`.
+    """
+    found = project.meaning(expr)
+    while isinstance(found, Member):
+        inner = project.meaning(found.obj)
+        found = inner if inner is not found else None
+    if isinstance(found, Variable):
+        return found.param is not None or any(path or isinstance(value, Index | Call) for value, path in found.values)
+    return isinstance(found, Index | Call)
 
 
 def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:

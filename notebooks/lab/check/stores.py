@@ -8,16 +8,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.check.actions import EMITS, ENDS
 from lab.check.collect import WRITERS
 from lab.check.databases import is_database_write, object_name
 from lab.check.facts import Facts
 from lab.check.flow import returned
 from lab.check.ir import Assign, Block, Call, Class, Delete, If, Index, Loop, Member, Name, Node, Record, This
 from lab.check.ir import Sequence as ListOf
-from lab.check.names import names_in
-from lab.check.places import Place, place_of
-from lab.check.scopes import Module, class_of, patterns
+from lab.check.names import last_name
+from lab.check.scopes import Module, patterns
 from lab.check.tags import Tag
 
 # methods that take an entry out of a collection
@@ -34,24 +32,6 @@ SHARED_WRITES = re.compile(
 )
 # methods whose first argument is a filter
 FILTERED = re.compile(r"find|update|replace", re.I)
-# methods that use a socket
-USES = EMITS | {"join", "leave", "to"}
-# collections of what one connection owns and ends with it, and of what counts for one connection
-OF_CONNECTION = re.compile(
-    # timers
-    r"timer|timeout|interval|debounce|cool|pending(?!_?(player|user|guest|member))|watch|listener|abort|last(Seen|Ping|Msg|Message)"
-    # limits and locks
-    r"|limit|bucket|rate|throttl|lock|cache"
-    # processes and files
-    r"|stream|pty|term|shell|proc|upload"
-    # addresses
-    r"|(^|_|authori[sz]ed_?|blocked_?|client_?|remote_?)ips?$"
-    # calls and media
-    r"|peer|transport|producer|consumer|voice|call|rtc|media|video|audio",
-    re.I,
-)
-# queues of jobs
-QUEUES = re.compile(r"(queue|jobs|tasks|worker|celery|bull|agenda)$", re.I)
 
 
 @dataclass(slots=True, eq=False)
@@ -129,16 +109,22 @@ def parts_with_id(facts: Facts, value: Node, steps: int = 2) -> Iterator[tuple[s
             yield from parts_with_id(facts, item, steps)
     elif isinstance(value, Call) and steps and (made := _made_record(facts, value)) is not None:
         yield from parts_with_id(facts, made, steps - 1)
-    elif isinstance(value, Call) and not isinstance(value.func, Member) and not facts.is_own_id(value):
-        for item in (*value.args, *(item for _, item in value.keywords)):
-            yield from parts_with_id(facts, item, steps)
     elif facts.is_own_id(value):
         yield "", value
+    elif isinstance(value, Call) and (not isinstance(value.func, Member) or _is_text(value)):
+        for item in (*value.args, *(item for _, item in value.keywords)):
+            yield from parts_with_id(facts, item, steps)
     elif isinstance(value, Name) and steps:
         param = facts.parameter(value)
         for record in facts.assigned(value) if param is None else facts.arguments(param):
-            if isinstance(record, Record) or (param is not None and isinstance(record, Name)) or _makes(facts, record):
+            is_part = isinstance(record, Record) or _is_text(record) or _makes(facts, record)
+            if is_part or (param is not None and isinstance(record, Name)):
                 yield from parts_with_id(facts, record, steps - 1)
+
+
+def _is_text(value: Node) -> bool:
+    """Tell whether `value` makes a JSON text, such as `JSON.stringify(user)`."""
+    return isinstance(value, Call) and last_name(value) in ("stringify", "dumps")
 
 
 def _makes(facts: Facts, value: Node) -> bool:
@@ -196,55 +182,12 @@ def _is_filter(facts: Facts, value: Node) -> bool:
     return False
 
 
-def _owners(facts: Facts, place: Node) -> Iterator[str]:
-    """Yield names that can say what a collection is used for.
+def is_forwarded(facts: Facts, node: Node) -> bool:
+    """Tell whether a call only passes the call of a wrapper on.
 
-    They are the names in `place` (the expression for the collection), the names in the value of the variable at the
-    start of `place`, and the name of the class that contains `place`.
+    An example is `return this.client.hset(key, field, value)` in a method `hset`. The call of the wrapper stores the
+    value.
     """
-    yield from names_in(place)
-    root = place
-    while isinstance(root, Member | Index | Call):
-        root = root.func if isinstance(root, Call) else root.obj
-    if isinstance(root, Name) and (made := facts.follow(root)) is not root:
-        yield from names_in(made)
-    cls = class_of(place)
-    if cls is not None:
-        yield cls.name
-
-
-def is_of_connection(facts: Facts, place: Node) -> bool:
-    """Tell whether a collection holds things that each serve one connection.
-
-    Examples are timers, streams and rate limits. This is judged by names, such as the name of the collection, or of the
-    class that contains it.
-    """
-    return any(OF_CONNECTION.search(name) for name in _owners(facts, place))
-
-
-def is_only_closed(facts: Facts, place: Node) -> bool:
-    """Tell whether the checked code only closes the sockets of a collection.
-
-    The program never emits to these sockets and never lets them join or leave a room. An example is a collection that
-    the checked code uses only at shutdown.
-    """
-    called = facts.once(_called_on_kept).get(place_of(facts.project, place), set())
-    return not called.isdisjoint(ENDS) and called.isdisjoint(USES)
-
-
-def _called_on_kept(facts: Facts) -> dict[Place | None, set[str]]:
-    """Return, for each collection, the methods that are called on its elements."""
-    found: dict[Place | None, set[str]] = {}
-    for _, call in facts.calls:
-        if isinstance(call.func, Member) and Tag.KEPT in facts.values.of(call.func.obj):
-            found.setdefault(place_of(facts.project, call.func.obj), set()).add(call.func.name)
-    return found
-
-
-def is_queue(facts: Facts, place: Node) -> bool:
-    """Tell whether an object is a queue of jobs.
-
-    A queue has a name like `jobQueue`. A list with such a name does not count: the list can hold waiting players.
-    """
-    named = isinstance(place, Name | Member) and QUEUES.search(place.name) is not None
-    return named and not isinstance(facts.project.meaning(place), ListOf)
+    func, name = facts.handler_function(node), last_name(node)
+    is_shared = SHARED_WRITES.match(name) or name in SHARED_REMOVERS
+    return bool(is_shared) and func is not None and func.name == name

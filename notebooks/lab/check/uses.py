@@ -29,6 +29,17 @@ class Content:
                 return isinstance(obj, Index | Call)
         return False
 
+    @property
+    def is_deep(self) -> bool:
+        """Whether the value goes into a collection inside an entry.
+
+        Examples are `rooms[name].players[id] = x` and `rooms.get(name).players.set(id, x)`.
+        """
+        match self.write:
+            case Call(func=Member(obj=obj)) | Assign(target=Member(obj=obj) | Index(obj=obj)):
+                return any(isinstance(part, Index | Call) for part in obj.walk())
+        return False
+
 
 @dataclass(slots=True, eq=False)
 class Uses:

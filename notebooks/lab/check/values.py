@@ -255,5 +255,6 @@ class Values(Parameters):
         """Return what a function returns, such as a socket or an id."""
         found = self.of_all(returned(func))
         # the values say more than the declared type
-        is_declared = SOCKET_TYPE.match(func.returns) and Tag.SOCKET not in found
-        return found | Tag.SOCKET | Tag.STORED | Tag.KEPT if is_declared else found
+        if Tag.SOCKET in found or not SOCKET_TYPE.match(func.returns) or self._is_other_type(func, func.returns):
+            return found
+        return found | Tag.SOCKET | Tag.STORED | Tag.KEPT

@@ -79,6 +79,58 @@ function tell() {
   socketIds.forEach((ids, room) => io.to(room).emit("note", ids.size));
 }
 """,
+    "global": """\
+global.people = new Map();
+io.on("connection", (socket) => {
+  people.set(socket.data.user.id, socket.id); // <- RM011
+});
+function tell(user) {
+  const line = people.get(user);
+  io.to(line).emit("note"); // <- RM021
+}
+""",
+    "json": """\
+io.on("connection", async (socket) => {
+  const entry = JSON.stringify({
+    line: socket.id, // <- RM011
+  });
+  await redis.hSet("people", socket.data.user.id, entry);
+});
+""",
+    "inner-keys": """\
+const games = {};
+io.on("connection", (socket) => {
+  games[socket.data.game].players[socket.id] = 1; // <- RM012
+});
+function tell(game) {
+  for (const name in games) io.to(name).emit("note");
+  for (const line in games[game].players) io.to(line).emit("note"); // <- RM021
+  const one = games[game];
+  for (const line in one.players) io.to(line).emit("note"); // <- RM021
+}
+""",
+    "waiting-set": """\
+class Lobby {
+  playersInQueue = new Set();
+  enter(socket) {
+    this.playersInQueue.add({
+      socketId: socket.id, // <- RM011
+    });
+    this.playersInQueue.forEach((one) => one);
+  }
+}
+const lobby = new Lobby();
+io.on("connection", (socket) => socket.on("enter", () => lobby.enter(socket)));
+""",
+    "wrapper": """\
+class Store {
+  hset(key, field, value) {
+    return this.client.hset(key, field, value);
+  }
+}
+const redis = new Store();
+io.on("connection", (socket) => redis.hset("people", socket.data.user.id, socket.id)); // <- RM011
+""",
     "kept-records": """\
 const people = [];
 io.on("connection", (socket) => {
@@ -304,3 +356,114 @@ export function accepted(order) {
 def test_a_client_named_join_makes_a_missing_join_a_question(tmp_path, join, level):
     write_files(tmp_path, files_of(ROOMS % join))
     assert [finding.level for finding in check([tmp_path], Options(select="RM033")).findings] == [level]
+
+
+def test_an_id_that_a_caller_passes_has_the_place_of_the_caller(tmp_path):
+    text = """\
+=== server.js
+import { Server } from "socket.io";
+import users from "./users.js";
+const io = new Server(3000);
+io.on("connection", (socket) => {
+  users.setPresence(socket.data.user.id, {
+    online: true,
+    socketId: socket.id, // <- RM013
+  });
+});
+=== users.js
+class Users {
+  // a comment about sockets
+
+  async setPresence(id, data) {
+    await User.findByIdAndUpdate(id, data);
+  }
+}
+export default new Users();
+"""
+    assert differences(tmp_path, text, select="RM013") == []
+
+
+PAGES = {
+    "declared": 'import type { Socket } from "socket.io-client";\nexport function useChat(socket: Socket | null) {',
+    "returned": 'import { io, Socket } from "socket.io-client";\n'
+    "export const getSocket = (): Socket | null => null;\nexport function useChat() {\n  const socket = getSocket();",
+}
+
+
+@pytest.mark.parametrize("form", PAGES)
+def test_a_socket_of_a_page_is_none_of_the_server(tmp_path, form):
+    page = f"""\
+{PAGES[form]}
+  socket?.on("message", (data) => show(data.userId, data.sender));
+  socket?.emit("read", 1);
+  return socket;
+}}
+"""
+    write_files(tmp_path, {"page.ts": page, "server.ts": HEAD})
+    assert check([tmp_path], Options(ignore="10")).findings == []
+
+
+def test_the_room_of_a_connection_is_checked_at_its_join(tmp_path):
+    text = """\
+io.on("connection", (socket) => {
+  let current = null;
+  let other = null;
+  socket.on("join", (room) => {
+    current = room;
+    socket.join(room); // <- RM081
+  });
+  socket.on("say", (data) => {
+    other = data.room;
+    io.to(current).emit("said", data.text);
+    io.to(other).emit("said", data.text); // <- RM083
+  });
+});
+"""
+    assert differences(tmp_path, HEAD + text) == []
+
+
+def test_who_receives_an_emit_is_no_claim(tmp_path):
+    text = """\
+io.on("connection", (socket) => {
+  socket.on("wave", (data) => {
+    io.to(rooms[data.userId]).emit("waved", 1);
+  });
+  socket.on("say", (data) => {
+    io.to("all").emit("said", data.userId); // <- RM082
+  });
+});
+"""
+    assert differences(tmp_path, HEAD + text, select="RM082") == []
+
+
+def test_an_emit_of_an_injected_gateway_is_found(tmp_path):
+    text = """\
+=== main.gateway.ts
+import { WebSocketGateway, WebSocketServer } from "@nestjs/websockets";
+import { Server } from "socket.io";
+@WebSocketGateway()
+export class MainGateway {
+  @WebSocketServer() server: Server;
+}
+=== orders.service.ts
+import { MainGateway } from "./main.gateway";
+export class OrdersService {
+  constructor(private readonly gateway: MainGateway, private readonly users: UsersService) {}
+  // not for the sockets of one room
+  accept(password: string) {
+    this.gateway.server.emit("order:accepted", 1); // <- RM061
+    this.gateway.server.to("orders").emit("order:accepted", 1);
+    this.users.emit("order:accepted", login(password));
+  }
+}
+=== room.gateway.ts
+import { SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+import { Socket } from "socket.io";
+@WebSocketGateway()
+export class RoomGateway {
+  handleConnection(client: Socket) {
+    client.join("orders");
+  }
+}
+"""
+    assert differences(tmp_path, text, select="RM061") == []

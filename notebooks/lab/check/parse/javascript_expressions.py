@@ -26,7 +26,11 @@ def field(node: Syntax, name: str, position: int, usual: int) -> Syntax | None:
 
 
 def member(c: Converter, node: Syntax) -> Made:
-    return ir.Member(c.one(field(node, "object", 0, 3)), c.slice(field(node, "property", 2, 3)))
+    obj, name = field(node, "object", 0, 3), c.slice(field(node, "property", 2, 3))
+    # a property of the global object is a global variable
+    if obj is not None and obj.type == "identifier" and c.slice(obj) in ("global", "globalThis"):
+        return ir.Name(name)
+    return ir.Member(c.one(obj), name)
 
 
 def subscript(c: Converter, node: Syntax) -> Made:

@@ -6,8 +6,9 @@ from lab.check.facts import Facts
 from lab.check.ir import Assign, Call, Class, Export, Field, Import, Member, Name, Op
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.places import Place, place_of
+from lab.check.purposes import is_of_connection, is_queue
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import Write, is_of_connection, is_queue, parts_with_id, writes
+from lab.check.stores import Write, is_forwarded, parts_with_id, writes
 from lab.check.tags import Tag
 
 # methods of a set that say something about one connection
@@ -17,17 +18,17 @@ FLAG_USES = {"has", "add", "delete", "discard", "remove", "size", "clear"}
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each statement that stores the handler's socket id in lasting state.
 
-    Lasting state, such as a global dict or Redis, outlives the handler. `users[name] = socket.id` is yielded, but not
-    `users[socket.id] = name`: RM012 reports this. For Redis, a call with the id as key is yielded, too.
+    Lasting state, such as a global dict or Redis, outlives the handler. An id that is only the key of an entry is left
+    out, because RM012 reports it. For Redis, a call with the id as key is yielded.
     """
     for write in writes(facts):
-        if write.kind not in ("collection", "shared", "field") or is_queue(facts, write.place):
+        if write.kind == "record" or is_queue(facts, write.place) or is_forwarded(facts, write.node):
             continue
         found = next(parts_with_id(facts, write.value), None)
         if found is None or _is_session(facts, write) or (write.kind == "field" and not _is_kept_field(facts, write)):
             continue
         if write.kind == "shared" or facts.outlives(write.place, facts.handler_function(write.node)):
-            # the id may be in a record that was made before
+            # from a record that was made before
             place = found[1] if found[0] or facts.path_of(found[1]) == write.module.path else write.node
             told = "the id of a socket is kept in a collection that outlives the handler"
             yield Hit(facts.path_of(place), place, told, "warning" if _is_flag(facts, write) else None)
@@ -36,14 +37,13 @@ def find(facts: Facts) -> Iterable[Hit]:
 def _is_session(facts: Facts, write: Write) -> bool:
     """Tell whether a statement stores an object that serves one connection.
 
-    The object is an instance of a class, such as `new Game()`, and is stored under the socket's id or in a collection
-    with a name such as `timers`. RM011 does not report such a statement.
+    The object is an instance of a class, such as `new Game()`. It is stored under the socket's id or in a collection
+    with a name such as `timers`.
     """
     if not isinstance(write.value, Name) or write.key is None:
         return False
-    made = [write.value, *facts.assigned(write.value)]
     param = facts.parameter(write.value)
-    made += facts.arguments(param) if param is not None else []
+    made = [write.value, *facts.assigned(write.value), *(facts.arguments(param) if param is not None else [])]
     made = [
         inner for value in made for inner in ([value, *facts.assigned(value)] if isinstance(value, Name) else [value])
     ]

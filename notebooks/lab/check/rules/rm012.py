@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from lab.check.facts import Facts
 from lab.check.ir import Func, Index, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.purposes import is_of_connection
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
-from lab.check.stores import is_of_connection, writes
+from lab.check.stores import writes
 
 # lines between two places that are reported once
 NEXT = 3

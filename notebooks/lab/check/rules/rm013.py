@@ -19,7 +19,8 @@ def find(facts: Facts) -> Iterable[Hit]:
     for write in writes(facts):
         found = next(parts_with_id(facts, write.value), None) if write.kind == "record" else None
         if found is not None:
-            yield Hit(write.module.path, found[1], "the id of a socket is written to the database")
+            # the id may be in a record that a caller passes
+            yield Hit(facts.path_of(found[1]), found[1], "the id of a socket is written to the database")
         elif write.kind == "field" and _is_record_field(facts, write):
             yield Hit(write.module.path, write.node, "the id of a socket is written to a field of a record")
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from lab.check.facts import Facts
 from lab.check.ir import Record
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.purposes import is_only_closed
 from lab.check.rules.nest_gateway import GATEWAY
-from lab.check.stores import is_only_closed, writes
+from lab.check.stores import writes
 from lab.check.tags import Tag
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from lab.check.facts import Facts
 from lab.check.ir import Call, Func, Member, Name, Node
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.places import is_collection
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.running import runs_later
 from lab.check.scopes import enclosing
@@ -61,7 +62,7 @@ def _is_job(facts: Facts, call: Call) -> bool:
         return False
     owner = call.func.obj
     name = owner.name if isinstance(owner, (Name, Member)) else ""
-    if not (QUEUES.search(name) or call.func.name in JOB_ONLY):
+    if not (QUEUES.search(name) or call.func.name in JOB_ONLY) or is_collection(facts.project, owner):
         return False
     given = [*call.args, *(value for _, value in call.keywords)]
     return any(True for value in given for _ in parts_with_id(facts, value))

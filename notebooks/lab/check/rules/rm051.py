@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from lab.check.facts import Facts
 from lab.check.model import Hit, Rule, Snippet
+from lab.check.purposes import is_of_connection, is_only_closed
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.running import call_from
-from lab.check.stores import Removal, is_of_connection, is_only_closed, removals
+from lab.check.stores import Removal, is_forwarded, removals
 
 # lines between two places that are reported once
 NEXT = 3
@@ -41,6 +42,8 @@ def _is_by_hand(facts: Facts, removal: Removal) -> bool:
     the handler. For things that each serve one connection, such as timers, the result is False.
     """
     if not facts.handlers_at(removal.node, "disconnect"):
+        return False
+    if is_forwarded(facts, removal.node):
         return False
     if is_of_connection(facts, removal.place) or is_only_closed(facts, removal.place):
         return False

@@ -26,9 +26,7 @@ def find(facts: Facts) -> Iterable[Hit]:
                     else:
                         yield Hit(facts.path_of(value), value, told)
                 case Const(value=True):
-                    yield Hit(
-                        facts.path_of(value), value, "pages of any website may connect: `true` reflects the origin"
-                    )
+                    yield Hit(facts.path_of(value), value, "pages of any website may connect: `true` allows any origin")
                 case Sequence(items=[]) if server.module.source.language == "py" and not _checks_origins(facts):
                     told = "an empty list turns the check of the origin off"
                     yield Hit(facts.path_of(value), value, told, "question")
