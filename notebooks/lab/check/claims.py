@@ -21,11 +21,11 @@ PEOPLE = (
 # fields that say who a user is
 WHO = re.compile(
     # ids
-    rf"^(uid|(user|sender|from|from_?user|author|player)_?id|({PEOPLE})_?(id|name)"
+    rf"^(uid|(user|sender|caller|from|from_?user|author|player|typing_?user|current_?user|my_?user)_?id|({PEOPLE})_?(id|name)"
     # the user itself
     r"|user|sender|from|from_?user|author|player|userdata|user_?info|email"
     # names
-    r"|(user|display|nick|player|sender)_?name"
+    r"|(user|display|nick|player|sender|caller)_?name"
     # roles
     r"|((sender|reader|user)_?)?role|user_?type)$",
     re.I,

@@ -4,7 +4,10 @@ Such an emit is usually a mistake, because a client gets another socket id with 
 example, if it replies to the socket that has just sent an event.
 """
 
+import re
+
 from lab.check.actions import ENDS, Emit
+from lab.check.databases import is_record
 from lab.check.facts import Facts
 from lab.check.flow import variable_of
 from lab.check.guards import before
@@ -13,6 +16,9 @@ from lab.check.names import CALL, is_id_name, names_in
 from lab.check.rights import leaves
 from lab.check.stores import parts_with_id, writes
 from lab.check.tags import Tag
+
+# what the names of events say after a call was accepted
+AFTER_INVITATION = re.compile(r"end|hang|leave|left|state|status|mute", re.I)
 
 
 def is_compared(facts: Facts, emit: Emit, room: Node) -> bool:
@@ -78,6 +84,15 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
     return any(CALL.search(name) for name in events)
 
 
+def is_invitation(facts: Facts, emit: Emit, room: Node) -> bool:
+    """Tell whether an emit is the invitation or set-up of a call.
+
+    This is judged by the names of its events. An event such as "call-ended" does neither. The emit goes to `room`.
+    """
+    names = names_in(emit.event) if emit.event is not None else ()
+    return is_about_call(facts, emit, room) and not any(AFTER_INVITATION.search(name) for name in names)
+
+
 def is_fetched(facts: Facts, room: Node) -> bool:
     """Tell whether an id is from a socket that Socket.IO just returned.
 
@@ -87,6 +102,23 @@ def is_fetched(facts: Facts, room: Node) -> bool:
         return False
     tags = facts.values.of(room.obj)
     return Tag.SOCKET in tags and Tag.STORED in tags and Tag.KEPT not in tags
+
+
+def is_written_id(facts: Facts, room: Node) -> bool:
+    """Tell whether a room is a socket id of a database record.
+
+    `room` is an expression such as `user.line`, after `const user = await Users.findOne(name)`. The result is True if
+    the code writes ids of sockets into a field of this name.
+    """
+    found = facts.follow(room)
+    is_field = isinstance(found, Member) and found.name in facts.once(_written_fields)
+    return is_field and isinstance(found, Member) and is_record(facts, found.obj)
+
+
+def _written_fields(facts: Facts) -> set[str]:
+    """Return the names of database fields that get ids of sockets."""
+    records = (write.value for write in writes(facts) if write.kind == "record")
+    return {name for value in records for name, _ in parts_with_id(facts, value) if name}
 
 
 def is_of_fetched(facts: Facts, room: Node) -> bool:

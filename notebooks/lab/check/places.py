@@ -151,6 +151,8 @@ def place_of(project: Project, expr: Node, steps: int = 8) -> Place | None:
                 if found is not None:
                     return found
                 inner = inner.obj
+            case Call(func=Member(obj=Name(name="Object"), name="entries" | "values" | "keys"), args=[mapping]):
+                inner = mapping
             case Call(func=Member()) if (got := _of_getter(project, inner, steps - 1)) is not None:
                 return got
             case Index(obj=obj) | Call(func=Member(obj=obj)):

@@ -109,6 +109,18 @@ function tell(game) {
   for (const line in one.players) io.to(line).emit("note"); // <- RM021
 }
 """,
+    "plain-field": """\
+io.on("connection", async (socket) => {
+  await Users.updateOne({ _id: socket.data.user.id }, { $set: { line: socket.id } }); // <- RM013
+});
+async function tell(name) {
+  const user = await Users.findOne({ name });
+  io.to(user.line).emit("note"); // <- RM021
+  io.to(user.team).emit("note");
+  const other = makeUser(name);
+  io.to(other.line).emit("note");
+}
+""",
     "waiting-set": """\
 class Lobby {
   playersInQueue = new Set();
@@ -383,6 +395,24 @@ export default new Users();
     assert differences(tmp_path, text, select="RM013") == []
 
 
+@pytest.mark.parametrize(
+    "loop", ["const [room, users] of Object.entries(rooms)", "const users of Object.values(rooms)"]
+)
+def test_a_removal_in_a_loop_over_entries_is_found(tmp_path, loop):
+    text = f"""\
+const rooms = {{}};
+io.on("connection", (socket) => {{
+  const {{ user }} = socket.data;
+  socket.on("disconnect", () => {{
+    for ({loop}) {{
+      users.delete(user.id); // <- RM051
+    }}
+  }});
+}});
+"""
+    assert differences(tmp_path, HEAD + text) == []
+
+
 PAGES = {
     "declared": 'import type { Socket } from "socket.io-client";\nexport function useChat(socket: Socket | null) {',
     "returned": 'import { io, Socket } from "socket.io-client";\n'
@@ -420,6 +450,33 @@ io.on("connection", (socket) => {
 });
 """
     assert differences(tmp_path, HEAD + text) == []
+
+
+CALLS = {"call:invite": False, "webrtc:offer": False, "call-ended": True, "call:media_state": True, "said": True}
+
+
+@pytest.mark.parametrize("event", CALLS)
+def test_only_an_invitation_may_go_to_any_room(tmp_path, event):
+    text = f"""\
+io.on("connection", (socket) => {{
+  socket.on("send", (data) => io.to(data.to).emit("{event}", data.text));
+}});
+"""
+    (tmp_path / "server.js").write_text(HEAD + text)
+    assert bool(check([tmp_path], Options(select="RM083")).findings) == CALLS[event]
+
+
+@pytest.mark.parametrize("field", ["callerId", "callerName", "typingUserId", "senderId"])
+def test_a_field_that_says_who_sends_is_a_claim(tmp_path, field):
+    text = f"""\
+io.on("connection", (socket) => {{
+  socket.on("say", (data) => {{
+    io.to("all").emit("said", data.{field}); // <- RM082
+    io.to("all").emit("said", data.calleeId);
+  }});
+}});
+"""
+    assert differences(tmp_path, HEAD + text, select="RM082") == []
 
 
 def test_who_receives_an_emit_is_no_claim(tmp_path):

@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.kept_ids import is_compared, is_ended, is_fetched, is_fresh, is_of_call, is_of_fetched, is_passed
+from lab.check.kept_ids import (
+    is_compared,
+    is_ended,
+    is_fetched,
+    is_fresh,
+    is_of_call,
+    is_of_fetched,
+    is_passed,
+    is_written_id,
+)
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.tags import Tag
@@ -15,7 +24,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     The id comes from a collection, a field of a record or a loop over ids.
     """
     for emit, room in facts.rooms.emits:
-        if not facts.is_stored_id(room) or not is_passed(facts, room):
+        if not (facts.is_stored_id(room) or is_written_id(facts, room)) or not is_passed(facts, room):
             continue
         if is_compared(facts, emit, room) or is_of_call(facts, emit, room) or is_ended(facts, emit, room):
             continue

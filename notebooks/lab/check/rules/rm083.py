@@ -7,7 +7,7 @@ from lab.check.facts import Facts
 from lab.check.flow import variable_of
 from lab.check.guards import is_guarded
 from lab.check.ir import Node
-from lab.check.kept_ids import is_about_call
+from lab.check.kept_ids import is_invitation
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
@@ -25,7 +25,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     for emit, room in facts.rooms.emits:
         if not facts.is_named_by_client(room) or (facts.is_stored_id(room) and Tag.IDS in facts.values.of(room)):
             continue
-        if is_about_call(facts, emit, room):
+        if is_invitation(facts, emit, room):
             continue
         if _has_joined(facts, emit) or _is_joined(facts, room) or is_guarded(facts, emit.node, room, strict=True):
             continue
