@@ -8,7 +8,7 @@ layer and from layers with lower numbers:
 3. `places`, `tables`, `tags`, `uses`, `collect` find the calls and collections, and what the code puts into them.
 4. `flow`, `answers`, `contents`, `parameters`, `values` find out where a value comes from, and what it is.
 5. `wrappers`, `handlers`, `actions`, `servers`, `rooms` find out what the checked code does with Socket.IO.
-6. `files`, `load`, `facts` read and analyse all files.
+6. `files`, `decode`, `load`, `facts` read and analyse all files.
 7. `databases`, `stores`, `purposes`, `rights`, `guards`, `kept_ids`, `identity`, `login`, `claims`, `choices`,
    `limits`, `running`, `membership`, `known_rooms` answer questions about the checked code that several rules ask.
 8. `model`, `rules`, `own_rules` define what a rule is, and all rules; `rules` has one module for each rule.

@@ -1,14 +1,12 @@
 """Finds and reads the source files of a project."""
 
-import codecs
-import io
 import os
 import re
-import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.check.decode import decoded
 from lab.system.exit_codes import UsageError
 
 # ending of a file's name -> what `lab.check.parse` has to parse
@@ -45,14 +43,8 @@ GENERATED = re.compile(
 )
 # in the first line of webpack's bundles
 BUNDLE = "webpackBootstrap"
-# the longest byte order marks first: that of UTF-32 begins with that of UTF-16
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+# the program that the project generator of Express writes
+EXPRESS = Path("bin/www")
 # in a text about sockets, in lower case; plain words are searched first, because that is ten times faster
 CONCERN_WORDS = ("socket", "gateway", "emit", "handshake", "connectionid", "connection_id", "validationpipe")
 # in a text about the login of users
@@ -106,7 +98,7 @@ def find_files(path: Path) -> Iterator[SourceFile | Unreadable]:
         path.open("rb").close()
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {_reason(error)}") from None
-    if path.suffix.lower() not in GRAMMARS:
+    if _grammar(path) is None:
         raise UsageError(f"cannot check {path}: its name does not end in {', '.join(GRAMMARS)}")
     return iter([read_file(path)])
 
@@ -124,46 +116,17 @@ def _read_below(folder: Path) -> Iterator[SourceFile | Unreadable]:
 def read_file(path: Path) -> SourceFile | Unreadable:
     """Read a source file in one of the checked languages.
 
-    The file's extension, such as `.py`, must be a key of `GRAMMARS`. The returned text has no byte order mark. If the
-    file is too large or cannot be read, the result is an `Unreadable`.
+    The returned text has no byte order mark. If the file is too large or cannot be read, the result is an `Unreadable`.
     """
-    grammar = GRAMMARS[path.suffix.lower()]
+    grammar = _grammar(path) or ""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             return Unreadable(path, TOO_LARGE)
-        return SourceFile(path, grammar, _decoded(content, grammar))
+        return SourceFile(path, grammar, decoded(content, grammar))
     except (OSError, ValueError, LookupError, SyntaxError) as error:
         return Unreadable(path, _reason(error))
-
-
-def _decoded(content: bytes, grammar: str) -> str:
-    for mark, encoding in MARKS:
-        if content.startswith(mark):
-            return content.decode(encoding)
-    if b"\0" in content:
-        raise ValueError("it is a binary file")
-    try:
-        return content.decode(_declared_encoding(content) if grammar == "py" else "utf-8")
-    except UnicodeError:
-        # each byte is a letter: whatever the encoding is, the code is ASCII nearly always
-        return content.decode("latin-1")
-
-
-def _declared_encoding(content: bytes) -> str:
-    """Return the encoding that a Python file declares (PEP 263).
-
-    Without a declaration, the result is "utf-8", or "latin-1" if the first lines are not UTF-8. Raises `SyntaxError`
-    for an unknown encoding.
-    """
-    try:
-        return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
-    except SyntaxError as error:
-        if "unknown encoding" in str(error):
-            raise
-        # the first lines are not UTF-8
-        return "latin-1"
 
 
 def _reason(error: Exception) -> str:
@@ -230,7 +193,7 @@ class _Walk:
             elif entry.is_dir(follow_symlinks=False):
                 if not _is_skipped_folder(entry.name):
                     folders.append((folder / entry.name, os.path.join(real, entry.name)))
-            elif entry.is_file(follow_symlinks=False) and _is_source_name(entry.name):
+            elif entry.is_file(follow_symlinks=False) and _is_source(folder, entry.name):
                 self.seen.add(os.path.join(real, entry.name))
                 yield folder / entry.name
         self.waiting.extend(reversed(folders))
@@ -245,7 +208,7 @@ class _Walk:
             return
         if link.is_dir():
             self.waiting.append((link, real))
-        elif _is_source_name(link.name) and (link.is_file() or not link.exists()):
+        elif _is_source(link.parent, link.name) and (link.is_file() or not link.exists()):
             self.seen.add(real)
             yield link
 
@@ -254,5 +217,11 @@ def _is_skipped_folder(name: str) -> bool:
     return name in SKIPPED_FOLDERS or name.startswith(".")
 
 
-def _is_source_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in GRAMMARS and SKIPPED_NAME.fullmatch(name) is None
+def _is_source(folder: Path, name: str) -> bool:
+    if os.path.splitext(name)[1].lower() in GRAMMARS:
+        return SKIPPED_NAME.fullmatch(name) is None
+    return name == EXPRESS.name and _grammar(folder / name) is not None
+
+
+def _grammar(path: Path) -> str | None:
+    return "js" if path.parts[-2:] == EXPRESS.parts else GRAMMARS.get(path.suffix.lower())

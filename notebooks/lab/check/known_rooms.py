@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 from lab.check.facts import Facts
+from lab.check.flow import variable_of
 from lab.check.ir import Call, Member, Node
 from lab.check.names import names_in
+from lab.check.tags import Tag
 
 # fields that hold a user's id
 USER = re.compile(
@@ -97,3 +99,23 @@ def may_be_same(shape: str, other: str) -> bool:
     return (first[0].startswith(second[0]) or second[0].startswith(first[0])) and (
         first[-1].endswith(second[-1]) or second[-1].endswith(first[-1])
     )
+
+
+def is_joined(facts: Facts, room: Node) -> bool:
+    """Tell whether `room` holds the room that a connection has joined.
+
+    Then `room` is a variable of the connect handler, or a field of the socket, and a join uses the same name or the
+    value that is assigned to it. RM081 looks for a check before this join.
+    """
+    made = facts.follow(room)
+    if isinstance(made, Member) and Tag.SOCKET in facts.values.of(made.obj):
+        values = [value for _, value in facts.values.uses.on_field.get(made.name, [])]
+    else:
+        variable = variable_of(facts.project, room)
+        owners = {id(handler.func) for handler in facts.handlers.all if handler.kind == "connect"}
+        if variable is None or variable.param is not None or id(variable.owner) not in owners:
+            return False
+        values = [room, *(value for value, _ in variable.values)]
+    kept = {id(found) for value in values if (found := variable_of(facts.project, value)) is not None}
+    joined = (variable_of(facts.project, part) for _, part in facts.rooms.joins)
+    return any(id(found) in kept for found in joined if found is not None)

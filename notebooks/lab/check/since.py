@@ -53,7 +53,7 @@ class Since:
 
     def _old_joins(self, analysis: type[Facts], olds: Mapping[str, str]) -> list[Join]:
         # flat names, so that no folder of a path is skipped or outside
-        names = {f"old{number}{Path(path).suffix}": path for number, path in enumerate(olds)}
+        names = {f"old{number}{Path(path).suffix or '.js'}": path for number, path in enumerate(olds)}
         with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:
             for name, path in names.items():
                 Path(folder, name).write_bytes(self._repository.old_text(olds[path]))

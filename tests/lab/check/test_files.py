@@ -42,6 +42,14 @@ def test_every_kind_of_source_file_is_found_in_order(tmp_path):
     assert {file.path.suffix: file.grammar for file in found} == {**files.GRAMMARS, ".PY": "py"}
 
 
+def test_the_start_file_of_express_is_javascript(tmp_path):
+    write(tmp_path, "bin/www", "www", "bin/wwwx", "lib/www", "bin/other")
+    assert [(found.path.name, found.grammar) for found in find_files(tmp_path)] == [("www", "js")]
+    assert names(tmp_path) == ["bin/www"]
+    assert read_file(tmp_path / "bin" / "www").grammar == "js"
+    assert [found.grammar for found in find_files(tmp_path / "bin" / "www")] == ["js"]
+
+
 def test_one_file_is_found_whatever_its_folder_is(tmp_path):
     write(tmp_path, "node_modules/a.min.js", text="// @generated\n")
     assert [file.text for file in find_files(tmp_path / "node_modules/a.min.js")] == ["// @generated\n"]

@@ -452,6 +452,26 @@ io.on("connection", (socket) => {
     assert differences(tmp_path, HEAD + text) == []
 
 
+def test_a_room_in_a_field_of_the_socket_is_checked_at_its_join(tmp_path):
+    text = """\
+io.on("connection", (socket) => {
+  socket.on("join", async (wanted) => {
+    if (!(await isMember(wanted, socket.data.user))) return;
+    await socket.join(wanted);
+    socket.currentRoom = wanted;
+    socket.otherRoom = pick(wanted);
+  });
+  socket.on("say", (data) => {
+    const room = socket.currentRoom;
+    io.to(room).emit("said", data.text);
+    socket.thirdRoom = data.third;
+    io.to(socket.thirdRoom).emit("said", data.text); // <- RM083
+  });
+});
+"""
+    assert differences(tmp_path, HEAD + text, select="RM083") == []
+
+
 CALLS = {"call:invite": False, "webrtc:offer": False, "call-ended": True, "call:media_state": True, "said": True}
 
 

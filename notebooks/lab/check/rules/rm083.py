@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 from lab.check.actions import Emit, Move
 from lab.check.facts import Facts
-from lab.check.flow import variable_of
 from lab.check.guards import is_guarded
-from lab.check.ir import Node
 from lab.check.kept_ids import is_invitation
+from lab.check.known_rooms import is_joined
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import function_of
@@ -27,25 +26,9 @@ def find(facts: Facts) -> Iterable[Hit]:
             continue
         if is_invitation(facts, emit, room):
             continue
-        if _has_joined(facts, emit) or _is_joined(facts, room) or is_guarded(facts, emit.node, room, strict=True):
+        if _has_joined(facts, emit) or is_joined(facts, room) or is_guarded(facts, emit.node, room, strict=True):
             continue
         yield Hit(emit.module.path, emit.node, UNCHECKED, part=room)
-
-
-def _is_joined(facts: Facts, room: Node) -> bool:
-    """Tell whether a join uses the variable of the room, too.
-
-    Such a variable of a connection holds the room that it has joined. RM081 looks for a check before the join.
-    """
-    variable = variable_of(facts.project, room)
-    if variable is None or variable.param is not None or variable.owner is None:
-        return False
-    if not any(handler.func is variable.owner and handler.kind == "connect" for handler in facts.handlers.all):
-        return False
-    names = [room, *(value for value, _ in variable.values)]
-    kept = {id(found) for name in names if (found := variable_of(facts.project, name)) is not None}
-    joined = (variable_of(facts.project, part) for _, part in facts.rooms.joins)
-    return any(id(found) in kept for found in joined if found is not None)
 
 
 def _has_joined(facts: Facts, emit: Emit) -> bool:
