@@ -1,4 +1,7 @@
-"""Checks of acks in learners' solutions: their data, and repeated messages."""
+"""Checks that learners' servers send the right acks.
+
+An ack must have complete and valid data. A client that repeats a message must get the first ack again.
+"""
 
 import secrets
 import time

@@ -35,7 +35,7 @@ NO_REDIS = " The checks with two processes were left out: redis-server is not in
 class Grade:
     """The result of grading an answer.
 
-    `run` is what was measured, and `message` is the text for the learner. After a pass `discussion` explains the
+    `run` is what was measured, and `message` is the text for the learner. After a pass, `discussion` explains the
     exercise, as Markdown.
     """
 
