@@ -161,9 +161,8 @@ async def measure_before_any_cut(
 ) -> list[TwoProcessResult]:
     """Measure which messages and requested reports arrive while no connection is cut.
 
-    The bad and the good server are measured with one process and with `workers` processes. Returns one result for each
-    of `claims` (statements about these servers) for which the file claims.toml also states percentages with several
-    processes.
+    The bad and the good server are measured with one process and with `workers` processes. `claims` are statements
+    about these servers. Returns one result for each claim whose entry in claims.toml has values for several processes.
     """
     by_id = {claim.id: claim for claim in claims}
     rows = []

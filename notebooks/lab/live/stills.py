@@ -37,8 +37,8 @@ class Still:
     """One screenshot: the actions before it, and the moment that it shows.
 
     `steps` are pairs of a tab, such as `ben/1`, and an action, such as `cut`. The last action runs in slow motion. The
-    screenshot is taken as soon as `moment`, an expression in JavaScript, becomes true. `number` is the mistake that the
-    page shows.
+    screenshot is taken as soon as `moment`, an expression in JavaScript, becomes true. `number` is the number of the
+    mistake that the live page shows.
     """
 
     number: int
