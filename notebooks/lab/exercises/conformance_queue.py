@@ -45,7 +45,9 @@ async def ack_before_the_work(stage: Stage) -> None:
                 break
         else:
             took = f"the ack came after {seconds:.1f} s, when the report was ready"
-            raise Finding(f"rina asked for a report, and {took}: until then the server handled no other event of hers")
+            raise Finding(
+                f"rina asked for a report, and {took}: until then the server handled none of her other events"
+            )
         await stage.close(tab)
 
 
@@ -77,12 +79,12 @@ async def let_reports_wait(stage: Stage) -> None:
     arrived = Counter(received.data.get("job") for received in tab.inbox.of(events.REPORT_READY))
     if arrived != Counter(jobs):
         late = f"after {seconds:.0f} s had received {arrived.total()} of them"
-        advice = "none may be lost, and what only waits may not hold a worker"
+        advice = "none may be lost, and a waiting report must not occupy a worker"
         raise Finding(f"rick asked for {WAITING} reports at once, and {late}: {advice}")
     # a busy machine is late, too
     if seconds > WAITING_SECONDS and not is_starved(stage.faults()[earlier:]):
-        each = f"{WAITING} reports that each wait {WAIT_MILLISECONDS / 1000:.1f} s for an outside service"
-        raise Finding(f"{each} were ready after {seconds:.0f} s: what only waits may not hold a worker")
+        late = f"{WAITING} reports waited {WAIT_MILLISECONDS / 1000:.1f} s each, and were ready after {seconds:.0f} s"
+        raise Finding(f"{late}: a waiting report must not occupy a worker")
     await stage.close(tab)
 
 

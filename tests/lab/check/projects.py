@@ -53,6 +53,13 @@ def found_in(folder, *, select=None, ignore=None):
     return {(finding.path, finding.line, finding.rule) for finding in result.findings}
 
 
+def only_finding(folder, text, select, name="server.js"):
+    """Check a project with one rule, and return the only finding."""
+    write_files(folder, files_of(text, name))
+    [finding] = check([folder], Options(select=select)).findings
+    return finding
+
+
 def differences(folder, text, *, name="server.js", select=None):
     """Check a project, and return what differs from its marks.
 

@@ -1,12 +1,10 @@
 """Test that a fix uses the login of the checked code."""
 
 import pytest
-from lab.check.result import Options
-from lab.check.run import check
 from tree_sitter_javascript import language as javascript
 from tree_sitter_typescript import language_typescript as typescript
 
-from .projects import files_of, write_files
+from .projects import only_finding
 from .test_fixes import is_javascript
 
 SERVER = """\
@@ -42,8 +40,7 @@ READ = "req.headers.authorization.slice(7)"
 
 def fix_of(folder, text, *, select="RM081"):
     """Return the code of the fix of the only finding."""
-    write_files(folder, files_of(SERVER + text))
-    [finding] = check([folder], Options(select=select)).findings
+    finding = only_finding(folder, SERVER + text, select)
     return finding.fix.partition("\n")[2]
 
 
@@ -58,8 +55,7 @@ def test_the_token_of_the_http_routes_is_used(tmp_path, key):
 
 @pytest.mark.parametrize(("suffix", "secret"), [("ts", "process.env.JWT_SECRET!"), ("js", "process.env.JWT_SECRET")])
 def test_only_typescript_says_that_a_secret_is_set(tmp_path, suffix, secret):
-    write_files(tmp_path, files_of(SERVER.replace("server.js", f"server.{suffix}") + CHECKED))
-    [finding] = check([tmp_path], Options(select="RM081")).findings
+    finding = only_finding(tmp_path, SERVER.replace("server.js", f"server.{suffix}") + CHECKED, "RM081")
     assert f"{secret}, (error, user) =>" in finding.fix
     assert is_javascript(finding.fix.split("\n")[1:], typescript() if suffix == "ts" else javascript())
 
@@ -115,8 +111,7 @@ SENT = {
 def test_a_token_is_read_where_clients_send_it(tmp_path, sent):
     field, page = SENT[sent]
     text = SERVER.replace("socket.join(orderId)", f"log(socket.handshake.{sent})")
-    write_files(tmp_path, files_of(text + CHECKED))
-    [finding] = check([tmp_path], Options(select="RM101")).findings
+    finding = only_finding(tmp_path, text + CHECKED, "RM101")
     assert f"jwt.verify(socket.handshake.{field}," in finding.fix
     assert f"page, after its login: {page})" in finding.fix
 
@@ -171,8 +166,7 @@ def test_a_folder_name_says_nothing_of_a_login(tmp_path):
 @pytest.mark.parametrize("field", ["auth.pushToken", "query.deviceToken", "query.resetToken"])
 def test_another_token_of_the_handshake_is_not_taken(tmp_path, field):
     text = SERVER.replace("socket.join(orderId)", f"log(socket.handshake.{field})")
-    write_files(tmp_path, files_of(text + CHECKED))
-    [finding] = check([tmp_path], Options(select="RM101")).findings
+    finding = only_finding(tmp_path, text + CHECKED, "RM101")
     assert "jwt.verify(socket.handshake.auth.token," in finding.fix
 
 
@@ -180,8 +174,7 @@ def test_paths_are_quoted_as_they_are(tmp_path):
     text = (
         SERVER.replace("(socket) => {", "(one) => {").replace("socket.on", "one.on").replace("socket.join", "one.join")
     )
-    write_files(tmp_path, files_of(text + CHECKED.replace("login.js", "socket.data.user.id/socket.js")))
-    [finding] = check([tmp_path], Options(select="RM081")).findings
+    finding = only_finding(tmp_path, text + CHECKED.replace("login.js", "socket.data.user.id/socket.js"), "RM081")
     assert "with the token that socket.data.user.id/socket.js:4 checks, too" in finding.fix
     assert "one.data.user = user" in finding.fix
 
@@ -234,8 +227,7 @@ export class AuthGuard {
   }
 }
 """
-    write_files(tmp_path, files_of(gateway))
-    [finding] = check([tmp_path], Options(select="RM081")).findings
+    finding = only_finding(tmp_path, gateway, "RM081")
     assert "if nothing sets client.data.user yet: with the token that auth.guard.ts:6 checks, too" in finding.fix
     assert "this.jwtService.verifyAsync(client.handshake.auth.token)" in finding.fix
     added = finding.fix.partition("// if nothing")[2].split("\n")[1:]

@@ -9,6 +9,7 @@ from lab.check.rules import all_rules
 from lab.check.run import check
 from lab.check.set_user import lines_that_set_user
 
+from .projects import only_finding
 from .test_fixes import LONGEST_CODE
 
 SERVER = """\
@@ -29,8 +30,7 @@ ROOM = "`order:${orderId}`"
 
 def fix_in(folder, *, user="", room=ROOM):
     """Return the fix of a join, as lines of code."""
-    (folder / "io.js").write_text(SERVER.format(user=user, room=room))
-    [finding] = check([folder], Options(select="RM081")).findings
+    finding = only_finding(folder, SERVER.format(user=user, room=room), "RM081", "io.js")
     return finding.fix.split("\n")[1:]
 
 
@@ -64,8 +64,7 @@ function tell(name, text) {{
 
 @pytest.mark.parametrize("key", ["id", "_id", "userId", "sub"])
 def test_the_users_id_has_the_key_that_middleware_gives_it(tmp_path, key):
-    (tmp_path / "io.js").write_text(KEPT.format(user=NAMED.format(key=key)))
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, KEPT.format(user=NAMED.format(key=key)), "RM021", "io.js")
     join = finding.fix.split("\n")[-1]
     assert join == f'socket.join(`user:${{socket.user.{key}}}`); // in io.on("connection", …): line 8'
 
@@ -78,21 +77,20 @@ def test_an_id_that_the_client_chose_is_not_taken(tmp_path):
 def test_a_connect_handler_in_another_file_has_its_path(tmp_path):
     head, tail = KEPT.format(user=VERIFIED[0][0]).split("function tell", 1)
     (tmp_path / "server.js").write_text(f"{head}module.exports = {{ io, people }};\n")
-    (tmp_path / "tell.js").write_text(f'const {{ io, people }} = require("./server");\nfunction tell{tail}')
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(
+        tmp_path, f'const {{ io, people }} = require("./server");\nfunction tell{tail}', "RM021", "tell.js"
+    )
     assert finding.fix.endswith('// in io.on("connection", …): server.js:8')
 
 
 def test_of_two_connect_handlers_none_is_named(tmp_path):
     text = KEPT.format(user=VERIFIED[0][0]) + 'io.on("connection", (socket) => greet(socket));\n'
-    (tmp_path / "io.js").write_text(text)
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, text, "RM021", "io.js")
     assert finding.fix.endswith('// in io.on("connection", …)')
 
 
 def test_the_column_is_that_of_the_room(tmp_path):
-    (tmp_path / "io.js").write_text(KEPT.format(user=VERIFIED[0][0]))
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, KEPT.format(user=VERIFIED[0][0]), "RM021", "io.js")
     assert finding.column == len("  io.to(") + 1
 
 
@@ -126,8 +124,7 @@ def test_the_socket_has_the_name_of_the_connect_handler(tmp_path, select):
 
 def test_two_names_of_a_socket_are_not_taken(tmp_path):
     text = KEPT.format(user=VERIFIED[0][0]) + 'io.of("/x").on("connection", (player) => player.join("all"));\n'
-    (tmp_path / "io.js").write_text(text)
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, text, "RM021", "io.js")
     assert "socket.join(" in finding.fix
 
 
@@ -146,8 +143,7 @@ JOINS = {
 @pytest.mark.parametrize("join", JOINS)
 def test_a_room_that_each_connection_joins_is_used(tmp_path, join):
     text = KEPT.format(user=VERIFIED[0][0]).replace("  socket.on(", f"  {join};\n  socket.on(")
-    (tmp_path / "io.js").write_text(text + "const roomOf = (id) => `person-${id}`;\n")
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, text + "const roomOf = (id) => `person-${id}`;\n", "RM021", "io.js")
     code = finding.fix.split("\n")[1:]
     room = join.partition("socket.join(")[2].removesuffix(")")
     assert code == [
@@ -170,8 +166,7 @@ OTHER_JOINS = {
 @pytest.mark.parametrize("join", OTHER_JOINS)
 def test_no_other_room_is_taken_for_the_users_own(tmp_path, join):
     text = KEPT.format(user=VERIFIED[0][0]).replace("  socket.on(", f"  {OTHER_JOINS[join]};\n  socket.on(")
-    (tmp_path / "io.js").write_text(text)
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, text, "RM021", "io.js")
     assert "socket.join(`user:${socket.user.id}`); // in io.on" in finding.fix
 
 
@@ -194,8 +189,9 @@ KINDS = {
 @pytest.mark.parametrize("room", KINDS)
 def test_the_fix_of_a_join_is_for_the_kind_of_the_room(tmp_path, room):
     names = ", ".join(dict.fromkeys(re.findall(r"data|(?<![.\w])\w*[iI]d\b|name", room)))
-    (tmp_path / "io.js").write_text(SERVER.format(user="setUser(socket)", room=room).replace("(orderId)", f"({names})"))
-    [finding] = check([tmp_path], Options(select="RM081")).findings
+    finding = only_finding(
+        tmp_path, SERVER.format(user="setUser(socket)", room=room).replace("(orderId)", f"({names})"), "RM081", "io.js"
+    )
     assert ("mayJoin(" in finding.fix.partition("\n")[2]) == (KINDS[room] != "own")
     assert ("socket.join(`user:" in finding.fix) == (KINDS[room] != "shared")
 
@@ -236,8 +232,7 @@ def test_the_check_of_a_join_asks_about_the_clients_part(tmp_path, room, chosen)
 @pytest.mark.parametrize("room", [room for room, _ in CHOSEN])
 def test_the_check_of_an_emit_asks_about_the_whole_room(tmp_path, room):
     text = SERVER.format(user="setUser(socket)", room="x").replace("socket.join(x)", f"io.to({room}).emit('moved')")
-    (tmp_path / "io.js").write_text(text)
-    [finding] = check([tmp_path], Options(select="RM083")).findings
+    finding = only_finding(tmp_path, text, "RM083", "io.js")
     assert f"socket.rooms.has({room})" in finding.fix
 
 

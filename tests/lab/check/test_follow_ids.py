@@ -4,7 +4,7 @@ import pytest
 from lab.check.result import Options
 from lab.check.run import check
 
-from .projects import differences, files_of, write_files, xfailing
+from .projects import differences, files_of, only_finding, write_files, xfailing
 
 HEAD = 'import { Server } from "socket.io";\nconst io = new Server(3000);\n'
 # loops over the sockets of the server
@@ -167,8 +167,7 @@ NOW = {
 
 @pytest.mark.parametrize("form", NOW)
 def test_a_loop_over_connected_sockets_is_a_warning(tmp_path, form):
-    (tmp_path / "server.js").write_text(f"{HEAD}async function tell() {{\n  {NOW[form]}\n}}\n")
-    [finding] = check([tmp_path], Options(select="RM021")).findings
+    finding = only_finding(tmp_path, f"{HEAD}async function tell() {{\n  {NOW[form]}\n}}\n", "RM021", "server.js")
     assert (finding.level, finding.message) == (
         "warning",
         "this loop emits to each socket: one emit to a room does the same",

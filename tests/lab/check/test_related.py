@@ -4,7 +4,7 @@ import pytest
 from lab.check.result import Options
 from lab.check.run import check
 
-from .projects import files_of, write_files
+from .projects import files_of, only_finding, write_files
 
 KEEPS = """\
 === server.js
@@ -75,8 +75,7 @@ const { Server } = require("socket.io");
 const io = new Server(3000);
 USE
 """
-    write_files(tmp_path, files_of(text.replace("USE", USES[form])))
-    [finding] = check([tmp_path], Options(select="RM014")).findings
+    finding = only_finding(tmp_path, text.replace("USE", USES[form]), "RM014")
     line = 4 if form == "update" else 3
     assert finding.fix.partition("\n")[0].endswith(f" This name is used at socket.js:{line}.")
 
@@ -109,6 +108,5 @@ def who():
     emit("who", {"sid": request.sid})
     emit("known", find().sid)
 """
-    write_files(tmp_path, files_of(text))
-    [finding] = check([tmp_path], Options(select="RM014")).findings
+    finding = only_finding(tmp_path, text, "RM014")
     assert finding.fix.partition("\n")[0].endswith(" This name is used at app.py:7.")

@@ -135,7 +135,7 @@ WRONG_REPORTS = (
     WrongAnswer(
         "reports that wait",
         9,
-        "what only waits may not hold a worker",
+        "a waiting report must not occupy a worker",
         REPORT_IN_TASK.format(first="", work="async with self.two: await asyncio.sleep(wanted.size / 1000)"),
     ),
     WrongAnswer(
