@@ -115,13 +115,13 @@ WRONG_REPORTS = (
     WrongAnswer(
         "an ack before the work",
         9,
-        "when the report was ready: until then the server handled no other event of hers",
+        "when the report was ready: until then the server handled none of her other events",
         REPORTING.format(work=WAIT_A_WHILE),
     ),
     WrongAnswer(
         "an ack before the work",
         9,
-        "when the report was ready: until then the server handled no other event of hers",
+        "when the report was ready: until then the server handled none of her other events",
         REPORT_IN_TASK.format(
             first="if wanted.kind == 'cpu': await asyncio.to_thread(burn, wanted.size)", work="seconds = seconds or 0.0"
         ),
