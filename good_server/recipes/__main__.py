@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
-        print(f"{command}: pip install 'sqlalchemy[asyncio]' aiosqlite asyncpg", file=sys.stderr)
+        print(f"{command}: pip install 'sqlalchemy[asyncio]' 'aiosqlite<0.22' asyncpg", file=sys.stderr)
         return 2
     try:
         settings = load_settings()

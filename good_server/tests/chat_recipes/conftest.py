@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-pytest.importorskip("sqlalchemy", reason="pip install 'sqlalchemy[asyncio]' aiosqlite asyncpg")
-pytest.importorskip("aiosqlite", reason="pip install 'sqlalchemy[asyncio]' aiosqlite asyncpg")
+pytest.importorskip("sqlalchemy", reason="pip install 'sqlalchemy[asyncio]' 'aiosqlite<0.22' asyncpg")
+pytest.importorskip("aiosqlite", reason="pip install 'sqlalchemy[asyncio]' 'aiosqlite<0.22' asyncpg")
 
 from ...recipes.server import create_chat_app
 from ...services.reports import NoReports

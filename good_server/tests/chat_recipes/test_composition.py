@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 
@@ -102,6 +103,16 @@ def test_a_wrong_url_stops_the_start_with_one_line(capsys, monkeypatch, url):
     assert (error.count("\n"), "geheim" in error) == (1, False)
     with pytest.raises(SettingsError):
         Database(url)
+
+
+def test_a_file_in_no_folder_stops_the_start_with_one_line(tmp_path):
+    command = [sys.executable, "-m", f"{PACKAGE}.recipes"]
+    environment = os.environ | {"CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/nowhere/chat.sqlite3"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"python -m {PACKAGE}.recipes: Database does not start: OperationalError: ")
+    # a driver whose thread outlives the event loop prints a traceback too
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_history_works_without_presence(parts):
