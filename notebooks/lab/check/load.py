@@ -20,6 +20,7 @@ Progress = Callable[[int, int], None]
 # tests do on purpose what a product must not; they are read only if an import leads to them
 TESTS = re.compile(r"(^|/)(tests?|__tests__|__mocks__|spec|e2e)/|\.(test|spec)\.\w+$|(^|/)(test_[^/]*|conftest)\.py$")
 IN_PART = "syntax error; the rest of the file is checked"
+FAILED = "the checker failed on this file ({}); please report it"
 
 
 @dataclass(slots=True)
@@ -84,12 +85,16 @@ class _Files:
             return None
         try:
             source = python.parse(file.text) if file.grammar == "py" else javascript.parse(file.text, file.grammar)
+            module = build(name, source)
         except Unparsable as error:
             self.unreadable.append((name, str(error)))
             return None
+        except Exception as error:  # noqa: BLE001 - the other files are still checked
+            self.unreadable.append((name, FAILED.format(f"{type(error).__name__}: {error}")))
+            return None
         if source.broken:
             self.unreadable.append((name, IN_PART))
-        return build(name, source)
+        return module
 
 
 @contextmanager

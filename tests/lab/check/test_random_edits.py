@@ -40,7 +40,9 @@ VALID = sorted(
 )
 # text that is hard for a parser
 ODD = ("(", "}", "`${", '"', "'''", "@", "=>", "...", "*", "await ", "\0", "\ufeff", "\u2028", "é", "#", "/*", "\\\n")
-KINDS = ("delete", "insert", "duplicate", "swap", "truncate", "replace")
+# names that the checker treats in a special way
+NAMES = ("global", "globalThis", "this", "module", "exports", "require", "arguments", "super", "self", "io", "socket")
+KINDS = ("delete", "insert", "duplicate", "swap", "truncate", "replace", "rename")
 
 
 def edited(text, generator, kinds):
@@ -65,6 +67,8 @@ def edited(text, generator, kinds):
                 del parts[first:]
             case "replace":
                 parts[first] = parts[other]
+            case "rename":
+                parts[first] = generator.choice(NAMES)
         text = "".join(parts)
     return text
 
@@ -76,6 +80,7 @@ def assert_is_checked(folder, texts):
     result = check([folder], Options())
     assert list(result.failures) == []
     assert {path for path, _ in result.unreadable} <= {f"file{n}{suffix}" for n, (_, suffix) in enumerate(texts)}
+    assert [reason for _, reason in result.unreadable if reason.startswith("the checker failed")] == []
 
 
 BOUNDED = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

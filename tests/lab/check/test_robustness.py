@@ -8,6 +8,7 @@ import time
 
 import pytest
 from lab.__main__ import main
+from lab.check.parse import javascript
 from lab.check.result import Options
 from lab.check.run import check
 
@@ -80,6 +81,20 @@ def test_broken_syntax_alone_fails_only_a_strict_check(checked, tmp_path, option
 def test_a_broken_line_hides_only_itself(checked, tmp_path):
     (tmp_path / "server.js").write_text(SERVER + "const broken = = 1;\n")
     assert checked() == (1, [("server.js", 5)], ["server.js"])
+
+
+def test_a_fault_of_the_checker_in_one_file_hides_only_that_file(checked, tmp_path, monkeypatch):
+    parse = javascript.parse
+
+    def failing(text, grammar):
+        if "faulty" in text:
+            raise AssertionError("no such node")
+        return parse(text, grammar)
+
+    monkeypatch.setattr(javascript, "parse", failing)
+    (tmp_path / "other.js").write_text("const faulty = socket;\n")
+    (tmp_path / "server.mjs").write_text(SERVER)
+    assert checked() == (1, [("server.mjs", 5)], ["other.js"])
 
 
 COMMENT = "// café\n"

@@ -25,7 +25,7 @@ def field(node: Syntax, name: str, position: int, usual: int) -> Syntax | None:
     return node.child_by_field_name(name)
 
 
-def member(c: Converter, node: Syntax) -> Made:
+def member(c: Converter, node: Syntax) -> ir.Member | ir.Name:
     obj, name = field(node, "object", 0, 3), c.slice(field(node, "property", 2, 3))
     # a property of the global object is a global variable
     if obj is not None and obj.type == "identifier" and c.slice(obj) in ("global", "globalThis"):
@@ -59,9 +59,7 @@ def call(c: Converter, node: Syntax) -> Made:
 def _function(c: Converter, node: Syntax | None) -> ir.Node:
     # a chain of calls takes one level for each call, not two
     if node is not None and node.type == "member_expression":
-        made = member(c, node)
-        assert isinstance(made, ir.Member)
-        return c.place(made, node)
+        return c.place(member(c, node), node)
     return c.one(node)
 
 
