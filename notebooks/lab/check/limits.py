@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from lab.check.facts import Facts
 from lab.check.handlers import Handler
-from lab.check.ir import Const, Func, If, Member, Name, Node, Op, Param
+from lab.check.ir import Call, Const, Func, If, Member, Name, Node, Op, Param, Record
 from lab.check.names import last_name, names_in
 from lab.check.rights import names_a_right
 from lab.check.scopes import class_of, enclosing
@@ -148,11 +148,20 @@ def validates(facts: Facts) -> bool:
         if any(isinstance(node, Op) and node.op == "typeof" for node in func.parts()):
             return True
         for param in func.params:
-            # a pipe validates by the class that a parameter names
-            named = re.match(r"[A-Z]\w+$", param.type) if piped else param.type and facts.project.named_type(param.type)
+            # a pipe validates by the class that a parameter names, and without a pipe Nest validates nothing
+            named = re.match(r"[A-Z]\w+$", param.type) if piped else not _is_event(func) and _has_class(facts, param)
             if named and facts.values.of(param.target) & CLAIMED:
                 return True
     return False
+
+
+def _is_event(func: Func) -> bool:
+    """Tell whether `func` is an event handler of a NestJS gateway."""
+    return any(last_name(mark) == "SubscribeMessage" for mark in func.decorators)
+
+
+def _has_class(facts: Facts, param: Param) -> bool:
+    return bool(param.type) and facts.project.named_type(param.type) is not None
 
 
 def unpiped_payloads(facts: Facts) -> Iterator[Param]:
@@ -177,8 +186,7 @@ def _unpiped_payload(facts: Facts, handler: Handler) -> Param | None:
     code validates the payload.
     """
     func = handler.func
-    is_event = any(last_name(mark) == "SubscribeMessage" for mark in func.decorators)
-    if not is_event or any(CHECKS.search(name) for name in _names(func)):
+    if not _is_event(func) or any(CHECKS.search(name) for name in _names(func)):
         return None
     if any(isinstance(node, Op) and node.op == "typeof" for node in func.parts()):
         return None
@@ -196,8 +204,31 @@ def _is_interface(facts: Facts, name: str) -> bool:
 
 
 def has_validation_pipe(facts: Facts) -> bool:
-    """Tell whether the checked code uses `ValidationPipe`, the validator of NestJS."""
-    return any(isinstance(node, Name) and node.name == "ValidationPipe" for _, node in facts.nodes(Name))
+    """Tell whether any `ValidationPipe` is used that is not a global pipe."""
+    return any(not _is_global(pipe) for pipe in _validation_pipes(facts))
+
+
+def has_global_pipe_only(facts: Facts) -> bool:
+    """Tell whether the checked code uses `ValidationPipe` only as a global pipe.
+
+    Global pipes are set with `useGlobalPipes` or `APP_PIPE`. They do not check the payloads that gateways receive
+    (nestjs/nest issue 3475).
+    """
+    pipes = _validation_pipes(facts)
+    return bool(pipes) and all(map(_is_global, pipes))
+
+
+def _validation_pipes(facts: Facts) -> list[Name]:
+    return [node for _, node in facts.nodes(Name) if isinstance(node, Name) and node.name.endswith("ValidationPipe")]
+
+
+def _is_global(pipe: Node) -> bool:
+    for outer in enclosing(pipe, Call, Record):
+        if isinstance(outer, Call) and last_name(outer.func) == "useGlobalPipes":
+            return True
+        if isinstance(outer, Record) and "APP_PIPE" in names_in(outer):
+            return True
+    return False
 
 
 def reads_payloads(facts: Facts) -> bool:

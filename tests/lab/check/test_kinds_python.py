@@ -2,7 +2,7 @@
 
 import pytest
 
-from .projects import differences
+from .projects import differences, only_finding
 
 FLASK = """\
 from flask import Flask, request
@@ -126,21 +126,12 @@ def test_a_folder_named_like_the_library_is_no_library(tmp_path):
 
 
 NEST = """\
-=== main.ts
-import { ValidationPipe } from "@nestjs/common";
-import { NestFactory } from "@nestjs/core";
-import { AppModule } from "./app.module";
-
-export async function start() {
-  const app = await NestFactory.create(AppModule);
-  app.useGlobalPipes(new ValidationPipe());
-}
 === chat.dto.ts
 export class ChatDto {
   text: string;
 }
 === chat.gateway.ts
-import { UseGuards } from "@nestjs/common";
+import { UseGuards, UsePipes, ValidationPipe } from "@nestjs/common";
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
 import { Server, Socket } from "socket.io";
 import { ChatDto } from "./chat.dto";
@@ -148,6 +139,7 @@ import { WsJwtGuard } from "./ws-jwt.guard";
 import { authenticate } from "./auth";
 
 @UseGuards(WsJwtGuard)
+@UsePipes(new ValidationPipe())
 @WebSocketGateway()
 export class ChatGateway {
   afterInit(server: Server) {
@@ -180,6 +172,52 @@ export class ChatGateway {
 
 def test_guards_and_pipes_of_nest_are_understood(tmp_path):
     assert differences(tmp_path, NEST, select="RM083,RM084,RM104") == []
+
+
+# Nest's global pipes do not check what gateways get (nestjs/nest issue 3475)
+GLOBAL_PIPES = {
+    "useGlobalPipes": "app.useGlobalPipes(new ValidationPipe({ whitelist: true }));",
+    "APP_PIPE": "const providers = [{ provide: APP_PIPE, useClass: ValidationPipe }];",
+}
+GATEWAY = """\
+=== main.ts
+import { ValidationPipe } from "@nestjs/common";
+import { IoAdapter } from "@nestjs/platform-socket.io";
+
+PIPE
+app.useWebSocketAdapter(new IoAdapter(app));
+=== chat.gateway.ts
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+
+class ChatDto {
+  text: string;
+}
+
+USED
+@WebSocketGateway() // <- RM104
+export class ChatGateway {
+  @SubscribeMessage("say")
+  say(@ConnectedSocket() client: Socket, @MessageBody() data: ChatDto) {
+    client.emit("said", data.text);
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("form", GLOBAL_PIPES)
+def test_a_global_pipe_checks_no_payload_of_a_gateway(tmp_path, form):
+    finding = only_finding(tmp_path, GATEWAY.replace("PIPE\n", GLOBAL_PIPES[form]).replace("USED\n", ""), "RM104")
+    assert (finding.path, finding.message) == (
+        "chat.gateway.ts",
+        "does anything validate what clients send? Nest's global pipes do not reach gateways",
+    )
+
+
+@pytest.mark.parametrize("pipe", ["new ValidationPipe()", "WsValidationPipe"])
+@pytest.mark.parametrize("form", GLOBAL_PIPES)
+def test_a_pipe_of_the_gateway_checks_its_payloads(tmp_path, form, pipe):
+    text = GATEWAY.replace("PIPE\n", GLOBAL_PIPES[form]).replace("USED", f"@UsePipes({pipe})")
+    assert differences(tmp_path, text.replace(" // <- RM104", ""), select="RM104") == []
 
 
 TYPES = """\

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from lab.check import limits
 from lab.check.facts import Facts
-from lab.check.limits import made_servers, open_events, reads_payloads, takes_events, unpiped_payloads, validates
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.scopes import method
@@ -20,15 +20,18 @@ def find(facts: Facts) -> Iterable[Hit]:
         check = method(cls, wrapper.payload_check)
         if check is not None and does_nothing(check):
             yield Hit(facts.path_of(check), check, "this takes the wrapper's validation away")
-    if not facts.once(open_events) or not reads_payloads(facts):
+    if not facts.once(limits.open_events) or not limits.reads_payloads(facts):
         return
-    if validates(facts):
+    if limits.validates(facts):
         told = "a validation pipe checks nothing here, because the type of the payload is no class"
-        yield from (Hit(facts.path_of(param), param, told) for param in unpiped_payloads(facts))
+        yield from (Hit(facts.path_of(param), param, told) for param in limits.unpiped_payloads(facts))
         return
-    for server in made_servers(facts):
-        if takes_events(facts, server):
-            yield Hit(server.module.path, server.node, "does anything validate what clients send? nothing was found")
+    told = "does anything validate what clients send? nothing was found"
+    if limits.has_global_pipe_only(facts):
+        told = "does anything validate what clients send? Nest's global pipes do not reach gateways"
+    for server in limits.made_servers(facts):
+        if limits.takes_events(facts, server):
+            yield Hit(server.module.path, server.node, told)
 
 
 NODE = Snippet(
@@ -214,7 +217,7 @@ RULE = Rule(
     what=(
         "The handlers use what clients send without checking its type, form and length. Reported once, at the "
         "line that creates the server. If a project validates with Nest's `ValidationPipe`, the first payload of "
-        "a gateway that the pipe cannot check is reported."
+        "a gateway that the pipe cannot check is reported. Nest's global pipes do not check what gateways get."
     ),
     why=(
         "A payload of a wrong type raises an error in the handler, which then sends no ack or stops the process. "
