@@ -101,10 +101,10 @@ class TokenAuth:
     async def identify(self, auth: Any, request: web.Request | None = None) -> Identity:
         """Verify a token and return its identity. `auth` is `{"token": "<JWT>"}`, and `request` is not used.
 
-        A token is accepted for `jwt_leeway_seconds` after its expiry, because the clocks of two machines may differ.
-        After the expiry, the server accepts only the event `auth:refresh` from the client. Raises `Unauthorized` for an
-        invalid token, `TokenExpired` for an expired token, and `TemporarilyUnavailable` if the issuer's key is not
-        known now.
+        This method accepts a token until `jwt_leeway_seconds` after its expiry, because the clocks of two machines may
+        differ. A client that connects after the expiry can send only the event `auth:refresh`. Raises `TokenExpired`
+        for a token that expired longer ago, `Unauthorized` for a token that is invalid in another way, and
+        `TemporarilyUnavailable` if the issuer's key is not known now.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:

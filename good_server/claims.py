@@ -66,7 +66,7 @@ class RoleClaim:
     """Reads and writes the claim that holds a user's role.
 
     The setting `SERVER_JWT_ROLE_CLAIM` names the claim. `SERVER_JWT_ROLE_MAP` maps values of the claim to roles. Raises
-    `SettingsError` with one line if a role in the map does not exist.
+    `SettingsError` if a role in the map does not exist.
     """
 
     def __init__(self, settings: Settings) -> None:

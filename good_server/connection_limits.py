@@ -102,9 +102,10 @@ class ConnectionLimits:
         return self.connections > self._settings.connections
 
     def address_wait_seconds(self, address: str) -> float:
-        """Count a new socket against its address's limit on connects per second.
+        """Apply the limit on connects per second of one `address`.
 
-        Return 0.0 if the limit allows the socket. Otherwise return the seconds until the limit allows a new socket.
+        If the limit allows the socket, count the socket and return 0.0. Otherwise return the seconds until the limit
+        allows a new socket.
         """
         bucket = self._new_by_address.get(address)
         if bucket is None:
@@ -114,9 +115,10 @@ class ConnectionLimits:
         return bucket.take(self._clock())
 
     def wait_seconds(self) -> float:
-        """Count a new socket against this process's limit on connects per second.
+        """Apply this process's limit on connects per second to a new socket.
 
-        Return 0.0 if the limit allows the socket. Otherwise return the seconds until the limit allows a new socket.
+        If the limit allows the socket, count the socket and return 0.0. Otherwise return the seconds until the limit
+        allows a new socket.
         """
         return self._new.take(self._clock())
 

@@ -37,7 +37,7 @@ STORED = re.compile(rb"([0-9]{1,15}) ([0-9]{1,15})")
 class Denial(NamedTuple):
     """A rule that refuses tokens of one user. Times are in milliseconds since the epoch.
 
-    Tokens that were issued up to the time `issued_until` are refused, whenever they expire. Until the time `all_until`,
+    Tokens that were issued up to the time `issued_until` are refused, even if they have not expired. Until `all_until`,
     every token of the user is refused. A field with the value 0 refuses no token.
     """
 

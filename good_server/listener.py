@@ -83,10 +83,10 @@ class AcceptedConnection(asyncio.Protocol):
 
 @web.middleware
 async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the `AcceptedConnection` of a request that the request has arrived.
+    """Cancel the deadline for a connection's first request, which has arrived.
 
-    This cancels the connection's deadline for its first request. Then `handler`, the next handler of the middleware
-    chain, is called, and its response is returned.
+    Then `handler`, the next handler of the middleware chain, is called, and its response is returned. For later
+    requests of the connection, there is no deadline to cancel.
     """
     accepted = request.transport.get_protocol() if request.transport is not None else None
     # a team may serve the application with a listener of its own
@@ -146,9 +146,10 @@ class Listener:
         return server()
 
     def accept(self, peer: str) -> tuple[str | None, bool]:
-        """Count a TCP connection. Return its address, and whether the limits on connections allow it.
+        """Count a TCP connection. Return the client's address, and whether the limits allow the connection.
 
-        `peer` is the IP address at the other end. The returned address is None if `peer` is a trusted proxy.
+        `peer` is the IP address at the other end. If it is IPv6, the returned address is its /64 network. If `peer` is
+        a trusted proxy, the returned address is None.
         """
         address = self._addresses.of_peer(peer)
         return address, self._limits is None or self._limits.accept(address)

@@ -31,7 +31,7 @@ class ProcessWatch:
         background.repeat("process watch", WATCH_SECONDS, self.look)
 
     async def look(self) -> None:
-        """Measure how late the event loop makes this call. Also check that a file can be opened."""
+        """Measure the event loop's lag: how late this regular call starts. Also check that a file can be opened."""
         now = asyncio.get_running_loop().time()
         self._metrics.loop_lag.observe(max(0.0, now - self._due))
         self._due = now + WATCH_SECONDS

@@ -126,7 +126,7 @@ class SyncPublisher(_Redis):
     """Publishes messages, moves users and disconnects users, from code without asyncio.
 
     Use it as `with SyncPublisher(redis_url) as publisher`. Threads may share it, and a process may use it after a fork.
-    Its methods are those of `Publisher`.
+    It has the methods of `Publisher`, but without `async`.
     """
 
     def __init__(self, redis_url: str, *, prefix: str = PREFIX) -> None:

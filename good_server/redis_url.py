@@ -39,7 +39,7 @@ UNSUPPORTED = {
 
 
 class FollowsPrimary:
-    """Mixin for a connection that closes after the error `READONLY`.
+    """Mixin that closes a connection to Redis after the error `READONLY`.
 
     After a failover, a former primary sends this error. The next connection resolves the host name again, and so finds
     the new primary.

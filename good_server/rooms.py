@@ -139,6 +139,6 @@ class RoomsAtConnect(Protocol):
 
         A socket joins these rooms, such as `job:17`, at every connect and at `auth:refresh`, the event with a new
         token. If this method fails, takes too long, or returns a name that is no topic room, the connect or
-        `auth:refresh` fails for now; standard clients repeat the connect. A `Refusal` that this method raises is used
-        unchanged.
+        `auth:refresh` fails for now; standard clients repeat the connect. If this method raises a `Refusal`, the
+        connect or `auth:refresh` fails with this error.
         """

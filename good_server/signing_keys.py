@@ -70,8 +70,8 @@ class SigningKeys:
     async def find(self, key_id: str) -> Any:
         """Return the key with this id, the `kid` of a token. For an unknown id, wait for a fetch.
 
-        The wait has a time limit. Raises `Unauthorized` if the issuer has no such key. Raises `TemporarilyUnavailable`
-        if this cannot be known now, for example because the issuer cannot be reached.
+        The wait has a time limit; soon after a fetch, there is no wait. Raises `Unauthorized` if the issuer has no such
+        key. Raises `TemporarilyUnavailable` if this cannot be known now, for example if the issuer does not answer.
         """
         if key_id in self._keys:
             return self._keys[key_id]

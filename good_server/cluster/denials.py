@@ -39,9 +39,9 @@ class ClusterDenials(Denials):
     def start(self, check_connected: Callable[[], Awaitable[None]]) -> None:
         """Start a task that calls `check_connected` after missed messages.
 
-        A message can say that the tokens of a user must be refused. Whenever this process may have missed messages, the
-        task stores this process's unsaved refusals in Redis, then calls `check_connected`. `check_connected` must
-        disconnect the users whose tokens are refused.
+        A message can contain a denial: a rule that refuses tokens of one user. Whenever this process may have missed
+        messages, the task first stores in Redis the denials that could not be stored before. Then the task calls
+        `check_connected`, which must disconnect the users whose tokens are refused.
         """
 
         async def check_forever() -> None:

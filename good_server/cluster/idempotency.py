@@ -67,7 +67,7 @@ class ClusterIdempotencyCache(IdempotencyCache):
         """Claim `key` in Redis for this process, and return None.
 
         `key` stands for one event of one user. The process that claims `key` handles the event. If another process has
-        claimed `key`, wait for the ack of that process, and return the ack.
+        claimed `key`, wait for the ack of that process, and return the ack. If that process fails, claim `key`.
         """
         while not await self._link.query(lambda redis: redis.set(key, CLAIMED, nx=True, px=self._claim_ms)):
             stored = await self._link.query(lambda redis: redis.get(key))

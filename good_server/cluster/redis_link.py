@@ -216,8 +216,8 @@ class RedisLink:
     def _judge(self, answers: list[Any]) -> None:
         """Count the errors in `answers`, the replies of Redis to queued commands.
 
-        The error `READONLY` means that this Redis is a replica. Then open new connections, to find the primary. When
-        the commands succeed again, also renew the subscription.
+        The error `READONLY` means that this Redis is a replica. Then open new connections, to find the primary. When no
+        reply has this error any more, open a new connection for the subscription, too.
         """
         codes = {self._refused.count(answer) for answer in answers if isinstance(answer, Exception)}
         if READONLY not in self._refused:

@@ -137,8 +137,8 @@ class RedisSubscriber:
         """Return the messages in one packet from Redis.
 
         A packet is an envelope (a batch of messages from one process), or one message of another program, such as an
-        emit of a write-only manager. If the envelope comes from this process itself, it counts only as a heartbeat, and
-        the list is empty. All other packets, for example from another release, are counted and ignored.
+        emit of a write-only manager. An envelope of this process itself counts only as a heartbeat, and the list is
+        empty. A packet in an unknown format, for example of another release, is counted and ignored.
         """
         if packet is None:
             return []

@@ -166,7 +166,7 @@ class SendQueue:
         return self._transport.get_write_buffer_size() > 0
 
     def write(self, data: bytes) -> None:
-        """Write `data` immediately, or store it if another write was just before.
+        """Write `data` now, or store it if earlier data was written recently.
 
         The stored data is later written in one call. Close the connection if too much data waits. If the connection is
         not open, discard `data`.

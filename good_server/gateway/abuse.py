@@ -32,7 +32,8 @@ class Refusals:
     def add(self, now: float, per_minute: int) -> bool:
         """Count one refusal. Return whether the count is above `per_minute`.
 
-        `now` is in seconds. The count decreases by `per_minute` in each minute.
+        `now` is in seconds. The count decreases by `per_minute` in each minute. Refusals within `NOTICE_SECONDS` of the
+        first refusal are not counted.
         """
         if now - self.last > QUIET_SECONDS:
             self.first, self.count = now, 0.0

@@ -61,7 +61,7 @@ class Gateway(socketio.AsyncNamespace):  # type: ignore[misc]  # the library shi
             await request.join(room)
 
     async def left(self, request: Request) -> None:
-        """Do nothing after a disconnect. Socket.IO removes the socket from its rooms, and deletes its session."""
+        """Do nothing after a disconnect; a subclass may override this. Socket.IO takes the socket out of its rooms."""
 
     async def check_rate(self, identity: Identity, route: Route | None) -> None:
         """Count one event of the user. Raise `RateLimited` when the user sends too many.

@@ -1,7 +1,8 @@
 """The differences between the template and a skeleton, as data.
 
-A skeleton is the start of a new product: a copy of this server, the template, with the product's own names. A file that
-is not listed here is copied, and only names change in the copy. So a new file of the template needs no entry.
+A skeleton is the start of a new product: a copy of the template (this server) with the product's own names. This module
+lists the files that are left out, added or edited. Of every other file, the skeleton has a copy in which only names are
+changed. So a new file of the template needs no entry.
 """
 
 from collections.abc import Mapping, Sequence

@@ -50,9 +50,9 @@ def create_leases(parts: Parts, grace_seconds: float) -> Leases:
 class Presence:
     """Tracks which users are online. It is a service that starts and stops with the server.
 
-    A user goes offline about `grace_seconds` after the last socket of the user has closed. If one of several server
-    processes is killed, its users go offline within about the same time. `await may_watch(identity, user)` returns
-    whether the client with this identity is allowed to see the presence of `user`.
+    A user goes offline about `grace_seconds` after the last socket of the user has closed. The same is true if a
+    server process is killed: its sockets then count as closed. `await may_watch(identity, user)` returns whether the
+    client with this identity is allowed to see whether `user` is online.
     """
 
     def __init__(self, parts: Parts, *, grace_seconds: float = GRACE_SECONDS, may_watch: MayWatch = anyone) -> None:
@@ -150,7 +150,7 @@ class Presence:
 
 
 class PresenceGateway(Gateway):
-    """Handler of a namespace that reports each connect and disconnect to `presence`."""
+    """Handles a namespace, and tells `presence` who connects and disconnects. `presence` tracks who is online."""
 
     def __init__(self, namespace: str, parts: Parts, routes: tuple[Route, ...], presence: Presence) -> None:
         super().__init__(namespace, parts.guards, routes)

@@ -137,7 +137,7 @@ class WorkerQueue(RedisQueue):
         return []
 
     async def _is_swept(self, name: str, data: bytes | None) -> bool:
-        """Call `_sweep_job` and return its result. Log errors and return False, but raise Redis errors."""
+        """Call `_sweep_job`: return whether the job left the active list. Redis errors are raised, others logged."""
         try:
             return await self._sweep_job(name, data)
         except UNAVAILABLE:
@@ -230,9 +230,10 @@ class QueuedReports:
         return job.key
 
     async def _put(self, job: Job, kind: ReportKind, asker: str) -> bool:
-        """Add a job to its queue, so that users take turns. Return True.
+        """Add a job to the queue of its kind. Return whether it was added.
 
-        If too many reports are unfinished, do not add the job, and return False. `asker` is the short name of the user.
+        It is not added if too many reports are unfinished. Users take turns: the job waits behind the first job of each
+        other user, or further back if this user has waiting jobs. `asker` is the short name of the user.
         """
         queue = self._queues[kind]
         # its own queue first

@@ -24,7 +24,7 @@ def compose(job: str, kind: ReportKind, cpu_seconds: float | None) -> ReportRead
 
 
 class Reports(Protocol):
-    """Interface of a queue of reports. Your own queue needs these three methods.
+    """Interface of a queue of reports. Your own queue needs `start`, `stop` and `request`.
 
     A report is a slow job that a client requests. The queue may have an attribute `failing`: the names of its
     long-lived tasks that failed recently.

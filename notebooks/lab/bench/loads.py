@@ -66,9 +66,9 @@ async def fan_out(server: Server, sizes: Sizes) -> Sample:
 
 
 async def floor(server: Server, sizes: Sizes) -> Sample:
-    """Measures the load `fan_out` on a server that only writes prepared bytes.
+    """Measures bursts of messages, like `fan_out`, on the smallest possible server.
 
-    This server makes one system call per message and receiver. The value is the server's CPU time per call, in µs.
+    `server` makes one system call per message and receiver. The value is its CPU time per call, in µs.
     """
     async with crowd_in_room(server, sizes.members, is_plain_tcp=True) as crowd:
         return await _measure_bursts(server, crowd, b"." * BURST_MESSAGES, sizes)

@@ -93,7 +93,7 @@ def remarks(bench: BenchResults) -> list[str]:
 
 
 def doubts(bench: BenchResults) -> list[str]:
-    """Returns all reasons not to trust this benchmark, one string each."""
+    """Returns all reasons not to trust `bench`, one string each."""
     return [*bench.doubts, *(line for result in bench.results for line in result.doubts)]
 
 

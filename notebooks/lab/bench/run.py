@@ -188,8 +188,8 @@ async def _run_round(
 ) -> None:
     """Runs one benchmark once on each server.
 
-    For each run it adds a sample to `result`, or a doubt when the run fails. Each round starts with a different server,
-    because a machine slows down as it warms up.
+    It adds a sample to `result` for each run. If a run fails, it adds one line to `result.doubts` instead. Each round
+    starts with a different server, because a machine slows down as it warms up.
     """
     first = round_number % len(peers)
     order = [*peers[first:], *peers[:first]]

@@ -21,9 +21,9 @@ Key = tuple[str, str, str, str]
 def key_of(finding: Finding, base: Path, folder: Path) -> Key:
     """Return the key by which a known finding is recognised later.
 
-    The key has the finding's rule, path, enclosing function and line text. `finding.path` is relative to `base`. The
-    known findings are stored in `folder`. If the checked file is below `folder`, the path in the key is relative to
-    `folder`. Then the key does not depend on which folder is checked.
+    The key has the finding's rule, path, enclosing function and line text. `folder` has the file of known findings. If
+    the checked file is below `folder`, the path in the key is relative to `folder`, so the key does not depend on which
+    folder is checked. Otherwise the path is `finding.path`, which is relative to `base`.
     """
     try:
         path = (base / finding.path).resolve().relative_to(folder.resolve()).as_posix()
@@ -35,8 +35,8 @@ def key_of(finding: Finding, base: Path, folder: Path) -> Key:
 def read(file: Path) -> Counter[Key]:
     """Read a baseline, a file of findings that are already known.
 
-    Returns how many findings of each key (see `key_of`) the file has. Raises `UsageError` if the file cannot be read or
-    is no baseline.
+    A key is a finding's rule, path, enclosing function and line text. Returns how many findings with each key the file
+    has. Raises `UsageError` if the file cannot be read or is no baseline.
     """
     try:
         document = json.loads(file.read_bytes())
@@ -73,8 +73,9 @@ def split(
 ) -> tuple[list[Finding], list[Finding]]:
     """Return the new findings and the known findings, as two lists.
 
-    `known` says how many findings of each key are known. Further findings with the same key are new. The paths of the
-    findings are relative to `base`, and the known findings are stored in `folder`.
+    A key is a finding's rule, path, enclosing function and line text. `known` says how many findings with each key are
+    known; further findings with this key are new. The paths in `found` are relative to `base`. `folder` has the file of
+    known findings.
     """
     left = known.copy()
     new: list[Finding] = []

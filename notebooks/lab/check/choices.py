@@ -12,8 +12,8 @@ PRODUCTION = re.compile(r"^(is_?)?prod(uction)?$", re.I)
 def choices(facts: Facts, value: Node) -> list[Node]:
     """Return the possible values of a server option, as syntax-tree nodes.
 
-    `value` is the expression that the checked code passes for the option. For `a || b`, the result has both operands,
-    for `getenv(name, default)` the default, and for a list its elements.
+    `value` is the expression that the checked code passes for the option. Possible values are, for example, both
+    operands of `a || b`, the default in `getenv(name, default)`, and the elements of a list.
     """
     found = facts.follow(value)
     match found:

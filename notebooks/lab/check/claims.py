@@ -233,8 +233,8 @@ def proves_itself(facts: Facts, handler: Handler) -> bool:
 def has_accounts(facts: Facts) -> bool:
     """Tell whether the app has accounts, so that clients are users.
 
-    That is so if a handler verifies the client, or if an event handler uses a verified identity or data of the
-    handshake. It is also so if clients send an id or email as their own.
+    That is so if a middleware, or the handler of a connect or an event, verifies the client. It is also so if an event
+    handler uses a verified identity or data of the handshake, or if clients send an id or email as their own.
     """
     return facts.once(_has_accounts)
 

@@ -1,4 +1,4 @@
-"""Finds what is known of the elements of collections, and of fields.
+"""Finds out what the collections and fields in checked code contain.
 
 For example, it finds out that the elements of a list are socket ids.
 """
@@ -46,7 +46,7 @@ def _mapping(entries: Node) -> Node | None:
 
 
 class Contents(Answers):
-    """Finds what is known of a value's elements and fields.
+    """Finds out what the collections and fields in checked code contain.
 
     For example, it finds out that the elements of a list are sockets.
     """

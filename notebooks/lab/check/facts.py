@@ -140,7 +140,7 @@ class Facts:
         return [handler for handler in self.handlers.all if handler.kind == "event"]
 
     def handler_function(self, node: Node) -> Func | None:
-        """Return the innermost handler around `node`. Without a handler, return the innermost function or None."""
+        """Return the innermost handler around `node`. Without one, return the innermost function there, or None."""
         around = [func for func in enclosing(node, Func) if isinstance(func, Func)]
         return next((func for func in around if self.is_handler(func)), around[0] if around else None)
 
@@ -198,7 +198,7 @@ class Facts:
     def outlives(self, place: Node, handler: Func | None) -> bool:
         """Tell whether the collection `place` is kept after `handler` ends.
 
-        If a handler creates the collection, the result is False. If `handler` is None, any handler is meant.
+        A collection that a handler's code creates is not kept. If `handler` is None, the question is about any handler.
         """
         found = place_of(self.project, place)
         if found is None:

@@ -100,7 +100,7 @@ def fix_of(facts: Facts, rule: Rule, hit: Hit) -> str:
 
 
 def _name_own_room(draft: _Draft) -> None:
-    """Put into the fix the user's room that each connection already joins."""
+    """Name the user's room in the fix if each connection joins it."""
     if OWN.search(draft.code) and (own := draft.facts.once(joined_room)):
         room = draft.quote(_room_text(draft.facts, own.path, own.line) or "the user's room")
         joined = f"\n// each connection joins {room} already: {draft.where(own.path, own.line)}"

@@ -23,8 +23,8 @@ def before(node: Node, top: Func | None) -> Iterator[tuple[Node, bool]]:
     """Yield the statements and conditions that run before the code `node`.
 
     Only the function `top`, which contains `node`, and the conditions around `top` are searched. Each result is a pair.
-    Its second part is True for a condition, or the collection of a loop, around `node` or around `top`. It is False for
-    an earlier statement.
+    Its second part is False for an earlier statement. It is True for a condition around `node` or `top`, and for the
+    collection of a loop around `node`.
     """
     below, above = node, node.parent
     while above is not None:

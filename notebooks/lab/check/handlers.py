@@ -182,7 +182,7 @@ def _of_namespace(project: Project, module: Module, cls: Class) -> Iterator[tupl
 
 
 def python_roles(event: str, func: Func, flask: bool) -> list[Tag]:
-    """Return what is known of each parameter of a Python handler. Flask-SocketIO (`flask`) passes no socket id."""
+    """Return what is known of each parameter of a Python handler. If `flask` is True, none of them is a socket id."""
     if flask:
         return [Tag.HANDSHAKE if event == "connect" else Tag.CLIENT] * len(func.params)
     rest = {"connect": Tag.HANDSHAKE, "disconnect": Tag.NONE}.get(event, Tag.CLIENT)

@@ -120,8 +120,8 @@ class Export(Node):
 
     Python has no exports: every name of a Python module can be imported. `module.exports = {a, b: f()}` becomes three
     exports: "a", "b", and "default" for the object literal. A value in the literal that is no variable, such as `f()`,
-    is only in its own export: the literal has `module.exports.b` instead. `export const a = 1` becomes two nodes: the
-    declaration, and then the export of the name `a`. `export default class A {}` also becomes two nodes.
+    moves to its own export, and `module.exports.b` replaces it in the literal. `export const a = 1` becomes two nodes:
+    the declaration, and then the export of the name `a`. `export default class A {}` also becomes two nodes.
     `export {a as b} from "x"` becomes an import of `a` as `b`, and the export of `b`. `export * from "x"` becomes the
     export "*" of the `Const` "x".
     """

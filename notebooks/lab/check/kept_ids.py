@@ -76,7 +76,7 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit's event is about a voice call or invitation.
 
     The event's name, such as "offer", shows this. If `room`, to which the emit goes, has a name such as `socketId`, the
-    result is also True if the handler that runs the emit receives an event with such a name.
+    result is also True if the handler that runs the emit handles an event with a name such as "offer".
     """
     events = list(names_in(emit.event)) if emit.event is not None else []
     if is_id_name(room):
@@ -87,7 +87,8 @@ def is_about_call(facts: Facts, emit: Emit, room: Node) -> bool:
 def is_invitation(facts: Facts, emit: Emit, room: Node) -> bool:
     """Tell whether an emit is the invitation or set-up of a call.
 
-    This is judged by the names of its events. An event such as "call-ended" does neither. The emit goes to `room`.
+    This is judged by names of events. If the emit sends an event such as "call-ended", the result is False. The emit
+    goes to `room`.
     """
     names = names_in(emit.event) if emit.event is not None else ()
     return is_about_call(facts, emit, room) and not any(AFTER_INVITATION.search(name) for name in names)
@@ -108,7 +109,7 @@ def is_written_id(facts: Facts, room: Node) -> bool:
     """Tell whether a room is a socket id of a database record.
 
     `room` is an expression such as `user.line`, after `const user = await Users.findOne(name)`. The result is True if
-    the code writes ids of sockets into a field of this name.
+    the code writes ids of sockets into a database field with the same name, here `line`.
     """
     found = facts.follow(room)
     is_field = isinstance(found, Member) and found.name in facts.once(_written_fields)

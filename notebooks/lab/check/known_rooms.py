@@ -105,7 +105,7 @@ def is_joined(facts: Facts, room: Node) -> bool:
     """Tell whether `room` holds the room that a connection has joined.
 
     Then `room` is a variable of the connect handler, or a field of the socket, and a join uses the same name or the
-    value that is assigned to it. RM081 looks for a check before this join.
+    value that is assigned to it. The rule RM081 looks for a permission check before this join.
     """
     made = facts.follow(room)
     if isinstance(made, Member) and Tag.SOCKET in facts.values.of(made.obj):

@@ -115,9 +115,10 @@ class Place:
 
 
 def is_entry(project: Project, expr: Node) -> bool:
-    """Tell whether an expression is a part of a collection's entry.
+    """Tell whether an expression may be a collection's entry, or its part.
 
-    Examples are `games[id]`, `games[id].players`, and `game.players` after `const game = games[id]`.
+    Examples are `games[id]`, `games[id].players`, and `game.players` after `const game = games[id]`. Parameters of
+    functions and results of calls count, too.
     """
     found = project.meaning(expr)
     while isinstance(found, Member):

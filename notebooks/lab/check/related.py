@@ -1,8 +1,8 @@
 """Adds the places of related code to the fix in a finding.
 
-The fix is a text. For code that keeps socket ids, it gets the places where kept ids are used, for example for emits.
-For such a use, it gets the places where ids are kept. For a database field, it gets the places where the code uses a
-field of this name.
+The fix is a text. If the finding is about code that keeps socket ids, the text gets the places where kept ids are used,
+for example for emits. If the finding is about an emit to a kept id, or another use of it, the text gets the places
+where ids are kept. For a database field, the text gets the places where the code uses a field of this name.
 """
 
 import re
@@ -37,8 +37,8 @@ def with_related(facts: Facts, found: Sequence[Finding]) -> list[Finding]:
 def _related(facts: Facts, finding: Finding, found: Sequence[Finding]) -> tuple[list[Place], str]:
     """Return the places of code that is related to a finding.
 
-    The text is a sentence about these places, such as "This name is used at {}.". It is "" for a rule that has no
-    related code.
+    The second result is a sentence about these places, such as "This name is used at {}.". It is "" for a rule that has
+    no related code.
     """
     if finding.rule == FIELD:
         return _uses(facts, finding), USED

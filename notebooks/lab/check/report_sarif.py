@@ -100,8 +100,8 @@ def _sentence(message: str) -> str:
 def _fingerprinted(result: Result) -> Iterator[tuple[Finding, str]]:
     """Yield each finding with its fingerprint.
 
-    The fingerprint is a hash. By it, a code host such as GitHub recognises the same finding in a later report. The hash
-    stays the same when other lines of the file change.
+    The fingerprint is a hash. A code host such as GitHub uses the hash to recognise the same finding in a later report.
+    The hash stays the same when other lines of the file change.
     """
     seen: Counter[str] = Counter()
     for finding in result.findings:

@@ -116,6 +116,6 @@ def _page(sent: str) -> str:
 def id_key(login: Login) -> str:
     """Return the key of the user's id in `socket.data.user`.
 
-    This is the key if the code from `lines_that_set_user` sets the user.
+    The code from `lines_that_set_user` sets a user that has this key.
     """
     return login.field if login.kind == "token" and login.field else "id"

@@ -183,10 +183,10 @@ def _is_filter(facts: Facts, value: Node) -> bool:
 
 
 def is_forwarded(facts: Facts, node: Node) -> bool:
-    """Tell whether a call only passes the call of a wrapper on.
+    """Tell whether a call is inside a wrapper of the same name.
 
-    An example is `return this.client.hset(key, field, value)` in a method `hset`. The call of the wrapper stores the
-    value.
+    The call must write to, or remove from, a store such as Redis. An example is `this.client.hset(key, field, value)`
+    in a method `hset`. Rules do not report this call, but calls of the wrapper instead.
     """
     func, name = facts.handler_function(node), last_name(node)
     is_shared = SHARED_WRITES.match(name) or name in SHARED_REMOVERS

@@ -1,4 +1,4 @@
-"""The command `lab dashboard`: draws the graphs of the Grafana dashboard. It runs `good_server` under load."""
+"""The command `lab dashboard`: draws the graphs of the Grafana dashboard. The command runs `good_server` under load."""
 
 import argparse
 import sys

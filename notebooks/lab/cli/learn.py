@@ -103,7 +103,7 @@ def _report(copy: "WorkingCopy") -> list[str]:
 def _not_recorded(folder: Path) -> list[str]:
     """Adds `folder`, a copy of the notebooks, to the progress file.
 
-    Returns an empty list. If the progress file cannot be written, the list has one line for the learner that says why.
+    Returns an empty list on success. If the progress file cannot be written, the list has one line that says why.
     """
     from lab.exercises import progress_file
 

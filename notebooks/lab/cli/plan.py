@@ -1,6 +1,6 @@
 """The command `lab plan`: calculates how many server processes a fleet needs.
 
-The drivers of the fleet report their positions. The command also recommends settings for each process.
+The drivers of the fleet report their positions to the server. The command also recommends settings for each process.
 """
 
 import argparse

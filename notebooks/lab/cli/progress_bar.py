@@ -85,7 +85,7 @@ class CompareProgress:
     def finished(self, result: Result) -> None:
         """Shows that all runs for one statement about the servers have finished.
 
-        Advances the bar. If stderr is not a terminal, this method prints one line: whether the runs have shown the
+        Advances the bar. If stderr is not a terminal, this method prints one line: whether the runs confirm the
         statement, and the values of the bad and the good server.
         """
         self._bar.advance(self._task)

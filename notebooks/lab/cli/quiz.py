@@ -89,7 +89,8 @@ def _quiz(options: argparse.Namespace) -> int:
 def _ask_all(due: "Sequence[Question]", known: list[bool], today: date) -> None:
     """Asks the questions in turn, and records each answer at once.
 
-    For each answer, it appends to `known` whether the learner knew it. So `known` is also right if the quiz ends early.
+    Appends to `known` True for each question that the learner could answer, and False for each other question. If the
+    quiz ends early, `known` has an entry for each question answered before.
     """
     from lab.interview import quiz_file
 

@@ -1,7 +1,7 @@
 """Prints and writes the results of a command without losing any.
 
-Before the measurement, it checks that every output can be written. After the measurement, it tries every output, even
-when another output has failed.
+Before a command measures, this module checks that every output can be written. After the measurement, it tries to
+write every output, even when another output has failed.
 """
 
 import os

@@ -174,8 +174,8 @@ def assign_processes(people: Sequence[Person], processes: int) -> list[int]:
     """Return the server process to which each browser tab first connects.
 
     The result has the index of a process per tab. `people` has the user of each tab, in the same order. The tabs of one
-    user are spread over the processes. Users are assigned in pairs, and the first tabs of a pair are on the same
-    process. So, when each user writes to the next user, half of the messages stay within one process.
+    user are spread over the processes. Users are assigned in pairs: the first tabs of both users of a pair are on the
+    same process. So, when each user writes to the next user, half of the messages stay within one process.
     """
     assigned: list[int] = []
     tabs_of: dict[str, int] = {}

@@ -64,7 +64,7 @@ def is_held(faults: Sequence[Fault]) -> bool:
 def is_starved(faults: Sequence[Fault]) -> bool:
     """Whether `faults` say that the server often waited for a CPU.
 
-    The times that were measured during such a run of the server are worthless.
+    If they do, the times that were measured on this server are worthless.
     """
     return sum(fault.kind == "starved" for fault in faults) >= STARVED_MOMENTS
 

@@ -1,8 +1,8 @@
 """The conformance suite: checks whether every answer keeps the server's contract.
 
 An answer is a learner's solution of an exercise. The contract says, for example, who receives a message, and what an
-ack contains. The suite runs after the measurement of the lesson, on a fresh server. Each check names the events that it
-needs, and runs for the exercises whose server handles these events.
+ack contains. The suite runs on a fresh server, after an experiment has measured the answer. Each check names the events
+that it needs, and runs for the exercises whose server handles these events.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -60,10 +60,10 @@ async def reach_a_user(stage: Stage) -> None:
 
 
 async def reach_the_own_tabs(stage: Stage) -> None:
-    """Check that the sender's other tabs also receive the message.
+    """Check that a user's other tabs receive what the user sends.
 
-    The check sends one message to a user who has no simulated browser tab open, and one message to the sender's own
-    user.
+    From one simulated browser tab, the user sends a message to somebody who has no tab open, and a message to
+    the user's own id.
     """
     first, *others = stage.of(ANA)
     await chat(stage, first, {"to": "nobody-home"}, others, "ana's message to a user who has no tab open")

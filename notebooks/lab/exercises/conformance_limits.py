@@ -54,9 +54,9 @@ async def _outcomes(
 ) -> list[bool | None]:
     """Send all requests at once, and return whether each one was accepted.
 
-    A request is an event and its payload, sent from `tab`, a simulated browser tab. The result is None for a request
+    A request is an event and its payload, sent from `tab`, a simulated browser tab. The list has None for a request
     without an ack after `seconds`, if the tab is still connected: the server lets the request wait. If the server has
-    closed the connection of the tab, the result is False.
+    closed the connection of the tab, the list has False for the request.
     """
 
     async def send(event: str, payload: dict[str, Any]) -> bool | None:

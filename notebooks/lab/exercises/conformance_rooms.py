@@ -21,7 +21,8 @@ OTHER_ROOMS = (ANA_AND_BEN_ROOM, "job:99", "job:1", "user:ben", "role:admin", "c
 async def let_members_join(stage: Stage) -> None:
     """Check that users may join the rooms that their tokens name.
 
-    A room may be empty or have members.
+    The check tries an empty room and a room with members. After joining the room with members, a user must receive the
+    messages to it.
     """
     (carol,) = stage.of(CAROL)
     room = CAROL.rooms[0]

@@ -37,7 +37,7 @@ class Recorder(Protocol):
         """
 
     def end(self, kind: Kind, text: str, function: str, line: int) -> NoReturn:
-        """Record a fault, and end the process at once."""
+        """Record a fault of the answer, and end this process at once."""
 
 
 class LoopWatch:
@@ -97,8 +97,8 @@ class _Moment:
     """The times of a thread, read at one moment.
 
     `at` is this moment on the monotonic clock. `on_cpu` is how many seconds the thread has used a CPU. `queued` is how
-    many seconds it has waited for a free CPU, which is not the fault of the answer. If `is_runnable` is true, the
-    thread uses a CPU or waits for one at this moment; `queued` does not yet include this wait.
+    many seconds it has waited for a free CPU, which is not the fault of the learner's code. If `is_runnable` is true,
+    the thread uses a CPU or waits for one at this moment; `queued` does not yet include this wait.
     """
 
     at: float

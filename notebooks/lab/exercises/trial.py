@@ -127,8 +127,8 @@ async def check_loads(answer: Answer) -> None:
 async def _load(answer: Answer) -> str | None:
     """Load a learner's answer in this process.
 
-    Returns None, or a phrase with the exception if the answer tries to end the process. Raises `AnswerError` when the
-    answer cannot be run.
+    Returns None. If the answer tries to end the process, returns a phrase that names the raised exception, such as
+    `SystemExit`. Raises `AnswerError` when the answer cannot be run.
     """
     _silence()
     server.begin_group(answer.folder / f"answer{server.PROCESSES}")

@@ -37,8 +37,8 @@ AXIS_LETTERS = 28
 def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds since the start") -> Figure:
     """Draw one row of event markers for each entry of `rows`.
 
-    A key of `rows` is the name of a row. The value maps each kind of event (a key of `SIGNS`) to the times of these
-    events, in seconds.
+    A key of `rows` is the name of a row. The value maps each kind of event (a key of `SIGNS`, such as `sent`) to the
+    times of these events, in seconds.
     """
     figure, axes = new_figure(height=1.3 + 0.24 * len(rows))
     kinds = [kind for kind in SIGNS if any(kind in row for row in rows.values())]
@@ -61,7 +61,7 @@ def timeline(rows: Mapping[str, Events], *, title: str, x_label: str = "seconds 
 
 
 def levels(lines: Mapping[str, Level], *, title: str, x_label: str, y_label: str) -> Figure:
-    """Draw counts over time as lines, each named at its end.
+    """Draw counts over time as lines, each with its name.
 
     `lines` maps the name of a line to its x values and y values. The lines differ in their dashes as well as in colour.
     """

@@ -39,7 +39,8 @@ def presence_strips(strips: Mapping[Side, Sequence[Mapping[str, Any]]], *, title
 def outcome(message: Mapping[str, Any]) -> str:
     """Return the outcome of a message, as a key of `OUTCOMES`.
 
-    The outcome is `arrived`, `empty` (emitted to a room without a tab) or `offline` (not emitted).
+    The outcome is `arrived`, `empty` (emitted to a room without a tab) or `offline` (not emitted, because the server
+    took the user for offline).
     """
     if message["received"]:
         return "arrived"

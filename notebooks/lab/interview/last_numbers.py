@@ -129,10 +129,11 @@ def load() -> LastNumbers:
 
 
 def record_comparison(comparison: "Comparison", *, today: date) -> None:
-    """Write the numbers that `comparison` measured to the file of last numbers.
+    """Record the numbers of `comparison` in the file of last numbers.
 
-    Claims that it did not measure keep their numbers. A comparison of servers with several processes is not recorded,
-    because interview answers quote numbers of one process. Raises `LastNumbersError` if the file cannot be written.
+    Claims that `comparison` did not measure keep their numbers. A comparison of servers with several processes is not
+    recorded, because interview answers quote numbers of one process. Raises `LastNumbersError` if the file cannot be
+    written.
     """
     if comparison.workers > 1:
         return

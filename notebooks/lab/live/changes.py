@@ -39,9 +39,9 @@ def changes(side: Side, before: Memory) -> list[str]:
 
 
 def _left(side: Side, before: Memory) -> list[str]:
-    """Describe which tabs' sockets left all rooms since the earlier memory `before`.
+    """Describe which tabs have lost a socket in rooms since `before`.
 
-    Returns one sentence, or an empty list if there is no such tab.
+    `before` is what the server remembered earlier. The list has one sentence, or is empty if there is no such tab.
     """
     gone = before.rooms_of.keys() - side.memory.rooms_of.keys()
     had_rooms = {sid for sid in gone if before.rooms_of[sid]}
@@ -50,9 +50,9 @@ def _left(side: Side, before: Memory) -> list[str]:
 
 
 def _joined(side: Side, before: Memory) -> list[str]:
-    """Describe which tabs have joined rooms since the earlier memory `before`.
+    """Describe which tabs have joined rooms since `before`.
 
-    Returns one sentence, or an empty list if there is no such tab.
+    `before` is what the server remembered earlier. The list has one sentence, or is empty if there is no such tab.
     """
     joined = {}
     for tab in side.tabs.values():

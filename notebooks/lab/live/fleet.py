@@ -87,7 +87,7 @@ async def round_of_positions(side: Side, wanted: Wanted) -> Outcome:
 async def crowd(side: Side, wanted: Wanted) -> Outcome:
     """Open or close clients until the crowd has `wanted.count` clients.
 
-    The crowd are additional clients of one server, which need no positions.
+    The clients of the crowd are additional clients of one server. They do not need to receive positions.
     """
     if not side.is_running:
         return Outcome("the server is down")

@@ -1,4 +1,4 @@
-"""Counts which messages of one server were delivered, lost or wasted.
+"""Counts the messages of one server that were delivered, lost or wasted.
 
 A message is wasted if it goes to a wrong tab, to the same tab again, or to a room or socket id without a socket.
 """
@@ -44,11 +44,11 @@ class Message:
 
 
 class Ledger:
-    """Tells the live page what became of each message, and counts.
+    """Tells the live page which messages were delivered, lost or wasted.
 
     A message is `delivered` to an expected tab, or `lost` if that tab did not receive it. The message is `wasted` if
     another tab received it, if a tab received it again, or if the server emitted it to a room or socket id without a
-    socket. `counters` has the number of each.
+    socket. `counters` counts these three outcomes.
     """
 
     def __init__(self, side: str, stream: Stream) -> None:

@@ -42,7 +42,7 @@ class LiveTab:
 
     @property
     def sid(self) -> str | None:
-        """Return the present socket id as the client knows it."""
+        """Return the client's present socket id, or None without a connection."""
         return None if self.is_closed else self.tab.sid
 
     @property

@@ -23,7 +23,7 @@ CLOSE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Address:
-    """Where a page will be served: listening socket and secret token.
+    """The address of a page: a listening socket and a secret token.
 
     The address is known before the servers run, so a browser may open it early and wait.
     """

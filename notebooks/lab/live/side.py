@@ -169,7 +169,7 @@ class Side:
             self._publish_memory()
 
     async def wait_for(self, holds: Callable[[], bool], *, timeout: float) -> bool:
-        """Read the server's memory repeatedly until `holds()` is true. Return False after `timeout` seconds."""
+        """Read the server's memory repeatedly until `holds()` is true. Return False if `timeout` seconds pass first."""
 
         async def look_and_check() -> bool:
             await self.look()

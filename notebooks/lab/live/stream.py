@@ -47,9 +47,9 @@ class LiveEvent:
 
 
 class Stream:
-    """Numbers the events on two servers, and gives them to web pages.
+    """Passes the events on two servers to web pages.
 
-    An event is, for example, a lost message. Each web page shows both servers.
+    An event is, for example, a lost message. Each event gets a number. Each web page shows both servers.
     """
 
     def __init__(self) -> None:

@@ -53,8 +53,8 @@ SIDES = {"bad": "The bad server", "good": "The good server"}
 class Told:
     """What an action did on one of the two servers.
 
-    `before` is what the server remembered before the action. `events` are the events since then. `problem` says why the
-    action was not possible; None means that there was no problem.
+    `before` is what the server remembered before the action. `events` are the events since then. `problem` is a
+    sentence that comes first in the description, such as why the action was not possible, or None.
     """
 
     side: Side

@@ -38,8 +38,8 @@ def before_any_cut(comparison: Comparison) -> Table:
     """Build the table of the measurements without connection cuts.
 
     Each value is the percentage of messages or reports that arrived at the clients. A report is the result of heavy
-    work that a user requests. There is a column for each server with one process, and with several. Only a comparison
-    with several server processes has this table, as its second table.
+    work that a user requests. Each server has two columns: with one process, and with several processes. Only a
+    comparison with several server processes has this table, as its second table.
     """
     title = "before any cut, with one process per side and with several"
     grid = Table(header_style="bold", title=title, title_justify="left")

@@ -1,4 +1,4 @@
-"""Judges whether measurements confirm a claim about the two servers."""
+"""Judges whether measurements confirm a claim about `bad_server` and `good_server`."""
 
 import math
 import statistics
@@ -14,12 +14,12 @@ RUNS_IN_DOUBT = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim about the two servers.
+    """The verdict on a claim about `bad_server` and `good_server`.
 
-    A run is one measurement of one server. `outcome` is `shown` when the value of each run is in the range that the
-    claim states for the server. It is `not_shown` when a run failed, or when one server has no run in its range.
-    Otherwise `outcome` is `inconclusive`. `reason` says why the claim is not confirmed; it is None when `outcome` is
-    `shown`.
+    A run is one measurement of one server; the runs that `counting_runs` leaves out are ignored. `outcome` is `shown`
+    when the value of each run is in the range that the claim states for the server. It is `not_shown` when a run
+    failed, or when one server has no run in its range. Otherwise `outcome` is `inconclusive`. `reason` says why the
+    claim is not confirmed; it is None when `outcome` is `shown`.
     """
 
     outcome: Literal["shown", "not_shown", "inconclusive"]
@@ -30,13 +30,13 @@ def counting_runs(claim: Claim, runs: Sequence[Run]) -> Sequence[Run]:
     """Return the runs of one server that count for the verdict.
 
     A run is one measurement. The verdict says whether the runs confirm the claim. A run does not count if the clients'
-    slow event loop possibly falsified it. If no other run is left, all runs count.
+    slow event loop possibly falsified it. If all runs are possibly falsified, all count.
     """
     return [run for run in runs if not claim.is_spoilt(run)] or runs
 
 
 def judge(claim: Claim, runs: Runs) -> Verdict:
-    """Return the verdict on a claim about the two servers.
+    """Return the verdict on a claim about `bad_server` and `good_server`.
 
     `runs` has the measurements of each server. Only the runs that `counting_runs` returns are used. The claim is
     confirmed when the value of each of these runs is in the range that the claim states for the server. If one of these

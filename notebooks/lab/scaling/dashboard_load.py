@@ -71,7 +71,8 @@ async def run_clients(port: int, secret: str, schedule: Schedule) -> tuple[float
 async def _stay(user: str, port: int, counter: MessageCounter, chance: random.Random) -> None:
     """Keeps a client connected.
 
-    After a lost connection, the client reconnects with the default delays of the client library.
+    After a lost connection, the client reconnects with the default delays of the client library. `chance` gives the
+    random jitter of the delays.
     """
     connection = await connect(user, port, counter)
     while True:
@@ -84,7 +85,10 @@ async def _stay(user: str, port: int, counter: MessageCounter, chance: random.Ra
 
 
 async def _write(user: str, port: int, counter: MessageCounter, written: "itertools.count[int]") -> None:
-    """Sends messages to the room at a steady pace. After a lost connection, the client reconnects at once."""
+    """Sends messages to the room of all clients at a steady pace.
+
+    After a lost connection, the client reconnects at once. `written` gives each message its ack id.
+    """
     while True:
         connection = await connect(user, port, counter)
         while not connection.is_lost:

@@ -138,8 +138,8 @@ async def costs(
     `servers` maps the number of processes (1 and 2) to the address of the server. The cost of a request is in CPU
     seconds. Each request is a message to a user who is not connected, so this cost includes handling and publishing,
     but no delivery. The cost of a connection is CPU seconds and bytes of memory.
-    `fan_out` are the results of `throughput` for one process; the cost of a delivery is their median. `messages` is the
-    number of messages whose latency is measured.
+    `fan_out` are the results of `throughput` for one process; the cost of a delivery is calculated from them.
+    `messages` is the number of messages whose latency is measured.
     """
     single, shared = servers[1], servers[2]
     absent = {"to": "nobody"}

@@ -103,8 +103,8 @@ def statements(found: Storms) -> list[str]:
 def _doubts(found: Storms) -> list[str]:
     """Returns a list with a warning if the storms are not comparable.
 
-    Reconnect storms are not comparable if the server was away much longer in one storm than in another. Otherwise the
-    list is empty.
+    Reconnect storms are not comparable if the server was away much longer in one storm than in another. If the storms
+    are comparable, the list is empty.
     """
     away = [run.server_back for run in found.runs]
     if max(away) <= EQUAL * min(away):

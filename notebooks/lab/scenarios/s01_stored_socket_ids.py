@@ -48,9 +48,9 @@ PING_FRAME = b"\x81\x012"
 
 
 class _Trace:
-    """Samples the server's number of connections, and socket ids on its heap.
+    """Records samples: how many connections and socket ids a server has.
 
-    The ids are sampled only if `is_traced` is True, because searching the heap for ids blocks the server.
+    The ids on its heap are counted only if `is_traced` is True, because searching the heap blocks the server.
     """
 
     def __init__(self, target: Target, opened: Sequence[Tab], *, is_traced: bool) -> None:
@@ -170,7 +170,8 @@ async def _heap_bytes_when_idle(target: Target, tasks: int) -> int:
     """Return the size of the server's heap while the server is idle.
 
     `tasks` is the number of asyncio tasks of an idle server. Between a PING and its PONG the server runs more tasks,
-    and these take memory. So the heap is measured again until the server has `tasks` tasks, but only a few times.
+    and these take memory. So the heap is measured again until the server has `tasks` tasks. After
+    `HEAP_READINGS_AT_MOST` measurements, the last size is returned in any case.
     """
     for _ in range(HEAP_READINGS_AT_MOST):
         heap = await target.probe.heap()

@@ -30,7 +30,8 @@ async def run(target: Target, *, seed: int = 7, users: int = 50, is_traced: bool
     """Measure the percentage of users whose open tab receives a message.
 
     The message is sent after the user's other tab was closed. The percentage is the `value` of the returned run. With
-    `is_traced`, a few more users close their tabs, and messages are sent to these users repeatedly meanwhile.
+    `is_traced`, a few more users close their tabs, and messages are sent to these users repeatedly meanwhile. `seed`
+    chooses half of the users: their other tab only sends an event, `disconnect`, and the server should close it.
     """
     users_by_event = random.Random(seed).sample(range(users), users // 2)  # noqa: S311 - a repeatable choice, not a secret
     processes = len(target.ports)

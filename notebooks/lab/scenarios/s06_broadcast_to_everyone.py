@@ -182,8 +182,8 @@ def _per_head(
     A group is all office staff of one company, or all users of one role. Each driver reported `positions` positions.
     Returns a dict with the names of the `companies` and `groups`, and two tables with one row per company and one
     column per group. A cell of `received` is the share (0 to 1) of the company's positions that a member of the group
-    received, on average. A cell of `concerned` is True if at least one of these positions concerned the member who
-    received it.
+    received, on average. A cell of `concerned` is True if a member of the group received one of these positions and
+    is concerned by it.
     """
     companies = sorted({str(person.company) for person in people.values() if person.role == "driver"}, key=_by_number)
     groups = [*companies, *OTHERS]

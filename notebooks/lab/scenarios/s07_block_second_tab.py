@@ -44,10 +44,10 @@ async def run(
     window_seconds: float = 3.0,
     delays: ReconnectDelays = STOCK_DELAYS,
 ) -> Run:
-    """Measure the percentage of a user's messages that each tab receives.
+    """Measure the percentage of messages to a user that each tab receives.
 
     The average percentage of all tabs is the `value` of the returned run. `each` is the number of tabs per user on each
-    process. Each user is sent `messages` messages. A message must arrive within `window_seconds` seconds after the
+    process. `messages` messages are sent to each user. A message must arrive within `window_seconds` seconds after the
     first message is sent. `delays` says how long a tab waits before it reconnects. `seed` has no effect: only the
     jitter of the delays is random, and the client library chooses the jitter.
     """

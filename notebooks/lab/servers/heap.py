@@ -1,7 +1,8 @@
 """Measures this process's heap, and finds stale socket ids in it.
 
 `gc.get_objects()` alone is not enough. The collector does not track dicts and tuples that contain only strings, and
-`gc.get_referents` of a dict leaves out its string keys. So this module visits each kind of container in its own way.
+`gc.get_referents` of a dict leaves out its string keys. So this module also visits untracked containers, and reads the
+keys of dicts itself.
 
 A search must not change what it measures, so this module runs no code of the objects. For example, it uses
 `type(thing)`, because `isinstance` would also read `thing.__class__`, and a proxy object computes this attribute.
@@ -22,9 +23,9 @@ _TYPES_WITHOUT_CHILDREN = (str, bytes, int, float, bool, type(None), type, types
 def ids_held(ids: Iterable[str], *, ignored: Iterable[Any] = ()) -> dict[str, int]:
     """Count how often containers on the heap reference each of `ids`.
 
-    A string of up to 200 characters that contains an id, such as `user:<id>`, counts, too. Returns a dict without the
-    ids that have no reference. References from the containers in `ignored` do not count: pass the containers that
-    belong to the measurement. A call takes less than a second for about 100,000 objects.
+    A string of up to 200 characters that contains an id, such as `user:<id>`, counts, too. Returns a dict from each id
+    to its count, without the ids that have no reference. References from the containers in `ignored` do not count: pass
+    the containers that belong to the measurement. A call takes less than a second for about 100,000 objects.
     """
     wanted = frozenset(ids)
     if not wanted:

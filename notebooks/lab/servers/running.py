@@ -51,8 +51,8 @@ async def _running(server: Server | Fleet) -> AsyncIterator[Server | Fleet]:
 async def _watched(processes: Sequence[Server]) -> AsyncIterator[None]:
     """Check repeatedly during the block that all processes still answer.
 
-    If the block raises an error, all processes are checked again. If a process did not answer, this is the cause of the
-    error, so `SilentServerError` is raised instead.
+    If the block raises an error, all processes are checked again. If a process did not answer, `SilentServerError` is
+    raised instead of this error, because the silent process caused it.
     """
     watching = [asyncio.create_task(process.watch()) for process in processes]
     try:

@@ -43,7 +43,7 @@ class ServerState:
     def record_emit(self, event: str, rooms: Sequence[Any], reached: int) -> None:
         """Record one emit, if the lab has started a recording.
 
-        `reached` is the number of `rooms` that hold a live socket.
+        `reached` is the number of `rooms` that hold a live socket. At most `MOST_EMITS` emits are recorded.
         """
         if self.emits is not None and len(self.emits) < MOST_EMITS:
             # one clock for all processes of a machine, so that clients can compare it with theirs

@@ -77,9 +77,9 @@ class StateClient:
         return found
 
     async def hold_reports(self) -> None:
-        """Delay all reports, which are slow jobs, until `release_reports`.
+        """Let the server delay all reports, which are slow jobs.
 
-        The delay simulates a slow outside service.
+        They wait until `release_reports` is called. The delay simulates a slow outside service.
         """
         await asyncio.gather(*(probe.ask("POST", "/hold") for probe in self._probes))
 

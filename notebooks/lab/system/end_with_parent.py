@@ -1,6 +1,6 @@
 """Lets the operating system kill this process when its parent process ends.
 
-The kernel sends the signal. So the process ends even if it cannot run Python code any more, for example because its
+The kernel sends SIGKILL. So the process ends even if it cannot run Python code any more, for example because its
 only thread is in a C function. This file is also a program: `end_with_parent.py PARENT_PID COMMAND…` runs a command
 that is killed when its parent ends. The file imports only the standard library, because the program runs without
 site-packages.

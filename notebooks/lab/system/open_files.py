@@ -8,7 +8,7 @@ ENOUGH_FILES = 8192
 def raise_open_files(enough: int = ENOUGH_FILES) -> str | None:
     """Increases this process's limit of open files to `enough`, if allowed.
 
-    Returns one line of warning when the allowed limit is lower, else None.
+    Returns one line of warning when the allowed limit is below `enough`, else None.
     """
     try:
         import resource

@@ -19,7 +19,7 @@ def find(facts: Facts) -> Iterable[Hit]:
     """Yield each statement that stores the handler's socket id in lasting state.
 
     Lasting state, such as a global dict or Redis, outlives the handler. An id that is only the key of an entry is left
-    out, because RM012 reports it. For Redis, a call with the id as key is yielded.
+    out, because RM012 reports it. But a Redis call with the id as key is yielded.
     """
     for write in writes(facts):
         if write.kind == "record" or is_queue(facts, write.place) or is_forwarded(facts, write.node):

@@ -54,7 +54,7 @@ def _in_timer(node: Node) -> bool:
 def _is_job(facts: Facts, call: Call) -> bool:
     """Tell whether a call passes the handler's socket id to a job.
 
-    An example is `queue.add(socket.id)`. A call `socket.address(socket.id)` counts, too: later emits use its result.
+    An example is `queue.add(socket.id)`. A call `socket.address(socket.id)` counts, too: later emits go to its result.
     """
     if isinstance(call.func, Member) and call.func.name == "address":
         return Tag.SOCKET in facts.values.of(call.func.obj) and any(facts.is_own_id(arg) for arg in call.args)

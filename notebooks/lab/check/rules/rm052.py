@@ -41,8 +41,8 @@ SQL = re.compile(
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each online flag that a disconnect handler sets by hand.
 
-    An online flag says whether a user is online. A field of a record that holds the people in a room, or their number,
-    counts as such a flag, too.
+    An online flag says whether a user is online. A record's field for the people in a room, or for their number, counts
+    as such a flag, too.
     """
     places = [node for _, node in facts.nodes(Call, Assign, Record) if _sets(facts, node)]
     places = [node for node in places if facts.handlers_at(node, "disconnect")]

@@ -32,7 +32,7 @@ def find(facts: Facts) -> Iterable[Hit]:
 
 
 def _has_joined(facts: Facts, emit: Emit) -> bool:
-    """Tell whether a handler joins a room before its call `emit`.
+    """Tell whether the handler that runs `emit` joins a room before.
 
     If so, RM083 does not report the emit: RM081 looks for the permission check, which belongs before the join.
     """
