@@ -93,16 +93,17 @@ class Contents(Answers):
         return False
 
     def _type_of(self, expr: Node) -> str:
-        """Return the type that the code declares for a field, or "".
-
-        `expr` is the field, such as `this.clients`. The result is also "" if the type names a socket of a library other
-        than the Socket.IO server.
-        """
+        """Return the declared type of a field such as `this.clients`, or ""."""
         cls = class_of(expr) if isinstance(expr, Member) and isinstance(expr.obj, This) else None
-        if cls is None or not isinstance(expr, Member):
-            return ""
-        text = field_type(cls, expr.name)
-        return "" if any(self._is_foreign(cls, name) for name in re.findall(r"\w*Socket\w*", text)) else text
+        return self.own_type(cls, expr.name) if cls is not None and isinstance(expr, Member) else ""
+
+    def own_type(self, cls: Class, name: str) -> str:
+        """Return the type annotation of a class's field, or "".
+
+        The result is also "" if the type names a socket of a library other than the Socket.IO server.
+        """
+        text = field_type(cls, name)
+        return "" if any(self._is_foreign(cls, found) for found in re.findall(r"\w*Socket\w*", text)) else text
 
     def _is_foreign(self, place: Node, name: str) -> bool:
         """Tell whether the type `name` is the socket of another library.

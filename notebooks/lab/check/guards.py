@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from lab.check.facts import Facts
 from lab.check.ir import Assign, Await, Block, Call, Func, If, Index, Loop, Member, Name, Node, Op, Return, Throw, Try
+from lab.check.look_ups import looks_up, uses_record
 from lab.check.names import last_name, names_in
-from lab.check.rights import asserts, is_about_others, leaves, looks_up, names_a_right, uses_record
+from lab.check.rights import asserts, is_about_others, leaves, names_a_right
 from lab.check.scopes import enclosing
 from lab.check.tags import CLAIMED
 
@@ -92,8 +93,8 @@ def is_guarded(
 def _is_guarded_at_calls(facts: Facts, func: Func | None, steps: int, *, is_open: bool, strict: bool) -> bool:
     """Tell whether the user's permission is checked before each call of `func`.
 
-    `func` is a helper that joins or emits. Only calls that pass a value from a client are looked at. If there are no
-    such calls, the result is False. The other parameters have the same meaning as in `is_guarded`.
+    `func` is a helper that joins or emits. Only calls that pass a value from a client are looked at, and there must be
+    one. The other parameters have the same meaning as in `is_guarded`.
     """
     if func is None or not steps or facts.is_handler(func):
         return False
@@ -189,8 +190,7 @@ def _protects(facts: Facts, mark: Node) -> bool:
 def _registers(decorator: Node) -> bool:
     """Tell whether a decorator only registers a handler.
 
-    An example is `@sio.on("invite_member")`. The words in it are an event's name, so they say nothing about
-    permissions.
+    An example is `@sio.on("invite_member")`. Its words are an event's name, and say nothing about permissions.
     """
     return last_name(decorator) in ("on", "event", "on_event", "SubscribeMessage")
 

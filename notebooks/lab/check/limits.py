@@ -161,7 +161,7 @@ def _is_event(func: Func) -> bool:
 
 
 def _has_class(facts: Facts, param: Param) -> bool:
-    return bool(param.type) and facts.project.named_type(param.type) is not None
+    return bool(param.type) and facts.project.named_type(param.type, param) is not None
 
 
 def unpiped_payloads(facts: Facts) -> Iterator[Param]:

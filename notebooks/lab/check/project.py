@@ -157,41 +157,43 @@ class Project(Modules):
             return class_of(expr)
         if isinstance(expr, Member) and isinstance(expr.obj, This):
             cls = class_of(expr)
-            if cls is not None and (named := self.named_type(field_type(cls, expr.name))):
+            if cls is not None and (named := self.named_type(field_type(cls, expr.name), cls)):
                 return named
         found = self.meaning(expr, steps)
         if isinstance(found, Variable) and found.param is not None:
-            return self.named_type(found.param.type)
+            return self.named_type(found.param.type, found.param)
         if isinstance(found, Variable):
             classes = (self.type_of(value, steps - 1) for value, path in found.values if not path)
             return next((cls for cls in classes if cls is not None), None)
         if isinstance(found, Call):
             made = self.meaning(found.func, steps - 1)
             if isinstance(made, Func):
-                return self.named_type(made.returns)
+                return self.named_type(made.returns, made)
             return made if isinstance(made, Class) else None
         return None
 
-    def named_type(self, text: str) -> Class | None:
-        """Return the class of the project that a type annotation names.
+    def named_type(self, text: str, place: Node) -> Class | None:
+        """Return the class that a type annotation `text` names at `place`.
 
-        `text` is the annotation. The result is None if no class or several classes have that name.
+        If the file does not say where the class is, the result is the only class of the project with that name. It is
+        None if there is no such class.
         """
-        found = [cls for cls in self.types.get(text.strip().split("<")[0], []) if cls.kind == "class"]
-        return found[0] if len(found) == 1 else None
+        name = text.strip().split("<")[0]
+        found = self.meaning(lookup(self.module_of(place), place, name))
+        named = [found] if isinstance(found, Class) else self.types.get(name, [])
+        classes = [cls for cls in named if cls.kind == "class"]
+        return classes[0] if len(classes) == 1 else None
 
     def outside(self, expr: Node) -> str:
         """Return the dotted name of `expr` if it comes from a package.
 
         For `Server` after `import {Server} from "socket.io"`, it is "socket.io.Server". For any other code, it is "".
         """
-        found = self._outside.get(id(expr))
-        if found is None:
+        if id(expr) not in self._outside:
             # a name that is assigned a part of itself, such as `node = node.next`, asks for itself again
             self._outside[id(expr)] = ""
-            found = self._name_outside(expr)
-            self._outside[id(expr)] = found
-        return found
+            self._outside[id(expr)] = self._name_outside(expr)
+        return self._outside[id(expr)]
 
     def _name_outside(self, expr: Node) -> str:
         match expr:
@@ -241,11 +243,9 @@ class Project(Modules):
 
         It is empty if the function is not known. A method with a unique name of 6 or more letters can be found by name.
         """
-        known = self._callees.get(id(call))
-        if known is None:
-            known = self._find_callees(call)
-            self._callees[id(call)] = known
-        return known
+        if id(call) not in self._callees:
+            self._callees[id(call)] = self._find_callees(call)
+        return self._callees[id(call)]
 
     def _find_callees(self, call: Call) -> list[Func]:
         found = self.meaning(call.func)

@@ -1,14 +1,14 @@
 """Finds conditions and calls that check permissions, such as room membership."""
 
 import re
+from typing import Any
 
-from lab.check.comparisons import is_claim, is_reversed
-from lab.check.databases import DATABASE_WRITES, is_database_write
+from lab.check.comparisons import is_reversed
 from lab.check.facts import Facts
 from lab.check.flow import returned
-from lab.check.ir import Await, Call, Const, Func, If, Index, Member, Name, Node, Op, Return, This, Throw
-from lab.check.names import LONGEST_WORD, names_in
-from lab.check.tags import CLAIMED, FORMS, Tag
+from lab.check.ir import Assign, Await, Call, Const, Func, If, Index, Member, Name, Node, Op, Return, This, Throw
+from lab.check.names import LONGEST_WORD
+from lab.check.tags import CLAIMED, Tag
 
 # names of rights, and of what a right follows from
 RIGHTS = re.compile(
@@ -17,7 +17,7 @@ RIGHTS = re.compile(
     # who is in a room
     r"member|participant|belong|friend|subscri|enrol|assign|collaborat|_in_room|inRoom|has(Room|Joined|User)"
     # whose room it is
-    r"|owner|creator|author|hostId|isHost"
+    r"|owner|creator|author|organi[sz]er|moderator|hostId|isHost"
     # what is granted
     r"|permission|permit|allow|access|authori[sz]|role|admin|entitl|invit|privilege|policy|eligible|restrict|guard|acl$"
     # what is refused
@@ -25,20 +25,8 @@ RIGHTS = re.compile(
     # whether the client is a user at all
     r"|check_?login|logged_?in|isValidRoom)"
 )
-# names of functions that look something up, and may refuse
-LOOK_UPS = re.compile(
-    r"^(find|get|load|fetch|query|count|select|one|exists"
-    r"|check|verify|ensure|assert|validate|require|is|has|can"
-    r"|join|enter|add_?(user|member|participant|player))",
-    re.I,
-)
 # names of functions that check by themselves, if they name a right, too
 CHECKS = re.compile(r"(check|assert|ensure|verify|require|authorize|validate|can|is|has|get|find)", re.I)
-# names of functions that only write or send
-WRITES = re.compile(
-    r"^(emit|send_?to|broadcast|publish|push|notify|log|create|save|insert|store|record|persist|set|del|incr)", re.I
-)
-TOKEN = re.compile("token|cookie|authorization", re.I)
 
 
 def names_a_right(
@@ -163,96 +151,23 @@ def asserts(facts: Facts, call: Call) -> bool:
     """Tell whether a called function itself checks the user's permission.
 
     Then the calling code needs no condition. That is so if the function has a name such as `assertMember`, or contains
-    an `if` that looks like a permission check and may end the function or a loop iteration.
+    an `if` that looks like a permission check and may raise an error. A `return` counts only if the caller uses the
+    result.
     """
     name = getattr(call.func, "name", "")
     if RIGHTS.search(name) and CHECKS.match(name):
         return True
-    return any(_refuses(facts, func) for func in facts.project.callees(call))
+    ends = Throw | Return if _is_used(call) else Throw
+    return any(_refuses(facts, func, ends) for func in facts.project.callees(call))
 
 
-def _refuses(facts: Facts, func: Func) -> bool:
+def _is_used(call: Call) -> bool:
+    """Tell whether the result of a call, perhaps awaited, is used."""
+    node = call.parent if isinstance(call.parent, Await) else call
+    return isinstance(node.parent, Assign | Return | Op | If | Member | Call)
+
+
+def _refuses(facts: Facts, func: Func, ends: Any) -> bool:
     parts = [part for statement in func.body for part in statement.walk()]
-    return any(isinstance(part, If) and names_a_right(facts, part.test) and leaves(part) for part in parts)
-
-
-def uses_record(facts: Facts, test: Node, *, around: bool | None = None) -> bool:
-    """Tell whether a condition uses a field of a looked-up record.
-
-    An example is `if (!room.isOpen) return` after `const room = findRoom(data.id)`, where the client sent `data`. Such
-    a condition checks more than the existence of the record. `around` is True if `test` is a condition around the code
-    that it protects, False if `test` ends the function before that code, and None if this is not known.
-    """
-    for part in test.walk():
-        if isinstance(part, Member) and isinstance(part.obj, Name) and part.name not in ("length", "size"):
-            above = part.parent.parent if isinstance(part.parent, Member) else part.parent
-            if is_claim(facts, part) or (above is not None and is_reversed(above, test, around=around)):
-                continue
-            made = facts.made(part.obj)
-            if (
-                isinstance(made, Call)
-                and not FORMS.search(getattr(made.func, "name", ""))
-                and any(facts.values.of(arg) & CLAIMED or _has_client(facts, arg) for arg in _arguments(made))
-            ):
-                return True
-    return False
-
-
-def _arguments(call: Node) -> list[Node]:
-    """Return the arguments of all calls in a chain.
-
-    For `Rooms.findById(id).populate("members")` they are `"members"` and `id`.
-    """
-    found: list[Node] = []
-    while isinstance(call, Call):
-        found += call.args
-        call = call.func.obj if isinstance(call.func, Member) else call.func
-    return found
-
-
-def _has_client(facts: Facts, arg: Node) -> bool:
-    return any(facts.is_client(part) for part in arg.walk() if isinstance(part, (Name, Member)))
-
-
-def looks_up(facts: Facts, node: Node) -> bool:
-    """Tell whether an expression looks something up for the verified user.
-
-    An example is `findMember(data.room, user.id)`. The checker counts this as a permission check. The result is True if
-    one call that can refuse the client has two kinds of arguments: a value from the client, and the verified user or
-    the token of the handshake.
-    """
-    for part in node.walk():
-        if not isinstance(part, Call) or not _may_refuse(facts, part):
-            continue
-        given = [*part.args, *(value for _, value in part.keywords)]
-        tags = Tag.NONE
-        for arg in given:
-            for inner in arg.walk():
-                if isinstance(inner, (Name, Member, Call)):
-                    tags |= facts.values.of(inner)
-        if tags & CLAIMED and (Tag.USER in tags or _passes_token(facts, given)):
-            return True
-    return False
-
-
-def _may_refuse(facts: Facts, call: Call) -> bool:
-    """Tell whether a call can check permissions and refuse the client.
-
-    The call can do so if the function has a name such as `findMember` or `checkRoom`. A method that is called with
-    `await` and does not write or send anything can do so, too.
-    """
-    name = getattr(call.func, "name", "")
-    if LOOK_UPS.match(name) and not DATABASE_WRITES.match(name):
-        return True
-    waited = isinstance(call.parent, Await) and isinstance(call.func, Member)
-    return waited and not WRITES.match(name) and not is_database_write(facts, call)
-
-
-def _passes_token(facts: Facts, given: list[Node]) -> bool:
-    """Tell whether a call gets the token of the handshake.
-
-    The checker assumes that the called function verifies the token. `given` has the arguments of the call.
-    """
-    return any(
-        Tag.HANDSHAKE in facts.values.of(arg) and any(TOKEN.search(name) for name in names_in(arg)) for arg in given
-    )
+    checks = [part for part in parts if isinstance(part, If) and names_a_right(facts, part.test)]
+    return any(isinstance(part, ends) for check in checks for part in check.walk())

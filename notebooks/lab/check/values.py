@@ -23,7 +23,7 @@ from lab.check.ir import Sequence as ListOf
 from lab.check.names import ID_GETTER
 from lab.check.parameters import Parameters
 from lab.check.places import bases_of
-from lab.check.scopes import Variable, class_of, field_type, lookup, record_value
+from lab.check.scopes import Variable, class_of, lookup, record_value
 from lab.check.tags import (
     CLAIMED,
     CONVERTERS,
@@ -192,7 +192,7 @@ class Values(Parameters):
         found = Tag.NONE
         if is_injected_server(cls, expr.name):
             return Tag.SERVER
-        found |= tag_of_type(field_type(cls, expr.name))
+        found |= tag_of_type(self.own_type(cls, expr.name))
         for value in self.project.fields(cls).get(expr.name, []):
             found |= self.of(value)
         return found

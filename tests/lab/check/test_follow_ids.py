@@ -432,6 +432,67 @@ def test_a_socket_of_a_page_is_none_of_the_server(tmp_path, form):
     assert check([tmp_path], Options(ignore="10")).findings == []
 
 
+def test_the_own_id_of_a_page_is_no_id_of_the_server(tmp_path):
+    service = """\
+import { Socket, io } from "socket.io-client";
+
+export class WebSocketService {
+  instance: Socket;
+
+  constructor() {
+    this.instance = io("/");
+  }
+
+  ownId() {
+    return this.instance.id;
+  }
+}
+"""
+    page = """\
+import { WebSocketService } from "./service";
+
+export class Page {
+  constructor(private readonly web: WebSocketService, private readonly players: Player[]) {}
+
+  start() {
+    this.web.instance.on("started", () => this.players.push({ socketId: this.web.ownId() }));
+  }
+}
+"""
+    write_files(tmp_path, {"service.ts": service, "page.ts": page, "server.ts": HEAD})
+    assert check([tmp_path], Options(ignore="10")).findings == []
+
+
+REPOSITORY = """\
+=== sessions.ts
+export class SessionRepository {
+  private readonly sessions = new Map();
+
+  updatePlayer(session: string, player: string, part: object) {
+    Object.assign(this.sessions.get(session).players[player], part);
+  }
+}
+=== game.gateway.ts
+import { ConnectedSocket, SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+import { Socket } from "socket.io";
+import { SessionRepository } from "./sessions";
+
+@WebSocketGateway()
+export class GameGateway {
+  constructor(private readonly sessionRepository: SessionRepository) {}
+
+  @SubscribeMessage("ready")
+  ready(@ConnectedSocket() client: Socket) {
+    this.sessionRepository.updatePlayer(client.data.session, client.id, { ready: true });
+  }
+}
+"""
+
+
+def test_a_repository_of_the_project_is_no_database_by_its_name(tmp_path):
+    assert differences(tmp_path, REPOSITORY, select="RM013") == []
+
+
 def test_the_room_of_a_connection_is_checked_at_its_join(tmp_path):
     text = """\
 io.on("connection", (socket) => {

@@ -297,7 +297,6 @@ def test_a_server_in_a_field_is_followed(tmp_path, text):
     assert differences(tmp_path, text) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a file without a word about sockets is not loaded by the type of a field")
 def test_a_type_leads_to_a_file_without_socket_words(tmp_path):
     assert differences(tmp_path, NEST_SERVICE.replace("socketOf", "lineOf")) == []
 

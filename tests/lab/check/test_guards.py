@@ -56,6 +56,8 @@ NODE = {
     "switch": "switch (socket.data.user.role) {\n  case 'admin':\n    act\n    break;\n}",
     "own-helper": "if (!mine(socket, data.room)) return;\nact",
     "own-refusal": "refuse(socket, data.room);\nact",
+    "own-result": "const found = own(socket, data.room);\nif (!found) return;\nact",
+    "organizer": "const game = games.get(data.room);\nif (!isOrganizer(game, socket.id)) return;\nact",
 }
 HELPERS = """\
 function mine(socket, room) {
@@ -63,6 +65,22 @@ function mine(socket, room) {
 }
 function refuse(socket, room) {
   if (room !== socket.data.user.team) throw new Error("forbidden");
+}
+function own(socket, room) {
+  if (room !== socket.data.user.team) return null;
+  return teams.get(room);
+}
+function release(socket, room) {
+  for (const seat of seats.get(room)) {
+    if (seat.takenBy === socket.data.user.id) {
+      seat.takenBy = null;
+      break;
+    }
+  }
+}
+function count(socket, room) {
+  if (room !== socket.data.user.team) return;
+  visits += 1;
 }
 """
 ACTS = {"RM081": "socket.join(data.room)", "RM083": 'io.to(data.room).emit("chat", data.text)'}
@@ -96,6 +114,9 @@ NO_GUARDS = {
     "clients-word": "if (!data.isMember) return;\nact",
     "clients-role": "if (data.role !== 'admin') return;\nact",
     "parsed": "const wanted = Wanted.parse(data);\nif (!wanted) return;\nact",
+    # the function ends, and its caller goes on
+    "ends-its-loop": "release(socket, data.room);\nact",
+    "ends-itself": "count(socket, data.room);\nact",
 }
 
 
@@ -228,3 +249,50 @@ NEST_FORMS = {
 @pytest.mark.parametrize("form", NEST_FORMS)
 def test_a_check_in_nest_silences_the_rule(tmp_path, form):
     assert differences(tmp_path, NEST % NEST_FORMS[form], name="chat.gateway.ts", select="RM081,RM083") == []
+
+
+# the page and the server have a class with the same name
+SAME_NAMES = """\
+=== client/chat.service.ts
+import { io } from "socket.io-client";
+
+export class ChatService {
+  private readonly socket = io("/");
+
+  enter(room: string) {
+    this.socket.emit("enter", room);
+  }
+}
+=== server/app/chat.service.ts
+import { Socket } from "socket.io";
+
+export class ChatService {
+  private readonly people = new Map<string, string>();
+
+  enter(client: Socket, room: string) {
+    if (!client.data.user.rooms.includes(room)) throw new Error("forbidden");
+    this.people.set(client.data.user.id, client.id); // <- RM011
+  }
+}
+=== server/app/chat.gateway.ts
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
+import { Socket } from "socket.io";
+import { ChatService } from "SOURCE";
+
+@WebSocketGateway()
+export class ChatGateway {
+  constructor(private readonly chat: ChatService) {}
+
+  @SubscribeMessage("enter")
+  enter(@ConnectedSocket() client: Socket, @MessageBody() data: EnterDto) {
+    this.chat.enter(client, data.room);
+    client.join(data.room);
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("source", ["./chat.service", "@app/chat.service"])
+def test_a_class_is_the_one_that_its_file_imports(tmp_path, source):
+    text = SAME_NAMES.replace("SOURCE", source)
+    assert differences(tmp_path, text, select="RM011,RM013,RM081") == []

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from lab.check.facts import Facts
-from lab.check.ir import Assign, Member
+from lab.check.ir import Assign, Call, Member
 from lab.check.model import Hit, Rule, Snippet
 from lab.check.rules.nest_gateway import GATEWAY
 from lab.check.stores import Write, parts_with_id, writes
@@ -17,12 +17,17 @@ FIELD = re.compile(r"(socket|sock)_?ids?|^sids?$|connection_?id", re.I)
 def find(facts: Facts) -> Iterable[Hit]:
     """Yield each socket id that is written to a database record."""
     for write in writes(facts):
-        found = next(parts_with_id(facts, write.value), None) if write.kind == "record" else None
+        found = next(parts_with_id(facts, write.value), None) if _is_record(facts, write) else None
         if found is not None:
             # the id may be in a record that a caller passes
             yield Hit(facts.path_of(found[1]), found[1], "the id of a socket is written to the database")
         elif write.kind == "field" and _is_record_field(facts, write):
             yield Hit(write.module.path, write.node, "the id of a socket is written to a field of a record")
+
+
+def _is_record(facts: Facts, write: Write) -> bool:
+    """Tell whether a call writes a database record. A function of the project is no write; its code can have one."""
+    return write.kind == "record" and not (isinstance(write.node, Call) and facts.project.callees(write.node))
 
 
 def _is_record_field(facts: Facts, write: Write) -> bool:
