@@ -18,6 +18,7 @@ from lab.check.load import no_garbage_collection
 from lab.check.mistakes import lesson_of
 from lab.check.model import Finding, Hit, Rule
 from lab.check.own_rules import LOST_JOIN, SUPPRESSION, every_rule
+from lab.check.pages import Pages
 from lab.check.related import with_related
 from lab.check.result import Hidden, Options, Result
 from lab.check.since import Since
@@ -43,7 +44,7 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
 
     facts = Facts.of(paths, lambda done, total: progress("reading files", done, total))
     with no_garbage_collection():
-        found, failures = _findings(facts, rules, progress)
+        found, failures = _findings(facts, rules, Pages(base), progress)
     if since is not None and LOST_JOIN in rules:
         found += [_lost_join(facts, join, options.since) for join in since.lost_joins(facts)]
     found, suppressed = _without_suppressed(facts, found, rules, is_since=since is not None)
@@ -73,15 +74,19 @@ def _result(facts: Facts, base: Path, **found: Any) -> Result:
     )
 
 
-def _findings(facts: Facts, rules: Sequence[Rule], progress: Progress) -> tuple[list[Finding], list[str]]:
-    """Return all findings, and a message for each rule that crashed."""
+def _findings(facts: Facts, rules: Sequence[Rule], pages: Pages, progress: Progress) -> tuple[list[Finding], list[str]]:
+    """Return all findings, and a message for each rule that crashed.
+
+    Code of pages has no findings.
+    """
     found: set[Finding] = set()
     failures = []
     sources = facts.sources
     for number, rule in enumerate(rules):
         progress(f"rule {rule.id}", number, len(rules))
         try:
-            found |= {_finding(facts, sources, rule, hit) for hit in rule.find(facts)}
+            hits = (hit for hit in rule.find(facts) if not pages.has(facts.project.modules[hit.path]))
+            found |= {_finding(facts, sources, rule, hit) for hit in hits}
         except Exception as error:  # noqa: BLE001 - the other rules still report what they find
             failures.append(f"{rule.id} failed and reports nothing ({type(error).__name__}: {error}); please report it")
     return with_related(facts, sorted(found, key=_place)), failures
