@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from lab.check.facts import Facts
 from lab.check.flow import variable_of
-from lab.check.ir import Call, Member, Node
+from lab.check.ir import Call, Const, Member, Node, Text
 from lab.check.names import names_in
 from lab.check.tags import Tag
 
@@ -102,20 +102,44 @@ def may_be_same(shape: str, other: str) -> bool:
 
 
 def is_joined(facts: Facts, room: Node) -> bool:
-    """Tell whether `room` holds the room that a connection has joined.
+    """Tell whether `room` is the room that a connection has joined.
 
-    Then `room` is a variable of the connect handler, or a field of the socket, and a join uses the same name or the
-    value that is assigned to it. The rule RM081 looks for a permission check before this join.
+    Then `room` has one variable part: a variable of the connect handler, or a field of the socket. A join uses the same
+    name, or the value that is assigned to it. The rule RM081 looks for a permission check before this join.
     """
-    made = facts.follow(room)
-    if isinstance(made, Member) and Tag.SOCKET in facts.values.of(made.obj):
-        values = [value for _, value in facts.values.uses.on_field.get(made.name, [])]
+    form, part = _form(facts.follow(room))
+    field = facts.follow(part)
+    if isinstance(field, Member) and Tag.SOCKET in facts.values.of(field.obj):
+        values = [value for _, value in facts.values.uses.on_field.get(field.name, [])]
     else:
-        variable = variable_of(facts.project, room)
+        variable = variable_of(facts.project, part)
         owners = {id(handler.func) for handler in facts.handlers.all if handler.kind == "connect"}
         if variable is None or variable.param is not None or id(variable.owner) not in owners:
             return False
-        values = [room, *(value for value, _ in variable.values)]
-    kept = {id(found) for value in values if (found := variable_of(facts.project, value)) is not None}
-    joined = (variable_of(facts.project, part) for _, part in facts.rooms.joins)
-    return any(id(found) in kept for found in joined if found is not None)
+        values = [part, *(value for value, _ in variable.values)]
+    joined = {_key(facts, name) for _, name in facts.rooms.joins}
+    return any(_key(facts, value, form) in joined for value in values if _key(facts, value))
+
+
+def _form(name: Node) -> tuple[str, Node]:
+    """Return the form of a room's name and its variable part.
+
+    For `chat:${id}` these are "chat:*" and `id`. A name with several variable parts, or without one, is taken as a
+    whole: its form is "*".
+    """
+    parts = name.parts if isinstance(name, Text) else []
+    variable = [part for part in parts if not isinstance(part, Const)]
+    if len(variable) != 1:
+        return "*", name
+    return "".join(str(part.value) if isinstance(part, Const) else "*" for part in parts), variable[0]
+
+
+def _key(facts: Facts, value: Node, around: str = "*") -> tuple[str, int] | None:
+    """Return the form and the variable of a room's name.
+
+    Two names with the same result mean the same room. The result is None for a name without a variable. `around` is the
+    form of a name that has `value` as its variable part.
+    """
+    form, part = _form(facts.follow(value))
+    variable = variable_of(facts.project, value if form == "*" else part)
+    return (around.replace("*", form), id(variable)) if variable is not None else None

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from lab.check.dialects import sources_of
-from lab.check.scopes import Module
+from lab.check.facts import Facts
 
 CLIENT = "socket.io-client"
 SERVERS = frozenset({"socket.io", "@nestjs/websockets", "@nestjs/platform-socket.io"})
@@ -20,21 +20,21 @@ class Pages:
     The `package.json` files of the project decide.
     """
 
-    def __init__(self, base: Path) -> None:
-        self._base = base
+    def __init__(self, facts: Facts, base: Path) -> None:
+        self._facts, self._base = facts, base
         self._dependencies = cache(self._read)
 
-    def has(self, module: Module) -> bool:
-        """Tell whether a file belongs to a page.
+    def has(self, path: str) -> bool:
+        """Tell whether the file with this path belongs to a page.
 
         That is so if the `package.json` files in the folders above the file list Socket.IO's client, and no server. A
         file that itself imports a Socket.IO server belongs to no page, and neither does a Python file.
         """
-        if module.source.language == "py" or sources_of(module) & SERVERS:
+        named = frozenset().union(*(self._dependencies(folder) for folder in PurePosixPath(path).parents))
+        if CLIENT not in named or named & SERVERS:
             return False
-        folders = PurePosixPath(module.path).parents
-        named = frozenset().union(*(self._dependencies(folder) for folder in folders))
-        return CLIENT in named and not named & SERVERS
+        module = self._facts.project.modules[path]
+        return module.source.language != "py" and not sources_of(module) & SERVERS
 
     def _read(self, folder: PurePosixPath) -> frozenset[str]:
         """Return the names of the packages that a folder's `package.json` lists. A file that is no JSON lists none."""

@@ -44,7 +44,7 @@ def check(paths: Sequence[Path], options: Options, progress: Progress = lambda *
 
     facts = Facts.of(paths, lambda done, total: progress("reading files", done, total))
     with no_garbage_collection():
-        found, failures = _findings(facts, rules, Pages(base), progress)
+        found, failures = _findings(facts, rules, Pages(facts, base), progress)
     if since is not None and LOST_JOIN in rules:
         found += [_lost_join(facts, join, options.since) for join in since.lost_joins(facts)]
     found, suppressed = _without_suppressed(facts, found, rules, is_since=since is not None)
@@ -85,7 +85,7 @@ def _findings(facts: Facts, rules: Sequence[Rule], pages: Pages, progress: Progr
     for number, rule in enumerate(rules):
         progress(f"rule {rule.id}", number, len(rules))
         try:
-            hits = (hit for hit in rule.find(facts) if not pages.has(facts.project.modules[hit.path]))
+            hits = (hit for hit in rule.find(facts) if not pages.has(hit.path))
             found |= {_finding(facts, sources, rule, hit) for hit in hits}
         except Exception as error:  # noqa: BLE001 - the other rules still report what they find
             failures.append(f"{rule.id} failed and reports nothing ({type(error).__name__}: {error}); please report it")

@@ -532,6 +532,42 @@ io.on("connection", (socket) => {
     assert differences(tmp_path, HEAD + text, select="RM083") == []
 
 
+# how the room of a connection is named at its join, in its field, and at the emit
+NAMED = {
+    "id": ("`chat_${wanted}`", "wanted", "`chat_${socket.current}`"),
+    "parsed-id": ("`chat_${id}`", "id", "`chat_${socket.current}`"),
+    "name": ("`chat_${wanted}`", "`chat_${wanted}`", "socket.current"),
+    "variable": ("name", "name", "socket.current"),
+    "variable-and-id": ("name", "wanted", "`chat_${socket.current}`"),
+    "added": ("'chat_' + wanted", "wanted", "'chat_' + socket.current"),
+}
+OTHERS = {
+    "another-form": ("`chat_${wanted}`", "wanted", "`team_${socket.current}`"),
+    "another-id": ("`chat_${wanted}`", "other", "`chat_${socket.current}`"),
+    "no-field": ("`chat_${wanted}`", "wanted", "`chat_${data.room}`"),
+    "whole": ("`chat_${wanted}`", "wanted", "socket.current"),
+}
+
+
+@pytest.mark.parametrize("form", [*NAMED, *OTHERS])
+def test_the_name_of_a_joined_room_is_followed(tmp_path, form):
+    joined, kept, sent = (NAMED | OTHERS)[form]
+    text = f"""\
+io.on("connection", (socket) => {{
+  socket.on("join", async ({{ wanted, other }}) => {{
+    const id = Number(wanted);
+    const name = `chat_${{wanted}}`;
+    await socket.join({joined});
+    socket.current = {kept};
+  }});
+  socket.on("say", (data) => {{
+    io.to({sent}).emit("said", data.text);{" // <- RM083" if form in OTHERS else ""}
+  }});
+}});
+"""
+    assert differences(tmp_path, HEAD + text, select="RM083") == []
+
+
 CALLS = {"call:invite": False, "webrtc:offer": False, "call-ended": True, "call:media_state": True, "said": True}
 
 
