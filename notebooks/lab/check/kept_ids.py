@@ -143,9 +143,11 @@ def is_fresh(facts: Facts, key: Node) -> bool:
     if Tag.IDS not in facts.values.of(key) and is_of_fetched(facts, key):
         return True
     source = facts.element_source(key) if isinstance(key, Name) else None
+    # `rooms.forEach((ids) => ids.forEach((id) => …))`
+    outer = facts.element_source(source) if isinstance(source, Name) else None
     if source is None:
         return False
-    found = facts.follow(source)
+    found = facts.follow(outer or source)
     parts = [*found.walk(), *(inner for part in found.walk() for inner in facts.made(part).walk())]
     return any(
         getattr(part, "name", "") in ("adapter", "allSockets") or Tag.SOCKETS in facts.values.of(part)

@@ -78,9 +78,9 @@ def _late_options(project: Project, server: Server) -> None:
 
 
 def _assigned_options(project: Project, server: Server) -> None:
-    """Add what is assigned to fields of a server's options.
+    """Complete `server.options` with later assignments of the checked code.
 
-    An example is `options.cors = {…}`.
+    An example is `options.cors = {…}`, where `options` is an argument of the call that creates the server.
     """
     func = function_of(server.node)
     given = {arg.name for arg in getattr(server.node, "args", []) if isinstance(arg, Name)}

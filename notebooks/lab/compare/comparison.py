@@ -37,9 +37,8 @@ class Comparison:
     """The results of the command `lab compare`, and its environment.
 
     The command measures the bad and the good server. The environment is the machine, the versions and the settings.
-    `workers` is the number of processes of each server. If `workers` is greater than 1, some claims (statements about
-    the two servers) are also measured without connection cuts, with one process and with several processes.
-    `before_any_cut` has these results.
+    `workers` is the number of processes of each server. If `workers` is greater than 1, `before_any_cut` has results of
+    extra measurements, in which no client loses its connection: with one process, and with several processes.
     """
 
     results: Sequence[Result]

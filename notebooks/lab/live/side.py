@@ -190,7 +190,7 @@ class Side:
         await self.extras.connect_again()
 
     def set_running(self, is_running: bool) -> None:
-        """Publish whether the server runs. If it does not, all reports that are not sent yet are lost."""
+        """Show on the page whether the server runs. If it does not, count its unfinished reports as lost."""
         self.is_running = is_running
         if not is_running:
             self.memory = Memory({}, {})

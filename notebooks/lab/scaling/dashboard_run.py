@@ -137,8 +137,8 @@ def _since(began: float, span: tuple[float, float]) -> tuple[float, float]:
 async def _run(server: Server, secret: str, schedule: Schedule) -> tuple[tuple[float, float], tuple[float, float]]:
     """Runs the clients that load the server, and restarts the server meanwhile.
 
-    Returns two time spans, in seconds since the epoch. In the first time span, the clients that stop reading joined. In
-    the second time span, there was no server.
+    Returns two time spans, in seconds since the epoch. In the first time span, slow clients connected: they do not read
+    what the server sends. In the second time span, there was no server.
     """
     arguments = (server.port, secret, schedule)
     work = in_own_process(

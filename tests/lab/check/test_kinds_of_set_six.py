@@ -67,6 +67,14 @@ function signOut(socketId) {
   found.disconnect();
 }
 """,
+    "loop-in-a-loop": """\
+const groups = new Map();
+io.on("connection", (socket) => groups.set(socket.data.user.id, [socket.id])); // <- RM011
+function clients() {
+  io.sockets.adapter.rooms.forEach((ids) => ids.forEach((id) => io.sockets.sockets.get(id)?.emit("ping")));
+  groups.forEach((ids) => ids.forEach((id) => io.sockets.sockets.get(id)?.emit("ping"))); // <- RM022
+}
+""",
     "collection-of-a-helper": """\
 const rooms = new Map();
 function leave(room, id) {
