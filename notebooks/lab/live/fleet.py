@@ -87,7 +87,7 @@ async def round_of_positions(side: Side, wanted: Wanted) -> Outcome:
 async def crowd(side: Side, wanted: Wanted) -> Outcome:
     """Open or close clients until the crowd has `wanted.count` clients.
 
-    The clients of the crowd are additional clients of one server. They do not need to receive positions.
+    The crowd consists of simulated clients that only add load to one server. The result says if the server is down.
     """
     if not side.is_running:
         return Outcome("the server is down")

@@ -59,28 +59,28 @@ class Outcome:
 
     @property
     def cuts(self) -> int:
-        """The number of times that the reader's connection was cut."""
+        """The number of times that the receiving client's connection was cut."""
         return len(self.cut_before)
 
     @property
     def times_shown(self) -> list[int]:
-        """How many times the reader's client shows each message, in written order."""
+        """How many times the receiving client shows each message, in written order."""
         counts = Counter(self.shown)
         return [counts[text] for text in self.written]
 
     @property
     def lost(self) -> int:
-        """The number of messages that the reader never shows."""
+        """The number of messages that the receiving client never shows."""
         return self.times_shown.count(0)
 
     @property
     def duplicates(self) -> int:
-        """The number of times that the reader shows a message again."""
+        """The number of times that the receiving client shows a message again."""
         return sum(count - 1 for count in Counter(self.shown).values())
 
     @property
     def is_exact(self) -> bool:
-        """Whether the reader shows exactly what was written, in order."""
+        """Whether the receiving client shows exactly the written messages, in order."""
         return self.shown == self.written
 
 

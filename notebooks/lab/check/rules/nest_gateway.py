@@ -1,8 +1,8 @@
 """Code that most NestJS examples of the checker's rules share.
 
-The code begins a class with socket handlers, and sets limits, validation and authentication. Each example shows the
-mistake of one rule, or how to fix it. Without this code, other rules could also report the example: RM101 (rate limit)
-and RM104 (validation).
+The code is the beginning of a class with socket handlers: it sets limits, validation and authentication. Each example
+shows the mistake of one rule, or how to fix it. Without this code, other rules could also report the example: RM101
+(rate limit) and RM104 (validation).
 """
 
 GATEWAY = """\
