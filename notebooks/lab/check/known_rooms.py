@@ -117,8 +117,8 @@ def is_joined(facts: Facts, room: Node) -> bool:
         if variable is None or variable.param is not None or id(variable.owner) not in owners:
             return False
         values = [part, *(value for value, _ in variable.values)]
-    joined = {_key(facts, name) for _, name in facts.rooms.joins}
-    return any(_key(facts, value, form) in joined for value in values if _key(facts, value))
+    joined = {_key(facts, name) for _, name in facts.rooms.joins} - {None}
+    return any(_key(facts, value, form) in joined for value in values)
 
 
 def _form(name: Node) -> tuple[str, Node]:
